@@ -1,0 +1,241 @@
+//! The skeleton that everything stands on: one function, one tower service, in its three hosts (hyper at `$PORT`, a Lambda function
+//! URL, mounted in one process), called by REST, by a structured, a binary and a batched `CloudEvent`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::ambient::Ids;
+use domain::command::CreateTask;
+use domain::event::Origin;
+use embedded::testing::TestDatabase;
+use embedded::Process;
+use function::ambient::{RandomIds, SystemClock};
+use function::settings::Settings;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use store::{Store, Work};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+async fn database() -> (TestDatabase, Store) {
+    let database = TestDatabase::new(|url| async move { Store::connect_lazy(&url, 1)?.migrate().await }).await.unwrap();
+    let store = Store::connect_lazy(database.url(), 4).unwrap();
+    (database, store)
+}
+
+/// A task to be completed; its id.
+async fn task(store: &Store) -> i64 {
+    let now = domain::ambient::Clock::now(&SystemClock);
+    let origin = Origin { function: "test", correlation_id: "test".to_owned(), traceparent: None };
+    let work = Work { origin, now, ids: Arc::new(RandomIds), if_match: None };
+    let mut unit = store.begin(work).await.unwrap();
+    let command: CreateTask = serde_json::from_value(json!({ "title": "Pay rent" })).unwrap();
+    let task = unit.create_task(command.draft(now, &domain::zone::Zone::utc()).unwrap()).await.unwrap();
+    unit.commit().await.unwrap();
+    task.id
+}
+
+/// An HTTP call, and what came back.
+struct Call {
+    path: String,
+    headers: Vec<(&'static str, String)>,
+    body: String,
+}
+
+/// The four ways to ask for the completion of a task.
+fn calls(tasks: [i64; 4]) -> [Call; 4] {
+    let event = |task: i64| json!({ "specversion": "1.0", "id": RandomIds.next().to_string(), "source": "/tests", "type": "task.complete", "data": { "task_id": task } });
+    [
+        Call { path: format!("/api/tasks/{}/complete", tasks[0]), headers: vec![], body: String::new() },
+        Call { path: "/".to_owned(), headers: vec![("content-type", "application/cloudevents+json".to_owned())], body: event(tasks[1]).to_string() },
+        Call {
+            path: "/".to_owned(),
+            headers: vec![
+                ("content-type", "application/json".to_owned()),
+                ("ce-specversion", "1.0".to_owned()),
+                ("ce-id", RandomIds.next().to_string()),
+                ("ce-source", "/tests".to_owned()),
+                ("ce-type", "task.complete".to_owned()),
+            ],
+            body: json!({ "task_id": tasks[2] }).to_string(),
+        },
+        Call {
+            path: "/".to_owned(),
+            headers: vec![("content-type", "application/cloudevents-batch+json".to_owned())],
+            body: json!([event(tasks[3]), event(i64::MAX)]).to_string(),
+        },
+    ]
+}
+
+/// What each of [`calls`] has to answer.
+fn check(answers: &[Value; 4], tasks: [i64; 4]) {
+    assert_eq!((&answers[0]["id"], &answers[0]["status"]), (&json!(tasks[0]), &json!("completed")));
+    for (answer, task) in [(&answers[1], tasks[1]), (&answers[2], tasks[2]), (&answers[3][0], tasks[3])] {
+        assert_eq!(answer["type"], "task.completed", "{answer}");
+        assert_eq!(answer["source"], "/taskflow/complete-task");
+        assert_eq!(answer["data"]["task_data"]["id"], task);
+        assert_eq!(answer["data"]["task_data"]["status"], "completed");
+    }
+    assert_eq!(answers[3][1]["type"], "task.complete.failed");
+    assert_eq!(answers[3][1]["data"]["status"], 404);
+}
+
+async fn tasks(store: &Store) -> [i64; 4] {
+    [task(store).await, task(store).await, task(store).await, task(store).await]
+}
+
+async fn call_url(base: &str, call: Call) -> Value {
+    let mut request = reqwest::Client::new().post(format!("{base}{}", call.path)).body(call.body);
+    for (name, value) in call.headers {
+        request = request.header(name, value);
+    }
+    let response = request.send().await.unwrap();
+    assert!(response.status().is_success(), "{}", response.status());
+    serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
+}
+
+async fn call_all(base: &str, tasks: [i64; 4]) {
+    let [rest, structured, binary, batch] = calls(tasks);
+    let answers = [call_url(base, rest).await, call_url(base, structured).await, call_url(base, binary).await, call_url(base, batch).await];
+    check(&answers, tasks);
+}
+
+fn program(database: &TestDatabase) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_complete-task"));
+    command.env_clear().env("DATABASE_URL", database.url()).env("RUST_LOG", "info").kill_on_drop(true).stderr(Stdio::piped());
+    command
+}
+
+#[tokio::test]
+async fn on_hyper_at_its_port() {
+    let (database, store) = database().await;
+    let mut child = program(&database).env("PORT", "0").env("TASKFLOW_BIND", "127.0.0.1").spawn().unwrap();
+    let address = listening(&mut child).await;
+    call_all(&format!("http://{address}"), tasks(&store).await).await;
+
+    terminate(&child).await;
+    let status = tokio::time::timeout(Duration::from_secs(20), child.wait()).await.unwrap().unwrap();
+    assert!(status.success(), "a stop is graceful: {status}");
+}
+
+async fn terminate(child: &Child) {
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+}
+
+/// Waits for the log line that says where the function listens.
+async fn listening(child: &mut Child) -> SocketAddr {
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+        if entry["message"] == "listening" {
+            // The pipe is read to its end, so that the function can go on logging.
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return entry["address"].as_str().unwrap().parse().unwrap();
+        }
+    }
+    panic!("the function ended without listening");
+}
+
+#[tokio::test]
+async fn as_a_lambda_function_url() {
+    let (database, store) = database().await;
+    let runtime_api = RuntimeApi::start().await;
+    let _child = program(&database)
+        .env("AWS_LAMBDA_RUNTIME_API", runtime_api.address.to_string())
+        .env("AWS_LAMBDA_FUNCTION_NAME", "complete-task")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        .spawn()
+        .unwrap();
+    let tasks = tasks(&store).await;
+    let [rest, structured, binary, batch] = calls(tasks);
+    let answers =
+        [runtime_api.invoke(rest).await, runtime_api.invoke(structured).await, runtime_api.invoke(binary).await, runtime_api.invoke(batch).await];
+    check(&answers, tasks);
+}
+
+#[tokio::test]
+async fn mounted_in_the_one_process() {
+    let (database, store) = database().await;
+    let settings = Settings::read(&|_| None, Ipv4Addr::LOCALHOST.into()).unwrap();
+    let process = Process::start(settings, store.clone(), gateway::function(), vec![complete_task::function()]).await.unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(process.serve(listener, async move { drop(stopped.await) }));
+    call_all(&format!("http://{address}"), tasks(&store).await).await;
+    drop(stop);
+    serving.await.unwrap();
+    store.pool().close().await;
+    drop(database);
+}
+
+/// A small server that speaks the documented Lambda Runtime API: one invocation at a time.
+struct RuntimeApi {
+    address: SocketAddr,
+    invocations: mpsc::Sender<Value>,
+    answers: Mutex<mpsc::Receiver<Value>>,
+}
+
+impl RuntimeApi {
+    async fn start() -> Self {
+        let (invocations, next) = mpsc::channel(1);
+        let (answer, answers) = mpsc::channel(1);
+        let next = Arc::new(Mutex::new(next));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let (next, answer) = (next.clone(), answer.clone());
+                let service = hyper::service::service_fn(move |request| runtime_api(request, next.clone(), answer.clone()));
+                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(hyper_util::rt::TokioIo::new(stream), service));
+            }
+        });
+        Self { address, invocations, answers: Mutex::new(answers) }
+    }
+
+    /// Invokes the function as a function URL does (payload format 2.0); the body of its answer.
+    async fn invoke(&self, call: Call) -> Value {
+        let headers: serde_json::Map<String, Value> = call.headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        let time = json!({ "method": "POST", "path": call.path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "test" });
+        let payload = json!({
+            "version": "2.0", "routeKey": "$default", "rawPath": call.path, "rawQueryString": "", "headers": headers,
+            "requestContext": { "accountId": "anonymous", "apiId": "x", "domainName": "x.lambda-url.test", "domainPrefix": "x", "http": time,
+                "requestId": "x", "routeKey": "$default", "stage": "$default", "time": "24/Nov/2026:00:00:00 +0000", "timeEpoch": 1_795_478_400_000_i64 },
+            "body": call.body, "isBase64Encoded": false,
+        });
+        self.invocations.send(payload).await.unwrap();
+        let answer = tokio::time::timeout(Duration::from_secs(30), async { self.answers.lock().await.recv().await }).await.unwrap().unwrap();
+        assert_eq!(answer["statusCode"], 200, "{answer}");
+        assert_eq!(answer["isBase64Encoded"], false);
+        serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
+    }
+}
+
+async fn runtime_api(
+    request: http::Request<hyper::body::Incoming>,
+    next: Arc<Mutex<mpsc::Receiver<Value>>>,
+    answer: mpsc::Sender<Value>,
+) -> Result<http::Response<http_body_util::Full<Bytes>>, http::Error> {
+    let path = request.uri().path().to_owned();
+    if path == "/2018-06-01/runtime/invocation/next" {
+        let Some(event) = next.lock().await.recv().await else { return http::Response::builder().status(500).body(Bytes::new().into()) };
+        return http::Response::builder()
+            .header("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd")
+            .header("lambda-runtime-deadline-ms", "4102444800000")
+            .header("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-central-1:123456789012:function:complete-task")
+            .header("content-type", "application/json")
+            .body(Bytes::from(event.to_string()).into());
+    }
+    assert_eq!(path, "/2018-06-01/runtime/invocation/8476a536-e9f4-11e8-9739-2dfe598c3fcd/response");
+    let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let _ = answer.send(serde_json::from_slice(&body).unwrap_or_default()).await;
+    http::Response::builder().status(202).body(Bytes::new().into())
+}

@@ -1,0 +1,19 @@
+//! Deletes a task and announces it, in one transaction. Its reminders are cancelled by cancel-reminder, which hears of it.
+
+use domain::Task;
+use domain::command::DeleteTask;
+use domain::event::CommandType;
+use domain::routes;
+use function::{Change, Error, Function};
+
+/// The function.
+#[must_use]
+pub fn function() -> Function {
+    Function::new(routes::DELETE_TASK).command(CommandType::TaskDelete, delete)
+}
+
+async fn delete(change: &mut Change, command: DeleteTask) -> Result<Task, Error> {
+    let task = change.task(command.task_id).await?;
+    change.delete_task(&task).await?;
+    Ok(task)
+}

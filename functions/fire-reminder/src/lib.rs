@@ -1,0 +1,90 @@
+//! Fires a reminder at its time, once: announces it, and notify does the rest.
+//!
+//! The job is the shadow of the reminder's row: whatever the job says, the row decides.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::reminder::ReminderStatus;
+use domain::task::Status;
+use domain::{Reminder, Timestamp, routes};
+use function::{App, Change, Error, Function, JobCall};
+
+/// Tries of one reminder before it is given up.
+const TRIES_MAX: i32 = 5;
+/// A callback that comes earlier than this before its time is registered again instead of waited out.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// The function.
+#[must_use]
+pub fn function() -> Function {
+    Function::new(routes::FIRE_REMINDER).job(fire)
+}
+
+async fn fire(app: Arc<App>, call: JobCall) -> Result<(), Error> {
+    // A job without a reminder ends: an error would have it called for ever.
+    let Some(id) = call.id else { return Ok(()) };
+    match attempt(&app, id).await {
+        Err(error) if error.status().is_server_error() => {
+            if give_up(&app, id).await? { Ok(()) } else { Err(error) }
+        }
+        result => result,
+    }
+}
+
+async fn attempt(app: &Arc<App>, id: i64) -> Result<(), Error> {
+    loop {
+        let mut change = app.change(app.origin(routes::FIRE_REMINDER.name), None).await?;
+        let reminder = match change.reminder(id).await {
+            Err(store::Error::NotFound) => return Ok(()),
+            Ok(reminder) if reminder.status != ReminderStatus::Pending || reminder.triggered_at.is_some() => return Ok(()),
+            reminder => reminder?,
+        };
+        match early(app.now(), &reminder) {
+            None => return trigger(app, change, &reminder).await,
+            Some(ahead) if ahead > WAIT_MAX => {
+                change.schedule_job(&reminder.dapr_job_id, reminder.task_id, reminder.scheduled_at);
+                return change.commit().await.map(drop);
+            }
+            Some(ahead) => {
+                // Nothing is held while it waits; the row is read anew then.
+                drop(change);
+                tokio::time::sleep(ahead).await;
+            }
+        }
+    }
+}
+
+/// How long it is to the reminder's time, if that is still ahead.
+fn early(now: Timestamp, reminder: &Reminder) -> Option<Duration> {
+    let ahead = reminder.scheduled_at.as_microsecond().saturating_sub(now.as_microsecond());
+    u64::try_from(ahead).ok().filter(|ahead| *ahead > 0).map(Duration::from_micros)
+}
+
+async fn trigger(app: &App, mut change: Change, reminder: &Reminder) -> Result<(), Error> {
+    // Read beside the change: locking the task after its reminder would meet those who lock them the other way round.
+    let is_over = match app.store()?.task(reminder.task_id).await {
+        Err(store::Error::NotFound) => true,
+        task => task?.status == Status::Completed,
+    };
+    if is_over {
+        change.cancel_reminder(reminder, true).await?;
+    } else {
+        change.trigger_reminder(reminder).await?;
+    }
+    change.commit().await.map(drop)
+}
+
+/// Counts a try that failed; whether that was the last.
+async fn give_up(app: &Arc<App>, id: i64) -> Result<bool, Error> {
+    let mut change = app.change(app.origin(routes::FIRE_REMINDER.name), None).await?;
+    let tries = change.count_retry(id).await?;
+    let is_last = tries >= TRIES_MAX;
+    if is_last {
+        let reminder = change.reminder(id).await?;
+        change.finish_reminder(&reminder, ReminderStatus::Failed).await?;
+        tracing::error!(reminder = id, tries, "given up");
+    }
+    change.commit().await?;
+    Ok(is_last)
+}

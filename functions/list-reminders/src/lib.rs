@@ -1,0 +1,17 @@
+//! Lists reminders, of one task or of all, the newest first.
+
+use std::sync::Arc;
+
+use domain::query::ListReminders;
+use domain::routes;
+use function::{Answer, App, Error, Function};
+
+/// The function.
+#[must_use]
+pub fn function() -> Function {
+    Function::new(routes::LIST_REMINDERS).endpoint("listReminders", list)
+}
+
+async fn list(app: Arc<App>, query: ListReminders) -> Result<Answer, Error> {
+    Answer::json(&app.store()?.reminders(&query).await?)
+}

@@ -1,0 +1,50 @@
+//! Tells open sockets what is new. A socket that is slow misses frames, never holds up others, and reads what it missed from the table.
+
+use domain::Notification;
+use serde_json::{Map, Value};
+use tokio::sync::broadcast;
+
+/// Frames that a slow socket may be behind before it misses some.
+const BEHIND_MAX: usize = 1024;
+
+/// What is new.
+#[derive(Clone, Debug)]
+pub(crate) enum News {
+    /// A notification that was kept.
+    Notification(Notification),
+    /// A change of a task: the frame as it is sent.
+    Update(String),
+}
+
+/// The open sockets.
+pub(crate) struct Hub {
+    news: broadcast::Sender<News>,
+}
+
+impl Hub {
+    pub(crate) fn new() -> Self {
+        Self { news: broadcast::Sender::new(BEHIND_MAX) }
+    }
+
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<News> {
+        self.news.subscribe()
+    }
+
+    pub(crate) fn notification(&self, notification: Notification) {
+        self.tell(News::Notification(notification));
+    }
+
+    pub(crate) fn update(&self, data: Value) {
+        let mut frame = Map::new();
+        frame.insert("type".to_owned(), "update".into());
+        for name in ["event_type", "task_id", "update_data"] {
+            frame.insert(name.to_owned(), data.get(name).cloned().unwrap_or_default());
+        }
+        self.tell(News::Update(Value::Object(frame).to_string()));
+    }
+
+    fn tell(&self, news: News) {
+        // With nobody there, there is nobody to tell.
+        let _ = self.news.send(news);
+    }
+}

@@ -1,0 +1,224 @@
+//! One WebSocket: what it missed, what is new, in order, each once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::query::ListNotifications;
+use domain::{Invalid, Notification};
+use function::{App, Error, Request, Response, full};
+use futures_util::{SinkExt, StreamExt};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use crate::PAGE;
+use crate::hub::{Hub, News};
+
+/// How often the server pings.
+const PING: Duration = Duration::from_secs(30);
+/// How long a client may be silent, pings included, before it counts as dead.
+const SILENCE_MAX: Duration = Duration::from_secs(75);
+/// How long a frame may take to leave, before the client counts as dead.
+const SEND_MAX: Duration = Duration::from_secs(10);
+/// Bytes of a client's frame: it has little to say.
+const FRAME_MAX: usize = 4 * 1024;
+/// Our subprotocol; another one brings the token.
+const PROTOCOL: &str = "taskflow";
+
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// Answers a handshake and serves the socket until it closes.
+pub(crate) async fn watch(app: Arc<App>, hub: Arc<Hub>, mut request: Request) -> Response {
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let answer = after(&query).and_then(|after| Ok((after, handshake(request.headers())?)));
+    match answer {
+        Err(error) => error.into_response(request.uri().path()),
+        Ok((_, None)) => upgrade_required(request.uri().path()),
+        Ok((after, Some(response))) => {
+            let upgrade = hyper::upgrade::on(&mut request);
+            let background = app.background.clone();
+            background.spawn(async move {
+                let Ok(upgraded) = upgrade.await else { return };
+                let config = WebSocketConfig::default().max_message_size(Some(FRAME_MAX)).max_frame_size(Some(FRAME_MAX));
+                let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+                let mut session = Session { app, socket, last: after };
+                if let Err(Ended::Failed(error)) = session.run(&hub).await {
+                    tracing::warn!(%error, "a socket was closed");
+                }
+            });
+            response
+        }
+    }
+}
+
+fn after(query: &str) -> Result<Option<i64>, Error> {
+    let mut after = None;
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let value = pair.strip_prefix("after=").ok_or_else(|| Invalid::field("", "the only query parameter is after"))?;
+        after = Some(value.parse().map_err(|_| Invalid::field("/after", "not the id of a notification"))?);
+    }
+    Ok(ListNotifications { after }.after)
+}
+
+/// The answer of RFC 6455, section 4.2.2; `None` if the caller wants no WebSocket.
+fn handshake(headers: &HeaderMap) -> Result<Option<Response>, Error> {
+    let has = |name, token: &str| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).is_some_and(|value| value.to_ascii_lowercase().contains(token));
+    if !has(header::CONNECTION, "upgrade") || !has(header::UPGRADE, "websocket") {
+        return Ok(None);
+    }
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).ok_or_else(|| Error::Malformed("Sec-WebSocket-Key is missing".to_owned()))?;
+    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        return Err(Error::Malformed("Sec-WebSocket-Version is not 13".to_owned()));
+    }
+    if !is_same_origin(headers) {
+        return Err(Error::Malformed("a page of another origin may not open this WebSocket".to_owned()));
+    }
+    let mut response = Response::new(full(""));
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let answer = response.headers_mut();
+    answer.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    answer.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    answer.extend(HeaderValue::try_from(derive_accept_key(key.as_bytes())).ok().map(|key| (header::SEC_WEBSOCKET_ACCEPT, key)));
+    if has(header::SEC_WEBSOCKET_PROTOCOL, PROTOCOL) {
+        answer.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
+    }
+    Ok(Some(response))
+}
+
+/// A browser names the page's origin, and sends no token of ours by itself; still, a page of another site has no business here.
+fn is_same_origin(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let Some(origin) = text(header::ORIGIN) else { return true };
+    let host = text(http::HeaderName::from_static("x-forwarded-host")).or_else(|| text(header::HOST));
+    origin.split_once("://").is_some_and(|(_, origin)| host.is_some_and(|host| host.eq_ignore_ascii_case(origin)))
+}
+
+fn upgrade_required(path: &str) -> Response {
+    let problem = json!({ "type": "about:blank", "title": "Upgrade Required", "status": 426, "detail": "this path speaks WebSocket", "instance": path });
+    let mut response = Response::new(full(problem.to_string()));
+    *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
+    response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response
+}
+
+/// Why a session ended.
+enum Ended {
+    /// The client is gone, or too slow.
+    Gone,
+    /// The notifications cannot be read; the client comes back and resumes.
+    Failed(Error),
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+struct Session {
+    app: Arc<App>,
+    socket: Socket,
+    /// The last notification that was sent; `None` until it is known where to start.
+    last: Option<i64>,
+}
+
+impl Session {
+    async fn run(&mut self, hub: &Hub) -> Result<(), Ended> {
+        // Subscribed before the table is read, so that nothing falls between.
+        let mut news = hub.subscribe();
+        if self.last.is_none() {
+            self.last = Some(self.app.store()?.last_notification_id().await.map_err(Error::from)?);
+        } else {
+            self.catch_up().await?;
+        }
+        let stopping = self.app.stopping.clone();
+        let mut ping = tokio::time::interval_at(Instant::now() + PING, PING);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heard = Instant::now();
+        loop {
+            tokio::select! {
+                told = news.recv() => match told {
+                    Ok(News::Notification(notification)) => self.notification(&notification).await?,
+                    Ok(News::Update(frame)) => self.send(Message::text(frame)).await?,
+                    Err(RecvError::Lagged(_)) => self.catch_up().await?,
+                    Err(RecvError::Closed) => return Ok(()),
+                },
+                message = self.socket.next() => {
+                    heard = Instant::now();
+                    match message {
+                        Some(Ok(Message::Text(text))) => self.answer(&text).await?,
+                        Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Ended::Gone),
+                        Some(Ok(_)) => {}
+                    }
+                }
+                _ = ping.tick() => {
+                    if heard.elapsed() > SILENCE_MAX {
+                        return Err(Ended::Gone);
+                    }
+                    self.send(Message::Ping(Vec::new().into())).await?;
+                }
+                () = stopping.cancelled() => {
+                    let going = CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::from_static("stopping") };
+                    return self.send(Message::Close(Some(going))).await;
+                }
+            }
+        }
+    }
+
+    /// Sends what is new, after what may have been missed before it: ids are given out in the order of commits, so a gap is read.
+    async fn notification(&mut self, notification: &Notification) -> Result<(), Ended> {
+        let last = self.last.unwrap_or_default();
+        match notification.id {
+            id if id <= last => Ok(()),
+            id if id == last + 1 => self.show(notification).await,
+            _ => self.catch_up().await,
+        }
+    }
+
+    async fn catch_up(&mut self) -> Result<(), Ended> {
+        loop {
+            let missed = self.app.store()?.notifications(self.last, PAGE).await.map_err(Error::from)?;
+            if missed.is_empty() {
+                return Ok(());
+            }
+            for notification in &missed {
+                self.show(notification).await?;
+            }
+        }
+    }
+
+    async fn show(&mut self, notification: &Notification) -> Result<(), Ended> {
+        let frame = json!({
+            "type": "notification",
+            "id": notification.id,
+            "event_type": notification.event_type,
+            "task_id": notification.task_id,
+            "title": notification.title,
+            "body": notification.body,
+            "created_at": notification.created_at,
+        });
+        self.send(Message::text(frame.to_string())).await?;
+        self.last = Some(notification.id);
+        Ok(())
+    }
+
+    async fn answer(&mut self, text: &str) -> Result<(), Ended> {
+        let is_ping = serde_json::from_str::<serde_json::Value>(text).is_ok_and(|message| message["type"] == "ping");
+        if is_ping { self.send(Message::text(r#"{"type":"pong"}"#)).await } else { Ok(()) }
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), Ended> {
+        match tokio::time::timeout(SEND_MAX, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Ended::Gone),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Searches tasks by words, beginnings and parts of words, the best match first.
+
+use std::sync::Arc;
+
+use domain::query::SearchTasks;
+use domain::routes;
+use function::{Answer, App, Error, Function};
+use serde_json::json;
+
+/// The function.
+#[must_use]
+pub fn function() -> Function {
+    Function::new(routes::SEARCH_TASKS).endpoint("searchTasks", search)
+}
+
+async fn search(app: Arc<App>, query: SearchTasks) -> Result<Answer, Error> {
+    let page = app.store()?.tasks(&query.checked()?).await?;
+    Answer::json(&json!({ "results": page.items, "total_count": page.total_count }))
+}

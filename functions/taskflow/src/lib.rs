@@ -1,0 +1,38 @@
+//! Every function of Taskflow, for the one process and for tests.
+
+use function::Function;
+
+/// Every function that the gateway routes to.
+#[must_use]
+pub fn functions() -> Vec<Function> {
+    vec![
+        cancel_reminder::function(),
+        complete_task::function(),
+        create_task::function(),
+        delete_task::function(),
+        fire_reminder::function(),
+        get_task::function(),
+        health::function(),
+        housekeeping::function(),
+        list_reminders::function(),
+        list_tags::function(),
+        list_tasks::function(),
+        notify::function(),
+        publish_events::function(),
+        record_audit::function(),
+        reopen_task::function(),
+        schedule_reminder::function(),
+        search_tasks::function(),
+        set_priority::function(),
+        spawn_recurrence::function(),
+        tag_task::function(),
+        update_task::function(),
+        web::function(),
+    ]
+}
+
+/// The way in.
+#[must_use]
+pub fn gateway() -> Function {
+    gateway::function()
+}

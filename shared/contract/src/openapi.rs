@@ -1,0 +1,401 @@
+//! The `OpenAPI` document: each operation of the routes with its parameters, bodies and every answer that can happen.
+
+use domain::event::{CommandType, EventType};
+use domain::routes::{self, Operation};
+use serde_json::{Map, Value, json};
+
+use crate::cloud_event;
+use crate::operations::{Kind, Types, types};
+use crate::schemas::{Schemas, id, problem, without_null};
+
+/// The problems that can be answered, but for 500: status, component, description.
+const PROBLEMS: &[(u16, &str, &str)] = &[
+    (400, "Malformed", "Malformed JSON, an id in the path that is no integer, or a header that cannot be read."),
+    (401, "Unauthorized", "The token is missing or wrong, where the service asks for one."),
+    (404, "NotFound", "There is no such thing."),
+    (408, "Timeout", "The body did not arrive in time."),
+    (409, "Conflict", "Something else is in the way: a request with the same Idempotency-Key is under way, or the task is completed."),
+    (412, "PreconditionFailed", "The task has another version than If-Match names."),
+    (413, "TooLarge", "The body is larger than 256 KiB."),
+    (415, "UnsupportedMediaType", "The body is not application/json."),
+    (422, "Invalid", "A field or a query value breaks a rule, or is unknown."),
+    (426, "UpgradeRequired", "Only a WebSocket handshake is answered here."),
+    (503, "Unavailable", "Something that is needed is away; try again."),
+];
+
+pub(crate) fn document() -> Value {
+    let mut schemas = Schemas::new();
+    let mut paths: Map<String, Value> = Map::new();
+    let mut add = |path: &str, method: &str, operation: Value| {
+        let item = paths.entry(path).or_insert_with(|| json!({}));
+        item[method.to_ascii_lowercase()] = operation;
+    };
+    for route in routes::ALL {
+        for own in route.operations {
+            if let Some(types) = types(own.id) {
+                add(own.path, own.method.as_str(), operation(own, &types, &mut schemas));
+            }
+        }
+    }
+    add("/", "POST", send_event(&mut schemas));
+    let responses = responses(&mut schemas);
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Taskflow",
+            "version": env!("CARGO_PKG_VERSION"),
+            "summary": "Tasks, reminders and what happens to them.",
+            "description": "Errors are RFC 9457 problems. Times are read as RFC 3339 with any offset and written as UTC with Z and microseconds. \
+                Each change can also be asked for by a CloudEvent: see POST / and the AsyncAPI document at /asyncapi.json.",
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "servers": [{ "url": "/" }],
+        "tags": tags(),
+        "paths": paths,
+        "components": {
+            "schemas": schemas.components(),
+            "responses": responses,
+            "headers": headers(),
+            "parameters": parameters(),
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer", "description": "Asked for where TASKFLOW_API_TOKEN is set." } },
+        },
+    })
+}
+
+fn tags() -> Value {
+    let tags = [
+        ("tasks", "What is to be done."),
+        ("tags", "What tasks are sorted by."),
+        ("reminders", "When to be told of a task."),
+        ("notifications", "What a page shows of reminders and changes."),
+        ("audit", "What happened, kept for good."),
+        ("events", "CloudEvents in, CloudEvents out."),
+        ("health", "How the service is."),
+        ("web", "The page and the documents."),
+    ];
+    tags.iter().map(|(name, description)| json!({ "name": name, "description": description })).collect()
+}
+
+fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Value {
+    let names: Vec<&str> = operation.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
+    let body = types.body.and_then(|body| request_body(&(body.name)(), body.reference, body.fields, &names, schemas));
+    let mut parameters: Vec<Value> = names.iter().map(|name| path_parameter(name)).collect();
+    if let Some(query) = types.query {
+        parameters.extend(query_parameters(&query(schemas)));
+    }
+    let is_change_of_task = operation.command.is_some() && names.contains(&"task_id");
+    if operation.command.is_some() {
+        parameters.push(parameter("Idempotency-Key"));
+        if is_change_of_task {
+            parameters.push(parameter("If-Match"));
+        }
+    }
+    if types.kind == Kind::Stored {
+        parameters.push(parameter("X-Correlation-Id"));
+    }
+
+    let mut problems: Vec<u16> = Vec::new();
+    let mut can = |happens: bool, statuses: &[u16]| problems.extend(statuses.iter().filter(|_| happens));
+    let has_id = names.iter().any(|name| is_id(name));
+    can(types.kind == Kind::Socket, &[400, 422, 426]);
+    can(has_id || body.is_some() || operation.command.is_some(), &[400]);
+    can(!operation.public, &[401]);
+    can(!names.is_empty() || types.refers, &[404]);
+    can(body.is_some(), &[408, 413, 415]);
+    can(operation.command.is_some(), &[409]);
+    can(is_change_of_task, &[412]);
+    can(operation.command.is_some() || body.is_some() || (types.kind == Kind::Stored && operation.method == routes::Method::Get), &[422]);
+    can(types.tag == "health", &[422]);
+    can(types.kind == Kind::Stored, &[503]);
+
+    let mut answers = Map::new();
+    answers.insert(operation.success.to_string(), success(types, schemas));
+    if types.kind == Kind::Socket {
+        answers.clear();
+        answers.insert("101".to_owned(), json!({ "description": "The WebSocket is open." }));
+    }
+    if types.is_cached {
+        parameters.push(parameter("If-None-Match"));
+        answers.insert("304".to_owned(), json!({ "description": "The caller has it already." }));
+    }
+    if matches!(operation.id, "health" | "healthReady") {
+        let mut unhealthy = success(types, schemas);
+        unhealthy["description"] = "Something that is needed is down.".into();
+        answers.insert("503".to_owned(), unhealthy);
+    }
+    with_problems(&mut answers, &problems);
+
+    let mut operation = json!({
+        "operationId": operation.id,
+        "summary": types.summary,
+        "tags": [types.tag],
+        "security": if operation.public { json!([]) } else { optional_token() },
+        "responses": answers,
+    });
+    if !parameters.is_empty() {
+        operation["parameters"] = parameters.into();
+    }
+    if let Some(body) = body {
+        operation["requestBody"] = body;
+    }
+    operation
+}
+
+/// The token is asked for only where the settings name one.
+fn optional_token() -> Value {
+    json!([{ "token": [] }, {}])
+}
+
+fn with_problems(answers: &mut Map<String, Value>, problems: &[u16]) {
+    for (status, name, _) in PROBLEMS {
+        if problems.contains(status) {
+            answers.insert(status.to_string(), json!({ "$ref": format!("#/components/responses/{name}") }));
+        }
+    }
+    answers.insert("default".to_owned(), json!({ "$ref": "#/components/responses/Internal" }));
+}
+
+fn is_id(name: &str) -> bool {
+    name.ends_with("_id")
+}
+
+fn path_parameter(name: &str) -> Value {
+    let schema = if is_id(name) { id() } else { json!({ "type": "string", "minLength": 1 }) };
+    json!({ "name": name, "in": "path", "required": true, "schema": schema })
+}
+
+fn query_parameters(fields: &Value) -> Vec<Value> {
+    let properties = fields["properties"].as_object().into_iter().flatten();
+    let parameter = |(name, schema): (&String, &Value)| {
+        let mut schema = without_null(schema.clone());
+        let description = schema.as_object_mut().and_then(|fields| fields.remove("description"));
+        if let Some(fields) = schema.as_object_mut().filter(|fields| fields.get("default").is_some_and(Value::is_array)) {
+            // The default of a list that is text in a query string: the parameter is left out.
+            fields.remove("default");
+        }
+        let mut parameter = json!({ "name": name, "in": "query", "schema": schema });
+        if let Some(description) = description {
+            parameter["description"] = description;
+        }
+        parameter
+    };
+    properties.map(parameter).collect()
+}
+
+/// The body of an operation: what its type has beyond the path; none, if that is nothing.
+fn request_body(name: &str, reference: fn(&mut Schemas) -> Value, fields: fn(&mut Schemas) -> Value, path: &[&str], schemas: &mut Schemas) -> Option<Value> {
+    let mut schema = fields(schemas);
+    let is_of_path = |field: &str| path.contains(&field);
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.retain(|field, _| !is_of_path(field));
+        if properties.is_empty() {
+            return None;
+        }
+    }
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.retain(|field| !field.as_str().is_some_and(is_of_path));
+    }
+    let required = schema["required"].as_array().is_some_and(|required| !required.is_empty());
+    if !required && let Some(fields) = schema.as_object_mut() {
+        fields.remove("required");
+    }
+    let reference = if path.is_empty() { reference(schemas) } else { schemas.define(&format!("{name}Body"), schema) };
+    // An empty body is an object without fields, which does where none is required.
+    Some(json!({ "required": required, "content": { "application/json": { "schema": reference } } }))
+}
+
+fn success(types: &Types, schemas: &mut Schemas) -> Value {
+    let mut response = json!({ "description": if types.answer.is_some() { "The answer." } else { "Done." } });
+    if let Some((media_types, make)) = types.answer {
+        let schema = make(schemas);
+        response["content"] = media_types.iter().map(|media_type| ((*media_type).to_owned(), json!({ "schema": schema }))).collect::<Map<_, _>>().into();
+    }
+    if !types.headers.is_empty() {
+        response["headers"] =
+            types.headers.iter().map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }))).collect::<Map<_, _>>().into();
+    }
+    response
+}
+
+fn headers() -> Value {
+    json!({
+        "ETag": { "description": "The task's version.", "required": true, "schema": { "type": "string", "pattern": "^\"[0-9]+\"$" } },
+        "Location": { "description": "Where what was made can be found.", "required": true, "schema": { "type": "string", "format": "uri-reference", "pattern": "^/api/" } },
+        "X-Total-Count": { "description": "Items on all pages.", "required": true, "schema": { "type": "integer", "format": "int64", "minimum": 0 } },
+        "Retry-After": { "description": "Seconds after which to try again.", "required": true, "schema": { "type": "integer", "minimum": 0 } },
+        "WWW-Authenticate": { "description": "What the service asks for.", "required": true, "schema": { "const": "Bearer" } },
+    })
+}
+
+fn parameter(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/parameters/{name}") })
+}
+
+fn parameters() -> Value {
+    // RFC 9110, section 8.8.3, without the comma that separates tags, and in ASCII.
+    const TAG: &str = r#"(W/)?"[!#-+\-~]*""#;
+    let header = |name: &str, description: &str, schema: Value| json!({ "name": name, "in": "header", "description": description, "schema": schema });
+    let attribute = |name: &str, description: &str| header(name, description, json!({ "type": "string" }));
+    json!({
+        "If-Match": header(
+            "If-Match",
+            "Do it only if the task still has one of these ETags.",
+            json!({ "type": "string", "pattern": format!("^(\\*|{TAG}(, ?{TAG})*)$"), "examples": ["*", "\"1\""] }),
+        ),
+        "Idempotency-Key": header(
+            "Idempotency-Key",
+            "Do it once: for 24 hours the same key, method and path are answered again.",
+            json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$" }),
+        ),
+        "X-Correlation-Id": attribute(
+            "X-Correlation-Id",
+            "Ties together everything this call causes: 1 to 128 visible ASCII characters; any other is passed over.",
+        ),
+        "If-None-Match": attribute("If-None-Match", "ETags that the caller has."),
+        "ce-specversion": attribute("ce-specversion", "Binary mode: 1.0."),
+        "ce-id": attribute("ce-id", "Binary mode: the event's id."),
+        "ce-source": attribute("ce-source", "Binary mode: who speaks."),
+        "ce-type": attribute("ce-type", "Binary mode: the event's type."),
+    })
+}
+
+fn responses(schemas: &mut Schemas) -> Value {
+    let content = json!({ "application/problem+json": { "schema": problem(schemas) } });
+    let mut responses = Map::new();
+    for (status, name, description) in PROBLEMS {
+        let mut response = json!({ "description": description, "content": content });
+        let header = match status {
+            401 => Some("WWW-Authenticate"),
+            503 => Some("Retry-After"),
+            _ => None,
+        };
+        if let Some(header) = header {
+            response["headers"] = json!({ header: { "$ref": format!("#/components/headers/{header}") } });
+        }
+        responses.insert((*name).to_owned(), response);
+    }
+    responses.insert("Internal".to_owned(), json!({ "description": "Something went wrong.", "content": content }));
+    responses.into()
+}
+
+/// `POST /`, which no route names: the gateway and every function take CloudEvents there.
+fn send_event(schemas: &mut Schemas) -> Value {
+    let commands = CommandType::ALL.iter().map(|command| cloud_event::command(*command, schemas));
+    let mut known: Vec<Value> = commands.collect();
+    let mut told: Vec<Value> = Vec::new();
+    for event in EventType::ALL {
+        let data = cloud_event::event_data(*event, schemas);
+        let name = cloud_event::pascal(event.as_str());
+        let happened = cloud_event::event(&format!("{name}Event"), *event, &data, schemas);
+        known.push(happened.clone());
+        told.push(happened);
+        if cloud_event::is_shown(*event) {
+            let data = cloud_event::update_data(schemas);
+            known.push(cloud_event::event(&format!("{name}Update"), *event, &data, schemas));
+        }
+    }
+    let incoming = schemas.define("IncomingEvent", json!({ "description": "A command or an event, by its type.", "anyOf": known }));
+    let outgoing = schemas.define("OutgoingEvent", json!({ "description": "What happened, by its type.", "oneOf": told }));
+    let item_failed = failed(schemas);
+    let data = json!({ "type": "object", "description": "Binary mode: the data; the attributes are in the ce-… headers." });
+    let parameters = ["ce-specversion", "ce-id", "ce-source", "ce-type"].map(parameter);
+    let mut answers = Map::new();
+    answers.insert(
+        "200".to_owned(),
+        json!({
+            "description": "A command: the event that it caused. A batch: those events, in order, and for each item that failed an event of type \
+                `<type>.failed`. An event that is no command: taken, and nothing to say.",
+            "content": {
+                "application/cloudevents+json": { "schema": outgoing },
+                "application/cloudevents-batch+json": { "schema": { "type": "array", "items": { "anyOf": [outgoing, item_failed] } } },
+            },
+        }),
+    );
+    with_problems(&mut answers, &[400, 401, 404, 408, 409, 413, 422, 503]);
+    json!({
+        "operationId": "sendEvent",
+        "summary": "Takes a CloudEvent, structured, binary or batched, by its type",
+        "description": "A command does what the call of the REST API does, once for each source and id.",
+        "tags": ["events"],
+        "security": optional_token(),
+        "parameters": parameters,
+        "requestBody": {
+            "required": true,
+            "content": {
+                "application/cloudevents+json": { "schema": incoming },
+                "application/cloudevents-batch+json": { "schema": { "type": "array", "maxItems": 1000, "items": incoming } },
+                "application/json": { "schema": data, "example": { "title": "Water the plants" } },
+            },
+        },
+        "responses": answers,
+    })
+}
+
+fn failed(schemas: &mut Schemas) -> Value {
+    let envelope = cloud_event::any(schemas);
+    let problem = problem(schemas);
+    schemas.define(
+        "FailedEvent",
+        json!({
+            "description": "An item of a batch that failed.",
+            "allOf": [envelope],
+            "type": "object",
+            "required": ["data"],
+            "properties": { "type": { "type": "string", "pattern": "\\.failed$" }, "data": problem },
+        }),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            Value::Object(fields) => {
+                found.extend(fields.get("$ref").and_then(Value::as_str));
+                fields.values().for_each(|value| references(value, found));
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        for document in [crate::openapi(), crate::asyncapi()] {
+            let mut found = Vec::new();
+            references(&document, &mut found);
+            for reference in found {
+                assert!(document.pointer(&reference[1..]).is_some(), "{reference}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_has_no_field_of_the_path_and_refuses_unknown_ones() {
+        let document = document();
+        let schema = &document["components"]["schemas"]["UpdateTaskBody"];
+        assert_eq!(schema["additionalProperties"], false);
+        assert!(schema["properties"].get("title").is_some());
+        assert!(schema["properties"].get("task_id").is_none());
+        assert!(schema.get("required").is_none());
+        assert!(document["paths"]["/api/tasks/{task_id}/complete"]["post"].get("requestBody").is_none());
+    }
+
+    #[test]
+    fn an_answered_task_has_all_its_fields() {
+        let document = document();
+        let task = &document["components"]["schemas"]["Task"];
+        assert_eq!(task["required"].as_array().map(Vec::len), task["properties"].as_object().map(Map::len));
+        assert_eq!(task["properties"]["parent_task_id"]["type"], json!(["integer", "null"]));
+    }
+
+    #[test]
+    fn a_query_has_no_null() {
+        let document = document();
+        let parameters = document["paths"]["/api/tasks"]["get"]["parameters"].as_array().cloned().unwrap_or_default();
+        let status = parameters.iter().find(|parameter| parameter["name"] == "status").cloned().unwrap_or_default();
+        assert_eq!(status["schema"], json!({ "type": "string", "enum": ["pending", "completed"] }));
+    }
+}

@@ -1,0 +1,145 @@
+//! What each operation of the routes takes and answers, by its id. Everything else about it is in the route.
+
+use domain::audit::AuditLogEntry;
+use domain::command::{CancelReminder, CreateTask, ScheduleReminder, SetPriority, TagTask, TaskCommand, UpdateTask};
+use domain::query::{ListAudit, ListNotifications, ListReminders, ListTasks, SearchTasks};
+use domain::{Notification, Reminder, Task};
+use schemars::JsonSchema;
+use serde_json::{Value, json};
+
+use crate::schemas::{self, Schemas};
+
+type Make = fn(&mut Schemas) -> Value;
+
+/// Who answers, and so what can go wrong.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Reads or writes the database.
+    Stored,
+    /// Answers from what it is: a page, a document, its health.
+    Fixed,
+    /// Becomes a WebSocket.
+    Socket,
+}
+
+/// A body that callers send: its type's name, a reference to its schema, and the schema itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Body {
+    pub(crate) name: fn() -> std::borrow::Cow<'static, str>,
+    pub(crate) reference: Make,
+    pub(crate) fields: Make,
+}
+
+/// What an operation takes and answers.
+#[derive(Clone, Copy)]
+pub(crate) struct Types {
+    pub(crate) summary: &'static str,
+    pub(crate) tag: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) query: Option<Make>,
+    pub(crate) body: Option<Body>,
+    pub(crate) answer: Option<(&'static [&'static str], Make)>,
+    pub(crate) headers: &'static [&'static str],
+    /// Whether the body names something that may not be there.
+    pub(crate) refers: bool,
+    /// Whether a caller that has it already is told so.
+    pub(crate) is_cached: bool,
+}
+
+const JSON: &[&str] = &["application/json"];
+
+impl Types {
+    const fn new(tag: &'static str, summary: &'static str) -> Self {
+        Self { summary, tag, kind: Kind::Stored, query: None, body: None, answer: None, headers: &[], refers: false, is_cached: false }
+    }
+
+    const fn kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    const fn query<T: JsonSchema>(self) -> Self {
+        Self { query: Some(Schemas::inline::<T>), ..self }
+    }
+
+    const fn body<T: JsonSchema>(self) -> Self {
+        Self { body: Some(Body { name: T::schema_name, reference: Schemas::read::<T>, fields: Schemas::inline::<T> }), ..self }
+    }
+
+    const fn refers(self) -> Self {
+        Self { refers: true, ..self }
+    }
+
+    const fn cached(self) -> Self {
+        Self { is_cached: true, ..self }.kind(Kind::Fixed)
+    }
+
+    const fn answers<T: JsonSchema>(self) -> Self {
+        self.with(JSON, Schemas::written::<T>)
+    }
+
+    const fn lists<T: JsonSchema>(self) -> Self {
+        self.with(JSON, |schemas| json!({ "type": "array", "items": schemas.written::<T>() }))
+    }
+
+    const fn with(self, media_types: &'static [&'static str], make: Make) -> Self {
+        Self { answer: Some((media_types, make)), ..self }
+    }
+
+    const fn headers(self, headers: &'static [&'static str]) -> Self {
+        Self { headers, ..self }
+    }
+}
+
+/// The entry of an operation.
+pub(crate) fn types(id: &str) -> Option<Types> {
+    const TASK: &[&str] = &["ETag"];
+    const PAGE: &[&str] = &["X-Total-Count"];
+    let text: Make = |_| json!({ "type": "string" });
+    Some(match id {
+        "createTask" => Types::new("tasks", "Makes a task").body::<CreateTask>().answers::<Task>().headers(&["ETag", "Location"]),
+        "listTasks" => Types::new("tasks", "Lists tasks").query::<ListTasks>().lists::<Task>().headers(PAGE),
+        "getTask" => Types::new("tasks", "Answers a task").answers::<Task>().headers(TASK),
+        "updateTask" => Types::new("tasks", "Changes a task: fields left out stay").body::<UpdateTask>().answers::<Task>().headers(TASK),
+        "deleteTask" => Types::new("tasks", "Deletes a task").body::<TaskCommand>(),
+        "completeTask" => Types::new("tasks", "Completes a task; a completed one is answered again").body::<TaskCommand>().answers::<Task>().headers(TASK),
+        "reopenTask" => Types::new("tasks", "Reopens a completed task").body::<TaskCommand>().answers::<Task>().headers(TASK),
+        "setPriority" => Types::new("tasks", "Sets a task's priority").body::<SetPriority>().answers::<Task>().headers(TASK),
+        "addTags" => Types::new("tags", "Adds tags to a task").body::<TagTask>().answers::<Task>().headers(TASK),
+        "removeTags" => Types::new("tags", "Removes tags from a task").body::<TagTask>().answers::<Task>().headers(TASK),
+        "listTags" => {
+            Types::new("tags", "Lists the tags that tasks have").with(JSON, |schemas| json!({ "type": "array", "items": schemas::tag_count(schemas) }))
+        }
+        "searchTasks" => Types::new("tasks", "Searches titles and descriptions").body::<SearchTasks>().with(JSON, schemas::search_results),
+        "scheduleReminder" => {
+            Types::new("reminders", "Reminds of a task").body::<ScheduleReminder>().refers().answers::<Reminder>().headers(&["Location"])
+        }
+        "listReminders" => Types::new("reminders", "Lists reminders").query::<ListReminders>().lists::<Reminder>(),
+        "cancelReminder" => Types::new("reminders", "Cancels a reminder").body::<CancelReminder>(),
+        "watchNotifications" => Types::new("notifications", "Shows notifications and changes as they come: a WebSocket with JSON text frames")
+            .kind(Kind::Socket)
+            .query::<ListNotifications>(),
+        "listNotifications" => Types::new("notifications", "Lists notifications").query::<ListNotifications>().lists::<Notification>(),
+        "readNotification" => Types::new("notifications", "Marks a notification as read"),
+        "listAudit" => Types::new("audit", "Lists what happened").query::<ListAudit>().lists::<AuditLogEntry>().headers(PAGE),
+        "health" => Types::new("health", "Says how the service and what it needs are").kind(Kind::Fixed).with(JSON, schemas::health),
+        "healthLive" => Types::new("health", "Says that the process answers").kind(Kind::Fixed).with(JSON, schemas::liveness),
+        "healthReady" => Types::new("health", "Says whether the process takes requests").kind(Kind::Fixed).with(JSON, schemas::readiness),
+        "page" => Types::new("web", "The web page").cached().with(&["text/html"], text),
+        "asset" => Types::new("web", "A file of the web page").cached().with(&["text/css", "text/javascript", "image/svg+xml"], text),
+        "openapi" => Types::new("web", "This document").cached().with(JSON, schemas::any_object),
+        "asyncapi" => Types::new("web", "The events and commands, as an AsyncAPI document").cached().with(JSON, schemas::any_object),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_has_an_entry() {
+        let operations = domain::routes::ALL.iter().flat_map(|route| route.operations);
+        let missing: Vec<&str> = operations.map(|operation| operation.id).filter(|id| types(id).is_none()).collect();
+        assert!(missing.is_empty(), "types() in shared/contract/src/operations.rs has no entry for {missing:?}");
+    }
+}

@@ -1,0 +1,257 @@
+//! JSON Schemas (draft 2020-12) of the types, gathered as the components of a document.
+
+use domain::Timestamp;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+/// The schemas of one document.
+pub(crate) struct Schemas {
+    /// Of what callers send: what has a default may be left out.
+    read: SchemaGenerator,
+    /// Of what Taskflow says: every field is there.
+    written: SchemaGenerator,
+    own: Map<String, Value>,
+}
+
+impl Schemas {
+    pub(crate) fn new() -> Self {
+        let settings = SchemaSettings::draft2020_12().with(|settings| {
+            settings.definitions_path = "/components/schemas".into();
+            settings.meta_schema = None;
+        });
+        let written = settings.clone().for_serialize().into_generator();
+        Self { read: settings.for_deserialize().into_generator(), written, own: Map::new() }
+    }
+
+    /// What callers send.
+    pub(crate) fn read<T: JsonSchema>(&mut self) -> Value {
+        self.read.subschema_for::<T>().to_value()
+    }
+
+    /// What Taskflow says.
+    pub(crate) fn written<T: JsonSchema>(&mut self) -> Value {
+        self.written.subschema_for::<T>().to_value()
+    }
+
+    /// The schema itself of what callers send, for a parameter list or a body that leaves some of its fields to the path.
+    pub(crate) fn inline<T: JsonSchema>(&mut self) -> Value {
+        let mut schema = T::json_schema(&mut self.read).to_value();
+        tidy(&mut schema);
+        bound(&mut schema);
+        schema
+    }
+
+    /// A schema that no type has.
+    pub(crate) fn define(&mut self, name: &str, schema: Value) -> Value {
+        self.own.insert(name.to_owned(), schema);
+        json!({ "$ref": format!("#/components/schemas/{name}") })
+    }
+
+    /// All schemas that were asked for, by name.
+    pub(crate) fn components(mut self) -> Value {
+        let mut all = self.read.take_definitions(true);
+        all.values_mut().for_each(bound);
+        all.extend(self.written.take_definitions(true));
+        all.extend(self.own);
+        all.values_mut().for_each(tidy);
+        all.sort_keys();
+        Value::Object(all)
+    }
+}
+
+/// The forms that most tools read: `enum` instead of a choice of constants, a list of types instead of a choice with null, and no
+/// formats that only Rust knows; no null as a default.
+fn tidy(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(tidy),
+        Value::Object(fields) => {
+            fields.values_mut().for_each(tidy);
+            if fields.get("format").and_then(Value::as_str).is_some_and(|format| format.starts_with("uint")) {
+                fields.remove("format");
+            }
+            // Left out is not the same as null, and schemars says null of a default that has no JSON form.
+            if fields.get("default") == Some(&Value::Null) {
+                fields.remove("default");
+            }
+            constants_as_enum(fields);
+            null_as_type(fields);
+        }
+        _ => {}
+    }
+}
+
+fn constants_as_enum(fields: &mut Map<String, Value>) {
+    let Some(choices) = fields.get("oneOf").and_then(Value::as_array) else { return };
+    let text: Option<Vec<Value>> = choices.iter().map(|choice| choice.get("const").filter(|value| value.is_string()).cloned()).collect();
+    if let Some(text) = text {
+        fields.remove("oneOf");
+        fields.insert("type".to_owned(), "string".into());
+        fields.insert("enum".to_owned(), text.into());
+    }
+}
+
+fn null_as_type(fields: &mut Map<String, Value>) {
+    let Some([Value::Object(value), null]) = fields.get("anyOf").and_then(Value::as_array).map(Vec::as_slice) else { return };
+    let Some(ty) = value.get("type").filter(|ty| ty.is_string() && null.get("type") == Some(&"null".into())) else { return };
+    let mut value = value.clone();
+    value.insert("type".to_owned(), json!([ty, "null"]));
+    if let Some(Value::Array(choices)) = value.get_mut("enum") {
+        choices.push(Value::Null);
+    }
+    fields.remove("anyOf");
+    value.append(fields);
+    *fields = value;
+}
+
+/// The range of an integer is part of the rule; a format is a hint that many readers pass over.
+fn bound(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(bound),
+        Value::Object(fields) => {
+            fields.values_mut().for_each(bound);
+            if fields.get("format").and_then(Value::as_str) == Some("int64") {
+                fields.entry("minimum").or_insert(i64::MIN.into());
+                fields.entry("maximum").or_insert(i64::MAX.into());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A schema without null: a query string cannot say it.
+pub(crate) fn without_null(mut schema: Value) -> Value {
+    if let Some(fields) = schema.as_object_mut() {
+        for list in ["type", "enum", "anyOf"] {
+            if let Some(Value::Array(items)) = fields.get_mut(list) {
+                items.retain(|item| !item.is_null() && item != "null" && item.get("type") != Some(&"null".into()));
+            }
+        }
+        if let Some([ty]) = fields.get("type").and_then(Value::as_array).map(Vec::as_slice) {
+            let ty = ty.clone();
+            fields.insert("type".to_owned(), ty);
+        }
+        if let Some([Value::Object(only)]) = fields.get("anyOf").and_then(Value::as_array).map(Vec::as_slice) {
+            let only = only.clone();
+            fields.remove("anyOf");
+            fields.extend(only);
+        }
+    }
+    schema
+}
+
+/// The id of a thing, in a path.
+pub(crate) fn id() -> Value {
+    json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": i64::MAX })
+}
+
+/// RFC 9457 problem details, as `function::error` makes them.
+pub(crate) fn problem(schemas: &mut Schemas) -> Value {
+    let errors = schemas.written::<domain::FieldError>();
+    schemas.define(
+        "Problem",
+        json!({
+            "type": "object",
+            "description": "RFC 9457 problem details.",
+            "required": ["type", "title", "status", "detail", "instance"],
+            "properties": {
+                "type": { "const": "about:blank", "description": "The status says what kind of problem it is." },
+                "title": { "type": "string", "description": "The status in words." },
+                "status": { "type": "integer", "minimum": 400, "maximum": 599, "description": "The HTTP status." },
+                "detail": { "type": "string", "description": "What is wrong this time, for a person." },
+                "instance": { "type": "string", "description": "The path that was called." },
+                "errors": { "type": "array", "minItems": 1, "items": errors, "description": "With 422: each field that cannot be accepted." },
+            },
+        }),
+    )
+}
+
+/// A tag and how many tasks have it.
+pub(crate) fn tag_count(schemas: &mut Schemas) -> Value {
+    schemas.define(
+        "TagCount",
+        json!({
+            "type": "object",
+            "description": "A tag and how many tasks have it.",
+            "required": ["tag", "count"],
+            "properties": {
+                "tag": { "type": "string", "description": "The tag." },
+                "count": { "type": "integer", "format": "int64", "minimum": 1, "description": "Tasks that have it, pending and completed." },
+            },
+        }),
+    )
+}
+
+/// A page of search results.
+pub(crate) fn search_results(schemas: &mut Schemas) -> Value {
+    let task = schemas.written::<domain::Task>();
+    schemas.define(
+        "SearchResults",
+        json!({
+            "type": "object",
+            "description": "A page of what was found.",
+            "required": ["results", "total_count"],
+            "properties": {
+                "results": { "type": "array", "items": task, "description": "The tasks of the page, in order." },
+                "total_count": { "type": "integer", "format": "int64", "minimum": 0, "description": "Tasks that match, on all pages: exact." },
+            },
+        }),
+    )
+}
+
+/// How the service and what it needs are.
+pub(crate) fn health(schemas: &mut Schemas) -> Value {
+    let state = json!({ "type": "string", "enum": ["up", "down"] });
+    schemas.define(
+        "Health",
+        json!({
+            "type": "object",
+            "description": "How the service and what it needs are.",
+            "required": ["status", "services"],
+            "properties": {
+                "status": { "type": "string", "enum": ["healthy", "unhealthy"] },
+                "services": {
+                    "type": "object",
+                    "required": ["database", "events", "jobs", "state"],
+                    "properties": { "database": state, "events": state, "jobs": state, "state": state },
+                },
+            },
+        }),
+    )
+}
+
+/// That the process answers.
+pub(crate) fn liveness(schemas: &mut Schemas) -> Value {
+    schemas.define(
+        "Liveness",
+        json!({
+            "type": "object",
+            "description": "The process answers.",
+            "required": ["status"],
+            "properties": { "status": { "const": "live" } },
+        }),
+    )
+}
+
+/// Whether the process takes requests.
+pub(crate) fn readiness(schemas: &mut Schemas) -> Value {
+    schemas.define(
+        "Readiness",
+        json!({
+            "type": "object",
+            "description": "Whether the process takes requests.",
+            "required": ["status"],
+            "properties": { "status": { "type": "string", "enum": ["ready", "stopping"] } },
+        }),
+    )
+}
+
+/// One of the two documents.
+pub(crate) fn any_object(_: &mut Schemas) -> Value {
+    json!({ "type": "object" })
+}
+
+/// A moment that Taskflow says.
+pub(crate) fn timestamp(schemas: &mut Schemas) -> Value {
+    schemas.written::<Timestamp>()
+}

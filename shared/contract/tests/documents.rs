@@ -1,0 +1,41 @@
+//! The documents that are checked in say what the code says.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+fn checked_in(name: &str) -> Value {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/contract").join(name);
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    serde_yaml_ng::from_str(&text).unwrap_or_default()
+}
+
+/// Where two documents differ, so that nobody has to compare thousands of lines.
+fn differences(pointer: &str, ours: &Value, theirs: &Value, found: &mut Vec<String>) {
+    match (ours, theirs) {
+        (Value::Object(ours), Value::Object(theirs)) => {
+            for name in ours.keys().chain(theirs.keys().filter(|name| !ours.contains_key(*name))) {
+                let null = Value::Null;
+                differences(&format!("{pointer}/{name}"), ours.get(name).unwrap_or(&null), theirs.get(name).unwrap_or(&null), found);
+            }
+        }
+        (ours, theirs) if ours != theirs => found.push(pointer.to_owned()),
+        _ => {}
+    }
+}
+
+fn assert_checked_in(name: &str, document: &Value) {
+    let mut found = Vec::new();
+    differences("", document, &checked_in(name), &mut found);
+    assert!(found.is_empty(), "tests/contract/{name} is not what the code says; `just contract` writes it anew. It differs at {found:#?}");
+}
+
+#[test]
+fn openapi_is_checked_in() {
+    assert_checked_in("openapi.yaml", &contract::openapi());
+}
+
+#[test]
+fn asyncapi_is_checked_in() {
+    assert_checked_in("events.yaml", &contract::asyncapi());
+}

@@ -1,0 +1,28 @@
+//! What happened, kept for good.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::EventType;
+use crate::time::Timestamp;
+
+/// One event of the audit log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct AuditLogEntry {
+    /// Set by the service.
+    pub id: i64,
+    /// The CloudEvent's id; unique in the log.
+    pub event_id: String,
+    /// The CloudEvent's type.
+    pub event_type: EventType,
+    /// The task.
+    pub task_id: i64,
+    /// The task it was spawned from.
+    pub parent_task_id: Option<i64>,
+    /// Whose it is.
+    pub user_id: i64,
+    /// The whole event, as it came.
+    #[schemars(with = "std::collections::BTreeMap<String, serde_json::Value>")]
+    pub event_data: serde_json::Value,
+    /// When it was recorded.
+    pub created_at: Timestamp,
+}

@@ -1,0 +1,295 @@
+//! What Taskflow announces and obeys: event and command types, topics, event data, and how they become CloudEvents 1.0.
+
+use std::fmt;
+use std::str::FromStr;
+
+use cloudevents::{Event, EventBuilder, EventBuilderV10};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::offset::ReminderOffset;
+use crate::reminder::{Reminder, ReminderStatus};
+use crate::task::Task;
+use crate::time::Timestamp;
+
+/// The CloudEvents extension that ties together everything one call caused.
+pub const CORRELATION_ID: &str = "correlationid";
+/// The CloudEvents extension (partitioning) that becomes the Kafka key: the task's id.
+pub const PARTITION_KEY: &str = "partitionkey";
+/// The CloudEvents extension (distributed tracing) with the W3C trace context.
+pub const TRACEPARENT: &str = "traceparent";
+
+/// A set of names with a text form, for types that travel as text.
+macro_rules! names {
+    ($(#[$doc:meta])* $name:ident, $unknown:literal: $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
+
+        impl $name {
+            /// All of them, in the order of the documents.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The name as it travels.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Unknown;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text { $($text => Ok(Self::$variant),)+ _ => Err(Unknown($unknown)) }
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "enum": [$($text),+] })
+            }
+        }
+    };
+}
+
+/// A name that is not among those that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no such {0}")]
+pub struct Unknown(&'static str);
+
+names! {
+    /// What can have happened: the types of events.
+    EventType, "event type":
+    /// A task is there.
+    TaskCreated = "task.created",
+    /// A task was changed.
+    TaskUpdated = "task.updated",
+    /// A task was completed.
+    TaskCompleted = "task.completed",
+    /// A task is gone.
+    TaskDeleted = "task.deleted",
+    /// A reminder is to fire at its time.
+    ReminderScheduled = "reminder.scheduled",
+    /// A reminder fired.
+    ReminderTriggered = "reminder.triggered",
+    /// A reminder was delivered.
+    ReminderSent = "reminder.sent",
+    /// A reminder was given up.
+    ReminderFailed = "reminder.failed",
+    /// A reminder will not fire.
+    ReminderCancelled = "reminder.cancelled",
+}
+
+names! {
+    /// What can be asked for: the types of command events.
+    CommandType, "command type":
+    /// Make a task.
+    TaskCreate = "task.create",
+    /// Change a task.
+    TaskUpdate = "task.update",
+    /// Complete a task.
+    TaskComplete = "task.complete",
+    /// Reopen a task.
+    TaskReopen = "task.reopen",
+    /// Delete a task.
+    TaskDelete = "task.delete",
+    /// Set a task's priority.
+    TaskSetPriority = "task.set-priority",
+    /// Add tags to a task.
+    TaskAddTags = "task.add-tags",
+    /// Remove tags from a task.
+    TaskRemoveTags = "task.remove-tags",
+    /// Remind of a task.
+    ReminderSchedule = "reminder.schedule",
+    /// Do not remind.
+    ReminderCancel = "reminder.cancel",
+}
+
+names! {
+    /// Where events travel.
+    Topic, "topic":
+    /// What happened to tasks.
+    TaskEvents = "task-events",
+    /// What happened to reminders.
+    Reminders = "reminders",
+    /// What pages show live.
+    TaskUpdates = "task-updates",
+    /// What callers ask for.
+    TaskCommands = "task-commands",
+    /// What no consumer could take.
+    DeadLetters = "dead-letters",
+}
+
+impl CommandType {
+    /// The event that answers the command.
+    #[must_use]
+    pub fn answer(self) -> EventType {
+        match self {
+            Self::TaskCreate => EventType::TaskCreated,
+            Self::TaskComplete => EventType::TaskCompleted,
+            Self::TaskDelete => EventType::TaskDeleted,
+            Self::TaskUpdate | Self::TaskReopen | Self::TaskSetPriority | Self::TaskAddTags | Self::TaskRemoveTags => EventType::TaskUpdated,
+            Self::ReminderSchedule => EventType::ReminderScheduled,
+            Self::ReminderCancel => EventType::ReminderCancelled,
+        }
+    }
+}
+
+/// Data of events on task-events.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct TaskEvent {
+    /// The CloudEvent's type.
+    pub event_type: EventType,
+    /// The task.
+    pub task_id: i64,
+    /// The task as REST answers it.
+    pub task_data: Task,
+    /// Whose it is.
+    pub user_id: i64,
+    /// When it happened.
+    pub timestamp: Timestamp,
+    /// Ties together everything one call caused.
+    pub correlation_id: String,
+}
+
+/// Data of events on reminders.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ReminderEvent {
+    /// The CloudEvent's type.
+    pub event_type: EventType,
+    /// The reminder.
+    pub reminder_id: i64,
+    /// Its task.
+    pub task_id: i64,
+    /// Whose it is.
+    pub user_id: i64,
+    /// When it is, or was, to fire.
+    pub scheduled_at: Timestamp,
+    /// How long before the due date.
+    pub reminder_offset: ReminderOffset,
+    /// The name of its job.
+    pub dapr_job_id: String,
+    /// What became of it.
+    pub status: ReminderStatus,
+    /// Tries that failed.
+    pub retry_count: i32,
+    /// When it happened.
+    pub timestamp: Timestamp,
+    /// Ties together everything one call caused.
+    pub correlation_id: String,
+}
+
+/// Data of events on task-updates.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct TaskUpdate {
+    /// The CloudEvent's type.
+    pub event_type: EventType,
+    /// The task.
+    pub task_id: i64,
+    /// The fields that changed, with their new values.
+    pub update_data: Map<String, Value>,
+    /// Whose it is.
+    pub user_id: i64,
+    /// When it happened.
+    pub timestamp: Timestamp,
+    /// Ties together everything one call caused.
+    pub correlation_id: String,
+}
+
+impl ReminderEvent {
+    /// The event of a reminder as it is now.
+    #[must_use]
+    pub fn of(reminder: &Reminder, event_type: EventType, timestamp: Timestamp, correlation_id: &str) -> Self {
+        Self {
+            event_type,
+            reminder_id: reminder.id,
+            task_id: reminder.task_id,
+            user_id: reminder.user_id,
+            scheduled_at: reminder.scheduled_at,
+            reminder_offset: reminder.reminder_offset,
+            dapr_job_id: reminder.dapr_job_id.clone(),
+            status: reminder.status,
+            retry_count: reminder.retry_count,
+            timestamp,
+            correlation_id: correlation_id.to_owned(),
+        }
+    }
+}
+
+/// What every event of one piece of work has in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The function that speaks; the event's source is `/taskflow/<function>`.
+    pub function: &'static str,
+    /// Ties together everything one call caused.
+    pub correlation_id: String,
+    /// The W3C trace context of the call.
+    pub traceparent: Option<String>,
+}
+
+impl Origin {
+    /// A CloudEvent of this origin.
+    ///
+    /// # Errors
+    /// Data that has no JSON form, which none of ours is.
+    pub fn event(&self, id: Uuid, ty: &str, subject: &str, key: i64, time: Timestamp, data: &impl Serialize) -> Result<Event, serde_json::Error> {
+        let builder = EventBuilderV10::new()
+            .id(id.to_string())
+            .source(format!("/taskflow/{}", self.function))
+            .ty(ty)
+            .subject(subject)
+            .time(time.to_string())
+            .extension(CORRELATION_ID, self.correlation_id.clone())
+            .extension(PARTITION_KEY, key.to_string())
+            .data("application/json", serde_json::to_value(data)?);
+        let builder = match &self.traceparent {
+            Some(traceparent) => builder.extension(TRACEPARENT, traceparent.clone()),
+            None => builder,
+        };
+        builder.build().map_err(serde::ser::Error::custom)
+    }
+}
+
+/// The fields that differ between two states of a task, with their new values. All of them, if it was not there before.
+#[must_use]
+pub fn changed_fields(before: Option<&Task>, after: &Task) -> Map<String, Value> {
+    let fields = |task: &Task| match serde_json::to_value(task) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    };
+    let mut changed = fields(after);
+    if let Some(before) = before {
+        let before = fields(before);
+        changed.retain(|name, value| before.get(name) != Some(value));
+    }
+    changed
+}

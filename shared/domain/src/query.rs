@@ -1,0 +1,287 @@
+//! What callers can look for: filters, sorting, paging, and the words of a search.
+
+use serde::{Deserialize, Deserializer};
+
+use crate::invalid::{Checks, Invalid};
+use crate::reminder::ReminderStatus;
+use crate::task::{self, Priority, Status};
+use crate::time::Timestamp;
+
+/// Items of a page, where the caller does not say.
+pub const LIMIT_DEFAULT: u32 = 50;
+/// Items of a page, at most.
+pub const LIMIT_MAX: u32 = 500;
+/// How deep paging goes: far beyond any task list, and it keeps one request from walking an index for ever.
+pub const OFFSET_MAX: u32 = 10_000_000;
+/// Characters of a search.
+pub const QUERY_MAX: usize = 500;
+/// Words of a search that are looked for.
+pub const TERMS_MAX: usize = 16;
+
+/// How the tags of a filter are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum TagsMatch {
+    /// The task has all of them.
+    #[default]
+    All,
+    /// The task has at least one of them.
+    Any,
+    /// The task has them and no other.
+    Exact,
+}
+
+/// What a list is sorted by. Missing due dates come last, ties go by id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum SortBy {
+    /// When it was made.
+    #[default]
+    CreatedAt,
+    /// When it was changed.
+    UpdatedAt,
+    /// When it is due.
+    DueDate,
+    /// By rank, not by letter.
+    Priority,
+    /// By letter.
+    Title,
+}
+
+/// Which end of a list comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Order {
+    /// Smallest, oldest or A first.
+    Asc,
+    /// Greatest, newest or Z first.
+    Desc,
+}
+
+impl SortBy {
+    /// The order where the caller names none: what is new or matters most first, what is due or spelled first first.
+    #[must_use]
+    pub fn default_order(self) -> Order {
+        match self {
+            Self::CreatedAt | Self::UpdatedAt | Self::Priority => Order::Desc,
+            Self::DueDate | Self::Title => Order::Asc,
+        }
+    }
+}
+
+/// Which tasks: all conditions hold at once.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TaskFilter {
+    /// Only tasks of this status.
+    pub status: Option<Status>,
+    /// Only tasks of this priority.
+    pub priority: Option<Priority>,
+    /// Only tasks with these tags.
+    #[schemars(schema_with = "crate::schema::tags")]
+    pub tags: Vec<String>,
+    /// How `tags` are compared.
+    pub tags_match: TagsMatch,
+    /// Only tasks due before this moment.
+    pub due_before: Option<Timestamp>,
+    /// Only tasks due at this moment or later.
+    pub due_after: Option<Timestamp>,
+}
+
+/// `GET /api/tasks`.
+#[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListTasks {
+    /// Only tasks of this status.
+    pub status: Option<Status>,
+    /// Only tasks of this priority.
+    pub priority: Option<Priority>,
+    /// Only tasks with these tags, separated by commas.
+    #[serde(deserialize_with = "comma_list")]
+    #[schemars(schema_with = "crate::schema::comma_list")]
+    pub tags: Vec<String>,
+    /// How `tags` are compared.
+    pub tags_match: TagsMatch,
+    /// Only tasks due before this moment.
+    pub due_before: Option<Timestamp>,
+    /// Only tasks due at this moment or later.
+    pub due_after: Option<Timestamp>,
+    /// What comes first.
+    pub sort_by: SortBy,
+    /// Which end comes first.
+    pub order: Option<Order>,
+    /// Tasks on a page.
+    #[schemars(range(min = 1, max = 500), extend("default" = 50))]
+    pub limit: Option<u32>,
+    /// Tasks to skip.
+    #[schemars(range(min = 0, max = 10_000_000), extend("default" = 0))]
+    pub offset: Option<u32>,
+}
+
+/// `POST /api/tasks/search`.
+#[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SearchTasks {
+    /// Words, beginnings or parts of words; a task matches that has all of them in its title or description.
+    #[schemars(schema_with = "crate::schema::query")]
+    pub query: Option<String>,
+    /// Which tasks to look at.
+    pub filters: TaskFilter,
+    /// What comes first; the best match where left out.
+    pub sort_by: Option<SortBy>,
+    /// Which end comes first.
+    pub order: Option<Order>,
+    /// Tasks on a page.
+    #[schemars(range(min = 1, max = 500), extend("default" = 50))]
+    pub limit: Option<u32>,
+    /// Tasks to skip.
+    #[schemars(range(min = 0, max = 10_000_000), extend("default" = 0))]
+    pub offset: Option<u32>,
+}
+
+/// `GET /api/reminders`.
+#[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListReminders {
+    /// Only reminders of this task.
+    pub task_id: Option<i64>,
+    /// Only reminders of this status.
+    pub status: Option<ReminderStatus>,
+}
+
+/// `GET /api/notifications`.
+#[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListNotifications {
+    /// Only notifications after this id.
+    pub after: Option<i64>,
+}
+
+/// `GET /api/audit`.
+#[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListAudit {
+    /// Only entries of this task.
+    pub task_id: Option<i64>,
+    /// With `task_id`: entries of every occurrence in its chain.
+    pub chain: bool,
+    /// Only entries of this event type, such as `task.completed`.
+    pub event_type: Option<crate::event::EventType>,
+    /// Entries on a page.
+    #[schemars(range(min = 1, max = 500), extend("default" = 50))]
+    pub limit: Option<u32>,
+    /// Entries to skip.
+    #[schemars(range(min = 0, max = 10_000_000), extend("default" = 0))]
+    pub offset: Option<u32>,
+}
+
+/// The piece of a list to answer: checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// 1 to [`LIMIT_MAX`].
+    pub limit: i64,
+    /// 0 to [`OFFSET_MAX`].
+    pub offset: i64,
+}
+
+impl Window {
+    fn new(limit: Option<u32>, offset: Option<u32>, checks: &mut Checks) -> Self {
+        let limit = limit.unwrap_or(LIMIT_DEFAULT);
+        let offset = offset.unwrap_or(0);
+        checks.require((1..=LIMIT_MAX).contains(&limit), "/limit", format_args!("1 to {LIMIT_MAX}"));
+        checks.require(offset <= OFFSET_MAX, "/offset", format_args!("0 to {OFFSET_MAX}"));
+        Self { limit: limit.into(), offset: offset.into() }
+    }
+}
+
+/// A search or a list, checked and ready for the store. A list is a search without terms.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskQuery {
+    /// Lower-case words, each once; a task matches that contains all of them.
+    pub terms: Vec<String>,
+    /// Which tasks to look at; tags as they are kept.
+    pub filter: TaskFilter,
+    /// What comes first; `None` is relevance.
+    pub sort_by: Option<SortBy>,
+    /// Which end comes first.
+    pub order: Order,
+    /// Which page.
+    pub window: Window,
+}
+
+impl ListTasks {
+    /// The query, if its values are in range.
+    ///
+    /// # Errors
+    /// Every value out of range.
+    pub fn checked(self) -> Result<TaskQuery, Invalid> {
+        let mut checks = Checks::new();
+        let window = Window::new(self.limit, self.offset, &mut checks);
+        let filter = TaskFilter {
+            status: self.status,
+            priority: self.priority,
+            tags: checks.take(task::tags(&self.tags, "/tags")),
+            tags_match: self.tags_match,
+            due_before: self.due_before,
+            due_after: self.due_after,
+        };
+        let order = self.order.unwrap_or(self.sort_by.default_order());
+        checks.finish(TaskQuery { terms: Vec::new(), filter, sort_by: Some(self.sort_by), order, window })
+    }
+}
+
+impl SearchTasks {
+    /// The query, if its values are in range. Without words it is a list, newest first.
+    ///
+    /// # Errors
+    /// Every value out of range.
+    pub fn checked(self) -> Result<TaskQuery, Invalid> {
+        let mut checks = Checks::new();
+        let window = Window::new(self.limit, self.offset, &mut checks);
+        let tags = checks.take(task::tags(&self.filters.tags, "/filters/tags"));
+        let terms = checks.take(terms(self.query.as_deref().unwrap_or_default()));
+        let sort_by = self.sort_by.or_else(|| terms.is_empty().then(SortBy::default));
+        let order = self.order.unwrap_or(sort_by.map_or(Order::Desc, SortBy::default_order));
+        checks.finish(TaskQuery { terms, filter: TaskFilter { tags, ..self.filters }, sort_by, order, window })
+    }
+}
+
+impl ListAudit {
+    /// The page asked for.
+    ///
+    /// # Errors
+    /// Every value out of range; a chain without a task.
+    pub fn window(&self) -> Result<Window, Invalid> {
+        let mut checks = Checks::new();
+        let window = Window::new(self.limit, self.offset, &mut checks);
+        checks.require(!self.chain || self.task_id.is_some(), "/chain", "a chain needs a task_id");
+        checks.finish(window)
+    }
+}
+
+/// The words of a search: lower-case, each once.
+///
+/// # Errors
+/// More than [`QUERY_MAX`] characters or [`TERMS_MAX`] words, or a NUL character.
+pub fn terms(query: &str) -> Result<Vec<String>, Invalid> {
+    let mut checks = Checks::new();
+    checks.require(query.chars().count() <= QUERY_MAX, "/query", format_args!("at most {QUERY_MAX} characters"));
+    checks.require(!query.contains('\0'), "/query", "no NUL character");
+    let mut terms: Vec<String> = Vec::new();
+    for word in query.split_whitespace() {
+        let word = word.to_lowercase();
+        if terms.len() <= TERMS_MAX && !terms.contains(&word) {
+            terms.push(word);
+        }
+    }
+    checks.require(terms.len() <= TERMS_MAX, "/query", format_args!("at most {TERMS_MAX} words"));
+    checks.finish(terms)
+}
+
+fn comma_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Ok(text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect())
+}

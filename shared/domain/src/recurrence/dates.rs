@@ -1,0 +1,449 @@
+//! The civil dates of a rule: no clock and no zone yet.
+//!
+//! A rule repeats in periods: days, weeks, months or years, every INTERVAL-th of them from the one that DTSTART lies in.
+//! RFC 5545 lets some BY… parts expand a period and others limit it. Both come to the same: of all the days in the
+//! period, keep those that meet every part. What the rule leaves open is taken from DTSTART first.
+
+use std::{collections::VecDeque, iter};
+
+use jiff::{SignedDuration, Span, civil::Date};
+
+use super::rule::{Frequency, Rule, WeekdayNumber};
+
+impl Rule {
+    /// The rule's dates after `start`, DTSTART's date, and not before `from`, in order. COUNT and UNTIL are not looked at.
+    ///
+    /// This goes straight to `from`, however far from `start` that is.
+    pub(super) fn dates(&self, start: Date, from: Date) -> impl Iterator<Item = Date> {
+        Dates::new(self, start, from)
+            .into_iter()
+            .flatten()
+            .filter(move |date| *date > start)
+            .skip_while(move |date| *date < from)
+    }
+
+    /// The same with COUNT, which has to go through the dates from the first. `start` itself counts as one.
+    pub(super) fn counted_dates(&self, start: Date, from: Date) -> impl Iterator<Item = Date> {
+        let (seek, limit) = match self.count() {
+            Some(count) => (start, usize::from(count).saturating_sub(1)),
+            None => (from, usize::MAX),
+        };
+        self.dates(start, seek)
+            .take(limit)
+            .skip_while(move |date| *date < from)
+    }
+
+    /// The rule with what it leaves open taken from DTSTART's date.
+    ///
+    /// RFC 5545, section 3.3.10: "Information, not contained in the rule, necessary to determine the various recurrence
+    /// instance start time and dates are derived from the Start Time (DTSTART)".
+    fn anchored(&self, start: Date) -> Self {
+        let mut rule = self.clone();
+        if !self.month_days.is_empty() || !self.weekdays.is_empty() {
+            return rule;
+        }
+        match self.frequency {
+            Frequency::Daily => {}
+            Frequency::Weekly => {
+                rule.weekdays = vec![WeekdayNumber {
+                    ordinal: None,
+                    weekday: start.weekday(),
+                }];
+            }
+            Frequency::Monthly | Frequency::Yearly => rule.month_days = vec![start.day().into()],
+        }
+        if self.frequency == Frequency::Yearly && self.months.is_empty() {
+            rule.months = vec![start.month().into()];
+        }
+        rule
+    }
+}
+
+impl Frequency {
+    /// How many periods make 400 years, after which the Gregorian calendar repeats itself, weekdays included.
+    ///
+    /// So many periods in a row without a date prove that the rule has none any more, whatever its INTERVAL: that many
+    /// steps of n periods are n times 400 years, and the calendar looks the same again. It bounds every search.
+    fn cycle(self) -> u32 {
+        match self {
+            Self::Daily => 146_097,
+            Self::Weekly => 20_871,
+            Self::Monthly => 4_800,
+            Self::Yearly => 400,
+        }
+    }
+
+    /// The first day of the period that `date` lies in, or `None` before the year -9999.
+    fn first_day(self, date: Date, rule: &Rule) -> Option<Date> {
+        match self {
+            Self::Daily => Some(date),
+            Self::Weekly => {
+                let days = date.weekday().since(rule.week_start);
+                date.checked_sub(Span::new().days(days)).ok()
+            }
+            Self::Monthly => Some(date.first_of_month()),
+            Self::Yearly => Some(date.first_of_year()),
+        }
+    }
+
+    /// The last day of the period that begins on `first`.
+    fn last_day(self, first: Date) -> Date {
+        match self {
+            Self::Daily => first,
+            Self::Weekly => first.saturating_add(Span::new().days(6)),
+            Self::Monthly => first.last_of_month(),
+            Self::Yearly => first.last_of_year(),
+        }
+    }
+
+    /// The first day of the period that lies so many periods after the one beginning on `first`, if the calendar has it.
+    fn later(self, first: Date, periods: i64) -> Option<Date> {
+        let days = |days| SignedDuration::try_from_hours(24_i64.checked_mul(days)?);
+        match self {
+            Self::Daily => first.checked_add(days(periods)?),
+            Self::Weekly => first.checked_add(days(periods.checked_mul(7)?)?),
+            Self::Monthly => first.checked_add(Span::new().try_months(periods).ok()?),
+            Self::Yearly => first.checked_add(Span::new().try_years(periods).ok()?),
+        }
+        .ok()
+    }
+
+    /// How many whole periods lie between two first days of periods.
+    fn between(self, earlier: Date, later: Date) -> i64 {
+        let days = later.duration_since(earlier).as_hours() / 24;
+        let years = i64::from(later.year()) - i64::from(earlier.year());
+        let months = i64::from(later.month()) - i64::from(earlier.month());
+        match self {
+            Self::Daily => days,
+            Self::Weekly => days / 7,
+            Self::Monthly => years * 12 + months,
+            Self::Yearly => years,
+        }
+    }
+}
+
+/// A rule's dates, from the period that a given day lies in, one period at a time.
+struct Dates {
+    /// The rule, nothing left open.
+    rule: Rule,
+    /// The first day of the period that DTSTART lies in.
+    origin: Date,
+    /// The next period to look at: the n-th that the rule does not leave out by its INTERVAL.
+    turn: i64,
+    /// What is left of the last period looked at.
+    batch: VecDeque<Date>,
+}
+
+impl Dates {
+    /// `None` where the first week begins before jiff's calendar does, in the year -9999.
+    fn new(rule: &Rule, start: Date, from: Date) -> Option<Self> {
+        let frequency = rule.frequency;
+        let origin = frequency.first_day(start, rule)?;
+        let turn = frequency.between(origin, from).max(0) / i64::from(rule.interval);
+        Some(Self {
+            rule: rule.anchored(start),
+            origin,
+            turn,
+            batch: VecDeque::new(),
+        })
+    }
+
+    /// Fills the batch from the next period, or says `None` where the calendar ends.
+    fn next_period(&mut self) -> Option<()> {
+        let frequency = self.rule.frequency;
+        let periods = self.turn * i64::from(self.rule.interval);
+        let first = frequency.later(self.origin, periods)?;
+        let last = frequency.last_day(first);
+        let days =
+            iter::successors(Some(first), |day| day.tomorrow().ok()).take_while(|day| *day <= last);
+        self.batch
+            .extend(days.filter(|day| self.rule.matches(*day)));
+        if !self.rule.positions.is_empty() {
+            self.rule.choose(&mut self.batch);
+        }
+        self.turn += 1;
+        Some(())
+    }
+}
+
+impl Iterator for Dates {
+    type Item = Date;
+
+    fn next(&mut self) -> Option<Date> {
+        for _ in 0..=self.rule.frequency.cycle() {
+            if let Some(date) = self.batch.pop_front() {
+                return Some(date);
+            }
+            self.next_period()?;
+        }
+        None
+    }
+}
+
+/// The conditions on a single day, for a rule with nothing left open. An empty list is no condition.
+impl Rule {
+    fn matches(&self, date: Date) -> bool {
+        self.matches_month(date) && self.matches_month_day(date) && self.matches_weekday(date)
+    }
+
+    fn matches_month(&self, date: Date) -> bool {
+        self.months.is_empty() || self.months.contains(&date.month().into())
+    }
+
+    fn matches_month_day(&self, date: Date) -> bool {
+        self.month_days.is_empty() || Place::in_month(date).is_one_of(&self.month_days)
+    }
+
+    fn matches_weekday(&self, date: Date) -> bool {
+        let matches = |day: &WeekdayNumber| {
+            day.weekday == date.weekday()
+                && day
+                    .ordinal
+                    .is_none_or(|ordinal| self.place(date).in_weeks().is(ordinal))
+        };
+        self.weekdays.is_empty() || self.weekdays.iter().any(matches)
+    }
+
+    /// The day's place in what the ordinals of BYDAY count in: the year for YEARLY without BYMONTH, else the month.
+    fn place(&self, date: Date) -> Place {
+        if self.frequency == Frequency::Yearly && self.months.is_empty() {
+            Place::in_year(date)
+        } else {
+            Place::in_month(date)
+        }
+    }
+
+    /// Of a period's dates, leaves only those that BYSETPOS names.
+    fn choose(&self, dates: &mut VecDeque<Date>) {
+        let length = i16::try_from(dates.len()).unwrap_or(i16::MAX);
+        let mut number = 0;
+        dates.retain(|_| {
+            number += 1;
+            Place::new(number, length).is_one_of(&self.positions)
+        });
+    }
+}
+
+/// A place in a row, counted from both sides: 1 is the first, -1 the last.
+#[derive(Clone, Copy)]
+struct Place {
+    from_start: i16,
+    from_end: i16,
+}
+
+impl Place {
+    fn new(number: i16, length: i16) -> Self {
+        Self {
+            from_start: number,
+            from_end: number - length - 1,
+        }
+    }
+
+    fn in_month(date: Date) -> Self {
+        Self::new(date.day().into(), date.days_in_month().into())
+    }
+
+    fn in_year(date: Date) -> Self {
+        Self::new(date.day_of_year(), date.days_in_year())
+    }
+
+    /// The same by sevens: days 1 to 7 are 1, the last seven days -1. That is which of its weekday a day is.
+    fn in_weeks(self) -> Self {
+        Self {
+            from_start: (self.from_start - 1) / 7 + 1,
+            from_end: (self.from_end + 1) / 7 - 1,
+        }
+    }
+
+    fn is(self, number: i16) -> bool {
+        number == self.from_start || number == self.from_end
+    }
+
+    fn is_one_of(self, numbers: &[i16]) -> bool {
+        numbers.iter().any(|&number| self.is(number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::recurrence::RuleError;
+
+    /// The first dates of a rule after its start, written as month and day.
+    fn first_dates(rule: &str, start: Date, number: usize) -> Result<String, RuleError> {
+        let rule: Rule = rule.parse()?;
+        let dates: Vec<_> = rule
+            .counted_dates(start, start)
+            .take(number)
+            .map(|date| date.strftime("%m-%d").to_string())
+            .collect();
+        Ok(dates.join(" "))
+    }
+
+    /// Examples of RFC 5545, section 3.8.5.3; their first date, DTSTART, is not among the dates here.
+    #[test]
+    fn examples_of_the_rfc() -> Result<(), RuleError> {
+        let start = date(1997, 9, 2);
+        for (rule, start, expected) in [
+            (
+                "FREQ=DAILY;INTERVAL=10;COUNT=5",
+                start,
+                "09-12 09-22 10-02 10-12",
+            ),
+            (
+                "FREQ=DAILY;BYMONTH=1",
+                date(1998, 1, 30),
+                "01-31 01-01 01-02 01-03 01-04",
+            ),
+            (
+                "FREQ=WEEKLY;INTERVAL=2;WKST=SU",
+                start,
+                "09-16 09-30 10-14 10-28 11-11",
+            ),
+            (
+                "FREQ=WEEKLY;INTERVAL=2;COUNT=4;BYDAY=TU,SU;WKST=MO",
+                date(1997, 8, 5),
+                "08-10 08-19 08-24",
+            ),
+            (
+                "FREQ=WEEKLY;INTERVAL=2;COUNT=4;BYDAY=TU,SU;WKST=SU",
+                date(1997, 8, 5),
+                "08-17 08-19 08-31",
+            ),
+            (
+                "FREQ=MONTHLY;COUNT=4;BYDAY=1FR",
+                date(1997, 9, 5),
+                "10-03 11-07 12-05",
+            ),
+            (
+                "FREQ=MONTHLY;INTERVAL=2;COUNT=5;BYDAY=1SU,-1SU",
+                date(1997, 9, 7),
+                "09-28 11-02 11-30 01-04",
+            ),
+            (
+                "FREQ=MONTHLY;BYMONTHDAY=-3",
+                date(1997, 9, 28),
+                "10-29 11-28 12-29 01-29 02-26",
+            ),
+            (
+                "FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13",
+                start,
+                "02-13 03-13 11-13 08-13 10-13",
+            ),
+            (
+                "FREQ=MONTHLY;COUNT=3;BYDAY=TU,WE,TH;BYSETPOS=3",
+                date(1997, 9, 4),
+                "10-07 11-06",
+            ),
+            (
+                "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-2",
+                date(1997, 9, 29),
+                "10-30 11-27 12-30 01-29 02-26",
+            ),
+            (
+                "FREQ=MONTHLY;BYMONTHDAY=15,30;COUNT=5",
+                date(2007, 1, 15),
+                "01-30 02-15 03-15 03-30",
+            ),
+            (
+                "FREQ=YEARLY;COUNT=5;BYMONTH=6,7",
+                date(1997, 6, 10),
+                "07-10 06-10 07-10 06-10",
+            ),
+            (
+                "FREQ=YEARLY;BYDAY=20MO",
+                date(1997, 5, 19),
+                "05-18 05-17 05-15 05-14 05-20",
+            ),
+            (
+                "FREQ=YEARLY;BYMONTH=3;BYDAY=TH",
+                date(1997, 3, 13),
+                "03-20 03-27 03-05 03-12 03-19",
+            ),
+            (
+                "FREQ=YEARLY;INTERVAL=4;BYMONTH=11;BYDAY=TU;BYMONTHDAY=2,3,4,5,6,7,8",
+                date(1996, 11, 5),
+                "11-07 11-02 11-04 11-06 11-08",
+            ),
+        ] {
+            assert_eq!(first_dates(rule, start, 5)?, expected, "{rule}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn rules_that_never_match_end() -> Result<(), RuleError> {
+        // A Wednesday, and the 30th of its month.
+        let start = date(2026, 9, 30);
+        for rule in [
+            "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
+            "FREQ=DAILY;INTERVAL=7;BYDAY=SU",
+            "FREQ=DAILY;BYDAY=MO;BYSETPOS=2",
+            "FREQ=WEEKLY;BYDAY=MO;BYSETPOS=2",
+            "FREQ=MONTHLY;BYDAY=6MO",
+            "FREQ=MONTHLY;BYMONTH=2",
+            "FREQ=YEARLY;INTERVAL=9999;BYMONTHDAY=31;BYMONTH=4;COUNT=2",
+        ] {
+            assert_eq!(first_dates(rule, start, 1)?, "", "{rule}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn rare_dates_are_found() -> Result<(), RuleError> {
+        // Of the years 2100, 2200, 2300 and 2400 only the last has the day: the widest gap that this rule has.
+        assert_eq!(
+            first_dates("FREQ=YEARLY;INTERVAL=100", date(2000, 2, 29), 2)?,
+            "02-29 02-29"
+        );
+        // February 29 on a Friday, in a year that is the seventh, fourteenth, ...
+        let rule = "FREQ=YEARLY;INTERVAL=7;BYMONTH=2;BYMONTHDAY=29;BYDAY=FR";
+        assert_eq!(first_dates(rule, date(2008, 2, 29), 2)?, "02-29 02-29");
+        Ok(())
+    }
+
+    #[test]
+    fn seeking_finds_the_same_dates_as_walking() -> Result<(), RuleError> {
+        let (start, from) = (date(1970, 1, 31), date(2026, 5, 17));
+        for rule in [
+            "FREQ=DAILY;INTERVAL=17",
+            "FREQ=WEEKLY;INTERVAL=5",
+            "FREQ=MONTHLY;INTERVAL=7",
+            "FREQ=YEARLY;INTERVAL=3",
+        ] {
+            let rule: Rule = rule.parse()?;
+            let walked: Vec<_> = rule
+                .dates(start, start)
+                .skip_while(|date| *date < from)
+                .take(5)
+                .collect();
+            assert_eq!(
+                rule.dates(start, from).take(5).collect::<Vec<_>>(),
+                walked,
+                "{rule}"
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_calendar_has_two_ends() -> Result<(), RuleError> {
+        let daily: Rule = "FREQ=DAILY".parse()?;
+        assert_eq!(
+            daily
+                .dates(date(9999, 12, 30), Date::MIN)
+                .collect::<Vec<_>>(),
+            [Date::MAX]
+        );
+        assert_eq!(
+            daily.dates(Date::MIN, Date::MIN).next(),
+            Some(date(-9999, 1, 2))
+        );
+        // The year -9999 begins on a Monday, so the Sunday that its first week would begin with is missing.
+        let weekly: Rule = "FREQ=WEEKLY;WKST=SU".parse()?;
+        assert_eq!(weekly.dates(Date::MIN, Date::MIN).next(), None);
+        Ok(())
+    }
+}

@@ -1,0 +1,452 @@
+//! The occurrences of a task as instants: dates of a rule at DTSTART's wall-clock time in a zone.
+
+use jiff::{SignedDuration, Span, Timestamp, civil::Date, civil::DateTime, tz::TimeZone};
+
+use super::rule::{End, Frequency, Rule};
+
+/// How far two days' occurrences can be from the order of their dates: a zone's clock was never moved by more than a day
+/// (Samoa left out 30 December 2011), and one more is to be safe.
+const CLOCK_CHANGE_DAYS: i8 = 2;
+
+/// How a task repeats.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Pattern {
+    /// Every day.
+    Daily,
+    /// Every week, on the weekday of the first due date.
+    Weekly,
+    /// Every month, on the day of the first due date; in a month without it on the month's last day: Jan 31, Feb 28, Mar 31.
+    Monthly,
+    /// As an RFC 5545 rule says, to the letter: months without the day are skipped.
+    Rule(Rule),
+}
+
+impl Pattern {
+    /// The rule that says the same for a series that starts on this date.
+    fn rule(&self, start: Date) -> Rule {
+        match self {
+            Self::Daily => Rule::every(Frequency::Daily),
+            Self::Weekly => Rule::every(Frequency::Weekly),
+            Self::Monthly => monthly_clamped(start.day().into()),
+            Self::Rule(rule) => rule.clone(),
+        }
+    }
+}
+
+/// For the 31st: `BYMONTHDAY=28,29,30,31;BYSETPOS=-1`, the last of those days that the month has.
+fn monthly_clamped(day: i16) -> Rule {
+    let shortest_month = 28;
+    let month_days = (day.min(shortest_month)..=day).collect();
+    Rule {
+        month_days,
+        positions: vec![-1],
+        ..Rule::every(Frequency::Monthly)
+    }
+}
+
+/// A chain of occurrences.
+///
+/// The occurrences are `start` itself, always, and after it the rule's dates at the wall-clock time that `start` has in
+/// `zone`. 09:00 stays 09:00 when the clocks change. A time that does not exist on a day is read with the offset before the
+/// gap (02:30 becomes 03:30), one that exists twice is the first (RFC 5545, section 3.3.5).
+///
+/// `start` counts as the first occurrence even if the rule does not match it. RFC 5545 calls that case undefined, and says
+/// that DTSTART "always counts as the first occurrence" of COUNT: somebody who makes a task due on Tuesday, then every
+/// Friday, three times, has the Tuesday and two Fridays. Only an UNTIL before `start` leaves no occurrence at all.
+///
+/// A day that the zone left out altogether coincides with the next (Samoa's 30 December 2011): one occurrence, though
+/// COUNT counts both dates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Series {
+    /// DTSTART: the first due date of the chain.
+    pub start: Timestamp,
+    /// The zone whose wall clock is kept.
+    pub zone: TimeZone,
+    /// How it repeats.
+    pub pattern: Pattern,
+}
+
+/// What [`Series::next_from_completion`] needs to know of the occurrence that was completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// When it was completed.
+    pub at: Timestamp,
+    /// When it had been due.
+    pub due: Timestamp,
+    /// Which one it was, from 1: how many occurrences the chain has had, this one included. Only COUNT asks for it.
+    pub occurrence: u32,
+}
+
+impl Series {
+    /// The first occurrence strictly after `after`, or `None` if the series is over: by COUNT or UNTIL, because the rule
+    /// matches no further day, or because the year 9999 is.
+    ///
+    /// It is as fast decades after the start as on the first day, except with COUNT, where it counts from the start.
+    #[must_use]
+    pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
+        let start = self.local(self.start);
+        let rule = self.pattern.rule(start.date());
+        if after < self.start {
+            return includes(rule.end, start.date(), self.start).then_some(self.start);
+        }
+        let dates = rule.counted_dates(start.date(), self.seek(after));
+        self.first(dates, rule.end, after)
+    }
+
+    /// The next due date where the interval runs from the completion: every 3 days at 09:00, completed on the 10th at
+    /// 15:00, is due on the 13th at 09:00.
+    ///
+    /// The pattern starts anew on the completion's local date, which stands for DTSTART, at the wall-clock time of the
+    /// series' start. The answer is the first occurrence of that pattern on a later day which is also after both the
+    /// completion and the old due date. So a task for Mondays that is completed on a Monday is due in a week, even if it
+    /// was completed early in the morning; and a task completed long before it was due is never due a second time before
+    /// that, nor at the same time.
+    ///
+    /// `None` if the series is over: by COUNT, against the given number; by UNTIL; or as in [`Series::next_after`].
+    #[must_use]
+    pub fn next_from_completion(&self, completion: Completion) -> Option<Timestamp> {
+        let day = self.local(completion.at).date();
+        let rule = self.pattern.rule(day);
+        if rule
+            .count()
+            .is_some_and(|count| completion.occurrence >= count.into())
+        {
+            return None;
+        }
+        let after = completion.at.max(completion.due);
+        self.first(rule.dates(day, self.seek(after)), rule.end, after)
+    }
+
+    /// The first of these dates whose occurrence is after `after`, unless the end comes before.
+    fn first(
+        &self,
+        dates: impl Iterator<Item = Date>,
+        end: End,
+        after: Timestamp,
+    ) -> Option<Timestamp> {
+        let time = self.local(self.start).time();
+        let occurrence =
+            |date: Date| Some((date, self.zone.to_timestamp(date.to_datetime(time)).ok()?));
+        let (date, occurrence) = dates
+            .map_while(occurrence)
+            .find(|(_, occurrence)| *occurrence > after)?;
+        includes(end, date, occurrence).then_some(occurrence)
+    }
+
+    /// The first date that can have an occurrence after `after`.
+    fn seek(&self, after: Timestamp) -> Date {
+        self.local(after)
+            .date()
+            .saturating_sub(Span::new().days(CLOCK_CHANGE_DAYS))
+    }
+
+    fn local(&self, instant: Timestamp) -> DateTime {
+        self.zone.to_datetime(instant)
+    }
+}
+
+/// Whether UNTIL lets this occurrence, the one of this date, still be. COUNT was looked at when the dates were made.
+fn includes(end: End, date: Date, occurrence: Timestamp) -> bool {
+    match end {
+        End::Never | End::Count(_) => true,
+        End::OnDate(last) => date <= last,
+        End::AtUtc(second) => TimeZone::UTC.to_datetime(occurrence) <= end_of(second),
+    }
+}
+
+/// The last instant of a second: RFC 5545's times have no fractions, due dates can have.
+fn end_of(second: DateTime) -> DateTime {
+    second.saturating_add(SignedDuration::from_nanos(999_999_999))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Failure = Box<dyn std::error::Error>;
+
+    fn series(start: &str, zone: &str, pattern: Pattern) -> Result<Series, Failure> {
+        let zone = TimeZone::get(zone)?;
+        let start = zone.to_timestamp(start.parse()?)?;
+        Ok(Series {
+            start,
+            zone,
+            pattern,
+        })
+    }
+
+    fn ruled(start: &str, zone: &str, rule: &str) -> Result<Series, Failure> {
+        series(start, zone, Pattern::Rule(rule.parse()?))
+    }
+
+    /// The occurrences after the first, as local times with their offsets.
+    fn following(series: &Series, number: usize) -> Vec<String> {
+        let occurrences = std::iter::successors(series.next_after(series.start), |last| {
+            series.next_after(*last)
+        });
+        let local = |at: Timestamp| {
+            at.to_zoned(series.zone.clone())
+                .strftime("%Y-%m-%dT%H:%M%:z")
+                .to_string()
+        };
+        occurrences.take(number).map(local).collect()
+    }
+
+    #[test]
+    fn monthly_is_anchored_and_a_rule_skips() -> Result<(), Failure> {
+        let monthly = series("2025-01-31T09:00", "UTC", Pattern::Monthly)?;
+        assert_eq!(
+            following(&monthly, 3),
+            [
+                "2025-02-28T09:00+00:00",
+                "2025-03-31T09:00+00:00",
+                "2025-04-30T09:00+00:00"
+            ]
+        );
+        let leap = series("2024-01-30T09:00", "UTC", Pattern::Monthly)?;
+        assert_eq!(
+            following(&leap, 2),
+            ["2024-02-29T09:00+00:00", "2024-03-30T09:00+00:00"]
+        );
+        let rule = ruled("2025-01-31T09:00", "UTC", "FREQ=MONTHLY")?;
+        assert_eq!(
+            following(&rule, 2),
+            ["2025-03-31T09:00+00:00", "2025-05-31T09:00+00:00"]
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn the_wall_clock_is_kept() -> Result<(), Failure> {
+        let nine = series("2025-03-29T09:00", "Europe/Berlin", Pattern::Daily)?;
+        assert_eq!(following(&nine, 1), ["2025-03-30T09:00+02:00"]);
+        let gap = series("2025-03-29T02:30", "Europe/Berlin", Pattern::Daily)?;
+        assert_eq!(
+            following(&gap, 2),
+            ["2025-03-30T03:30+02:00", "2025-03-31T02:30+02:00"]
+        );
+        let fold = series("2025-10-25T02:30", "Europe/Berlin", Pattern::Daily)?;
+        assert_eq!(
+            following(&fold, 2),
+            ["2025-10-26T02:30+02:00", "2025-10-27T02:30+01:00"]
+        );
+        let half_an_hour = series("2025-10-04T02:10", "Australia/Lord_Howe", Pattern::Daily)?;
+        assert_eq!(
+            following(&half_an_hour, 2),
+            ["2025-10-05T02:40+11:00", "2025-10-06T02:10+11:00"]
+        );
+        let no_midnight = series("2018-11-03T00:00", "America/Sao_Paulo", Pattern::Daily)?;
+        assert_eq!(
+            following(&no_midnight, 2),
+            ["2018-11-04T01:00-02:00", "2018-11-05T00:00-02:00"]
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn a_skipped_day_makes_one_occurrence_with_the_next() -> Result<(), Failure> {
+        let samoa = series("2011-12-28T09:00", "Pacific/Apia", Pattern::Daily)?;
+        assert_eq!(
+            following(&samoa, 3),
+            [
+                "2011-12-29T09:00-10:00",
+                "2011-12-31T09:00+14:00",
+                "2012-01-01T09:00+14:00"
+            ]
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn the_start_is_always_the_first_occurrence() -> Result<(), Failure> {
+        // A Tuesday, then Fridays.
+        let fridays = ruled("2025-06-03T09:00", "UTC", "FREQ=WEEKLY;BYDAY=FR;COUNT=3")?;
+        assert_eq!(
+            fridays.next_after(Timestamp::UNIX_EPOCH),
+            Some(fridays.start)
+        );
+        assert_eq!(
+            following(&fridays, 5),
+            ["2025-06-06T09:00+00:00", "2025-06-13T09:00+00:00"]
+        );
+        let never = ruled(
+            "2025-06-03T09:00",
+            "UTC",
+            "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+        )?;
+        assert_eq!(never.next_after(Timestamp::MIN), Some(never.start));
+        assert_eq!(never.next_after(never.start), None);
+        let over = ruled("2025-06-03T09:00", "UTC", "FREQ=DAILY;UNTIL=20250602")?;
+        assert_eq!(over.next_after(Timestamp::MIN), None);
+        Ok(())
+    }
+
+    #[test]
+    fn skipped_occurrences_count() -> Result<(), Failure> {
+        let five = ruled("2025-06-01T09:00", "UTC", "FREQ=DAILY;COUNT=5")?;
+        assert_eq!(
+            five.next_after("2025-06-04T12:00Z".parse()?),
+            Some("2025-06-05T09:00Z".parse()?)
+        );
+        assert_eq!(five.next_after("2025-06-05T09:00Z".parse()?), None);
+        let one = ruled("2025-06-01T09:00", "UTC", "FREQ=DAILY;COUNT=1")?;
+        assert_eq!(one.next_after(one.start), None);
+        Ok(())
+    }
+
+    #[test]
+    fn until_is_inclusive() -> Result<(), Failure> {
+        for (until, number) in [
+            ("20250602", 1), // the whole day in the zone: 3 June, 08:00 is 2 June, 23:00 UTC
+            ("20250603", 2), // 3 June itself
+            ("20250602T230000Z", 2), // exactly the third occurrence
+            ("20250602T225959Z", 1), // a second before it
+            ("20250101T000000Z", 0), // before the start
+            ("99991231T235959Z", 9), // later than any instant of jiff's
+        ] {
+            let rule = format!("FREQ=DAILY;UNTIL={until}");
+            let mut tokyo = ruled("2025-06-01T08:00", "Asia/Tokyo", &rule)?;
+            assert_eq!(following(&tokyo, 9).len(), number, "{until}");
+            tokyo.start += SignedDuration::from_millis(500);
+            assert_eq!(
+                following(&tokyo, 9).len(),
+                number,
+                "{until}, with a fraction of a second"
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_start_in_the_second_pass_of_a_fold_is_not_repeated() -> Result<(), Failure> {
+        let start: Timestamp = "2025-10-26T02:30+01:00".parse()?;
+        let series = Series {
+            start,
+            zone: TimeZone::get("Europe/Berlin")?,
+            pattern: Pattern::Daily,
+        };
+        assert_eq!(
+            series.next_after("2025-10-26T02:30+02:00".parse()?),
+            Some(start)
+        );
+        assert_eq!(following(&series, 1), ["2025-10-27T02:30+01:00"]);
+        Ok(())
+    }
+
+    #[test]
+    fn the_series_ends_with_the_calendar() {
+        for pattern in [Pattern::Daily, Pattern::Weekly, Pattern::Monthly] {
+            let last = Series {
+                start: Timestamp::MAX,
+                zone: TimeZone::UTC,
+                pattern: pattern.clone(),
+            };
+            assert_eq!(last.next_after(Timestamp::MIN), Some(Timestamp::MAX));
+            assert_eq!(last.next_after(Timestamp::MAX), None);
+            let completion = Completion {
+                at: Timestamp::MAX,
+                due: Timestamp::MIN,
+                occurrence: u32::MAX,
+            };
+            assert_eq!(last.next_from_completion(completion), None);
+            let first = Series {
+                start: Timestamp::MIN,
+                zone: TimeZone::UTC,
+                pattern,
+            };
+            assert!(first.next_after(Timestamp::MIN).is_some());
+        }
+    }
+
+    /// A completion of the first occurrence.
+    fn next(series: &Series, completed: &str, due: &str) -> Result<String, Failure> {
+        let completion = Completion {
+            at: completed.parse()?,
+            due: due.parse()?,
+            occurrence: 1,
+        };
+        Ok(series
+            .next_from_completion(completion)
+            .map(|at| at.to_string())
+            .unwrap_or_default())
+    }
+
+    #[test]
+    fn intervals_run_from_the_completion() -> Result<(), Failure> {
+        let three_days = ruled("2025-03-01T09:00", "UTC", "FREQ=DAILY;INTERVAL=3")?;
+        assert_eq!(
+            next(&three_days, "2025-03-10T15:00Z", "2025-03-07T09:00Z")?,
+            "2025-03-13T09:00:00Z"
+        );
+        assert_eq!(
+            next(&three_days, "2025-03-10T08:00Z", "2025-03-07T09:00Z")?,
+            "2025-03-13T09:00:00Z"
+        );
+        let monthly = series("2025-03-01T09:00", "UTC", Pattern::Monthly)?;
+        assert_eq!(
+            next(&monthly, "2025-03-05T20:00Z", "2025-03-01T09:00Z")?,
+            "2025-04-05T09:00:00Z"
+        );
+        assert_eq!(
+            next(&monthly, "2025-01-31T20:00Z", "2025-01-01T09:00Z")?,
+            "2025-02-28T09:00:00Z"
+        );
+        let mondays = ruled("2025-03-03T09:00", "UTC", "FREQ=WEEKLY;BYDAY=MO")?;
+        assert_eq!(
+            next(&mondays, "2025-03-12T09:00Z", "2025-03-03T09:00Z")?,
+            "2025-03-17T09:00:00Z"
+        );
+        assert_eq!(
+            next(&mondays, "2025-03-10T08:00Z", "2025-03-03T09:00Z")?,
+            "2025-03-17T09:00:00Z"
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn a_completion_counts_from_its_local_day() -> Result<(), Failure> {
+        // 20:00 UTC on the 10th is the 11th in Tokyo.
+        let tokyo = ruled("2025-03-01T09:00", "Asia/Tokyo", "FREQ=DAILY;INTERVAL=3")?;
+        assert_eq!(
+            next(&tokyo, "2025-03-10T20:00Z", "2025-03-07T00:00Z")?,
+            "2025-03-14T00:00:00Z"
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn a_task_completed_early_is_next_due_after_its_old_due_date() -> Result<(), Failure> {
+        let three_days = ruled("2025-03-15T09:00", "UTC", "FREQ=DAILY;INTERVAL=3")?;
+        assert_eq!(
+            next(&three_days, "2025-03-10T15:00Z", "2025-03-15T09:00Z")?,
+            "2025-03-16T09:00:00Z"
+        );
+        assert_eq!(
+            next(&three_days, "2025-03-12T15:00Z", "2025-03-15T09:00Z")?,
+            "2025-03-18T09:00:00Z"
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn completions_end_with_count_and_until() -> Result<(), Failure> {
+        let at: Timestamp = "2025-06-10T12:00Z".parse()?;
+        let thrice = ruled("2025-06-01T09:00", "UTC", "FREQ=DAILY;COUNT=3")?;
+        let after = |occurrence| {
+            thrice.next_from_completion(Completion {
+                at,
+                due: thrice.start,
+                occurrence,
+            })
+        };
+        assert_eq!(after(2), Some("2025-06-11T09:00Z".parse()?));
+        assert_eq!(after(3), None);
+        let until = ruled("2025-06-01T09:00", "UTC", "FREQ=DAILY;UNTIL=20250611")?;
+        assert_eq!(
+            next(&until, "2025-06-10T12:00Z", "2025-06-01T09:00Z")?,
+            "2025-06-11T09:00:00Z"
+        );
+        assert_eq!(next(&until, "2025-06-11T12:00Z", "2025-06-01T09:00Z")?, "");
+        Ok(())
+    }
+}

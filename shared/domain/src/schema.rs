@@ -1,0 +1,109 @@
+//! JSON Schemas of the types that are text on the wire, for the OpenAPI and AsyncAPI documents.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::command::Field;
+use crate::offset::ReminderOffset;
+use crate::query::QUERY_MAX;
+use crate::recurrence::Rule;
+use crate::task::{DESCRIPTION_MAX, TAG_MAX, TAGS_MAX, TITLE_MAX};
+use crate::time::Timestamp;
+use crate::zone::Zone;
+
+macro_rules! text_schema {
+    ($type:ty, $name:literal, $schema:tt) => {
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                $name.into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    };
+}
+
+text_schema!(Timestamp, "Timestamp", {
+    "type": "string",
+    "format": "date-time",
+    "description": "RFC 3339; any offset is read, UTC with Z and microseconds is answered. Years 0001 to 9999.",
+    "examples": ["2026-03-31T09:00:00+02:00", "2026-03-31T07:00:00.000000Z"],
+});
+text_schema!(Zone, "TimeZone", {
+    "type": "string",
+    "format": "iana-time-zone",
+    "description": "A name of the IANA time zone database.",
+    "examples": ["Europe/Berlin", "UTC"],
+});
+text_schema!(Rule, "RecurrenceRule", {
+    "type": "string",
+    "format": "rrule",
+    "maxLength": 500,
+    "description": "RFC 5545 RRULE: FREQ DAILY, WEEKLY, MONTHLY or YEARLY, with INTERVAL, BYDAY, BYMONTHDAY, BYMONTH, COUNT or UNTIL.",
+    "examples": ["FREQ=MONTHLY;BYMONTHDAY=-1", "FREQ=WEEKLY;BYDAY=TU,TH"],
+});
+text_schema!(ReminderOffset, "ReminderOffset", {
+    "type": "string",
+    "pattern": "^[0-9]{1,3} (minute|hour|day|week)s?$",
+    "description": "How long before the due date; days and weeks are wall-clock in the task's zone.",
+    "examples": ["15 minutes", "1 hour", "1 day"],
+});
+
+impl<T: JsonSchema> JsonSchema for Field<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+
+    fn _schemars_private_non_optional_json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::_schemars_private_non_optional_json_schema(generator)
+    }
+}
+
+/// A title as callers send it.
+pub fn title(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": TITLE_MAX,
+        "pattern": "^[^\\u0000-\\u001F\\u007F-\\u009F]*[^\\s\\u0000-\\u001F\\u007F-\\u009F][^\\u0000-\\u001F\\u007F-\\u009F]*$",
+    })
+}
+
+/// A description as callers send it.
+pub fn description(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "maxLength": DESCRIPTION_MAX, "pattern": "^[^\\u0000]*$" })
+}
+
+/// Tags as callers send them.
+pub fn tags(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array", "maxItems": TAGS_MAX,
+        "items": {
+            "type": "string", "minLength": 1, "maxLength": TAG_MAX,
+            "pattern": "^[^,\\u0000-\\u001F\\u007F-\\u009F]*[^,\\s\\u0000-\\u001F\\u007F-\\u009F][^,\\u0000-\\u001F\\u007F-\\u009F]*$",
+        },
+    })
+}
+
+/// Tags in a query string.
+pub fn comma_list(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "pattern": "^[^\\u0000-\\u001F\\u007F-\\u009F]{0,1000}$" })
+}
+
+/// The words of a search.
+pub fn query(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["string", "null"], "maxLength": QUERY_MAX, "pattern": "^[^\\u0000]*$" })
+}

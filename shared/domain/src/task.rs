@@ -1,0 +1,432 @@
+//! The task: its fields, their limits, and what a change may do to it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::command::{CreateTask, Field, UpdateTask};
+use crate::invalid::{Checks, Invalid};
+use crate::offset::ReminderOffset;
+use crate::recurrence::{Completion, Pattern, Rule, Series};
+use crate::time::Timestamp;
+use crate::zone::Zone;
+
+/// Characters of a title, after trimming.
+pub const TITLE_MAX: usize = 200;
+/// Characters of a description.
+pub const DESCRIPTION_MAX: usize = 10_000;
+/// Tags of one task.
+pub const TAGS_MAX: usize = 20;
+/// Characters of a tag, after trimming.
+pub const TAG_MAX: usize = 50;
+
+/// How much a task matters; ordered from low to high.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Priority {
+    /// Can wait.
+    Low,
+    /// The default.
+    #[default]
+    Medium,
+    /// First.
+    High,
+}
+
+/// Whether a task is still to be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Status {
+    /// To be done.
+    #[default]
+    Pending,
+    /// Done.
+    Completed,
+}
+
+/// How often a caller can ask a task to come back, without writing a rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Frequency {
+    /// Never.
+    #[default]
+    None,
+    /// Each day.
+    Daily,
+    /// Each week.
+    Weekly,
+    /// Each month, on the day of the first due date, or the last day of a month that lacks it.
+    Monthly,
+}
+
+/// How often a task comes back, as Taskflow answers it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Recurrence {
+    /// Never.
+    #[default]
+    None,
+    /// Each day.
+    Daily,
+    /// Each week.
+    Weekly,
+    /// Each month.
+    Monthly,
+    /// As `recurrence_rule` says.
+    Custom,
+}
+
+impl From<Frequency> for Recurrence {
+    fn from(frequency: Frequency) -> Self {
+        match frequency {
+            Frequency::None => Self::None,
+            Frequency::Daily => Self::Daily,
+            Frequency::Weekly => Self::Weekly,
+            Frequency::Monthly => Self::Monthly,
+        }
+    }
+}
+
+/// What the next occurrence is counted from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum RecurrenceFrom {
+    /// The due date, whenever the task is completed.
+    #[default]
+    Due,
+    /// The day it is completed.
+    Completion,
+}
+
+/// What a task is before the store gives it an id: checked and ready to be kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    /// 1 to 200 characters.
+    pub title: String,
+    /// At most 10,000 characters.
+    pub description: String,
+    /// When it is due.
+    pub due_date: Option<Timestamp>,
+    /// The zone whose wall clock recurrence keeps.
+    pub time_zone: Zone,
+    /// How often it comes back.
+    pub recurrence: Recurrence,
+    /// The rule, where `recurrence` is custom.
+    pub recurrence_rule: Option<Rule>,
+    /// What the next occurrence is counted from.
+    pub recurrence_from: RecurrenceFrom,
+    /// The chain's first due date (DTSTART of RFC 5545), where it recurs.
+    pub recurrence_start: Option<Timestamp>,
+    /// The place in the chain, from 1.
+    pub recurrence_number: i64,
+    /// How much it matters.
+    pub priority: Priority,
+    /// At most 20, lower-case, each once.
+    pub tags: Vec<String>,
+    /// The task this one was spawned from.
+    pub parent_task_id: Option<i64>,
+    /// How long before the due date to remind.
+    pub reminder_offset: Option<ReminderOffset>,
+}
+
+/// A task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Task {
+    /// Set by the service.
+    pub id: i64,
+    /// What is to be done.
+    pub title: String,
+    /// More about it.
+    pub description: String,
+    /// When it is due.
+    pub due_date: Option<Timestamp>,
+    /// The IANA time zone whose wall clock recurrence and reminders keep.
+    pub time_zone: Zone,
+    /// How often it comes back.
+    pub recurrence: Recurrence,
+    /// The RFC 5545 RRULE, where `recurrence` is custom.
+    pub recurrence_rule: Option<Rule>,
+    /// What the next occurrence is counted from.
+    pub recurrence_from: RecurrenceFrom,
+    /// The first due date of the chain of occurrences (DTSTART of RFC 5545), where it recurs.
+    pub recurrence_start: Option<Timestamp>,
+    /// The place in the chain of occurrences, from 1.
+    pub recurrence_number: i64,
+    /// How much it matters.
+    pub priority: Priority,
+    /// Lower-case, each once, in the order given.
+    pub tags: Vec<String>,
+    /// Whether it is still to be done.
+    pub status: Status,
+    /// When it was completed.
+    pub completed_at: Option<Timestamp>,
+    /// The task this occurrence was spawned from.
+    pub parent_task_id: Option<i64>,
+    /// How long before the due date to remind.
+    pub reminder_offset: Option<ReminderOffset>,
+    /// Grows by one with each change; the ETag.
+    pub version: i64,
+    /// Set by the service.
+    pub created_at: Timestamp,
+    /// Set by the service with each change.
+    pub updated_at: Timestamp,
+}
+
+impl CreateTask {
+    /// The task asked for, if every field and their combination are allowed.
+    ///
+    /// # Errors
+    /// Every field that breaks a rule of PRODUCT section 1.
+    pub fn draft(self, now: Timestamp, default_zone: &Zone) -> Result<Draft, Invalid> {
+        let mut checks = Checks::new();
+        let recurrence = merged_recurrence(self.recurrence, self.recurrence_rule.as_ref(), &mut checks);
+        let draft = Draft {
+            title: checks.take(title(&self.title)),
+            description: checks.take(description(self.description)),
+            due_date: self.due_date,
+            time_zone: self.time_zone.unwrap_or_else(|| default_zone.clone()),
+            recurrence,
+            recurrence_rule: self.recurrence_rule,
+            recurrence_from: self.recurrence_from,
+            recurrence_start: self.due_date.filter(|_| recurrence != Recurrence::None),
+            recurrence_number: 1,
+            priority: self.priority,
+            tags: checks.take(tags(&self.tags, "/tags")),
+            parent_task_id: None,
+            reminder_offset: self.reminder_offset,
+        };
+        check_due(&mut checks, draft.due_date, draft.recurrence, draft.reminder_offset);
+        check_new_reminder(&mut checks, draft.due_date, draft.reminder_offset, now);
+        checks.finish(draft)
+    }
+}
+
+impl UpdateTask {
+    /// Changes the task as asked; fields left out stay.
+    ///
+    /// A new due date, zone or recurrence starts a new chain of occurrences.
+    ///
+    /// # Errors
+    /// Every field that breaks a rule, of the task as it would become.
+    pub fn apply(self, task: &Task, now: Timestamp) -> Result<Task, Invalid> {
+        let mut checks = Checks::new();
+        let mut changed = task.clone();
+        if let Field::Set(text) = &self.title {
+            changed.title = checks.take(title(text));
+        }
+        if let Field::Set(text) = self.description {
+            changed.description = checks.take(description(text));
+        }
+        if let Field::Set(list) = &self.tags {
+            changed.tags = checks.take(tags(list, "/tags"));
+        }
+        self.due_date.write_to(&mut changed.due_date);
+        self.time_zone.write_to(&mut changed.time_zone);
+        self.recurrence_from.write_to(&mut changed.recurrence_from);
+        self.priority.write_to(&mut changed.priority);
+        self.reminder_offset.write_to(&mut changed.reminder_offset);
+        match (self.recurrence, self.recurrence_rule) {
+            (Field::Keep, Field::Keep) => {}
+            (frequency, Field::Set(Some(rule))) => {
+                changed.recurrence = merged_recurrence(frequency.unwrap_or(Frequency::None), Some(&rule), &mut checks);
+                changed.recurrence_rule = Some(rule);
+            }
+            (Field::Set(frequency), _) => {
+                changed.recurrence = frequency.into();
+                changed.recurrence_rule = None;
+            }
+            (Field::Keep, Field::Set(None)) => {
+                if changed.recurrence_rule.take().is_some() {
+                    changed.recurrence = Recurrence::None;
+                }
+            }
+        }
+        check_due(&mut checks, changed.due_date, changed.recurrence, changed.reminder_offset);
+        if changed.reminder_offset != task.reminder_offset {
+            check_new_reminder(&mut checks, changed.due_date, changed.reminder_offset, now);
+        }
+        if changed.chain_key() != task.chain_key() {
+            changed.recurrence_start = changed.due_date.filter(|_| changed.recurrence != Recurrence::None);
+            changed.recurrence_number = 1;
+        }
+        checks.finish(changed)
+    }
+}
+
+impl Task {
+    /// A draft as the store has just kept it.
+    #[must_use]
+    pub fn created(id: i64, draft: Draft, now: Timestamp) -> Self {
+        Self {
+            id,
+            title: draft.title,
+            description: draft.description,
+            due_date: draft.due_date,
+            time_zone: draft.time_zone,
+            recurrence: draft.recurrence,
+            recurrence_rule: draft.recurrence_rule,
+            recurrence_from: draft.recurrence_from,
+            recurrence_start: draft.recurrence_start,
+            recurrence_number: draft.recurrence_number,
+            priority: draft.priority,
+            tags: draft.tags,
+            status: Status::Pending,
+            completed_at: None,
+            parent_task_id: draft.parent_task_id,
+            reminder_offset: draft.reminder_offset,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// What makes a chain of occurrences: if any of it changes, a new chain starts.
+    fn chain_key(&self) -> (Option<Timestamp>, &Zone, Recurrence, Option<&Rule>, RecurrenceFrom) {
+        (self.due_date, &self.time_zone, self.recurrence, self.recurrence_rule.as_ref(), self.recurrence_from)
+    }
+
+    /// The task that follows a completed one, if its chain goes on: the first occurrence after both the old due date and the completion.
+    #[must_use]
+    pub fn next_occurrence(&self) -> Option<Draft> {
+        let (due, completed_at) = (self.due_date?, self.completed_at?);
+        let start = self.recurrence_start.unwrap_or(due);
+        let series = Series { start: start.get(), zone: self.time_zone.get().clone(), pattern: self.pattern()? };
+        let next = match self.recurrence_from {
+            RecurrenceFrom::Due => series.next_after(due.max(completed_at).get())?,
+            RecurrenceFrom::Completion => {
+                let occurrence = u32::try_from(self.recurrence_number).unwrap_or(u32::MAX);
+                series.next_from_completion(Completion { at: completed_at.get(), due: due.get(), occurrence })?
+            }
+        };
+        Some(Draft {
+            title: self.title.clone(),
+            description: self.description.clone(),
+            due_date: Some(Timestamp::new(next).ok()?),
+            time_zone: self.time_zone.clone(),
+            recurrence: self.recurrence,
+            recurrence_rule: self.recurrence_rule.clone(),
+            recurrence_from: self.recurrence_from,
+            recurrence_start: Some(start),
+            recurrence_number: self.recurrence_number.saturating_add(1),
+            priority: self.priority,
+            tags: self.tags.clone(),
+            parent_task_id: Some(self.id),
+            reminder_offset: self.reminder_offset,
+        })
+    }
+
+    /// When a reminder this long before the due date is to fire.
+    #[must_use]
+    pub fn reminder_at(&self, offset: ReminderOffset) -> Option<Timestamp> {
+        Timestamp::new(offset.before(self.due_date?.get(), self.time_zone.get())?).ok()
+    }
+
+    fn pattern(&self) -> Option<Pattern> {
+        match self.recurrence {
+            Recurrence::None => None,
+            Recurrence::Daily => Some(Pattern::Daily),
+            Recurrence::Weekly => Some(Pattern::Weekly),
+            Recurrence::Monthly => Some(Pattern::Monthly),
+            Recurrence::Custom => self.recurrence_rule.clone().map(Pattern::Rule),
+        }
+    }
+
+    /// The same task with more tags.
+    ///
+    /// # Errors
+    /// A tag that is not allowed, or more than [`TAGS_MAX`] in all.
+    pub fn with_tags(&self, added: &[String]) -> Result<Self, Invalid> {
+        let added = tags(added, "/tags")?;
+        let all: Vec<String> = self.tags.iter().cloned().chain(added).collect();
+        Ok(Self { tags: tags(&all, "/tags")?, ..self.clone() })
+    }
+
+    /// The same task without these tags.
+    ///
+    /// # Errors
+    /// A tag that is not allowed.
+    pub fn without_tags(&self, removed: &[String]) -> Result<Self, Invalid> {
+        let removed = tags(removed, "/tags")?;
+        let mut task = self.clone();
+        task.tags.retain(|tag| !removed.contains(tag));
+        Ok(task)
+    }
+}
+
+fn merged_recurrence(frequency: Frequency, rule: Option<&Rule>, checks: &mut Checks) -> Recurrence {
+    if rule.is_none() {
+        return frequency.into();
+    }
+    checks.require(
+        frequency == Frequency::None,
+        "/recurrence_rule",
+        "a recurrence_rule replaces recurrence: leave one of them out",
+    );
+    Recurrence::Custom
+}
+
+fn check_due(checks: &mut Checks, due: Option<Timestamp>, recurrence: Recurrence, offset: Option<ReminderOffset>) {
+    if due.is_some() {
+        return;
+    }
+    let pointer = if recurrence == Recurrence::Custom { "/recurrence_rule" } else { "/recurrence" };
+    checks.require(recurrence == Recurrence::None, pointer, "a task that recurs needs a due_date");
+    checks.require(offset.is_none(), "/reminder_offset", "a reminder needs a due_date");
+}
+
+fn check_new_reminder(checks: &mut Checks, due: Option<Timestamp>, offset: Option<ReminderOffset>, now: Timestamp) {
+    if let (Some(due), Some(_)) = (due, offset) {
+        checks.require(due > now, "/reminder_offset", "the due_date has passed: there is nothing to remind of");
+    }
+}
+
+/// A title, trimmed.
+///
+/// # Errors
+/// Empty, longer than [`TITLE_MAX`], or with control characters.
+pub fn title(text: &str) -> Result<String, Invalid> {
+    let title = text.trim();
+    let length = title.chars().count();
+    if length == 0 || length > TITLE_MAX {
+        return Err(Invalid::field("/title", format_args!("1 to {TITLE_MAX} characters, without spaces at the ends")));
+    }
+    if title.chars().any(char::is_control) {
+        return Err(Invalid::field("/title", "no control characters"));
+    }
+    Ok(title.to_owned())
+}
+
+fn description(text: String) -> Result<String, Invalid> {
+    if text.chars().count() > DESCRIPTION_MAX {
+        return Err(Invalid::field("/description", format_args!("at most {DESCRIPTION_MAX} characters")));
+    }
+    if text.contains('\0') {
+        return Err(Invalid::field("/description", "no NUL character"));
+    }
+    Ok(text)
+}
+
+/// Tags as they are kept: trimmed, lower-cased, each once, in the order given.
+///
+/// # Errors
+/// A tag that is empty, too long, or has a comma or a control character; more than [`TAGS_MAX`]. `pointer` names the list.
+pub fn tags(list: &[String], pointer: &str) -> Result<Vec<String>, Invalid> {
+    let mut checks = Checks::new();
+    let mut tags: Vec<String> = Vec::with_capacity(list.len().min(TAGS_MAX));
+    for (index, text) in list.iter().enumerate() {
+        let tag = text.trim().to_lowercase();
+        let length = tag.chars().count();
+        let pointer = format!("{pointer}/{index}");
+        checks.require((1..=TAG_MAX).contains(&length), &pointer, format_args!("1 to {TAG_MAX} characters"));
+        // A comma separates tags in a query string.
+        checks.require(!tag.contains(|c: char| c == ',' || c.is_control()), &pointer, "no comma and no control characters");
+        if tags.len() <= TAGS_MAX && !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    checks.require(tags.len() <= TAGS_MAX, pointer, format_args!("at most {TAGS_MAX} tags"));
+    checks.finish(tags)
+}

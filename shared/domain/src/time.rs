@@ -1,0 +1,156 @@
+//! A moment in time as Taskflow keeps it: UTC with microseconds, which is what PostgreSQL keeps too.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A moment in UTC, with microseconds.
+///
+/// Read from RFC 3339 with any offset; written as UTC with `Z` and six digits, so that text order is time order.
+/// Years 0001 to 9999, so that every value has an RFC 3339 form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(jiff::Timestamp);
+
+/// Text that is no RFC 3339 date-time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TimestampError {
+    /// Not of the form of RFC 3339, section 5.6, or no such day or time.
+    #[error("not an RFC 3339 date-time, such as 2026-03-31T09:00:00+02:00")]
+    Malformed,
+    /// Outside the years that can be kept.
+    #[error("outside the years 0001 to 9999")]
+    OutOfRange,
+}
+
+/// 0001-01-01T00:00:00Z in seconds since 1970.
+const EARLIEST_SECOND: i64 = -62_135_596_800;
+
+impl Timestamp {
+    /// The moment, cut to microseconds.
+    ///
+    /// # Errors
+    /// [`TimestampError::OutOfRange`] before the year 1.
+    pub fn new(moment: jiff::Timestamp) -> Result<Self, TimestampError> {
+        Self::from_microsecond(moment.as_microsecond())
+    }
+
+    /// The moment so many microseconds after 1970-01-01T00:00:00Z.
+    ///
+    /// # Errors
+    /// [`TimestampError::OutOfRange`] outside the years 0001 to 9999.
+    pub fn from_microsecond(microseconds: i64) -> Result<Self, TimestampError> {
+        let moment = jiff::Timestamp::from_microsecond(microseconds).map_err(|_| TimestampError::OutOfRange)?;
+        if moment.as_second() < EARLIEST_SECOND {
+            return Err(TimestampError::OutOfRange);
+        }
+        Ok(Self(moment))
+    }
+
+    /// The moment as a clock tells it; a clock before the year 1 is taken as 1970.
+    #[must_use]
+    pub fn now_from(moment: jiff::Timestamp) -> Self {
+        Self::new(moment).unwrap_or(Self(jiff::Timestamp::UNIX_EPOCH))
+    }
+
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn as_microsecond(self) -> i64 {
+        self.0.as_microsecond()
+    }
+
+    /// The moment for calendar arithmetic.
+    #[must_use]
+    pub fn get(self) -> jiff::Timestamp {
+        self.0
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:.6}", self.0)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = TimestampError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if !has_rfc3339_form(text.as_bytes()) {
+            return Err(TimestampError::Malformed);
+        }
+        // jiff also reads the lower-case letters that RFC 3339 allows, and takes a leap second as the second before.
+        let moment: jiff::Timestamp = text.parse().map_err(|_| TimestampError::Malformed)?;
+        Self::new(moment)
+    }
+}
+
+/// jiff reads more than RFC 3339 (a time without seconds, a zone in brackets); this holds callers to the standard.
+fn has_rfc3339_form(text: &[u8]) -> bool {
+    const DATE_TIME: &[u8] = b"dddd-dd-ddTdd:dd:dd";
+    let matches = |text: &[u8], form: &[u8]| {
+        text.len() == form.len()
+            && text.iter().zip(form).all(|(byte, form)| match form {
+                b'd' => byte.is_ascii_digit(),
+                b'T' => byte.eq_ignore_ascii_case(&b'T'),
+                form => byte == form,
+            })
+    };
+    let Some((start, rest)) = text.split_at_checked(DATE_TIME.len()) else { return false };
+    let offset = match rest.strip_prefix(b".") {
+        Some(fraction) => {
+            let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if digits == 0 || digits > 9 {
+                return false;
+            }
+            &fraction[digits..]
+        }
+        None => rest,
+    };
+    matches(start, DATE_TIME) && (matches(offset, b"+dd:dd") || matches(offset, b"-dd:dd") || offset.eq_ignore_ascii_case(b"Z"))
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_offset_is_read_and_utc_with_microseconds_is_written() {
+        let moment: Timestamp = "2026-03-31T09:00:00.1234567+02:00".parse().unwrap();
+        assert_eq!(moment.to_string(), "2026-03-31T07:00:00.123456Z");
+        assert_eq!("2026-03-31t07:00:00z".parse::<Timestamp>().unwrap().to_string(), "2026-03-31T07:00:00.000000Z");
+    }
+
+    #[test]
+    fn what_is_not_rfc3339_is_refused() {
+        for text in ["", "tomorrow", "2026-03-31", "2026-03-31T09:00Z", "2026-03-31 09:00:00Z", "2026-02-30T09:00:00Z",
+            "2026-03-31T09:00:00", "2026-03-31T09:00:00+02", "2026-03-31T09:00:00Z[UTC]", "2026-03-31T25:00:00Z", "2026-03-31T09:00:00.Z",
+            "２026-03-31T09:00:00Z"]
+        {
+            assert_eq!(text.parse::<Timestamp>(), Err(TimestampError::Malformed), "{text}");
+        }
+        assert_eq!("0000-01-01T00:00:00Z".parse::<Timestamp>(), Err(TimestampError::OutOfRange));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_parser_never_panics_and_the_written_form_is_read_back(text in ".{0,40}", micros in EARLIEST_SECOND * 1_000_000..253_370_764_800_000_000_i64) {
+            let _ = text.parse::<Timestamp>();
+            let moment = Timestamp::from_microsecond(micros).unwrap();
+            proptest::prop_assert_eq!(moment.to_string().parse::<Timestamp>().unwrap(), moment);
+        }
+    }
+}

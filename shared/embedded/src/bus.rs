@@ -1,0 +1,387 @@
+//! The bus in one process: moves what the outbox holds to the functions that want it, and to the timer of the jobs.
+//!
+//! Nothing polls. Whoever wrote to the outbox calls [`publish`](Publisher::publish), which wakes the one task that moves: it turns
+//! rows of `outbox` into rows of `embedded.deliveries`, one for each function that wants the event, and of `embedded.jobs`. One
+//! statement does that, so a row is always in one of them. Deliveries are made from memory; their rows are what a crash leaves.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::Timestamp;
+use domain::ambient::Clock;
+use domain::event::{EventType, Topic};
+use function::ports::{Functions, Publisher, PublisherHealth};
+use function::{BoxError, BoxFuture};
+use sqlx::{FromRow, PgPool};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::call::Caller;
+use crate::dispatch::{Dispatcher, Item, Mark, consumers, pause};
+use crate::jobs::{Jobs, Running};
+use crate::sql::{self, BEGIN, BEGIN_QUICK, Micros, begin};
+
+/// Rows that one statement moves or loads, so that it is short.
+const BATCH: usize = 500;
+/// The first pause while the database is away.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// `first` is materialised, so that it is found once, whatever the plan. Of several words about a job the last one counts. The last
+/// row is about the whole: how many rows were taken, and the earliest time of a job that was changed, before or after.
+const MOVE: &str = "WITH first AS MATERIALIZED (SELECT key, id FROM outbox ORDER BY id LIMIT $1), \
+     taken AS (DELETE FROM outbox o USING first f WHERE o.key = f.key AND o.id = f.id \
+         RETURNING o.id, o.key, o.kind, o.topic, o.name, o.payload, o.due_at, o.created_at), \
+     delivered AS (INSERT INTO embedded.deliveries AS d (id, consumer, key, topic, event, created_at) \
+         SELECT t.id, w.consumer, t.key, t.topic, t.payload, t.created_at FROM taken t \
+         JOIN unnest($2::text[], $3::text[], $4::text[]) AS w (consumer, topic, type) ON w.topic = t.topic AND w.type = t.name \
+         WHERE t.kind = 'event' \
+         ON CONFLICT (id, consumer) DO UPDATE SET attempts = d.attempts RETURNING d.id, d.consumer, d.key, d.event, d.attempts), \
+     said AS (SELECT DISTINCT ON (name) name, kind, due_at FROM taken WHERE kind <> 'event' ORDER BY name, id DESC), \
+     before AS (SELECT j.next_at FROM embedded.jobs j JOIN said s ON s.name = j.name), \
+     scheduled AS (INSERT INTO embedded.jobs (name, due_at, next_at) SELECT name, due_at, due_at FROM said WHERE kind = 'schedule-job' \
+         ON CONFLICT (name) DO UPDATE SET due_at = EXCLUDED.due_at, next_at = EXCLUDED.next_at, attempts = 0), \
+     cancelled AS (DELETE FROM embedded.jobs j USING said s WHERE s.kind = 'cancel-job' AND j.name = s.name) \
+     SELECT id, consumer, key, event::text AS event, attempts, NULL::bigint AS taken, NULL::timestamptz AS earliest FROM delivered \
+     UNION ALL SELECT 0, '', 0, '', 0, (SELECT count(*) FROM taken), \
+         least((SELECT min(next_at) FROM before), (SELECT min(due_at) FROM said WHERE kind = 'schedule-job'))";
+const LOAD: &str = "SELECT id, consumer, key, event::text AS event, attempts, NULL::bigint AS taken, NULL::timestamptz AS earliest \
+     FROM embedded.deliveries WHERE (id, consumer) > ($1, $2) AND consumer = ANY($3) ORDER BY id, consumer LIMIT $4";
+const IS_EMPTY: &str = "SELECT NOT EXISTS (SELECT FROM outbox)";
+const DEPTHS: &str = "SELECT (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM embedded.deliveries) AS deliveries, \
+     (SELECT count(*) FROM embedded.dead_letters) AS dead_letters, (SELECT count(*) FROM embedded.jobs) AS jobs";
+const DEAD_LETTERS: &str = "SELECT id, consumer, topic, key, event::text AS event, attempts, last_error, created_at FROM embedded.dead_letters \
+     WHERE (id, consumer) > ($1, $2) ORDER BY id, consumer LIMIT $3";
+const REPLAY: &str = "WITH back AS (DELETE FROM embedded.dead_letters RETURNING id, consumer, key, topic, event, created_at) \
+     INSERT INTO embedded.deliveries (id, consumer, key, topic, event, created_at) \
+     SELECT id, consumer, key, topic, event, created_at FROM back ON CONFLICT (id, consumer) DO NOTHING";
+
+/// How much is where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
+pub struct Depths {
+    /// Rows that the bus has yet to move.
+    pub outbox: i64,
+    /// Deliveries that have yet to be taken.
+    pub deliveries: i64,
+    /// Deliveries that were given up.
+    pub dead_letters: i64,
+    /// Jobs that have yet to be called.
+    pub jobs: i64,
+}
+
+/// A delivery that was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The row of the outbox that it was.
+    pub id: i64,
+    /// The function that did not take it.
+    pub consumer: String,
+    /// Its topic.
+    pub topic: String,
+    /// The task.
+    pub key: i64,
+    /// The event in the structured JSON form of CloudEvents.
+    pub event: String,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// What the function said the last time.
+    pub last_error: String,
+    /// When it was given up.
+    pub created_at: Timestamp,
+}
+
+/// Which function wants which events, as three columns.
+struct Wanted {
+    consumers: Vec<&'static str>,
+    topics: Vec<&'static str>,
+    types: Vec<&'static str>,
+}
+
+/// The bus and the timer of the jobs. It is the [`Publisher`] of the functions that it calls, so it is made first and started when
+/// they are there. It keeps no function itself: its tasks do, until the stop.
+pub struct Bus {
+    pool: PgPool,
+    clock: Arc<dyn Clock>,
+    jobs: Arc<Jobs>,
+    wake: Notify,
+    /// There are deliveries in the table that may not be in memory.
+    reload: AtomicBool,
+    letters: Arc<tokio::sync::Mutex<()>>,
+    names: Vec<&'static str>,
+    wanted: Wanted,
+    tasks: OnceLock<Tasks>,
+}
+
+struct Tasks {
+    mover: JoinHandle<()>,
+    acknowledger: JoinHandle<()>,
+    timer: JoinHandle<()>,
+}
+
+/// A row that [`MOVE`] or [`LOAD`] answers: a delivery, or with `taken` the last one.
+#[derive(FromRow)]
+struct Row {
+    id: i64,
+    consumer: String,
+    key: i64,
+    event: String,
+    attempts: i32,
+    taken: Option<i64>,
+    earliest: Option<Micros>,
+}
+
+#[derive(FromRow)]
+struct Letter {
+    id: i64,
+    consumer: String,
+    topic: String,
+    key: i64,
+    event: String,
+    attempts: i32,
+    last_error: String,
+    created_at: Micros,
+}
+
+/// What the mover does next.
+enum Step {
+    /// Loads what the table of deliveries has after this place.
+    Load(i64, String),
+    /// Moves from the outbox.
+    Move,
+    /// Waits to be woken.
+    Wait,
+}
+
+impl Step {
+    fn load_all() -> Self {
+        Self::Load(i64::MIN, String::new())
+    }
+}
+
+impl Bus {
+    /// A bus over the tables of this database, not started yet: what is published waits in the outbox. A small pool of its own keeps
+    /// it from waiting behind the functions it calls.
+    #[must_use]
+    pub fn new(pool: PgPool, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let jobs = Arc::new(Jobs::new(pool.clone(), clock.clone()));
+        let names = consumers().iter().map(|route| route.name).collect();
+        let (wake, reload, letters) = (Notify::new(), AtomicBool::new(false), Arc::default());
+        Arc::new(Self { pool, clock, jobs, wake, reload, letters, names, wanted: wanted(), tasks: OnceLock::new() })
+    }
+
+    /// Starts to deliver to these functions, and to call jobs; first of all what an earlier process left. `token` is what the
+    /// functions ask for. A second start does nothing.
+    ///
+    /// After `stopping` no delivery and no job is begun, and the tasks, which `tracker` knows, end when those in flight have ended.
+    pub fn start(self: &Arc<Self>, functions: Arc<dyn Functions>, token: Option<&str>, stopping: &CancellationToken, tracker: &TaskTracker) {
+        self.tasks.get_or_init(|| {
+            let caller = Arc::new(Caller::new(functions, token));
+            let (pool, clock) = (self.pool.clone(), self.clock.clone());
+            let dispatcher = Dispatcher::new(pool, clock, caller.clone(), self.letters.clone(), stopping.clone(), tracker.clone());
+            let dispatcher = Arc::new(dispatcher);
+            let running = Running { caller, stopping: stopping.clone(), tracker: tracker.clone() };
+            Tasks {
+                acknowledger: tracker.spawn(dispatcher.clone().acknowledge()),
+                mover: tracker.spawn(self.clone().run(dispatcher, stopping.clone())),
+                timer: tracker.spawn(self.jobs.clone().run(Arc::new(running))),
+            }
+        });
+    }
+
+    /// How much is where.
+    ///
+    /// # Errors
+    /// [`store::Error::Unavailable`].
+    pub async fn depth(&self) -> Result<Depths, store::Error> {
+        let mut transaction = begin(&self.pool, BEGIN).await?;
+        let depths = sqlx::query_as(DEPTHS).fetch_one(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(depths)
+    }
+
+    /// Deliveries that were given up, the oldest first, at most `limit`, after this one if one is named.
+    ///
+    /// # Errors
+    /// [`store::Error::Unavailable`].
+    pub async fn dead_letters(&self, after: Option<&DeadLetter>, limit: i64) -> Result<Vec<DeadLetter>, store::Error> {
+        let (id, consumer) = after.map_or((i64::MIN, ""), |letter| (letter.id, letter.consumer.as_str()));
+        let mut transaction = begin(&self.pool, BEGIN).await?;
+        let letters: Vec<Letter> = sqlx::query_as(DEAD_LETTERS).bind(id).bind(consumer).bind(limit).fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
+        letters.into_iter().map(|letter| Ok(letter.try_into()?)).collect()
+    }
+
+    /// Delivers all that was given up once more; how many there were.
+    ///
+    /// # Errors
+    /// [`store::Error::Unavailable`].
+    pub async fn replay_dead_letters(&self) -> Result<u64, store::Error> {
+        let letters = self.letters.lock().await;
+        let mut transaction = begin(&self.pool, BEGIN).await?;
+        let replayed = sqlx::query(REPLAY).execute(&mut *transaction).await?.rows_affected();
+        transaction.commit().await?;
+        drop(letters);
+        self.reload.store(true, Ordering::SeqCst);
+        self.wake.notify_one();
+        Ok(replayed)
+    }
+
+    /// The mover: loads what is there, moves what comes, until the stop.
+    async fn run(self: Arc<Self>, dispatcher: Arc<Dispatcher>, stopping: CancellationToken) {
+        let mut step = Step::load_all();
+        let mut failures = 0;
+        while !stopping.is_cancelled() {
+            if self.reload.swap(false, Ordering::SeqCst) {
+                step = Step::load_all();
+            }
+            let wait: BoxFuture<'_, ()> = match self.step(&step, &dispatcher).await {
+                Ok(next) => {
+                    if failures > 0 {
+                        tracing::info!("the bus goes on");
+                    }
+                    failures = 0;
+                    step = next;
+                    self.rest(&mut step, &dispatcher)
+                }
+                Err(error) => {
+                    if failures == 0 {
+                        tracing::warn!(%error, "the bus cannot reach its database; it goes on as soon as it can");
+                    }
+                    failures += 1;
+                    // Whether the statement was carried out is not known: if it was, the table has what memory has not.
+                    step = Step::load_all();
+                    Box::pin(tokio::time::sleep(pause(failures - 1, PAUSE)))
+                }
+            };
+            tokio::select! {
+                () = wait => {}
+                () = stopping.cancelled() => {}
+            }
+        }
+    }
+
+    /// What is to be waited for before the next step.
+    fn rest<'a>(&'a self, step: &mut Step, dispatcher: &'a Dispatcher) -> BoxFuture<'a, ()> {
+        if let Step::Wait = step {
+            *step = Step::Move;
+            return Box::pin(self.wake.notified());
+        }
+        Box::pin(async {
+            while dispatcher.is_full() {
+                dispatcher.room().await;
+            }
+        })
+    }
+
+    async fn step(&self, step: &Step, dispatcher: &Arc<Dispatcher>) -> Result<Step, sqlx::Error> {
+        match step {
+            Step::Load(id, consumer) => self.load(*id, consumer, dispatcher).await,
+            Step::Move | Step::Wait if dispatcher.is_full() => Ok(Step::Move),
+            Step::Move | Step::Wait => self.move_on(dispatcher).await,
+        }
+    }
+
+    async fn load(&self, id: i64, consumer: &str, dispatcher: &Arc<Dispatcher>) -> Result<Step, sqlx::Error> {
+        let mut transaction = begin(&self.pool, BEGIN).await?;
+        let query = sqlx::query_as(LOAD).bind(id).bind(consumer).bind(&self.names).bind(limit());
+        let rows: Vec<Row> = query.fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
+        let next = match rows.last() {
+            Some(last) if rows.len() == BATCH => Step::Load(last.id, last.consumer.clone()),
+            _ => Step::Move,
+        };
+        dispatcher.put(self.items(rows));
+        Ok(next)
+    }
+
+    async fn move_on(&self, dispatcher: &Arc<Dispatcher>) -> Result<Step, sqlx::Error> {
+        let Wanted { consumers, topics, types } = &self.wanted;
+        let mut transaction = begin(&self.pool, BEGIN_QUICK).await?;
+        let query = sqlx::query_as(MOVE).bind(limit()).bind(consumers).bind(topics).bind(types);
+        let rows: Vec<Row> = query.fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
+        let taken = rows.iter().find_map(|row| row.taken).unwrap_or(0);
+        if let Some(earliest) = rows.iter().find_map(|row| row.earliest) {
+            self.jobs.changed(earliest);
+        }
+        dispatcher.put(self.items(rows));
+        // Whoever writes after this looked wakes the mover again.
+        Ok(if taken < limit() { Step::Wait } else { Step::Move })
+    }
+
+    /// Deliveries in the order of their ids; those of one event share its text.
+    fn items(&self, mut rows: Vec<Row>) -> Vec<Item> {
+        rows.sort_by_key(|row| row.id);
+        let mut last: Option<(i64, Bytes)> = None;
+        let item = |row: Row| {
+            let consumer = self.names.iter().position(|name| *name == row.consumer)?;
+            let event = match last.take() {
+                Some((id, event)) if id == row.id => event,
+                _ => Bytes::from(row.event),
+            };
+            last = Some((row.id, event.clone()));
+            Some(Item { mark: Mark { id: row.id, consumer }, key: row.key, event, attempts: row.attempts, uncounted: 0 })
+        };
+        rows.into_iter().filter_map(item).collect()
+    }
+
+    async fn is_empty(&self) -> Result<bool, sqlx::Error> {
+        let mut transaction = begin(&self.pool, BEGIN).await?;
+        let empty = sqlx::query_scalar(IS_EMPTY).fetch_one(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(empty)
+    }
+}
+
+impl Publisher for Bus {
+    fn publish<'a>(&'a self, _: &'a [i64]) -> BoxFuture<'a, Result<(), BoxError>> {
+        // The rows are safe where they are; the mover takes them in the order of all keys.
+        self.wake.notify_one();
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn publish_all(&self) -> BoxFuture<'_, Result<bool, BoxError>> {
+        self.wake.notify_one();
+        Box::pin(async { Ok(self.is_empty().await?) })
+    }
+
+    fn check(&self) -> BoxFuture<'_, PublisherHealth> {
+        Box::pin(async {
+            let Some(tasks) = self.tasks.get() else { return PublisherHealth { events: false, jobs: false } };
+            let answers = sql::answers(&self.pool).await;
+            let events = answers && !tasks.mover.is_finished() && !tasks.acknowledger.is_finished();
+            PublisherHealth { events, jobs: answers && !tasks.timer.is_finished() }
+        })
+    }
+}
+
+impl TryFrom<Letter> for DeadLetter {
+    type Error = sqlx::Error;
+
+    fn try_from(letter: Letter) -> Result<Self, sqlx::Error> {
+        let Letter { id, consumer, topic, key, event, attempts, last_error, created_at } = letter;
+        let created_at = Timestamp::from_microsecond(created_at.0).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+        Ok(Self { id, consumer, topic, key, event, attempts, last_error, created_at })
+    }
+}
+
+fn limit() -> i64 {
+    i64::try_from(BATCH).unwrap_or(i64::MAX)
+}
+
+fn wanted() -> Wanted {
+    let mut wanted = Wanted { consumers: Vec::new(), topics: Vec::new(), types: Vec::new() };
+    for route in consumers() {
+        for topic in Topic::ALL {
+            for ty in EventType::ALL.iter().filter(|ty| route.wants(*topic, **ty)) {
+                wanted.consumers.push(route.name);
+                wanted.topics.push(topic.as_str());
+                wanted.types.push(ty.as_str());
+            }
+        }
+    }
+    wanted
+}

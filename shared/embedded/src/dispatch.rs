@@ -1,0 +1,369 @@
+//! Delivers events to their consumers: those of one key strictly in order, different keys in parallel, each until it is taken
+//! or given up.
+//!
+//! A delivery stays a row of `embedded.deliveries` until its consumer took it, so nothing here needs to be saved.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::ambient::Clock;
+use domain::routes::{self, Route};
+use http::StatusCode;
+use sqlx::PgPool;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::call::{Caller, Failure};
+use crate::sql::{BEGIN, BEGIN_QUICK, Micros, begin};
+
+/// Calls to one consumer at once: many reminders are due at 09:00, and all functions share the machine.
+const PARALLEL: usize = 8;
+/// Deliveries in memory beyond which nothing more is taken from the outbox: some tens of MB.
+const MEMORY_MAX: usize = 10_000;
+/// Attempts after which a delivery is given up: with the pauses between them, about a minute.
+const ATTEMPTS_MAX: i32 = 10;
+/// The first pause after a failure; each further one is twice as long.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+/// The longest pause.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// How long acknowledgements wait for others, so that one statement deletes many; nobody waits for them.
+const ACKNOWLEDGE_AFTER: Duration = Duration::from_millis(10);
+/// How long a stop waits for the deliveries in flight; what is not acknowledged then is delivered again.
+const STOP_MAX: Duration = Duration::from_secs(10);
+
+const STRUCTURED: &str = "application/cloudevents+json";
+const DELETE: &str = "DELETE FROM embedded.deliveries d USING unnest($1::bigint[], $2::text[]) AS r (id, consumer) \
+     WHERE d.id = r.id AND d.consumer = r.consumer";
+const COUNT: &str = "UPDATE embedded.deliveries SET attempts = attempts + 1 WHERE id = $1 AND consumer = $2 RETURNING attempts";
+const GIVE_UP: &str = "WITH gone AS (DELETE FROM embedded.deliveries WHERE id = $1 AND consumer = $2 RETURNING id, consumer, key, topic, event) \
+     INSERT INTO embedded.dead_letters (id, consumer, key, topic, event, attempts, last_error, created_at) \
+     SELECT id, consumer, key, topic, event, $3, $4, $5 FROM gone \
+     ON CONFLICT (id, consumer) DO UPDATE SET attempts = EXCLUDED.attempts, last_error = EXCLUDED.last_error, created_at = EXCLUDED.created_at";
+
+/// The functions that consume events. A consumer is named by its place here.
+pub(crate) fn consumers() -> Vec<&'static Route> {
+    routes::ALL.iter().filter(|route| !route.consumes.is_empty()).collect()
+}
+
+/// How long to wait after so many failures in a row.
+pub(crate) fn pause(failures: u32, first: Duration) -> Duration {
+    first.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX)).min(PAUSE_MAX)
+}
+
+/// Which delivery: the row of the outbox it came from, and the consumer it goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Mark {
+    pub(crate) id: i64,
+    pub(crate) consumer: usize,
+}
+
+/// A delivery in memory.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) mark: Mark,
+    pub(crate) key: i64,
+    pub(crate) event: Bytes,
+    /// Attempts that are counted in the row.
+    pub(crate) attempts: i32,
+    /// Failures that were not: the database was away. They make the pauses longer and nothing else.
+    pub(crate) uncounted: u32,
+}
+
+/// What one consumer has to take. A key is in `keys` while it has anything waiting or in flight, and in `ready` if its first
+/// waiting delivery may go.
+#[derive(Debug, Default)]
+struct Lane {
+    keys: HashMap<i64, VecDeque<Item>>,
+    ready: VecDeque<i64>,
+    running: usize,
+}
+
+#[derive(Debug, Default)]
+struct Queues {
+    lanes: Vec<Lane>,
+    /// All that is in memory, until its row is deleted.
+    known: HashSet<Mark>,
+}
+
+/// What became of an attempt.
+enum Outcome {
+    Taken,
+    GivenUp,
+    Failed,
+}
+
+/// Delivers.
+pub(crate) struct Dispatcher {
+    pool: PgPool,
+    clock: Arc<dyn Clock>,
+    caller: Arc<Caller>,
+    consumers: Vec<&'static Route>,
+    queues: Mutex<Queues>,
+    taken: Mutex<Vec<Mark>>,
+    acknowledge: Notify,
+    room: Notify,
+    /// Held while dead letters are written or put back, so that what is put back is never taken for what is still in memory.
+    letters: Arc<tokio::sync::Mutex<()>>,
+    stopping: CancellationToken,
+    tracker: TaskTracker,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(
+        pool: PgPool,
+        clock: Arc<dyn Clock>,
+        caller: Arc<Caller>,
+        letters: Arc<tokio::sync::Mutex<()>>,
+        stopping: CancellationToken,
+        tracker: TaskTracker,
+    ) -> Self {
+        let consumers = consumers();
+        let queues = Queues { lanes: consumers.iter().map(|_| Lane::default()).collect(), known: HashSet::new() };
+        let (queues, taken) = (Mutex::new(queues), Mutex::default());
+        let (acknowledge, room) = (Notify::new(), Notify::new());
+        Self { pool, clock, caller, consumers, queues, taken, acknowledge, room, letters, stopping, tracker }
+    }
+
+    /// Whether nothing more should be put in for now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.queues().known.len() > MEMORY_MAX
+    }
+
+    /// Waits until there may be room again.
+    pub(crate) async fn room(&self) {
+        self.room.notified().await;
+    }
+
+    /// Puts in deliveries, which have to be sorted by their ids. Those that are there already stay as they are.
+    pub(crate) fn put(self: &Arc<Self>, items: Vec<Item>) {
+        let mut guard = self.queues();
+        let queues = &mut *guard;
+        for item in items {
+            let Some(lane) = queues.lanes.get_mut(item.mark.consumer) else { continue };
+            if !queues.known.insert(item.mark) {
+                continue;
+            }
+            let key = item.key;
+            let waiting = lane.keys.entry(key).or_insert_with(|| {
+                lane.ready.push_back(key);
+                VecDeque::new()
+            });
+            waiting.push_back(item);
+        }
+        for (consumer, lane) in queues.lanes.iter_mut().enumerate() {
+            self.employ(consumer, lane);
+        }
+    }
+
+    /// Acknowledges, in batches, until the stop; then waits for what is in flight.
+    pub(crate) async fn acknowledge(self: Arc<Self>) {
+        loop {
+            tokio::select! {
+                () = self.acknowledge.notified() => {}
+                () = self.stopping.cancelled() => break,
+            }
+            tokio::time::sleep(ACKNOWLEDGE_AFTER).await;
+            self.flush().await;
+        }
+        if tokio::time::timeout(STOP_MAX, self.drain()).await.is_err() {
+            tracing::warn!("deliveries were in flight for too long; they will be made again");
+        }
+    }
+
+    async fn drain(&self) {
+        loop {
+            self.flush().await;
+            if self.is_idle() {
+                return;
+            }
+            self.acknowledge.notified().await;
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        let idle = self.queues().lanes.iter().all(|lane| lane.running == 0);
+        idle && self.taken().is_empty()
+    }
+
+    /// Deletes the rows of what was taken. Tries until it succeeds: memory is held for them until then.
+    async fn flush(&self) {
+        let marks = std::mem::take(&mut *self.taken());
+        let mut failures = 0;
+        while let Err(error) = self.delete(&marks).await {
+            tracing::debug!(%error, "deliveries could not be acknowledged yet");
+            tokio::time::sleep(pause(failures, PAUSE_MIN)).await;
+            failures += 1;
+        }
+        let mut queues = self.queues();
+        for mark in &marks {
+            queues.known.remove(mark);
+        }
+        drop(queues);
+        self.room.notify_one();
+    }
+
+    async fn delete(&self, marks: &[Mark]) -> Result<(), sqlx::Error> {
+        if marks.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<i64> = marks.iter().map(|mark| mark.id).collect();
+        let names: Vec<&str> = marks.iter().map(|mark| self.name(mark.consumer)).collect();
+        let mut transaction = begin(&self.pool, BEGIN_QUICK).await?;
+        sqlx::query(DELETE).bind(ids).bind(names).execute(&mut *transaction).await?;
+        transaction.commit().await
+    }
+
+    /// Has as many keys of a lane worked on as are ready and allowed.
+    fn employ(self: &Arc<Self>, consumer: usize, lane: &mut Lane) {
+        let wanted = lane.ready.len().min(PARALLEL.saturating_sub(lane.running));
+        for _ in 0..wanted {
+            lane.running += 1;
+            self.tracker.spawn(self.clone().work(consumer));
+        }
+    }
+
+    async fn work(self: Arc<Self>, consumer: usize) {
+        while let Some(mut item) = self.next(consumer) {
+            match self.attempt(&mut item).await {
+                Outcome::Taken => {
+                    self.taken().push(item.mark);
+                    self.acknowledge.notify_one();
+                    self.release(&item);
+                }
+                Outcome::GivenUp => self.release(&item),
+                Outcome::Failed => self.later(item),
+            }
+        }
+        self.acknowledge.notify_one();
+    }
+
+    /// The next delivery that may go; none if this worker is not needed any more.
+    fn next(&self, consumer: usize) -> Option<Item> {
+        let mut queues = self.queues();
+        let lane = queues.lanes.get_mut(consumer)?;
+        let item = if self.stopping.is_cancelled() { None } else { lane.pop() };
+        if item.is_none() {
+            lane.running -= 1;
+        }
+        item
+    }
+
+    /// The key may go on.
+    fn release(&self, item: &Item) {
+        let mut queues = self.queues();
+        let Some(lane) = queues.lanes.get_mut(item.mark.consumer) else { return };
+        if lane.keys.get(&item.key).is_none_or(VecDeque::is_empty) {
+            lane.keys.remove(&item.key);
+        } else {
+            lane.ready.push_back(item.key);
+        }
+    }
+
+    /// Tries the same delivery again after a pause, in which the key waits and no other does.
+    fn later(self: &Arc<Self>, item: Item) {
+        let Mark { consumer, .. } = item.mark;
+        let key = item.key;
+        // The first failure is followed by the first pause.
+        let failures = item.attempts.unsigned_abs().saturating_add(item.uncounted).saturating_sub(1);
+        if let Some(waiting) = self.queues().lanes.get_mut(consumer).and_then(|lane| lane.keys.get_mut(&key)) {
+            waiting.push_front(item);
+        }
+        let dispatcher = self.clone();
+        self.tracker.spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(pause(failures, PAUSE_MIN)) => {}
+                () = dispatcher.stopping.cancelled() => return,
+            }
+            let mut queues = dispatcher.queues();
+            let Some(lane) = queues.lanes.get_mut(consumer) else { return };
+            lane.ready.push_back(key);
+            dispatcher.employ(consumer, lane);
+        });
+    }
+
+    async fn attempt(&self, item: &mut Item) -> Outcome {
+        let Some(route) = self.consumers.get(item.mark.consumer) else { return Outcome::GivenUp };
+        let Err(failure) = self.caller.post(route, "/", Some(STRUCTURED), item.event.clone()).await else { return Outcome::Taken };
+        tracing::debug!(consumer = route.name, id = item.mark.id, error = %failure.text, "a delivery failed");
+        let settled = if failure.is_final() { self.give_up(item, item.attempts + 1, &failure).await } else { self.count(item, &failure).await };
+        settled.unwrap_or_else(|error| {
+            tracing::debug!(%error, "a failed delivery could not be counted");
+            item.uncounted = item.uncounted.saturating_add(1);
+            Outcome::Failed
+        })
+    }
+
+    /// Counts a failure in the row. While the database is away nothing is counted: then it is not the event's fault.
+    async fn count(&self, item: &mut Item, failure: &Failure) -> Result<Outcome, sqlx::Error> {
+        let mut transaction = begin(&self.pool, BEGIN_QUICK).await?;
+        let query = sqlx::query_scalar(COUNT).bind(item.mark.id).bind(self.name(item.mark.consumer));
+        let attempts: Option<i32> = query.fetch_optional(&mut *transaction).await?;
+        transaction.commit().await?;
+        // Without its row there is nothing to deliver: somebody deleted it, or the outbox has it again.
+        let Some(attempts) = attempts else { return Ok(Outcome::Taken) };
+        item.attempts = attempts;
+        if attempts >= ATTEMPTS_MAX { self.give_up(item, attempts, failure).await } else { Ok(Outcome::Failed) }
+    }
+
+    async fn give_up(&self, item: &Item, attempts: i32, failure: &Failure) -> Result<Outcome, sqlx::Error> {
+        let consumer = self.name(item.mark.consumer);
+        let letters = self.letters.lock().await;
+        let mut transaction = begin(&self.pool, BEGIN).await?;
+        let query = sqlx::query(GIVE_UP).bind(item.mark.id).bind(consumer).bind(attempts).bind(&failure.text);
+        query.bind(Micros::from(self.clock.now())).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        self.queues().known.remove(&item.mark);
+        drop(letters);
+        self.room.notify_one();
+        let status = failure.status.map(|status| status.as_u16());
+        tracing::error!(consumer, id = item.mark.id, key = item.key, attempts, status, "an event was given up: it is in embedded.dead_letters");
+        Ok(Outcome::GivenUp)
+    }
+
+    fn name(&self, consumer: usize) -> &'static str {
+        self.consumers.get(consumer).map_or("", |route| route.name)
+    }
+
+    fn queues(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Vec<Mark>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lane {
+    fn pop(&mut self) -> Option<Item> {
+        let key = self.ready.pop_front()?;
+        self.keys.get_mut(&key)?.pop_front()
+    }
+}
+
+impl Failure {
+    /// Whether the same event will never be taken.
+    fn is_final(&self) -> bool {
+        let never = [
+            StatusCode::BAD_REQUEST,
+            StatusCode::NOT_FOUND,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ];
+        self.status.is_some_and(|status| never.contains(&status))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_limit() {
+        let pauses: Vec<_> = [0, 1, 2, 8, 9, 40].map(|failures| pause(failures, PAUSE_MIN).as_millis()).into();
+        assert_eq!(pauses, [100, 200, 400, 25_600, 30_000, 30_000]);
+    }
+}

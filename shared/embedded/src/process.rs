@@ -1,0 +1,138 @@
+//! The one process: PostgreSQL, the world, every function, the gateway in front of them.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+
+use domain::routes::Route;
+use function::ambient::{RandomIds, SystemClock};
+use function::ports::Functions;
+use function::service::Service;
+use function::settings::Settings;
+use function::{App, BoxError, BoxFuture, Error, Function, Request, Response, host};
+use store::Store;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::bus::Bus;
+use crate::postgres::Postgres;
+use crate::state::StateTable;
+
+/// Connections of the one process, where `TASKFLOW_DB_POOL` does not say: all functions share them.
+const POOL: u32 = 16;
+
+/// Calls the functions of this process.
+#[derive(Default)]
+pub struct Mounted {
+    services: OnceLock<HashMap<&'static str, Service>>,
+}
+
+impl Functions for Mounted {
+    fn call(&self, function: &Route, request: Request) -> BoxFuture<'_, Response> {
+        let service = self.services.get().and_then(|services| services.get(function.name)).cloned();
+        let name = function.name;
+        Box::pin(async move {
+            match service {
+                Some(service) => service.handle(request).await,
+                None => Error::Unavailable { what: "this function", source: Some(format!("{name} is not mounted").into()) }.into_response(request.uri().path()),
+            }
+        })
+    }
+}
+
+/// Taskflow on a database that is there and up to date: the world, and the functions in it.
+pub struct Process {
+    gateway: Service,
+    bus: Arc<Bus>,
+    stopping: CancellationToken,
+    tracker: TaskTracker,
+}
+
+impl Process {
+    /// Brings the database up to date and mounts the functions; the bus and the timers start.
+    ///
+    /// # Errors
+    /// The database is away or of another time; functions that do not fit their routes.
+    pub async fn start(settings: Settings, store: Store, gateway: Function, functions: Vec<Function>) -> Result<Self, BoxError> {
+        store.migrate().await?;
+        crate::sql::prepare(store.pool()).await?;
+        let clock = Arc::new(SystemClock);
+        let bus = Bus::new(store.pool().clone(), clock.clone());
+        let mounted = Arc::new(Mounted::default());
+        let token = settings.api_token.as_ref().map(|token| token.expose().to_owned());
+        let app = Arc::new(App {
+            store: Some(store.clone()),
+            clock: clock.clone(),
+            ids: Arc::new(RandomIds),
+            publisher: bus.clone(),
+            functions: mounted.clone(),
+            state: Arc::new(StateTable::new(store.pool().clone(), clock)),
+            settings,
+            background: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+        });
+        let services = functions.into_iter().map(|function| Service::new(app.clone(), function));
+        let services = services.map(|service| service.map(|service| (service.name(), service))).collect::<Result<_, _>>()?;
+        let gateway = Service::new(app, gateway)?;
+        // Set once, here: the functions and what calls them know each other.
+        let _ = mounted.services.set(services);
+        let (stopping, tracker) = (CancellationToken::new(), TaskTracker::new());
+        bus.start(mounted, token.as_deref(), &stopping, &tracker);
+        Ok(Self { gateway, bus, stopping, tracker })
+    }
+
+    /// The bus, for its figures.
+    #[must_use]
+    pub fn bus(&self) -> &Arc<Bus> {
+        &self.bus
+    }
+
+    /// Serves until `stop` ends, then lets what is under way come to its end. What is left is in the database, for the next start.
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
+        host::serve(listener, self.gateway, stop).await;
+        self.stopping.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+}
+
+/// The `main` of the one process.
+#[must_use]
+pub fn main(gateway: Function, functions: Vec<Function>) -> ExitCode {
+    host::run_process(true, |settings| run(settings, gateway, functions))
+}
+
+async fn run(settings: Settings, gateway: Function, functions: Vec<Function>) -> Result<(), BoxError> {
+    // Bound first: a port that is taken is told before a database is started.
+    let listener = host::bind(SocketAddr::new(settings.bind, settings.port)).await?;
+    let stop = host::stop_signal();
+    let (url, postgres) = match &settings.database_url {
+        Some(url) => (url.expose().to_owned(), None),
+        None => {
+            let postgres = Postgres::start(&data_dir(&settings)?).await?;
+            (postgres.url().to_owned(), Some(postgres))
+        }
+    };
+    let store = Store::connect_lazy(&url, settings.db_pool.unwrap_or(POOL))?;
+    let process = Process::start(settings, store.clone(), gateway, functions).await?;
+    tracing::info!("Taskflow is at http://{}", listener.local_addr()?);
+    process.serve(listener, stop).await;
+    store.pool().close().await;
+    if let Some(postgres) = postgres {
+        postgres.stop().await?;
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn data_dir(settings: &Settings) -> Result<PathBuf, BoxError> {
+    use etcetera::BaseStrategy;
+    if let Some(dir) = &settings.data_dir {
+        return Ok(dir.clone());
+    }
+    let base = etcetera::choose_base_strategy().map_err(|_| "TASKFLOW_DATA_DIR: not set, and there is no home directory to put the data in")?;
+    Ok(base.data_dir().join("taskflow"))
+}

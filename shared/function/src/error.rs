@@ -1,0 +1,203 @@
+//! What can go wrong in a handler, and how a caller hears of it: RFC 9457 `application/problem+json`, made in one place.
+
+use domain::{FieldError, Invalid};
+use http::{HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+use crate::{BoxError, Response, full};
+
+/// Seconds after which a caller may try again, while the database is away.
+const RETRY_AFTER_SECONDS: u64 = 2;
+
+/// What can go wrong; each is one row of the API's error table.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// 400: not JSON, no `CloudEvent`, no integer id.
+    #[error("{0}")]
+    Malformed(String),
+    /// 401: the token is missing or wrong.
+    #[error("a bearer token is needed: Authorization: Bearer <token>")]
+    Unauthorized,
+    /// 404: no such thing, or no such path.
+    #[error("{0}")]
+    NotFound(String),
+    /// 405: the path is there, the method is not; the methods that are.
+    #[error("the methods of this path are {0}")]
+    MethodNotAllowed(String),
+    /// 408: the body did not arrive in time.
+    #[error("the body did not arrive in time")]
+    Timeout,
+    /// 409: something else is in the way.
+    #[error("{0}")]
+    Conflict(String),
+    /// 412: the thing has changed since.
+    #[error("the task has another version than If-Match names")]
+    PreconditionFailed,
+    /// 413: more than the limit.
+    #[error("the body is larger than {0} bytes")]
+    TooLarge(usize),
+    /// 415: a body that is not what the path takes.
+    #[error("the content type is not {0}")]
+    UnsupportedMediaType(&'static str),
+    /// 422: understood, but a field breaks a rule.
+    #[error("{0}")]
+    Invalid(#[from] Invalid),
+    /// 503: something that is needed is away; a caller can try again.
+    #[error("{what} is not available")]
+    Unavailable {
+        /// What is away, for a person.
+        what: &'static str,
+        /// Why, for the log.
+        source: Option<BoxError>,
+    },
+    /// 500: our fault.
+    #[error("something went wrong")]
+    Internal(#[source] BoxError),
+}
+
+impl Error {
+    /// Something needed is away.
+    pub fn unavailable(what: &'static str, source: impl Into<BoxError>) -> Self {
+        Self::Unavailable { what, source: Some(source.into()) }
+    }
+
+    /// Our fault.
+    pub fn internal(source: impl Into<BoxError>) -> Self {
+        Self::Internal(source.into())
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Whether the same delivery could succeed later; what cannot goes to the dead letters at once.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.status().is_server_error() || matches!(self, Self::Conflict(_) | Self::Timeout)
+    }
+
+    /// The problem a caller sees; never SQL, a stack trace or a secret.
+    #[must_use]
+    pub fn problem(&self, instance: &str) -> Problem {
+        let status = self.status();
+        Problem {
+            r#type: "about:blank".to_owned(),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: self.to_string(),
+            instance: instance.to_owned(),
+            errors: match self {
+                Self::Invalid(invalid) => invalid.errors().to_vec(),
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    /// The answer to the caller of `instance` (a path). Logs what is ours to mend: here and nowhere else.
+    #[must_use]
+    pub fn into_response(self, instance: &str) -> Response {
+        let status = self.status();
+        if status.is_server_error() {
+            let source = std::error::Error::source(&self).map(ToString::to_string);
+            match &self {
+                Self::Internal(source) => tracing::error!(error = %Chain(source.as_ref()), path = instance, "internal error"),
+                Self::Unavailable { what, source: Some(source) } => {
+                    tracing::warn!(error = %Chain(source.as_ref()), path = instance, "{what} is not available");
+                }
+                error => tracing::warn!(%error, source, path = instance, "failed"),
+            }
+        }
+        let problem = self.problem(instance);
+        let mut response = Response::new(full(serde_json::to_vec(&problem).unwrap_or_default()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match self {
+            Self::Unauthorized => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::MethodNotAllowed(allow) => {
+                headers.extend(HeaderValue::try_from(allow).ok().map(|allow| (header::ALLOW, allow)));
+            }
+            Self::Unavailable { .. } => {
+                headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+/// RFC 9457 problem details.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// `about:blank`: the status says what kind of problem it is.
+    pub r#type: String,
+    /// The status in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong this time, for a person.
+    pub detail: String,
+    /// The path that was called.
+    pub instance: String,
+    /// With 422: each field that cannot be accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::NotFound => Self::NotFound("no such thing here".to_owned()),
+            store::Error::Stale => Self::PreconditionFailed,
+            store::Error::Unavailable(_) => Self::unavailable("the database", error),
+            error => Self::internal(error),
+        }
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    /// Our own values that have no JSON form; what callers send goes through `input`.
+    fn from(error: serde_json::Error) -> Self {
+        Self::internal(error)
+    }
+}
+
+/// An error with its causes, on one line.
+pub struct Chain<'a>(pub &'a (dyn std::error::Error + 'static));
+
+impl<'a> Chain<'a> {
+    /// From an error that may cross threads.
+    #[must_use]
+    pub fn of(error: &'a (dyn std::error::Error + Send + Sync + 'static)) -> Self {
+        Self(error)
+    }
+}
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(out, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,221 @@
+//! A function and its handlers: typed async functions, kept behind one shape so that a host can call them all.
+
+use std::sync::Arc;
+
+use domain::event::{CommandType, EventType};
+use domain::routes::Route;
+use http::StatusCode;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::answer::Outcome;
+use crate::input::{self, Params};
+use crate::{Answer, App, BoxFuture, Change, Delivery, Error, Request, Response};
+
+/// How the result of a command is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// As JSON, with this status.
+    Rest(StatusCode),
+    /// As an event of this type.
+    Event(EventType),
+}
+
+/// The result of a command, told.
+pub(crate) enum Told {
+    Answer(Answer),
+    Event { subject: String, key: i64, data: Value },
+}
+
+/// A command whose data has been read: runs inside a change.
+pub(crate) type Prepared = Box<dyn for<'a> FnOnce(&'a mut Change, Telling) -> BoxFuture<'a, Result<Told, Error>> + Send>;
+pub(crate) type CommandHandler = Arc<dyn Fn(Value) -> Result<Prepared, Error> + Send + Sync>;
+/// What an endpoint reads: the query string or the body, and the path.
+pub(crate) struct Asked<'a> {
+    pub(crate) query: Option<&'a str>,
+    pub(crate) body: Option<Value>,
+    pub(crate) params: &'a Params,
+}
+pub(crate) type EndpointHandler = Arc<dyn Fn(Arc<App>, Asked<'_>) -> Result<BoxFuture<'static, Result<Answer, Error>>, Error> + Send + Sync>;
+pub(crate) type ConsumerHandler = Arc<dyn for<'a> Fn(&'a mut Change, Delivery) -> BoxFuture<'a, Result<(), Error>> + Send + Sync>;
+pub(crate) type DeliveryHandler = Arc<dyn Fn(Arc<App>, Delivery) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
+pub(crate) type JobHandler = Arc<dyn Fn(Arc<App>, JobCall) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
+pub(crate) type RawHandler = Arc<dyn Fn(Arc<App>, Request) -> BoxFuture<'static, Response> + Send + Sync>;
+
+/// How a function takes deliveries.
+#[derive(Clone)]
+pub(crate) enum Consumer {
+    /// In a transaction that also notes that the delivery was taken.
+    InChange(ConsumerHandler),
+    /// On its own: it sees to taking each delivery once.
+    OnItsOwn(DeliveryHandler),
+}
+
+/// The handler of a command: an `async fn(&mut Change, C) -> Result<T, Error>`.
+pub trait CommandFn<'a, C, T>: Send + Sync {
+    /// What the async function returns.
+    type Future: Future<Output = Result<T, Error>> + Send + 'a;
+    /// Calls it.
+    fn call(&self, change: &'a mut Change, command: C) -> Self::Future;
+}
+
+impl<'a, F, R, C, T> CommandFn<'a, C, T> for F
+where
+    F: Fn(&'a mut Change, C) -> R + Send + Sync,
+    R: Future<Output = Result<T, Error>> + Send + 'a,
+{
+    type Future = R;
+
+    fn call(&self, change: &'a mut Change, command: C) -> R {
+        self(change, command)
+    }
+}
+
+/// A job's call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobCall {
+    /// The job's name: the function's, and an id if there is one.
+    pub name: String,
+    /// The id at the end of the name.
+    pub id: Option<i64>,
+}
+
+/// One Taskflow function: who it is, and its handlers.
+#[derive(Clone)]
+pub struct Function {
+    pub(crate) name: &'static str,
+    pub(crate) route: Route,
+    pub(crate) commands: Vec<(CommandType, CommandHandler)>,
+    pub(crate) endpoints: Vec<(&'static str, EndpointHandler)>,
+    pub(crate) raw: Vec<(&'static str, RawHandler)>,
+    pub(crate) consumer: Option<Consumer>,
+    pub(crate) job: Option<JobHandler>,
+    pub(crate) fallback: Option<RawHandler>,
+}
+
+impl Function {
+    /// A function without handlers yet.
+    #[must_use]
+    pub fn new(route: Route) -> Self {
+        Self { name: route.name, route, commands: Vec::new(), endpoints: Vec::new(), raw: Vec::new(), consumer: None, job: None, fallback: None }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Obeys a command, over REST and as an event, in one transaction that is committed if the handler succeeds.
+    #[must_use]
+    pub fn command<C, T, H>(mut self, ty: CommandType, handler: H) -> Self
+    where
+        C: DeserializeOwned + Send + 'static,
+        T: Outcome + 'static,
+        H: for<'a> CommandFn<'a, C, T> + 'static,
+    {
+        let handler = Arc::new(handler);
+        self.commands.push((
+            ty,
+            Arc::new(move |value| {
+                let command: C = input::read(value, "")?;
+                let handler = handler.clone();
+                Ok(Box::new(move |change: &mut Change, telling| {
+                    Box::pin(async move {
+                        let outcome = handler.call(change, command).await?;
+                        tell(change, &outcome, telling)
+                    })
+                }))
+            }),
+        ));
+        self
+    }
+
+    /// Answers an operation that announces nothing: reads the query string, or the body where there is one.
+    #[must_use]
+    pub fn endpoint<Q, F>(mut self, operation: &'static str, handler: impl Fn(Arc<App>, Q) -> F + Send + Sync + 'static) -> Self
+    where
+        Q: DeserializeOwned,
+        F: Future<Output = Result<Answer, Error>> + Send + 'static,
+    {
+        self.endpoints.push((
+            operation,
+            Arc::new(move |app, asked| {
+                let question: Q = match asked.body {
+                    Some(body) => input::read(body, "")?,
+                    None => input::query(asked.query, asked.params)?,
+                };
+                Ok(Box::pin(handler(app, question)))
+            }),
+        ));
+        self
+    }
+
+    /// Answers an operation with the HTTP request to itself.
+    #[must_use]
+    pub fn raw<F>(mut self, operation: &'static str, handler: impl Fn(Arc<App>, Request) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Response> + Send + 'static,
+    {
+        self.raw.push((operation, Arc::new(move |app, request| Box::pin(handler(app, request)))));
+        self
+    }
+
+    /// Consumes events in one transaction, each once: a second delivery of the same event is acknowledged and does nothing.
+    #[must_use]
+    pub fn consumer<H>(mut self, handler: H) -> Self
+    where
+        H: for<'a> CommandFn<'a, Delivery, ()> + 'static,
+    {
+        let handler = Arc::new(handler);
+        self.consumer = Some(Consumer::InChange(Arc::new(move |change, delivery| {
+            let handler = handler.clone();
+            Box::pin(async move { handler.call(change, delivery).await })
+        })));
+        self
+    }
+
+    /// Consumes events on its own: the handler sees to taking each once.
+    #[must_use]
+    pub fn deliver<F>(mut self, handler: impl Fn(Arc<App>, Delivery) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        self.consumer = Some(Consumer::OnItsOwn(Arc::new(move |app, delivery| Box::pin(handler(app, delivery)))));
+        self
+    }
+
+    /// Is called by jobs.
+    #[must_use]
+    pub fn job<F>(mut self, handler: impl Fn(Arc<App>, JobCall) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        self.job = Some(Arc::new(move |app, call| Box::pin(handler(app, call))));
+        self
+    }
+
+    /// Gets every request that nothing else of this function takes. Its host asks for no token then: the handler does.
+    #[must_use]
+    pub fn fallback<F>(mut self, handler: impl Fn(Arc<App>, Request) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Response> + Send + 'static,
+    {
+        self.fallback = Some(Arc::new(move |app, request| Box::pin(handler(app, request))));
+        self
+    }
+}
+
+fn tell(change: &Change, outcome: &impl Outcome, telling: Telling) -> Result<Told, Error> {
+    match telling {
+        Telling::Rest(StatusCode::NO_CONTENT) => Ok(Told::Answer(Answer::empty(StatusCode::NO_CONTENT))),
+        Telling::Rest(status) => {
+            let answer = Answer::json(outcome)?.status(status);
+            Ok(Told::Answer(outcome.with_headers(answer, status == StatusCode::CREATED)))
+        }
+        Telling::Event(ty) => {
+            let (subject, key, data) = outcome.event(ty, change.origin(), change.now())?;
+            Ok(Told::Event { subject, key, data })
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Runs a function: on AWS Lambda where `AWS_LAMBDA_RUNTIME_API` is set, else on hyper at `$PORT`, until SIGTERM or Ctrl-C.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto as http1;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::error::Chain;
+use crate::service::Service;
+use crate::settings::Settings;
+use crate::{App, BoxError, Function, telemetry};
+
+/// How long a caller may take to send its headers.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a graceful stop waits for what is under way.
+const DRAIN: Duration = Duration::from_secs(10);
+/// Connections at once; more wait in the kernel's queue.
+const CONNECTIONS_MAX: usize = 10_000;
+/// How long to wait after the machine ran out of files, before the next connection is taken.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The `main` of a function that runs on its own: settings, log, world, host.
+#[must_use]
+pub fn main(function: Function) -> ExitCode {
+    run_process(false, |settings| async move {
+        let app = Arc::new(App::alone(settings)?);
+        let service = Service::new(app, function)?;
+        if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() { crate::lambda::serve(service).await } else { listen(service).await }
+    })
+}
+
+/// Reads the settings, starts the log and a runtime, and runs; an error is told once, with its causes.
+#[must_use]
+pub fn run_process<F>(many_threads: bool, run: impl FnOnce(Settings) -> F) -> ExitCode
+where
+    F: Future<Output = Result<(), BoxError>>,
+{
+    let start = || {
+        let lookup = |name: &str| std::env::var(name).ok();
+        telemetry::start(lookup("RUST_LOG").as_deref())?;
+        // A laptop's process is for its owner; a container's is for whoever its platform lets in.
+        let bind = if many_threads { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+        let settings = Settings::read(&lookup, IpAddr::V4(bind))?;
+        // One small function needs one thread: it starts sooner and takes less memory.
+        let mut builder = if many_threads { tokio::runtime::Builder::new_multi_thread() } else { tokio::runtime::Builder::new_current_thread() };
+        builder.enable_all().build()?.block_on(run(settings))
+    };
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{}", Chain::of(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn listen(service: Service) -> Result<(), BoxError> {
+    let address = SocketAddr::new(service.app().settings.bind, service.app().settings.port);
+    let listener = bind(address).await?;
+    tracing::info!(function = service.name(), address = %listener.local_addr()?, "listening");
+    serve(listener, service, stop_signal()).await;
+    Ok(())
+}
+
+/// Listens, or says what is in the way.
+///
+/// # Errors
+/// The address is taken or not this machine's.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, BoxError> {
+    TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}; PORT and TASKFLOW_BIND say where to listen").into())
+}
+
+/// Serves until `stop` ends, then lets what is under way come to its end, for a while.
+pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Output = ()>) {
+    let app = service.app().clone();
+    let graceful = GracefulShutdown::new();
+    let mut http = http1::Builder::new(TokioExecutor::new()).http1_only();
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let accept = async {
+            let permit = connections.clone().acquire_owned().await;
+            (listener.accept().await, permit)
+        };
+        let (accepted, permit) = tokio::select! {
+            accepted = accept => accepted,
+            () = &mut stop => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let _ = stream.set_nodelay(true);
+                let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service.clone()));
+                let connection = graceful.watch(connection.into_owned());
+                tokio::spawn(async move {
+                    let _permit = permit;
+                    // A caller that hangs up is no fault of ours.
+                    let _ = connection.await;
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot take a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    app.stopping.cancel();
+    app.background.close();
+    let drained = async {
+        graceful.shutdown().await;
+        app.background.wait().await;
+    };
+    if tokio::time::timeout(DRAIN, drained).await.is_err() {
+        tracing::warn!("stopped with work under way");
+    }
+}
+
+/// Ends when the process is asked to stop: SIGTERM, or Ctrl-C.
+pub async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+}

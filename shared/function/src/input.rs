@@ -1,0 +1,156 @@
+//! Turns what callers send (path, query, body) into the types of commands and queries, or says exactly what is wrong with it.
+
+use domain::Invalid;
+use http::{HeaderMap, header};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::Error;
+
+/// The names and values of a path's braces.
+pub(crate) type Params = Vec<(&'static str, String)>;
+
+/// The fields of a command: those of the JSON body and those of the path.
+pub(crate) fn object(headers: &HeaderMap, params: &Params, body: &[u8]) -> Result<Value, Error> {
+    let mut fields = if body.is_empty() { Map::new() } else { body_object(headers, body)? };
+    for (name, value) in params {
+        if fields.contains_key(*name) {
+            return Err(Invalid::field(format!("/{name}"), "is named by the path").into());
+        }
+        fields.insert((*name).to_owned(), path_value(name, value)?);
+    }
+    Ok(Value::Object(fields))
+}
+
+fn body_object(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, Error> {
+    const EXPECTED: &str = "application/json";
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case(EXPECTED) {
+        return Err(Error::UnsupportedMediaType(EXPECTED));
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err(Invalid::field("", "not a JSON object").into()),
+        Err(error) => Err(Error::Malformed(format!("the body is not JSON: {error}"))),
+    }
+}
+
+/// An id in a path is an integer; a conversation's is text.
+fn path_value(name: &str, value: &str) -> Result<Value, Error> {
+    if !is_id(name) {
+        return Ok(value.into());
+    }
+    value.parse::<i64>().map(Value::from).map_err(|_| Error::Malformed(format!("{name} in the path is no integer")))
+}
+
+fn is_id(name: &str) -> bool {
+    matches!(name, "task_id" | "reminder_id" | "notification_id")
+}
+
+/// A value of a type, from JSON; `base` is where the value stands in what the caller sent.
+pub(crate) fn read<T: DeserializeOwned>(value: Value, base: &str) -> Result<T, Error> {
+    serde_path_to_error::deserialize(value).map_err(|error| field_error(base, error.path(), &error.inner().to_string()).into())
+}
+
+/// A value of a type, from the query string and the path.
+pub(crate) fn query<T: DeserializeOwned>(query: Option<&str>, params: &Params) -> Result<T, Error> {
+    let mut text = String::new();
+    for (name, value) in params {
+        path_value(name, value)?;
+        form_urlencoded::Serializer::new(&mut text).append_pair(name, value);
+    }
+    if let Some(query) = query.filter(|query| !query.is_empty()) {
+        if !text.is_empty() {
+            text.push('&');
+        }
+        text.push_str(query);
+    }
+    let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(text.as_bytes()));
+    serde_path_to_error::deserialize(pairs).map_err(|error| field_error("", error.path(), &error.inner().to_string()).into())
+}
+
+fn field_error(base: &str, path: &serde_path_to_error::Path, message: &str) -> Invalid {
+    let mut pointer = base.to_owned();
+    for segment in path {
+        match segment {
+            serde_path_to_error::Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            serde_path_to_error::Segment::Map { key } => pointer.push_str(&format!("/{}", escape(key))),
+            _ => {}
+        }
+    }
+    // serde names an unknown or missing field in its message only.
+    if let Some(name) = quoted(message, "unknown field `").or_else(|| quoted(message, "missing field `")) {
+        let name = format!("/{}", escape(name));
+        if !pointer.ends_with(&name) {
+            pointer.push_str(&name);
+        }
+    }
+    Invalid::field(pointer, message)
+}
+
+fn quoted<'a>(message: &'a str, prefix: &str) -> Option<&'a str> {
+    message.strip_prefix(prefix)?.split('`').next()
+}
+
+/// RFC 6901.
+fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::command::{CreateTask, UpdateTask};
+    use domain::query::ListTasks;
+    use serde_json::json;
+
+    fn pointers<T: DeserializeOwned>(value: Value) -> Vec<String> {
+        match read::<T>(value, "") {
+            Err(Error::Invalid(invalid)) => invalid.errors().iter().map(|error| error.pointer.clone()).collect(),
+            Err(error) => vec![error.to_string()],
+            Ok(_) => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_field_is_named() {
+        assert_eq!(pointers::<CreateTask>(json!({"title": "a", "colour": "red"})), ["/colour"]);
+        assert_eq!(pointers::<CreateTask>(json!({})), ["/title"]);
+        assert_eq!(pointers::<CreateTask>(json!({"title": 7})), ["/title"]);
+        assert_eq!(pointers::<CreateTask>(json!({"title": "a", "tags": ["x", 1]})), ["/tags/1"]);
+        assert_eq!(pointers::<CreateTask>(json!({"title": "a", "due_date": "tomorrow"})), ["/due_date"]);
+        assert_eq!(pointers::<CreateTask>(json!({"title": "a", "time_zone": "Mars/Base"})), ["/time_zone"]);
+        assert_eq!(pointers::<CreateTask>(json!({"title": "a", "a/b~c": 1})), ["/a~1b~0c"]);
+        assert_eq!(pointers::<UpdateTask>(json!({"task_id": 1, "title": null})), ["/title"]);
+        assert!(pointers::<UpdateTask>(json!({"task_id": 1, "due_date": null})).is_empty());
+    }
+
+    #[test]
+    fn the_query_value_is_named() {
+        let pointer = |text| match query::<ListTasks>(Some(text), &Vec::new()) {
+            Err(Error::Invalid(invalid)) => invalid.errors()[0].pointer.clone(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(pointer("limit=many"), "/limit");
+        assert_eq!(pointer("limit=-1"), "/limit");
+        assert_eq!(pointer("colour=red"), "/colour");
+        assert_eq!(pointer("status=done"), "/status");
+        assert_eq!(pointer("due_before=2026-01-01T00:00:00%20"), "/due_before");
+        assert!(query::<ListTasks>(Some("tags=a,b&limit=5&due_before=2026-01-01T00:00:00%2B01:00"), &Vec::new()).is_ok());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_panics(body in proptest::collection::vec(proptest::num::u8::ANY, 0..200), text in ".{0,80}") {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+            if let Ok(value) = object(&headers, &Vec::new(), &body) {
+                let _ = read::<CreateTask>(value, "");
+            }
+            let _ = query::<ListTasks>(Some(&text), &Vec::new());
+            let _ = crate::cloud_event::read(&headers, &body);
+            let _ = crate::cloud_event::read(&headers, text.as_bytes());
+        }
+    }
+}

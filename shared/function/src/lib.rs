@@ -1,0 +1,55 @@
+//! What a Taskflow function is, and the hosts that run it.
+//!
+//! A function is a [`Function`]: a [`Route`](domain::routes::Route) and its handlers. There are two shapes:
+//!
+//! - an endpoint answers a caller: [`Function::command`] changes something, in one transaction, for a REST call as for a
+//!   command event; [`Function::endpoint`] reads; [`Function::raw`] has the HTTP request to itself;
+//! - a consumer acknowledges a delivery: [`Function::consumer`] of an event, [`Function::job`] of a job.
+//!
+//! A handler knows [`App`] (the store and the ports) and nothing of who implements the ports. [`service::Service`] is the one
+//! tower service of a function; [`host`] runs it on hyper, and on AWS Lambda.
+//!
+//! To write a function: a [`Route`](domain::routes::Route) in `domain::routes`, a crate in `functions/` whose `function()` names the
+//! handlers, and a `main` that calls [`host::main`].
+
+pub mod ambient;
+pub mod answer;
+pub mod app;
+pub mod change;
+pub mod cloud_event;
+pub mod error;
+mod handler;
+pub mod host;
+mod input;
+mod lambda;
+pub mod ports;
+pub mod service;
+pub mod settings;
+pub mod telemetry;
+
+pub use answer::Answer;
+pub use app::App;
+pub use change::Change;
+pub use cloud_event::Delivery;
+pub use error::Error;
+pub use handler::{Function, JobCall};
+
+use bytes::Bytes;
+
+/// Any error, for bodies and sources.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// The body of requests and responses inside Taskflow: known at once, or streamed.
+pub type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
+/// A request as it travels between gateway, hosts and handlers.
+pub type Request = http::Request<Body>;
+/// A response as it travels back.
+pub type Response = http::Response<Body>;
+/// A future that is boxed, for ports and handlers.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A body known at once.
+#[must_use]
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    use http_body_util::BodyExt;
+    http_body_util::Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}

@@ -1,0 +1,125 @@
+//! The ports: what a function needs of the world. `embedded` implements them in one process, `sidecar` over Dapr.
+
+use std::time::Duration;
+
+use domain::routes::Route;
+use serde_json::Value;
+
+use crate::{BoxError, BoxFuture, Request, Response};
+
+/// Carries what the outbox holds to where it belongs: events to their topics, jobs to the scheduler.
+pub trait Publisher: Send + Sync {
+    /// Publishes what the outbox holds of these keys (task ids), in order.
+    ///
+    /// # Errors
+    /// Something stays in the outbox. Nothing is lost; `publish-events` will try again.
+    fn publish<'a>(&'a self, keys: &'a [i64]) -> BoxFuture<'a, Result<(), BoxError>>;
+
+    /// Publishes all that the outbox holds, as far as one call may take; whether it is empty now.
+    ///
+    /// # Errors
+    /// Nothing could be published.
+    fn publish_all(&self) -> BoxFuture<'_, Result<bool, BoxError>>;
+
+    /// Whether events and jobs can be handed over right now.
+    fn check(&self) -> BoxFuture<'_, PublisherHealth>;
+}
+
+/// How the two ways out are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublisherHealth {
+    /// Events can be published.
+    pub events: bool,
+    /// Jobs can be registered.
+    pub jobs: bool,
+}
+
+/// Calls other functions: in process, or by their URLs.
+pub trait Functions: Send + Sync {
+    /// Calls a function; what goes wrong on the way is a 502, 503 or 504 problem.
+    fn call(&self, function: &Route, request: Request) -> BoxFuture<'_, Response>;
+}
+
+/// Keeps small JSON values under keys, with optimistic concurrency.
+pub trait State: Send + Sync {
+    /// The value and its `ETag`, if there is one.
+    ///
+    /// # Errors
+    /// [`StateError::Unavailable`].
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<(Value, String)>, StateError>>;
+
+    /// Writes the value if the `ETag` is still that one, or, with `None`, if there is no value yet. It is gone after `ttl`.
+    ///
+    /// # Errors
+    /// [`StateError::Stale`] if somebody else wrote it meanwhile, [`StateError::Unavailable`].
+    fn set<'a>(&'a self, key: &'a str, value: &'a Value, etag: Option<&'a str>, ttl: Option<Duration>) -> BoxFuture<'a, Result<(), StateError>>;
+
+    /// Deletes the value; none is fine.
+    ///
+    /// # Errors
+    /// [`StateError::Unavailable`].
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StateError>>;
+
+    /// Whether it answers right now.
+    fn check(&self) -> BoxFuture<'_, bool>;
+}
+
+/// Why state could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// Somebody else wrote it meanwhile.
+    #[error("the value was changed meanwhile")]
+    Stale,
+    /// The state store is away.
+    #[error("the state store is not available")]
+    Unavailable(#[source] BoxError),
+}
+
+/// The ports of a function that stands alone, with nothing but its database: what it announces waits in the outbox for
+/// `publish-events`; it calls nobody and keeps no state.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alone;
+
+/// What [`Alone`] answers.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("this function stands alone: what it announces waits in the outbox")]
+pub struct StandsAlone;
+
+impl Publisher for Alone {
+    fn publish<'a>(&'a self, _: &'a [i64]) -> BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(async { Err(StandsAlone.into()) })
+    }
+
+    fn publish_all(&self) -> BoxFuture<'_, Result<bool, BoxError>> {
+        Box::pin(async { Err(StandsAlone.into()) })
+    }
+
+    fn check(&self) -> BoxFuture<'_, PublisherHealth> {
+        Box::pin(async { PublisherHealth { events: false, jobs: false } })
+    }
+}
+
+impl Functions for Alone {
+    fn call(&self, function: &Route, _: Request) -> BoxFuture<'_, Response> {
+        let instance = format!("/{}", function.name);
+        Box::pin(async move { crate::Error::unavailable("the other function", StandsAlone).into_response(&instance) })
+    }
+}
+
+impl State for Alone {
+    fn get<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<(Value, String)>, StateError>> {
+        Box::pin(async { Err(StateError::Unavailable(StandsAlone.into())) })
+    }
+
+    fn set<'a>(&'a self, _: &'a str, _: &'a Value, _: Option<&'a str>, _: Option<Duration>) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(async { Err(StateError::Unavailable(StandsAlone.into())) })
+    }
+
+    fn delete<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(async { Err(StateError::Unavailable(StandsAlone.into())) })
+    }
+
+    fn check(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async { false })
+    }
+}

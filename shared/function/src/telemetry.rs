@@ -1,0 +1,19 @@
+//! What the process says about itself: plain text on a terminal, a JSON object a line in a container.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+/// Starts logging to standard error, filtered by `RUST_LOG` (`info` where it says nothing).
+///
+/// # Errors
+/// A filter that cannot be read.
+pub fn start(filter: Option<&str>) -> Result<(), crate::settings::SettingError> {
+    let filter = EnvFilter::builder()
+        .parse(filter.filter(|text| !text.is_empty()).unwrap_or("info"))
+        .map_err(|error| crate::settings::SettingError { name: "RUST_LOG", problem: error.to_string() })?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start in one process (tests) keeps the first.
+    let _ = if std::io::stderr().is_terminal() { log.with_target(false).try_init() } else { log.with_ansi(false).json().flatten_event(true).try_init() };
+    Ok(())
+}

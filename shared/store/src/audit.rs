@@ -1,0 +1,112 @@
+//! The audit log: every event, once, for good.
+
+use domain::audit::AuditLogEntry;
+use domain::event::EventType;
+use domain::query::{ListAudit, Window};
+use domain::Page;
+use serde_json::Value;
+use sqlx::postgres::PgRow;
+use sqlx::{Postgres, QueryBuilder, Row};
+
+use crate::error::Error;
+use crate::sql::{Columns, Time};
+use crate::{Store, Unit};
+
+const INSERT: &str = "INSERT INTO audit_log (event_id, event_type, task_id, parent_task_id, user_id, event_data, created_at) \
+     VALUES ($1, $2, $3, $4, $5, $6::text::json, $7) ON CONFLICT (event_id) DO NOTHING";
+
+/// The tasks of a chain: up to the first one, then down from all of these. The log itself knows who came from whom, so
+/// deleted tasks are found as well. UNION drops what was seen, so it ends.
+const CHAIN_FROM: &str = "WITH RECURSIVE up AS (SELECT ";
+const CHAIN_REST: &str = "::bigint AS task_id \
+     UNION SELECT a.parent_task_id FROM up JOIN audit_log a ON a.task_id = up.task_id WHERE a.parent_task_id IS NOT NULL), \
+     chain AS (SELECT task_id FROM up \
+     UNION SELECT a.task_id FROM chain JOIN audit_log a ON a.parent_task_id = chain.task_id) ";
+
+impl Store {
+    /// A page of the log, newest first. With `chain`, of every task in the chain of the task named.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn audit(&self, query: &ListAudit, window: Window) -> Result<Page<AuditLogEntry>, Error> {
+        let rows = self
+            .read(|connection| {
+                let mut sql = page(query, window);
+                Box::pin(async move { sql.build().fetch_all(connection).await })
+            })
+            .await?;
+        let total_count = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
+        let items = rows.iter().filter_map(|row| entry_of(row).transpose()).collect::<Result<_, _>>()?;
+        Ok(Page { items, total_count })
+    }
+}
+
+/// One statement for the page and the count: a row for each entry, or one with the count alone.
+fn page(query: &ListAudit, window: Window) -> QueryBuilder<Postgres> {
+    let mut sql = QueryBuilder::new("");
+    if let (true, Some(task_id)) = (query.chain, query.task_id) {
+        sql.push(CHAIN_FROM).push_bind(task_id).push(CHAIN_REST);
+    }
+    sql.push(
+        "SELECT total, id, event_id, event_type, task_id, parent_task_id, user_id, event_data::text, created_at \
+         FROM (SELECT count(*) AS total FROM audit_log",
+    );
+    push_filter(&mut sql, query);
+    sql.push(") AS counted LEFT JOIN (SELECT * FROM audit_log");
+    push_filter(&mut sql, query);
+    sql.push(" ORDER BY id DESC LIMIT ").push_bind(window.limit).push(" OFFSET ").push_bind(window.offset);
+    sql.push(") AS page ON true ORDER BY id DESC");
+    sql
+}
+
+fn push_filter(sql: &mut QueryBuilder<Postgres>, query: &ListAudit) {
+    sql.push(" WHERE true");
+    match query.task_id {
+        Some(_) if query.chain => {
+            sql.push(" AND task_id IN (SELECT task_id FROM chain)");
+        }
+        Some(task_id) => {
+            sql.push(" AND task_id = ").push_bind(task_id);
+        }
+        None => {}
+    }
+    if let Some(event_type) = query.event_type {
+        sql.push(" AND event_type = ").push_bind(event_type.as_str());
+    }
+}
+
+impl Unit {
+    /// Keeps an event in the log, unless it is there.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn record(
+        &mut self,
+        event_id: &str,
+        event_type: EventType,
+        task_id: i64,
+        parent_task_id: Option<i64>,
+        user_id: i64,
+        event_data: &Value,
+    ) -> Result<(), Error> {
+        let query = sqlx::query(INSERT).bind(event_id).bind(event_type.as_str()).bind(task_id).bind(parent_task_id).bind(user_id);
+        query.bind(event_data.to_string()).bind(Time(self.now())).execute(&mut *self.transaction).await?;
+        Ok(())
+    }
+}
+
+/// The entry of a row of [`page`], if it has one.
+fn entry_of(row: &PgRow) -> Result<Option<AuditLogEntry>, Error> {
+    let mut columns = Columns::from(row, 1);
+    let Some(id) = columns.get()? else { return Ok(None) };
+    Ok(Some(AuditLogEntry {
+        id,
+        event_id: columns.get()?,
+        event_type: columns.parsed()?,
+        task_id: columns.get()?,
+        parent_task_id: columns.get()?,
+        user_id: columns.get()?,
+        event_data: serde_json::from_str(columns.get()?).map_err(Error::value)?,
+        created_at: columns.time()?,
+    }))
+}

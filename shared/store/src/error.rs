@@ -1,0 +1,88 @@
+//! What can go wrong between Taskflow and its database. No message shows SQL, values or secrets.
+
+use std::io;
+
+/// Why the store could not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such row.
+    #[error("not found")]
+    NotFound,
+    /// `If-Match` does not name the version that the task has.
+    #[error("the task has changed since it was read")]
+    Stale,
+    /// The database is away, shutting down, out of connections, or gave up on this transaction: worth another try.
+    #[error("the database is not available")]
+    Unavailable(#[source] sqlx::Error),
+    /// The database refused; a defect, here or in the schema.
+    #[error("the database refused")]
+    Database(#[source] sqlx::Error),
+    /// The address of the database cannot be read.
+    #[error("not the address of a PostgreSQL database")]
+    Address,
+    /// The schema could not be brought up to date.
+    #[error("the schema could not be brought up to date")]
+    Migration(#[source] Box<sqlx::migrate::MigrateError>),
+    /// A value that has no JSON form, or a stored one that is not what it should be.
+    #[error("a value cannot be written to the database or read from it")]
+    Value(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// SQLSTATE of a lock that was not to be had at once, or not within `lock_timeout`.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+impl Error {
+    /// A stored or given value that cannot be converted.
+    pub(crate) fn value(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Value(Box::new(source))
+    }
+
+    /// Whether somebody else holds the lock.
+    pub(crate) fn is_lock(&self) -> bool {
+        matches!(self, Self::Unavailable(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE))
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::RowNotFound => Self::NotFound,
+            error if is_away(&error) => Self::Unavailable(error),
+            error => Self::Database(error),
+        }
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for Error {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        match error {
+            sqlx::migrate::MigrateError::Execute(error) if is_away(&error) => Self::Unavailable(error),
+            error => Self::Migration(Box::new(error)),
+        }
+    }
+}
+
+fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Protocol(_) => false,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| is_passing(&code)),
+        _ => false,
+    }
+}
+
+/// Whether a SQLSTATE says that the same statement can succeed later.
+fn is_passing(code: &str) -> bool {
+    // 08: connection; 53: resources; 40001, 40P01: serialisation, deadlock; 57P: shutdown, crash, starting up; 55P03: lock.
+    code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") || matches!(code, "40001" | "40P01" | "25P03" | LOCK_NOT_AVAILABLE)
+}
+
+/// Whether the connection broke rather than the statement: the same statement on another connection is worth a try.
+pub(crate) fn is_broken(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() != io::ErrorKind::ConnectionRefused,
+        // The server closed the session while it was idle: shutdown, crash, restart, idle timeout.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P") || code == "25P03" || code == "08006"),
+        _ => false,
+    }
+}

@@ -1,0 +1,104 @@
+//! Notifications: what pages show of reminders, in an order that a client can resume from.
+
+use domain::Notification;
+use domain::event::EventType;
+use sqlx::postgres::PgRow;
+
+use crate::error::Error;
+use crate::once::{Lock, lock_number};
+use crate::sql::{Columns, Time};
+use crate::{Store, Unit};
+
+/// Notifications that [`Store::notifications`] answers at most.
+pub const NOTIFICATIONS_MAX: i64 = 1_000;
+
+/// The columns of a notification, in the order of [`notification_of`].
+macro_rules! columns {
+    () => {
+        "id, event_type, task_id, title, body, created_at, read_at"
+    };
+}
+
+const AFTER: &str = concat!("SELECT ", columns!(), " FROM notifications WHERE id > $1 ORDER BY id LIMIT $2");
+const NEWEST: &str = concat!("SELECT ", columns!(), " FROM notifications ORDER BY id DESC LIMIT $1");
+const LAST: &str = "SELECT coalesce(max(id), 0) FROM notifications";
+/// The id is drawn under a lock that is held until after the commit, so that ids become visible in their order: whoever
+/// has seen an id has seen all before it. The lock comes first because the id is drawn from the row that it makes.
+const INSERT: &str = concat!(
+    "WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock($1)) ",
+    "INSERT INTO notifications (id, event_type, task_id, title, body, created_at) ",
+    "SELECT nextval('notifications_id_seq'), $2, $3, $4, $5, $6 FROM locked RETURNING ",
+    columns!()
+);
+const READ: &str = "UPDATE notifications SET read_at = coalesce(read_at, $2) WHERE id = $1";
+
+impl Store {
+    /// With `after`, the notifications that follow it, oldest first; without, the newest ones, also oldest first.
+    /// At most `limit`, and never more than [`NOTIFICATIONS_MAX`].
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn notifications(&self, after: Option<i64>, limit: i64) -> Result<Vec<Notification>, Error> {
+        let limit = limit.clamp(0, NOTIFICATIONS_MAX);
+        let mut rows = self
+            .read(|connection| {
+                let query = match after {
+                    Some(after) => sqlx::query(AFTER).bind(after),
+                    None => sqlx::query(NEWEST),
+                };
+                Box::pin(query.bind(limit).fetch_all(connection))
+            })
+            .await?;
+        if after.is_none() {
+            rows.reverse();
+        }
+        rows.iter().map(|row| Ok(notification_of(row)?)).collect()
+    }
+
+    /// The id of the newest notification; 0 if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn last_notification_id(&self) -> Result<i64, Error> {
+        self.read(|connection| Box::pin(sqlx::query_scalar(LAST).fetch_one(connection))).await
+    }
+}
+
+impl Unit {
+    /// Keeps a notification. From here to the end of the unit no other unit can: keep it short.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn create_notification(&mut self, event_type: EventType, task_id: i64, title: &str, body: &str) -> Result<Notification, Error> {
+        let query = sqlx::query(INSERT)
+            .bind(lock_number(Lock::Notifications, &[]))
+            .bind(event_type.as_str())
+            .bind(task_id)
+            .bind(title)
+            .bind(body)
+            .bind(Time(self.now()));
+        Ok(notification_of(&query.fetch_one(&mut *self.transaction).await?)?)
+    }
+
+    /// Notes that somebody has read it; the first time counts.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`].
+    pub async fn read_notification(&mut self, id: i64) -> Result<(), Error> {
+        let done = sqlx::query(READ).bind(id).bind(Time(self.now())).execute(&mut *self.transaction).await?;
+        if done.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
+    }
+}
+
+fn notification_of(row: &PgRow) -> Result<Notification, sqlx::Error> {
+    let mut columns = Columns::from(row, 0);
+    Ok(Notification {
+        id: columns.get()?,
+        event_type: columns.parsed()?,
+        task_id: columns.get()?,
+        title: columns.get()?,
+        body: columns.get()?,
+        created_at: columns.time()?,
+        read_at: columns.optional_time()?,
+    })
+}

@@ -1,0 +1,121 @@
+//! Done once: deliveries of events (inbox), commands by their (source, id), and calls by their `Idempotency-Key`.
+
+use serde_json::Value;
+use sqlx::Row;
+
+use crate::Unit;
+use crate::error::Error;
+use crate::sql::Time;
+
+/// Hours for which the answer of a call with an `Idempotency-Key` is kept.
+pub(crate) const KEPT_HOURS: i64 = 24;
+
+/// A second delivery waits here until the first is committed (then it changes nothing) or rolled back (then it is the first).
+const ARRIVED: &str = "INSERT INTO inbox (consumer, source, event_id, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+const ANSWER: &str = "SELECT answer::text FROM inbox WHERE consumer = $1 AND source = $2 AND event_id = $3";
+const REMEMBER: &str = "UPDATE inbox SET answer = $4::text::json WHERE consumer = $1 AND source = $2 AND event_id = $3";
+
+/// Two statements: the second one's snapshot must be younger than the lock.
+const TRY_LOCK: &str = "SELECT pg_try_advisory_xact_lock($1)";
+const KEY: &str = "SELECT fingerprint, answer::text FROM idempotency_keys WHERE key = $1 AND method = $2 AND path = $3 \
+     AND created_at > $4 - make_interval(hours => $5)";
+const REMEMBER_KEY: &str = "INSERT INTO idempotency_keys (key, method, path, fingerprint, answer, created_at) \
+     VALUES ($1, $2, $3, $4, $5::text::json, $6) ON CONFLICT (key, method, path) DO UPDATE \
+     SET fingerprint = excluded.fingerprint, answer = excluded.answer, created_at = excluded.created_at";
+
+/// What is known of a call with an `Idempotency-Key`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Idempotency {
+    /// Nothing: do it, then [`Unit::remember_idempotent`].
+    New,
+    /// It was done, with this answer.
+    Replay(Value),
+    /// Another call with the same key is being done.
+    InFlight,
+    /// It was done with another body.
+    Mismatch,
+}
+
+impl Unit {
+    /// Whether this is the first time that the consumer gets this event; if it is, no other unit is told so, unless this one
+    /// is rolled back.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn first_delivery(&mut self, consumer: &str, source: &str, event_id: &str) -> Result<bool, Error> {
+        let query = sqlx::query(ARRIVED).bind(consumer).bind(source).bind(event_id).bind(Time(self.now()));
+        Ok(query.execute(&mut *self.transaction).await?.rows_affected() == 1)
+    }
+
+    /// What a command was answered, if it was done. If it was not, this unit is to do it and [`remember_answer`]: the same
+    /// command on another connection waits here for the end of this unit.
+    ///
+    /// [`remember_answer`]: Self::remember_answer
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn answered(&mut self, consumer: &str, source: &str, event_id: &str) -> Result<Option<Value>, Error> {
+        if self.first_delivery(consumer, source, event_id).await? {
+            return Ok(None);
+        }
+        let query = sqlx::query_scalar(ANSWER).bind(consumer).bind(source).bind(event_id);
+        let answer: Option<String> = query.fetch_one(&mut *self.transaction).await?;
+        // A unit that asked and committed without an answer has nothing else to tell.
+        Ok(Some(answer.map_or(Ok(Value::Null), |answer| serde_json::from_str(&answer)).map_err(Error::value)?))
+    }
+
+    /// Keeps what a command was answered.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn remember_answer(&mut self, consumer: &str, source: &str, event_id: &str, answer: &Value) -> Result<(), Error> {
+        let query = sqlx::query(REMEMBER).bind(consumer).bind(source).bind(event_id).bind(answer.to_string());
+        query.execute(&mut *self.transaction).await?;
+        Ok(())
+    }
+
+    /// What is known of a call with this `Idempotency-Key` to this method and path. `fingerprint` is of its body.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn idempotent(&mut self, key: &str, method: &str, path: &str, fingerprint: &[u8]) -> Result<Idempotency, Error> {
+        let lock = lock_number(Lock::Idempotency, &[key, method, path]);
+        if !sqlx::query_scalar(TRY_LOCK).bind(lock).fetch_one(&mut *self.transaction).await? {
+            return Ok(Idempotency::InFlight);
+        }
+        let query = sqlx::query(KEY).bind(key).bind(method).bind(path).bind(Time(self.now())).bind(KEPT_HOURS);
+        let Some(row) = query.fetch_optional(&mut *self.transaction).await? else { return Ok(Idempotency::New) };
+        if row.try_get::<&[u8], _>(0)? != fingerprint {
+            return Ok(Idempotency::Mismatch);
+        }
+        Ok(Idempotency::Replay(serde_json::from_str(row.try_get(1)?).map_err(Error::value)?))
+    }
+
+    /// Keeps the answer of a call that was [`Idempotency::New`].
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn remember_idempotent(&mut self, key: &str, method: &str, path: &str, fingerprint: &[u8], answer: &Value) -> Result<(), Error> {
+        let query = sqlx::query(REMEMBER_KEY).bind(key).bind(method).bind(path).bind(fingerprint).bind(answer.to_string());
+        query.bind(Time(self.now())).execute(&mut *self.transaction).await?;
+        Ok(())
+    }
+}
+
+/// What an advisory lock is about.
+#[derive(Clone, Copy)]
+pub(crate) enum Lock {
+    /// Who gives out the next id of a notification.
+    Notifications = 1,
+    /// Who does the call of an `Idempotency-Key`.
+    Idempotency = 2,
+}
+
+/// The number of an advisory lock: FNV-1a over what it is about and the texts, so that all processes agree.
+pub(crate) fn lock_number(lock: Lock, texts: &[&str]) -> i64 {
+    const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let bytes = texts.iter().flat_map(|text| text.bytes().chain([0]));
+    let hash = [lock as u8].into_iter().chain(bytes).fold(BASIS, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
+    hash.cast_signed()
+}

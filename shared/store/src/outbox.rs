@@ -1,0 +1,241 @@
+//! The outbox: events and jobs that a unit leaves behind in its transaction, and how a publisher takes them.
+//!
+//! The rows of one task (its key) are taken in the order they were written. A publisher locks them from the oldest on, so
+//! of two that publish for the same task, one waits or goes away; it never overtakes.
+
+use cloudevents::Event;
+use domain::Timestamp;
+use domain::event::{EventType, Topic};
+use serde::Serialize;
+use sqlx::postgres::PgRow;
+use sqlx::{Postgres, Row, Transaction};
+
+use crate::error::Error;
+use crate::sql::{Columns, Time};
+use crate::{Committed, Store, Unit};
+
+/// Rows that a publisher takes at once.
+pub const BATCH_MAX: i64 = 100;
+
+const EVENT: &str = "event";
+const SCHEDULE_JOB: &str = "schedule-job";
+const CANCEL_JOB: &str = "cancel-job";
+
+/// `place` keeps the order in which the unit spoke.
+const INSERT: &str = "INSERT INTO outbox (key, kind, topic, name, payload, due_at, created_at) \
+     SELECT r.key, r.kind, r.topic, r.name, r.payload::json, r.due_at, $7 \
+     FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[]) \
+     WITH ORDINALITY AS r (key, kind, topic, name, payload, due_at, place) ORDER BY r.place";
+
+/// What is lost with `synchronous_commit` off is only that a row was published: it is published again. The lock's timeout
+/// is what a publisher waits for another of the same task.
+const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '5s'";
+
+macro_rules! take {
+    ($how:literal) => {
+        concat!(
+            "SELECT id, key, kind, topic, name, payload::text, due_at, created_at FROM outbox WHERE key = $1 ORDER BY id LIMIT $2 FOR UPDATE",
+            $how
+        )
+    };
+}
+
+const TAKE: &str = take!("");
+const TAKE_NOW: &str = take!(" NOWAIT");
+const DELETE: &str = "DELETE FROM outbox WHERE key = $1 AND id = ANY($2)";
+const KEYS: &str = "SELECT key FROM outbox GROUP BY key ORDER BY min(id) LIMIT $1";
+const DEPTH: &str = "SELECT count(*) FROM outbox";
+
+/// What a unit has said so far.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    keys: Vec<i64>,
+    kinds: Vec<&'static str>,
+    topics: Vec<Option<&'static str>>,
+    names: Vec<String>,
+    payloads: Vec<Option<String>>,
+    due: Vec<Option<Time>>,
+    events: Vec<Event>,
+}
+
+impl Outgoing {
+    fn push(&mut self, key: i64, kind: &'static str, topic: Option<Topic>, name: &str, payload: Option<String>, due: Option<Timestamp>) {
+        self.keys.push(key);
+        self.kinds.push(kind);
+        self.topics.push(topic.map(Topic::as_str));
+        self.names.push(name.to_owned());
+        self.payloads.push(payload);
+        self.due.push(due.map(Time));
+    }
+
+    pub(crate) fn committed(self) -> Committed {
+        let mut keys: Vec<i64> = Vec::new();
+        for key in self.keys {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        Committed { keys, events: self.events }
+    }
+}
+
+impl Unit {
+    /// Says that something happened, once the unit commits. `key` is the task.
+    ///
+    /// # Errors
+    /// [`Error::Value`]: data without a JSON form.
+    pub fn emit(&mut self, topic: Topic, ty: EventType, subject: &str, key: i64, data: &impl Serialize) -> Result<(), Error> {
+        let event = self.work.origin.event(self.work.ids.next(), ty.as_str(), subject, key, self.work.now, data).map_err(Error::value)?;
+        let payload = serde_json::to_string(&event).map_err(Error::value)?;
+        self.outgoing.push(key, EVENT, Some(topic), ty.as_str(), Some(payload), None);
+        self.outgoing.events.push(event);
+        Ok(())
+    }
+
+    /// The first event of this type that the unit has said so far.
+    #[must_use]
+    pub fn emitted(&self, ty: EventType) -> Option<Event> {
+        use cloudevents::AttributesReader;
+        self.outgoing.events.iter().find(|event| event.ty() == ty.as_str()).cloned()
+    }
+
+    /// Has a job called at its time, instead of any of the same name, once the unit commits. `key` is the task.
+    pub fn schedule_job(&mut self, name: &str, key: i64, due_at: Timestamp) {
+        self.outgoing.push(key, SCHEDULE_JOB, None, name, None, Some(due_at));
+    }
+
+    /// Has a job not called, once the unit commits. `key` is the task.
+    pub fn cancel_job(&mut self, name: &str, key: i64) {
+        self.outgoing.push(key, CANCEL_JOB, None, name, None, None);
+    }
+
+    pub(crate) async fn write_outbox(&mut self) -> Result<(), Error> {
+        let rows = &self.outgoing;
+        if rows.keys.is_empty() {
+            return Ok(());
+        }
+        let query = sqlx::query(INSERT).bind(&rows.keys).bind(&rows.kinds).bind(&rows.topics).bind(&rows.names).bind(&rows.payloads);
+        query.bind(&rows.due).bind(Time(self.work.now)).execute(&mut *self.transaction).await?;
+        Ok(())
+    }
+}
+
+/// A row of the outbox.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutboxRow {
+    /// Grows along the rows of one task.
+    pub id: i64,
+    /// The task.
+    pub key: i64,
+    /// What is to be done.
+    pub entry: Entry,
+    /// When it was written.
+    pub created_at: Timestamp,
+}
+
+/// What a publisher is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    /// Publish an event.
+    Event {
+        /// Where to.
+        topic: Topic,
+        /// The event's type.
+        ty: EventType,
+        /// The event in the structured JSON form of CloudEvents, ready to be sent.
+        payload: String,
+    },
+    /// Register a job, over any of the same name.
+    ScheduleJob {
+        /// The job.
+        name: String,
+        /// When it is to be called.
+        due_at: Timestamp,
+    },
+    /// Remove a job, if it is there.
+    CancelJob {
+        /// The job.
+        name: String,
+    },
+}
+
+/// The oldest rows of one task, locked: nobody else publishes for it until this is done or dropped.
+pub struct OutboxBatch {
+    transaction: Transaction<'static, Postgres>,
+    key: i64,
+    rows: Vec<OutboxRow>,
+}
+
+impl OutboxBatch {
+    /// The rows in the order to publish them, at most [`BATCH_MAX`]; none if all of the task's are published.
+    #[must_use]
+    pub fn rows(&self) -> &[OutboxRow] {
+        &self.rows
+    }
+
+    /// Deletes the rows that were published, and lets others at the rest.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: they will be published again.
+    pub async fn done(mut self, ids: &[i64]) -> Result<(), Error> {
+        if !ids.is_empty() {
+            sqlx::query(DELETE).bind(self.key).bind(ids).execute(&mut *self.transaction).await?;
+        }
+        Ok(self.transaction.commit().await?)
+    }
+}
+
+impl Store {
+    /// Takes a task's rows to publish them. With `wait`, waits up to 5 s for another publisher of the same task.
+    ///
+    /// `None` if another publisher holds them.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn lock_outbox(&self, key: i64, wait: bool) -> Result<Option<OutboxBatch>, Error> {
+        let mut transaction = self.transaction(BEGIN).await?;
+        let query = sqlx::query(if wait { TAKE } else { TAKE_NOW }).bind(key).bind(BATCH_MAX);
+        let rows = match query.fetch_all(&mut *transaction).await.map_err(Error::from) {
+            Ok(rows) => rows,
+            Err(error) if error.is_lock() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let rows = rows.iter().map(row_of).collect::<Result<_, _>>()?;
+        Ok(Some(OutboxBatch { transaction, key, rows }))
+    }
+
+    /// Tasks whose rows wait to be published, the longest waiting first.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn outbox_keys(&self, limit: i64) -> Result<Vec<i64>, Error> {
+        self.read(|connection| Box::pin(sqlx::query_scalar(KEYS).bind(limit).fetch_all(connection))).await
+    }
+
+    /// How many rows wait to be published.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn outbox_depth(&self) -> Result<i64, Error> {
+        self.read(|connection| Box::pin(sqlx::query_scalar(DEPTH).fetch_one(connection))).await
+    }
+}
+
+fn row_of(row: &PgRow) -> Result<OutboxRow, sqlx::Error> {
+    let mut columns = Columns::from(row, 0);
+    let (id, key) = (columns.get()?, columns.get()?);
+    let kind: &str = columns.get()?;
+    let topic: Option<Topic> = columns.optional_parsed()?;
+    let name: String = columns.get()?;
+    let payload: Option<String> = columns.get()?;
+    let due_at = columns.optional_time()?;
+    let entry = match (kind, topic, payload, due_at) {
+        (EVENT, Some(topic), Some(payload), _) => {
+            Entry::Event { topic, ty: name.parse().map_err(|error: domain::event::Unknown| sqlx::Error::Decode(Box::new(error)))?, payload }
+        }
+        (SCHEDULE_JOB, _, _, Some(due_at)) => Entry::ScheduleJob { name, due_at },
+        (CANCEL_JOB, ..) => Entry::CancelJob { name },
+        _ => return Err(sqlx::Error::Decode("a row of the outbox that says nothing".into())),
+    };
+    Ok(OutboxRow { id, key, entry, created_at: row.try_get::<Time, _>(7)?.0 })
+}

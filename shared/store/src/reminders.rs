@@ -1,0 +1,244 @@
+//! Reminders: the rows that are the truth, of which the jobs are the shadow.
+
+use domain::event::{EventType, ReminderEvent, Topic};
+use domain::query::ListReminders;
+use domain::reminder::{Reminder, ReminderStatus, ReminderType};
+use domain::{ReminderOffset, Timestamp, USER_ID};
+use serde_json::Value;
+use sqlx::QueryBuilder;
+use sqlx::postgres::PgRow;
+
+use crate::error::Error;
+use crate::sql::{Columns, Named, Time};
+use crate::{Store, Unit};
+
+/// Reminders that [`Store::reminders`] answers at most.
+pub const REMINDERS_MAX: i64 = 1_000;
+
+/// The columns of a reminder, in the order of [`reminder_of`].
+macro_rules! columns {
+    () => {
+        "id, task_id, user_id, scheduled_at, triggered_at, reminder_offset, reminder_type, status, retry_count, dapr_job_id, \
+         created_at, sent_at, of_task, cancelled_with_task"
+    };
+}
+
+macro_rules! changed {
+    ($set:literal) => {
+        concat!("UPDATE reminders SET ", $set, " WHERE id = $1 RETURNING ", columns!())
+    };
+}
+
+const SELECT_FOR_UPDATE: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE id = $1 FOR UPDATE");
+const SELECT_OF_TASK: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE task_id = $1 ORDER BY id FOR UPDATE");
+const SELECT_PENDING: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM reminders WHERE status = 'pending' AND triggered_at IS NULL AND id > $1 ORDER BY id LIMIT $2"
+);
+const INSERT: &str = concat!(
+    "INSERT INTO reminders (task_id, user_id, scheduled_at, reminder_offset, reminder_type, status, retry_count, created_at, of_task, ",
+    "cancelled_with_task) VALUES ($1, $2, $3, $4, $5, 'pending', 0, $6, $7, false) RETURNING ",
+    columns!()
+);
+const RESCHEDULE: &str = changed!(
+    "scheduled_at = $2, reminder_offset = $3, status = 'pending', triggered_at = NULL, sent_at = NULL, retry_count = 0, cancelled_with_task = false"
+);
+const CANCEL: &str = changed!("status = 'cancelled', cancelled_with_task = $2");
+const TRIGGER: &str = changed!("triggered_at = $2");
+const FINISH: &str = changed!("status = $2, sent_at = $3");
+const COUNT_RETRY: &str = "UPDATE reminders SET retry_count = retry_count + 1 WHERE id = $1 RETURNING retry_count";
+
+/// A reminder that is to be kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NewReminder {
+    /// The task it reminds of.
+    pub task_id: i64,
+    /// When it is to fire.
+    pub scheduled_at: Timestamp,
+    /// How long before the due date that is.
+    pub offset: ReminderOffset,
+    /// How it reaches its user.
+    pub kind: ReminderType,
+    /// Whether it comes from the task's own `reminder_offset`, rather than from a call that asked for it.
+    pub of_task: bool,
+}
+
+/// A reminder, and what only the consumers of task events need to know of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredReminder {
+    /// The reminder.
+    pub reminder: Reminder,
+    /// Whether it comes from the task's own `reminder_offset`, rather than from a call that asked for it.
+    pub of_task: bool,
+    /// Whether it was cancelled because its task was completed or deleted, so that reopening the task brings it back.
+    pub cancelled_with_task: bool,
+}
+
+impl Store {
+    /// The newest reminders of these, newest first, at most [`REMINDERS_MAX`].
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn reminders(&self, query: &ListReminders) -> Result<Vec<Reminder>, Error> {
+        let (task_id, status) = (query.task_id, query.status);
+        let rows = self
+            .read(|connection| {
+                let mut sql = QueryBuilder::new(concat!("SELECT ", columns!(), " FROM reminders WHERE true"));
+                if let Some(task_id) = task_id {
+                    sql.push(" AND task_id = ").push_bind(task_id);
+                }
+                if let Some(status) = status {
+                    sql.push(" AND status = ").push_bind(status.name());
+                }
+                sql.push(" ORDER BY id DESC LIMIT ").push_bind(REMINDERS_MAX);
+                Box::pin(async move { sql.build().fetch_all(connection).await })
+            })
+            .await?;
+        reminders_of(&rows)
+    }
+
+    /// Reminders that have yet to fire, with ids after `after`, by id: what housekeeping compares with the jobs.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn pending_reminders(&self, after: i64, limit: i64) -> Result<Vec<Reminder>, Error> {
+        let rows = self.read(|connection| Box::pin(sqlx::query(SELECT_PENDING).bind(after).bind(limit).fetch_all(connection))).await?;
+        reminders_of(&rows)
+    }
+}
+
+impl Unit {
+    /// The reminder, locked until the unit ends.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`].
+    pub async fn reminder(&mut self, id: i64) -> Result<Reminder, Error> {
+        let row = sqlx::query(SELECT_FOR_UPDATE).bind(id).fetch_one(&mut *self.transaction).await?;
+        Ok(reminder_of(&row)?.reminder)
+    }
+
+    /// The reminders of a task, whatever became of them, by id; locked until the unit ends.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn reminders_of(&mut self, task_id: i64) -> Result<Vec<StoredReminder>, Error> {
+        let rows = sqlx::query(SELECT_OF_TASK).bind(task_id).fetch_all(&mut *self.transaction).await?;
+        Ok(rows.iter().map(reminder_of).collect::<Result<_, _>>()?)
+    }
+
+    /// Keeps a new reminder, announces it and has its job registered.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn create_reminder(&mut self, new: NewReminder) -> Result<Reminder, Error> {
+        let query = sqlx::query(INSERT)
+            .bind(new.task_id)
+            .bind(USER_ID)
+            .bind(Time(new.scheduled_at))
+            .bind(new.offset.to_string())
+            .bind(new.kind.name())
+            .bind(Time(self.now()))
+            .bind(new.of_task);
+        let reminder = reminder_of(&query.fetch_one(&mut *self.transaction).await?)?.reminder;
+        self.scheduled(reminder)
+    }
+
+    /// Has the reminder fire at another time, as if it never had; announces it and has its job registered anew.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`].
+    pub async fn reschedule_reminder(&mut self, reminder: &Reminder, scheduled_at: Timestamp, offset: ReminderOffset) -> Result<Reminder, Error> {
+        let query = sqlx::query(RESCHEDULE).bind(reminder.id).bind(Time(scheduled_at)).bind(offset.to_string());
+        let reminder = reminder_of(&query.fetch_one(&mut *self.transaction).await?)?.reminder;
+        self.scheduled(reminder)
+    }
+
+    /// Cancels the reminder and its job, and announces it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`].
+    pub async fn cancel_reminder(&mut self, reminder: &Reminder, with_task: bool) -> Result<Reminder, Error> {
+        let row = sqlx::query(CANCEL).bind(reminder.id).bind(with_task).fetch_one(&mut *self.transaction).await?;
+        let reminder = reminder_of(&row)?.reminder;
+        self.announce_reminder(EventType::ReminderCancelled, &reminder)?;
+        self.cancel_job(&reminder.dapr_job_id, reminder.task_id);
+        Ok(reminder)
+    }
+
+    /// Notes that the reminder fired, and tells the consumers (reminders) and the pages (task-updates).
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`].
+    pub async fn trigger_reminder(&mut self, reminder: &Reminder) -> Result<Reminder, Error> {
+        let row = sqlx::query(TRIGGER).bind(reminder.id).bind(Time(self.now())).fetch_one(&mut *self.transaction).await?;
+        let reminder = reminder_of(&row)?.reminder;
+        self.announce_reminder(EventType::ReminderTriggered, &reminder)?;
+        let Value::Object(fields) = serde_json::to_value(&reminder).map_err(Error::value)? else { return Ok(reminder) };
+        self.announce_update(EventType::ReminderTriggered, &subject(&reminder), reminder.task_id, fields)?;
+        Ok(reminder)
+    }
+
+    /// Notes what became of the reminder, and announces it: sent, failed or cancelled. Pending announces nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`].
+    pub async fn finish_reminder(&mut self, reminder: &Reminder, status: ReminderStatus) -> Result<Reminder, Error> {
+        let sent_at = (status == ReminderStatus::Sent).then(|| Time(self.now()));
+        let row = sqlx::query(FINISH).bind(reminder.id).bind(status.name()).bind(sent_at).fetch_one(&mut *self.transaction).await?;
+        let reminder = reminder_of(&row)?.reminder;
+        match status {
+            ReminderStatus::Sent => self.announce_reminder(EventType::ReminderSent, &reminder)?,
+            ReminderStatus::Failed => self.announce_reminder(EventType::ReminderFailed, &reminder)?,
+            ReminderStatus::Cancelled => self.announce_reminder(EventType::ReminderCancelled, &reminder)?,
+            ReminderStatus::Pending => {}
+        }
+        Ok(reminder)
+    }
+
+    /// Counts a try that failed; answers how many there were.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`].
+    pub async fn count_retry(&mut self, id: i64) -> Result<i32, Error> {
+        Ok(sqlx::query_scalar(COUNT_RETRY).bind(id).fetch_one(&mut *self.transaction).await?)
+    }
+
+    fn scheduled(&mut self, reminder: Reminder) -> Result<Reminder, Error> {
+        self.announce_reminder(EventType::ReminderScheduled, &reminder)?;
+        self.schedule_job(&reminder.dapr_job_id, reminder.task_id, reminder.scheduled_at);
+        Ok(reminder)
+    }
+
+    fn announce_reminder(&mut self, event_type: EventType, reminder: &Reminder) -> Result<(), Error> {
+        let event = ReminderEvent::of(reminder, event_type, self.now(), &self.work.origin.correlation_id);
+        self.emit(Topic::Reminders, event_type, &subject(reminder), reminder.task_id, &event)
+    }
+}
+
+fn subject(reminder: &Reminder) -> String {
+    format!("reminder/{}", reminder.id)
+}
+
+fn reminders_of(rows: &[PgRow]) -> Result<Vec<Reminder>, Error> {
+    rows.iter().map(|row| Ok(reminder_of(row)?.reminder)).collect()
+}
+
+fn reminder_of(row: &PgRow) -> Result<StoredReminder, sqlx::Error> {
+    let mut columns = Columns::from(row, 0);
+    let reminder = Reminder {
+        id: columns.get()?,
+        task_id: columns.get()?,
+        user_id: columns.get()?,
+        scheduled_at: columns.time()?,
+        triggered_at: columns.optional_time()?,
+        reminder_offset: columns.parsed()?,
+        reminder_type: columns.named()?,
+        status: columns.named()?,
+        retry_count: columns.get()?,
+        dapr_job_id: columns.get()?,
+        created_at: columns.time()?,
+        sent_at: columns.optional_time()?,
+    };
+    Ok(StoredReminder { reminder, of_task: columns.get()?, cancelled_with_task: columns.get()? })
+}

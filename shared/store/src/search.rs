@@ -1,0 +1,227 @@
+//! Lists and searches: the heart of the store.
+//!
+//! One statement, so one round trip, answers the page and the exact count: the count is a query of its own beside the
+//! page, which is several times cheaper than `count(*) OVER ()` and leaves the page to its index.
+//!
+//! There are two shapes. A list without conditions, or by status and priority, *walks* the index of its order and stops at
+//! the page's end. All else *gathers* the hits first, through the index of the condition, in a materialised CTE: the count
+//! needs them all anyway, and no `LIMIT` can tempt the planner to walk an index of the order in search of a rare word.
+//!
+//! Both shapes are made so that one plan is good for all values, so that plans are made once for a connection
+//! (`store.rs`, `SESSION`): making them anew would cost a search for a rare word more than running it. What a plan does
+//! depend on, status and priority, stands in the text, from a closed set of words; everything else is a parameter.
+
+use std::fmt::Write;
+
+use domain::query::{Order, SortBy, TagsMatch, TaskFilter, TaskQuery};
+use domain::task::Status;
+use domain::{Page, Task};
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, Postgres, QueryBuilder, Row};
+
+use crate::Store;
+use crate::error::Error;
+use crate::fold::{Term, whole_title};
+use crate::sql::{Named, Time, rank};
+use crate::tasks::{COLUMNS, task_of};
+
+impl Store {
+    /// A page of the tasks that match, and how many do.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn tasks(&self, query: &TaskQuery) -> Result<Page<Task>, Error> {
+        let rows = self
+            .read(|connection| {
+                let mut sql = statement(query);
+                Box::pin(async move { sql.build().fetch_all(connection).await })
+            })
+            .await?;
+        page_of(&rows)
+    }
+
+    /// How PostgreSQL (16 or later) runs [`tasks`](Self::tasks), whatever the parameters: its plan, a step a line.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn explain(&self, query: &TaskQuery) -> Result<String, Error> {
+        let rows = self
+            .read(|connection| {
+                let sql = AssertSqlSafe(format!("EXPLAIN (GENERIC_PLAN) {}", statement(query).sql().as_str()));
+                Box::pin(async { sqlx::raw_sql(sql).fetch_all(connection).await })
+            })
+            .await?;
+        rows.iter().try_fold(String::new(), |mut plan, row| {
+            writeln!(plan, "{}", row.try_get::<&str, _>(0)?).map_err(Error::value)?;
+            Ok(plan)
+        })
+    }
+}
+
+/// A row for each task of the page, or one with the count alone.
+fn page_of(rows: &[PgRow]) -> Result<Page<Task>, Error> {
+    let Some(first) = rows.first() else { return Ok(Page { items: Vec::new(), total_count: 0 }) };
+    let total_count = first.try_get(0)?;
+    let mut items = Vec::with_capacity(rows.len());
+    for row in rows {
+        if row.try_get::<Option<i64>, _>(1)?.is_some() {
+            items.push(task_of(row, 1)?);
+        }
+    }
+    Ok(Page { items, total_count })
+}
+
+fn statement(query: &TaskQuery) -> QueryBuilder<Postgres> {
+    let terms: Vec<Term> = query.terms.iter().filter_map(|term| Term::new(term)).collect();
+    let mut sql = QueryBuilder::new("");
+    if terms.is_empty() && !is_selective(&query.filter) { walk(&mut sql, query) } else { gather(&mut sql, &terms, query) }
+    sql
+}
+
+/// Whether the filter has conditions that have an index of their own.
+fn is_selective(filter: &TaskFilter) -> bool {
+    !filter.tags.is_empty() || filter.due_before.is_some() || filter.due_after.is_some()
+}
+
+fn walk(sql: &mut QueryBuilder<Postgres>, query: &TaskQuery) {
+    let place = Place::of(query.sort_by.unwrap_or_default());
+    sql.push(format_args!("SELECT total, {COLUMNS} FROM ("));
+    push_count(sql, &query.filter);
+    sql.push(format_args!(") AS counted LEFT JOIN (SELECT {COLUMNS}, title_key FROM tasks WHERE true"));
+    push_closed(sql, &query.filter);
+    place.push_order(sql, place.column, "id", query.order);
+    push_window(sql, query);
+    sql.push(") AS page ON true");
+    place.push_order(sql, place.column, "id", query.order);
+}
+
+/// How many tasks there are. Of all tasks, or all of a status, it is kept (`task_counts`).
+fn push_count(sql: &mut QueryBuilder<Postgres>, filter: &TaskFilter) {
+    let kept = match (filter.priority, filter.status) {
+        (Some(_), _) => {
+            sql.push("SELECT count(*) AS total FROM tasks WHERE true");
+            return push_closed(sql, filter);
+        }
+        (None, None) => "pending + completed",
+        (None, Some(Status::Pending)) => "pending",
+        (None, Some(Status::Completed)) => "completed",
+    };
+    sql.push(format_args!("SELECT sum({kept})::bigint AS total FROM task_counts"));
+}
+
+fn gather(sql: &mut QueryBuilder<Postgres>, terms: &[Term], query: &TaskQuery) {
+    let place = query.sort_by.or(terms.is_empty().then(SortBy::default)).map(Place::of);
+    push_hits(sql, terms, query, place);
+    sql.push(format_args!(" SELECT total, {COLUMNS} FROM (SELECT count(*) AS total FROM hits) AS counted"));
+    // What the page holds is known before the tasks are read.
+    let place = place.unwrap_or(Place { column: "", missing_last: false });
+    sql.push(" LEFT JOIN (SELECT * FROM (SELECT hit, place FROM hits");
+    place.push_order(sql, "place", "hit", query.order);
+    push_window(sql, query);
+    sql.push(") AS best JOIN tasks ON id = hit) AS page ON true");
+    place.push_order(sql, "place", "hit", query.order);
+}
+
+/// All tasks that match, and what decides their place: a column, or else their relevance.
+fn push_hits(sql: &mut QueryBuilder<Postgres>, terms: &[Term], query: &TaskQuery, place: Option<Place>) {
+    let needs_task = place.is_some() || query.filter != TaskFilter { tags_match: query.filter.tags_match, ..TaskFilter::default() };
+    sql.push("WITH hits AS MATERIALIZED (SELECT ");
+    sql.push(if needs_task { "id" } else { "task_id" }).push(" AS hit, ");
+    match place {
+        Some(place) => sql.push(place.column),
+        None => push_relevance(sql, terms),
+    };
+    sql.push(" AS place FROM ");
+    sql.push(match (terms.is_empty(), needs_task) {
+        (true, _) => "tasks",
+        (false, true) => "task_search JOIN tasks ON id = task_id",
+        (false, false) => "task_search",
+    });
+    sql.push(" WHERE true");
+    for term in terms {
+        sql.push(" AND folded_text LIKE ").push_bind(term.pattern());
+    }
+    push_closed(sql, &query.filter);
+    push_open(sql, &query.filter);
+    sql.push(")");
+}
+
+/// How well a hit matches: the exact title is best; else each term counts 4 as a word of the title, 3 as the beginning of
+/// one, 2 as a part of one, 1 in the description.
+fn push_relevance<'s>(sql: &'s mut QueryBuilder<Postgres>, terms: &[Term]) -> &'s mut QueryBuilder<Postgres> {
+    const EXACT: usize = 1_000;
+    sql.push("CASE WHEN folded_title = ").push_bind(whole_title(terms)).push(format_args!(" THEN {EXACT} ELSE 0"));
+    for term in terms {
+        let text = term.text();
+        sql.push(" + CASE WHEN strpos(folded_title, ").push_bind(text.to_owned()).push(") = 0 THEN 1");
+        sql.push(" WHEN strpos(folded_title, ").push_bind(format!(" {text} ")).push(") > 0 THEN 4");
+        sql.push(" WHEN strpos(folded_title, ").push_bind(format!(" {text}")).push(") > 0 THEN 3 ELSE 2 END");
+    }
+    sql.push(" END")
+}
+
+/// What decides the place of a task in a list.
+#[derive(Clone, Copy)]
+struct Place {
+    column: &'static str,
+    missing_last: bool,
+}
+
+impl Place {
+    fn of(by: SortBy) -> Self {
+        let column = match by {
+            SortBy::CreatedAt => "created_at",
+            SortBy::UpdatedAt => "updated_at",
+            SortBy::DueDate => "due_date",
+            SortBy::Priority => "priority",
+            SortBy::Title => "title_key",
+        };
+        Self { column, missing_last: by == SortBy::DueDate }
+    }
+
+    /// `ORDER BY`, with the ties by id in the same direction, so that one index serves both directions; only due dates,
+    /// which come last in both where they are missing, need two.
+    fn push_order(self, sql: &mut QueryBuilder<Postgres>, column: &str, id: &str, order: Order) {
+        let direction = match order {
+            Order::Asc => "ASC",
+            Order::Desc => "DESC",
+        };
+        let missing = if self.missing_last { " NULLS LAST" } else { "" };
+        sql.push(format_args!(" ORDER BY {column} {direction}{missing}, {id} {direction}"));
+    }
+}
+
+fn push_window(sql: &mut QueryBuilder<Postgres>, query: &TaskQuery) {
+    sql.push(" LIMIT ").push_bind(query.window.limit).push(" OFFSET ").push_bind(query.window.offset);
+}
+
+/// The conditions whose values are a closed set: they stand in the text, so that the plan knows how rare each is.
+fn push_closed(sql: &mut QueryBuilder<Postgres>, filter: &TaskFilter) {
+    if let Some(status) = filter.status {
+        sql.push(format_args!(" AND status = '{}'", status.name()));
+    }
+    if let Some(priority) = filter.priority {
+        sql.push(format_args!(" AND priority = {}::smallint", rank(priority)));
+    }
+}
+
+fn push_open(sql: &mut QueryBuilder<Postgres>, filter: &TaskFilter) {
+    if filter.due_before.is_some() || filter.due_after.is_some() {
+        // Always from and to: a plan for any values takes a range with two ends for a short one, and uses the index.
+        sql.push(" AND due_date >= coalesce(").push_bind(filter.due_after.map(Time)).push(", '-infinity'::timestamptz)");
+        sql.push(" AND due_date < coalesce(").push_bind(filter.due_before.map(Time)).push(", 'infinity'::timestamptz)");
+    }
+    if filter.tags.is_empty() {
+        return;
+    }
+    let tags = filter.tags.clone();
+    match filter.tags_match {
+        TagsMatch::All => sql.push(" AND tags @> ").push_bind(tags),
+        TagsMatch::Any => sql.push(" AND tags && ").push_bind(tags),
+        // Both sides have each tag once: as many, and all of them, is the same set.
+        TagsMatch::Exact => {
+            let count = i32::try_from(tags.len()).unwrap_or(i32::MAX);
+            sql.push(" AND tags @> ").push_bind(tags).push(" AND cardinality(tags) = ").push_bind(count)
+        }
+    };
+}

@@ -1,0 +1,106 @@
+//! The unit of work: one transaction, with the events and jobs that follow from it.
+
+use std::sync::Arc;
+
+use cloudevents::Event;
+use domain::Timestamp;
+use domain::ambient::Ids;
+use domain::event::Origin;
+use sqlx::{Postgres, Transaction};
+
+use crate::Store;
+use crate::error::{Error, is_broken};
+use crate::outbox::Outgoing;
+
+/// What a unit of work needs to know of the call that it serves.
+#[derive(Clone)]
+pub struct Work {
+    /// Where its events come from.
+    pub origin: Origin,
+    /// The time of everything that it writes.
+    pub now: Timestamp,
+    /// Where its events get their ids.
+    pub ids: Arc<dyn Ids>,
+    /// Which version of a task the caller means to change; `None`: whichever there is.
+    pub if_match: Option<IfMatch>,
+}
+
+/// The `If-Match` of a call (RFC 9110).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IfMatch {
+    /// `*`: any version.
+    Any,
+    /// One of these.
+    Versions(Vec<i64>),
+}
+
+impl IfMatch {
+    pub(crate) fn matches(&self, version: i64) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Versions(versions) => versions.contains(&version),
+        }
+    }
+}
+
+/// One transaction. Dropped without [`commit`](Self::commit), it never happened.
+pub struct Unit {
+    pub(crate) transaction: Transaction<'static, Postgres>,
+    pub(crate) work: Work,
+    pub(crate) outgoing: Outgoing,
+}
+
+/// What a committed unit left in the outbox.
+#[derive(Clone, Debug, Default)]
+pub struct Committed {
+    /// The tasks whose rows are waiting to be published, each once.
+    pub keys: Vec<i64>,
+    /// The events, in order.
+    pub events: Vec<Event>,
+}
+
+impl Store {
+    /// Begins a unit of work.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn begin(&self, work: Work) -> Result<Unit, Error> {
+        let transaction = self.transaction("BEGIN").await?;
+        Ok(Unit { transaction, work, outgoing: Outgoing::default() })
+    }
+
+    /// Begins a transaction, on another connection if the pool's was dead.
+    pub(crate) async fn transaction(&self, begin: &'static str) -> Result<Transaction<'static, Postgres>, Error> {
+        let mut tries = self.pool().options().get_max_connections();
+        loop {
+            match self.pool().begin_with(begin).await {
+                Err(error) if is_broken(&error) && tries > 0 => tries -= 1,
+                result => return Ok(result?),
+            }
+        }
+    }
+}
+
+impl Unit {
+    /// The time of everything that the unit writes.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.work.now
+    }
+
+    /// Where its events come from.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.work.origin
+    }
+
+    /// Writes the outbox and makes all of it last.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: whether it was committed is not known if the connection broke just then.
+    pub async fn commit(mut self) -> Result<Committed, Error> {
+        self.write_outbox().await?;
+        self.transaction.commit().await?;
+        Ok(self.outgoing.committed())
+    }
+}

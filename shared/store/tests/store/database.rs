@@ -1,0 +1,77 @@
+//! Where the tests get their databases, and the store's behaviour towards one that goes away.
+
+use std::time::Duration;
+
+use store::{Error, Store};
+
+use crate::fixtures::{create, draft, work};
+
+/// A fresh database with the schema, for one test.
+pub async fn fresh() -> Store {
+    let url = std::env::var("TASKFLOW_TEST_DATABASE_URL").unwrap_or_else(|_| panic!("TASKFLOW_TEST_DATABASE_URL names no PostgreSQL"));
+    let admin = Store::connect_lazy(&url, 1).unwrap();
+    let name = format!("store_{}", uuid::Uuid::now_v7().simple());
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(admin.pool()).await.unwrap();
+    let (server, _) = url.rsplit_once('/').unwrap();
+    let store = Store::connect_lazy(&format!("{server}/{name}"), 16).unwrap();
+    store.migrate().await.unwrap();
+    store
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_that_is_up_to_date_stays_so_and_two_at_once_wait() {
+    let store = fresh().await;
+    let (one, other) = tokio::join!(store.migrate(), store.migrate());
+    one.unwrap();
+    other.unwrap();
+    store.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_refused_and_one_that_nobody_answers_is_unavailable() {
+    assert!(matches!(Store::connect_lazy("nonsense", 1), Err(Error::Address)));
+    let store = Store::connect_lazy("postgres://user:secret@127.0.0.1:1/none", 1).unwrap();
+    let error = store.ping().await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+    assert_eq!(error.to_string(), "the database is not available");
+    assert!(matches!(store.begin(work()).await, Err(Error::Unavailable(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_the_server_closed_are_replaced() {
+    let store = fresh().await;
+    let task = create(&store, draft("stays")).await;
+    for _ in 0..2 {
+        let busy: Vec<_> = futures_of(&store).await;
+        drop(busy);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+            .execute(store.pool())
+            .await
+            .unwrap();
+        assert_eq!(store.task(task.id).await.unwrap(), task);
+        drop(store.begin(work()).await.unwrap());
+    }
+}
+
+/// Several connections at once, so that the pool holds several.
+async fn futures_of(store: &Store) -> Vec<store::Unit> {
+    let mut units = Vec::new();
+    for _ in 0..5 {
+        units.push(store.begin(work()).await.unwrap());
+    }
+    units
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unit_whose_connection_is_gone_is_unavailable() {
+    let store = fresh().await;
+    let mut unit = store.begin(work()).await.unwrap();
+    unit.create_task(draft("lost")).await.unwrap();
+    sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+        .execute(store.pool())
+        .await
+        .unwrap();
+    assert!(matches!(unit.commit().await, Err(Error::Unavailable(_))));
+    assert!(matches!(store.task(1).await, Err(Error::NotFound)));
+}

@@ -1,0 +1,14 @@
+//! The store on a real PostgreSQL: every query runs here.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod audit;
+mod database;
+mod fixtures;
+mod housekeeping;
+mod lists;
+mod notifications;
+mod once;
+mod outbox;
+mod reminders;
+mod search;
+mod tasks;
