@@ -524,7 +524,9 @@ const list = {
   /** The same pages again: what changed appears, and focus and scroll stay. */
   refresh() {
     return this.fetch(async (signal) => {
-      const wanted = Math.max(PAGE, this.tasks.length);
+      // Whoever has loaded all of them goes on seeing all of them.
+      const shown = this.tasks.length;
+      const wanted = shown >= this.total ? PAGE * Math.ceil((shown + 1) / PAGE) : Math.max(PAGE, shown);
       let tasks = [];
       let total = 0;
       while (tasks.length < wanted) {

@@ -186,7 +186,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_page_needs_no_token_and_the_documents_do() -> Result<(), BoxError> {
-        let service = service(Some("secret"))?;
+        let service = service(Some("correct-horse"))?;
         for path in ["/", "/assets/app.js"] {
             assert_eq!(get(&service, path, None).await?.0, StatusCode::OK, "{path}");
         }

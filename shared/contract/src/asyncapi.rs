@@ -14,7 +14,8 @@ const PARTITIONS: u32 = 3;
 pub(crate) fn document() -> Value {
     let mut schemas = Schemas::new();
     let mut messages = Map::new();
-    let channels: Map<String, Value> = Topic::ALL.iter().map(|topic| (topic.as_str().to_owned(), channel(*topic, &mut messages, &mut schemas))).collect();
+    let channels: Map<String, Value> =
+        Topic::ALL.iter().map(|topic| (topic.as_str().to_owned(), channel(*topic, &mut messages, &mut schemas))).collect();
     let mut operations = Map::new();
     for route in routes::ALL {
         operations.extend(sends(route));
@@ -96,7 +97,10 @@ fn updates(schemas: &mut Schemas) -> Vec<Message> {
 }
 
 fn commands(schemas: &mut Schemas) -> Vec<Message> {
-    CommandType::ALL.iter().map(|command| (command.as_str().to_owned(), "What is asked for", cloud_event::command(*command, schemas))).collect()
+    CommandType::ALL
+        .iter()
+        .map(|command| (command.as_str().to_owned(), "What is asked for", cloud_event::command(*command, schemas)))
+        .collect()
 }
 
 /// The topic where an event is announced.
@@ -163,7 +167,10 @@ mod tests {
     #[test]
     fn every_event_is_announced_by_somebody() {
         for event in EventType::ALL {
-            assert!(routes::ALL.iter().any(|route| announced(route).contains(event)), "announced() in shared/contract/src/asyncapi.rs lets no function send {event}");
+            assert!(
+                routes::ALL.iter().any(|route| announced(route).contains(event)),
+                "announced() in shared/contract/src/asyncapi.rs lets no function send {event}"
+            );
         }
     }
 
@@ -172,7 +179,11 @@ mod tests {
         let document = document();
         for subscription in routes::ALL.iter().flat_map(|route| route.consumes) {
             for ty in subscription.types {
-                assert!(document["channels"][subscription.topic.as_str()]["messages"].get(ty.as_str()).is_some(), "{ty} on {}", subscription.topic);
+                assert!(
+                    document["channels"][subscription.topic.as_str()]["messages"].get(ty.as_str()).is_some(),
+                    "{ty} on {}",
+                    subscription.topic
+                );
             }
         }
     }

@@ -1,4 +1,4 @@
-//! CloudEvents 1.0 in the structured JSON form: the envelope, and what it carries by type.
+//! `CloudEvents` 1.0 in the structured JSON form: the envelope, and what it carries by type.
 
 use domain::command::{CancelReminder, CreateTask, ScheduleReminder, SetPriority, TagTask, TaskCommand, UpdateTask};
 use domain::event::{CommandType, EventType, ReminderEvent, TaskEvent, TaskUpdate};
@@ -66,19 +66,25 @@ fn attributes() -> Map<String, Value> {
     let attributes = [
         ("specversion", json!({ "const": "1.0" })),
         ("id", text("With source: which event it is. A command is done once for each.")),
-        ("source", json!({ "type": "string", "format": "uri-reference", "minLength": 1, "maxLength": ATTRIBUTE_MAX, "description": "Who speaks." })),
+        (
+            "source",
+            json!({ "type": "string", "format": "uri-reference", "minLength": 1, "maxLength": ATTRIBUTE_MAX, "description": "Who speaks." }),
+        ),
         ("type", text("What happened, or what is asked for.")),
     ];
     attributes.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
 }
 
-/// A command as any producer may send it: the bare minimum that CloudEvents asks for.
+/// A command as any producer may send it: the bare minimum that `CloudEvents` asks for.
 pub(crate) fn command(command: CommandType, schemas: &mut Schemas) -> Value {
     let data = command_data(command, schemas);
     let mut properties = attributes();
     properties.insert("type".to_owned(), json!({ "const": command.as_str() }));
     properties.insert("datacontenttype".to_owned(), json!({ "const": "application/json" }));
-    properties.insert("correlationid".to_owned(), json!({ "type": "string", "description": "Ties together everything one call caused; the id where left out." }));
+    properties.insert(
+        "correlationid".to_owned(),
+        json!({ "type": "string", "description": "Ties together everything one call caused; the id where left out." }),
+    );
     properties.insert("data".to_owned(), data);
     let schema = json!({
         "type": "object",
@@ -102,7 +108,10 @@ pub(crate) fn event(name: &str, event: EventType, data: &Value, schemas: &mut Sc
         ("time", time),
         ("datacontenttype", json!({ "const": "application/json" })),
         ("correlationid", json!({ "type": "string", "description": "Ties together everything one call caused." })),
-        ("partitionkey", json!({ "type": "string", "pattern": "^[0-9]+$", "description": "The task's id, and the Kafka key: events of one task stay in order." })),
+        (
+            "partitionkey",
+            json!({ "type": "string", "pattern": "^[0-9]+$", "description": "The task's id, and the Kafka key: events of one task stay in order." }),
+        ),
         ("traceparent", json!({ "type": "string", "description": "W3C Trace Context." })),
         ("data", data.clone()),
     ];

@@ -183,7 +183,13 @@ fn query_parameters(fields: &Value) -> Vec<Value> {
 }
 
 /// The body of an operation: what its type has beyond the path; none, if that is nothing.
-fn request_body(name: &str, reference: fn(&mut Schemas) -> Value, fields: fn(&mut Schemas) -> Value, path: &[&str], schemas: &mut Schemas) -> Option<Value> {
+fn request_body(
+    name: &str,
+    reference: fn(&mut Schemas) -> Value,
+    fields: fn(&mut Schemas) -> Value,
+    path: &[&str],
+    schemas: &mut Schemas,
+) -> Option<Value> {
     let mut schema = fields(schemas);
     let is_of_path = |field: &str| path.contains(&field);
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
@@ -208,11 +214,16 @@ fn success(types: &Types, schemas: &mut Schemas) -> Value {
     let mut response = json!({ "description": if types.answer.is_some() { "The answer." } else { "Done." } });
     if let Some((media_types, make)) = types.answer {
         let schema = make(schemas);
-        response["content"] = media_types.iter().map(|media_type| ((*media_type).to_owned(), json!({ "schema": schema }))).collect::<Map<_, _>>().into();
+        response["content"] =
+            media_types.iter().map(|media_type| ((*media_type).to_owned(), json!({ "schema": schema }))).collect::<Map<_, _>>().into();
     }
     if !types.headers.is_empty() {
-        response["headers"] =
-            types.headers.iter().map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }))).collect::<Map<_, _>>().into();
+        response["headers"] = types
+            .headers
+            .iter()
+            .map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") })))
+            .collect::<Map<_, _>>()
+            .into();
     }
     response
 }
@@ -278,7 +289,7 @@ fn responses(schemas: &mut Schemas) -> Value {
     responses.into()
 }
 
-/// `POST /`, which no route names: the gateway and every function take CloudEvents there.
+/// `POST /`, which no route names: the gateway and every function take `CloudEvents` there.
 fn send_event(schemas: &mut Schemas) -> Value {
     let commands = CommandType::ALL.iter().map(|command| cloud_event::command(*command, schemas));
     let mut known: Vec<Value> = commands.collect();

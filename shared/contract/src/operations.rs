@@ -101,23 +101,26 @@ pub(crate) fn types(id: &str) -> Option<Types> {
         "getTask" => Types::new("tasks", "Answers a task").answers::<Task>().headers(TASK),
         "updateTask" => Types::new("tasks", "Changes a task: fields left out stay").body::<UpdateTask>().answers::<Task>().headers(TASK),
         "deleteTask" => Types::new("tasks", "Deletes a task").body::<TaskCommand>(),
-        "completeTask" => Types::new("tasks", "Completes a task; a completed one is answered again").body::<TaskCommand>().answers::<Task>().headers(TASK),
+        "completeTask" => {
+            Types::new("tasks", "Completes a task; a completed one is answered again").body::<TaskCommand>().answers::<Task>().headers(TASK)
+        }
         "reopenTask" => Types::new("tasks", "Reopens a completed task").body::<TaskCommand>().answers::<Task>().headers(TASK),
         "setPriority" => Types::new("tasks", "Sets a task's priority").body::<SetPriority>().answers::<Task>().headers(TASK),
         "addTags" => Types::new("tags", "Adds tags to a task").body::<TagTask>().answers::<Task>().headers(TASK),
         "removeTags" => Types::new("tags", "Removes tags from a task").body::<TagTask>().answers::<Task>().headers(TASK),
-        "listTags" => {
-            Types::new("tags", "Lists the tags that tasks have").with(JSON, |schemas| json!({ "type": "array", "items": schemas::tag_count(schemas) }))
-        }
+        "listTags" => Types::new("tags", "Lists the tags that tasks have")
+            .with(JSON, |schemas| json!({ "type": "array", "items": schemas::tag_count(schemas) })),
         "searchTasks" => Types::new("tasks", "Searches titles and descriptions").body::<SearchTasks>().with(JSON, schemas::search_results),
         "scheduleReminder" => {
             Types::new("reminders", "Reminds of a task").body::<ScheduleReminder>().refers().answers::<Reminder>().headers(&["Location"])
         }
         "listReminders" => Types::new("reminders", "Lists reminders").query::<ListReminders>().lists::<Reminder>(),
         "cancelReminder" => Types::new("reminders", "Cancels a reminder").body::<CancelReminder>(),
-        "watchNotifications" => Types::new("notifications", "Shows notifications and changes as they come: a WebSocket with JSON text frames")
-            .kind(Kind::Socket)
-            .query::<ListNotifications>(),
+        "watchNotifications" => {
+            Types::new("notifications", "Shows notifications and changes as they come: a WebSocket with JSON text frames")
+                .kind(Kind::Socket)
+                .query::<ListNotifications>()
+        }
         "listNotifications" => Types::new("notifications", "Lists notifications").query::<ListNotifications>().lists::<Notification>(),
         "readNotification" => Types::new("notifications", "Marks a notification as read"),
         "listAudit" => Types::new("audit", "Lists what happened").query::<ListAudit>().lists::<AuditLogEntry>().headers(PAGE),

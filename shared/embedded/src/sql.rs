@@ -62,7 +62,7 @@ const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 ///
 /// # Errors
 /// [`store::Error::Unavailable`].
-pub async fn prepare(pool: &PgPool) -> Result<(), store::Error> {
+pub(crate) async fn prepare(pool: &PgPool) -> Result<(), store::Error> {
     let mut transaction = begin(pool, BEGIN).await?;
     sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
     Ok(transaction.commit().await?)

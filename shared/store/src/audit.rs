@@ -1,9 +1,9 @@
 //! The audit log: every event, once, for good.
 
+use domain::Page;
 use domain::audit::AuditLogEntry;
 use domain::event::EventType;
 use domain::query::{ListAudit, Window};
-use domain::Page;
 use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row};

@@ -65,7 +65,6 @@ impl From<sqlx::migrate::MigrateError> for Error {
 fn is_away(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
-        sqlx::Error::Protocol(_) => false,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| is_passing(&code)),
         _ => false,
     }
@@ -74,7 +73,10 @@ fn is_away(error: &sqlx::Error) -> bool {
 /// Whether a SQLSTATE says that the same statement can succeed later.
 fn is_passing(code: &str) -> bool {
     // 08: connection; 53: resources; 40001, 40P01: serialisation, deadlock; 57P: shutdown, crash, starting up; 55P03: lock.
-    code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") || matches!(code, "40001" | "40P01" | "25P03" | LOCK_NOT_AVAILABLE)
+    code.starts_with("08")
+        || code.starts_with("53")
+        || code.starts_with("57P")
+        || matches!(code, "40001" | "40P01" | "25P03" | LOCK_NOT_AVAILABLE)
 }
 
 /// Whether the connection broke rather than the statement: the same statement on another connection is worth a try.

@@ -90,7 +90,8 @@ impl Term {
     /// The term, unless folding leaves nothing of it.
     pub(crate) fn new(term: &str) -> Option<Self> {
         let text = fold(term).trim().to_owned();
-        let short = term.chars().count() < SUBSTRING_MIN && text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit());
+        let short =
+            term.chars().count() < SUBSTRING_MIN && text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit());
         let anywhere = !short || text.chars().any(|character| character.is_ascii_uppercase());
         (!text.is_empty()).then_some(Self { text, anywhere })
     }
@@ -144,7 +145,8 @@ mod tests {
 
     #[test]
     fn no_character_hides_in_another() {
-        let letters: Vec<String> = ['ü', 'é', '日', '本', '鿿', '🎉', '𐀀', '\u{10FFFF}'].iter().map(|c| fold(&c.to_string()).trim().to_owned()).collect();
+        let letters: Vec<String> =
+            ['ü', 'é', '日', '本', '鿿', '🎉', '𐀀', '\u{10FFFF}'].iter().map(|c| fold(&c.to_string()).trim().to_owned()).collect();
         for (index, one) in letters.iter().enumerate() {
             for other in letters.iter().skip(index + 1) {
                 assert!(!one.contains(other.as_str()) && !other.contains(one.as_str()), "{one} {other}");

@@ -8,13 +8,14 @@ use crate::once::KEPT_HOURS;
 use crate::sql::Time;
 
 /// Days after which a delivery may be forgotten: far longer than any broker redelivers.
-const INBOX_DAYS: i64 = 7;
+const INBOX_DAYS: i32 = 7;
 /// Rows that one statement deletes, so that it is short and its locks are few.
 const BATCH: i64 = 5_000;
 /// Statements of one call for one table; the next day's call does the rest.
 const BATCHES_MAX: usize = 200;
 
-const INBOX: &str = "DELETE FROM inbox WHERE ctid = ANY (ARRAY (SELECT ctid FROM inbox WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3))";
+const INBOX: &str =
+    "DELETE FROM inbox WHERE ctid = ANY (ARRAY (SELECT ctid FROM inbox WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3))";
 const KEYS: &str = "DELETE FROM idempotency_keys \
      WHERE ctid = ANY (ARRAY (SELECT ctid FROM idempotency_keys WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3))";
 
@@ -33,13 +34,17 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`]; what was forgotten until then stays so.
     pub async fn prune(&self, now: Timestamp) -> Result<Pruned, Error> {
-        Ok(Pruned { inbox: self.prune_with(INBOX, now, INBOX_DAYS * 24).await?, idempotency_keys: self.prune_with(KEYS, now, KEPT_HOURS).await? })
+        Ok(Pruned {
+            inbox: self.prune_with(INBOX, now, INBOX_DAYS * 24).await?,
+            idempotency_keys: self.prune_with(KEYS, now, KEPT_HOURS).await?,
+        })
     }
 
-    async fn prune_with(&self, sql: &'static str, now: Timestamp, hours: i64) -> Result<u64, Error> {
+    async fn prune_with(&self, sql: &'static str, now: Timestamp, hours: i32) -> Result<u64, Error> {
         let mut pruned = 0;
         for _ in 0..BATCHES_MAX {
-            let done = self.read(|connection| Box::pin(sqlx::query(sql).bind(Time(now)).bind(hours).bind(BATCH).execute(connection))).await?;
+            let done =
+                self.read(|connection| Box::pin(sqlx::query(sql).bind(Time(now)).bind(hours).bind(BATCH).execute(connection))).await?;
             pruned += done.rows_affected();
             if done.rows_affected() < BATCH.unsigned_abs() {
                 break;

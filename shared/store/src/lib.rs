@@ -1,4 +1,4 @@
-//! PostgreSQL: every query of Taskflow, the unit of work with its outbox and inbox, and the schema.
+//! `PostgreSQL`: every query of Taskflow, the unit of work with its outbox and inbox, and the schema.
 //!
 //! [`Store`] reads; [`Unit`] changes, in one transaction that also writes the events and the jobs that follow from the
 //! change. No other crate knows SQL. `docs/data-model.md` tells of the tables, `migrations/` makes them.

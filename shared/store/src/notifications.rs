@@ -69,7 +69,13 @@ impl Unit {
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn create_notification(&mut self, event_type: EventType, task_id: i64, title: &str, body: &str) -> Result<Notification, Error> {
+    pub async fn create_notification(
+        &mut self,
+        event_type: EventType,
+        task_id: i64,
+        title: &str,
+        body: &str,
+    ) -> Result<Notification, Error> {
         let query = sqlx::query(INSERT)
             .bind(lock_number(Lock::Notifications, &[]))
             .bind(event_type.as_str())

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::sql::Time;
 
 /// Hours for which the answer of a call with an `Idempotency-Key` is kept.
-pub(crate) const KEPT_HOURS: i64 = 24;
+pub(crate) const KEPT_HOURS: i32 = 24;
 
 /// A second delivery waits here until the first is committed (then it changes nothing) or rolled back (then it is the first).
 const ARRIVED: &str = "INSERT INTO inbox (consumer, source, event_id, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
@@ -95,7 +95,14 @@ impl Unit {
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn remember_idempotent(&mut self, key: &str, method: &str, path: &str, fingerprint: &[u8], answer: &Value) -> Result<(), Error> {
+    pub async fn remember_idempotent(
+        &mut self,
+        key: &str,
+        method: &str,
+        path: &str,
+        fingerprint: &[u8],
+        answer: &Value,
+    ) -> Result<(), Error> {
         let query = sqlx::query(REMEMBER_KEY).bind(key).bind(method).bind(path).bind(fingerprint).bind(answer.to_string());
         query.bind(Time(self.now())).execute(&mut *self.transaction).await?;
         Ok(())

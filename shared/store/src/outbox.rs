@@ -142,7 +142,7 @@ pub enum Entry {
         topic: Topic,
         /// The event's type.
         ty: EventType,
-        /// The event in the structured JSON form of CloudEvents, ready to be sent.
+        /// The event in the structured JSON form of `CloudEvents`, ready to be sent.
         payload: String,
     },
     /// Register a job, over any of the same name.

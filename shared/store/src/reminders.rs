@@ -31,11 +31,8 @@ macro_rules! changed {
 
 const SELECT_FOR_UPDATE: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE id = $1 FOR UPDATE");
 const SELECT_OF_TASK: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE task_id = $1 ORDER BY id FOR UPDATE");
-const SELECT_PENDING: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM reminders WHERE status = 'pending' AND triggered_at IS NULL AND id > $1 ORDER BY id LIMIT $2"
-);
+const SELECT_PENDING: &str =
+    concat!("SELECT ", columns!(), " FROM reminders WHERE status = 'pending' AND triggered_at IS NULL AND id > $1 ORDER BY id LIMIT $2");
 const INSERT: &str = concat!(
     "INSERT INTO reminders (task_id, user_id, scheduled_at, reminder_offset, reminder_type, status, retry_count, created_at, of_task, ",
     "cancelled_with_task) VALUES ($1, $2, $3, $4, $5, 'pending', 0, $6, $7, false) RETURNING ",
@@ -148,7 +145,12 @@ impl Unit {
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
-    pub async fn reschedule_reminder(&mut self, reminder: &Reminder, scheduled_at: Timestamp, offset: ReminderOffset) -> Result<Reminder, Error> {
+    pub async fn reschedule_reminder(
+        &mut self,
+        reminder: &Reminder,
+        scheduled_at: Timestamp,
+        offset: ReminderOffset,
+    ) -> Result<Reminder, Error> {
         let query = sqlx::query(RESCHEDULE).bind(reminder.id).bind(Time(scheduled_at)).bind(offset.to_string());
         let reminder = reminder_of(&query.fetch_one(&mut *self.transaction).await?)?.reminder;
         self.scheduled(reminder)

@@ -40,7 +40,7 @@ impl Store {
         page_of(&rows)
     }
 
-    /// How PostgreSQL (16 or later) runs [`tasks`](Self::tasks), whatever the parameters: its plan, a step a line.
+    /// How `PostgreSQL` (16 or later) runs [`tasks`](Self::tasks), whatever the parameters: its plan, a step a line.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -74,7 +74,11 @@ fn page_of(rows: &[PgRow]) -> Result<Page<Task>, Error> {
 fn statement(query: &TaskQuery) -> QueryBuilder<Postgres> {
     let terms: Vec<Term> = query.terms.iter().filter_map(|term| Term::new(term)).collect();
     let mut sql = QueryBuilder::new("");
-    if terms.is_empty() && !is_selective(&query.filter) { walk(&mut sql, query) } else { gather(&mut sql, &terms, query) }
+    if terms.is_empty() && !is_selective(&query.filter) {
+        walk(&mut sql, query);
+    } else {
+        gather(&mut sql, &terms, query);
+    }
     sql
 }
 

@@ -12,7 +12,7 @@ use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgRow, PgTypeInfo, PgValueFormat, PgValueRef};
 use sqlx::{Decode, Encode, Postgres, Row, Type};
 
-/// 2000-01-01T00:00:00Z, from which PostgreSQL counts, in microseconds since 1970.
+/// 2000-01-01T00:00:00Z, from which `PostgreSQL` counts, in microseconds since 1970.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 /// A moment as `timestamptz`: to the microsecond on both sides, so nothing is lost.
@@ -69,13 +69,8 @@ impl Named for Status {
 }
 
 impl Named for Recurrence {
-    const NAMES: &'static [(Self, &'static str)] = &[
-        (Self::None, "none"),
-        (Self::Daily, "daily"),
-        (Self::Weekly, "weekly"),
-        (Self::Monthly, "monthly"),
-        (Self::Custom, "custom"),
-    ];
+    const NAMES: &'static [(Self, &'static str)] =
+        &[(Self::None, "none"), (Self::Daily, "daily"), (Self::Weekly, "weekly"), (Self::Monthly, "monthly"), (Self::Custom, "custom")];
 }
 
 impl Named for RecurrenceFrom {

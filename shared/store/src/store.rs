@@ -11,7 +11,7 @@ use crate::error::{Error, is_broken};
 /// How long a caller waits for a connection before it hears that the database is away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a connection may do nothing before it is closed, so that a serverless database can sleep.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Prepared statements that a connection keeps: all the fixed ones and the usual shapes of lists and searches.
 const STATEMENTS: usize = 200;
 

@@ -60,8 +60,7 @@ macro_rules! update {
 
 /// What a task is found by is a table of its own, so that completing or tagging it does not touch the index of trigrams.
 const UPDATE: &str = update!("");
-const UPDATE_TEXT: &str =
-    update!("WITH found_by AS (UPDATE task_search SET folded_title = $20, folded_text = $21 WHERE task_id = $1) ");
+const UPDATE_TEXT: &str = update!("WITH found_by AS (UPDATE task_search SET folded_title = $20, folded_text = $21 WHERE task_id = $1) ");
 
 const DELETE: &str = "WITH found_by AS (DELETE FROM task_search WHERE task_id = $1) DELETE FROM tasks WHERE id = $1";
 
@@ -150,7 +149,8 @@ impl Unit {
     /// # Errors
     /// [`Error::Stale`] if `before` is not what is kept; [`Error::Unavailable`].
     pub async fn save_task(&mut self, before: &Task, after: Task, announce: EventType) -> Result<Task, Error> {
-        let mut after = Task { id: before.id, version: before.version, created_at: before.created_at, updated_at: before.updated_at, ..after };
+        let mut after =
+            Task { id: before.id, version: before.version, created_at: before.created_at, updated_at: before.updated_at, ..after };
         if after == *before {
             return Ok(after);
         }
@@ -225,7 +225,13 @@ impl Unit {
     }
 
     /// Tells the pages (task-updates).
-    pub(crate) fn announce_update(&mut self, event_type: EventType, subject: &str, task_id: i64, update_data: Map<String, Value>) -> Result<(), Error> {
+    pub(crate) fn announce_update(
+        &mut self,
+        event_type: EventType,
+        subject: &str,
+        task_id: i64,
+        update_data: Map<String, Value>,
+    ) -> Result<(), Error> {
         let update = TaskUpdate {
             event_type,
             task_id,

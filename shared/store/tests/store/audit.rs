@@ -37,16 +37,19 @@ async fn an_event_is_kept_once_and_whole() {
 #[tokio::test]
 async fn entries_are_found_by_task_type_and_chain_newest_first() {
     let store = fresh().await;
-    record(&store, &[
-        ("a", EventType::TaskCreated, 1, None),
-        ("b", EventType::TaskCompleted, 1, None),
-        ("c", EventType::TaskCreated, 2, Some(1)),
-        ("other", EventType::TaskCreated, 9, None),
-        ("d", EventType::ReminderScheduled, 2, None),
-        ("e", EventType::TaskDeleted, 2, Some(1)),
-        ("f", EventType::TaskCreated, 3, Some(2)),
-        ("g", EventType::TaskCreated, 4, Some(3)),
-    ])
+    record(
+        &store,
+        &[
+            ("a", EventType::TaskCreated, 1, None),
+            ("b", EventType::TaskCompleted, 1, None),
+            ("c", EventType::TaskCreated, 2, Some(1)),
+            ("other", EventType::TaskCreated, 9, None),
+            ("d", EventType::ReminderScheduled, 2, None),
+            ("e", EventType::TaskDeleted, 2, Some(1)),
+            ("f", EventType::TaskCreated, 3, Some(2)),
+            ("g", EventType::TaskCreated, 4, Some(3)),
+        ],
+    )
     .await;
     let of = |task_id, chain| ListAudit { task_id: Some(task_id), chain, ..ListAudit::default() };
     let names = |names: &str| names.chars().map(String::from).collect::<Vec<_>>();

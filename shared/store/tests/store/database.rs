@@ -7,7 +7,7 @@ use store::{Error, Store};
 use crate::fixtures::{create, draft, work};
 
 /// A fresh database with the schema, for one test.
-pub async fn fresh() -> Store {
+pub(crate) async fn fresh() -> Store {
     let url = std::env::var("TASKFLOW_TEST_DATABASE_URL").unwrap_or_else(|_| panic!("TASKFLOW_TEST_DATABASE_URL names no PostgreSQL"));
     let admin = Store::connect_lazy(&url, 1).unwrap();
     let name = format!("store_{}", uuid::Uuid::now_v7().simple());
@@ -45,10 +45,12 @@ async fn connections_that_the_server_closed_are_replaced() {
         let busy: Vec<_> = futures_of(&store).await;
         drop(busy);
         tokio::time::sleep(Duration::from_millis(100)).await;
-        sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
-            .execute(store.pool())
-            .await
-            .unwrap();
+        sqlx::query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .execute(store.pool())
+        .await
+        .unwrap();
         assert_eq!(store.task(task.id).await.unwrap(), task);
         drop(store.begin(work()).await.unwrap());
     }

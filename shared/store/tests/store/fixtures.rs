@@ -20,25 +20,25 @@ impl Ids for FreshIds {
 }
 
 /// A moment so many seconds after the start of 2026.
-pub fn at(seconds: i64) -> Timestamp {
+pub(crate) fn at(seconds: i64) -> Timestamp {
     let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     Timestamp::from_microsecond(start.as_microsecond() + seconds * 1_000_000 + 123_456).unwrap()
 }
 
-pub fn work() -> Work {
+pub(crate) fn work() -> Work {
     work_at(at(0))
 }
 
-pub fn work_at(now: Timestamp) -> Work {
+pub(crate) fn work_at(now: Timestamp) -> Work {
     let origin = Origin { function: "create-task", correlation_id: "c-1".to_owned(), traceparent: None };
     Work { origin, now, ids: Arc::new(FreshIds), if_match: None }
 }
 
-pub fn work_if(if_match: IfMatch) -> Work {
+pub(crate) fn work_if(if_match: IfMatch) -> Work {
     Work { if_match: Some(if_match), ..work() }
 }
 
-pub fn draft(title: &str) -> Draft {
+pub(crate) fn draft(title: &str) -> Draft {
     Draft {
         title: title.to_owned(),
         description: String::new(),
@@ -56,31 +56,31 @@ pub fn draft(title: &str) -> Draft {
     }
 }
 
-pub async fn create(store: &Store, draft: Draft) -> Task {
+pub(crate) async fn create(store: &Store, draft: Draft) -> Task {
     create_at(store, at(0), draft).await
 }
 
-pub async fn create_at(store: &Store, now: Timestamp, draft: Draft) -> Task {
+pub(crate) async fn create_at(store: &Store, now: Timestamp, draft: Draft) -> Task {
     let mut unit = store.begin(work_at(now)).await.unwrap();
     let task = unit.create_task(draft).await.unwrap();
     unit.commit().await.unwrap();
     task
 }
 
-pub fn list(change: impl FnOnce(&mut ListTasks)) -> TaskQuery {
+pub(crate) fn list(change: impl FnOnce(&mut ListTasks)) -> TaskQuery {
     let mut list = ListTasks::default();
     change(&mut list);
     list.checked().unwrap()
 }
 
-pub fn search(query: &str, change: impl FnOnce(&mut SearchTasks)) -> TaskQuery {
+pub(crate) fn search(query: &str, change: impl FnOnce(&mut SearchTasks)) -> TaskQuery {
     let mut search = SearchTasks { query: Some(query.to_owned()), ..SearchTasks::default() };
     change(&mut search);
     search.checked().unwrap()
 }
 
 /// The titles of the tasks that match, in order; the count must agree, as far as the page shows all of them.
-pub async fn titles(store: &Store, query: &TaskQuery) -> Vec<String> {
+pub(crate) async fn titles(store: &Store, query: &TaskQuery) -> Vec<String> {
     let page = store.tasks(query).await.unwrap();
     if query.window.offset == 0 && page.total_count <= query.window.limit {
         assert_eq!(i64::try_from(page.items.len()).unwrap(), page.total_count);

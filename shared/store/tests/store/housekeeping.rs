@@ -32,9 +32,11 @@ async fn only_what_is_old_enough_is_forgotten() {
 #[tokio::test]
 async fn many_rows_are_forgotten_in_batches() {
     let store = fresh().await;
-    sqlx::raw_sql("INSERT INTO inbox (consumer, source, event_id, created_at) SELECT 'c', 's', n, '2026-01-01' FROM generate_series(1, 12345) AS n")
-        .execute(store.pool())
-        .await
-        .unwrap();
+    sqlx::raw_sql(
+        "INSERT INTO inbox (consumer, source, event_id, created_at) SELECT 'c', 's', n, '2026-01-01' FROM generate_series(1, 12345) AS n",
+    )
+    .execute(store.pool())
+    .await
+    .unwrap();
     assert_eq!(store.prune(at(30 * DAY)).await.unwrap().inbox, 12_345);
 }

@@ -35,10 +35,10 @@ async fn a_new_task_is_announced_to_consumers_and_pages() {
         other => panic!("{other:?}"),
     });
     let topics = topics.collect::<Vec<_>>();
-    assert_eq!(topics, [
-        (Topic::TaskEvents, EventType::TaskCreated, first.clone()),
-        (Topic::TaskUpdates, EventType::TaskCreated, second.clone()),
-    ]);
+    assert_eq!(
+        topics,
+        [(Topic::TaskEvents, EventType::TaskCreated, first.clone()), (Topic::TaskUpdates, EventType::TaskCreated, second.clone()),]
+    );
 }
 
 #[tokio::test]
@@ -47,7 +47,8 @@ async fn a_change_tells_pages_only_what_changed_and_a_deletion_what_was() {
     let task = create(&store, draft("before")).await;
     let mut unit = store.begin(work_at(at(1))).await.unwrap();
     let locked = unit.task(task.id).await.unwrap();
-    let after = unit.save_task(&locked, domain::Task { title: "after".to_owned(), ..locked.clone() }, EventType::TaskUpdated).await.unwrap();
+    let after =
+        unit.save_task(&locked, domain::Task { title: "after".to_owned(), ..locked.clone() }, EventType::TaskUpdated).await.unwrap();
     unit.delete_task(&after).await.unwrap();
     let events = unit.commit().await.unwrap().events;
     let update = |index: usize| match events.get(index).unwrap().data() {

@@ -12,7 +12,7 @@ fn full() -> Draft {
     Draft {
         title: "Öl wechseln 🚗".to_owned(),
         description: "Zeile eins\nZeile \"zwei\" \\ % _".to_owned(),
-        due_date: Some("9999-12-30T22:00:00.999999Z".parse().unwrap()),
+        due_date: Some("9998-12-31T22:00:00.999999Z".parse().unwrap()),
         time_zone: "Europe/Berlin".parse().unwrap(),
         recurrence: Recurrence::Custom,
         recurrence_rule: Some("FREQ=MONTHLY;BYMONTHDAY=-1".parse().unwrap()),
@@ -202,7 +202,11 @@ async fn many_changes_at_once_end_without_deadlock_and_the_counts_are_exact() {
     for status in [None, Some(Status::Pending), Some(Status::Completed)] {
         let kept = store.tasks(&list(|list| list.status = status)).await.unwrap().total_count;
         let name = status.map(|status| if status == Status::Pending { "pending" } else { "completed" });
-        let counted: i64 = sqlx::query_scalar("SELECT count(*) FROM tasks WHERE $1 IS NULL OR status = $1").bind(name).fetch_one(store.pool()).await.unwrap();
+        let counted: i64 = sqlx::query_scalar("SELECT count(*) FROM tasks WHERE $1 IS NULL OR status = $1")
+            .bind(name)
+            .fetch_one(store.pool())
+            .await
+            .unwrap();
         assert_eq!(kept, counted, "{status:?}");
     }
     let versions: i64 = sqlx::query_scalar("SELECT sum(version - 1)::bigint FROM tasks").fetch_one(store.pool()).await.unwrap();
