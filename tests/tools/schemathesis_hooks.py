@@ -72,6 +72,9 @@ def before_call(context, case, kwargs):
     if case.headers and "Idempotency-Key" in case.headers:
         # The same key with another body is 422, and short keys come up again and again.
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
+    if case.headers and not case.headers.get("If-Match", "*"):
+        # Schemathesis 4.32 makes an empty value of this pattern, which neither the pattern nor minLength allows.
+        del case.headers["If-Match"]
     if operation == "sendEvent":
         repair_event(case)
     elif isinstance(case.body, dict):
@@ -137,7 +140,7 @@ def filter_failure(context, failure, case, response):
     kind = type(failure).__name__
     if kind == "AcceptedNegativeData":
         return not is_read_leniently(case)
-    if kind == "MissingContentType":
+    if kind in ("MissingContentType", "MalformedJson"):
         # An event that is no command is taken with 200 and no body, which has no type; a command's answer has both.
         operation = case.operation.definition.raw.get("operationId")
         return not (operation == "sendEvent" and not response.content)

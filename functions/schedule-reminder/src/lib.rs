@@ -44,7 +44,8 @@ async fn follow_task(change: &mut Change, delivery: Delivery) -> Result<(), Erro
         task => task?,
     };
     let reminders = change.reminders_of(task.id).await?;
-    let ahead = task.due_date.is_some_and(|due| due > change.now());
+    // As it was when the task was changed: an event that waited for a restart past the due date still has its reminder fire, late.
+    let ahead = task.due_date.is_some_and(|due| due > event.timestamp);
     for stored in &reminders {
         follow(change, &task, stored, ahead).await?;
     }

@@ -251,7 +251,7 @@ fn parameters() -> Value {
         "If-Match": header(
             "If-Match",
             "Do it only if the task still has one of these ETags.",
-            json!({ "type": "string", "pattern": format!("^(\\*|{TAG}(, ?{TAG})*)$"), "examples": ["*", "\"1\""] }),
+            json!({ "type": "string", "minLength": 1, "pattern": format!("^(\\*|{TAG}(, ?{TAG})*)$"), "examples": ["*", "\"1\""] }),
         ),
         "Idempotency-Key": header(
             "Idempotency-Key",

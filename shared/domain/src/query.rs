@@ -129,6 +129,7 @@ pub struct SearchTasks {
     #[schemars(schema_with = "crate::schema::query")]
     pub query: Option<String>,
     /// Which tasks to look at.
+    #[serde(deserialize_with = "object")]
     pub filters: TaskFilter,
     /// What comes first; the best match where left out.
     pub sort_by: Option<SortBy>,
@@ -279,6 +280,23 @@ pub fn terms(query: &str) -> Result<Vec<String>, Invalid> {
     }
     checks.require(terms.len() <= TERMS_MAX, "/query", format_args!("at most {TERMS_MAX} words"));
     checks.finish(terms)
+}
+
+/// Derived structs also read a list, field by field in their order; an API takes objects only.
+fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TaskFilter, D::Error> {
+    struct Object;
+    impl<'de> serde::de::Visitor<'de> for Object {
+        type Value = TaskFilter;
+
+        fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            out.write_str("an object")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<TaskFilter, A::Error> {
+            TaskFilter::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+        }
+    }
+    deserializer.deserialize_map(Object)
 }
 
 fn comma_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

@@ -100,7 +100,7 @@ pub fn tags(_: &mut SchemaGenerator) -> Schema {
 
 /// Tags in a query string.
 pub fn comma_list(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "pattern": "^[^\\u0000-\\u001F\\u007F-\\u009F]{0,1000}$" })
+    json_schema!({ "type": "string", "pattern": "^[^,\\u0000-\\u001F\\u007F-\\u009F]{0,50}(,[^,\\u0000-\\u001F\\u007F-\\u009F]{0,50}){0,19}$" })
 }
 
 /// The words of a search.

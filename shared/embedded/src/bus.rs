@@ -172,6 +172,14 @@ impl Bus {
         Arc::new(Self { pool, clock, jobs, wake, reload, letters, names, wanted: wanted(), tasks: OnceLock::new() })
     }
 
+    /// Creates the tables of bus, jobs and state, where they are not there yet. Those of the store have to be.
+    ///
+    /// # Errors
+    /// [`store::Error::Unavailable`].
+    pub async fn prepare(&self) -> Result<(), store::Error> {
+        sql::prepare(&self.pool).await
+    }
+
     /// Starts to deliver to these functions, and to call jobs; first of all what an earlier process left. `token` is what the
     /// functions ask for. A second start does nothing.
     ///

@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use http::{HeaderValue, Method, StatusCode, header};
 
 /// How long a function may take: longer than any of its own limits, so that only a hanging one meets it.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 /// Characters that are kept of it: enough for a problem's title and detail.
 const TEXT_MAX: usize = 500;
 

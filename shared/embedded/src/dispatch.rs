@@ -166,7 +166,10 @@ impl Dispatcher {
                 () = self.stopping.cancelled() => break,
             }
             tokio::time::sleep(ACKNOWLEDGE_AFTER).await;
-            self.flush().await;
+            tokio::select! {
+                () = self.flush() => {}
+                () = self.stopping.cancelled() => break,
+            }
         }
         if tokio::time::timeout(STOP_MAX, self.drain()).await.is_err() {
             tracing::warn!("deliveries were in flight for too long; they will be made again");
@@ -188,9 +191,9 @@ impl Dispatcher {
         idle && self.taken().is_empty()
     }
 
-    /// Deletes the rows of what was taken. Tries until it succeeds: memory is held for them until then.
+    /// Deletes the rows of what was taken. Tries until it succeeds: memory is held for them until then. Loses nothing if dropped.
     async fn flush(&self) {
-        let marks = std::mem::take(&mut *self.taken());
+        let marks = self.taken().clone();
         let mut failures = 0;
         while let Err(error) = self.delete(&marks).await {
             tracing::debug!(%error, "deliveries could not be acknowledged yet");
@@ -202,6 +205,8 @@ impl Dispatcher {
             queues.known.remove(mark);
         }
         drop(queues);
+        // Others only add to the end of it.
+        self.taken().drain(..marks.len());
         self.room.notify_one();
     }
 

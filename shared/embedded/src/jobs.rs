@@ -34,6 +34,8 @@ const SLEEP_MIN: Duration = Duration::from_millis(1);
 const QUICK_RETRIES: u32 = 3;
 /// The pause after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The first pause while the database is away.
+const AWAY: Duration = Duration::from_millis(50);
 /// How often housekeeping is done.
 const DAY: Duration = Duration::from_hours(24);
 
@@ -100,7 +102,7 @@ impl Jobs {
                     Err(error) => {
                         tracing::debug!(%error, "jobs cannot be read yet");
                         tokio::select! {
-                            () = tokio::time::sleep(pause(failures, SLEEP_MIN * 50)) => {}
+                            () = tokio::time::sleep(pause(failures, AWAY)) => {}
                             () = running.stopping.cancelled() => {}
                         }
                         failures += 1;

@@ -28,7 +28,7 @@ pub struct StateTable {
 }
 
 impl StateTable {
-    /// The table in this database; [`prepare`](crate::prepare) creates it.
+    /// The table in this database; [`Bus::prepare`](crate::bus::Bus::prepare) creates it.
     #[must_use]
     pub fn new(pool: PgPool, clock: Arc<dyn Clock>) -> Self {
         Self { pool, clock }

@@ -50,7 +50,23 @@ fn is_id(name: &str) -> bool {
 
 /// A value of a type, from JSON; `base` is where the value stands in what the caller sent.
 pub(crate) fn read<T: DeserializeOwned>(value: Value, base: &str) -> Result<T, Error> {
-    serde_path_to_error::deserialize(value).map_err(|error| field_error(base, error.path(), &error.inner().to_string()).into())
+    serde_path_to_error::deserialize(with_integers(value)).map_err(|error| field_error(base, error.path(), &error.inner().to_string()).into())
+}
+
+/// The same value with 5.0 as 5: to JSON Schema, and to callers whose language knows one kind of number, they are the same integer.
+fn with_integers(value: Value) -> Value {
+    /// Up to here every integer has a floating point number of its own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            #[expect(clippy::cast_possible_truncation, reason = "it is a whole number in range")]
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() <= EXACT => Value::from(float as i64),
+            _ => Value::Number(number),
+        },
+        Value::Array(items) => items.into_iter().map(with_integers).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, with_integers(value))).collect(),
+        value => value,
+    }
 }
 
 /// A value of a type, from the query string and the path.
@@ -102,7 +118,7 @@ fn escape(key: &str) -> String {
 mod tests {
     use super::*;
     use domain::command::{CreateTask, UpdateTask};
-    use domain::query::ListTasks;
+    use domain::query::{ListTasks, SearchTasks};
     use serde_json::json;
 
     fn pointers<T: DeserializeOwned>(value: Value) -> Vec<String> {
@@ -123,7 +139,10 @@ mod tests {
         assert_eq!(pointers::<CreateTask>(json!({"title": "a", "time_zone": "Mars/Base"})), ["/time_zone"]);
         assert_eq!(pointers::<CreateTask>(json!({"title": "a", "a/b~c": 1})), ["/a~1b~0c"]);
         assert_eq!(pointers::<UpdateTask>(json!({"task_id": 1, "title": null})), ["/title"]);
-        assert!(pointers::<UpdateTask>(json!({"task_id": 1, "due_date": null})).is_empty());
+        assert!(pointers::<UpdateTask>(json!({"task_id": 1.0, "due_date": null})).is_empty());
+        assert_eq!(pointers::<UpdateTask>(json!({"task_id": 1.5})), ["/task_id"]);
+        assert_eq!(pointers::<SearchTasks>(json!({"filters": []})), ["/filters"]);
+        assert_eq!(pointers::<SearchTasks>(json!({"filters": {"tags": [1]}})), ["/filters/tags/0"]);
     }
 
     #[test]

@@ -233,7 +233,12 @@ impl Inner {
 
     async fn endpoint(&self, handler: &EndpointHandler, request: Request, params: &Params) -> Result<Response, Error> {
         let (parts, body) = request.into_parts();
-        let body = if parts.method == Method::GET { None } else { Some(input::object(&parts.headers, params, &collect(body).await?)?) };
+        let body = if parts.method == Method::GET {
+            None
+        } else {
+            no_query(&parts)?;
+            Some(input::object(&parts.headers, params, &collect(body).await?)?)
+        };
         let answering = handler(self.app.clone(), Asked { query: parts.uri.query(), body, params })?;
         Ok(answering.await?.into())
     }
@@ -425,7 +430,7 @@ fn params(path: &'static str, found: &matchit::Params<'_, '_>) -> Result<Params,
         .collect()
 }
 
-/// A change takes no query string: a misplaced field must not be lost in silence.
+/// A call with a body takes no query string: a misplaced field must not be lost in silence.
 fn no_query(parts: &Parts) -> Result<(), Error> {
     match parts.uri.query().and_then(|query| form_urlencoded::parse(query.as_bytes()).next().map(|(name, _)| name.into_owned())) {
         None => Ok(()),

@@ -83,15 +83,14 @@ pub(crate) struct Term {
     anywhere: bool,
 }
 
-/// ASCII characters of a term that is found inside words: what a trigram needs.
-const SUBSTRING_MIN: usize = 3;
+/// Letters of a trigram.
+const TRIGRAM: usize = 3;
 
 impl Term {
     /// The term, unless folding leaves nothing of it.
     pub(crate) fn new(term: &str) -> Option<Self> {
         let text = fold(term).trim().to_owned();
-        let short =
-            term.chars().count() < SUBSTRING_MIN && text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit());
+        let short = term.chars().count() < TRIGRAM && text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit());
         let anywhere = !short || text.chars().any(|character| character.is_ascii_uppercase());
         (!text.is_empty()).then_some(Self { text, anywhere })
     }
@@ -107,6 +106,17 @@ impl Term {
         }
         pattern.push('%');
         pattern
+    }
+
+    /// Whether the index of trigrams can help: `pg_trgm` takes them from words, with two spaces before and one behind where
+    /// a word begins and ends for certain. Punctuation has none, nor has `c++`, which may stand behind other letters.
+    pub(crate) fn has_trigram(&self) -> bool {
+        let last = self.text.split(' ').count() - 1;
+        self.text.split(' ').enumerate().any(|(index, word)| {
+            let before = if self.anywhere && index == 0 { 0 } else { 2 };
+            let behind = usize::from(index != last);
+            word.starts_with(|first: char| first.is_ascii_alphanumeric()) && before + word.len() + behind >= TRIGRAM
+        })
     }
 
     /// The folded term, without spaces at the ends.
@@ -151,6 +161,16 @@ mod tests {
             for other in letters.iter().skip(index + 1) {
                 assert!(!one.contains(other.as_str()) && !other.contains(one.as_str()), "{one} {other}");
             }
+        }
+    }
+
+    #[test]
+    fn trigrams_are_expected_where_there_are_some() {
+        for term in ["ab", "a", "abc", "#home", "c#", "ü", "🎉", ".n", "a-b", "ab++", "50%"] {
+            assert!(Term::new(term).is_some_and(|term| term.has_trigram()), "{term}");
+        }
+        for term in ["#", "++", "c++", "-", "“", "(!)"] {
+            assert!(Term::new(term).is_some_and(|term| !term.has_trigram()), "{term}");
         }
     }
 

@@ -143,7 +143,12 @@ fn push_hits(sql: &mut QueryBuilder<Postgres>, terms: &[Term], query: &TaskQuery
     });
     sql.push(" WHERE true");
     for term in terms {
-        sql.push(" AND folded_text LIKE ").push_bind(term.pattern());
+        if term.has_trigram() {
+            sql.push(" AND folded_text LIKE ").push_bind(term.pattern());
+        } else {
+            // The index would be read from end to end, and then the table: the table alone is less.
+            sql.push(" AND strpos(folded_text, ").push_bind(term.text().to_owned()).push(") > 0");
+        }
     }
     push_closed(sql, &query.filter);
     push_open(sql, &query.filter);

@@ -16,9 +16,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 const STATEMENTS: usize = 200;
 
 /// What each connection is told once. Every statement is made so that one plan is good for all values, so plans are made
-/// once for a connection; compiling a plan takes longer than the largest of ours runs. Not in the startup packet, where
-/// connection poolers refuse it.
-const SESSION: &str = "SET plan_cache_mode = force_generic_plan; SET jit = off";
+/// once for a connection. Compiling a plan, or starting workers for it, takes longer than most of ours run. Not in the
+/// startup packet, where connection poolers refuse it.
+const SESSION: &str = "SET plan_cache_mode = force_generic_plan; SET jit = off; SET max_parallel_workers_per_gather = 0";
 
 /// A query on a connection.
 pub(crate) type Querying<'c, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'c>>;

@@ -1,0 +1,4 @@
+//! Everything that PRODUCT promises of the API, through HTTP, events and WebSockets, against the one process.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod errors;

@@ -1,0 +1,90 @@
+//! A client of the WebSocket.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use http::{HeaderName, HeaderValue};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Response;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::{App, PATIENCE};
+
+/// An open WebSocket.
+pub struct Socket {
+    stream: WebSocketStream<TcpStream>,
+    /// What the handshake was answered.
+    pub handshake: Response,
+}
+
+impl Socket {
+    /// Opens one, which the server has subscribed when this returns: it has answered a ping.
+    pub async fn open(app: &App, after: Option<i64>) -> Self {
+        let query = after.map_or_else(String::new, |after| format!("?after={after}"));
+        let mut socket = Self::handshake(app, &query, &[]).await.unwrap();
+        if after.is_none() {
+            // Whatever comes before the answer would have to be kept; without `after` nothing does, unless it is new.
+            socket.ping().await;
+        }
+        socket
+    }
+
+    /// A handshake with these headers.
+    ///
+    /// # Errors
+    /// It was refused.
+    pub async fn handshake(app: &App, query: &str, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
+        let stream = TcpStream::connect(app.address).await.unwrap();
+        let mut request = format!("ws://{}/ws/notifications{query}", app.address).into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        }
+        let (stream, handshake) = tokio::time::timeout(PATIENCE, tokio_tungstenite::client_async(request, stream)).await.unwrap()?;
+        Ok(Self { stream, handshake })
+    }
+
+    /// Sends text.
+    pub async fn send(&mut self, text: &str) {
+        self.stream.send(Message::text(text)).await.unwrap();
+    }
+
+    /// Sends a ping and waits for the pong, which has to be the next frame.
+    pub async fn ping(&mut self) {
+        self.send(r#"{"type":"ping"}"#).await;
+        assert_eq!(self.frame().await, serde_json::json!({ "type": "pong" }));
+    }
+
+    /// The next text frame.
+    pub async fn frame(&mut self) -> Value {
+        tokio::time::timeout(PATIENCE, self.next()).await.unwrap_or_else(|_| panic!("waited in vain for a frame")).unwrap()
+    }
+
+    /// The next text frame of this type; others are passed over.
+    pub async fn frame_of(&mut self, ty: &str) -> Value {
+        loop {
+            let frame = self.frame().await;
+            if frame["type"] == ty {
+                return frame;
+            }
+        }
+    }
+
+    /// The next text frame, if one comes within this time.
+    pub async fn frame_within(&mut self, time: Duration) -> Option<Value> {
+        tokio::time::timeout(time, self.next()).await.ok().flatten()
+    }
+
+    /// The next text frame; `None` at the end.
+    pub async fn next(&mut self) -> Option<Value> {
+        loop {
+            match self.stream.next().await? {
+                Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
+                Ok(Message::Close(_)) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+}
