@@ -49,3 +49,35 @@ fuzz:
 
 # Everything that CI checks, but for the fuzzing.
 check: format-check lint doc test deny
+
+# Benchmarks. Each builds the release binaries and prints its figures with the setting, as Markdown; see tests/bench.
+
+# Search at 10,000 and 1,000,000 tasks, or at `rows`, and the plans.
+bench-search *rows: (bench "search" rows)
+
+# Get, list and search against the floor.
+bench-reads: (bench "reads")
+
+# Create and complete against the floor.
+bench-writes: (bench "writes")
+
+# Completion to next occurrence.
+bench-recurrence: (bench "recurrence")
+
+# How late reminders are.
+bench-reminder: (bench "reminder")
+
+# 1,000 connections, or so many: a call a second each, then at full speed.
+bench-users *connections: (bench "users" connections)
+
+# One function: start to first answer, idle memory, stripped size.
+bench-function name="complete-task": (bench-build name)
+    target/release/bench function {{ name }}
+
+[private]
+bench-build name:
+    cargo build --release --package bench --package {{ name }}
+
+[private]
+bench *arguments: (bench-build "taskflow")
+    ulimit -n 8192 2>/dev/null || true; target/release/bench {{ arguments }}

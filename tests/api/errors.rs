@@ -478,7 +478,7 @@ async fn a_query_out_of_range_or_unknown_is_422() {
         (json!({ "filters": { "tags": ["ok", "a\0b"] } }), "/filters/tags/1"),
         (json!({ "filters": { "tags": "ok" } }), "/filters/tags"),
         (json!({ "filters": { "due_before": "tomorrow" } }), "/filters/due_before"),
-        (json!({ "filters": [] , "limit": 0 }), "/limit"),
+        (json!({ "filters": [] }), "/filters"),
         (json!({ "sort_by": "id" }), "/sort_by"),
         (json!({ "order": 1 }), "/order"),
         (json!({ "limit": 0 }), "/limit"),

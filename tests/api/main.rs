@@ -2,3 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod errors;
+mod events;
+mod recurrence;
+mod reminders;
+mod socket;
+mod tasks;

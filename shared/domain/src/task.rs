@@ -175,6 +175,20 @@ pub struct Task {
     pub updated_at: Timestamp,
 }
 
+impl Draft {
+    /// The same, if it keeps to the limits of a task: for what comes from an event rather than from the store.
+    ///
+    /// # Errors
+    /// Every field that breaks a rule.
+    pub fn checked(self) -> Result<Self, Invalid> {
+        let mut checks = Checks::new();
+        let title = checks.take(title(&self.title));
+        let description = checks.take(description(self.description));
+        let tags = checks.take(tags(&self.tags, "/tags"));
+        checks.finish(Self { title, description, tags, ..self })
+    }
+}
+
 impl CreateTask {
     /// The task asked for, if every field and their combination are allowed.
     ///

@@ -107,7 +107,9 @@ fn has_rfc3339_form(text: &[u8]) -> bool {
         }
         None => rest,
     };
-    matches(start, DATE_TIME) && (matches(offset, b"+dd:dd") || matches(offset, b"-dd:dd") || offset.eq_ignore_ascii_case(b"Z"))
+    // jiff takes offsets up to 25:59.
+    let is_offset = |offset: &[u8]| (matches(offset, b"+dd:dd") || matches(offset, b"-dd:dd")) && &offset[1..3] < b"24".as_slice();
+    matches(start, DATE_TIME) && (is_offset(offset) || offset.eq_ignore_ascii_case(b"Z"))
 }
 
 impl Serialize for Timestamp {
@@ -138,6 +140,7 @@ mod tests {
     fn what_is_not_rfc3339_is_refused() {
         for text in ["", "tomorrow", "2026-03-31", "2026-03-31T09:00Z", "2026-03-31 09:00:00Z", "2026-02-30T09:00:00Z",
             "2026-03-31T09:00:00", "2026-03-31T09:00:00+02", "2026-03-31T09:00:00Z[UTC]", "2026-03-31T25:00:00Z", "2026-03-31T09:00:00.Z",
+            "2026-03-31T09:00:00+24:00", "2026-03-31T09:00:00-25:30",
             "２026-03-31T09:00:00Z"]
         {
             assert_eq!(text.parse::<Timestamp>(), Err(TimestampError::Malformed), "{text}");

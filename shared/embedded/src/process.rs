@@ -12,6 +12,7 @@ use function::ports::Functions;
 use function::service::Service;
 use function::settings::Settings;
 use function::{App, BoxError, BoxFuture, Error, Function, Request, Response, host};
+use sqlx::postgres::PgPoolOptions;
 use store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,9 @@ use crate::state::StateTable;
 
 /// Connections of the one process, where `TASKFLOW_DB_POOL` does not say: all functions share them.
 const POOL: u32 = 16;
+
+/// Connections of the bus and the timers.
+const BUS_POOL: u32 = 4;
 
 /// Calls the functions of this process.
 #[derive(Default)]
@@ -58,9 +62,11 @@ impl Process {
     /// The database is away or of another time; functions that do not fit their routes.
     pub async fn start(settings: Settings, store: Store, gateway: Function, functions: Vec<Function>) -> Result<Self, BoxError> {
         store.migrate().await?;
-        crate::sql::prepare(store.pool()).await?;
         let clock = Arc::new(SystemClock);
-        let bus = Bus::new(store.pool().clone(), clock.clone());
+        let options = store.pool().connect_options().as_ref().clone();
+        // Connections of its own: many deliveries at once must not keep the bus and the timers from the database.
+        let bus = Bus::new(PgPoolOptions::new().max_connections(BUS_POOL).connect_lazy_with(options), clock.clone());
+        bus.prepare().await?;
         let mounted = Arc::new(Mounted::default());
         let token = settings.api_token.as_ref().map(|token| token.expose().to_owned());
         let app = Arc::new(App {
@@ -99,6 +105,11 @@ impl Process {
     }
 }
 
+/// Why Taskflow does not start on the database that the settings name.
+#[derive(Debug, thiserror::Error)]
+#[error("DATABASE_URL")]
+struct NamedDatabase(#[source] BoxError);
+
 /// The `main` of the one process.
 #[must_use]
 pub fn main(gateway: Function, functions: Vec<Function>) -> ExitCode {
@@ -117,7 +128,8 @@ async fn run(settings: Settings, gateway: Function, functions: Vec<Function>) ->
         }
     };
     let store = Store::connect_lazy(&url, settings.db_pool.unwrap_or(POOL))?;
-    let process = Process::start(settings, store.clone(), gateway, functions).await?;
+    let process = Process::start(settings, store.clone(), gateway, functions).await;
+    let process = process.map_err(|error| if postgres.is_none() { NamedDatabase(error).into() } else { error })?;
     tracing::info!("Taskflow is at http://{}", listener.local_addr()?);
     process.serve(listener, stop).await;
     store.pool().close().await;

@@ -365,18 +365,19 @@ async fn a_stop_lets_what_is_in_flight_finish_and_leaves_the_rest_for_the_next_s
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_break_are_no_loss() {
-    let (_database, pool) = database().await;
+    let (database, pool) = database().await;
     let fake = Fake::willing();
     let running = Running::start(&pool, fake.clone());
+    // The one connection that stays.
+    let own = Store::connect_lazy(database.url(), 1).unwrap().pool().clone();
     let mut events = Vec::new();
     for round in 0..20 {
         let new: Vec<_> = (0..50).map(|n| (n % 5, round * 50 + n)).collect();
-        write(&pool, &new).await;
+        write(&own, &new).await;
         running.bus.publish(&[]).await.unwrap();
         events.extend(new);
         let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-        // The pool may hand out one that broke the last time.
-        while sqlx::query(sql).execute(&pool).await.is_err() {}
+        sqlx::query(sql).execute(&own).await.unwrap();
     }
     fake.until(|calls| calls.iter().filter(|call| call.function == AUDIT).map(|call| call.n).collect::<HashSet<_>>().len() == events.len()).await;
     running.until_done().await;
@@ -496,74 +497,28 @@ impl Clock for Hands {
 async fn state_is_written_only_over_what_was_read_and_expires() {
     let (_database, pool) = database().await;
     let clock = Arc::new(Hands(Mutex::new(in_millis(0))));
-    let state = StateTable::new(pool, clock.clone());
+    let table = StateTable::new(pool, clock.clone());
     let (one, two) = (json!({"said": "a\u{0}b", "n": 1.0}), json!([2]));
     let stale = |result| matches!(result, Err(StateError::Stale));
-    assert_eq!(state.get("k").await.unwrap(), None);
-    assert!(stale(state.set("k", &one, Some("1"), None).await));
-    state.set("k", &one, None, None).await.unwrap();
-    let (value, first) = state.get("k").await.unwrap().unwrap();
+    assert_eq!(table.get("k").await.unwrap(), None);
+    assert!(stale(table.set("k", &one, Some("1"), None).await));
+    table.set("k", &one, None, None).await.unwrap();
+    let (value, first) = table.get("k").await.unwrap().unwrap();
     assert_eq!(value, one);
-    assert!(stale(state.set("k", &two, None, None).await));
-    assert!(stale(state.set("k", &two, Some("no tag of ours"), None).await));
-    state.set("k", &two, Some(&first), Some(Duration::from_secs(60))).await.unwrap();
-    assert!(stale(state.set("k", &one, Some(&first), None).await));
-    let (value, second) = state.get("k").await.unwrap().unwrap();
+    assert!(stale(table.set("k", &two, None, None).await));
+    assert!(stale(table.set("k", &two, Some("no tag of ours"), None).await));
+    table.set("k", &two, Some(&first), Some(Duration::from_mins(1))).await.unwrap();
+    assert!(stale(table.set("k", &one, Some(&first), None).await));
+    let (value, second) = table.get("k").await.unwrap().unwrap();
     assert_eq!(value, two);
 
     *clock.0.lock().unwrap() = in_millis(61_000);
-    assert_eq!(state.get("k").await.unwrap(), None);
-    assert!(stale(state.set("k", &one, Some(&second), None).await));
-    state.set("k", &one, None, None).await.unwrap();
-    state.delete("k").await.unwrap();
-    state.delete("k").await.unwrap();
-    state.set("k", &one, None, None).await.unwrap();
-    assert!(![first, second].contains(&state.get("k").await.unwrap().unwrap().1), "never the same tag twice");
-    assert!(State::check(&state).await);
-}
-
-/// Not a test: `cargo test --release -p embedded --test bus -- --ignored --nocapture`.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a measurement"]
-async fn measure() {
-    const EVENTS: i64 = 20_000;
-    let (_database, pool) = database().await;
-    let fake = Fake::new(|_| async { StatusCode::OK });
-    for chunk in (0..EVENTS).collect::<Vec<_>>().chunks(1000) {
-        write(&pool, &chunk.iter().map(|n| (n % 997, *n)).collect::<Vec<_>>()).await;
-    }
-    let begin = Instant::now();
-    let running = Running::start(&pool, fake.clone());
-    running.until_done().await;
-    let taken = begin.elapsed();
-    println!("{:.0} deliveries/s of a backlog ({taken:?})", 2.0 * f64::from(i32::try_from(EVENTS).unwrap()) / taken.as_secs_f64());
-
-    let mut waits = Vec::new();
-    for n in 0..500 {
-        let before = fake.of(AUDIT).len();
-        write(&pool, &[(1, EVENTS + n)]).await;
-        let begin = Instant::now();
-        running.bus.publish(&[1]).await.unwrap();
-        fake.until_count(AUDIT, before + 1).await;
-        waits.push(begin.elapsed());
-    }
-    waits.sort_unstable();
-    println!("publish to delivery: median {:?}, p99 {:?}", waits[250], waits[495]);
-
-    let due: Vec<Timestamp> = (0..200).map(|n| in_millis(1_000 + n * 10)).collect();
-    for (n, due_at) in due.iter().enumerate() {
-        write_job(&pool, "schedule-job", &format!("fire-reminder-{n}"), Some(*due_at)).await;
-    }
-    running.bus.publish(&[1]).await.unwrap();
-    fake.until_count(FIRE_REMINDER.name, due.len()).await;
-    let mut late: Vec<i64> = fake
-        .of(FIRE_REMINDER.name)
-        .iter()
-        .map(|call| {
-            let n: usize = call.path.rsplit('-').next().unwrap().parse().unwrap();
-            call.at.as_microsecond() - due[n].as_microsecond()
-        })
-        .collect();
-    late.sort_unstable();
-    println!("job lateness: median {} µs, p99 {} µs, most {} µs", late[100], late[197], late[199]);
+    assert_eq!(table.get("k").await.unwrap(), None);
+    assert!(stale(table.set("k", &one, Some(&second), None).await));
+    table.set("k", &one, None, None).await.unwrap();
+    table.delete("k").await.unwrap();
+    table.delete("k").await.unwrap();
+    table.set("k", &one, None, None).await.unwrap();
+    assert!(![first, second].contains(&table.get("k").await.unwrap().unwrap().1), "never the same tag twice");
+    assert!(State::check(&table).await);
 }

@@ -60,9 +60,9 @@ const WORDS: &str = "SELECT string_agg(word, ' ') FROM words";
 
 // A process to kill.
 
-/// What the child does, and with which folder; it then tells a URL and waits to be killed.
+/// The program that other tests start and kill: this one, run again with `CHILD_FOLDER`. It does what `CHILD_ACTION` says, tells a URL
+/// and waits to be killed. By itself it has nothing to do.
 #[tokio::test]
-#[ignore = "does nothing unless another test starts it"]
 async fn in_child() {
     let Ok(folder) = env::var("CHILD_FOLDER").map(PathBuf::from) else {
         return;
@@ -123,7 +123,7 @@ impl Drop for Killable {
 fn child(action: &str, folder: &Path) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command
-        .args(["--exact", "in_child", "--ignored"])
+        .args(["--exact", "in_child"])
         .stdout(Stdio::null());
     command
         .env("CHILD_ACTION", action)

@@ -95,8 +95,8 @@ fn field_error(base: &str, path: &serde_path_to_error::Path, message: &str) -> I
             _ => {}
         }
     }
-    // serde names an unknown or missing field in its message only.
-    if let Some(name) = quoted(message, "unknown field `").or_else(|| quoted(message, "missing field `")) {
+    // serde names an unknown, missing or repeated field in its message only.
+    if let Some(name) = ["unknown field `", "missing field `", "duplicate field `"].iter().find_map(|prefix| quoted(message, prefix)) {
         let name = format!("/{}", escape(name));
         if !pointer.ends_with(&name) {
             pointer.push_str(&name);

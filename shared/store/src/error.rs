@@ -18,7 +18,7 @@ pub enum Error {
     #[error("the database refused")]
     Database(#[source] sqlx::Error),
     /// The address of the database cannot be read.
-    #[error("not the address of a PostgreSQL database")]
+    #[error("DATABASE_URL: not a URL of the form postgres://user:password@host:5432/database")]
     Address,
     /// The schema could not be brought up to date.
     #[error("the schema could not be brought up to date")]
@@ -72,8 +72,11 @@ fn is_away(error: &sqlx::Error) -> bool {
 
 /// Whether a SQLSTATE says that the same statement can succeed later.
 fn is_passing(code: &str) -> bool {
-    // 08: connection; 53: resources; 40001, 40P01: serialisation, deadlock; 57P: shutdown, crash, starting up; 55P03: lock.
+    // 08: connection; 28, 3D: who connects is not let in, or the database is not there; 53: resources; 40001, 40P01: serialisation,
+    // deadlock; 57P: shutdown, crash, starting up; 55P03: lock.
     code.starts_with("08")
+        || code.starts_with("28")
+        || code.starts_with("3D")
         || code.starts_with("53")
         || code.starts_with("57P")
         || matches!(code, "40001" | "40P01" | "25P03" | LOCK_NOT_AVAILABLE)

@@ -1,21 +1,30 @@
 //! Where the tests get their databases, and the store's behaviour towards one that goes away.
 
+use std::ops::Deref;
 use std::time::Duration;
 
+use embedded::testing::TestDatabase;
 use store::{Error, Store};
 
 use crate::fixtures::{create, draft, work};
 
-/// A fresh database with the schema, for one test.
-pub(crate) async fn fresh() -> Store {
-    let url = std::env::var("TASKFLOW_TEST_DATABASE_URL").unwrap_or_else(|_| panic!("TASKFLOW_TEST_DATABASE_URL names no PostgreSQL"));
-    let admin = Store::connect_lazy(&url, 1).unwrap();
-    let name = format!("store_{}", uuid::Uuid::now_v7().simple());
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(admin.pool()).await.unwrap();
-    let (server, _) = url.rsplit_once('/').unwrap();
-    let store = Store::connect_lazy(&format!("{server}/{name}"), 16).unwrap();
-    store.migrate().await.unwrap();
-    store
+/// A fresh database with the schema, for one test; it is dropped with this value.
+pub(crate) struct Fresh {
+    store: Store,
+    _database: TestDatabase,
+}
+
+impl Deref for Fresh {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+pub(crate) async fn fresh() -> Fresh {
+    let database = TestDatabase::new(|url| async move { Store::connect_lazy(&url, 1)?.migrate().await }).await.unwrap();
+    Fresh { store: Store::connect_lazy(database.url(), 16).unwrap(), _database: database }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,13 +3,12 @@
 use domain::Timestamp;
 use domain::query::{Order, SortBy, TagsMatch};
 use domain::task::{Draft, Priority, Status};
-use store::Store;
 
-use crate::database::fresh;
+use crate::database::{Fresh, fresh};
 use crate::fixtures::{at, create_at, draft, list, search, titles, work};
 
 /// Six tasks that differ in everything, named in the order in which they are made.
-async fn six() -> Store {
+async fn six() -> Fresh {
     let store = fresh().await;
     let rows: [(&str, Option<i64>, Priority, &[&str]); 6] = [
         ("b", Some(300), Priority::Low, &["x", "y"]),
@@ -106,7 +105,7 @@ async fn pages_are_pieces_of_the_whole_and_the_count_is_there_beyond_the_end() {
 }
 
 /// Tasks enough for the planner to prefer an index: without one, each of these would read all of them.
-async fn many() -> Store {
+async fn many() -> Fresh {
     let store = fresh().await;
     sqlx::raw_sql(
         "INSERT INTO tasks (title, title_key, description, due_date, time_zone, recurrence, recurrence_from, recurrence_number, priority, \

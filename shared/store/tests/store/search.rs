@@ -2,12 +2,11 @@
 
 use domain::query::{Order, SortBy};
 use domain::task::{Draft, Priority, Status};
-use store::Store;
 
-use crate::database::fresh;
+use crate::database::{Fresh, fresh};
 use crate::fixtures::{create, draft, search, titles};
 
-async fn with(rows: &[(&str, &str)]) -> Store {
+async fn with(rows: &[(&str, &str)]) -> Fresh {
     let store = fresh().await;
     for (title, description) in rows {
         create(&store, Draft { description: (*description).to_owned(), ..draft(title) }).await;

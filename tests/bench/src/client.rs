@@ -1,0 +1,69 @@
+//! A small HTTP/1.1 client with one connection that stays open, so that nothing of a connection pool is in the figures.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::BoxError;
+
+/// A request, and the answer it should get.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) body: Bytes,
+    pub(crate) expects: StatusCode,
+}
+
+impl Call {
+    pub(crate) fn get(path: impl Into<String>) -> Self {
+        Self { method: Method::GET, path: path.into(), body: Bytes::new(), expects: StatusCode::OK }
+    }
+
+    pub(crate) fn post(path: impl Into<String>, body: impl Into<Bytes>) -> Self {
+        Self { method: Method::POST, path: path.into(), body: body.into(), expects: StatusCode::OK }
+    }
+
+    pub(crate) fn expecting(self, expects: StatusCode) -> Self {
+        Self { expects, ..self }
+    }
+}
+
+/// A connection.
+pub(crate) struct Client {
+    sender: SendRequest<Full<Bytes>>,
+    host: String,
+}
+
+impl Client {
+    pub(crate) async fn connect(address: SocketAddr) -> Result<Self, BoxError> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        // What goes wrong with it is an error of the request under way.
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(Self { sender, host: address.to_string() })
+    }
+
+    /// The body of the answer; an error if its status is not the expected one.
+    pub(crate) async fn call(&mut self, call: Call) -> Result<Bytes, BoxError> {
+        let expects = call.expects;
+        let what = format!("{} {}", call.method, call.path);
+        let request = Request::builder()
+            .method(call.method)
+            .uri(call.path)
+            .header(header::HOST, &self.host)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(call.body))?;
+        self.sender.ready().await?;
+        let response = self.sender.send_request(request).await?;
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
+        if status == expects { Ok(body) } else { Err(format!("{what}: {status}: {}", String::from_utf8_lossy(&body)).into()) }
+    }
+}

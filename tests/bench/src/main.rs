@@ -1,0 +1,70 @@
+//! The figures of Taskflow (PRODUCT section 6), as Markdown tables with the setting they were taken in.
+//!
+//! ```text
+//! bench search [rows…]        searches, by their kind; the plans              10,000 and 1,000,000 tasks
+//! bench reads                 get, list, search at full speed, and the floor
+//! bench writes                create, complete at full speed, and the floor
+//! bench recurrence            completion → next occurrence readable
+//! bench reminder              lateness
+//! bench users [connections]   each a request a second; then at full speed     1,000 connections
+//! bench function [name…]      start to first answer, idle memory, size        complete-task
+//! ```
+//!
+//! The program under test is the release binary, a process of its own, found beside this one or through `TASKFLOW_BIN`, on a new
+//! database in a temporary folder. The floor is a bare hyper server with one query of the same kind, also a process of its own,
+//! on the same database. This process makes the load, so all three share the machine.
+
+mod client;
+mod floor;
+mod function_alone;
+mod load;
+mod recurrence;
+mod reminder;
+mod report;
+mod search;
+mod seed;
+mod throughput;
+mod users;
+mod work;
+mod world;
+
+use std::process::ExitCode;
+
+/// Any error: a benchmark says what went wrong and ends.
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+const USAGE: &str = "bench search [rows…] | reads | writes | recurrence | reminder | users [connections] | function [name…]";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let run = || tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(&arguments));
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &[String]) -> Result<(), BoxError> {
+    let Some((command, rest)) = arguments.split_first() else { return Err(USAGE.into()) };
+    match command.as_str() {
+        "search" => search::run(&numbers(rest, &[10_000, 1_000_000])?).await,
+        "reads" => throughput::reads().await,
+        "writes" => throughput::writes().await,
+        "recurrence" => recurrence::run().await,
+        "reminder" => reminder::run().await,
+        "users" => users::run(numbers(rest, &[1_000])?.first().copied().unwrap_or(1)).await,
+        "function" => function_alone::run(rest).await,
+        floor::COMMAND => floor::serve().await,
+        _ => Err(USAGE.into()),
+    }
+}
+
+fn numbers(arguments: &[String], default: &[u32]) -> Result<Vec<u32>, BoxError> {
+    if arguments.is_empty() {
+        return Ok(default.to_vec());
+    }
+    arguments.iter().map(|text| text.parse().map_err(|_| format!("not a number: {text}; {USAGE}").into())).collect()
+}

@@ -1,0 +1,117 @@
+//! Fills a database with tasks of everyday words, straight by SQL.
+//!
+//! Titles and descriptions are lower-case ASCII words, so that what they are found by is the same text with a space at each end
+//! (`store::fold`). Later words of [`WORDS`] are rarer.
+
+use sqlx::{AssertSqlSafe, PgPool};
+
+use crate::BoxError;
+use crate::report::progress;
+
+/// A word of a dozen tasks, however many there are, made of everyday trigrams.
+pub(crate) const RARE: &str = "marigold";
+/// The beginning of [`RARE`] and of no other word.
+pub(crate) const RARE_PREFIX: &str = "marig";
+/// A part of [`RARE`] and of no other word.
+pub(crate) const RARE_PART: &str = "rigol";
+/// A word of a tenth of the tasks.
+pub(crate) const COMMON: &str = "invoice";
+/// A part of [`COMMON`] and of no other word.
+pub(crate) const COMMON_PART: &str = "nvoi";
+/// A word of no task, made of everyday trigrams.
+pub(crate) const MISSING: &str = "marketing harbour";
+/// Tasks with the rare word.
+const RARE_TASKS: u32 = 12;
+
+const WORDS: &str = "call check order plan write read send clean fix review book buy pay meet update prepare finish start move pick print sign \
+    return renew water cook wash plant paint repair measure research draft publish test deploy merge release report project meeting garden \
+    kitchen office school doctor dentist market grocery bread butter milk coffee orange apple summer winter spring autumn monday tuesday friday \
+    morning evening birthday present letter parcel ticket train flight hotel passport insurance contract budget salary account statement receipt \
+    tax form number address phone email message answer question customer client partner team manager teacher student parent child brother sister \
+    mother father friend neighbour bicycle car tyre engine battery charger cable printer laptop screen keyboard server database backup password \
+    network router window door roof floor carpet curtain lamp table chair shelf drawer wardrobe mirror picture frame wall corner street bridge \
+    station airport museum library theatre cinema concert gallery exhibition photograph camera album video music guitar piano violin lesson \
+    practice rehearsal performance marathon running swimming climbing hiking trail mountain valley river forest island beach holiday weekend \
+    calendar schedule deadline reminder priority quarter annual monthly weekly daily origin golden silver copper iron wooden plastic paper fabric \
+    leather cotton jacket trousers shirt shoes gloves scarf umbrella suitcase backpack wallet bracelet necklace earring watch clock alarm \
+    thermostat heating boiler plumber electrician carpenter gardener cleaner courier delivery warehouse inventory supplier manufacturer \
+    specification requirement architecture interface prototype benchmark experiment hypothesis analysis conclusion bibliography appendix chapter \
+    paragraph sentence translation dictionary grammar vocabulary pronunciation conversation presentation slide diagram spreadsheet formula \
+    average median variance probability statistics geometry algebra chemistry biology physics astronomy telescope microscope laboratory \
+    vaccination prescription pharmacy surgery therapy recovery nutrition vegetable cucumber tomato potato onion garlic pepper cinnamon vanilla \
+    chocolate marmalade harvest orchard vineyard greenhouse compost fertiliser seedling blossom lavender rosemary thyme parsley juniper";
+
+/// How the texts are made. `$1` words, `$2` tasks, `$3` rare, `$4` how far apart the rare ones are, `$5` common, `$6` rare tasks. The squares and cubes
+/// of random numbers make the first words common.
+const INSERT: &str = "
+WITH texts AS MATERIALIZED (
+    SELECT n,
+        concat_ws(' ',
+            (SELECT string_agg($1[1 + floor(cardinality($1) * random() ^ 2 + n * 0)::int], ' ') FROM generate_series(1, 3 + n % 3)),
+            CASE WHEN n % $4 = 7 AND n / $4 < $6 THEN $3 END,
+            CASE WHEN n % 20 = 3 THEN $5 END) AS title,
+        concat_ws(' ',
+            CASE WHEN n % 20 = 13 THEN $5 END,
+            (SELECT string_agg($1[1 + floor(cardinality($1) * random() ^ 2 + n * 0)::int], ' ') FROM generate_series(1, (n % 5) * 4))) AS description,
+        CASE WHEN n % 3 = 0 THEN now() + (random() * 365 - 100) * interval '1 day' END AS due_date,
+        (SELECT coalesce(array_agg(DISTINCT $1[1 + floor(60 * random() ^ 2 + n * 0)::int]), '{}') FROM generate_series(1, n % 4)) AS tags,
+        now() - random() * interval '400 days' AS created_at
+    FROM generate_series(1, $2) AS n
+), created AS (
+    INSERT INTO tasks (title, title_key, description, due_date, time_zone, recurrence, recurrence_from, recurrence_number, priority, tags, status,
+        completed_at, version, created_at, updated_at)
+    SELECT title, title, description, due_date, 'UTC', 'none', 'due', 1, n % 3, tags,
+        CASE WHEN n % 10 < 3 THEN 'completed' ELSE 'pending' END, CASE WHEN n % 10 < 3 THEN now() END, 1, created_at, created_at
+    FROM texts ORDER BY n
+    RETURNING id, title, description
+)
+INSERT INTO task_search (task_id, folded_title, folded_text)
+SELECT id, ' ' || title || ' ', ' ' || title || E' \\n ' || description || CASE WHEN description = '' THEN '' ELSE ' ' END FROM created";
+
+/// Filling an index row by row takes many times as long as making it anew.
+const INDEXES: &str = "SELECT indexname::text, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename IN ('tasks', 'task_search') \
+     AND indexname NOT LIKE '%_pkey'";
+
+/// One trigger a row would count them all in the same slot.
+const BEFORE: &str = "SET maintenance_work_mem = '1GB'; SELECT setseed(0.5); ALTER TABLE tasks DISABLE TRIGGER USER";
+
+/// The count, and what autovacuum would do in its own time.
+const AFTER: [&str; 6] = [
+    "ALTER TABLE tasks ENABLE TRIGGER USER",
+    "UPDATE task_counts SET (pending, completed) = \
+         (SELECT count(*) FILTER (WHERE status = 'pending'), count(*) FILTER (WHERE status = 'completed') FROM tasks) WHERE slot = 0",
+    "VACUUM (ANALYZE) tasks",
+    "VACUUM (ANALYZE) task_search",
+    "ANALYZE task_counts",
+    "CHECKPOINT",
+];
+
+/// Makes so many tasks. Their ids are 1 and on.
+pub(crate) async fn tasks(pool: &PgPool, rows: u32) -> Result<(), BoxError> {
+    if rows == 0 {
+        return Ok(());
+    }
+    progress(&format!("making {rows} tasks"));
+    let mut connection = pool.acquire().await?;
+    let indexes: Vec<(String, String)> = sqlx::query_as(INDEXES).fetch_all(&mut *connection).await?;
+    sqlx::raw_sql(BEFORE).execute(&mut *connection).await?;
+    for (name, _) in &indexes {
+        sqlx::query(AssertSqlSafe(format!("DROP INDEX {name}"))).execute(&mut *connection).await?;
+    }
+    let words: Vec<&str> = WORDS.split_whitespace().collect();
+    let insert = sqlx::query(INSERT)
+        .bind(words)
+        .bind(i64::from(rows))
+        .bind(RARE)
+        .bind(i64::from(rows / RARE_TASKS).max(8))
+        .bind(COMMON)
+        .bind(i64::from(RARE_TASKS));
+    insert.execute(&mut *connection).await?;
+    for (_, definition) in indexes {
+        sqlx::query(AssertSqlSafe(definition)).execute(&mut *connection).await?;
+    }
+    for statement in AFTER {
+        sqlx::query(statement).execute(&mut *connection).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! What a benchmark stands on: a database in a temporary folder, and programs on it that are processes of their own.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use embedded::postgres::Postgres;
+use serde_json::Value;
+use store::Store;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+use crate::{BoxError, floor, seed};
+
+/// Connections of the bench itself.
+const POOL: u32 = 2;
+
+/// A database, with so many tasks.
+pub(crate) struct World {
+    pub(crate) store: Store,
+    postgres: Postgres,
+    _folder: TempDir,
+}
+
+impl World {
+    pub(crate) async fn new(rows: u32) -> Result<Self, BoxError> {
+        let folder = tempfile::Builder::new().prefix("taskflow-bench-").tempdir()?;
+        let postgres = Postgres::start(folder.path()).await?;
+        let store = Store::connect_lazy(postgres.url(), POOL)?;
+        store.migrate().await?;
+        seed::tasks(store.pool(), rows).await?;
+        Ok(Self { store, postgres, _folder: folder })
+    }
+
+    /// Taskflow on this database.
+    pub(crate) async fn taskflow(&self) -> Result<Program, BoxError> {
+        self.start(&program("taskflow")?, []).await
+    }
+
+    /// The floor on this database.
+    pub(crate) async fn floor(&self) -> Result<Program, BoxError> {
+        self.start(&std::env::current_exe()?, [OsStr::new(floor::COMMAND)]).await
+    }
+
+    pub(crate) async fn start<const N: usize>(&self, path: &Path, arguments: [&OsStr; N]) -> Result<Program, BoxError> {
+        Program::start(Command::new(path).args(arguments).env_clear().env("DATABASE_URL", self.postgres.url())).await
+    }
+
+    /// The database, in words.
+    pub(crate) async fn setting(&self) -> Result<String, BoxError> {
+        let query = "SELECT format('PostgreSQL %s, fsync %s, synchronous_commit %s', current_setting('server_version'), \
+             current_setting('fsync'), current_setting('synchronous_commit'))";
+        Ok(sqlx::query_scalar(query).fetch_one(self.store.pool()).await?)
+    }
+
+    pub(crate) async fn stop(self) -> Result<(), BoxError> {
+        self.store.pool().close().await;
+        Ok(self.postgres.stop().await?)
+    }
+}
+
+/// A running program that listens; it is killed when this is dropped.
+///
+/// A child of the standard library's: tokio's would switch on a feature that the programs under test, built together with this
+/// one, do without.
+pub(crate) struct Program {
+    pub(crate) address: SocketAddr,
+    child: Child,
+}
+
+impl Program {
+    /// Starts a program and waits until it says where it listens.
+    async fn start(command: &mut Command) -> Result<Self, BoxError> {
+        let command = command.env("PORT", "0").env("TASKFLOW_BIND", "127.0.0.1");
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let stderr = child.stderr.take().ok_or("no standard error")?;
+        let (found, address) = oneshot::channel();
+        std::thread::spawn(move || read_log(stderr, found));
+        // Killed even where it does not listen.
+        let mut program = Self { address: SocketAddr::from(([0, 0, 0, 0], 0)), child };
+        program.address = address.await?.map_err(|said| format!("the program ended without listening: {said}"))?;
+        Ok(program)
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Reads a program's log to its end, so that it can go on logging, and tells where it listens; its last words, if it does not.
+fn read_log(log: ChildStderr, found: oneshot::Sender<Result<SocketAddr, String>>) {
+    let mut found = Some(found);
+    let mut said = String::new();
+    for line in BufReader::new(log).lines().map_while(Result::ok) {
+        if found.is_some() {
+            if let Some(address) = address(&line) {
+                found.take().map(|found| found.send(Ok(address)));
+            }
+            said = line;
+        }
+    }
+    found.map(|found| found.send(Err(said)));
+}
+
+fn address(line: &str) -> Option<SocketAddr> {
+    let entry: Value = serde_json::from_str(line).ok()?;
+    let address = entry["address"].as_str().or_else(|| Some(entry["message"].as_str()?.split_once("is at http://")?.1));
+    address?.parse().ok()
+}
+
+/// A release binary: beside this one, or where `TASKFLOW_BIN` says that taskflow is.
+pub(crate) fn program(name: &str) -> Result<PathBuf, BoxError> {
+    let beside = match std::env::var_os("TASKFLOW_BIN") {
+        Some(taskflow) => PathBuf::from(taskflow),
+        None => std::env::current_exe()?,
+    };
+    let path = beside.with_file_name(name);
+    if path.is_file() { Ok(path) } else { Err(format!("{} is missing: cargo build --release -p {name}", path.display()).into()) }
+}
