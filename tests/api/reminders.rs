@@ -178,6 +178,18 @@ async fn a_reminder_fires_at_its_time_is_sent_and_shown() {
 }
 
 #[tokio::test]
+async fn many_that_are_due_at_once_need_no_more_connections_than_there_are() {
+    let app = App::with(&[("TASKFLOW_DB_POOL", "1")]).await;
+    for title in ["one", "two", "three"] {
+        app.create(&json!({ "title": title, "due_date": in_seconds(600), "reminder_offset": "1 hour" })).await;
+    }
+    let sent = eventually("three reminders", async || Some(app.list("/api/reminders?status=sent").await).filter(|sent| sent.len() == 3)).await;
+    assert!(sent.iter().all(|reminder| reminder["retry_count"] == 0), "{sent:?}");
+    assert_eq!(app.list("/api/notifications").await.len(), 3);
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn a_due_date_ahead_whose_reminder_time_has_passed_fires_at_once() {
     let app = App::start().await;
     let task = app.create(&json!({ "title": "Pay rent", "due_date": in_seconds(600), "reminder_offset": "1 hour" })).await;

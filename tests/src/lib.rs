@@ -76,7 +76,7 @@ impl App {
         let given_value = |name: &str| given.iter().find(|(own, _)| *own == name).map(|(_, value)| (*value).to_owned());
         let lookup = |name: &str| given_value(name).or_else(|| (name == "TASKFLOW_TIME_ZONE").then(|| "UTC".to_owned()));
         let settings = Settings::read(&lookup, Ipv4Addr::LOCALHOST.into()).unwrap();
-        let store = Store::connect_lazy(url, POOL).unwrap();
+        let store = Store::connect_lazy(url, settings.db_pool.unwrap_or(POOL)).unwrap();
         let process = Process::start(settings, store.clone(), taskflow::gateway(), taskflow::functions()).await.unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();

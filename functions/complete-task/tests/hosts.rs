@@ -1,6 +1,8 @@
 //! The skeleton that everything stands on: one function, one tower service, in its three hosts (hyper at `$PORT`, a Lambda function
 //! URL, mounted in one process), called by REST, by a structured, a binary and a batched `CloudEvent`.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use function::{App, Change, Error, Function, JobCall};
 /// Tries of one reminder before it is given up.
 const TRIES_MAX: i32 = 5;
 /// A callback that comes earlier than this before its time is registered again instead of waited out.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// The function.
 #[must_use]
@@ -41,7 +41,7 @@ async fn attempt(app: &Arc<App>, id: i64) -> Result<(), Error> {
             reminder => reminder?,
         };
         match early(app.now(), &reminder) {
-            None => return trigger(app, change, &reminder).await,
+            None => return trigger(change, &reminder).await,
             Some(ahead) if ahead > WAIT_MAX => {
                 change.schedule_job(&reminder.dapr_job_id, reminder.task_id, reminder.scheduled_at);
                 return change.commit().await.map(drop);
@@ -61,9 +61,10 @@ fn early(now: Timestamp, reminder: &Reminder) -> Option<Duration> {
     u64::try_from(ahead).ok().filter(|ahead| *ahead > 0).map(Duration::from_micros)
 }
 
-async fn trigger(app: &App, mut change: Change, reminder: &Reminder) -> Result<(), Error> {
-    // Read beside the change: locking the task after its reminder would meet those who lock them the other way round.
-    let is_over = match app.store()?.task(reminder.task_id).await {
+async fn trigger(mut change: Change, reminder: &Reminder) -> Result<(), Error> {
+    // Not locked: locking the task after its reminder would meet those who lock them the other way round. And on the change's own
+    // connection: many fire at once, and if each held one and asked for another, none would get it.
+    let is_over = match change.task_unlocked(reminder.task_id).await {
         Err(store::Error::NotFound) => true,
         task => task?.status == Status::Completed,
     };

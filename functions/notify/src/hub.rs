@@ -34,7 +34,7 @@ impl Hub {
         self.tell(News::Notification(notification));
     }
 
-    pub(crate) fn update(&self, data: Value) {
+    pub(crate) fn update(&self, data: &Value) {
         let mut frame = Map::new();
         frame.insert("type".to_owned(), "update".into());
         for name in ["event_type", "task_id", "update_data"] {

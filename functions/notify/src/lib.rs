@@ -28,7 +28,7 @@ pub fn function() -> Function {
     let hub = Arc::new(Hub::new());
     let watched = hub.clone();
     Function::new(routes::NOTIFY)
-        .raw("watchNotifications", move |app, request| socket::watch(app, watched.clone(), request))
+        .raw("watchNotifications", move |app, request| std::future::ready(socket::watch(app, &watched, request)))
         .endpoint("listNotifications", list)
         .endpoint("readNotification", read)
         .deliver(move |app, delivery| take(app, hub.clone(), delivery))
@@ -56,7 +56,7 @@ async fn take(app: Arc<App>, hub: Arc<Hub>, delivery: Delivery) -> Result<(), Er
         return remind(&app, &hub, &delivery).await;
     }
     // Changes of tasks are shown live and kept nowhere.
-    hub.update(function::cloud_event::data(&delivery.event)?);
+    hub.update(&function::cloud_event::data(&delivery.event)?);
     Ok(())
 }
 
@@ -68,7 +68,7 @@ async fn remind(app: &Arc<App>, hub: &Hub, delivery: &Delivery) -> Result<(), Er
     let reminder = found(change.reminder(event.reminder_id).await)?;
     let waits_for_post = reminder.as_ref().is_some_and(|reminder| reminder.reminder_type == ReminderType::Webhook && reminder.status == ReminderStatus::Pending);
     if is_first {
-        let notification = keep(app, &mut change, &event).await?;
+        let notification = keep(&mut change, &event).await?;
         if let Some(reminder) = reminder.as_ref().filter(|_| !waits_for_post) {
             change.finish_reminder(reminder, ReminderStatus::Sent).await?;
         }
@@ -83,8 +83,8 @@ async fn remind(app: &Arc<App>, hub: &Hub, delivery: &Delivery) -> Result<(), Er
     }
 }
 
-async fn keep(app: &App, change: &mut Change, event: &ReminderEvent) -> Result<Notification, Error> {
-    let task = found(app.store()?.task(event.task_id).await)?;
+async fn keep(change: &mut Change, event: &ReminderEvent) -> Result<Notification, Error> {
+    let task = found(change.task_unlocked(event.task_id).await)?;
     let title = task.as_ref().map_or_else(|| format!("Task {}", event.task_id), |task| task.title.clone());
     let body = task.as_ref().and_then(due_text).unwrap_or_default();
     Ok(change.create_notification(EventType::ReminderTriggered, event.task_id, &title, &body).await?)

@@ -35,7 +35,7 @@ const PROTOCOL: &str = "taskflow";
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Answers a handshake and serves the socket until it closes.
-pub(crate) async fn watch(app: Arc<App>, hub: Arc<Hub>, mut request: Request) -> Response {
+pub(crate) fn watch(app: Arc<App>, hub: &Arc<Hub>, mut request: Request) -> Response {
     let query = request.uri().query().unwrap_or_default().to_owned();
     let answer = after(&query).and_then(|after| Ok((after, handshake(request.headers())?)));
     match answer {
@@ -43,7 +43,7 @@ pub(crate) async fn watch(app: Arc<App>, hub: Arc<Hub>, mut request: Request) ->
         Ok((_, None)) => upgrade_required(request.uri().path()),
         Ok((after, Some(response))) => {
             let upgrade = hyper::upgrade::on(&mut request);
-            let background = app.background.clone();
+            let (background, hub) = (app.background.clone(), hub.clone());
             background.spawn(async move {
                 let Ok(upgraded) = upgrade.await else { return };
                 let config = WebSocketConfig::default().max_message_size(Some(FRAME_MAX)).max_frame_size(Some(FRAME_MAX));

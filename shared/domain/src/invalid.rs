@@ -18,6 +18,7 @@ pub struct Invalid(Vec<FieldError>);
 
 impl Invalid {
     /// One field's error.
+    #[expect(clippy::needless_pass_by_value, reason = "so that callers can hand over format_args! and literals alike")]
     pub fn field(pointer: impl Into<String>, detail: impl ToString) -> Self {
         Self(vec![FieldError { pointer: pointer.into(), detail: detail.to_string() }])
     }
@@ -47,6 +48,7 @@ impl Checks {
     }
 
     /// Notes an error unless `holds`.
+    #[expect(clippy::needless_pass_by_value, reason = "so that callers can hand over format_args! and literals alike")]
     pub fn require(&mut self, holds: bool, pointer: &str, detail: impl ToString) {
         if !holds {
             self.0.push(FieldError { pointer: pointer.to_owned(), detail: detail.to_string() });

@@ -75,6 +75,7 @@ impl<T: JsonSchema> JsonSchema for Field<T> {
 }
 
 /// A title as callers send it.
+#[must_use]
 pub fn title(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string", "minLength": 1, "maxLength": TITLE_MAX,
@@ -83,11 +84,13 @@ pub fn title(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// A description as callers send it.
+#[must_use]
 pub fn description(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "maxLength": DESCRIPTION_MAX, "pattern": "^[^\\u0000]*$" })
 }
 
 /// Tags as callers send them.
+#[must_use]
 pub fn tags(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "array", "maxItems": TAGS_MAX,
@@ -99,11 +102,13 @@ pub fn tags(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// Tags in a query string.
+#[must_use]
 pub fn comma_list(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "pattern": "^[^,\\u0000-\\u001F\\u007F-\\u009F]{0,50}(,[^,\\u0000-\\u001F\\u007F-\\u009F]{0,50}){0,19}$" })
 }
 
 /// The words of a search.
+#[must_use]
 pub fn query(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["string", "null"], "maxLength": QUERY_MAX, "pattern": "^[^\\u0000]*$" })
 }

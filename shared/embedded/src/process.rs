@@ -120,12 +120,11 @@ async fn run(settings: Settings, gateway: Function, functions: Vec<Function>) ->
     // Bound first: a port that is taken is told before a database is started.
     let listener = host::bind(SocketAddr::new(settings.bind, settings.port)).await?;
     let stop = host::stop_signal();
-    let (url, postgres) = match &settings.database_url {
-        Some(url) => (url.expose().to_owned(), None),
-        None => {
-            let postgres = Postgres::start(&data_dir(&settings)?).await?;
-            (postgres.url().to_owned(), Some(postgres))
-        }
+    let (url, postgres) = if let Some(url) = &settings.database_url {
+        (url.expose().to_owned(), None)
+    } else {
+        let postgres = Postgres::start(&data_dir(&settings)?).await?;
+        (postgres.url().to_owned(), Some(postgres))
     };
     let store = Store::connect_lazy(&url, settings.db_pool.unwrap_or(POOL))?;
     let process = Process::start(settings, store.clone(), gateway, functions).await;

@@ -535,7 +535,14 @@ async fn a_kill_while_the_data_are_laid_out_leaves_nothing_half_done() {
     let postgres = Postgres::start(folder.path()).await.unwrap();
     remember(postgres.url(), "fine").await;
     postgres.stop().await.unwrap();
-    assert_eq!(half_done(folder.path()), None);
+    // An initdb that outlived its parent may have gone on writing for a moment: then the next start removes the rest.
+    for _ in 0..10 {
+        if half_done(folder.path()).is_none() {
+            return;
+        }
+        Postgres::start(folder.path()).await.unwrap().stop().await.unwrap();
+    }
+    panic!("what was half done is still there");
 }
 
 fn half_done(folder: &Path) -> Option<PathBuf> {

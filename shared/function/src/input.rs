@@ -90,8 +90,8 @@ fn field_error(base: &str, path: &serde_path_to_error::Path, message: &str) -> I
     let mut pointer = base.to_owned();
     for segment in path {
         match segment {
-            serde_path_to_error::Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            serde_path_to_error::Segment::Map { key } => pointer.push_str(&format!("/{}", escape(key))),
+            serde_path_to_error::Segment::Seq { index } => pointer.extend(["/", &index.to_string()]),
+            serde_path_to_error::Segment::Map { key } => pointer.extend(["/", &escape(key)]),
             _ => {}
         }
     }

@@ -322,7 +322,7 @@ impl Inner {
         let prepared = handler(data).map_err(under_data)?;
         let origin = cloud_event::origin(&self.app, self.function.name, event);
         let mut change = self.app.change(origin, None).await?;
-        let (source, id) = (event.source().to_string(), event.id());
+        let (source, id) = (event.source().clone(), event.id());
         if let Some(answer) = change.answered(self.function.name, &source, id).await? {
             return Ok((serde_json::from_value(answer)?, Published::All));
         }

@@ -70,7 +70,7 @@ impl fmt::Debug for Secret {
 /// Connections a function may hold, where `TASKFLOW_DB_POOL` does not say.
 pub const DB_POOL_DEFAULT: u32 = 4;
 const DB_POOL_MAX: u32 = 100;
-const WAKE_LEAD_MAX: Duration = Duration::from_secs(60);
+const WAKE_LEAD_MAX: Duration = Duration::from_mins(1);
 const TOKEN_MIN: usize = 8;
 
 impl Settings {

@@ -113,6 +113,15 @@ impl Unit {
         }
     }
 
+    /// The task as it is, not locked: for a unit that holds what others lock after the task.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`].
+    pub async fn task_unlocked(&mut self, id: i64) -> Result<Task, Error> {
+        let row = sqlx::query(SELECT).bind(id).fetch_one(&mut *self.transaction).await?;
+        Ok(task_of(&row, 0)?)
+    }
+
     /// The occurrence that was spawned from this task, locked until the unit ends.
     ///
     /// # Errors
