@@ -63,9 +63,10 @@ where
 
 async fn listen(service: Service) -> Result<(), BoxError> {
     let address = SocketAddr::new(service.app().settings.bind, service.app().settings.port);
+    let stop = stop_signal();
     let listener = bind(address).await?;
     tracing::info!(function = service.name(), address = %listener.local_addr()?, "listening");
-    serve(listener, service, stop_signal()).await;
+    serve(listener, service, stop).await;
     Ok(())
 }
 
@@ -123,11 +124,14 @@ pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Ou
     }
 }
 
-/// Ends when the process is asked to stop: SIGTERM, or Ctrl-C.
-pub async fn stop_signal() {
+/// Ends when the process is asked to stop: SIGTERM, or Ctrl-C. It listens from the call on, so that a stop during a slow start is a
+/// graceful one too. Must be called inside a tokio runtime.
+#[must_use = "the process stops by itself only if this is waited for"]
+pub fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        return std::future::pending().await;
-    };
-    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        let (Ok(mut terminate), Ok(mut interrupt)) = signals else { return std::future::pending().await };
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    }
 }

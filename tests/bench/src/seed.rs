@@ -41,20 +41,20 @@ const WORDS: &str = "call check order plan write read send clean fix review book
     vaccination prescription pharmacy surgery therapy recovery nutrition vegetable cucumber tomato potato onion garlic pepper cinnamon vanilla \
     chocolate marmalade harvest orchard vineyard greenhouse compost fertiliser seedling blossom lavender rosemary thyme parsley juniper";
 
-/// How the texts are made. `$1` words, `$2` tasks, `$3` rare, `$4` how far apart the rare ones are, `$5` common, `$6` rare tasks. The squares and cubes
+/// How the texts are made. `$1` words, `$2` tasks, `$3` rare, `$4` how far apart the rare ones are, `$5` common, `$6` rare tasks. The squares
 /// of random numbers make the first words common.
 const INSERT: &str = "
 WITH texts AS MATERIALIZED (
     SELECT n,
         concat_ws(' ',
-            (SELECT string_agg($1[1 + floor(cardinality($1) * random() ^ 2 + n * 0)::int], ' ') FROM generate_series(1, 3 + n % 3)),
+            (SELECT string_agg($1[1 + floor(cardinality($1) * random() ^ 2)::int], ' ') FROM generate_series(1, 3 + n % 3)),
             CASE WHEN n % $4 = 7 AND n / $4 < $6 THEN $3 END,
             CASE WHEN n % 20 = 3 THEN $5 END) AS title,
         concat_ws(' ',
             CASE WHEN n % 20 = 13 THEN $5 END,
-            (SELECT string_agg($1[1 + floor(cardinality($1) * random() ^ 2 + n * 0)::int], ' ') FROM generate_series(1, (n % 5) * 4))) AS description,
+            (SELECT string_agg($1[1 + floor(cardinality($1) * random() ^ 2)::int], ' ') FROM generate_series(1, (n % 5) * 4))) AS description,
         CASE WHEN n % 3 = 0 THEN now() + (random() * 365 - 100) * interval '1 day' END AS due_date,
-        (SELECT coalesce(array_agg(DISTINCT $1[1 + floor(60 * random() ^ 2 + n * 0)::int]), '{}') FROM generate_series(1, n % 4)) AS tags,
+        (SELECT coalesce(array_agg(DISTINCT $1[1 + floor(60 * random() ^ 2)::int]), '{}') FROM generate_series(1, n % 4)) AS tags,
         now() - random() * interval '400 days' AS created_at
     FROM generate_series(1, $2) AS n
 ), created AS (
