@@ -28,7 +28,7 @@ pub use socket::Socket;
 pub use webhook::Webhook;
 
 /// How long a test waits for what has to come: far longer than it takes, for the machine may be busy.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 /// Connections of a test's process: the test server has 64, and several tests run at once.
 const POOL: u32 = 8;
 /// What no answer that reports an error may hold.

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use domain::ambient::Ids;
 use domain::command::CreateTask;
 use domain::event::Origin;
-use embedded::testing::TestDatabase;
 use embedded::Process;
+use embedded::testing::TestDatabase;
 use function::ambient::{RandomIds, SystemClock};
 use function::settings::Settings;
 use http_body_util::BodyExt;
@@ -54,7 +54,11 @@ fn calls(tasks: [i64; 4]) -> [Call; 4] {
     let event = |task: i64| json!({ "specversion": "1.0", "id": RandomIds.next().to_string(), "source": "/tests", "type": "task.complete", "data": { "task_id": task } });
     [
         Call { path: format!("/api/tasks/{}/complete", tasks[0]), headers: vec![], body: String::new() },
-        Call { path: "/".to_owned(), headers: vec![("content-type", "application/cloudevents+json".to_owned())], body: event(tasks[1]).to_string() },
+        Call {
+            path: "/".to_owned(),
+            headers: vec![("content-type", "application/cloudevents+json".to_owned())],
+            body: event(tasks[1]).to_string(),
+        },
         Call {
             path: "/".to_owned(),
             headers: vec![
@@ -159,8 +163,12 @@ async fn as_a_lambda_function_url() {
         .unwrap();
     let tasks = tasks(&store).await;
     let [rest, structured, binary, batch] = calls(tasks);
-    let answers =
-        [runtime_api.invoke(rest).await, runtime_api.invoke(structured).await, runtime_api.invoke(binary).await, runtime_api.invoke(batch).await];
+    let answers = [
+        runtime_api.invoke(rest).await,
+        runtime_api.invoke(structured).await,
+        runtime_api.invoke(binary).await,
+        runtime_api.invoke(batch).await,
+    ];
     check(&answers, tasks);
 }
 
@@ -216,7 +224,8 @@ impl RuntimeApi {
             "body": call.body, "isBase64Encoded": false,
         });
         self.invocations.send(payload).await.unwrap();
-        let answer = tokio::time::timeout(Duration::from_secs(30), async { self.answers.lock().await.recv().await }).await.unwrap().unwrap();
+        let answer =
+            tokio::time::timeout(Duration::from_secs(30), async { self.answers.lock().await.recv().await }).await.unwrap().unwrap();
         assert_eq!(answer["statusCode"], 200, "{answer}");
         assert_eq!(answer["isBase64Encoded"], false);
         serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()

@@ -26,7 +26,11 @@ async fn fire(app: Arc<App>, call: JobCall) -> Result<(), Error> {
     let Some(id) = call.id else { return Ok(()) };
     match attempt(&app, id).await {
         Err(error) if error.status().is_server_error() => {
-            if give_up(&app, id).await? { Ok(()) } else { Err(error) }
+            if give_up(&app, id).await? {
+                Ok(())
+            } else {
+                Err(error)
+            }
         }
         result => result,
     }

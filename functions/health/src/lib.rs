@@ -28,7 +28,8 @@ async fn health(app: Arc<App>, _: Ask) -> Result<Answer, Error> {
             Err(_) => false,
         }
     };
-    let (database, publisher, state) = tokio::join!(in_time(database), tokio::time::timeout(PATIENCE, app.publisher.check()), in_time(app.state.check()));
+    let (database, publisher, state) =
+        tokio::join!(in_time(database), tokio::time::timeout(PATIENCE, app.publisher.check()), in_time(app.state.check()));
     let (events, jobs) = publisher.map_or((false, false), |health| (health.events, health.jobs));
     let is_healthy = database && events && jobs && state;
     let word = |up| if up { "up" } else { "down" };

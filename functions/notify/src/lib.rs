@@ -66,7 +66,9 @@ async fn remind(app: &Arc<App>, hub: &Hub, delivery: &Delivery) -> Result<(), Er
     let mut change = app.change(origin.clone(), None).await?;
     let is_first = change.first_delivery(routes::NOTIFY.name, delivery.event.source(), delivery.event.id()).await?;
     let reminder = found(change.reminder(event.reminder_id).await)?;
-    let waits_for_post = reminder.as_ref().is_some_and(|reminder| reminder.reminder_type == ReminderType::Webhook && reminder.status == ReminderStatus::Pending);
+    let waits_for_post = reminder
+        .as_ref()
+        .is_some_and(|reminder| reminder.reminder_type == ReminderType::Webhook && reminder.status == ReminderStatus::Pending);
     if is_first {
         let notification = keep(&mut change, &event).await?;
         if let Some(reminder) = reminder.as_ref().filter(|_| !waits_for_post) {

@@ -69,7 +69,12 @@ fn after(query: &str) -> Result<Option<i64>, Error> {
 
 /// The answer of RFC 6455, section 4.2.2; `None` if the caller wants no WebSocket.
 fn handshake(headers: &HeaderMap) -> Result<Option<Response>, Error> {
-    let has = |name, token: &str| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).is_some_and(|value| value.to_ascii_lowercase().contains(token));
+    let has = |name, token: &str| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+            .is_some_and(|value| value.to_ascii_lowercase().contains(token))
+    };
     if !has(header::CONNECTION, "upgrade") || !has(header::UPGRADE, "websocket") {
         return Ok(None);
     }

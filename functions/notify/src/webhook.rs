@@ -11,7 +11,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn post(url: Option<&str>, event: &Event) -> Result<(), BoxError> {
     let url = url.ok_or("TASKFLOW_WEBHOOK_URL is not set")?;
-    let request = client()?.post(url).header(http::header::CONTENT_TYPE, function::cloud_event::STRUCTURED).body(serde_json::to_vec(event)?);
+    let request =
+        client()?.post(url).header(http::header::CONTENT_TYPE, function::cloud_event::STRUCTURED).body(serde_json::to_vec(event)?);
     // The URL may hold a secret: it stays out of the error, which is logged.
     request.send().await.and_then(reqwest::Response::error_for_status).map_err(reqwest::Error::without_url)?;
     Ok(())

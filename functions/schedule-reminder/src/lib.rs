@@ -88,7 +88,13 @@ fn is_waiting(reminder: &Reminder) -> bool {
     reminder.status == ReminderStatus::Pending && reminder.triggered_at.is_none()
 }
 
-async fn create(change: &mut Change, task: &Task, scheduled_at: Timestamp, offset: ReminderOffset, of_task: bool) -> Result<Reminder, Error> {
+async fn create(
+    change: &mut Change,
+    task: &Task,
+    scheduled_at: Timestamp,
+    offset: ReminderOffset,
+    of_task: bool,
+) -> Result<Reminder, Error> {
     let kind = if change.app.settings.webhook_url.is_some() { ReminderType::Webhook } else { ReminderType::Websocket };
     Ok(change.create_reminder(NewReminder { task_id: task.id, scheduled_at, offset, kind, of_task }).await?)
 }

@@ -18,7 +18,9 @@ async fn spawn(change: &mut Change, delivery: Delivery) -> Result<(), Error> {
     let event: TaskEvent = delivery.data()?;
     let next = match change.task(event.task_id).await {
         // Deleted right after it was completed: its chain goes on all the same. What the event says of it is not ours to trust.
-        Err(store::Error::NotFound) => next(&event.task_data).map(Draft::checked).transpose().map_err(|invalid| invalid.under("/data/task_data"))?,
+        Err(store::Error::NotFound) => {
+            next(&event.task_data).map(Draft::checked).transpose().map_err(|invalid| invalid.under("/data/task_data"))?
+        }
         task => next(&task?),
     };
     if let Some(next) = next {

@@ -157,7 +157,9 @@ impl CommandType {
             Self::TaskCreate => EventType::TaskCreated,
             Self::TaskComplete => EventType::TaskCompleted,
             Self::TaskDelete => EventType::TaskDeleted,
-            Self::TaskUpdate | Self::TaskReopen | Self::TaskSetPriority | Self::TaskAddTags | Self::TaskRemoveTags => EventType::TaskUpdated,
+            Self::TaskUpdate | Self::TaskReopen | Self::TaskSetPriority | Self::TaskAddTags | Self::TaskRemoveTags => {
+                EventType::TaskUpdated
+            }
             Self::ReminderSchedule => EventType::ReminderScheduled,
             Self::ReminderCancel => EventType::ReminderCancelled,
         }
@@ -261,7 +263,15 @@ impl Origin {
     ///
     /// # Errors
     /// Data that has no JSON form, which none of ours is.
-    pub fn event(&self, id: Uuid, ty: &str, subject: &str, key: i64, time: Timestamp, data: &impl Serialize) -> Result<Event, serde_json::Error> {
+    pub fn event(
+        &self,
+        id: Uuid,
+        ty: &str,
+        subject: &str,
+        key: i64,
+        time: Timestamp,
+        data: &impl Serialize,
+    ) -> Result<Event, serde_json::Error> {
         let builder = EventBuilderV10::new()
             .id(id.to_string())
             .source(format!("/taskflow/{}", self.function))

@@ -68,9 +68,7 @@ impl OffsetUnit {
 
     fn named(name: &str) -> Option<Self> {
         let is = |word: &str| word.eq_ignore_ascii_case(name);
-        Self::ALL
-            .into_iter()
-            .find(|unit| is(unit.singular()) || is(unit.plural()))
+        Self::ALL.into_iter().find(|unit| is(unit.singular()) || is(unit.plural()))
     }
 }
 
@@ -122,12 +120,7 @@ impl ReminderOffset {
             OffsetUnit::Day => Span::new().days(amount),
             OffsetUnit::Week => Span::new().weeks(amount),
         };
-        Some(
-            due.to_zoned(zone.clone())
-                .checked_sub(span)
-                .ok()?
-                .timestamp(),
-        )
+        Some(due.to_zoned(zone.clone()).checked_sub(span).ok()?.timestamp())
     }
 }
 
@@ -137,9 +130,7 @@ impl FromStr for ReminderOffset {
     fn from_str(text: &str) -> Result<Self, OffsetError> {
         let text = text.trim();
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let (amount, unit) = text
-            .split_at_checked(digits)
-            .ok_or(OffsetError::Malformed)?;
+        let (amount, unit) = text.split_at_checked(digits).ok_or(OffsetError::Malformed)?;
         let unit = unit.trim_start();
         if text.len() > MAX_OFFSET_LENGTH || amount.is_empty() || unit.is_empty() {
             return Err(OffsetError::Malformed);
@@ -151,11 +142,7 @@ impl FromStr for ReminderOffset {
 
 impl Display for ReminderOffset {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let unit = if self.amount == 1 {
-            self.unit.singular()
-        } else {
-            self.unit.plural()
-        };
+        let unit = if self.amount == 1 { self.unit.singular() } else { self.unit.plural() };
         write!(f, "{} {unit}", self.amount)
     }
 }
@@ -168,9 +155,7 @@ impl Serialize for ReminderOffset {
 
 impl<'de> Deserialize<'de> for ReminderOffset {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
@@ -183,14 +168,11 @@ mod tests {
     type Failure = Box<dyn std::error::Error>;
 
     fn any_offset() -> impl Strategy<Value = ReminderOffset> {
-        (0..=MAX_AMOUNT, prop::sample::select(&OffsetUnit::ALL))
-            .prop_map(|(amount, unit)| ReminderOffset { amount, unit })
+        (0..=MAX_AMOUNT, prop::sample::select(&OffsetUnit::ALL)).prop_map(|(amount, unit)| ReminderOffset { amount, unit })
     }
 
     fn before(offset: &str, due: &str, zone: &str) -> Result<Timestamp, Failure> {
-        let time = offset
-            .parse::<ReminderOffset>()?
-            .before(due.parse()?, &TimeZone::get(zone)?);
+        let time = offset.parse::<ReminderOffset>()?.before(due.parse()?, &TimeZone::get(zone)?);
         Ok(time.ok_or("out of range")?)
     }
 
@@ -204,108 +186,51 @@ mod tests {
             ("0 minute", "0 minutes"),
             ("999weeks", "999 weeks"),
         ] {
-            assert_eq!(
-                text.parse::<ReminderOffset>()?.to_string(),
-                expected,
-                "{text:?}"
-            );
+            assert_eq!(text.parse::<ReminderOffset>()?.to_string(), expected, "{text:?}");
         }
         Ok(())
     }
 
     #[test]
     fn other_texts_are_errors() {
-        for text in [
-            "",
-            " ",
-            "minutes",
-            "15",
-            "-1 hour",
-            "+1 hour",
-            "one hour",
-            "\u{661} hour",
-        ] {
-            assert_eq!(
-                text.parse::<ReminderOffset>(),
-                Err(OffsetError::Malformed),
-                "{text:?}"
-            );
+        for text in ["", " ", "minutes", "15", "-1 hour", "+1 hour", "one hour", "\u{661} hour"] {
+            assert_eq!(text.parse::<ReminderOffset>(), Err(OffsetError::Malformed), "{text:?}");
         }
-        for (text, unit) in [
-            ("1.5 hours", ".5 hours"),
-            ("1 month", "month"),
-            ("1 hour 5 minutes", "hour 5 minutes"),
-        ] {
-            assert_eq!(
-                text.parse::<ReminderOffset>(),
-                Err(OffsetError::Unit(unit.to_owned())),
-                "{text:?}"
-            );
+        for (text, unit) in [("1.5 hours", ".5 hours"), ("1 month", "month"), ("1 hour 5 minutes", "hour 5 minutes")] {
+            assert_eq!(text.parse::<ReminderOffset>(), Err(OffsetError::Unit(unit.to_owned())), "{text:?}");
         }
         for text in ["1000 minutes", "99999999999999999999 days"] {
-            assert_eq!(
-                text.parse::<ReminderOffset>(),
-                Err(OffsetError::Amount),
-                "{text:?}"
-            );
+            assert_eq!(text.parse::<ReminderOffset>(), Err(OffsetError::Amount), "{text:?}");
         }
         let long = format!("1{}hour", " ".repeat(MAX_OFFSET_LENGTH));
         assert_eq!(long.parse::<ReminderOffset>(), Err(OffsetError::Malformed));
-        assert_eq!(
-            ReminderOffset::new(1_000, OffsetUnit::Day),
-            Err(OffsetError::Amount)
-        );
+        assert_eq!(ReminderOffset::new(1_000, OffsetUnit::Day), Err(OffsetError::Amount));
     }
 
     #[test]
     fn hours_are_exact_and_days_keep_the_wall_clock() -> Result<(), Failure> {
         // The clocks went forward on the night between.
         let due = "2025-03-30T09:00+02:00";
-        assert_eq!(
-            before("24 hours", due, "Europe/Berlin")?,
-            "2025-03-29T08:00+01:00".parse()?
-        );
-        assert_eq!(
-            before("1 day", due, "Europe/Berlin")?,
-            "2025-03-29T09:00+01:00".parse()?
-        );
-        assert_eq!(
-            before("1 week", due, "Europe/Berlin")?,
-            "2025-03-23T09:00+01:00".parse()?
-        );
-        assert_eq!(
-            before("90 minutes", due, "Europe/Berlin")?,
-            "2025-03-30T07:30+02:00".parse()?
-        );
+        assert_eq!(before("24 hours", due, "Europe/Berlin")?, "2025-03-29T08:00+01:00".parse()?);
+        assert_eq!(before("1 day", due, "Europe/Berlin")?, "2025-03-29T09:00+01:00".parse()?);
+        assert_eq!(before("1 week", due, "Europe/Berlin")?, "2025-03-23T09:00+01:00".parse()?);
+        assert_eq!(before("90 minutes", due, "Europe/Berlin")?, "2025-03-30T07:30+02:00".parse()?);
         Ok(())
     }
 
     #[test]
     fn gaps_move_forward_and_folds_take_the_first() -> Result<(), Failure> {
-        assert_eq!(
-            before("1 day", "2025-03-31T02:30+02:00", "Europe/Berlin")?,
-            "2025-03-30T03:30+02:00".parse()?
-        );
-        assert_eq!(
-            before("1 day", "2025-10-27T02:30+01:00", "Europe/Berlin")?,
-            "2025-10-26T02:30+02:00".parse()?
-        );
+        assert_eq!(before("1 day", "2025-03-31T02:30+02:00", "Europe/Berlin")?, "2025-03-30T03:30+02:00".parse()?);
+        assert_eq!(before("1 day", "2025-10-27T02:30+01:00", "Europe/Berlin")?, "2025-10-26T02:30+02:00".parse()?);
         // Nothing before the second 02:30 is the second 02:30.
-        assert_eq!(
-            before("0 days", "2025-10-26T02:30+01:00", "Europe/Berlin")?,
-            "2025-10-26T02:30+01:00".parse()?
-        );
+        assert_eq!(before("0 days", "2025-10-26T02:30+01:00", "Europe/Berlin")?, "2025-10-26T02:30+01:00".parse()?);
         Ok(())
     }
 
     #[test]
     fn the_calendar_has_a_beginning() -> Result<(), OffsetError> {
         for text in ["1 minute", "1 hour", "1 day", "1 week"] {
-            assert_eq!(
-                text.parse::<ReminderOffset>()?
-                    .before(Timestamp::MIN, &TimeZone::UTC),
-                None
-            );
+            assert_eq!(text.parse::<ReminderOffset>()?.before(Timestamp::MIN, &TimeZone::UTC), None);
         }
         Ok(())
     }

@@ -143,8 +143,13 @@ pub const COMPLETE_TASK: Route = Route::new("complete-task").operations(&[comman
     CommandType::TaskComplete,
 )]);
 /// Reopens a task.
-pub const REOPEN_TASK: Route =
-    Route::new("reopen-task").operations(&[command("reopenTask", Method::Post, "/api/tasks/{task_id}/reopen", 200, CommandType::TaskReopen)]);
+pub const REOPEN_TASK: Route = Route::new("reopen-task").operations(&[command(
+    "reopenTask",
+    Method::Post,
+    "/api/tasks/{task_id}/reopen",
+    200,
+    CommandType::TaskReopen,
+)]);
 /// Sets a task's priority.
 pub const SET_PRIORITY: Route = Route::new("set-priority").operations(&[command(
     "setPriority",
@@ -161,7 +166,8 @@ pub const TAG_TASK: Route = Route::new("tag-task").operations(&[
 /// Lists tags.
 pub const LIST_TAGS: Route = Route::new("list-tags").operations(&[get("listTags", "/api/tags")]);
 /// Searches tasks.
-pub const SEARCH_TASKS: Route = Route::new("search-tasks").operations(&[Operation { method: Method::Post, ..get("searchTasks", "/api/tasks/search") }]);
+pub const SEARCH_TASKS: Route =
+    Route::new("search-tasks").operations(&[Operation { method: Method::Post, ..get("searchTasks", "/api/tasks/search") }]);
 /// Writes a task's reminders.
 pub const SCHEDULE_REMINDER: Route = Route::new("schedule-reminder")
     .operations(&[command("scheduleReminder", Method::Post, "/api/reminders", 201, CommandType::ReminderSchedule)])

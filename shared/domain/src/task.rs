@@ -374,11 +374,7 @@ fn merged_recurrence(frequency: Frequency, rule: Option<&Rule>, checks: &mut Che
     if rule.is_none() {
         return frequency.into();
     }
-    checks.require(
-        frequency == Frequency::None,
-        "/recurrence_rule",
-        "a recurrence_rule replaces recurrence: leave one of them out",
-    );
+    checks.require(frequency == Frequency::None, "/recurrence_rule", "a recurrence_rule replaces recurrence: leave one of them out");
     Recurrence::Custom
 }
 

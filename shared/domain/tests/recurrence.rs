@@ -58,29 +58,17 @@ impl<'a> Case<'a> {
         let start = zone.to_timestamp(start.parse::<DateTime>()?)?;
         Ok(Self {
             classes,
-            series: Series {
-                start,
-                zone,
-                pattern: pattern(rule)?,
-            },
+            series: Series { start, zone, pattern: pattern(rule)? },
             after,
             completed: completion(after, completed)?,
-            expected: expected
-                .split(',')
-                .filter(|text| *text != "-")
-                .map(str::parse)
-                .collect::<Result<_, _>>()?,
+            expected: expected.split(',').filter(|text| *text != "-").map(str::parse).collect::<Result<_, _>>()?,
         })
     }
 
     /// What the module says: as many as dateutil was asked for, so that a series which should be over shows if it is not.
     fn answer(&self) -> Vec<Timestamp> {
         match self.completed {
-            Some(completion) => self
-                .series
-                .next_from_completion(completion)
-                .into_iter()
-                .collect(),
+            Some(completion) => self.series.next_from_completion(completion).into_iter().collect(),
             None => occurrences(&self.series, self.after).take(5).collect(),
         }
     }
@@ -102,17 +90,11 @@ fn completion(at: Timestamp, text: &str) -> Result<Option<Completion>, Failure> 
     let Some((due, occurrence)) = text.split_once('#') else {
         return Ok(None);
     };
-    Ok(Some(Completion {
-        at,
-        due: due.parse()?,
-        occurrence: occurrence.parse()?,
-    }))
+    Ok(Some(Completion { at, due: due.parse()?, occurrence: occurrence.parse()? }))
 }
 
 fn occurrences(series: &Series, after: Timestamp) -> impl Iterator<Item = Timestamp> {
-    std::iter::successors(series.next_after(after), |previous| {
-        series.next_after(*previous)
-    })
+    std::iter::successors(series.next_after(after), |previous| series.next_after(*previous))
 }
 
 #[test]
@@ -125,12 +107,7 @@ fn agrees_with_dateutil() -> Result<(), Failure> {
             wrong.push(format!("{line}\n    ours: {answer:?}"));
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} cases differ, such as\n{}",
-        wrong.len(),
-        wrong[..wrong.len().min(10)].join("\n")
-    );
+    assert!(wrong.is_empty(), "{} cases differ, such as\n{}", wrong.len(), wrong[..wrong.len().min(10)].join("\n"));
     Ok(())
 }
 
@@ -155,45 +132,25 @@ type Shape = (String, Box<dyn Fn(Date) -> bool>);
 
 /// Shapes that people use, for a series that starts on this date.
 fn shape(kind: usize, interval: i32, weekday: Weekday, start: Date) -> Shape {
-    let code = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
-        [usize::from(weekday.to_monday_zero_offset().unsigned_abs())];
-    let months = move |date: Date| {
-        i32::from(date.year() - start.year()) * 12 + i32::from(date.month())
-            - i32::from(start.month())
-    };
-    let monday = |date: Date| {
-        date.saturating_sub(jiff::Span::new().days(date.weekday().to_monday_zero_offset()))
-    };
+    let code = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"][usize::from(weekday.to_monday_zero_offset().unsigned_abs())];
+    let months = move |date: Date| i32::from(date.year() - start.year()) * 12 + i32::from(date.month()) - i32::from(start.month());
+    let monday = |date: Date| date.saturating_sub(jiff::Span::new().days(date.weekday().to_monday_zero_offset()));
     let days = |from: Date, to: Date| (to - from).get_days();
     let is_workday = |date: Date| !matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday);
     let left = |date: Date| date.days_in_month() - date.day();
     match kind {
-        0 => (
-            format!("FREQ=DAILY;INTERVAL={interval}"),
-            Box::new(move |date| days(start, date) % interval == 0),
-        ),
+        0 => (format!("FREQ=DAILY;INTERVAL={interval}"), Box::new(move |date| days(start, date) % interval == 0)),
         1 => (
             format!("FREQ=WEEKLY;INTERVAL={interval};BYDAY={code}"),
-            Box::new(move |date| {
-                date.weekday() == weekday && days(monday(start), date) / 7 % interval == 0
-            }),
+            Box::new(move |date| date.weekday() == weekday && days(monday(start), date) / 7 % interval == 0),
         ),
-        2 => (
-            format!("FREQ=MONTHLY;INTERVAL={interval}"),
-            Box::new(move |date| date.day() == start.day() && months(date) % interval == 0),
-        ),
+        2 => (format!("FREQ=MONTHLY;INTERVAL={interval}"), Box::new(move |date| date.day() == start.day() && months(date) % interval == 0)),
         3 => (
             format!("FREQ=MONTHLY;INTERVAL={interval};BYMONTHDAY=-1"),
             Box::new(move |date| left(date) == 0 && months(date) % interval == 0),
         ),
-        4 => (
-            format!("FREQ=MONTHLY;BYDAY=2{code}"),
-            Box::new(move |date| date.weekday() == weekday && (8..15).contains(&date.day())),
-        ),
-        5 => (
-            format!("FREQ=MONTHLY;BYDAY=-1{code}"),
-            Box::new(move |date| date.weekday() == weekday && left(date) < 7),
-        ),
+        4 => (format!("FREQ=MONTHLY;BYDAY=2{code}"), Box::new(move |date| date.weekday() == weekday && (8..15).contains(&date.day()))),
+        5 => (format!("FREQ=MONTHLY;BYDAY=-1{code}"), Box::new(move |date| date.weekday() == weekday && left(date) < 7)),
         6 => (
             "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1".to_owned(),
             Box::new(move |date| match date.weekday() {
@@ -201,10 +158,7 @@ fn shape(kind: usize, interval: i32, weekday: Weekday, start: Date) -> Shape {
                 _ => is_workday(date) && left(date) == 0,
             }),
         ),
-        7 => (
-            format!("FREQ=DAILY;BYDAY={code};BYMONTH=2"),
-            Box::new(move |date| date.weekday() == weekday && date.month() == 2),
-        ),
+        7 => (format!("FREQ=DAILY;BYDAY={code};BYMONTH=2"), Box::new(move |date| date.weekday() == weekday && date.month() == 2)),
         _ => (
             format!("FREQ=YEARLY;INTERVAL={interval}"),
             Box::new(move |date| date.day() == start.day() && months(date) % (12 * interval) == 0),
@@ -220,14 +174,9 @@ const REFERENCE_DAYS: usize = 366 * 30;
 /// The first occurrence after `after`, by looking at every day from the first.
 fn reference(series: &Series, means: &dyn Fn(Date) -> bool, after: Timestamp) -> Option<Timestamp> {
     let first = series.zone.to_datetime(series.start);
-    let days = std::iter::successors(first.date().tomorrow().ok(), |day| day.tomorrow().ok())
-        .take(REFERENCE_DAYS);
-    let instants = days
-        .filter(|day| means(*day))
-        .filter_map(|day| series.zone.to_timestamp(day.to_datetime(first.time())).ok());
-    std::iter::once(series.start)
-        .chain(instants)
-        .find(|occurrence| *occurrence > after)
+    let days = std::iter::successors(first.date().tomorrow().ok(), |day| day.tomorrow().ok()).take(REFERENCE_DAYS);
+    let instants = days.filter(|day| means(*day)).filter_map(|day| series.zone.to_timestamp(day.to_datetime(first.time())).ok());
+    std::iter::once(series.start).chain(instants).find(|occurrence| *occurrence > after)
 }
 
 // --- Properties ------------------------------------------------------------------------------------------------------
@@ -250,39 +199,21 @@ fn any_zone() -> impl Strategy<Value = TimeZone> {
         "Antarctica/Troll",
     ];
     let invented = ["<-24>+24<+24>-24,J60/0,J300/0", "<+24>-24", "<-24>+24"].map(TimeZone::posix);
-    let zones = NAMES
-        .into_iter()
-        .map(|name| ZONES.get(name))
-        .chain(invented)
-        .flatten();
+    let zones = NAMES.into_iter().map(|name| ZONES.get(name)).chain(invented).flatten();
     prop::sample::select(zones.collect::<Vec<_>>())
 }
 
 /// Any instant, those near the ends of the calendar and those of our time more often than by chance.
 fn any_instant() -> impl Strategy<Value = Timestamp> {
-    let (first, last, day) = (
-        Timestamp::MIN.as_second(),
-        Timestamp::MAX.as_second(),
-        86_400,
-    );
-    let second = prop_oneof![
-        first..=last,
-        first..=first + 1_000 * day,
-        last - 1_000 * day..=last,
-        0..=30_000 * day,
-        0..=30_000 * day,
-    ];
-    (second, 0..1_000_000_000).prop_filter_map("an instant", |(second, nanosecond)| {
-        Timestamp::new(second, nanosecond).ok()
-    })
+    let (first, last, day) = (Timestamp::MIN.as_second(), Timestamp::MAX.as_second(), 86_400);
+    let second = prop_oneof![first..=last, first..=first + 1_000 * day, last - 1_000 * day..=last, 0..=30_000 * day, 0..=30_000 * day,];
+    (second, 0..1_000_000_000).prop_filter_map("an instant", |(second, nanosecond)| Timestamp::new(second, nanosecond).ok())
 }
 
 /// Some of the entries as a rule part, or nothing.
 fn part(name: &'static str, entry: &'static str) -> impl Strategy<Value = String> {
     let entries = prop::collection::vec(entry, 1..5);
-    prop::option::of(entries).prop_map(move |list| {
-        list.map_or_else(String::new, |list| format!(";{name}={}", list.join(",")))
-    })
+    prop::option::of(entries).prop_map(move |list| list.map_or_else(String::new, |list| format!(";{name}={}", list.join(","))))
 }
 
 /// A text of the grammar; not each is a rule.
@@ -297,9 +228,7 @@ fn any_rule_text() -> impl Strategy<Value = String> {
         "(|;WKST=(MO|TU|WE|TH|FR|SA|SU))",
         end,
     )
-        .prop_map(|(head, month, month_day, day, position, week, end)| {
-            format!("{head}{month}{month_day}{day}{position}{week}{end}")
-        })
+        .prop_map(|(head, month, month_day, day, position, week, end)| format!("{head}{month}{month_day}{day}{position}{week}{end}"))
 }
 
 fn any_rule() -> impl Strategy<Value = Rule> {

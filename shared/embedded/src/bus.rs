@@ -184,7 +184,13 @@ impl Bus {
     /// functions ask for. A second start does nothing.
     ///
     /// After `stopping` no delivery and no job is begun, and the tasks, which `tracker` knows, end when those in flight have ended.
-    pub fn start(self: &Arc<Self>, functions: Arc<dyn Functions>, token: Option<&str>, stopping: &CancellationToken, tracker: &TaskTracker) {
+    pub fn start(
+        self: &Arc<Self>,
+        functions: Arc<dyn Functions>,
+        token: Option<&str>,
+        stopping: &CancellationToken,
+        tracker: &TaskTracker,
+    ) {
         self.tasks.get_or_init(|| {
             let caller = Arc::new(Caller::new(functions, token));
             let (pool, clock) = (self.pool.clone(), self.clock.clone());

@@ -293,7 +293,8 @@ impl Dispatcher {
         let Some(route) = self.consumers.get(item.mark.consumer) else { return Outcome::GivenUp };
         let Err(failure) = self.caller.post(route, "/", Some(STRUCTURED), item.event.clone()).await else { return Outcome::Taken };
         tracing::debug!(consumer = route.name, id = item.mark.id, error = %failure.text, "a delivery failed");
-        let settled = if failure.is_final() { self.give_up(item, item.attempts + 1, &failure).await } else { self.count(item, &failure).await };
+        let settled =
+            if failure.is_final() { self.give_up(item, item.attempts + 1, &failure).await } else { self.count(item, &failure).await };
         settled.unwrap_or_else(|error| {
             tracing::debug!(%error, "a failed delivery could not be counted");
             item.uncounted = item.uncounted.saturating_add(1);
@@ -324,7 +325,14 @@ impl Dispatcher {
         drop(letters);
         self.room.notify_one();
         let status = failure.status.map(|status| status.as_u16());
-        tracing::error!(consumer, id = item.mark.id, key = item.key, attempts, status, "an event was given up: it is in embedded.dead_letters");
+        tracing::error!(
+            consumer,
+            id = item.mark.id,
+            key = item.key,
+            attempts,
+            status,
+            "an event was given up: it is in embedded.dead_letters"
+        );
         Ok(Outcome::GivenUp)
     }
 

@@ -189,7 +189,11 @@ impl Jobs {
     /// Has a job called again after a pause, unless it was registered again meanwhile.
     async fn failed(&self, job: &Job, failure: &Failure) -> Result<bool, sqlx::Error> {
         if job.attempts == 0 {
-            tracing::warn!(job = job.name, status = failure.status.map(|status| status.as_u16()), "a job failed: it is called until it succeeds");
+            tracing::warn!(
+                job = job.name,
+                status = failure.status.map(|status| status.as_u16()),
+                "a job failed: it is called until it succeeds"
+            );
         }
         tracing::debug!(job = job.name, attempts = job.attempts, error = %failure.text, "a job failed");
         let pause = pause(job.attempts.unsigned_abs().saturating_sub(QUICK_RETRIES - 1), PAUSE);

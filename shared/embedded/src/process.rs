@@ -41,7 +41,8 @@ impl Functions for Mounted {
         Box::pin(async move {
             match service {
                 Some(service) => service.handle(request).await,
-                None => Error::Unavailable { what: "this function", source: Some(format!("{name} is not mounted").into()) }.into_response(request.uri().path()),
+                None => Error::Unavailable { what: "this function", source: Some(format!("{name} is not mounted").into()) }
+                    .into_response(request.uri().path()),
             }
         })
     }
@@ -144,6 +145,7 @@ fn data_dir(settings: &Settings) -> Result<PathBuf, BoxError> {
     if let Some(dir) = &settings.data_dir {
         return Ok(dir.clone());
     }
-    let base = etcetera::choose_base_strategy().map_err(|_| "TASKFLOW_DATA_DIR: not set, and there is no home directory to put the data in")?;
+    let base =
+        etcetera::choose_base_strategy().map_err(|_| "TASKFLOW_DATA_DIR: not set, and there is no home directory to put the data in")?;
     Ok(base.data_dir().join("taskflow"))
 }

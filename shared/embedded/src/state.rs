@@ -85,7 +85,13 @@ impl State for StateTable {
         })
     }
 
-    fn set<'a>(&'a self, key: &'a str, value: &'a Value, etag: Option<&'a str>, ttl: Option<Duration>) -> BoxFuture<'a, Result<(), StateError>> {
+    fn set<'a>(
+        &'a self,
+        key: &'a str,
+        value: &'a Value,
+        etag: Option<&'a str>,
+        ttl: Option<Duration>,
+    ) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(async move {
             // An ETag that is no number was never ours.
             let etag = etag.map(|etag| etag.parse().map_err(|_| StateError::Stale)).transpose()?;

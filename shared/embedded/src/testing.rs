@@ -26,9 +26,7 @@ use std::{
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::{runtime, sync::OnceCell};
 
-use crate::postgres::{
-    Cluster, PostgresError, Programs, Server, cache, layout_name, lock, random_hex, url,
-};
+use crate::postgres::{Cluster, PostgresError, Programs, Server, cache, layout_name, lock, random_hex, url};
 
 const SCRATCH: &str = include_str!("postgres/scratch.sh");
 
@@ -76,9 +74,7 @@ impl TestDatabase {
         let host = HOST.get_or_try_init(Host::find).await?;
         if host.is_external() {
             let database = host.create("template1").await?;
-            prepare(database.url.clone())
-                .await
-                .map_err(|error| TestDatabaseError::Prepare(error.into()))?;
+            prepare(database.url.clone()).await.map_err(|error| TestDatabaseError::Prepare(error.into()))?;
             return Ok(database);
         }
         let template = template_cell(TypeId::of::<F>());
@@ -100,9 +96,7 @@ impl Drop for TestDatabase {
         let server = self.server.clone();
         let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         let dropping = thread::spawn(move || {
-            let runtime = runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
+            let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(execute(&server, statement))
         });
         match dropping.join() {
@@ -142,18 +136,12 @@ impl Host {
     async fn external(url: &str) -> Result<Self, TestDatabaseError> {
         let options: PgConnectOptions = url.parse()?;
         drop_leftovers(&options).await?;
-        Ok(Self {
-            options,
-            embedded: None,
-        })
+        Ok(Self { options, embedded: None })
     }
 
     async fn embedded() -> Result<Self, TestDatabaseError> {
         let server = start_scratch_server().await?;
-        Ok(Self {
-            options: server.options("postgres"),
-            embedded: Some(server),
-        })
+        Ok(Self { options: server.options("postgres"), embedded: Some(server) })
     }
 
     fn is_external(&self) -> bool {
@@ -163,29 +151,18 @@ impl Host {
     fn url(&self, database: &str) -> String {
         match &self.embedded {
             Some(server) => url(&server.options(database)),
-            None => self
-                .options
-                .clone()
-                .database(database)
-                .to_url_lossy()
-                .into(),
+            None => self.options.clone().database(database).to_url_lossy().into(),
         }
     }
 
     async fn create(&self, template: &str) -> Result<TestDatabase, TestDatabaseError> {
         let mut connection = PgConnection::connect_with(&self.options).await?;
-        let now: i64 = sqlx::query_scalar("SELECT extract(epoch FROM now())::bigint")
-            .fetch_one(&mut connection)
-            .await?;
+        let now: i64 = sqlx::query_scalar("SELECT extract(epoch FROM now())::bigint").fetch_one(&mut connection).await?;
         let name = format!("taskflow_test_{now}_{}", random_hex::<8>()?);
         let statement = AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE {template}"));
         sqlx::query(statement).execute(&mut connection).await?;
         connection.close().await?;
-        Ok(TestDatabase {
-            url: self.url(&name),
-            name,
-            server: self.options.clone(),
-        })
+        Ok(TestDatabase { url: self.url(&name), name, server: self.options.clone() })
     }
 
     /// Makes a database for others to copy. PostgreSQL copies only what nobody is connected to.
@@ -197,17 +174,9 @@ impl Host {
     {
         let name = format!("template_{}", random_hex::<8>()?);
         execute(&self.options, format!("CREATE DATABASE {name}")).await?;
-        prepare(self.url(&name))
-            .await
-            .map_err(|error| TestDatabaseError::Prepare(error.into()))?;
-        execute(
-            &self.options,
-            format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"),
-        )
-        .await?;
-        let end = format!(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'"
-        );
+        prepare(self.url(&name)).await.map_err(|error| TestDatabaseError::Prepare(error.into()))?;
+        execute(&self.options, format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await?;
+        let end = format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'");
         execute(&self.options, end).await?;
         Ok(name)
     }
@@ -252,8 +221,6 @@ async fn drop_leftovers(server: &PgConnectOptions) -> Result<(), sqlx::Error> {
 
 async fn execute(server: &PgConnectOptions, statement: String) -> Result<(), sqlx::Error> {
     let mut connection = PgConnection::connect_with(server).await?;
-    sqlx::query(AssertSqlSafe(statement))
-        .execute(&mut connection)
-        .await?;
+    sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await?;
     connection.close().await
 }

@@ -376,10 +376,12 @@ async fn connections_that_break_are_no_loss() {
         write(&own, &new).await;
         running.bus.publish(&[]).await.unwrap();
         events.extend(new);
-        let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let sql =
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
         sqlx::query(sql).execute(&own).await.unwrap();
     }
-    fake.until(|calls| calls.iter().filter(|call| call.function == AUDIT).map(|call| call.n).collect::<HashSet<_>>().len() == events.len()).await;
+    fake.until(|calls| calls.iter().filter(|call| call.function == AUDIT).map(|call| call.n).collect::<HashSet<_>>().len() == events.len())
+        .await;
     running.until_done().await;
 }
 

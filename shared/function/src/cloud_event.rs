@@ -1,8 +1,8 @@
 //! CloudEvents 1.0 over HTTP: structured, binary and batched, and the shapes in which Dapr delivers them.
 
 use cloudevents::{AttributesReader, Data, Event};
-use domain::event::{CORRELATION_ID, EventType, Origin, TRACEPARENT};
 use domain::Invalid;
+use domain::event::{CORRELATION_ID, EventType, Origin, TRACEPARENT};
 use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};

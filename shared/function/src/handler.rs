@@ -36,7 +36,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) body: Option<Value>,
     pub(crate) params: &'a Params,
 }
-pub(crate) type EndpointHandler = Arc<dyn Fn(Arc<App>, Asked<'_>) -> Result<BoxFuture<'static, Result<Answer, Error>>, Error> + Send + Sync>;
+pub(crate) type EndpointHandler =
+    Arc<dyn Fn(Arc<App>, Asked<'_>) -> Result<BoxFuture<'static, Result<Answer, Error>>, Error> + Send + Sync>;
 pub(crate) type ConsumerHandler = Arc<dyn for<'a> Fn(&'a mut Change, Delivery) -> BoxFuture<'a, Result<(), Error>> + Send + Sync>;
 pub(crate) type DeliveryHandler = Arc<dyn Fn(Arc<App>, Delivery) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
 pub(crate) type JobHandler = Arc<dyn Fn(Arc<App>, JobCall) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
@@ -97,7 +98,16 @@ impl Function {
     /// A function without handlers yet.
     #[must_use]
     pub fn new(route: Route) -> Self {
-        Self { name: route.name, route, commands: Vec::new(), endpoints: Vec::new(), raw: Vec::new(), consumer: None, job: None, fallback: None }
+        Self {
+            name: route.name,
+            route,
+            commands: Vec::new(),
+            endpoints: Vec::new(),
+            raw: Vec::new(),
+            consumer: None,
+            job: None,
+            fallback: None,
+        }
     }
 
     /// Its name.

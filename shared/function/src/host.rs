@@ -49,7 +49,8 @@ where
         let bind = if many_threads { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
         let settings = Settings::read(&lookup, IpAddr::V4(bind))?;
         // One small function needs one thread: it starts sooner and takes less memory.
-        let mut builder = if many_threads { tokio::runtime::Builder::new_multi_thread() } else { tokio::runtime::Builder::new_current_thread() };
+        let mut builder =
+            if many_threads { tokio::runtime::Builder::new_multi_thread() } else { tokio::runtime::Builder::new_current_thread() };
         builder.enable_all().build()?.block_on(run(settings))
     };
     match start() {
@@ -75,7 +76,9 @@ async fn listen(service: Service) -> Result<(), BoxError> {
 /// # Errors
 /// The address is taken or not this machine's.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, BoxError> {
-    TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}; PORT and TASKFLOW_BIND say where to listen").into())
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}; PORT and TASKFLOW_BIND say where to listen").into())
 }
 
 /// Serves until `stop` ends, then lets what is under way come to its end, for a while.

@@ -50,7 +50,8 @@ fn is_id(name: &str) -> bool {
 
 /// A value of a type, from JSON; `base` is where the value stands in what the caller sent.
 pub(crate) fn read<T: DeserializeOwned>(value: Value, base: &str) -> Result<T, Error> {
-    serde_path_to_error::deserialize(with_integers(value)).map_err(|error| field_error(base, error.path(), &error.inner().to_string()).into())
+    serde_path_to_error::deserialize(with_integers(value))
+        .map_err(|error| field_error(base, error.path(), &error.inner().to_string()).into())
 }
 
 /// The same value with 5.0 as 5: to JSON Schema, and to callers whose language knows one kind of number, they are the same integer.

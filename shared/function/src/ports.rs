@@ -52,7 +52,13 @@ pub trait State: Send + Sync {
     ///
     /// # Errors
     /// [`StateError::Stale`] if somebody else wrote it meanwhile, [`StateError::Unavailable`].
-    fn set<'a>(&'a self, key: &'a str, value: &'a Value, etag: Option<&'a str>, ttl: Option<Duration>) -> BoxFuture<'a, Result<(), StateError>>;
+    fn set<'a>(
+        &'a self,
+        key: &'a str,
+        value: &'a Value,
+        etag: Option<&'a str>,
+        ttl: Option<Duration>,
+    ) -> BoxFuture<'a, Result<(), StateError>>;
 
     /// Deletes the value; none is fine.
     ///

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use cloudevents::{AttributesReader, Event};
 use domain::Invalid;
 use domain::event::{CommandType, EventType, Origin};
 use domain::routes::Operation;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -255,7 +255,11 @@ impl Inner {
         if let Some((key, fingerprint)) = &once {
             match change.idempotent(key, method, path, fingerprint).await? {
                 Idempotency::New => {}
-                Idempotency::Replay(kept) => return Answer::from_value(&kept).map(Into::into).ok_or_else(|| Error::internal("an answer that was kept cannot be read")),
+                Idempotency::Replay(kept) => {
+                    return Answer::from_value(&kept)
+                        .map(Into::into)
+                        .ok_or_else(|| Error::internal("an answer that was kept cannot be read"));
+                }
                 Idempotency::InFlight => return Err(Error::Conflict("a request with this Idempotency-Key is under way".to_owned())),
                 Idempotency::Mismatch => return Err(Invalid::field("", "this Idempotency-Key was used with another body").into()),
             }
@@ -485,7 +489,8 @@ fn if_match(headers: &HeaderMap) -> Result<Option<IfMatch>, Error> {
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let key = value.to_str().ok().map(str::trim).filter(|key| (1..=IDEMPOTENCY_KEY_MAX).contains(&key.len()));
-    key.map(|key| Some(key.to_owned())).ok_or_else(|| Error::Malformed(format!("Idempotency-Key is not 1 to {IDEMPOTENCY_KEY_MAX} visible ASCII characters")))
+    key.map(|key| Some(key.to_owned()))
+        .ok_or_else(|| Error::Malformed(format!("Idempotency-Key is not 1 to {IDEMPOTENCY_KEY_MAX} visible ASCII characters")))
 }
 
 /// Checks the caller's token, if the settings ask for one: `Authorization: Bearer <token>`, or for a WebSocket, whose headers a page
@@ -499,7 +504,8 @@ pub fn authorize(app: &App, headers: &HeaderMap) -> Result<(), Error> {
     let Some(token) = &app.settings.api_token else { return Ok(()) };
     let is_token = |given: &[u8]| bool::from(given.ct_eq(token.expose().as_bytes()));
     let bearer = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    let bearer = bearer.filter(|value| value.len() > 7 && value[..7].eq_ignore_ascii_case(b"bearer ")).map(|value| value[7..].trim_ascii().to_vec());
+    let bearer =
+        bearer.filter(|value| value.len() > 7 && value[..7].eq_ignore_ascii_case(b"bearer ")).map(|value| value[7..].trim_ascii().to_vec());
     let protocols = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
     let subprotocol = protocols.flat_map(|value| value.split(',')).find_map(|protocol| {
         base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(protocol.trim().strip_prefix("bearer.")?.trim_end_matches('=')).ok()

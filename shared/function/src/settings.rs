@@ -143,7 +143,10 @@ fn webhook_url(value: String) -> Result<String, SettingError> {
 fn wake_lead(lookup: Lookup<'_>) -> Result<Duration, SettingError> {
     const NAME: &str = "TASKFLOW_WAKE_LEAD";
     let Some(value) = lookup(NAME).filter(|value| !value.is_empty()) else { return Ok(Duration::ZERO) };
-    let problem = || SettingError { name: NAME, problem: format!("{value:?} is not a duration from 0s to {}s, such as 3s or 500ms", WAKE_LEAD_MAX.as_secs()) };
+    let problem = || SettingError {
+        name: NAME,
+        problem: format!("{value:?} is not a duration from 0s to {}s, such as 3s or 500ms", WAKE_LEAD_MAX.as_secs()),
+    };
     let span: jiff::SignedDuration = value.parse().map_err(|_| problem())?;
     Duration::try_from(span).ok().filter(|lead| *lead <= WAKE_LEAD_MAX).ok_or_else(problem)
 }
@@ -188,7 +191,12 @@ mod tests {
 
     #[test]
     fn values_are_read() {
-        let settings = read(&[("PORT", "0"), ("TASKFLOW_TIME_ZONE", "europe/berlin"), ("TASKFLOW_WAKE_LEAD", "3s"), ("TASKFLOW_DB_POOL", "2")]).unwrap();
-        assert_eq!((settings.port, settings.time_zone.name(), settings.wake_lead.as_secs(), settings.db_pool), (0, "Europe/Berlin", 3, Some(2)));
+        let settings =
+            read(&[("PORT", "0"), ("TASKFLOW_TIME_ZONE", "europe/berlin"), ("TASKFLOW_WAKE_LEAD", "3s"), ("TASKFLOW_DB_POOL", "2")])
+                .unwrap();
+        assert_eq!(
+            (settings.port, settings.time_zone.name(), settings.wake_lead.as_secs(), settings.db_pool),
+            (0, "Europe/Berlin", 3, Some(2))
+        );
     }
 }

@@ -22,6 +22,10 @@ pub fn start(filter: Option<&str>) -> Result<(), SettingError> {
     };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start in one process (tests) keeps the first.
-    let _ = if std::io::stderr().is_terminal() { log.with_target(false).try_init() } else { log.with_ansi(false).json().flatten_event(true).try_init() };
+    let _ = if std::io::stderr().is_terminal() {
+        log.with_target(false).try_init()
+    } else {
+        log.with_ansi(false).json().flatten_event(true).try_init()
+    };
     refused.map_or(Ok(()), Err)
 }

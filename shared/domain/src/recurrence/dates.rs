@@ -15,11 +15,7 @@ impl Rule {
     ///
     /// This goes straight to `from`, however far from `start` that is.
     pub(super) fn dates(&self, start: Date, from: Date) -> impl Iterator<Item = Date> {
-        Dates::new(self, start, from)
-            .into_iter()
-            .flatten()
-            .filter(move |date| *date > start)
-            .skip_while(move |date| *date < from)
+        Dates::new(self, start, from).into_iter().flatten().filter(move |date| *date > start).skip_while(move |date| *date < from)
     }
 
     /// The same with COUNT, which has to go through the dates from the first. `start` itself counts as one.
@@ -28,9 +24,7 @@ impl Rule {
             Some(count) => (start, usize::from(count).saturating_sub(1)),
             None => (from, usize::MAX),
         };
-        self.dates(start, seek)
-            .take(limit)
-            .skip_while(move |date| *date < from)
+        self.dates(start, seek).take(limit).skip_while(move |date| *date < from)
     }
 
     /// The rule with what it leaves open taken from DTSTART's date.
@@ -45,10 +39,7 @@ impl Rule {
         match self.frequency {
             Frequency::Daily => {}
             Frequency::Weekly => {
-                rule.weekdays = vec![WeekdayNumber {
-                    ordinal: None,
-                    weekday: start.weekday(),
-                }];
+                rule.weekdays = vec![WeekdayNumber { ordinal: None, weekday: start.weekday() }];
             }
             Frequency::Monthly | Frequency::Yearly => rule.month_days = vec![start.day().into()],
         }
@@ -140,12 +131,7 @@ impl Dates {
         let frequency = rule.frequency;
         let origin = frequency.first_day(start, rule)?;
         let turn = frequency.between(origin, from).max(0) / i64::from(rule.interval);
-        Some(Self {
-            rule: rule.anchored(start),
-            origin,
-            turn,
-            batch: VecDeque::new(),
-        })
+        Some(Self { rule: rule.anchored(start), origin, turn, batch: VecDeque::new() })
     }
 
     /// Fills the batch from the next period, or says `None` where the calendar ends.
@@ -154,10 +140,8 @@ impl Dates {
         let periods = self.turn * i64::from(self.rule.interval);
         let first = frequency.later(self.origin, periods)?;
         let last = frequency.last_day(first);
-        let days =
-            iter::successors(Some(first), |day| day.tomorrow().ok()).take_while(|day| *day <= last);
-        self.batch
-            .extend(days.filter(|day| self.rule.matches(*day)));
+        let days = iter::successors(Some(first), |day| day.tomorrow().ok()).take_while(|day| *day <= last);
+        self.batch.extend(days.filter(|day| self.rule.matches(*day)));
         if !self.rule.positions.is_empty() {
             self.rule.choose(&mut self.batch);
         }
@@ -196,21 +180,14 @@ impl Rule {
 
     fn matches_weekday(&self, date: Date) -> bool {
         let matches = |day: &WeekdayNumber| {
-            day.weekday == date.weekday()
-                && day
-                    .ordinal
-                    .is_none_or(|ordinal| self.place(date).in_weeks().is(ordinal))
+            day.weekday == date.weekday() && day.ordinal.is_none_or(|ordinal| self.place(date).in_weeks().is(ordinal))
         };
         self.weekdays.is_empty() || self.weekdays.iter().any(matches)
     }
 
     /// The day's place in what the ordinals of BYDAY count in: the year for YEARLY without BYMONTH, else the month.
     fn place(&self, date: Date) -> Place {
-        if self.frequency == Frequency::Yearly && self.months.is_empty() {
-            Place::in_year(date)
-        } else {
-            Place::in_month(date)
-        }
+        if self.frequency == Frequency::Yearly && self.months.is_empty() { Place::in_year(date) } else { Place::in_month(date) }
     }
 
     /// Of a period's dates, leaves only those that BYSETPOS names.
@@ -233,10 +210,7 @@ struct Place {
 
 impl Place {
     fn new(number: i16, length: i16) -> Self {
-        Self {
-            from_start: number,
-            from_end: number - length - 1,
-        }
+        Self { from_start: number, from_end: number - length - 1 }
     }
 
     fn in_month(date: Date) -> Self {
@@ -249,10 +223,7 @@ impl Place {
 
     /// The same by sevens: days 1 to 7 are 1, the last seven days -1. That is which of its weekday a day is.
     fn in_weeks(self) -> Self {
-        Self {
-            from_start: (self.from_start - 1) / 7 + 1,
-            from_end: (self.from_end + 1) / 7 - 1,
-        }
+        Self { from_start: (self.from_start - 1) / 7 + 1, from_end: (self.from_end + 1) / 7 - 1 }
     }
 
     fn is(self, number: i16) -> bool {
@@ -274,11 +245,7 @@ mod tests {
     /// The first dates of a rule after its start, written as month and day.
     fn first_dates(rule: &str, start: Date, number: usize) -> Result<String, RuleError> {
         let rule: Rule = rule.parse()?;
-        let dates: Vec<_> = rule
-            .counted_dates(start, start)
-            .take(number)
-            .map(|date| date.strftime("%m-%d").to_string())
-            .collect();
+        let dates: Vec<_> = rule.counted_dates(start, start).take(number).map(|date| date.strftime("%m-%d").to_string()).collect();
         Ok(dates.join(" "))
     }
 
@@ -287,86 +254,22 @@ mod tests {
     fn examples_of_the_rfc() -> Result<(), RuleError> {
         let start = date(1997, 9, 2);
         for (rule, start, expected) in [
-            (
-                "FREQ=DAILY;INTERVAL=10;COUNT=5",
-                start,
-                "09-12 09-22 10-02 10-12",
-            ),
-            (
-                "FREQ=DAILY;BYMONTH=1",
-                date(1998, 1, 30),
-                "01-31 01-01 01-02 01-03 01-04",
-            ),
-            (
-                "FREQ=WEEKLY;INTERVAL=2;WKST=SU",
-                start,
-                "09-16 09-30 10-14 10-28 11-11",
-            ),
-            (
-                "FREQ=WEEKLY;INTERVAL=2;COUNT=4;BYDAY=TU,SU;WKST=MO",
-                date(1997, 8, 5),
-                "08-10 08-19 08-24",
-            ),
-            (
-                "FREQ=WEEKLY;INTERVAL=2;COUNT=4;BYDAY=TU,SU;WKST=SU",
-                date(1997, 8, 5),
-                "08-17 08-19 08-31",
-            ),
-            (
-                "FREQ=MONTHLY;COUNT=4;BYDAY=1FR",
-                date(1997, 9, 5),
-                "10-03 11-07 12-05",
-            ),
-            (
-                "FREQ=MONTHLY;INTERVAL=2;COUNT=5;BYDAY=1SU,-1SU",
-                date(1997, 9, 7),
-                "09-28 11-02 11-30 01-04",
-            ),
-            (
-                "FREQ=MONTHLY;BYMONTHDAY=-3",
-                date(1997, 9, 28),
-                "10-29 11-28 12-29 01-29 02-26",
-            ),
-            (
-                "FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13",
-                start,
-                "02-13 03-13 11-13 08-13 10-13",
-            ),
-            (
-                "FREQ=MONTHLY;COUNT=3;BYDAY=TU,WE,TH;BYSETPOS=3",
-                date(1997, 9, 4),
-                "10-07 11-06",
-            ),
-            (
-                "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-2",
-                date(1997, 9, 29),
-                "10-30 11-27 12-30 01-29 02-26",
-            ),
-            (
-                "FREQ=MONTHLY;BYMONTHDAY=15,30;COUNT=5",
-                date(2007, 1, 15),
-                "01-30 02-15 03-15 03-30",
-            ),
-            (
-                "FREQ=YEARLY;COUNT=5;BYMONTH=6,7",
-                date(1997, 6, 10),
-                "07-10 06-10 07-10 06-10",
-            ),
-            (
-                "FREQ=YEARLY;BYDAY=20MO",
-                date(1997, 5, 19),
-                "05-18 05-17 05-15 05-14 05-20",
-            ),
-            (
-                "FREQ=YEARLY;BYMONTH=3;BYDAY=TH",
-                date(1997, 3, 13),
-                "03-20 03-27 03-05 03-12 03-19",
-            ),
-            (
-                "FREQ=YEARLY;INTERVAL=4;BYMONTH=11;BYDAY=TU;BYMONTHDAY=2,3,4,5,6,7,8",
-                date(1996, 11, 5),
-                "11-07 11-02 11-04 11-06 11-08",
-            ),
+            ("FREQ=DAILY;INTERVAL=10;COUNT=5", start, "09-12 09-22 10-02 10-12"),
+            ("FREQ=DAILY;BYMONTH=1", date(1998, 1, 30), "01-31 01-01 01-02 01-03 01-04"),
+            ("FREQ=WEEKLY;INTERVAL=2;WKST=SU", start, "09-16 09-30 10-14 10-28 11-11"),
+            ("FREQ=WEEKLY;INTERVAL=2;COUNT=4;BYDAY=TU,SU;WKST=MO", date(1997, 8, 5), "08-10 08-19 08-24"),
+            ("FREQ=WEEKLY;INTERVAL=2;COUNT=4;BYDAY=TU,SU;WKST=SU", date(1997, 8, 5), "08-17 08-19 08-31"),
+            ("FREQ=MONTHLY;COUNT=4;BYDAY=1FR", date(1997, 9, 5), "10-03 11-07 12-05"),
+            ("FREQ=MONTHLY;INTERVAL=2;COUNT=5;BYDAY=1SU,-1SU", date(1997, 9, 7), "09-28 11-02 11-30 01-04"),
+            ("FREQ=MONTHLY;BYMONTHDAY=-3", date(1997, 9, 28), "10-29 11-28 12-29 01-29 02-26"),
+            ("FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13", start, "02-13 03-13 11-13 08-13 10-13"),
+            ("FREQ=MONTHLY;COUNT=3;BYDAY=TU,WE,TH;BYSETPOS=3", date(1997, 9, 4), "10-07 11-06"),
+            ("FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-2", date(1997, 9, 29), "10-30 11-27 12-30 01-29 02-26"),
+            ("FREQ=MONTHLY;BYMONTHDAY=15,30;COUNT=5", date(2007, 1, 15), "01-30 02-15 03-15 03-30"),
+            ("FREQ=YEARLY;COUNT=5;BYMONTH=6,7", date(1997, 6, 10), "07-10 06-10 07-10 06-10"),
+            ("FREQ=YEARLY;BYDAY=20MO", date(1997, 5, 19), "05-18 05-17 05-15 05-14 05-20"),
+            ("FREQ=YEARLY;BYMONTH=3;BYDAY=TH", date(1997, 3, 13), "03-20 03-27 03-05 03-12 03-19"),
+            ("FREQ=YEARLY;INTERVAL=4;BYMONTH=11;BYDAY=TU;BYMONTHDAY=2,3,4,5,6,7,8", date(1996, 11, 5), "11-07 11-02 11-04 11-06 11-08"),
         ] {
             assert_eq!(first_dates(rule, start, 5)?, expected, "{rule}");
         }
@@ -394,10 +297,7 @@ mod tests {
     #[test]
     fn rare_dates_are_found() -> Result<(), RuleError> {
         // Of the years 2100, 2200, 2300 and 2400 only the last has the day: the widest gap that this rule has.
-        assert_eq!(
-            first_dates("FREQ=YEARLY;INTERVAL=100", date(2000, 2, 29), 2)?,
-            "02-29 02-29"
-        );
+        assert_eq!(first_dates("FREQ=YEARLY;INTERVAL=100", date(2000, 2, 29), 2)?, "02-29 02-29");
         // February 29 on a Friday, in a year that is the seventh, fourteenth, ...
         let rule = "FREQ=YEARLY;INTERVAL=7;BYMONTH=2;BYMONTHDAY=29;BYDAY=FR";
         assert_eq!(first_dates(rule, date(2008, 2, 29), 2)?, "02-29 02-29");
@@ -407,23 +307,10 @@ mod tests {
     #[test]
     fn seeking_finds_the_same_dates_as_walking() -> Result<(), RuleError> {
         let (start, from) = (date(1970, 1, 31), date(2026, 5, 17));
-        for rule in [
-            "FREQ=DAILY;INTERVAL=17",
-            "FREQ=WEEKLY;INTERVAL=5",
-            "FREQ=MONTHLY;INTERVAL=7",
-            "FREQ=YEARLY;INTERVAL=3",
-        ] {
+        for rule in ["FREQ=DAILY;INTERVAL=17", "FREQ=WEEKLY;INTERVAL=5", "FREQ=MONTHLY;INTERVAL=7", "FREQ=YEARLY;INTERVAL=3"] {
             let rule: Rule = rule.parse()?;
-            let walked: Vec<_> = rule
-                .dates(start, start)
-                .skip_while(|date| *date < from)
-                .take(5)
-                .collect();
-            assert_eq!(
-                rule.dates(start, from).take(5).collect::<Vec<_>>(),
-                walked,
-                "{rule}"
-            );
+            let walked: Vec<_> = rule.dates(start, start).skip_while(|date| *date < from).take(5).collect();
+            assert_eq!(rule.dates(start, from).take(5).collect::<Vec<_>>(), walked, "{rule}");
         }
         Ok(())
     }
@@ -431,16 +318,8 @@ mod tests {
     #[test]
     fn the_calendar_has_two_ends() -> Result<(), RuleError> {
         let daily: Rule = "FREQ=DAILY".parse()?;
-        assert_eq!(
-            daily
-                .dates(date(9999, 12, 30), Date::MIN)
-                .collect::<Vec<_>>(),
-            [Date::MAX]
-        );
-        assert_eq!(
-            daily.dates(Date::MIN, Date::MIN).next(),
-            Some(date(-9999, 1, 2))
-        );
+        assert_eq!(daily.dates(date(9999, 12, 30), Date::MIN).collect::<Vec<_>>(), [Date::MAX]);
+        assert_eq!(daily.dates(Date::MIN, Date::MIN).next(), Some(date(-9999, 1, 2)));
         // The year -9999 begins on a Monday, so the Sunday that its first week would begin with is missing.
         let weekly: Rule = "FREQ=WEEKLY;WKST=SU".parse()?;
         assert_eq!(weekly.dates(Date::MIN, Date::MIN).next(), None);

@@ -10,28 +10,10 @@ use super::{
 };
 
 /// The parts that a rule can have.
-const PARTS: [&str; 9] = [
-    "FREQ",
-    "INTERVAL",
-    "BYMONTH",
-    "BYMONTHDAY",
-    "BYDAY",
-    "BYSETPOS",
-    "WKST",
-    "COUNT",
-    "UNTIL",
-];
+const PARTS: [&str; 9] = ["FREQ", "INTERVAL", "BYMONTH", "BYMONTHDAY", "BYDAY", "BYSETPOS", "WKST", "COUNT", "UNTIL"];
 
 /// Parts that RFC 5545 or its extensions define and Taskflow does not support.
-const UNSUPPORTED_PARTS: [&str; 7] = [
-    "BYSECOND",
-    "BYMINUTE",
-    "BYHOUR",
-    "BYYEARDAY",
-    "BYWEEKNO",
-    "RSCALE",
-    "SKIP",
-];
+const UNSUPPORTED_PARTS: [&str; 7] = ["BYSECOND", "BYMINUTE", "BYHOUR", "BYYEARDAY", "BYWEEKNO", "RSCALE", "SKIP"];
 
 /// The ranges that RFC 5545, section 3.3.10, sets: months, days of a month, weeks (for `53MO`) and days of a year.
 const MONTHS: i16 = 12;
@@ -103,9 +85,7 @@ impl<'a> Parts<'a> {
     fn split(text: &'a str) -> Result<Self, RuleError> {
         let mut parts = BTreeMap::new();
         for part in text.split(';') {
-            let (name, value) = part
-                .split_once('=')
-                .ok_or_else(|| RuleError::Malformed(part.to_owned()))?;
+            let (name, value) = part.split_once('=').ok_or_else(|| RuleError::Malformed(part.to_owned()))?;
             let name = part_named(name)?;
             if parts.insert(name, value).is_some() {
                 return Err(RuleError::Duplicate(name));
@@ -120,25 +100,13 @@ impl<'a> Parts<'a> {
             frequency: frequency.ok_or(RuleError::MissingFrequency)?,
             interval: self.number("INTERVAL", MAX_INTERVAL)?.unwrap_or(1),
             months: sorted(self.list("BYMONTH", month, "1 to 12")?, |&month| month),
-            month_days: sorted(
-                self.list("BYMONTHDAY", month_day, "1 to 31 or -31 to -1")?,
-                |&day| day,
-            ),
+            month_days: sorted(self.list("BYMONTHDAY", month_day, "1 to 31 or -31 to -1")?, |&day| day),
             weekdays: sorted(
-                self.list(
-                    "BYDAY",
-                    weekday_number,
-                    "MO to SU, with a number from 1 to 53 or -53 to -1 before it at most",
-                )?,
+                self.list("BYDAY", weekday_number, "MO to SU, with a number from 1 to 53 or -53 to -1 before it at most")?,
                 |day| day.rank(),
             ),
-            positions: sorted(
-                self.list("BYSETPOS", position, "1 to 366 or -366 to -1")?,
-                |&position| position,
-            ),
-            week_start: self
-                .value("WKST", weekday, "MO to SU")?
-                .unwrap_or(Weekday::Monday),
+            positions: sorted(self.list("BYSETPOS", position, "1 to 366 or -366 to -1")?, |&position| position),
+            week_start: self.value("WKST", weekday, "MO to SU")?.unwrap_or(Weekday::Monday),
             end: self.end()?,
         };
         check(rule)
@@ -146,11 +114,7 @@ impl<'a> Parts<'a> {
 
     fn end(&self) -> Result<End, RuleError> {
         let count = self.number("COUNT", MAX_COUNT)?;
-        let until = self.value(
-            "UNTIL",
-            until,
-            "a date such as 20251231 or a UTC time such as 20251231T235959Z",
-        )?;
+        let until = self.value("UNTIL", until, "a date such as 20251231 or a UTC time such as 20251231T235959Z")?;
         match (count, until) {
             (Some(_), Some(_)) => Err(RuleError::CountAndUntil),
             (count, until) => Ok(count.map(End::Count).or(until).unwrap_or(End::Never)),
@@ -158,44 +122,19 @@ impl<'a> Parts<'a> {
     }
 
     fn number(&self, part: &'static str, max: u16) -> Result<Option<u16>, RuleError> {
-        let read = |text: &str| {
-            digits(text)?
-                .parse()
-                .ok()
-                .filter(|number| (1..=max).contains(number))
-        };
+        let read = |text: &str| digits(text)?.parse().ok().filter(|number| (1..=max).contains(number));
         self.value(part, read, &format!("a whole number from 1 to {max}"))
     }
 
     /// The part's value, if the part is there.
-    fn value<T>(
-        &self,
-        part: &'static str,
-        read: impl Fn(&str) -> Option<T>,
-        expected: &str,
-    ) -> Result<Option<T>, RuleError> {
-        self.0
-            .get(part)
-            .map(|text| read_one(part, text, read, expected))
-            .transpose()
+    fn value<T>(&self, part: &'static str, read: impl Fn(&str) -> Option<T>, expected: &str) -> Result<Option<T>, RuleError> {
+        self.0.get(part).map(|text| read_one(part, text, read, expected)).transpose()
     }
 
     /// The entries of the part's comma list; none if the part is not there.
-    fn list<T>(
-        &self,
-        part: &'static str,
-        read: fn(&str) -> Option<T>,
-        expected: &str,
-    ) -> Result<Vec<T>, RuleError> {
-        let entries = self
-            .0
-            .get(part)
-            .map(|list| list.split(','))
-            .into_iter()
-            .flatten();
-        entries
-            .map(|text| read_one(part, text, read, expected))
-            .collect()
+    fn list<T>(&self, part: &'static str, read: fn(&str) -> Option<T>, expected: &str) -> Result<Vec<T>, RuleError> {
+        let entries = self.0.get(part).map(|list| list.split(',')).into_iter().flatten();
+        entries.map(|text| read_one(part, text, read, expected)).collect()
     }
 }
 
@@ -206,23 +145,11 @@ fn part_named(name: &str) -> Result<&'static str, RuleError> {
     Err(UNSUPPORTED_PARTS
         .into_iter()
         .find(|part| *part == name)
-        .map_or_else(
-            || RuleError::Unknown(name.to_owned()),
-            RuleError::Unsupported,
-        ))
+        .map_or_else(|| RuleError::Unknown(name.to_owned()), RuleError::Unsupported))
 }
 
-fn read_one<T>(
-    part: &'static str,
-    text: &str,
-    read: impl Fn(&str) -> Option<T>,
-    expected: &str,
-) -> Result<T, RuleError> {
-    read(text).ok_or_else(|| RuleError::Invalid {
-        part,
-        value: text.to_owned(),
-        expected: expected.to_owned(),
-    })
+fn read_one<T>(part: &'static str, text: &str, read: impl Fn(&str) -> Option<T>, expected: &str) -> Result<T, RuleError> {
+    read(text).ok_or_else(|| RuleError::Invalid { part, value: text.to_owned(), expected: expected.to_owned() })
 }
 
 /// What RFC 5545 forbids between parts that are each right.
@@ -234,8 +161,7 @@ fn check(rule: Rule) -> Result<Rule, RuleError> {
     if rule.frequency == Frequency::Weekly && !rule.month_days.is_empty() {
         return Err(RuleError::WeeklyMonthDay);
     }
-    let chooses =
-        !(rule.months.is_empty() && rule.month_days.is_empty() && rule.weekdays.is_empty());
+    let chooses = !(rule.months.is_empty() && rule.month_days.is_empty() && rule.weekdays.is_empty());
     if !rule.positions.is_empty() && !chooses {
         return Err(RuleError::LonePosition);
     }
@@ -243,29 +169,17 @@ fn check(rule: Rule) -> Result<Rule, RuleError> {
 }
 
 fn frequency(text: &str) -> Option<Frequency> {
-    Frequency::ALL
-        .into_iter()
-        .find(|frequency| frequency.name() == text)
+    Frequency::ALL.into_iter().find(|frequency| frequency.name() == text)
 }
 
 fn weekday(text: &str) -> Option<Weekday> {
-    Weekday::Monday
-        .cycle_forward()
-        .take(7)
-        .find(|day| weekday_code(*day) == text)
+    Weekday::Monday.cycle_forward().take(7).find(|day| weekday_code(*day) == text)
 }
 
 fn weekday_number(text: &str) -> Option<WeekdayNumber> {
     let (number, code) = text.split_at_checked(text.len().checked_sub(2)?)?;
-    let ordinal = if number.is_empty() {
-        None
-    } else {
-        Some(signed(number, WEEKS)?)
-    };
-    Some(WeekdayNumber {
-        ordinal,
-        weekday: weekday(code)?,
-    })
+    let ordinal = if number.is_empty() { None } else { Some(signed(number, WEEKS)?) };
+    Some(WeekdayNumber { ordinal, weekday: weekday(code)? })
 }
 
 fn month(text: &str) -> Option<i16> {
@@ -283,15 +197,8 @@ fn position(text: &str) -> Option<i16> {
 /// A number from 1 to `max` or from -`max` to -1; RFC 5545 allows a plus sign.
 fn signed(text: &str, max: i16) -> Option<i16> {
     let magnitude = digits(text.strip_prefix(['+', '-']).unwrap_or(text))?;
-    let magnitude = magnitude
-        .parse()
-        .ok()
-        .filter(|number| (1..=max).contains(number))?;
-    Some(if text.starts_with('-') {
-        -magnitude
-    } else {
-        magnitude
-    })
+    let magnitude = magnitude.parse().ok().filter(|number| (1..=max).contains(number))?;
+    Some(if text.starts_with('-') { -magnitude } else { magnitude })
 }
 
 /// `20251231` or `20251231T235959Z`. A local date-time is refused: a task's due date has a zone, and then RFC 5545 wants UTC.
@@ -305,10 +212,7 @@ fn until(text: &str) -> Option<End> {
 }
 
 fn until_date(text: &str) -> Option<Date> {
-    digits(text)
-        .filter(|date| date.len() == "YYYYMMDD".len())?
-        .parse()
-        .ok()
+    digits(text).filter(|date| date.len() == "YYYYMMDD".len())?.parse().ok()
 }
 
 /// The text itself, if it is ASCII digits and nothing else.
@@ -331,11 +235,7 @@ mod tests {
     }
 
     fn invalid(part: &'static str, value: &str, expected: &str) -> RuleError {
-        RuleError::Invalid {
-            part,
-            value: value.to_owned(),
-            expected: expected.to_owned(),
-        }
+        RuleError::Invalid { part, value: value.to_owned(), expected: expected.to_owned() }
     }
 
     #[test]
@@ -343,35 +243,14 @@ mod tests {
         for (text, expected) in [
             ("FREQ=DAILY", "FREQ=DAILY"),
             ("  rrule:freq=daily;interval=01;wkst=mo ", "FREQ=DAILY"),
-            (
-                "COUNT=3;INTERVAL=2;FREQ=YEARLY",
-                "FREQ=YEARLY;INTERVAL=2;COUNT=3",
-            ),
-            (
-                "FREQ=MONTHLY;BYMONTHDAY=31,+1,-1,01",
-                "FREQ=MONTHLY;BYMONTHDAY=-1,1,31",
-            ),
-            (
-                "FREQ=MONTHLY;BYDAY=1MO,-1FR,SU,+1MO,MO",
-                "FREQ=MONTHLY;BYDAY=MO,SU,-1FR,1MO",
-            ),
-            (
-                "FREQ=YEARLY;BYMONTH=12,2;BYDAY=MO;BYSETPOS=-1",
-                "FREQ=YEARLY;BYMONTH=2,12;BYDAY=MO;BYSETPOS=-1",
-            ),
-            (
-                "FREQ=WEEKLY;WKST=SU;UNTIL=20251231",
-                "FREQ=WEEKLY;WKST=SU;UNTIL=20251231",
-            ),
-            (
-                "FREQ=WEEKLY;UNTIL=20251231T235960Z",
-                "FREQ=WEEKLY;UNTIL=20251231T235959Z",
-            ),
+            ("COUNT=3;INTERVAL=2;FREQ=YEARLY", "FREQ=YEARLY;INTERVAL=2;COUNT=3"),
+            ("FREQ=MONTHLY;BYMONTHDAY=31,+1,-1,01", "FREQ=MONTHLY;BYMONTHDAY=-1,1,31"),
+            ("FREQ=MONTHLY;BYDAY=1MO,-1FR,SU,+1MO,MO", "FREQ=MONTHLY;BYDAY=MO,SU,-1FR,1MO"),
+            ("FREQ=YEARLY;BYMONTH=12,2;BYDAY=MO;BYSETPOS=-1", "FREQ=YEARLY;BYMONTH=2,12;BYDAY=MO;BYSETPOS=-1"),
+            ("FREQ=WEEKLY;WKST=SU;UNTIL=20251231", "FREQ=WEEKLY;WKST=SU;UNTIL=20251231"),
+            ("FREQ=WEEKLY;UNTIL=20251231T235960Z", "FREQ=WEEKLY;UNTIL=20251231T235959Z"),
             ("FREQ=WEEKLY;UNTIL=00010101", "FREQ=WEEKLY;UNTIL=00010101"),
-            (
-                "FREQ=WEEKLY;UNTIL=99991231T235959Z",
-                "FREQ=WEEKLY;UNTIL=99991231T235959Z",
-            ),
+            ("FREQ=WEEKLY;UNTIL=99991231T235959Z", "FREQ=WEEKLY;UNTIL=99991231T235959Z"),
         ] {
             assert_eq!(canonical(text)?, expected, "{text}");
         }
@@ -388,61 +267,22 @@ mod tests {
             ("INTERVAL=2", RuleError::MissingFrequency),
             ("FREQ=DAILY;FREQ=DAILY", RuleError::Duplicate("FREQ")),
             ("FREQ=DAILY;BYHOUR=9", RuleError::Unsupported("BYHOUR")),
-            (
-                "FREQ=YEARLY;BYWEEKNO=20",
-                RuleError::Unsupported("BYWEEKNO"),
-            ),
+            ("FREQ=YEARLY;BYWEEKNO=20", RuleError::Unsupported("BYWEEKNO")),
             ("FREQ=DAILY;X-A=1", RuleError::Unknown("X-A".to_owned())),
-            (
-                "FREQ=DAILY; COUNT=1",
-                RuleError::Unknown(" COUNT".to_owned()),
-            ),
-            (
-                "FREQ=HOURLY",
-                invalid("FREQ", "HOURLY", "DAILY, WEEKLY, MONTHLY or YEARLY"),
-            ),
-            (
-                "FREQ=DAILY;INTERVAL=0",
-                invalid("INTERVAL", "0", "a whole number from 1 to 9999"),
-            ),
-            (
-                "FREQ=DAILY;INTERVAL=+1",
-                invalid("INTERVAL", "+1", "a whole number from 1 to 9999"),
-            ),
-            (
-                "FREQ=DAILY;COUNT=10000",
-                invalid("COUNT", "10000", "a whole number from 1 to 9999"),
-            ),
+            ("FREQ=DAILY; COUNT=1", RuleError::Unknown(" COUNT".to_owned())),
+            ("FREQ=HOURLY", invalid("FREQ", "HOURLY", "DAILY, WEEKLY, MONTHLY or YEARLY")),
+            ("FREQ=DAILY;INTERVAL=0", invalid("INTERVAL", "0", "a whole number from 1 to 9999")),
+            ("FREQ=DAILY;INTERVAL=+1", invalid("INTERVAL", "+1", "a whole number from 1 to 9999")),
+            ("FREQ=DAILY;COUNT=10000", invalid("COUNT", "10000", "a whole number from 1 to 9999")),
             ("FREQ=DAILY;BYMONTH=-1", invalid("BYMONTH", "-1", "1 to 12")),
-            (
-                "FREQ=DAILY;BYMONTHDAY=1,32",
-                invalid("BYMONTHDAY", "32", "1 to 31 or -31 to -1"),
-            ),
-            (
-                "FREQ=DAILY;BYMONTHDAY=0",
-                invalid("BYMONTHDAY", "0", "1 to 31 or -31 to -1"),
-            ),
-            (
-                "FREQ=DAILY;BYDAY=MO;BYSETPOS=367",
-                invalid("BYSETPOS", "367", "1 to 366 or -366 to -1"),
-            ),
+            ("FREQ=DAILY;BYMONTHDAY=1,32", invalid("BYMONTHDAY", "32", "1 to 31 or -31 to -1")),
+            ("FREQ=DAILY;BYMONTHDAY=0", invalid("BYMONTHDAY", "0", "1 to 31 or -31 to -1")),
+            ("FREQ=DAILY;BYDAY=MO;BYSETPOS=367", invalid("BYSETPOS", "367", "1 to 366 or -366 to -1")),
             ("FREQ=DAILY;WKST=1MO", invalid("WKST", "1MO", "MO to SU")),
-            (
-                "FREQ=DAILY;UNTIL=20250230",
-                invalid("UNTIL", "20250230", until),
-            ),
-            (
-                "FREQ=DAILY;UNTIL=20250101T090000",
-                invalid("UNTIL", "20250101T090000", until),
-            ),
-            (
-                "FREQ=DAILY;UNTIL=2025-01-01",
-                invalid("UNTIL", "2025-01-01", until),
-            ),
-            (
-                "FREQ=DAILY;COUNT=1;UNTIL=20250101",
-                RuleError::CountAndUntil,
-            ),
+            ("FREQ=DAILY;UNTIL=20250230", invalid("UNTIL", "20250230", until)),
+            ("FREQ=DAILY;UNTIL=20250101T090000", invalid("UNTIL", "20250101T090000", until)),
+            ("FREQ=DAILY;UNTIL=2025-01-01", invalid("UNTIL", "2025-01-01", until)),
+            ("FREQ=DAILY;COUNT=1;UNTIL=20250101", RuleError::CountAndUntil),
             ("FREQ=WEEKLY;BYDAY=1MO", RuleError::OrdinalWeekday),
             ("FREQ=WEEKLY;BYMONTHDAY=1", RuleError::WeeklyMonthDay),
             ("FREQ=MONTHLY;BYSETPOS=1", RuleError::LonePosition),
@@ -455,33 +295,21 @@ mod tests {
     fn weekdays_need_two_letters_and_a_number_in_range() {
         for day in ["", "M", "1", "0MO", "54MO", "--1MO", "1 MO", "MOO", "1É"] {
             let error = canonical(&format!("FREQ=MONTHLY;BYDAY={day}"));
-            assert!(
-                matches!(error, Err(RuleError::Invalid { part: "BYDAY", .. })),
-                "{day}: {error:?}"
-            );
+            assert!(matches!(error, Err(RuleError::Invalid { part: "BYDAY", .. })), "{day}: {error:?}");
         }
     }
 
     #[test]
     fn the_length_is_limited() {
         let text = format!("FREQ=DAILY{}", " ".repeat(MAX_RULE_LENGTH));
-        assert_eq!(
-            canonical(&text[..MAX_RULE_LENGTH]),
-            Ok("FREQ=DAILY".to_owned())
-        );
+        assert_eq!(canonical(&text[..MAX_RULE_LENGTH]), Ok("FREQ=DAILY".to_owned()));
         assert_eq!(canonical(&text), Err(RuleError::TooLong));
     }
 
     #[test]
     fn messages_say_what_would_be_right() {
         let message = |text: &str| canonical(text).map_err(|error| error.to_string());
-        assert_eq!(
-            message("FREQ=DAILY;COUNT=x"),
-            Err("COUNT cannot be \"X\": it takes a whole number from 1 to 9999".to_owned())
-        );
-        assert_eq!(
-            message("FREQ=DAILY;BYSECOND=1"),
-            Err("BYSECOND is not supported".to_owned())
-        );
+        assert_eq!(message("FREQ=DAILY;COUNT=x"), Err("COUNT cannot be \"X\": it takes a whole number from 1 to 9999".to_owned()));
+        assert_eq!(message("FREQ=DAILY;BYSECOND=1"), Err("BYSECOND is not supported".to_owned()));
     }
 }

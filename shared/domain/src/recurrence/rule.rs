@@ -184,9 +184,7 @@ impl Serialize for Rule {
 
 impl<'de> Deserialize<'de> for Rule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
@@ -204,8 +202,7 @@ mod tests {
 
     #[test]
     fn serde_passes_the_error_on() {
-        let error = serde_json::from_str::<Rule>(r#""FREQ=DAILY;BYHOUR=9""#)
-            .map_err(|error| error.to_string());
+        let error = serde_json::from_str::<Rule>(r#""FREQ=DAILY;BYHOUR=9""#).map_err(|error| error.to_string());
         assert!(error.is_err_and(|message| message.starts_with("BYHOUR is not supported")));
     }
 }

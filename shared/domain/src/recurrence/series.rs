@@ -37,11 +37,7 @@ impl Pattern {
 fn monthly_clamped(day: i16) -> Rule {
     let shortest_month = 28;
     let month_days = (day.min(shortest_month)..=day).collect();
-    Rule {
-        month_days,
-        positions: vec![-1],
-        ..Rule::every(Frequency::Monthly)
-    }
+    Rule { month_days, positions: vec![-1], ..Rule::every(Frequency::Monthly) }
 }
 
 /// A chain of occurrences.
@@ -107,10 +103,7 @@ impl Series {
     pub fn next_from_completion(&self, completion: Completion) -> Option<Timestamp> {
         let day = self.local(completion.at).date();
         let rule = self.pattern.rule(day);
-        if rule
-            .count()
-            .is_some_and(|count| completion.occurrence >= count.into())
-        {
+        if rule.count().is_some_and(|count| completion.occurrence >= count.into()) {
             return None;
         }
         let after = completion.at.max(completion.due);
@@ -118,26 +111,16 @@ impl Series {
     }
 
     /// The first of these dates whose occurrence is after `after`, unless the end comes before.
-    fn first(
-        &self,
-        dates: impl Iterator<Item = Date>,
-        end: End,
-        after: Timestamp,
-    ) -> Option<Timestamp> {
+    fn first(&self, dates: impl Iterator<Item = Date>, end: End, after: Timestamp) -> Option<Timestamp> {
         let time = self.local(self.start).time();
-        let occurrence =
-            |date: Date| Some((date, self.zone.to_timestamp(date.to_datetime(time)).ok()?));
-        let (date, occurrence) = dates
-            .map_while(occurrence)
-            .find(|(_, occurrence)| *occurrence > after)?;
+        let occurrence = |date: Date| Some((date, self.zone.to_timestamp(date.to_datetime(time)).ok()?));
+        let (date, occurrence) = dates.map_while(occurrence).find(|(_, occurrence)| *occurrence > after)?;
         includes(end, date, occurrence).then_some(occurrence)
     }
 
     /// The first date that can have an occurrence after `after`.
     fn seek(&self, after: Timestamp) -> Date {
-        self.local(after)
-            .date()
-            .saturating_sub(Span::new().days(CLOCK_CHANGE_DAYS))
+        self.local(after).date().saturating_sub(Span::new().days(CLOCK_CHANGE_DAYS))
     }
 
     fn local(&self, instant: Timestamp) -> DateTime {
@@ -168,11 +151,7 @@ mod tests {
     fn series(start: &str, zone: &str, pattern: Pattern) -> Result<Series, Failure> {
         let zone = TimeZone::get(zone)?;
         let start = zone.to_timestamp(start.parse()?)?;
-        Ok(Series {
-            start,
-            zone,
-            pattern,
-        })
+        Ok(Series { start, zone, pattern })
     }
 
     fn ruled(start: &str, zone: &str, rule: &str) -> Result<Series, Failure> {
@@ -181,38 +160,19 @@ mod tests {
 
     /// The occurrences after the first, as local times with their offsets.
     fn following(series: &Series, number: usize) -> Vec<String> {
-        let occurrences = std::iter::successors(series.next_after(series.start), |last| {
-            series.next_after(*last)
-        });
-        let local = |at: Timestamp| {
-            at.to_zoned(series.zone.clone())
-                .strftime("%Y-%m-%dT%H:%M%:z")
-                .to_string()
-        };
+        let occurrences = std::iter::successors(series.next_after(series.start), |last| series.next_after(*last));
+        let local = |at: Timestamp| at.to_zoned(series.zone.clone()).strftime("%Y-%m-%dT%H:%M%:z").to_string();
         occurrences.take(number).map(local).collect()
     }
 
     #[test]
     fn monthly_is_anchored_and_a_rule_skips() -> Result<(), Failure> {
         let monthly = series("2025-01-31T09:00", "UTC", Pattern::Monthly)?;
-        assert_eq!(
-            following(&monthly, 3),
-            [
-                "2025-02-28T09:00+00:00",
-                "2025-03-31T09:00+00:00",
-                "2025-04-30T09:00+00:00"
-            ]
-        );
+        assert_eq!(following(&monthly, 3), ["2025-02-28T09:00+00:00", "2025-03-31T09:00+00:00", "2025-04-30T09:00+00:00"]);
         let leap = series("2024-01-30T09:00", "UTC", Pattern::Monthly)?;
-        assert_eq!(
-            following(&leap, 2),
-            ["2024-02-29T09:00+00:00", "2024-03-30T09:00+00:00"]
-        );
+        assert_eq!(following(&leap, 2), ["2024-02-29T09:00+00:00", "2024-03-30T09:00+00:00"]);
         let rule = ruled("2025-01-31T09:00", "UTC", "FREQ=MONTHLY")?;
-        assert_eq!(
-            following(&rule, 2),
-            ["2025-03-31T09:00+00:00", "2025-05-31T09:00+00:00"]
-        );
+        assert_eq!(following(&rule, 2), ["2025-03-31T09:00+00:00", "2025-05-31T09:00+00:00"]);
         Ok(())
     }
 
@@ -221,39 +181,20 @@ mod tests {
         let nine = series("2025-03-29T09:00", "Europe/Berlin", Pattern::Daily)?;
         assert_eq!(following(&nine, 1), ["2025-03-30T09:00+02:00"]);
         let gap = series("2025-03-29T02:30", "Europe/Berlin", Pattern::Daily)?;
-        assert_eq!(
-            following(&gap, 2),
-            ["2025-03-30T03:30+02:00", "2025-03-31T02:30+02:00"]
-        );
+        assert_eq!(following(&gap, 2), ["2025-03-30T03:30+02:00", "2025-03-31T02:30+02:00"]);
         let fold = series("2025-10-25T02:30", "Europe/Berlin", Pattern::Daily)?;
-        assert_eq!(
-            following(&fold, 2),
-            ["2025-10-26T02:30+02:00", "2025-10-27T02:30+01:00"]
-        );
+        assert_eq!(following(&fold, 2), ["2025-10-26T02:30+02:00", "2025-10-27T02:30+01:00"]);
         let half_an_hour = series("2025-10-04T02:10", "Australia/Lord_Howe", Pattern::Daily)?;
-        assert_eq!(
-            following(&half_an_hour, 2),
-            ["2025-10-05T02:40+11:00", "2025-10-06T02:10+11:00"]
-        );
+        assert_eq!(following(&half_an_hour, 2), ["2025-10-05T02:40+11:00", "2025-10-06T02:10+11:00"]);
         let no_midnight = series("2018-11-03T00:00", "America/Sao_Paulo", Pattern::Daily)?;
-        assert_eq!(
-            following(&no_midnight, 2),
-            ["2018-11-04T01:00-02:00", "2018-11-05T00:00-02:00"]
-        );
+        assert_eq!(following(&no_midnight, 2), ["2018-11-04T01:00-02:00", "2018-11-05T00:00-02:00"]);
         Ok(())
     }
 
     #[test]
     fn a_skipped_day_makes_one_occurrence_with_the_next() -> Result<(), Failure> {
         let samoa = series("2011-12-28T09:00", "Pacific/Apia", Pattern::Daily)?;
-        assert_eq!(
-            following(&samoa, 3),
-            [
-                "2011-12-29T09:00-10:00",
-                "2011-12-31T09:00+14:00",
-                "2012-01-01T09:00+14:00"
-            ]
-        );
+        assert_eq!(following(&samoa, 3), ["2011-12-29T09:00-10:00", "2011-12-31T09:00+14:00", "2012-01-01T09:00+14:00"]);
         Ok(())
     }
 
@@ -261,19 +202,9 @@ mod tests {
     fn the_start_is_always_the_first_occurrence() -> Result<(), Failure> {
         // A Tuesday, then Fridays.
         let fridays = ruled("2025-06-03T09:00", "UTC", "FREQ=WEEKLY;BYDAY=FR;COUNT=3")?;
-        assert_eq!(
-            fridays.next_after(Timestamp::UNIX_EPOCH),
-            Some(fridays.start)
-        );
-        assert_eq!(
-            following(&fridays, 5),
-            ["2025-06-06T09:00+00:00", "2025-06-13T09:00+00:00"]
-        );
-        let never = ruled(
-            "2025-06-03T09:00",
-            "UTC",
-            "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
-        )?;
+        assert_eq!(fridays.next_after(Timestamp::UNIX_EPOCH), Some(fridays.start));
+        assert_eq!(following(&fridays, 5), ["2025-06-06T09:00+00:00", "2025-06-13T09:00+00:00"]);
+        let never = ruled("2025-06-03T09:00", "UTC", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30")?;
         assert_eq!(never.next_after(Timestamp::MIN), Some(never.start));
         assert_eq!(never.next_after(never.start), None);
         let over = ruled("2025-06-03T09:00", "UTC", "FREQ=DAILY;UNTIL=20250602")?;
@@ -284,10 +215,7 @@ mod tests {
     #[test]
     fn skipped_occurrences_count() -> Result<(), Failure> {
         let five = ruled("2025-06-01T09:00", "UTC", "FREQ=DAILY;COUNT=5")?;
-        assert_eq!(
-            five.next_after("2025-06-04T12:00Z".parse()?),
-            Some("2025-06-05T09:00Z".parse()?)
-        );
+        assert_eq!(five.next_after("2025-06-04T12:00Z".parse()?), Some("2025-06-05T09:00Z".parse()?));
         assert_eq!(five.next_after("2025-06-05T09:00Z".parse()?), None);
         let one = ruled("2025-06-01T09:00", "UTC", "FREQ=DAILY;COUNT=1")?;
         assert_eq!(one.next_after(one.start), None);
@@ -297,8 +225,8 @@ mod tests {
     #[test]
     fn until_is_inclusive() -> Result<(), Failure> {
         for (until, number) in [
-            ("20250602", 1), // the whole day in the zone: 3 June, 08:00 is 2 June, 23:00 UTC
-            ("20250603", 2), // 3 June itself
+            ("20250602", 1),         // the whole day in the zone: 3 June, 08:00 is 2 June, 23:00 UTC
+            ("20250603", 2),         // 3 June itself
             ("20250602T230000Z", 2), // exactly the third occurrence
             ("20250602T225959Z", 1), // a second before it
             ("20250101T000000Z", 0), // before the start
@@ -308,11 +236,7 @@ mod tests {
             let mut tokyo = ruled("2025-06-01T08:00", "Asia/Tokyo", &rule)?;
             assert_eq!(following(&tokyo, 9).len(), number, "{until}");
             tokyo.start += SignedDuration::from_millis(500);
-            assert_eq!(
-                following(&tokyo, 9).len(),
-                number,
-                "{until}, with a fraction of a second"
-            );
+            assert_eq!(following(&tokyo, 9).len(), number, "{until}, with a fraction of a second");
         }
         Ok(())
     }
@@ -320,15 +244,8 @@ mod tests {
     #[test]
     fn a_start_in_the_second_pass_of_a_fold_is_not_repeated() -> Result<(), Failure> {
         let start: Timestamp = "2025-10-26T02:30+01:00".parse()?;
-        let series = Series {
-            start,
-            zone: TimeZone::get("Europe/Berlin")?,
-            pattern: Pattern::Daily,
-        };
-        assert_eq!(
-            series.next_after("2025-10-26T02:30+02:00".parse()?),
-            Some(start)
-        );
+        let series = Series { start, zone: TimeZone::get("Europe/Berlin")?, pattern: Pattern::Daily };
+        assert_eq!(series.next_after("2025-10-26T02:30+02:00".parse()?), Some(start));
         assert_eq!(following(&series, 1), ["2025-10-27T02:30+01:00"]);
         Ok(())
     }
@@ -336,70 +253,33 @@ mod tests {
     #[test]
     fn the_series_ends_with_the_calendar() {
         for pattern in [Pattern::Daily, Pattern::Weekly, Pattern::Monthly] {
-            let last = Series {
-                start: Timestamp::MAX,
-                zone: TimeZone::UTC,
-                pattern: pattern.clone(),
-            };
+            let last = Series { start: Timestamp::MAX, zone: TimeZone::UTC, pattern: pattern.clone() };
             assert_eq!(last.next_after(Timestamp::MIN), Some(Timestamp::MAX));
             assert_eq!(last.next_after(Timestamp::MAX), None);
-            let completion = Completion {
-                at: Timestamp::MAX,
-                due: Timestamp::MIN,
-                occurrence: u32::MAX,
-            };
+            let completion = Completion { at: Timestamp::MAX, due: Timestamp::MIN, occurrence: u32::MAX };
             assert_eq!(last.next_from_completion(completion), None);
-            let first = Series {
-                start: Timestamp::MIN,
-                zone: TimeZone::UTC,
-                pattern,
-            };
+            let first = Series { start: Timestamp::MIN, zone: TimeZone::UTC, pattern };
             assert!(first.next_after(Timestamp::MIN).is_some());
         }
     }
 
     /// A completion of the first occurrence.
     fn next(series: &Series, completed: &str, due: &str) -> Result<String, Failure> {
-        let completion = Completion {
-            at: completed.parse()?,
-            due: due.parse()?,
-            occurrence: 1,
-        };
-        Ok(series
-            .next_from_completion(completion)
-            .map(|at| at.to_string())
-            .unwrap_or_default())
+        let completion = Completion { at: completed.parse()?, due: due.parse()?, occurrence: 1 };
+        Ok(series.next_from_completion(completion).map(|at| at.to_string()).unwrap_or_default())
     }
 
     #[test]
     fn intervals_run_from_the_completion() -> Result<(), Failure> {
         let three_days = ruled("2025-03-01T09:00", "UTC", "FREQ=DAILY;INTERVAL=3")?;
-        assert_eq!(
-            next(&three_days, "2025-03-10T15:00Z", "2025-03-07T09:00Z")?,
-            "2025-03-13T09:00:00Z"
-        );
-        assert_eq!(
-            next(&three_days, "2025-03-10T08:00Z", "2025-03-07T09:00Z")?,
-            "2025-03-13T09:00:00Z"
-        );
+        assert_eq!(next(&three_days, "2025-03-10T15:00Z", "2025-03-07T09:00Z")?, "2025-03-13T09:00:00Z");
+        assert_eq!(next(&three_days, "2025-03-10T08:00Z", "2025-03-07T09:00Z")?, "2025-03-13T09:00:00Z");
         let monthly = series("2025-03-01T09:00", "UTC", Pattern::Monthly)?;
-        assert_eq!(
-            next(&monthly, "2025-03-05T20:00Z", "2025-03-01T09:00Z")?,
-            "2025-04-05T09:00:00Z"
-        );
-        assert_eq!(
-            next(&monthly, "2025-01-31T20:00Z", "2025-01-01T09:00Z")?,
-            "2025-02-28T09:00:00Z"
-        );
+        assert_eq!(next(&monthly, "2025-03-05T20:00Z", "2025-03-01T09:00Z")?, "2025-04-05T09:00:00Z");
+        assert_eq!(next(&monthly, "2025-01-31T20:00Z", "2025-01-01T09:00Z")?, "2025-02-28T09:00:00Z");
         let mondays = ruled("2025-03-03T09:00", "UTC", "FREQ=WEEKLY;BYDAY=MO")?;
-        assert_eq!(
-            next(&mondays, "2025-03-12T09:00Z", "2025-03-03T09:00Z")?,
-            "2025-03-17T09:00:00Z"
-        );
-        assert_eq!(
-            next(&mondays, "2025-03-10T08:00Z", "2025-03-03T09:00Z")?,
-            "2025-03-17T09:00:00Z"
-        );
+        assert_eq!(next(&mondays, "2025-03-12T09:00Z", "2025-03-03T09:00Z")?, "2025-03-17T09:00:00Z");
+        assert_eq!(next(&mondays, "2025-03-10T08:00Z", "2025-03-03T09:00Z")?, "2025-03-17T09:00:00Z");
         Ok(())
     }
 
@@ -407,24 +287,15 @@ mod tests {
     fn a_completion_counts_from_its_local_day() -> Result<(), Failure> {
         // 20:00 UTC on the 10th is the 11th in Tokyo.
         let tokyo = ruled("2025-03-01T09:00", "Asia/Tokyo", "FREQ=DAILY;INTERVAL=3")?;
-        assert_eq!(
-            next(&tokyo, "2025-03-10T20:00Z", "2025-03-07T00:00Z")?,
-            "2025-03-14T00:00:00Z"
-        );
+        assert_eq!(next(&tokyo, "2025-03-10T20:00Z", "2025-03-07T00:00Z")?, "2025-03-14T00:00:00Z");
         Ok(())
     }
 
     #[test]
     fn a_task_completed_early_is_next_due_after_its_old_due_date() -> Result<(), Failure> {
         let three_days = ruled("2025-03-15T09:00", "UTC", "FREQ=DAILY;INTERVAL=3")?;
-        assert_eq!(
-            next(&three_days, "2025-03-10T15:00Z", "2025-03-15T09:00Z")?,
-            "2025-03-16T09:00:00Z"
-        );
-        assert_eq!(
-            next(&three_days, "2025-03-12T15:00Z", "2025-03-15T09:00Z")?,
-            "2025-03-18T09:00:00Z"
-        );
+        assert_eq!(next(&three_days, "2025-03-10T15:00Z", "2025-03-15T09:00Z")?, "2025-03-16T09:00:00Z");
+        assert_eq!(next(&three_days, "2025-03-12T15:00Z", "2025-03-15T09:00Z")?, "2025-03-18T09:00:00Z");
         Ok(())
     }
 
@@ -432,20 +303,11 @@ mod tests {
     fn completions_end_with_count_and_until() -> Result<(), Failure> {
         let at: Timestamp = "2025-06-10T12:00Z".parse()?;
         let thrice = ruled("2025-06-01T09:00", "UTC", "FREQ=DAILY;COUNT=3")?;
-        let after = |occurrence| {
-            thrice.next_from_completion(Completion {
-                at,
-                due: thrice.start,
-                occurrence,
-            })
-        };
+        let after = |occurrence| thrice.next_from_completion(Completion { at, due: thrice.start, occurrence });
         assert_eq!(after(2), Some("2025-06-11T09:00Z".parse()?));
         assert_eq!(after(3), None);
         let until = ruled("2025-06-01T09:00", "UTC", "FREQ=DAILY;UNTIL=20250611")?;
-        assert_eq!(
-            next(&until, "2025-06-10T12:00Z", "2025-06-01T09:00Z")?,
-            "2025-06-11T09:00:00Z"
-        );
+        assert_eq!(next(&until, "2025-06-10T12:00Z", "2025-06-01T09:00Z")?, "2025-06-11T09:00:00Z");
         assert_eq!(next(&until, "2025-06-11T12:00Z", "2025-06-01T09:00Z")?, "");
         Ok(())
     }

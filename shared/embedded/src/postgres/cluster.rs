@@ -46,11 +46,7 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// Opens the cluster `name` in `parent`, laying it out the first time. The caller holds a lock on `parent`.
-    pub(crate) async fn open_or_create(
-        programs: &Programs,
-        parent: &Path,
-        name: &str,
-    ) -> Result<Self, PostgresError> {
+    pub(crate) async fn open_or_create(programs: &Programs, parent: &Path, name: &str) -> Result<Self, PostgresError> {
         remove_leftovers(parent, NEW);
         let folder = parent.join(name);
         if !folder.exists() {
@@ -69,10 +65,7 @@ impl Cluster {
 
     /// The same cluster, copied to another folder by somebody else.
     pub(crate) fn at(&self, folder: PathBuf) -> Self {
-        Self {
-            folder,
-            password: self.password.clone(),
-        }
+        Self { folder, password: self.password.clone() }
     }
 
     /// Where everything is.
@@ -106,9 +99,7 @@ pub(crate) fn layout_name() -> String {
 /// As many random bytes, in hexadecimal.
 pub(crate) fn random_hex<const BYTES: usize>() -> Result<String, PostgresError> {
     let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        file_error("read", Path::new("the system's random numbers"))(io::Error::from(error))
-    })?;
+    getrandom::fill(&mut bytes).map_err(|error| file_error("read", Path::new("the system's random numbers"))(io::Error::from(error)))?;
     Ok(bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}"); // a String takes everything
         text
@@ -120,10 +111,7 @@ fn check_version(data: &Path) -> Result<(), PostgresError> {
     let found = fs::read_to_string(&file).map_err(file_error("read", &file))?;
     match found.trim() {
         MAJOR => Ok(()),
-        found => Err(PostgresError::MajorVersion {
-            folder: data.to_owned(),
-            found: found.to_owned(),
-        }),
+        found => Err(PostgresError::MajorVersion { folder: data.to_owned(), found: found.to_owned() }),
     }
 }
 
@@ -134,19 +122,13 @@ async fn create(programs: &Programs, parent: &Path, folder: &Path) -> Result<(),
     write_password(&new.path().join("password"))?;
     initdb(programs, new.path()).await?;
     fs::rename(new.keep(), folder).map_err(file_error("rename to", folder))?;
-    File::open(parent)
-        .and_then(|parent| parent.sync_all())
-        .map_err(file_error("save", parent))
+    File::open(parent).and_then(|parent| parent.sync_all()).map_err(file_error("save", parent))
 }
 
 fn write_password(path: &Path) -> Result<(), PostgresError> {
     let password = random_hex::<PASSWORD_BYTES>()?;
     let write = || {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all(password.as_bytes())?;
         file.sync_all()
     };
@@ -156,9 +138,7 @@ fn write_password(path: &Path) -> Result<(), PostgresError> {
 async fn initdb(programs: &Programs, folder: &Path) -> Result<(), PostgresError> {
     let mut letters = LETTERS.iter();
     loop {
-        let done = output(initdb_command(programs, folder, letters.next().copied()))
-            .await
-            .map_err(file_error("run initdb in", folder))?;
+        let done = output(initdb_command(programs, folder, letters.next().copied())).await.map_err(file_error("run initdb in", folder))?;
         if done.status.success() {
             return Ok(());
         }
@@ -173,8 +153,6 @@ fn initdb_command(programs: &Programs, folder: &Path, letters: Option<&str>) -> 
     let mut command = programs.command(programs.path("initdb"));
     command.arg("--pgdata").arg(folder.join("data"));
     command.arg("--pwfile").arg(folder.join("password"));
-    command
-        .args(LAYOUT)
-        .args(letters.map(|letters| format!("--lc-ctype={letters}")));
+    command.args(LAYOUT).args(letters.map(|letters| format!("--lc-ctype={letters}")));
     command
 }

@@ -9,9 +9,7 @@ use super::programs::{MAJOR, VERSION};
 #[non_exhaustive]
 pub enum PostgresError {
     /// The user has no cache folder to keep PostgreSQL's programs in.
-    #[error(
-        "there is no folder to keep PostgreSQL in: set HOME or XDG_CACHE_HOME, or set DATABASE_URL to a PostgreSQL of your own"
-    )]
+    #[error("there is no folder to keep PostgreSQL in: set HOME or XDG_CACHE_HOME, or set DATABASE_URL to a PostgreSQL of your own")]
     NoCache,
 
     /// PostgreSQL's programs could not be downloaded or unpacked.
@@ -62,9 +60,7 @@ pub enum PostgresError {
     },
 
     /// The server did not stop in time. Its data are safe: it recovers at the next start.
-    #[error(
-        "PostgreSQL did not stop within {seconds} seconds; it recovers by itself at the next start"
-    )]
+    #[error("PostgreSQL did not stop within {seconds} seconds; it recovers by itself at the next start")]
     NotStopped {
         /// How long we waited.
         seconds: u64,
@@ -87,14 +83,7 @@ pub enum PostgresError {
 }
 
 /// For `map_err`: the system's error with what we were doing to which path.
-pub(super) fn file_error(
-    doing: &'static str,
-    path: &Path,
-) -> impl FnOnce(io::Error) -> PostgresError + use<> {
+pub(super) fn file_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PostgresError + use<> {
     let path = path.to_owned();
-    move |source| PostgresError::File {
-        doing,
-        path,
-        source,
-    }
+    move |source| PostgresError::File { doing, path, source }
 }

