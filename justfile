@@ -28,7 +28,7 @@ lint:
 
 # Build the documentation, with warnings as errors.
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 # Licences, banned crates, sources. Needs cargo-deny.
 deny:

@@ -3,7 +3,7 @@
 //! [`Store`] reads; [`Unit`] changes, in one transaction that also writes the events and the jobs that follow from the
 //! change. No other crate knows SQL. `docs/data-model.md` tells of the tables, `migrations/` makes them.
 //!
-//! To add a column to tasks: a migration, [`tasks`](crate::tasks) (the list of columns, the row, the two statements that
+//! To add a column to tasks: a migration, `tasks.rs` (the list of columns, the row, the two statements that
 //! write it) and, if it can be searched by, `search.rs`.
 
 mod audit;

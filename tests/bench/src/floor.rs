@@ -13,7 +13,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use sqlx::postgres::{PgPoolOptions, PgRow};
 use sqlx::{PgPool, Row};
 use tokio::net::TcpListener;
@@ -28,9 +29,8 @@ const POOL: u32 = 16;
 
 macro_rules! columns {
     () => {
-        "id, title, description, extract(epoch FROM due_date)::float8, time_zone, recurrence, recurrence_rule, recurrence_from, priority, tags, status, \
-         extract(epoch FROM completed_at)::float8, parent_task_id, reminder_offset, version, extract(epoch FROM created_at)::float8, \
-         extract(epoch FROM updated_at)::float8"
+        "id, title, description, due_date, time_zone, recurrence, recurrence_rule, recurrence_from, priority, tags, status, completed_at, \
+         parent_task_id, reminder_offset, version, created_at, updated_at"
     };
 }
 
@@ -55,7 +55,7 @@ pub(crate) async fn serve() -> Result<(), BoxError> {
     let options = PgPoolOptions::new().max_connections(POOL).test_before_acquire(false).acquire_timeout(Duration::from_mins(1));
     let pool = Arc::new(options.connect(&url).await?);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    report::progress(&json!({ "address": listener.local_addr()?.to_string() }).to_string());
+    report::progress(&format!("{{\"address\":\"{}\"}}", listener.local_addr()?));
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
@@ -74,25 +74,25 @@ async fn answer(pool: &PgPool, request: Request<Incoming>) -> Result<Response<Fu
     let id = |text: Option<&str>| text.and_then(|text| text.split('/').next()?.parse::<i64>().ok());
     let one = id(path.strip_prefix("/api/tasks/"));
     let body = match (&parts.method, path, one) {
-        (&Method::GET, _, Some(id)) => task(&sqlx::query(GET).bind(id).fetch_one(pool).await?)?,
-        (&Method::GET, _, None) => tasks(&sqlx::query(LIST).fetch_all(pool).await?)?,
+        (&Method::GET, _, Some(id)) => json(&Task::of(&sqlx::query(GET).bind(id).fetch_one(pool).await?)?)?,
+        (&Method::GET, _, None) => json(&tasks(&sqlx::query(LIST).fetch_all(pool).await?)?)?,
         (_, "/api/tasks/search", _) => {
             let body: Value = serde_json::from_slice(&body.collect().await?.to_bytes())?;
             let pattern = format!("%{}%", body["query"].as_str().unwrap_or_default());
-            let results = tasks(&sqlx::query(SEARCH).bind(pattern).fetch_all(pool).await?)?;
-            json!({ "total_count": results.as_array().map_or(0, Vec::len), "results": results })
+            let rows = sqlx::query(SEARCH).bind(pattern).fetch_all(pool).await?;
+            json(&Found { results: tasks(&rows)?, total_count: rows.len() })?
         }
         (_, _, None) => {
             status = StatusCode::CREATED;
             let body: Value = serde_json::from_slice(&body.collect().await?.to_bytes())?;
             let title = body["title"].as_str().unwrap_or_default().to_lowercase();
             let row = sqlx::query(CREATE).bind(&title).bind(format!(" {title} ")).fetch_one(pool).await?;
-            task(&row)?
+            json(&Task::of(&row)?)?
         }
-        (_, _, Some(id)) => task(&sqlx::query(COMPLETE).bind(id).fetch_one(pool).await?)?,
+        (_, _, Some(id)) => json(&Task::of(&sqlx::query(COMPLETE).bind(id).fetch_one(pool).await?)?)?,
     };
     let response = Response::builder().status(status).header(header::CONTENT_TYPE, "application/json");
-    Ok(response.body(Full::new(serde_json::to_vec(&body)?.into()))?)
+    Ok(response.body(body)?)
 }
 
 fn failed(error: &BoxError) -> Response<Full<Bytes>> {
@@ -101,28 +101,62 @@ fn failed(error: &BoxError) -> Response<Full<Bytes>> {
     response
 }
 
-fn tasks(rows: &[PgRow]) -> Result<Value, sqlx::Error> {
-    rows.iter().map(task).collect()
+fn json(value: &impl Serialize) -> Result<Full<Bytes>, BoxError> {
+    Ok(Full::new(serde_json::to_vec(value)?.into()))
 }
 
-fn task(row: &PgRow) -> Result<Value, sqlx::Error> {
-    Ok(json!({
-        "id": row.try_get::<i64, _>(0)?,
-        "title": row.try_get::<&str, _>(1)?,
-        "description": row.try_get::<&str, _>(2)?,
-        "due_date": row.try_get::<Option<f64>, _>(3)?,
-        "time_zone": row.try_get::<&str, _>(4)?,
-        "recurrence": row.try_get::<&str, _>(5)?,
-        "recurrence_rule": row.try_get::<Option<&str>, _>(6)?,
-        "recurrence_from": row.try_get::<&str, _>(7)?,
-        "priority": row.try_get::<i16, _>(8)?,
-        "tags": row.try_get::<Vec<String>, _>(9)?,
-        "status": row.try_get::<&str, _>(10)?,
-        "completed_at": row.try_get::<Option<f64>, _>(11)?,
-        "parent_task_id": row.try_get::<Option<i64>, _>(12)?,
-        "reminder_offset": row.try_get::<Option<&str>, _>(13)?,
-        "version": row.try_get::<i64, _>(14)?,
-        "created_at": row.try_get::<f64, _>(15)?,
-        "updated_at": row.try_get::<f64, _>(16)?,
-    }))
+/// A row, borrowed; times as the database sends them, which is less work than any other form.
+#[derive(Serialize)]
+struct Task<'r> {
+    id: i64,
+    title: &'r str,
+    description: &'r str,
+    due_date: Option<i64>,
+    time_zone: &'r str,
+    recurrence: &'r str,
+    recurrence_rule: Option<&'r str>,
+    recurrence_from: &'r str,
+    priority: i16,
+    tags: Vec<String>,
+    status: &'r str,
+    completed_at: Option<i64>,
+    parent_task_id: Option<i64>,
+    reminder_offset: Option<&'r str>,
+    version: i64,
+    created_at: i64,
+    updated_at: i64,
+}
+
+#[derive(Serialize)]
+struct Found<'r> {
+    results: Vec<Task<'r>>,
+    total_count: usize,
+}
+
+fn tasks(rows: &[PgRow]) -> Result<Vec<Task<'_>>, sqlx::Error> {
+    rows.iter().map(Task::of).collect()
+}
+
+impl<'r> Task<'r> {
+    fn of(row: &'r PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get(0)?,
+            title: row.try_get(1)?,
+            description: row.try_get(2)?,
+            due_date: row.try_get_unchecked(3)?,
+            time_zone: row.try_get(4)?,
+            recurrence: row.try_get(5)?,
+            recurrence_rule: row.try_get(6)?,
+            recurrence_from: row.try_get(7)?,
+            priority: row.try_get(8)?,
+            tags: row.try_get(9)?,
+            status: row.try_get(10)?,
+            completed_at: row.try_get_unchecked(11)?,
+            parent_task_id: row.try_get(12)?,
+            reminder_offset: row.try_get(13)?,
+            version: row.try_get(14)?,
+            created_at: row.try_get_unchecked(15)?,
+            updated_at: row.try_get_unchecked(16)?,
+        })
+    }
 }
