@@ -41,12 +41,26 @@ pub(crate) async fn run(sizes: &[u32]) -> Result<(), BoxError> {
             report::row(&[kind.into(), query.into(), hits, rows, connections, p50, p99, max, per_second, figures.errors()]);
         }
         report::end();
-        for (kind, query) in KINDS {
-            let query: SearchTasks = serde_json::from_value(json!({ "query": query }))?;
-            report::block(&format!("Plan at {rows} tasks: {kind}"), &world.store.explain(&query.checked()?).await?);
-        }
+        plans(&world, rows).await?;
         drop(taskflow);
         world.stop().await?;
+    }
+    Ok(())
+}
+
+/// Prints each plan once, with the kinds of search that have it.
+async fn plans(world: &World, rows: u32) -> Result<(), BoxError> {
+    let mut plans: Vec<(String, Vec<&str>)> = Vec::new();
+    for (kind, query) in KINDS {
+        let query: SearchTasks = serde_json::from_value(json!({ "query": query }))?;
+        let plan = world.store.explain(&query.checked()?).await?;
+        match plans.iter_mut().find(|(known, _)| *known == plan) {
+            Some((_, kinds)) => kinds.push(kind),
+            None => plans.push((plan, vec![kind])),
+        }
+    }
+    for (plan, kinds) in plans {
+        report::block(&format!("Plan at {rows} tasks: {}.", kinds.join(", ")), &plan);
     }
     Ok(())
 }
