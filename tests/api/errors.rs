@@ -14,13 +14,9 @@ async fn malformed_json_is_400() {
     let app = App::start().await;
     let task = app.create(&json!({ "title": "Pay rent" })).await;
     let one = format!("/api/tasks/{}", task["id"]);
-    for (method, path) in [
-        ("POST", "/api/tasks"),
-        ("PUT", &one),
-        ("POST", &format!("{one}/tags")),
-        ("POST", "/api/tasks/search"),
-        ("POST", "/api/reminders"),
-    ] {
+    for (method, path) in
+        [("POST", "/api/tasks"), ("PUT", &one), ("POST", &format!("{one}/tags")), ("POST", "/api/tasks/search"), ("POST", "/api/reminders")]
+    {
         for body in [&b"{"[..], b"{\"title\":}", b"nonsense", b"{\"title\":\"\xff\"}", b"{} {}", "{\"title\":\"\\ud800\"}".as_bytes()] {
             let answer = app.call(method, path, &[("content-type", "application/json")], body.to_vec()).await;
             assert!(answer.problem(400).is_empty(), "{answer:?}");
@@ -70,7 +66,13 @@ async fn headers_that_cannot_be_read_are_400() {
 #[tokio::test]
 async fn without_the_token_is_401() {
     let app = App::with(&[("TASKFLOW_API_TOKEN", TOKEN)]).await;
-    let wrong = [format!("Bearer {TOKEN}x"), TOKEN.to_owned(), "Basic aHVudGVyMg==".to_owned(), "Bearer ".to_owned(), format!("Bearer {}", &TOKEN[1..])];
+    let wrong = [
+        format!("Bearer {TOKEN}x"),
+        TOKEN.to_owned(),
+        "Basic aHVudGVyMg==".to_owned(),
+        "Bearer ".to_owned(),
+        format!("Bearer {}", &TOKEN[1..]),
+    ];
     for (method, path, body) in [
         ("GET", "/api/tasks", Value::Null),
         ("POST", "/api/tasks", json!({ "title": "x" })),
@@ -104,7 +106,11 @@ async fn without_the_token_is_401() {
     }
     // What the process tells itself bears the token too.
     let headers = [("authorization", &*format!("Bearer {TOKEN}"))];
-    let task = app.send("POST", "/api/tasks", &headers, &json!({ "title": "x", "due_date": AHEAD, "reminder_offset": "1 hour" })).await.is(201).json();
+    let task = app
+        .send("POST", "/api/tasks", &headers, &json!({ "title": "x", "due_date": AHEAD, "reminder_offset": "1 hour" }))
+        .await
+        .is(201)
+        .json();
     app.settled().await;
     let reminders = app.call("GET", &format!("/api/reminders?task_id={}", task["id"]), &headers, "").await.is(200).json();
     assert_eq!(reminders.as_array().unwrap().len(), 1);
@@ -253,7 +259,9 @@ async fn more_than_256_kib_is_413() {
     let task = app.create(&json!({ "title": "Pay rent" })).await;
     let one = format!("/api/tasks/{}", task["id"]);
     let json = [("content-type", "application/json")];
-    for (method, path) in [("POST", "/api/tasks"), ("PUT", one.as_str()), ("POST", "/api/tasks/search"), ("POST", "/api/reminders"), ("POST", "/")] {
+    for (method, path) in
+        [("POST", "/api/tasks"), ("PUT", one.as_str()), ("POST", "/api/tasks/search"), ("POST", "/api/reminders"), ("POST", "/")]
+    {
         for size in [MAX + 1, 2 * MAX] {
             assert!(app.call(method, path, &json, " ".repeat(size)).await.problem(413).is_empty());
         }
@@ -270,12 +278,26 @@ async fn another_content_type_is_415() {
     let task = app.create(&json!({ "title": "Pay rent" })).await;
     let one = format!("/api/tasks/{}", task["id"]);
     let body = json!({ "title": "x", "tags": ["a"] }).to_string();
-    for (method, path) in [("POST", "/api/tasks"), ("PUT", one.as_str()), ("POST", &format!("{one}/tags")), ("POST", "/api/tasks/search"), ("POST", "/api/reminders")] {
-        for headers in [&[("content-type", "text/plain")][..], &[("content-type", "application/x-www-form-urlencoded")], &[("content-type", "application/jsonx")], &[]] {
+    for (method, path) in [
+        ("POST", "/api/tasks"),
+        ("PUT", one.as_str()),
+        ("POST", &format!("{one}/tags")),
+        ("POST", "/api/tasks/search"),
+        ("POST", "/api/reminders"),
+    ] {
+        for headers in [
+            &[("content-type", "text/plain")][..],
+            &[("content-type", "application/x-www-form-urlencoded")],
+            &[("content-type", "application/jsonx")],
+            &[],
+        ] {
             assert!(app.call(method, path, headers, body.clone()).await.problem(415).is_empty());
         }
     }
-    let _ = app.call("POST", "/api/tasks", &[("content-type", "Application/JSON; charset=utf-8")], json!({ "title": "x" }).to_string()).await.is(201);
+    let _ = app
+        .call("POST", "/api/tasks", &[("content-type", "Application/JSON; charset=utf-8")], json!({ "title": "x" }).to_string())
+        .await
+        .is(201);
     app.stop().await;
 }
 
@@ -329,19 +351,53 @@ fn impossible_tasks() -> Vec<(Value, &'static str)> {
         (json!({ "a/b~c": 1 }), "/a~1b~0c"),
     ];
     for due in [
-        json!("tomorrow"), json!(""), json!("2026-03-31"), json!("2026-03-31T09:00:00"), json!("2026-03-31T09:00Z"), json!("2026-02-30T09:00:00Z"),
-        json!("0000-01-01T00:00:00Z"), json!("10000-01-01T00:00:00Z"), json!("2026-03-31T09:00:00+25:00"), json!(1_795_478_400), json!({}),
+        json!("tomorrow"),
+        json!(""),
+        json!("2026-03-31"),
+        json!("2026-03-31T09:00:00"),
+        json!("2026-03-31T09:00Z"),
+        json!("2026-02-30T09:00:00Z"),
+        json!("0000-01-01T00:00:00Z"),
+        json!("10000-01-01T00:00:00Z"),
+        json!("2026-03-31T09:00:00+25:00"),
+        json!(1_795_478_400),
+        json!({}),
     ] {
         tasks.push((json!({ "due_date": due }), "/due_date"));
     }
-    for offset in [json!("soon"), json!(""), json!("15"), json!("minutes"), json!("1000 minutes"), json!("-1 hours"), json!("1.5 hours"), json!("2 months"), json!(15)] {
+    for offset in [
+        json!("soon"),
+        json!(""),
+        json!("15"),
+        json!("minutes"),
+        json!("1000 minutes"),
+        json!("-1 hours"),
+        json!("1.5 hours"),
+        json!("2 months"),
+        json!(15),
+    ] {
         tasks.push((json!({ "reminder_offset": offset, "due_date": AHEAD }), "/reminder_offset"));
     }
     for rule in [
-        json!(""), json!("daily"), json!("FREQ=HOURLY"), json!("INTERVAL=2"), json!("FREQ=DAILY;INTERVAL=0"), json!("FREQ=DAILY;INTERVAL=99999999999"),
-        json!("FREQ=DAILY;COUNT=0"), json!("FREQ=DAILY;COUNT=2;UNTIL=22000101"), json!("FREQ=DAILY;UNTIL=soon"), json!("FREQ=DAILY;FREQ=DAILY"),
-        json!("FREQ=DAILY;BYHOUR=9"), json!("FREQ=DAILY;X=1"), json!("FREQ=MONTHLY;BYMONTHDAY=32"), json!("FREQ=MONTHLY;BYMONTHDAY=0"),
-        json!("FREQ=WEEKLY;BYDAY=XX"), json!("FREQ=WEEKLY;BYDAY=1MO"), json!("FREQ=DAILY;"), json!("FREQ=DAILY\0"), json!(5),
+        json!(""),
+        json!("daily"),
+        json!("FREQ=HOURLY"),
+        json!("INTERVAL=2"),
+        json!("FREQ=DAILY;INTERVAL=0"),
+        json!("FREQ=DAILY;INTERVAL=99999999999"),
+        json!("FREQ=DAILY;COUNT=0"),
+        json!("FREQ=DAILY;COUNT=2;UNTIL=22000101"),
+        json!("FREQ=DAILY;UNTIL=soon"),
+        json!("FREQ=DAILY;FREQ=DAILY"),
+        json!("FREQ=DAILY;BYHOUR=9"),
+        json!("FREQ=DAILY;X=1"),
+        json!("FREQ=MONTHLY;BYMONTHDAY=32"),
+        json!("FREQ=MONTHLY;BYMONTHDAY=0"),
+        json!("FREQ=WEEKLY;BYDAY=XX"),
+        json!("FREQ=WEEKLY;BYDAY=1MO"),
+        json!("FREQ=DAILY;"),
+        json!("FREQ=DAILY\0"),
+        json!(5),
         json!(format!("FREQ=DAILY;{}", "X".repeat(5_000))),
     ] {
         tasks.push((json!({ "recurrence_rule": rule, "due_date": AHEAD }), "/recurrence_rule"));
@@ -410,7 +466,12 @@ async fn a_change_that_breaks_a_rule_is_422_and_changes_nothing() {
         ("POST", "/api/reminders".to_owned(), json!({ "reminder_offset": "1 hour" }), vec!["/task_id"]),
         ("POST", "/api/reminders".to_owned(), json!({ "task_id": "1", "reminder_offset": "1 hour" }), vec!["/task_id"]),
         ("POST", "/api/reminders".to_owned(), json!({ "task_id": 1.5, "reminder_offset": "1 hour" }), vec!["/task_id"]),
-        ("POST", "/api/reminders".to_owned(), json!({ "task_id": 9_223_372_036_854_775_808_u64, "reminder_offset": "1 hour" }), vec!["/task_id"]),
+        (
+            "POST",
+            "/api/reminders".to_owned(),
+            json!({ "task_id": 9_223_372_036_854_775_808_u64, "reminder_offset": "1 hour" }),
+            vec!["/task_id"],
+        ),
         ("POST", "/api/reminders".to_owned(), json!({ "task_id": task["id"], "reminder_offset": "soon" }), vec!["/reminder_offset"]),
         ("POST", "/api/reminders".to_owned(), json!({ "task_id": plain["id"], "reminder_offset": "1 hour" }), vec!["/task_id"]),
     ] {
@@ -430,11 +491,27 @@ async fn a_query_out_of_range_or_unknown_is_422() {
     let task = app.create(&json!({ "title": "Pay rent" })).await;
     let one = format!("/api/tasks/{}", task["id"]);
     for (query, pointer) in [
-        ("limit=0", "/limit"), ("limit=501", "/limit"), ("limit=-1", "/limit"), ("limit=ten", "/limit"), ("limit=", "/limit"),
-        ("limit=99999999999999999999", "/limit"), ("limit=1&limit=2", "/limit"), ("offset=-1", "/offset"), ("offset=10000001", "/offset"),
-        ("offset=4294967296", "/offset"), ("status=done", "/status"), ("status=", "/status"), ("priority=1", "/priority"), ("sort_by=id", "/sort_by"),
-        ("order=up", "/order"), ("tags_match=some", "/tags_match"), ("tags=a%00b", "/tags/0"), ("due_before=tomorrow", "/due_before"),
-        ("due_after=2026-03-31", "/due_after"), ("colour=red", "/colour"), ("limit=1&Status=pending", "/Status"),
+        ("limit=0", "/limit"),
+        ("limit=501", "/limit"),
+        ("limit=-1", "/limit"),
+        ("limit=ten", "/limit"),
+        ("limit=", "/limit"),
+        ("limit=99999999999999999999", "/limit"),
+        ("limit=1&limit=2", "/limit"),
+        ("offset=-1", "/offset"),
+        ("offset=10000001", "/offset"),
+        ("offset=4294967296", "/offset"),
+        ("status=done", "/status"),
+        ("status=", "/status"),
+        ("priority=1", "/priority"),
+        ("sort_by=id", "/sort_by"),
+        ("order=up", "/order"),
+        ("tags_match=some", "/tags_match"),
+        ("tags=a%00b", "/tags/0"),
+        ("due_before=tomorrow", "/due_before"),
+        ("due_after=2026-03-31", "/due_after"),
+        ("colour=red", "/colour"),
+        ("limit=1&Status=pending", "/Status"),
     ] {
         assert_eq!(app.get(&format!("/api/tasks?{query}")).await.problem(422), [pointer], "{query}");
     }
@@ -545,7 +622,10 @@ async fn calls_are_503(app: &App) {
 async fn while_the_database_is_away_it_is_503_and_then_it_goes_on() {
     let app = App::behind_a_proxy().await;
     let task = app.create(&json!({ "title": "Pay rent" })).await;
-    assert_eq!(app.read("/health").await, json!({ "status": "healthy", "services": { "database": "up", "events": "up", "jobs": "up", "state": "up" } }));
+    assert_eq!(
+        app.read("/health").await,
+        json!({ "status": "healthy", "services": { "database": "up", "events": "up", "jobs": "up", "state": "up" } })
+    );
     let proxy = app.proxy.as_ref().unwrap();
     proxy.cut().await;
     calls_are_503(&app).await;

@@ -40,7 +40,10 @@ async fn every_command_is_obeyed_and_answered_by_what_happened() {
     }
     assert_eq!(answer["id"].as_str().unwrap().as_bytes()[14], b'7', "a UUIDv7: {answer}");
     let data = &answer["data"];
-    assert_eq!((&data["event_type"], &data["task_id"], &data["user_id"], &data["correlation_id"]), (&json!("task.created"), &json!(1), &json!(1), &json!("1")));
+    assert_eq!(
+        (&data["event_type"], &data["task_id"], &data["user_id"], &data["correlation_id"]),
+        (&json!("task.created"), &json!(1), &json!(1), &json!("1"))
+    );
     assert_eq!(data["task_data"], app.task(&json!(1)).await, "the task as REST answers it");
     assert!(data["timestamp"].is_string());
 
@@ -87,12 +90,24 @@ async fn a_command_comes_structured_binary_or_as_plain_json() {
         ("ce-type", "task.create"),
         ("ce-correlationid", "binary"),
     ];
-    let kafka = [("content-type", "application/json"), ("ce_specversion", "1.0"), ("ce_id", "k"), ("ce_source", "/tests"), ("ce_type", "task.create")];
+    let kafka = [
+        ("content-type", "application/json"),
+        ("ce_specversion", "1.0"),
+        ("ce_id", "k"),
+        ("ce_source", "/tests"),
+        ("ce_type", "task.create"),
+    ];
     let answers = [
         app.call("POST", "/", &binary, data.to_string()).await,
         app.call("POST", "/", &kafka, data.to_string()).await,
         app.call("POST", "/", &[("content-type", "application/json")], event("plain", "task.create", &data).to_string()).await,
-        app.call("POST", "/", &[("content-type", "APPLICATION/CloudEvents+JSON; charset=UTF-8")], event("cased", "task.create", &data).to_string()).await,
+        app.call(
+            "POST",
+            "/",
+            &[("content-type", "APPLICATION/CloudEvents+JSON; charset=UTF-8")],
+            event("cased", "task.create", &data).to_string(),
+        )
+        .await,
     ];
     for (answer, correlation) in answers.into_iter().zip(["binary", "k", "plain", "cased"]) {
         let answer = answer.is(200).json();
@@ -149,9 +164,19 @@ async fn a_batch_is_done_in_order_each_in_a_transaction_of_its_own() {
     assert_eq!(answer.header("content-type"), BATCH);
     let answers: Vec<Value> = serde_json::from_str(&answer.text).unwrap();
     let types: Vec<&str> = answers.iter().map(|answer| answer["type"].as_str().unwrap()).collect();
-    assert_eq!(types, [
-        "task.created", "task.completed", "task.complete.failed", "task.create.failed", "task.create.failed", "task.explode.failed", "task.updated", "task.created",
-    ]);
+    assert_eq!(
+        types,
+        [
+            "task.created",
+            "task.completed",
+            "task.complete.failed",
+            "task.create.failed",
+            "task.create.failed",
+            "task.explode.failed",
+            "task.updated",
+            "task.created",
+        ]
+    );
     for (index, status, pointer) in [(2, 404, None), (3, 422, Some("/data/title")), (4, 422, None), (5, 422, Some("/type"))] {
         let pointers = answer.problem_json(&answers[index]["data"], status);
         assert!(pointer.is_none_or(|pointer| pointers == [pointer]), "{pointers:?}");
@@ -199,15 +224,27 @@ async fn what_is_no_event_is_refused() {
     bare.as_object_mut().unwrap().remove("data");
     assert_eq!(structured(&app, &bare).await.problem(422), ["/data"]);
     for (content_type, body) in [
-        (STRUCTURED, ""), (STRUCTURED, "{"), (STRUCTURED, "[]"), (STRUCTURED, "5"), (BATCH, ""), (BATCH, "{}"), (BATCH, "[5]"), (BATCH, "[{]"),
-        ("application/json", "{}"), ("application/json", "nonsense"), ("text/plain", "hello"), ("application/json", ""),
+        (STRUCTURED, ""),
+        (STRUCTURED, "{"),
+        (STRUCTURED, "[]"),
+        (STRUCTURED, "5"),
+        (BATCH, ""),
+        (BATCH, "{}"),
+        (BATCH, "[5]"),
+        (BATCH, "[{]"),
+        ("application/json", "{}"),
+        ("application/json", "nonsense"),
+        ("text/plain", "hello"),
+        ("application/json", ""),
     ] {
         let answer = app.call("POST", "/", &[("content-type", content_type)], body).await;
         assert!(answer.problem(400).is_empty(), "{content_type} {body}");
     }
-    let many: Vec<Value> = (0..1_001).map(|id| json!({ "specversion": "1.0", "id": id.to_string(), "source": "/t", "type": "task.create" })).collect();
+    let many: Vec<Value> =
+        (0..1_001).map(|id| json!({ "specversion": "1.0", "id": id.to_string(), "source": "/t", "type": "task.create" })).collect();
     let _ = app.call("POST", "/", &[("content-type", BATCH)], json!(many).to_string()).await.problem(422);
-    let binary = [("content-type", "application/json"), ("ce-specversion", "1.0"), ("ce-id", "b"), ("ce-source", "/t"), ("ce-type", "task.create")];
+    let binary =
+        [("content-type", "application/json"), ("ce-specversion", "1.0"), ("ce-id", "b"), ("ce-source", "/t"), ("ce-type", "task.create")];
     assert!(app.call("POST", "/", &binary, "{").await.problem(400).is_empty());
     assert_eq!(app.call("POST", "/", &binary[..4], "{}").await.problem(422), ["/type"]);
     assert_eq!(app.call("POST", "/", &binary, "").await.problem(422), ["/data"]);
@@ -219,14 +256,22 @@ async fn an_event_of_wrong_data_is_refused_and_never_breaks_a_consumer() {
     let app = App::start().await;
     let task = app.create(&json!({ "title": "x", "due_date": AHEAD, "recurrence": "daily" })).await;
     app.settled().await;
-    for ty in ["task.created", "task.updated", "task.completed", "task.deleted", "reminder.scheduled", "reminder.triggered", "reminder.sent"] {
+    for ty in
+        ["task.created", "task.updated", "task.completed", "task.deleted", "reminder.scheduled", "reminder.triggered", "reminder.sent"]
+    {
         for data in [json!({}), json!([]), json!({ "task_id": "1" }), json!({ "task_id": 1.5, "task_data": {} })] {
             let answer = structured(&app, &event("wrong", ty, &data)).await;
             assert!(answer.status == 422, "{ty} {data}: {answer:?}");
         }
     }
     // A completion that somebody made up, of a task that is not there, with what no task can have.
-    for (field, value) in [("title", json!("a\0b")), ("title", json!("")), ("title", json!("x".repeat(300))), ("tags", json!(["a\0b"])), ("description", json!("a\0b"))] {
+    for (field, value) in [
+        ("title", json!("a\0b")),
+        ("title", json!("")),
+        ("title", json!("x".repeat(300))),
+        ("tags", json!(["a\0b"])),
+        ("description", json!("a\0b")),
+    ] {
         let mut forged = task.clone();
         forged["id"] = json!(77);
         forged["status"] = json!("completed");
@@ -262,7 +307,8 @@ async fn the_callers_correlation_and_trace_go_through_to_every_event() {
         assert_ne!(trace, TRACE, "a span of its own");
     }
     // What cannot be kept is replaced.
-    for (correlation, trace) in [("with space", "nonsense"), (&*"x".repeat(129), "00-00000000000000000000000000000000-b7ad6b7169203331-01")] {
+    for (correlation, trace) in [("with space", "nonsense"), (&*"x".repeat(129), "00-00000000000000000000000000000000-b7ad6b7169203331-01")]
+    {
         let headers = [("x-correlation-id", correlation), ("traceparent", trace)];
         let task = app.send("POST", "/api/tasks", &headers, &json!({ "title": "x" })).await.is(201).json();
         app.settled().await;

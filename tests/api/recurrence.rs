@@ -44,7 +44,8 @@ async fn last(app: &App, task: &Value) {
 async fn monthly_stays_on_the_31st_and_at_nine_across_the_change_of_clocks() {
     let app = App::start().await;
     let due = date(2197, 1, 31).at(9, 0, 0, 0);
-    let mut task = app.create(&json!({ "title": "Pay rent", "due_date": at(due), "time_zone": "Europe/Berlin", "recurrence": "monthly" })).await;
+    let mut task =
+        app.create(&json!({ "title": "Pay rent", "due_date": at(due), "time_zone": "Europe/Berlin", "recurrence": "monthly" })).await;
     for (month, day) in [(2, 28), (3, 31), (4, 30), (5, 31)] {
         task = next(&app, &task).await;
         assert_eq!(task["due_date"], at(date(2197, month, day).at(9, 0, 0, 0)), "{month}");
@@ -66,7 +67,11 @@ async fn a_rule_skips_months_without_the_day() {
         task = next(&app, &task).await;
         assert_eq!(task["due_date"], at(date(2197, month, 31).at(9, 0, 0, 0)));
     }
-    let mut task = app.create(&json!({ "title": "Rest", "due_date": at(due), "time_zone": "Europe/Berlin", "recurrence_rule": "FREQ=MONTHLY;BYMONTHDAY=-1" })).await;
+    let mut task = app
+        .create(
+            &json!({ "title": "Rest", "due_date": at(due), "time_zone": "Europe/Berlin", "recurrence_rule": "FREQ=MONTHLY;BYMONTHDAY=-1" }),
+        )
+        .await;
     for (month, day) in [(2, 28), (3, 31), (4, 30)] {
         task = next(&app, &task).await;
         assert_eq!(task["due_date"], at(date(2197, month, day).at(9, 0, 0, 0)));
@@ -80,7 +85,8 @@ async fn daily_and_weekly_keep_their_time_of_day() {
     // A week before the clocks go forward.
     let due = date(2199, 3, 30).at(9, 0, 0, 0);
     for (recurrence, days) in [("daily", 1), ("weekly", 7)] {
-        let task = app.create(&json!({ "title": recurrence, "due_date": at(due), "time_zone": "Europe/Berlin", "recurrence": recurrence })).await;
+        let task =
+            app.create(&json!({ "title": recurrence, "due_date": at(due), "time_zone": "Europe/Berlin", "recurrence": recurrence })).await;
         let second = next(&app, &task).await;
         assert_eq!(second["due_date"], at(due + days.days()));
         assert_eq!(next(&app, &second).await["due_date"], at(due + (2 * days).days()));
@@ -108,7 +114,9 @@ async fn after_a_holiday_nothing_piles_up() {
 async fn from_completion_it_is_counted_from_the_day_it_was_done() {
     let app = App::start().await;
     let start = now() - SignedDuration::from_hours(24 * 10 + 5);
-    let task = app.create(&json!({ "title": "Water", "due_date": tests::written(start), "recurrence": "weekly", "recurrence_from": "completion" })).await;
+    let task = app
+        .create(&json!({ "title": "Water", "due_date": tests::written(start), "recurrence": "weekly", "recurrence_from": "completion" }))
+        .await;
     let following = next(&app, &task).await;
     let completed = moment(&app.task(&task["id"]).await["completed_at"]).to_zoned(TimeZone::UTC);
     let due = moment(&following["due_date"]).to_zoned(TimeZone::UTC);
@@ -160,7 +168,18 @@ async fn the_child_inherits_and_its_reminder_follows() {
     let task = app.create(&fields).await;
     app.settled().await;
     let child = next(&app, &task).await;
-    for field in ["title", "description", "priority", "tags", "time_zone", "recurrence", "recurrence_rule", "recurrence_from", "reminder_offset", "recurrence_start"] {
+    for field in [
+        "title",
+        "description",
+        "priority",
+        "tags",
+        "time_zone",
+        "recurrence",
+        "recurrence_rule",
+        "recurrence_from",
+        "reminder_offset",
+        "recurrence_start",
+    ] {
         assert_eq!(child[field], task[field], "{field}");
     }
     assert_eq!((&child["status"], &child["version"], &child["completed_at"]), (&json!("pending"), &json!(1), &Value::Null));
@@ -205,12 +224,22 @@ async fn the_audit_of_a_chain_shows_all_of_it() {
     for task in [&first, &second, &third] {
         let answer = app.get(&format!("/api/audit?chain=true&task_id={}", task["id"])).await.is(200);
         let entries = answer.json();
-        let mut types: Vec<(i64, &str)> =
-            entries.as_array().unwrap().iter().map(|entry| (entry["task_id"].as_i64().unwrap(), entry["event_type"].as_str().unwrap())).collect();
+        let mut types: Vec<(i64, &str)> = entries
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| (entry["task_id"].as_i64().unwrap(), entry["event_type"].as_str().unwrap()))
+            .collect();
         types.sort_unstable();
         let [one, two, three] = [&first, &second, &third].map(|task| task["id"].as_i64().unwrap());
-        let expected =
-            [(one, "task.completed"), (one, "task.created"), (two, "task.completed"), (two, "task.created"), (three, "task.created"), (three, "task.deleted")];
+        let expected = [
+            (one, "task.completed"),
+            (one, "task.created"),
+            (two, "task.completed"),
+            (two, "task.created"),
+            (three, "task.created"),
+            (three, "task.deleted"),
+        ];
         assert_eq!(types, expected, "of {}", task["id"]);
         assert_eq!(answer.header("x-total-count"), "6");
     }

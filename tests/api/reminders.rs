@@ -63,9 +63,17 @@ async fn a_reminder_follows_its_task() {
     let _ = app.delete(&format!("/api/tasks/{}", task["id"])).await.is(204);
     let gone = the_reminder(&app, &task).await;
     assert_eq!((&gone["status"], jobs(&app, &gone).await), (&json!("cancelled"), 0));
-    assert_eq!(app.history(&task["id"]).await.iter().filter(|ty| ty.starts_with("reminder.")).collect::<Vec<_>>(), [
-        "reminder.scheduled", "reminder.scheduled", "reminder.scheduled", "reminder.cancelled", "reminder.scheduled", "reminder.cancelled",
-    ]);
+    assert_eq!(
+        app.history(&task["id"]).await.iter().filter(|ty| ty.starts_with("reminder.")).collect::<Vec<_>>(),
+        [
+            "reminder.scheduled",
+            "reminder.scheduled",
+            "reminder.scheduled",
+            "reminder.cancelled",
+            "reminder.scheduled",
+            "reminder.cancelled",
+        ]
+    );
     app.stop().await;
 }
 
@@ -135,7 +143,8 @@ async fn reminders_are_asked_for_and_cancelled_one_by_one() {
     let again = app.post("/api/reminders", &ask).await.is(201).json();
     update(&app, &task, json!({ "due_date": "2199-05-01T09:00:00Z" })).await;
     app.settled().await;
-    let moved: Vec<Value> = app.list("/api/reminders?status=pending").await.into_iter().map(|reminder| reminder["scheduled_at"].clone()).collect();
+    let moved: Vec<Value> =
+        app.list("/api/reminders?status=pending").await.into_iter().map(|reminder| reminder["scheduled_at"].clone()).collect();
     assert_eq!(moved, ["2199-05-01T07:00:00.000000Z", "2199-04-30T09:00:00.000000Z"]);
     assert_ne!(again["id"], asked["id"]);
     app.stop().await;
@@ -183,7 +192,8 @@ async fn many_that_are_due_at_once_need_no_more_connections_than_there_are() {
     for title in ["one", "two", "three"] {
         app.create(&json!({ "title": title, "due_date": in_seconds(600), "reminder_offset": "1 hour" })).await;
     }
-    let sent = eventually("three reminders", async || Some(app.list("/api/reminders?status=sent").await).filter(|sent| sent.len() == 3)).await;
+    let sent =
+        eventually("three reminders", async || Some(app.list("/api/reminders?status=sent").await).filter(|sent| sent.len() == 3)).await;
     assert!(sent.iter().all(|reminder| reminder["retry_count"] == 0), "{sent:?}");
     assert_eq!(app.list("/api/notifications").await.len(), 3);
     app.stop().await;
@@ -213,7 +223,8 @@ async fn a_reminder_at_the_due_date_itself_fires_and_overdue_tasks_stay_editable
     let sent = app.reminder(&task["id"], "sent").await;
     assert_eq!(sent["scheduled_at"], task["due_date"]);
     eventually("the due date", async || (moment(&task["due_date"]) < now()).then_some(())).await;
-    let changed = update(&app, &task, json!({ "title": "Pay it now", "priority": "high", "tags": ["late"], "reminder_offset": "0 minutes" })).await;
+    let changed =
+        update(&app, &task, json!({ "title": "Pay it now", "priority": "high", "tags": ["late"], "reminder_offset": "0 minutes" })).await;
     assert_eq!((&changed["title"], &changed["version"]), (&json!("Pay it now"), &json!(2)));
     // A new reminder for what has passed is another matter.
     let refused = app.put(&format!("/api/tasks/{}", task["id"]), &json!({ "reminder_offset": "1 minute" })).await;

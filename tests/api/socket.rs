@@ -101,7 +101,9 @@ async fn what_was_missed_comes_after_the_last_id_and_without_it_only_what_is_new
     let mut rest = Socket::open(&app, Some(ids[0])).await;
     let mut none = Socket::open(&app, Some(ids[2])).await;
     let mut fresh = Socket::open(&app, None).await;
-    for (socket, expected) in [(&mut all, &["one", "two", "three"][..]), (&mut rest, &["two", "three"]), (&mut none, &[]), (&mut fresh, &[])] {
+    for (socket, expected) in
+        [(&mut all, &["one", "two", "three"][..]), (&mut rest, &["two", "three"]), (&mut none, &[]), (&mut fresh, &[])]
+    {
         for title in expected {
             assert_eq!(socket.frame_of("notification").await["title"], *title);
         }

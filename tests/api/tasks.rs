@@ -209,7 +209,12 @@ async fn overdue_tasks_stay_editable() {
     let late = in_seconds(-86_400);
     let task = app.create(&json!({ "title": "Late", "due_date": late, "recurrence": "daily" })).await;
     let one = format!("/api/tasks/{}", task["id"]);
-    for change in [json!({ "title": "Later" }), json!({ "due_date": in_seconds(-3_600) }), json!({ "priority": "high" }), json!({ "recurrence": "weekly" })] {
+    for change in [
+        json!({ "title": "Later" }),
+        json!({ "due_date": in_seconds(-3_600) }),
+        json!({ "priority": "high" }),
+        json!({ "recurrence": "weekly" }),
+    ] {
         let _ = app.put(&one, &change).await.is(200);
     }
     let _ = app.post(&format!("{one}/complete"), &Value::Null).await.is(200);
@@ -267,7 +272,10 @@ async fn lists_are_filtered_sorted_and_paged() {
         let expected = if query.starts_with("due_after=2199-03-02") { "D c" } else { expected };
         assert_eq!(listed(&app, query).await, (expected.to_owned(), total.to_string()), "{query}");
     }
-    assert_eq!(app.read("/api/tags").await, json!([{ "tag": "home", "count": 3 }, { "tag": "money", "count": 2 }, { "tag": "work", "count": 2 }]));
+    assert_eq!(
+        app.read("/api/tags").await,
+        json!([{ "tag": "home", "count": 3 }, { "tag": "money", "count": 2 }, { "tag": "work", "count": 2 }])
+    );
     app.stop().await;
 }
 
@@ -303,7 +311,11 @@ async fn a_search_finds_words_beginnings_and_parts_the_best_match_first() {
         (json!({ "query": "rent", "sort_by": "title" }), vec!["Call the bank", "Parental leave", "Pay rent", "Rent", "Rental car"], 5),
         (json!({ "query": "rent", "sort_by": "title", "order": "desc", "limit": 1 }), vec!["Rental car"], 5),
         (json!({ "query": "rent", "filters": { "status": "pending", "tags": ["HOME"] } }), vec!["Rent", "Pay rent"], 2),
-        (json!({ "query": "rent", "filters": { "priority": "high", "tags": ["money", "home"], "tags_match": "any" } }), vec!["Pay rent", "Call the bank"], 2),
+        (
+            json!({ "query": "rent", "filters": { "priority": "high", "tags": ["money", "home"], "tags_match": "any" } }),
+            vec!["Pay rent", "Call the bank"],
+            2,
+        ),
         (json!({ "filters": { "status": "completed" } }), vec!["Rental car"], 1),
         (json!({ "query": "   ", "limit": 1, "sort_by": "title" }), vec!["Call the bank"], 6),
     ] {

@@ -32,7 +32,8 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 /// Connections of a test's process: the test server has 64, and several tests run at once.
 const POOL: u32 = 8;
 /// What no answer that reports an error may hold.
-const FORBIDDEN: &[&str] = &["SELECT ", "INSERT ", "UPDATE ", "DELETE FROM", "panicked", "postgres://", "sqlx", "stack backtrace", "RUST_BACKTRACE"];
+const FORBIDDEN: &[&str] =
+    &["SELECT ", "INSERT ", "UPDATE ", "DELETE FROM", "panicked", "postgres://", "sqlx", "stack backtrace", "RUST_BACKTRACE"];
 
 /// Taskflow in one process, listening.
 pub struct App {
