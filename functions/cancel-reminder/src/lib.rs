@@ -3,7 +3,6 @@
 use domain::Reminder;
 use domain::command::CancelReminder;
 use domain::event::{CommandType, EventType, TaskEvent};
-use domain::reminder::ReminderStatus;
 use domain::routes;
 use domain::task::Status;
 use function::{Change, Delivery, Error, Function};
@@ -16,7 +15,7 @@ pub fn function() -> Function {
 
 async fn cancel(change: &mut Change, command: CancelReminder) -> Result<Reminder, Error> {
     let reminder = change.reminder(command.reminder_id).await?;
-    if is_waiting(&reminder) { Ok(change.cancel_reminder(&reminder, false).await?) } else { Ok(reminder) }
+    if reminder.is_waiting() { Ok(change.cancel_reminder(&reminder, false).await?) } else { Ok(reminder) }
 }
 
 async fn follow_task(change: &mut Change, delivery: Delivery) -> Result<(), Error> {
@@ -30,13 +29,9 @@ async fn follow_task(change: &mut Change, delivery: Delivery) -> Result<(), Erro
         return Ok(());
     }
     for stored in change.reminders_of(event.task_id).await? {
-        if is_waiting(&stored.reminder) {
+        if stored.reminder.is_waiting() {
             change.cancel_reminder(&stored.reminder, true).await?;
         }
     }
     Ok(())
-}
-
-fn is_waiting(reminder: &Reminder) -> bool {
-    reminder.status == ReminderStatus::Pending && reminder.triggered_at.is_none()
 }

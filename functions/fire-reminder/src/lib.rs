@@ -41,7 +41,7 @@ async fn attempt(app: &Arc<App>, id: i64) -> Result<(), Error> {
         let mut change = app.change(app.origin(routes::FIRE_REMINDER.name), None).await?;
         let reminder = match change.reminder(id).await {
             Err(store::Error::NotFound) => return Ok(()),
-            Ok(reminder) if reminder.status != ReminderStatus::Pending || reminder.triggered_at.is_some() => return Ok(()),
+            Ok(reminder) if !reminder.is_waiting() => return Ok(()),
             reminder => reminder?,
         };
         match early(app.now(), &reminder) {

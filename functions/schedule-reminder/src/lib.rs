@@ -4,7 +4,7 @@
 
 use domain::command::ScheduleReminder;
 use domain::event::{CommandType, TaskEvent};
-use domain::reminder::{ReminderStatus, ReminderType};
+use domain::reminder::ReminderType;
 use domain::task::Status;
 use domain::{Invalid, Reminder, ReminderOffset, Task, Timestamp, routes};
 use function::{Change, Delivery, Error, Function};
@@ -28,7 +28,7 @@ async fn schedule(change: &mut Change, command: ScheduleReminder) -> Result<Remi
     let offset = command.reminder_offset;
     let at = task.reminder_at(offset).ok_or_else(|| Invalid::field("/reminder_offset", "too long before the due_date"))?;
     let reminders = change.reminders_of(task.id).await?;
-    match reminders.into_iter().find(|stored| is_waiting(&stored.reminder) && stored.reminder.scheduled_at == at) {
+    match reminders.into_iter().find(|stored| stored.reminder.is_waiting() && stored.reminder.scheduled_at == at) {
         Some(same) => Ok(same.reminder),
         None => create(change, &task, at, offset, false).await,
     }
@@ -67,10 +67,10 @@ async fn follow(change: &mut Change, task: &Task, stored: &StoredReminder, ahead
         Some((at, offset)) if stored.cancelled_with_task => {
             change.reschedule_reminder(reminder, at, offset).await?;
         }
-        Some((at, offset)) if is_waiting(reminder) && (at, offset) != (reminder.scheduled_at, reminder.reminder_offset) => {
+        Some((at, offset)) if reminder.is_waiting() && (at, offset) != (reminder.scheduled_at, reminder.reminder_offset) => {
             change.reschedule_reminder(reminder, at, offset).await?;
         }
-        None if is_waiting(reminder) => {
+        None if reminder.is_waiting() => {
             change.cancel_reminder(reminder, false).await?;
         }
         _ => {}
@@ -81,11 +81,7 @@ async fn follow(change: &mut Change, task: &Task, stored: &StoredReminder, ahead
 /// Whether a reminder of the task needs no other beside it: it waits, comes back, or was there for this very moment already.
 fn stands_for(stored: &StoredReminder, at: Timestamp, offset: ReminderOffset) -> bool {
     let reminder = &stored.reminder;
-    is_waiting(reminder) || stored.cancelled_with_task || (reminder.scheduled_at == at && reminder.reminder_offset == offset)
-}
-
-fn is_waiting(reminder: &Reminder) -> bool {
-    reminder.status == ReminderStatus::Pending && reminder.triggered_at.is_none()
+    reminder.is_waiting() || stored.cancelled_with_task || (reminder.scheduled_at == at && reminder.reminder_offset == offset)
 }
 
 async fn create(

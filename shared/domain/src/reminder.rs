@@ -62,6 +62,14 @@ pub struct Reminder {
     pub sent_at: Option<Timestamp>,
 }
 
+impl Reminder {
+    /// Whether it is still to fire: neither fired nor settled otherwise.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.status == ReminderStatus::Pending && self.triggered_at.is_none()
+    }
+}
+
 /// The job of a reminder. The gateway finds the function by the name.
 #[must_use]
 pub fn job_name(reminder_id: i64) -> String {
