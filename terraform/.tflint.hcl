@@ -1,0 +1,5 @@
+# Every rule that tflint has for the language itself.
+plugin "terraform" {
+  enabled = true
+  preset  = "all"
+}

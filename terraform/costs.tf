@@ -1,0 +1,47 @@
+# What costs money. `billed` is part of every plan's outputs, so that a plan says it before anything is built.
+
+locals {
+  free = { ocpus = 2, memory_gb = 12, block_gb = 200 }
+
+  used = {
+    ocpus     = var.node_count * var.node_ocpus
+    memory_gb = var.node_count * var.node_memory_gb
+    block_gb  = var.node_count * var.boot_volume_gb + local.disks_gb
+  }
+
+  billed = compact([
+    local.used.ocpus > local.free.ocpus ? "${local.used.ocpus - local.free.ocpus} OCPU beyond the free ${local.free.ocpus}, by the hour" : "",
+    local.used.memory_gb > local.free.memory_gb ? "${local.used.memory_gb - local.free.memory_gb} GB of memory beyond the free ${local.free.memory_gb}, by the hour" : "",
+    local.used.block_gb > local.free.block_gb ? "${local.used.block_gb - local.free.block_gb} GB of block storage beyond the free ${local.free.block_gb}, by the month" : "",
+    var.kafka == "redpanda" ? "Redpanda Serverless: uptime and partitions by the hour while it has topics, traffic and storage by the GB" : "",
+    var.database == "neon" ? "Neon: nothing on its free plan; compute and storage on a paid one" : "",
+    var.create_registry ? "Oracle's registry: storage beyond the free object storage" : "",
+    nonsensitive(try(length(var.gemini_api_key) > 0, false)) ? "Gemini: as the key's plan says" : "",
+  ])
+}
+
+resource "oci_budget_budget" "this" {
+  count = var.budget_email == null ? 0 : 1
+
+  compartment_id = var.tenancy_id # where budgets are kept
+  display_name   = var.name
+  description    = "What ${var.name} costs in a month"
+  amount         = var.budget_amount
+  reset_period   = "MONTHLY"
+  target_type    = "COMPARTMENT"
+  targets        = [local.compartment_id]
+  freeform_tags  = local.tags
+}
+
+resource "oci_budget_alert_rule" "this" {
+  for_each = var.budget_email == null ? toset([]) : toset(["ACTUAL", "FORECAST"])
+
+  budget_id      = oci_budget_budget.this[0].id
+  display_name   = lower(each.key)
+  type           = each.key
+  threshold      = 100
+  threshold_type = "PERCENTAGE"
+  recipients     = var.budget_email
+  message        = "Taskflow (${var.name}) costs more than ${var.budget_amount} this month: see terraform output billed."
+  freeform_tags  = local.tags
+}

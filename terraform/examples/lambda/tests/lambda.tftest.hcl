@@ -1,0 +1,70 @@
+# Lambda: nothing is public, every function may do little.
+
+mock_provider "aws" {
+  mock_data "aws_iam_policy_document" {
+    defaults = {
+      json = "{}"
+    }
+  }
+}
+
+variables {
+  region       = "eu-central-1"
+  database_url = "postgres://db"
+  functions    = ["complete-task"]
+  packages     = "./tests/packages"
+}
+
+run "private" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for url in aws_lambda_function_url.this : url.authorization_type == "AWS_IAM"])
+    error_message = "A URL answers only whom IAM lets in."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["complete-task"].runtime == "provided.al2023" && aws_lambda_function.this["complete-task"].architectures == tolist(["arm64"]) && aws_lambda_function.this["complete-task"].memory_size == 128
+    error_message = "The program runs as it is, on arm64, in the smallest memory."
+  }
+
+  assert {
+    condition     = nonsensitive(aws_lambda_function.this["complete-task"].environment[0].variables["TASKFLOW_DB_POOL"]) == "1"
+    error_message = "An instance holds one connection."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.this["complete-task"].retention_in_days == 7
+    error_message = "Logs end."
+  }
+}
+
+run "not_built" {
+  command = plan
+
+  variables {
+    packages = "./nowhere"
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "what_holds_connections" {
+  command = plan
+
+  variables {
+    functions = ["gateway"]
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "no_database" {
+  command = plan
+
+  variables {
+    database_url = ""
+  }
+
+  expect_failures = [var.database_url]
+}

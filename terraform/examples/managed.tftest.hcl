@@ -1,0 +1,41 @@
+# The example managed.tfvars says what it costs: terraform test -test-directory=examples -filter=… -var-file=examples/managed.tfvars
+
+mock_provider "oci" {
+  source          = "./tests/mocks/oci"
+  override_during = plan
+}
+
+mock_provider "helm" {}
+mock_provider "kubernetes" {}
+mock_provider "random" {}
+mock_provider "neon" {}
+mock_provider "redpanda" {
+  source          = "./tests/mocks/redpanda"
+  override_during = plan
+}
+
+variables {
+  tenancy_id     = "ocid1.tenancy.oc1..t"
+  operator_cidrs = ["198.51.100.7/32"]
+  image_registry = "ghcr.io/example/taskflow"
+  image_digests  = {}
+  rollout        = false
+
+  redpanda_client_id     = "id"
+  redpanda_client_secret = "secret"
+  neon_api_key           = "key"
+}
+
+run "billed" {
+  command = plan
+
+  assert {
+    condition     = length([for item in output.billed : item if startswith(item, "Redpanda Serverless: uptime")]) == 1
+    error_message = "The plan says that Redpanda Serverless is billed."
+  }
+
+  assert {
+    condition     = output.block_storage_gb == 100
+    error_message = "Boot volume and the scheduler's disk are all the block storage."
+  }
+}

@@ -1,0 +1,22 @@
+output "vcn_id" {
+  description = "OCID of the VCN."
+  value       = oci_core_vcn.this.id
+}
+
+output "subnet_ids" {
+  description = "OCIDs of the subnets by role: api, nodes, lb."
+  value       = { for name, subnet in oci_core_subnet.this : name => subnet.id }
+}
+
+output "security_group_ids" {
+  description = "OCIDs of the security groups by role: api, nodes, lb."
+  value       = { for name, group in oci_core_network_security_group.this : name => group.id }
+
+  # Whoever uses a group may rely on its rules.
+  depends_on = [oci_core_network_security_group_security_rule.this]
+}
+
+output "public_address" {
+  description = "The reserved public IPv4 address."
+  value       = oci_core_public_ip.lb.ip_address
+}

@@ -1,0 +1,201 @@
+# The cluster: OKE's free control plane, one pool of arm64 nodes, and the disks that outlive pods.
+
+locals {
+  shape               = "VM.Standard.A1.Flex"
+  availability_domain = data.oci_identity_availability_domains.all.availability_domains[var.availability_domain - 1].name
+
+  # v1.34.2 before v1.34.10: compared by the number after the last dot.
+  patches            = [for version in data.oci_containerengine_cluster_option.this.kubernetes_versions : tonumber(split(".", version)[2]) if startswith(version, "v${var.kubernetes_minor}.")]
+  kubernetes_version = "v${var.kubernetes_minor}.${try(max(local.patches...), 0)}"
+
+  # Named Oracle-Linux-8.10-aarch64-2026.05.29-0-OKE-1.34.2-1407: the name sorts by date.
+  images = {
+    for source in data.oci_containerengine_node_pool_option.this.sources : source.source_name => source.image_id
+    if can(regex("^Oracle-Linux-8\\.\\d+-aarch64-.*-OKE-${trimprefix(local.kubernetes_version, "v")}-", source.source_name))
+  }
+  image_id = try(local.images[reverse(sort(keys(local.images)))[0]], null)
+}
+
+data "oci_identity_availability_domains" "all" {
+  compartment_id = var.compartment_id
+
+  lifecycle {
+    postcondition {
+      condition     = length(self.availability_domains) >= var.availability_domain
+      error_message = "availability_domain: the region has ${length(self.availability_domains)} only; set a lower number than ${var.availability_domain}."
+    }
+  }
+}
+
+data "oci_containerengine_cluster_option" "this" {
+  cluster_option_id = "all"
+  compartment_id    = var.compartment_id
+
+  lifecycle {
+    postcondition {
+      condition     = anytrue([for version in self.kubernetes_versions : startswith(version, "v${var.kubernetes_minor}.")])
+      error_message = "kubernetes_minor: OKE has no ${var.kubernetes_minor} here; it offers ${join(", ", self.kubernetes_versions)}."
+    }
+  }
+}
+
+data "oci_containerengine_node_pool_option" "this" {
+  node_pool_option_id = "all"
+  compartment_id      = var.compartment_id
+}
+
+# Asked before anything is built: a pool without room fails only after a long while, with "Out of host capacity".
+resource "oci_core_compute_capacity_report" "nodes" {
+  count = var.check_capacity ? 1 : 0
+
+  compartment_id      = var.tenancy_id # reports are of the tenancy
+  availability_domain = local.availability_domain
+
+  shape_availabilities {
+    instance_shape = local.shape
+
+    instance_shape_config {
+      ocpus         = var.node_ocpus
+      memory_in_gbs = var.node_memory_gb
+    }
+  }
+
+  lifecycle {
+    postcondition {
+      condition     = self.shape_availabilities[0].availability_status == "AVAILABLE"
+      error_message = "${local.availability_domain} has no room for ${local.shape} with ${var.node_ocpus} OCPU and ${var.node_memory_gb} GB now (${self.shape_availabilities[0].availability_status}). Set another availability_domain (1 to ${length(data.oci_identity_availability_domains.all.availability_domains)}), or smaller nodes, or try again later; accounts that are upgraded to pay-as-you-go are served first and still pay nothing inside the free allowance."
+    }
+  }
+}
+
+data "oci_limits_resource_availability" "nodes" {
+  for_each = var.check_capacity ? {
+    standard-a1-core-count   = { wanted = var.node_count * var.node_ocpus, unit = "OCPU" }
+    standard-a1-memory-count = { wanted = var.node_count * var.node_memory_gb, unit = "GB of memory" }
+  } : {}
+
+  compartment_id      = var.tenancy_id
+  service_name        = "compute"
+  limit_name          = each.key
+  availability_domain = local.availability_domain
+
+  lifecycle {
+    postcondition {
+      condition     = tonumber(coalesce(self.available, "0")) + tonumber(coalesce(self.used, "0")) >= each.value.wanted
+      error_message = "The tenancy may use ${tonumber(coalesce(self.available, "0")) + tonumber(coalesce(self.used, "0"))} ${each.value.unit} of ${local.shape} in ${local.availability_domain}, and ${each.value.wanted} are asked for: lower node_count or the node's size, set another availability_domain, or ask for a higher limit (${each.key}) in the console."
+    }
+  }
+}
+
+resource "oci_containerengine_cluster" "this" {
+  #checkov:skip=CKV2_OCI_6:pod security policies are gone since Kubernetes 1.25; namespaces carry pod security labels instead
+  compartment_id     = var.compartment_id
+  vcn_id             = var.vcn_id
+  name               = var.name
+  type               = "BASIC_CLUSTER" # free; an enhanced one is billed by the hour
+  kubernetes_version = local.kubernetes_version
+  freeform_tags      = var.tags
+
+  # An overlay: with pods in the VCN, a node of this size had addresses for 31 of them only.
+  cluster_pod_network_options {
+    cni_type = "FLANNEL_OVERLAY"
+  }
+
+  endpoint_config {
+    is_public_ip_enabled = true # its security group lets operator_cidrs in only
+    subnet_id            = var.subnet_ids["api"]
+    nsg_ids              = [var.security_group_ids["api"]]
+  }
+
+  options {
+    service_lb_subnet_ids = [var.subnet_ids["lb"]]
+
+    kubernetes_network_config {
+      pods_cidr     = "10.244.0.0/16"
+      services_cidr = "10.96.0.0/16"
+    }
+
+    # What the cluster makes itself is tagged as well.
+    persistent_volume_config {
+      freeform_tags = var.tags
+    }
+
+    service_lb_config {
+      freeform_tags = var.tags
+    }
+  }
+}
+
+resource "oci_containerengine_node_pool" "this" {
+  compartment_id     = var.compartment_id
+  cluster_id         = oci_containerengine_cluster.this.id
+  name               = var.name
+  kubernetes_version = local.kubernetes_version
+  node_shape         = local.shape
+  freeform_tags      = var.tags
+
+  node_shape_config {
+    ocpus         = var.node_ocpus
+    memory_in_gbs = var.node_memory_gb
+  }
+
+  node_source_details {
+    source_type             = "IMAGE"
+    image_id                = local.image_id
+    boot_volume_size_in_gbs = var.boot_volume_gb
+  }
+
+  node_metadata = {
+    areLegacyImdsEndpointsDisabled = "true"
+  }
+
+  # All nodes where the disks are: a disk is attached within its availability domain only.
+  node_config_details {
+    size                                = var.node_count
+    nsg_ids                             = [var.security_group_ids["nodes"]]
+    is_pv_encryption_in_transit_enabled = true
+    freeform_tags                       = var.tags
+
+    placement_configs {
+      availability_domain = local.availability_domain
+      subnet_id           = var.subnet_ids["nodes"]
+    }
+  }
+
+  # A pod that will not go must not keep a node, and with it a destroy, for ever.
+  node_eviction_node_pool_settings {
+    eviction_grace_duration              = "PT10M"
+    is_force_delete_after_grace_duration = true
+  }
+
+  lifecycle {
+    precondition {
+      condition     = local.image_id != null
+      error_message = "OKE offers no Oracle Linux 8 image for arm64 and ${local.kubernetes_version}: set kubernetes_minor to another of ${join(", ", data.oci_containerengine_cluster_option.this.kubernetes_versions)}."
+    }
+  }
+
+  # Destroyed after the nodes: a disk that is still attached cannot be.
+  depends_on = [oci_core_compute_capacity_report.nodes, data.oci_limits_resource_availability.nodes, oci_core_volume.disk]
+}
+
+# Disks are resources here instead of claims that the cluster fulfils on its own: the plan shows them, their sum can be checked against the
+# free allowance, and a destroy takes them along.
+resource "oci_core_volume" "disk" {
+  #checkov:skip=CKV_OCI_2:the database is backed up by pg_dump, away from the disk (docs/runbook.md); the rest is built anew from it
+  #checkov:skip=CKV_OCI_3:encrypted with Oracle's key; a key of one's own needs a vault, which takes a week to delete
+  for_each = var.disks
+
+  compartment_id      = var.compartment_id
+  availability_domain = local.availability_domain
+  display_name        = "${var.name}-${each.key}"
+  size_in_gbs         = each.value
+  vpus_per_gb         = 10 # balanced; more is billed
+  freeform_tags       = var.tags
+}
+
+data "oci_containerengine_cluster_kube_config" "this" {
+  cluster_id    = oci_containerengine_cluster.this.id
+  endpoint      = "PUBLIC_ENDPOINT"
+  token_version = "2.0.0"
+}

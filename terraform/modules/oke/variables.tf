@@ -1,0 +1,74 @@
+variable "tenancy_id" {
+  description = "OCID of the tenancy; capacity and limits are asked of it."
+  type        = string
+}
+
+variable "compartment_id" {
+  description = "OCID of the compartment that holds cluster, nodes and disks."
+  type        = string
+}
+
+variable "name" {
+  description = "Name of the cluster and prefix of all names."
+  type        = string
+}
+
+variable "tags" {
+  description = "Freeform tags of every resource."
+  type        = map(string)
+}
+
+variable "vcn_id" {
+  description = "OCID of the VCN."
+  type        = string
+}
+
+variable "subnet_ids" {
+  description = "OCIDs of the subnets by role: api, nodes, lb."
+  type        = map(string)
+}
+
+variable "security_group_ids" {
+  description = "OCIDs of the security groups by role: api, nodes."
+  type        = map(string)
+}
+
+variable "kubernetes_minor" {
+  description = "Kubernetes version without its patch number, such as 1.34; the newest patch that OKE offers is taken."
+  type        = string
+}
+
+variable "availability_domain" {
+  description = "Number of the availability domain that holds nodes and disks, from 1."
+  type        = number
+}
+
+variable "node_count" {
+  description = "Number of nodes."
+  type        = number
+}
+
+variable "node_ocpus" {
+  description = "OCPUs of a node."
+  type        = number
+}
+
+variable "node_memory_gb" {
+  description = "Memory of a node in GB."
+  type        = number
+}
+
+variable "boot_volume_gb" {
+  description = "Size of a node's boot volume in GB."
+  type        = number
+}
+
+variable "disks" {
+  description = "Size in GB of each disk by its name."
+  type        = map(number)
+}
+
+variable "check_capacity" {
+  description = "Whether to ask for room and limits before building; needs the right to read both of the whole tenancy."
+  type        = bool
+}

@@ -1,0 +1,72 @@
+variable "name" {
+  description = "Name of the namespace."
+  type        = string
+}
+
+variable "labels" {
+  description = "Labels of every object in the cluster that is made here."
+  type        = map(string)
+}
+
+variable "kubeconfig" {
+  description = "A kubeconfig whose tokens come from the oci command."
+  type        = string
+}
+
+variable "hostname" {
+  description = "Name under which Taskflow is reached."
+  type        = string
+}
+
+variable "database_url" {
+  description = "Connection string of PostgreSQL."
+  type        = string
+  sensitive   = true
+}
+
+variable "kafka" {
+  description = "How to reach Kafka; user and password may be empty."
+  type        = object({ bootstrap_servers = string, username = string, password = string })
+  sensitive   = true
+}
+
+variable "gemini_api_key" {
+  description = "Key of the Gemini API; null for the offline assistant."
+  type        = string
+  sensitive   = true
+}
+
+variable "settings" {
+  description = "Environment variables of every function, without secrets."
+  type        = map(string)
+}
+
+variable "secrets_rotation" {
+  description = "A number; another one makes new tokens."
+  type        = number
+}
+
+variable "rollout" {
+  description = "Whether to roll out the overlay."
+  type        = bool
+}
+
+variable "repository" {
+  description = "Path of the checkout that holds the overlay."
+  type        = string
+}
+
+variable "overlay" {
+  description = "Path of the overlay in the checkout."
+  type        = string
+}
+
+variable "image_prefix" {
+  description = "What stands before an image's name, without a slash at the end."
+  type        = string
+}
+
+variable "image_digests" {
+  description = "Digest of each image by its name."
+  type        = map(string)
+}

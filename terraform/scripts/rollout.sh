@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# Rolls out a kustomize overlay with the images of one release, in the order that an upgrade needs: settings, then migrations, then programs.
+# Terraform and the pipeline call it, and so can you: rollout.sh [--render | --back]
+#   --render  prints the manifests, applies nothing
+#   --back    rolls out the images of the rollout before the last one
+# Environment: OVERLAY, the overlay's folder; IMAGES, a line NAME=REFERENCE@DIGEST for each image; NAMESPACE (taskflow); SECRETS_ROTATION (1),
+# another number starts every program anew. Uses kubectl's current context.
+set -euo pipefail
+
+readonly wait_for_programs=10m wait_for_certificate=5m
+readonly migration_polls=150 migration_pause=2 # seconds
+
+namespace=${NAMESPACE:-taskflow}
+: "${OVERLAY:?the overlay\'s folder}"
+overlay=${OVERLAY%/}
+
+say() { echo "rollout: $*" >&2; }
+fail() { say "$*"; exit 1; }
+cluster() { kubectl --namespace "$namespace" "$@"; }
+
+images() { # key: what a rollout left behind about its images
+  cluster get configmap rollouts --ignore-not-found --output "jsonpath={.data.$1}"
+}
+
+# The overlay's image names, whatever stands before them, become this release's references. What is no function of ours stays.
+image_entries() { # rendered overlay
+  local reference name prefix
+  sed -nE 's/^ *(- )?image: *"?([^" ]+)"?$/\2/p' "$1" | sort -u | while read -r reference; do
+    reference=${reference%@*}
+    name=${reference##*/}
+    prefix=${reference%"$name"}
+    name=${name%%:*}
+    if [ -n "${digest_of[$name]:-}" ]; then
+      printf -- '- name: %s\n  newName: %s\n  digest: %s\n' "$prefix$name" "${digest_of[$name]%@*}" "${digest_of[$name]#*@}"
+    elif [ -d "$overlay/../../../functions/$name" ]; then
+      fail "no digest for the image of $name: IMAGES has none"
+    fi
+  done
+}
+
+render() {
+  local scratch=$1 name
+  kubectl kustomize "$overlay" >"$scratch/overlay.yaml" || fail "$overlay does not render"
+  {
+    echo "apiVersion: kustomize.config.k8s.io/v1beta1"
+    echo "kind: Kustomization"
+    echo "resources: [../${overlay##*/}]"
+    echo "images:"
+    image_entries "$scratch/overlay.yaml"
+    echo "patches:"
+    for name in "group: serving.knative.dev, version: v1, kind: Service" "group: apps, version: v1, kind: Deployment"; do
+      printf -- '- target: {%s}\n' "$name"
+      printf '  patch: |\n    apiVersion: any/v1\n    kind: Any\n    metadata: {name: any}\n'
+      printf '    spec: {template: {metadata: {annotations: {taskflow/secrets-rotation: "%s"}}}}\n' "${SECRETS_ROTATION:-1}"
+    done
+  } >"$scratch/kustomization.yaml"
+  kubectl kustomize "$scratch" >"$scratch/all.yaml" || fail "the images do not fit $overlay"
+}
+
+# Splits a rendering into settings.yaml, jobs.yaml and programs.yaml.
+split() {
+  awk -v folder="$1" '
+    function flush() { if (text != "") print "---\n" text > (folder "/" part ".yaml"); text = ""; part = "settings"; group = "" }
+    BEGIN { part = "settings" }
+    /^---$/ { flush(); next }
+    /^apiVersion: serving\.knative\.dev\// { group = "knative" }
+    /^kind: Job$/ { part = "jobs" }
+    /^kind: (Deployment|StatefulSet)$/ { part = "programs" }
+    /^kind: Service$/ && group == "knative" { part = "programs" }
+    { text = text $0 "\n" }
+    END { flush() }
+  ' "$1/all.yaml"
+}
+
+migrate() {
+  local job condition poll
+  cluster delete --ignore-not-found --filename "$1" # a Job cannot be changed
+  cluster apply --filename "$1"
+  for job in $(cluster get --filename "$1" --output name); do
+    for ((poll = 0; poll < migration_polls; poll++)); do
+      condition=$(cluster get "$job" --output 'jsonpath={.status.conditions[?(@.status=="True")].type}')
+      case " $condition " in
+        *" Complete "*) break ;;
+        *" Failed "*) poll=$migration_polls ;;
+        *) sleep "$migration_pause" ;;
+      esac
+    done
+    case " $condition " in
+      *" Complete "*) ;;
+      *)
+        cluster logs "$job" --tail 50 >&2 || true
+        fail "$job did not complete; the programs were left as they are. Its log is above"
+        ;;
+    esac
+  done
+}
+
+await() {
+  local deployment function
+  for deployment in $(cluster get deployments --output name); do
+    cluster rollout status "$deployment" --timeout "$wait_for_programs" || return 1
+  done
+  cluster wait ksvc --all --for condition=Ready --timeout "$wait_for_programs" || return 1
+  # Functions that this release no longer has.
+  for function in $(cluster get ksvc --output 'jsonpath={.items[*].metadata.name}'); do
+    grep -qE "^  name: $function\$" "$1/programs.yaml" || cluster delete ksvc "$function"
+  done
+}
+
+[ "${BASH_VERSINFO[0]}" -ge 4 ] || fail "this is bash $BASH_VERSION; 4 or newer is needed (on macOS: brew install bash)"
+command -v kubectl >/dev/null || fail "kubectl is missing"
+[ -f "$overlay/kustomization.yaml" ] || fail "$overlay has no kustomization.yaml: is this a checkout of the whole repository?"
+
+if [ "${1:-}" = --back ]; then
+  IMAGES=$(images previous)
+  [ -n "$IMAGES" ] || fail "there was no rollout before the last one"
+fi
+
+declare -A digest_of=()
+while IFS='=' read -r name reference; do
+  [ -z "$name" ] || digest_of[$name]=$reference
+done <<<"${IMAGES:-}"
+
+# Beside the overlay, for kustomize takes relative paths only.
+scratch=$(mktemp -d "$(dirname "$overlay")/.rollout.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+render "$scratch"
+if [ "${1:-}" = --render ]; then
+  cat "$scratch/all.yaml"
+  exit
+fi
+
+split "$scratch"
+[ ! -f "$scratch/settings.yaml" ] || cluster apply --filename "$scratch/settings.yaml"
+[ ! -f "$scratch/jobs.yaml" ] || migrate "$scratch/jobs.yaml"
+[ -f "$scratch/programs.yaml" ] || fail "$overlay has no program"
+cluster apply --filename "$scratch/programs.yaml"
+if ! await "$scratch"; then
+  cluster get ksvc,deployments,pods >&2 || true
+  fail "not every program became ready; see above. rollout.sh --back brings the release before this one"
+fi
+
+# The same images again are no new rollout: what was before stays what one goes back to.
+current=$(images current)
+if [ "$current" != "${IMAGES:-}" ]; then
+  cluster create configmap rollouts --from-literal "current=${IMAGES:-}" --from-literal "previous=$current" --dry-run=client --output yaml |
+    cluster apply --filename -
+fi
+cluster wait domainmappings --all --for condition=Ready --timeout "$wait_for_certificate" ||
+  say "no certificate yet for the public name: does it point at the load balancer's address? kubectl describe domainmappings says more"
+say "done"

@@ -1,0 +1,302 @@
+# Bad input is refused before anything is built, by the variable that is to be changed.
+
+mock_provider "oci" {
+  source          = "./tests/mocks/oci"
+  override_during = plan
+}
+
+mock_provider "helm" {}
+mock_provider "kubernetes" {}
+mock_provider "random" {}
+mock_provider "neon" {}
+
+mock_provider "redpanda" {
+  source          = "./tests/mocks/redpanda"
+  override_during = plan
+}
+
+variables {
+  tenancy_id     = "ocid1.tenancy.oc1..t"
+  region         = "eu-frankfurt-1"
+  operator_cidrs = ["198.51.100.7/32"]
+  image_registry = "ghcr.io/example/taskflow"
+  image_digests  = {}
+  rollout        = false
+}
+
+run "defaults_are_free" {
+  command = plan
+
+  assert {
+    condition     = length(output.billed) == 0 && output.block_storage_gb == 200
+    error_message = "Without a choice, nothing is billed."
+  }
+
+  assert {
+    condition     = length(oci_budget_budget.this) == 0
+    error_message = "There is no budget without somebody to write to."
+  }
+
+  assert {
+    condition     = length(local.functions) > 20 && !contains(local.functions, "taskflow") && contains(local.functions, "gateway")
+    error_message = "Every function but the one of the laptop has an image."
+  }
+
+  assert {
+    condition     = local.tags == { project = "taskflow", environment = "taskflow", managed-by = "terraform" }
+    error_message = "Everything is tagged with project, environment and who manages it."
+  }
+}
+
+run "too_many_processors" {
+  command = plan
+
+  variables {
+    node_count = 2
+  }
+
+  expect_failures = [var.node_ocpus, var.boot_volume_gb]
+}
+
+run "too_much_memory" {
+  command = plan
+
+  variables {
+    node_memory_gb = 24
+  }
+
+  expect_failures = [var.node_memory_gb]
+}
+
+run "too_few_processors" {
+  command = plan
+
+  variables {
+    node_ocpus = 1
+  }
+
+  expect_failures = [var.node_ocpus]
+}
+
+run "half_a_processor" {
+  command = plan
+
+  variables {
+    node_ocpus = 1.5
+  }
+
+  expect_failures = [var.node_ocpus]
+}
+
+run "too_much_disk" {
+  command = plan
+
+  variables {
+    boot_volume_gb = 60
+  }
+
+  expect_failures = [var.boot_volume_gb]
+}
+
+run "a_smaller_disk_than_there_is" {
+  command = plan
+
+  variables {
+    boot_volume_gb = 20
+  }
+
+  expect_failures = [var.boot_volume_gb]
+}
+
+run "two_small_nodes_are_free_with_neon" {
+  command = plan
+
+  variables {
+    node_count     = 2
+    node_ocpus     = 1
+    node_memory_gb = 6
+    database       = "neon"
+    neon_api_key   = "key"
+  }
+
+  assert {
+    condition     = output.block_storage_gb == 200
+    error_message = "Two boot volumes and two disks."
+  }
+}
+
+run "more_than_free_says_what_is_billed" {
+  command = plan
+
+  variables {
+    stay_free      = false
+    node_count     = 2
+    node_ocpus     = 2
+    node_memory_gb = 12
+    budget_email   = "me@example.org"
+  }
+
+  assert {
+    condition = output.billed == tolist([
+      "2 OCPU beyond the free 2, by the hour",
+      "12 GB of memory beyond the free 12, by the hour",
+      "50 GB of block storage beyond the free 200, by the month",
+    ])
+    error_message = "The plan says what is billed."
+  }
+
+  assert {
+    condition     = oci_budget_budget.this[0].amount == 1 && toset([for rule in oci_budget_alert_rule.this : rule.type]) == toset(["ACTUAL", "FORECAST"]) && alltrue([for rule in oci_budget_alert_rule.this : rule.recipients == "me@example.org"])
+    error_message = "Somebody is written to before the money is spent, and after."
+  }
+}
+
+run "not_at_home" {
+  command = plan
+
+  variables {
+    region = "eu-amsterdam-1"
+  }
+
+  expect_failures = [data.oci_identity_region_subscriptions.this]
+}
+
+run "no_such_region" {
+  command = plan
+
+  variables {
+    region = "mars-north-1"
+  }
+
+  expect_failures = [data.oci_identity_region_subscriptions.this]
+}
+
+run "redpanda_is_not_free" {
+  command = plan
+
+  variables {
+    kafka                  = "redpanda"
+    redpanda_client_id     = "id"
+    redpanda_client_secret = "secret"
+  }
+
+  expect_failures = [var.kafka]
+}
+
+run "redpanda_without_credentials" {
+  command = plan
+
+  variables {
+    stay_free = false
+    kafka     = "redpanda"
+  }
+
+  expect_failures = [var.redpanda_client_id, var.redpanda_client_secret]
+}
+
+run "neon_without_a_key" {
+  command = plan
+
+  variables {
+    database = "neon"
+  }
+
+  expect_failures = [var.neon_api_key]
+}
+
+run "an_api_for_everybody" {
+  command = plan
+
+  variables {
+    operator_cidrs = ["0.0.0.0/0"]
+  }
+
+  expect_failures = [var.operator_cidrs]
+}
+
+run "an_api_for_nobody" {
+  command = plan
+
+  variables {
+    operator_cidrs = []
+  }
+
+  expect_failures = [var.operator_cidrs]
+}
+
+run "a_tag_for_a_digest" {
+  command = plan
+
+  variables {
+    image_digests = { gateway = "latest" }
+  }
+
+  expect_failures = [var.image_digests]
+}
+
+run "a_roll_out_without_images" {
+  command = plan
+
+  variables {
+    rollout = true
+  }
+
+  expect_failures = [var.image_digests]
+}
+
+run "a_secret_among_the_settings" {
+  command = plan
+
+  variables {
+    settings = { DATABASE_URL = "postgres://…" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "no_ocid" {
+  command = plan
+
+  variables {
+    tenancy_id     = "my-tenancy"
+    compartment_id = "my-compartment"
+  }
+
+  expect_failures = [var.tenancy_id, var.compartment_id]
+}
+
+run "a_domain_of_ones_own" {
+  command = plan
+
+  variables {
+    domain = "tasks.example.org"
+  }
+
+  assert {
+    condition     = output.url == "https://tasks.example.org"
+    error_message = "The domain is the public name."
+  }
+}
+
+run "not_a_domain" {
+  command = plan
+
+  variables {
+    domain = "https://tasks.example.org"
+  }
+
+  expect_failures = [var.domain]
+}
+
+run "a_registry_of_oracles" {
+  command = plan
+
+  variables {
+    create_registry = true
+  }
+
+  assert {
+    condition     = output.image_registry.created == "ocir.eu-frankfurt-1.oci.oraclecloud.com/frspace/taskflow"
+    error_message = "The registry's address is printed."
+  }
+}

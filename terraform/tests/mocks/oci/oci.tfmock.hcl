@@ -1,0 +1,102 @@
+# What Oracle answers in the tests: a tenancy at home in Frankfurt, as the API shows it.
+
+mock_data "oci_identity_region_subscriptions" {
+  defaults = {
+    region_subscriptions = [
+      { is_home_region = true, region_key = "FRA", region_name = "eu-frankfurt-1", state = "READY", tenancy_id = "ocid1.tenancy.oc1..t" },
+      { is_home_region = false, region_key = "AMS", region_name = "eu-amsterdam-1", state = "READY", tenancy_id = "ocid1.tenancy.oc1..t" },
+    ]
+  }
+}
+
+mock_data "oci_identity_availability_domains" {
+  defaults = {
+    availability_domains = [
+      { compartment_id = "c", id = "1", name = "Uocm:EU-FRANKFURT-1-AD-1" },
+      { compartment_id = "c", id = "2", name = "Uocm:EU-FRANKFURT-1-AD-2" },
+      { compartment_id = "c", id = "3", name = "Uocm:EU-FRANKFURT-1-AD-3" },
+    ]
+  }
+}
+
+mock_data "oci_core_services" {
+  defaults = {
+    services = [{
+      cidr_block  = "all-fra-services-in-oracle-services-network"
+      description = "All FRA Services In Oracle Services Network"
+      id          = "ocid1.service.oc1..s"
+      name        = "All FRA Services In Oracle Services Network"
+    }]
+  }
+}
+
+mock_data "oci_containerengine_cluster_option" {
+  defaults = {
+    kubernetes_versions = ["v1.33.4", "v1.34.2", "v1.34.10", "v1.34.9"]
+  }
+}
+
+mock_data "oci_containerengine_node_pool_option" {
+  defaults = {
+    sources = [
+      { image_id = "old", source_name = "Oracle-Linux-8.10-aarch64-2026.05.29-0-OKE-1.34.10-1407", source_type = "IMAGE" },
+      { image_id = "new", source_name = "Oracle-Linux-8.10-aarch64-2026.09.30-0-OKE-1.34.10-1511", source_type = "IMAGE" },
+      { image_id = "intel", source_name = "Oracle-Linux-8.10-2026.10.30-0-OKE-1.34.10-1600", source_type = "IMAGE" },
+      { image_id = "other", source_name = "Oracle-Linux-8.10-aarch64-2026.10.30-0-OKE-1.33.4-1600", source_type = "IMAGE" },
+    ]
+  }
+}
+
+mock_data "oci_limits_resource_availability" {
+  defaults = {
+    available = "48"
+    used      = "0"
+  }
+}
+
+mock_data "oci_objectstorage_namespace" {
+  defaults = {
+    namespace = "frspace"
+  }
+}
+
+mock_data "oci_containerengine_cluster_kube_config" {
+  defaults = {
+    content = <<-YAML
+      apiVersion: v1
+      kind: Config
+      clusters:
+        - name: cluster
+          cluster:
+            server: https://203.0.113.20:6443
+            certificate-authority-data: Y2E=
+    YAML
+  }
+}
+
+mock_resource "oci_core_public_ip" {
+  defaults = {
+    ip_address = "203.0.113.10"
+  }
+}
+
+mock_resource "oci_core_network_security_group" {
+  defaults = {
+    id = "ocid1.networksecuritygroup.oc1..g"
+  }
+}
+
+# Of source and destination a rule has one; the provider computes the other.
+mock_resource "oci_core_network_security_group_security_rule" {
+  defaults = {
+    destination      = ""
+    destination_type = ""
+    source_type      = ""
+  }
+}
+
+mock_resource "oci_containerengine_cluster" {
+  defaults = {
+    id = "ocid1.cluster.oc1..c"
+  }
+}

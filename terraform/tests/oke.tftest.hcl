@@ -1,0 +1,190 @@
+# The cluster: what is free, what is newest, what is said before it is too late.
+
+mock_provider "oci" {
+  source          = "./tests/mocks/oci"
+  override_during = plan
+}
+
+variables {
+  tenancy_id          = "ocid1.tenancy.oc1..t"
+  compartment_id      = "ocid1.compartment.oc1..c"
+  name                = "taskflow"
+  tags                = { project = "taskflow" }
+  vcn_id              = "ocid1.vcn.oc1..v"
+  subnet_ids          = { api = "a", nodes = "n", lb = "l" }
+  security_group_ids  = { api = "ga", nodes = "gn", lb = "gl" }
+  kubernetes_minor    = "1.34"
+  availability_domain = 2
+  node_count          = 1
+  node_ocpus          = 2
+  node_memory_gb      = 12
+  boot_volume_gb      = 50
+  disks               = { scheduler = 50, kafka = 50, postgres = 50 }
+  check_capacity      = true
+}
+
+run "free" {
+  command = plan
+
+  module {
+    source = "./modules/oke"
+  }
+
+  assert {
+    condition     = oci_containerengine_cluster.this.type == "BASIC_CLUSTER"
+    error_message = "The control plane is the free one."
+  }
+
+  assert {
+    condition     = oci_containerengine_node_pool.this.node_shape == "VM.Standard.A1.Flex" && one(oci_containerengine_node_pool.this.node_shape_config).ocpus == 2 && one(oci_containerengine_node_pool.this.node_shape_config).memory_in_gbs == 12
+    error_message = "The node is the free shape in the size that was asked for."
+  }
+
+  assert {
+    condition     = one(oci_containerengine_node_pool.this.node_config_details).size == 1 && one(oci_containerengine_node_pool.this.node_source_details).boot_volume_size_in_gbs == "50"
+    error_message = "One node with a boot volume of 50 GB."
+  }
+
+  assert {
+    condition     = toset([for disk in oci_core_volume.disk : "${disk.size_in_gbs} GB, ${disk.vpus_per_gb} units"]) == toset(["50 GB, 10 units"]) && length(oci_core_volume.disk) == 3
+    error_message = "Disks are of the smallest size and of balanced performance, which is what is free."
+  }
+
+  assert {
+    condition     = alltrue([for disk in oci_core_volume.disk : disk.availability_domain == one(one(oci_containerengine_node_pool.this.node_config_details).placement_configs).availability_domain])
+    error_message = "Disks are where the nodes are."
+  }
+
+  assert {
+    condition     = one(one(oci_containerengine_node_pool.this.node_config_details).placement_configs).availability_domain == "Uocm:EU-FRANKFURT-1-AD-2"
+    error_message = "The availability domain is the one with the number that was asked for."
+  }
+
+  assert {
+    condition     = oci_containerengine_cluster.this.kubernetes_version == "v1.34.10" && oci_containerengine_node_pool.this.kubernetes_version == "v1.34.10"
+    error_message = "The newest patch is taken, by number: 10 comes after 9."
+  }
+
+  assert {
+    condition     = one(oci_containerengine_node_pool.this.node_source_details).image_id == "new"
+    error_message = "The newest arm64 image of that Kubernetes version is taken."
+  }
+
+  assert {
+    condition     = oci_containerengine_node_pool.this.node_metadata["areLegacyImdsEndpointsDisabled"] == "true"
+    error_message = "The old metadata service, which answers any pod's plain request, is off."
+  }
+
+  assert {
+    condition     = alltrue([for tags in [oci_containerengine_cluster.this.freeform_tags, oci_containerengine_node_pool.this.freeform_tags, one(one(oci_containerengine_cluster.this.options).service_lb_config).freeform_tags] : tags == tomap({ project = "taskflow" })])
+    error_message = "Cluster, nodes and what the cluster makes are tagged."
+  }
+}
+
+run "no_room" {
+  command = plan
+
+  module {
+    source = "./modules/oke"
+  }
+
+  override_resource {
+    target          = oci_core_compute_capacity_report.nodes
+    override_during = plan
+    values = {
+      shape_availabilities = {
+        availability_status = "OUT_OF_HOST_CAPACITY"
+      }
+    }
+  }
+
+  expect_failures = [oci_core_compute_capacity_report.nodes]
+}
+
+run "limit_too_low" {
+  command = plan
+
+  module {
+    source = "./modules/oke"
+  }
+
+  override_data {
+    target = data.oci_limits_resource_availability.nodes["standard-a1-core-count"]
+    values = {
+      available = "0"
+      used      = "1"
+    }
+  }
+
+  expect_failures = [data.oci_limits_resource_availability.nodes]
+}
+
+run "no_such_kubernetes" {
+  command = plan
+
+  module {
+    source = "./modules/oke"
+  }
+
+  variables {
+    kubernetes_minor = "1.29"
+  }
+
+  expect_failures = [data.oci_containerengine_cluster_option.this]
+}
+
+run "no_image_for_it" {
+  command = plan
+
+  module {
+    source = "./modules/oke"
+  }
+
+  override_data {
+    target = data.oci_containerengine_node_pool_option.this
+    values = { sources = [] }
+  }
+
+  expect_failures = [oci_containerengine_node_pool.this]
+}
+
+run "no_third_domain" {
+  command = plan
+
+  module {
+    source = "./modules/oke"
+  }
+
+  variables {
+    availability_domain = 3
+  }
+
+  override_data {
+    target = data.oci_identity_availability_domains.all
+    values = {
+      availability_domains = [
+        { compartment_id = "c", id = "1", name = "AD-1" },
+        { compartment_id = "c", id = "2", name = "AD-2" },
+      ]
+    }
+  }
+
+  expect_failures = [data.oci_identity_availability_domains.all]
+}
+
+run "without_the_right_to_ask" {
+  command = plan
+
+  module {
+    source = "./modules/oke"
+  }
+
+  variables {
+    check_capacity = false
+  }
+
+  assert {
+    condition     = length(oci_core_compute_capacity_report.nodes) == 0 && length(data.oci_limits_resource_availability.nodes) == 0
+    error_message = "Nothing is asked of the tenancy."
+  }
+}

@@ -1,0 +1,389 @@
+# Every choice. Secrets come as TF_VAR_name in the environment, never in a file.
+
+# --- Oracle Cloud
+
+variable "tenancy_id" {
+  description = "OCID of the tenancy."
+  type        = string
+
+  validation {
+    condition     = startswith(var.tenancy_id, "ocid1.tenancy.")
+    error_message = "tenancy_id: an OCID that begins with ocid1.tenancy. is wanted; the console shows it under Profile, Tenancy."
+  }
+}
+
+variable "compartment_id" {
+  description = "OCID of the compartment that holds everything; null for the tenancy's root."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.compartment_id == null || can(regex("^ocid1\\.(compartment|tenancy)\\.", var.compartment_id))
+    error_message = "compartment_id: an OCID that begins with ocid1.compartment. is wanted, or null for the root."
+  }
+}
+
+variable "region" {
+  description = "Region, such as eu-frankfurt-1. What is always free is so in the tenancy's home region only."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z]+(-[a-z]+)+-[0-9]+$", var.region))
+    error_message = "region: a name such as eu-frankfurt-1 is wanted, as `oci iam region list` shows them."
+  }
+}
+
+variable "oci_profile" {
+  description = "Profile in the oci command's configuration file."
+  type        = string
+  default     = "DEFAULT"
+}
+
+variable "oci_auth" {
+  description = "How the profile signs in: api_key, security_token (oci session authenticate) or instance_principal."
+  type        = string
+  default     = "api_key"
+
+  validation {
+    condition     = contains(["api_key", "security_token", "instance_principal"], var.oci_auth)
+    error_message = "oci_auth: api_key, security_token or instance_principal is wanted."
+  }
+}
+
+variable "operator_cidrs" {
+  description = "Addresses from which kubectl and Terraform reach the Kubernetes API, such as [\"203.0.113.7/32\"]."
+  type        = set(string)
+
+  validation {
+    condition     = length(var.operator_cidrs) > 0 && alltrue([for cidr in var.operator_cidrs : can(cidrhost(cidr, 0)) && !strcontains(cidr, ":")])
+    error_message = "operator_cidrs: IPv4 networks are wanted, such as [\"203.0.113.7/32\"]; without one nobody, Terraform included, reaches the cluster."
+  }
+
+  validation {
+    condition     = alltrue([for cidr in var.operator_cidrs : try(tonumber(split("/", cidr)[1]) >= 16, false)])
+    error_message = "operator_cidrs: no network larger than a /16; the Kubernetes API is not for everybody."
+  }
+}
+
+# --- Cost
+
+variable "stay_free" {
+  description = "Refuse what is billed: sizes beyond the free allowance, regions other than the home region, and Redpanda Serverless."
+  type        = bool
+  default     = true
+}
+
+variable "budget_email" {
+  description = "Who is written to when the compartment's bill of a month exceeds budget_amount; null for nobody."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.budget_email == null || can(regex("^[^@ ]+@[^@ ]+\\.[^@ ]+$", var.budget_email))
+    error_message = "budget_email: an e-mail address is wanted, or null."
+  }
+}
+
+variable "budget_amount" {
+  description = "A month's bill, in the account's currency, of which budget_email is to know."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.budget_amount >= 1 && floor(var.budget_amount) == var.budget_amount
+    error_message = "budget_amount: a whole number from 1 is wanted."
+  }
+}
+
+# --- Cluster
+
+variable "name" {
+  description = "Name of the deployment and prefix of all names."
+  type        = string
+  default     = "taskflow"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.name))
+    error_message = "name: 3 to 20 lower-case letters, digits and hyphens are wanted, a letter first."
+  }
+}
+
+variable "tags" {
+  description = "Freeform tags besides project, environment and managed-by."
+  type        = map(string)
+  default     = {}
+}
+
+variable "kubernetes_minor" {
+  description = "Kubernetes version without its patch number; the newest patch that OKE offers is taken."
+  type        = string
+  default     = "1.34"
+
+  validation {
+    condition     = can(regex("^1\\.[0-9]{2}$", var.kubernetes_minor))
+    error_message = "kubernetes_minor: a version such as 1.34 is wanted, without the patch number."
+  }
+}
+
+variable "availability_domain" {
+  description = "Number of the availability domain that holds nodes and disks. Try another where one has no room."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = contains([1, 2, 3], var.availability_domain)
+    error_message = "availability_domain: 1, 2 or 3 is wanted; many regions have 1 only."
+  }
+}
+
+variable "node_count" {
+  description = "Number of nodes, all VM.Standard.A1.Flex (arm64)."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.node_count >= 1 && var.node_count <= 10 && floor(var.node_count) == var.node_count
+    error_message = "node_count: a whole number from 1 to 10 is wanted."
+  }
+}
+
+variable "node_ocpus" {
+  description = "OCPUs of a node. Free are 2 in all."
+  type        = number
+  default     = 2
+
+  validation {
+    condition     = var.node_ocpus >= 1 && var.node_ocpus <= 16 && floor(var.node_ocpus) == var.node_ocpus
+    error_message = "node_ocpus: a whole number from 1 to 16 is wanted."
+  }
+
+  validation {
+    condition     = !var.stay_free || var.node_count * var.node_ocpus <= 2
+    error_message = "node_count × node_ocpus is ${var.node_count * var.node_ocpus} OCPU, and 2 are free: lower one of them, or set stay_free = false and pay for the rest."
+  }
+
+  validation {
+    condition     = var.node_count * var.node_ocpus >= 2
+    error_message = "node_count × node_ocpus is ${var.node_count * var.node_ocpus} OCPU; Knative, Dapr and Taskflow need 2 together."
+  }
+}
+
+variable "node_memory_gb" {
+  description = "Memory of a node in GB. Free are 12 in all."
+  type        = number
+  default     = 12
+
+  validation {
+    condition     = var.node_memory_gb >= 6 && var.node_memory_gb <= 64 * var.node_ocpus && floor(var.node_memory_gb) == var.node_memory_gb
+    error_message = "node_memory_gb: a whole number from 6 to 64 for each OCPU is wanted."
+  }
+
+  validation {
+    condition     = !var.stay_free || var.node_count * var.node_memory_gb <= 12
+    error_message = "node_count × node_memory_gb is ${var.node_count * var.node_memory_gb} GB, and 12 are free: lower one of them, or set stay_free = false and pay for the rest."
+  }
+}
+
+variable "boot_volume_gb" {
+  description = "Size of a node's boot volume in GB, 50 at least. Boot volumes and disks share 200 free GB."
+  type        = number
+  default     = 50
+
+  validation {
+    condition     = var.boot_volume_gb >= 50 && var.boot_volume_gb <= 32768 && floor(var.boot_volume_gb) == var.boot_volume_gb
+    error_message = "boot_volume_gb: a whole number from 50 to 32768 is wanted."
+  }
+
+  validation {
+    condition     = !var.stay_free || var.node_count * var.boot_volume_gb + local.disks_gb <= 200
+    error_message = "${var.node_count} boot volumes of ${var.boot_volume_gb} GB and disks of ${local.disks_gb} GB are ${var.node_count * var.boot_volume_gb + local.disks_gb} GB of block storage, and 200 are free: fewer nodes, smaller boot volumes, database = \"neon\", or stay_free = false."
+  }
+}
+
+variable "check_capacity" {
+  description = "Whether to ask for room and limits before building. Needs the right to read both of the whole tenancy; without it set false."
+  type        = bool
+  default     = true
+}
+
+# --- Address
+
+variable "domain" {
+  description = "Name under which Taskflow is reached. Point it, and *.NAME for functions with public URLs, at the output public_address. Null for a name that is derived from the address and needs no domain."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.domain == null || can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.domain))
+    error_message = "domain: a name such as tasks.example.org is wanted, or null."
+  }
+}
+
+variable "acme_email" {
+  description = "Address that the certificate authority may write to; null for none."
+  type        = string
+  default     = null
+}
+
+variable "acme_server" {
+  description = "Directory of the certificate authority; Let's Encrypt's staging one has no weekly limit, and no trust."
+  type        = string
+  default     = "https://acme-v02.api.letsencrypt.org/directory"
+
+  validation {
+    condition     = startswith(var.acme_server, "https://")
+    error_message = "acme_server: a URL that begins with https:// is wanted."
+  }
+}
+
+# --- Kafka and PostgreSQL
+
+variable "kafka" {
+  description = "strimzi: a broker in the cluster. redpanda: Redpanda Serverless, billed by the hour while it has topics."
+  type        = string
+  default     = "strimzi"
+
+  validation {
+    condition     = contains(["strimzi", "redpanda"], var.kafka)
+    error_message = "kafka: strimzi or redpanda is wanted."
+  }
+
+  validation {
+    condition     = !var.stay_free || var.kafka == "strimzi"
+    error_message = "kafka: Redpanda Serverless is billed by the hour while it has topics, used or not; set kafka = \"strimzi\", or stay_free = false."
+  }
+}
+
+variable "redpanda_region" {
+  description = "Region of Redpanda Serverless, near the cluster's."
+  type        = string
+  default     = "eu-central-1"
+}
+
+variable "redpanda_client_id" {
+  description = "Client id of a Redpanda Cloud service account."
+  type        = string
+  default     = null
+  sensitive   = true
+
+  validation {
+    condition     = var.kafka != "redpanda" || try(length(var.redpanda_client_id) > 0, false)
+    error_message = "redpanda_client_id: kafka = \"redpanda\" needs one; make a service account in Redpanda Cloud and set TF_VAR_redpanda_client_id."
+  }
+}
+
+variable "redpanda_client_secret" {
+  description = "Client secret of a Redpanda Cloud service account."
+  type        = string
+  default     = null
+  sensitive   = true
+
+  validation {
+    condition     = var.kafka != "redpanda" || try(length(var.redpanda_client_secret) > 0, false)
+    error_message = "redpanda_client_secret: kafka = \"redpanda\" needs one; make a service account in Redpanda Cloud and set TF_VAR_redpanda_client_secret."
+  }
+}
+
+variable "database" {
+  description = "cluster: PostgreSQL in the cluster, on a disk of its own. neon: Neon, which sleeps while nobody asks."
+  type        = string
+  default     = "cluster"
+
+  validation {
+    condition     = contains(["cluster", "neon"], var.database)
+    error_message = "database: cluster or neon is wanted."
+  }
+}
+
+variable "neon_api_key" {
+  description = "Key of Neon's API."
+  type        = string
+  default     = null
+  sensitive   = true
+
+  validation {
+    condition     = var.database != "neon" || try(length(var.neon_api_key) > 0, false)
+    error_message = "neon_api_key: database = \"neon\" needs one; make it in Neon's console, Account settings, API keys, and set TF_VAR_neon_api_key."
+  }
+}
+
+variable "neon_org_id" {
+  description = "Neon's organisation, for accounts that have one; null otherwise."
+  type        = string
+  default     = null
+}
+
+variable "neon_region" {
+  description = "Neon's region, near the cluster's."
+  type        = string
+  default     = "aws-eu-central-1"
+}
+
+# --- Taskflow
+
+variable "gemini_api_key" {
+  description = "Key of the Gemini API; null for the offline assistant."
+  type        = string
+  default     = null
+  sensitive   = true
+}
+
+variable "settings" {
+  description = "Environment variables of every function, such as TASKFLOW_TIME_ZONE and TASKFLOW_WEBHOOK_URL. No secrets."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.settings) : can(regex("^(TASKFLOW_[A-Z_]+|GEMINI_(MODEL|BASE_URL)|OTEL_[A-Z_]+|RUST_LOG)$", name))])
+    error_message = "settings: names of Taskflow's settings are wanted, as README.md lists them; secrets have variables of their own."
+  }
+}
+
+variable "secrets_rotation" {
+  description = "Raise it to replace the API token, Dapr's tokens and Redpanda's password."
+  type        = number
+  default     = 1
+}
+
+variable "create_registry" {
+  description = "Whether to make a repository in Oracle's registry for each image."
+  type        = bool
+  default     = false
+}
+
+variable "image_registry" {
+  description = "What stands before an image's name, such as ghcr.io/OWNER/taskflow."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+$", var.image_registry))
+    error_message = "image_registry: host and path are wanted, such as ghcr.io/owner/taskflow, without a slash at the end."
+  }
+}
+
+variable "image_digests" {
+  description = "Digest of each image by the function's name, as the pipeline writes them to image-digests.auto.tfvars.json."
+  type        = map(string)
+
+  validation {
+    condition     = alltrue([for digest in values(var.image_digests) : can(regex("^sha256:[0-9a-f]{64}$", digest))])
+    error_message = "image_digests: digests such as sha256:… of 64 hexadecimal digits are wanted; a tag may move."
+  }
+
+  validation {
+    condition     = length(setsubtract(local.functions, keys(var.image_digests))) == 0 || !var.rollout
+    error_message = "image_digests: none for ${join(", ", setsubtract(local.functions, keys(var.image_digests)))}; take the file of a release, or set rollout = false."
+  }
+}
+
+variable "overlay" {
+  description = "The kustomize overlay to roll out, from the repository's root."
+  type        = string
+  default     = "knative/overlays/oke"
+}
+
+variable "rollout" {
+  description = "Whether apply rolls out the overlay. The pipeline says false and does so itself, so that a roll-back is not undone by the next apply."
+  type        = bool
+  default     = true
+}

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Backs the database up into a file, and restores it: backup.sh dump FILE | restore FILE. Environment: DATABASE_URL.
+# A dump is one consistent moment; Taskflow may work on. A restore replaces all tables in one transaction, all of it or nothing, after it
+# has dumped what was there into FILE.before.
+set -euo pipefail
+
+readonly lock_timeout=${BACKUP_LOCK_TIMEOUT:-30s}
+
+fail() { echo "backup: $*" >&2; exit 1; }
+
+: "${DATABASE_URL:?the database}"
+file=${2:?usage: backup.sh dump FILE | restore FILE}
+for tool in pg_dump pg_restore psql; do
+  command -v "$tool" >/dev/null || fail "$tool is missing: it comes with PostgreSQL's client programs, of the server's version or newer"
+done
+
+# The password goes by the environment; every process could read it on the command line.
+url=$DATABASE_URL
+if [[ $url =~ ^(postgres(ql)?://[^:/@]+):([^@]*)@(.*)$ ]]; then
+  url=${BASH_REMATCH[1]}@${BASH_REMATCH[4]}
+  PGPASSWORD=$(printf '%b' "${BASH_REMATCH[3]//%/\\x}")
+  export PGPASSWORD
+fi
+export PGCONNECT_TIMEOUT=${PGCONNECT_TIMEOUT:-30}
+
+dump() { # FILE; whole or not at all
+  (umask 077 && pg_dump --dbname "$url" --format custom --no-owner --no-privileges --no-comments --file "$1.part") || { rm -f "$1.part"; fail "nothing was backed up"; }
+  mv "$1.part" "$1"
+}
+
+case $1 in
+  dump)
+    [ ! -e "$file" ] || fail "$file is there already; it is not overwritten"
+    dump "$file"
+    echo "backup: $(wc -c <"$file") bytes in $file"
+    ;;
+  restore)
+    pg_restore --list "$file" >/dev/null || fail "$file is no backup"
+    [ ! -e "$file.before" ] || fail "$file.before is there already, from another restore; keep it or remove it first"
+    dump "$file.before"
+    # By way of SQL, because pg_restore itself waits for locks for ever. Written out whole before any of it is run.
+    sql=$(mktemp)
+    trap 'rm -f "$sql"' EXIT
+    pg_restore --clean --if-exists --exit-on-error --no-owner --no-privileges --no-comments --file - "$file" |
+      sed "1,40s/^SET lock_timeout = 0;$/SET lock_timeout = '$lock_timeout';/" >"$sql" || fail "$file is broken; the database is as it was"
+    psql --no-psqlrc --quiet --dbname "$url" --single-transaction --set ON_ERROR_STOP=1 --file "$sql" >/dev/null ||
+      fail "nothing was restored; the database is as it was. Where a lock timed out, Taskflow still works with it: stop it first"
+    echo "backup: restored from $file; what was there before is in $file.before"
+    ;;
+  *) fail "usage: backup.sh dump FILE | restore FILE" ;;
+esac

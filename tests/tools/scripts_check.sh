@@ -1,0 +1,248 @@
+#!/usr/bin/env bash
+# Runs the shell scripts of deployment against stand-ins: kubectl and oci are recorded, kustomize is kubectl's own, Oracle's token endpoint is a
+# small server here. Needs kubectl, jq, openssl, python3, shellcheck.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+here=$PWD
+
+for tool in kubectl jq openssl python3 curl shellcheck; do
+  command -v "$tool" >/dev/null || { echo "scripts-check: $tool is missing" >&2; exit 1; }
+done
+
+scratch=$(mktemp -d)
+server=
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$scratch"' EXIT
+passed=0 failed=0
+real_kubectl=$(command -v kubectl)
+
+check() { # WHAT COMMAND…
+  local what=$1
+  shift
+  if "$@" >"$scratch/check.log" 2>&1; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    echo "FAILED: $what"
+    sed 's/^/    /' "$scratch/check.log" "$scratch/out" 2>/dev/null || true
+  fi
+}
+output_has() { grep -qF -- "$1" "$scratch/out"; }
+calls_have() { grep -qE -- "$1" "$scratch/calls"; }
+order() { # each of the patterns is called, in this order
+  local line=0 next pattern
+  for pattern in "$@"; do
+    next=$(awk -v from="$line" -v pattern="$pattern" 'NR > from && $0 ~ pattern { print NR; exit }' "$scratch/calls")
+    [ -n "$next" ] || { echo "not called, or too early: $pattern"; cat "$scratch/calls"; return 1; }
+    line=$next
+  done
+}
+run() { # runs a script, keeps its status and its words
+  : >"$scratch/calls"
+  status=0
+  PATH=$scratch/bin:$PATH CALLS=$scratch/calls STATE=$scratch/state REAL_KUBECTL=$real_kubectl "$@" >"$scratch/out" 2>&1 || status=$?
+}
+succeeds() { [ "$status" = 0 ]; }
+fails() { [ "$status" != 0 ]; }
+
+# --- stand-ins
+
+mkdir -p "$scratch/bin" "$scratch/state"
+cat >"$scratch/bin/kubectl" <<'STUB'
+#!/usr/bin/env bash
+# kustomize for real; everything else is noted, and answered from files.
+set -euo pipefail
+[ "$1" != kustomize ] || exec "$REAL_KUBECTL" "$@"
+echo "kubectl $*" >>"$CALLS"
+args=" $* "
+case $args in
+  *" version "*) cat "$STATE/version" 2>/dev/null || echo ok; [ ! -f "$STATE/version" ] ;;
+  *"get configmap rollouts"*".data.previous"*) cat "$STATE/previous" 2>/dev/null || true ;;
+  *"get configmap rollouts"*".data.current"*) cat "$STATE/current" 2>/dev/null || true ;;
+  *"create configmap rollouts"*) printf '%s\n' "$@" >"$STATE/created" ;;
+  *" get --filename "*) echo job.batch/migrate ;;
+  *"get job.batch/migrate"*) cat "$STATE/job" ;;
+  *"get deployments "*) echo deployment.apps/gateway ;;
+  *"get ksvc --output"*) echo "complete-task old-function" ;;
+  *"wait ksvc"*) [ ! -f "$STATE/not-ready" ] ;;
+  *"apply --filename -"*) cat >/dev/null ;;
+  *"apply --filename "*) for last; do :; done; cp "$last" "$STATE/applied-$(basename "$last")" ;;
+  *) ;;
+esac
+STUB
+cat >"$scratch/bin/oci" <<'STUB'
+#!/usr/bin/env bash
+echo "oci $*" >>"$CALLS"
+case $* in *"rules add"*) echo rule-1 ;; esac
+STUB
+chmod +x "$scratch/bin/"*
+
+# --- rollout.sh
+
+mkdir -p "$scratch/repo/functions/"{complete-task,gateway,migrate} "$scratch/repo/knative/overlays/oke"
+overlay=$scratch/repo/knative/overlays/oke
+cat >"$overlay/kustomization.yaml" <<'YAML'
+resources: [all.yaml]
+namespace: taskflow
+YAML
+cat >"$overlay/all.yaml" <<'YAML'
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata: {name: complete-task}
+spec:
+  template:
+    metadata: {annotations: {autoscaling.knative.dev/min-scale: "0"}}
+    spec: {containers: [{image: "taskflow/complete-task:dev"}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: gateway}
+spec:
+  template:
+    metadata: {labels: {app: gateway}}
+    spec: {containers: [{name: gateway, image: "gateway:dev"}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: gateway}
+spec: {ports: [{port: 80}]}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: migrate}
+spec: {template: {spec: {containers: [{name: migrate, image: "dev.local/migrate:v1"}, {name: wait, image: "docker.io/library/busybox:1.37"}]}}}
+YAML
+digest=sha256:$(printf '0%.0s' {1..64})
+images=$(printf '%s\n' "complete-task=ghcr.io/x/complete-task@$digest" "gateway=ghcr.io/x/gateway@$digest" "migrate=ghcr.io/x/migrate@$digest")
+rollout=(env OVERLAY="$overlay" IMAGES="$images" SECRETS_ROTATION=7 "$here/terraform/scripts/rollout.sh")
+echo Complete >"$scratch/state/job"
+
+run "${rollout[@]}" --render
+check "a rendering names every image by its digest" succeeds
+for name in complete-task gateway migrate; do check "$name by digest" output_has "image: ghcr.io/x/$name@$digest"; done
+check "an image of others stays" output_has "image: docker.io/library/busybox:1.37"
+check "new secrets start functions and gateway anew" test "$(grep -c 'taskflow/secrets-rotation: "7"' "$scratch/out")" = 2
+check "annotations that were there stay" output_has 'autoscaling.knative.dev/min-scale: "0"'
+check "a rendering applies nothing" test ! -s "$scratch/calls"
+
+run "${rollout[@]}"
+check "a roll-out succeeds" succeeds
+check "settings, then migrations, then programs" order "apply .*settings.yaml" "delete .*jobs.yaml" "apply .*jobs.yaml" "get job.batch/migrate" "apply .*programs.yaml" "rollout status deployment.apps/gateway" "wait ksvc" "create configmap rollouts"
+check "a Service of Kubernetes is a setting" grep -q "kind: Service" "$scratch/state/applied-settings.yaml"
+check "a Service of Knative is a program" grep -q "serving.knative.dev/v1" "$scratch/state/applied-programs.yaml"
+check "a job is no program" sh -c "! grep -q 'kind: Job' '$scratch/state/applied-programs.yaml'"
+check "a function that is no more is removed" calls_have "delete ksvc old-function"
+check "a function that is there stays" sh -c "! grep -q 'delete ksvc complete-task' '$scratch/calls'"
+check "nothing is left beside the overlay" test "$(ls -A "$scratch/repo/knative/overlays")" = oke
+
+echo Failed >"$scratch/state/job"
+run "${rollout[@]}"
+check "a failed migration fails the roll-out" fails
+check "and says so" output_has "did not complete"
+check "and leaves the programs as they are" sh -c "! grep -q programs.yaml '$scratch/calls'"
+echo Complete >"$scratch/state/job"
+
+touch "$scratch/state/not-ready"
+run "${rollout[@]}"
+check "a function that does not start fails the roll-out" fails
+check "and says how to go back" output_has "rollout.sh --back"
+check "and is not noted as rolled out" sh -c "! grep -q 'create configmap' '$scratch/calls'"
+rm "$scratch/state/not-ready"
+
+run env OVERLAY="$overlay" IMAGES="$(tail -n 2 <<<"$images")" "$here/terraform/scripts/rollout.sh"
+check "a function without a digest is refused" fails
+check "by name" output_has "no digest for the image of complete-task"
+
+run env OVERLAY="$overlay" "$here/terraform/scripts/rollout.sh" --back
+check "without a release before there is no way back" output_has "there was no rollout before"
+printf '%s' "${images//$digest/sha256:$(printf '1%.0s' {1..64})}" >"$scratch/state/previous"
+printf '%s' "$images" >"$scratch/state/current"
+run env OVERLAY="$overlay" "$here/terraform/scripts/rollout.sh" --back
+check "the way back succeeds" succeeds
+check "with the images of before" grep -q "complete-task@sha256:1111" "$scratch/state/applied-programs.yaml"
+check "and the release that failed is what one could go back to" grep -q "previous=complete-task=ghcr.io/x/complete-task@sha256:0000" "$scratch/state/created"
+
+run env OVERLAY="$scratch/repo/nowhere" "$here/terraform/scripts/rollout.sh"
+check "a missing overlay is named" output_has "has no kustomization.yaml"
+
+# --- with-cluster.sh
+
+with_cluster=(env CLUSTER_KUBECONFIG="the kubeconfig" "$here/terraform/scripts/with-cluster.sh")
+# shellcheck disable=SC2016 # for the inner shell
+run "${with_cluster[@]}" bash -c 'cat "$KUBECONFIG"; stat -c %a "$KUBECONFIG"'
+check "the command has the kubeconfig" output_has "the kubeconfig"
+check "which nobody else reads" output_has "600"
+echo "error: You must be logged in to the server (Unauthorized)" >"$scratch/state/version"
+run "${with_cluster[@]}" true
+check "an expired token is said to be one" output_has "oci session authenticate"
+echo "Unable to connect to the server: dial tcp 203.0.113.20:6443: i/o timeout" >"$scratch/state/version"
+run "${with_cluster[@]}" true
+check "an address that may not come in is pointed to" output_has "operator_cidrs"
+rm "$scratch/state/version"
+
+# --- door.sh
+
+cat >"$scratch/bin/curl" <<'STUB'
+#!/usr/bin/env bash
+echo 198.51.100.9
+STUB
+chmod +x "$scratch/bin/curl"
+door=(env API_SECURITY_GROUP=ocid1.nsg RUNNER_TEMP="$scratch" "$here/terraform/scripts/door.sh")
+run "${door[@]}" open
+check "the door opens for one address and one port" calls_have 'rules add .*ocid1.nsg.*"source":"198.51.100.9/32".*"min":6443'
+run "${door[@]}" close
+check "and closes" calls_have 'rules remove .*\["rule-1"\]'
+run "${door[@]}" close
+check "once" test ! -s "$scratch/calls"
+rm "$scratch/bin/curl"
+
+# --- session.sh
+
+cat >"$scratch/server.py" <<'PY'
+"""GitHub's and Oracle's token endpoints: hands out one token for the other, if all is as it should be."""
+import base64, http.server, json, sys, urllib.parse
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_): pass
+    def answer(self, status, body):
+        data = json.dumps(body).encode()
+        self.send_response(status); self.send_header("content-length", str(len(data))); self.end_headers(); self.wfile.write(data)
+    def do_GET(self):
+        good = self.headers["Authorization"] == "bearer job" and "audience=ocid1.tenancy" in self.path
+        self.answer(200 if good else 403, {"value": "github-token"})
+    def do_POST(self):
+        form = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["content-length"])).decode()))
+        if self.headers["Authorization"] != "Basic " + base64.b64encode(b"client:secret").decode():
+            return self.answer(401, {"error_description": "who are you?"})
+        key = base64.b64decode(form["public_key"])
+        good = (form["grant_type"] == "urn:ietf:params:oauth:grant-type:token-exchange" and form["subject_token"] == "github-token" # checkov:skip=CKV_SECRET_6:the name of a grant
+                and form["requested_token_type"] == "urn:oci:token-type:oci-upst" and form["subject_token_type"] == "jwt" and key[0] == 0x30)
+        self.answer(200 if good else 400, {"token": "oracle-session"} if good else {"error": "invalid_request"})
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+PY
+python3 "$scratch/server.py" >"$scratch/port" &
+server=$!
+for _ in {1..100}; do [ ! -s "$scratch/port" ] || break; sleep 0.1; done
+endpoint=http://127.0.0.1:$(cat "$scratch/port")
+session=(env OCI_DOMAIN_URL="$endpoint/" OCI_CLIENT_ID=client OCI_TENANCY=ocid1.tenancy OCI_REGION=eu-frankfurt-1 OCI_SESSION_DIR="$scratch/oci"
+  ACTIONS_ID_TOKEN_REQUEST_URL="$endpoint/?x=1" ACTIONS_ID_TOKEN_REQUEST_TOKEN=job)
+run "${session[@]}" OCI_CLIENT_SECRET=secret "$here/.github/actions/cloud/session.sh"
+check "the exchange succeeds" succeeds
+check "the session is kept" grep -qx oracle-session "$scratch/oci/session.token"
+check "the profile points to it" grep -qx "security_token_file=$scratch/oci/session.token" "$scratch/oci/config"
+check "the fingerprint is that of the key" grep -q "^fingerprint=$(openssl pkey -in "$scratch/oci/session.pem" -pubout -outform DER | openssl md5 -c | sed 's/.*= *//')$" "$scratch/oci/config"
+check "nobody else reads the key" test "$(stat -c %a "$scratch/oci/session.pem")" = 600
+check "the tokens are masked" output_has "::add-mask::oracle-session"
+check "the client's secret is gone" sh -c "! grep -rq 'client:secret' '$scratch/oci'"
+run "${session[@]}" OCI_CLIENT_SECRET=wrong "$here/.github/actions/cloud/session.sh"
+check "a refusal fails" fails
+check "with Oracle's reason" output_has "who are you?"
+run env -u OCI_CLIENT_SECRET "${session[@]:1}" "$here/.github/actions/cloud/session.sh"
+check "a setting that is missing is named" output_has "OCI_CLIENT_SECRET is not set"
+
+# --- all of them
+
+check "shellcheck" shellcheck terraform/scripts/*.sh tests/tools/*.sh .github/actions/cloud/*.sh .ci/run
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
