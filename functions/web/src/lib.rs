@@ -1,8 +1,9 @@
 //! Serves the page and its assets, which are part of the binary, and the OpenAPI and AsyncAPI documents.
 //!
 //! Everything has an `ETag` and is asked for again each time (`no-cache`): a new version is seen at once, and what has not changed
-//! costs a 304.
+//! costs a 304. The files of `assets/` are sent compressed to whoever takes that; `build.rs` has done the work.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::{Arc, LazyLock, OnceLock};
 
@@ -12,11 +13,15 @@ use function::{App, Error, Function, Request, Response, full};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
-/// What the page may do: its own script, style, images and calls (which covers its own WebSocket), and nothing else.
+/// What the page may do: its own script, style, images and calls (which covers its own WebSocket), and nothing else; and no script may
+/// turn text into markup.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-     manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+     manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+     trusted-types 'none'";
 /// What anything else may do, if somebody opens it as a page: an SVG is a document of its own.
 const POLICY: &str = "default-src 'none'; style-src 'self'; frame-ancestors 'none'";
+/// The page among the files of `assets/`; it is served at `/` only.
+const PAGE: &str = "index.html";
 
 /// The function.
 #[must_use]
@@ -24,77 +29,113 @@ pub fn function() -> Function {
     Function::new(routes::WEB).raw("page", page).raw("asset", asset).raw("openapi", openapi).raw("asyncapi", asyncapi)
 }
 
-/// Something to serve that does not change while the process runs.
-struct Document {
-    content_type: &'static str,
-    policy: &'static str,
+/// One form of a document: as it is, or compressed. Each has a tag of its own.
+struct Form {
+    /// As `Content-Encoding` names it; `None` as it is.
+    coding: Option<&'static str>,
     body: Bytes,
     etag: String,
 }
 
-impl Document {
-    fn new(content_type: &'static str, policy: &'static str, body: impl Into<Bytes>) -> Self {
-        let body = body.into();
+impl Form {
+    fn new(coding: Option<&'static str>, body: Bytes) -> Self {
         let etag = etag(&body);
-        Self { content_type, policy, body, etag }
+        Self { coding, body, etag }
+    }
+}
+
+/// Something to serve that does not change while the process runs.
+struct Document {
+    content_type: &'static str,
+    policy: &'static str,
+    plain: Form,
+    /// The smallest first.
+    compressed: Vec<Form>,
+}
+
+impl Document {
+    fn made(content_type: &'static str, body: String) -> Self {
+        Self { content_type, policy: POLICY, plain: Form::new(None, body.into()), compressed: Vec::new() }
     }
 
-    fn asset(content_type: &'static str, body: &'static [u8]) -> Self {
-        Self::new(content_type, POLICY, Bytes::from_static(body))
+    fn asset(name: &str, plain: &'static [u8], compressed: [(&'static str, &'static [u8]); 2]) -> Self {
+        let forms = compressed.into_iter().filter(|(_, body)| !body.is_empty());
+        let compressed = forms.map(|(coding, body)| Form::new(Some(coding), Bytes::from_static(body))).collect();
+        let policy = if name == PAGE { PAGE_POLICY } else { POLICY };
+        Self { content_type: content_type(name), policy, plain: Form::new(None, Bytes::from_static(plain)), compressed }
     }
 
     /// The whole of it, or 304 for a caller that has it.
     fn answer(&self, asked: &HeaderMap) -> Response {
-        let is_known = is_known(asked, &self.etag);
-        let mut response = Response::new(full(if is_known { Bytes::new() } else { self.body.clone() }));
+        let form = self.compressed.iter().find(|form| form.coding.is_some_and(|coding| takes(asked, coding))).unwrap_or(&self.plain);
+        let is_known = is_known(asked, &form.etag);
+        let mut response = Response::new(full(if is_known { Bytes::new() } else { form.body.clone() }));
         let headers = response.headers_mut();
         let mut set = |name: HeaderName, value: &str| headers.extend(HeaderValue::try_from(value).ok().map(|value| (name, value)));
-        set(header::ETAG, &self.etag);
+        set(header::ETAG, &form.etag);
         set(header::CACHE_CONTROL, "no-cache");
         set(header::CONTENT_SECURITY_POLICY, self.policy);
         set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
         set(header::REFERRER_POLICY, "no-referrer");
+        if !self.compressed.is_empty() {
+            set(header::VARY, "Accept-Encoding");
+        }
         if is_known {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
-        } else {
-            set(header::CONTENT_TYPE, self.content_type);
+            return response;
+        }
+        set(header::CONTENT_TYPE, self.content_type);
+        if let Some(coding) = form.coding {
+            set(header::CONTENT_ENCODING, coding);
         }
         response
     }
 }
 
-static PAGE: LazyLock<Document> =
-    LazyLock::new(|| Document::new("text/html; charset=utf-8", PAGE_POLICY, Bytes::from_static(include_bytes!("../assets/index.html"))));
-
-static ASSETS: LazyLock<[(&str, Document); 3]> = LazyLock::new(|| {
-    [
-        ("app.js", Document::asset("text/javascript; charset=utf-8", include_bytes!("../assets/app.js"))),
-        ("style.css", Document::asset("text/css; charset=utf-8", include_bytes!("../assets/style.css"))),
-        ("icon.svg", Document::asset("image/svg+xml", include_bytes!("../assets/icon.svg"))),
-    ]
+static ASSETS: LazyLock<HashMap<&str, Document>> = LazyLock::new(|| {
+    let files = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+    files.into_iter().map(|(name, plain, brotli, gzip)| (name, Document::asset(name, plain, [("br", brotli), ("gzip", gzip)]))).collect()
 });
 
-async fn page(_: Arc<App>, request: Request) -> Response {
-    PAGE.answer(request.headers())
+/// By the ending of a file's name.
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("webmanifest") => "application/manifest+json",
+        _ => "application/octet-stream",
+    }
 }
 
-async fn asset(_: Arc<App>, request: Request) -> Response {
+fn asset_or_problem(name: &str, request: &Request) -> Response {
     let path = request.uri().path();
-    let name = path.strip_prefix("/assets/").unwrap_or_default();
-    match ASSETS.iter().find(|(own, _)| *own == name) {
-        Some((_, document)) => document.answer(request.headers()),
+    match ASSETS.get(name) {
+        Some(document) => document.answer(request.headers()),
         None => Error::NotFound(format!("there is nothing at {path}")).into_response(path),
     }
 }
 
+async fn page(_: Arc<App>, request: Request) -> Response {
+    asset_or_problem(PAGE, &request)
+}
+
+async fn asset(_: Arc<App>, request: Request) -> Response {
+    // Over HTTP the page is at / only.
+    let name = request.uri().path().strip_prefix("/assets/").filter(|name| *name != PAGE).unwrap_or_default().to_owned();
+    asset_or_problem(&name, &request)
+}
+
 async fn openapi(_: Arc<App>, request: Request) -> Response {
     static DOCUMENT: OnceLock<Document> = OnceLock::new();
-    DOCUMENT.get_or_init(|| Document::new("application/json", POLICY, contract::openapi().to_string())).answer(request.headers())
+    DOCUMENT.get_or_init(|| Document::made("application/json", contract::openapi().to_string())).answer(request.headers())
 }
 
 async fn asyncapi(_: Arc<App>, request: Request) -> Response {
     static DOCUMENT: OnceLock<Document> = OnceLock::new();
-    DOCUMENT.get_or_init(|| Document::new("application/json", POLICY, contract::asyncapi().to_string())).answer(request.headers())
+    DOCUMENT.get_or_init(|| Document::made("application/json", contract::asyncapi().to_string())).answer(request.headers())
 }
 
 /// A strong tag: the SHA-256 of the content.
@@ -115,6 +156,17 @@ fn is_known(asked: &HeaderMap, etag: &str) -> bool {
     values.flat_map(|value| value.split(',')).map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
+/// Whether `Accept-Encoding` names this coding (RFC 9110, 12.5.3); without the header, the plain form is what every caller can read.
+fn takes(asked: &HeaderMap, coding: &str) -> bool {
+    let values = asked.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|accepted| {
+        let mut parts = accepted.split(';').map(str::trim);
+        let is_named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(coding));
+        let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(Ok(1.0), str::parse::<f32>);
+        is_named && weight.is_ok_and(|weight| weight > 0.0)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,7 +177,14 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     const INDEX: &str = include_str!("../assets/index.html");
-    const SCRIPT: &str = include_str!("../assets/app.js");
+    /// Bytes that a first visit may cost, compressed, before anybody opens anything.
+    const FIRST_LOAD_MAX: usize = 60 * 1024;
+
+    /// The name of every asset, with its text.
+    fn scripts() -> Vec<(&'static str, String)> {
+        let scripts = ASSETS.iter().filter(|(_, document)| document.content_type.starts_with("text/javascript"));
+        scripts.map(|(name, document)| (*name, String::from_utf8_lossy(&document.plain.body).into_owned())).collect()
+    }
 
     fn service(token: Option<&str>) -> Result<Service, BoxError> {
         let lookup = |name: &str| token.filter(|_| name == "TASKFLOW_API_TOKEN").map(str::to_owned);
@@ -133,14 +192,16 @@ mod tests {
         Ok(Service::new(Arc::new(App::alone(settings)?), function())?)
     }
 
-    async fn get(service: &Service, path: &str, if_none_match: Option<&str>) -> Result<(StatusCode, HeaderMap, String), BoxError> {
-        let mut request = http::Request::get(path);
-        if let Some(tags) = if_none_match {
-            request = request.header(header::IF_NONE_MATCH, tags);
-        }
+    async fn ask(service: &Service, path: &str, headers: &[(HeaderName, &str)]) -> Result<(StatusCode, HeaderMap, Bytes), BoxError> {
+        let request = headers.iter().fold(http::Request::get(path), |request, (name, value)| request.header(name, *value));
         let (parts, body) = service.handle(request.body(full(""))?).await.into_parts();
-        let body = String::from_utf8(body.collect().await?.to_bytes().to_vec())?;
-        Ok((parts.status, parts.headers, body))
+        Ok((parts.status, parts.headers, body.collect().await?.to_bytes()))
+    }
+
+    async fn get(service: &Service, path: &str, if_none_match: Option<&str>) -> Result<(StatusCode, HeaderMap, String), BoxError> {
+        let headers: Vec<_> = if_none_match.map(|tags| (header::IF_NONE_MATCH, tags)).into_iter().collect();
+        let (status, headers, body) = ask(service, path, &headers).await?;
+        Ok((status, headers, String::from_utf8(body.to_vec())?))
     }
 
     fn value<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
@@ -174,6 +235,56 @@ mod tests {
         Ok(())
     }
 
+    fn unpacked(coding: &str, body: &[u8]) -> Result<Vec<u8>, BoxError> {
+        use std::io::Read;
+        let mut unpacked = Vec::new();
+        match coding {
+            "br" => brotli::BrotliDecompress(&mut &body[..], &mut unpacked)?,
+            "gzip" => drop(flate2::read::GzDecoder::new(body).read_to_end(&mut unpacked)?),
+            other => return Err(other.into()),
+        }
+        Ok(unpacked)
+    }
+
+    #[tokio::test]
+    async fn whoever_takes_it_compressed_gets_the_same_in_fewer_bytes() -> Result<(), BoxError> {
+        let service = service(None)?;
+        for path in ["/", "/assets/app.js", "/assets/style.css", "/assets/icon.svg", "/assets/manifest.webmanifest"] {
+            let (_, plain_headers, plain) = ask(&service, path, &[]).await?;
+            assert!(plain_headers.get(header::CONTENT_ENCODING).is_none(), "{path}");
+            for (accepted, coding) in [("gzip", "gzip"), ("gzip, deflate, br, zstd", "br"), ("br;q=0, GZIP;q=0.5", "gzip"), ("BR", "br")] {
+                let (_, headers, body) = ask(&service, path, &[(header::ACCEPT_ENCODING, accepted)]).await?;
+                assert_eq!(
+                    (value(&headers, &header::CONTENT_ENCODING), value(&headers, &header::VARY)),
+                    (coding, "Accept-Encoding"),
+                    "{path}"
+                );
+                assert!(body.len() < plain.len(), "{path}");
+                assert_eq!(unpacked(coding, &body)?, plain, "{path} {coding}");
+                let tag = value(&headers, &header::ETAG).to_owned();
+                assert_ne!(tag, value(&plain_headers, &header::ETAG), "two forms, two tags: {path}");
+                let again = ask(&service, path, &[(header::ACCEPT_ENCODING, accepted), (header::IF_NONE_MATCH, &tag)]).await?;
+                assert_eq!((again.0, again.2.len()), (StatusCode::NOT_MODIFIED, 0), "{path}");
+            }
+            for accepted in ["identity", "gzip;q=0", "gzip;q=a lot", "zstd"] {
+                let (_, headers, body) = ask(&service, path, &[(header::ACCEPT_ENCODING, accepted)]).await?;
+                assert!(headers.get(header::CONTENT_ENCODING).is_none() && body == plain, "{path} {accepted}");
+            }
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_first_visit_is_small() -> Result<(), BoxError> {
+        let service = service(None)?;
+        let mut bytes = ask(&service, "/", &[(header::ACCEPT_ENCODING, "gzip")]).await?.2.len();
+        for path in linked() {
+            bytes += ask(&service, &path, &[(header::ACCEPT_ENCODING, "gzip")]).await?.2.len();
+        }
+        assert!(bytes <= FIRST_LOAD_MAX, "{bytes} bytes");
+        Ok(())
+    }
+
     #[tokio::test]
     async fn what_is_not_there_is_a_problem() -> Result<(), BoxError> {
         let service = service(None)?;
@@ -196,16 +307,56 @@ mod tests {
         Ok(())
     }
 
+    /// The paths of everything that the page names.
+    fn linked() -> Vec<String> {
+        INDEX.split("\"/assets/").skip(1).filter_map(|rest| rest.split('"').next()).map(|name| format!("/assets/{name}")).collect()
+    }
+
+    /// The names of the modules that a script imports at once, and of those that it imports when it needs them or whose types it names.
+    fn imports(script: &str) -> (Vec<&str>, Vec<&str>) {
+        let names = |before: &str| -> Vec<&str> {
+            let found = script.split(before).skip(1).filter_map(|rest| rest.split('\'').next());
+            found.filter_map(|name| name.strip_prefix("./")).collect()
+        };
+        (names(" from '"), names("import('"))
+    }
+
     #[tokio::test]
     async fn what_the_page_asks_for_is_served() -> Result<(), BoxError> {
         let service = service(None)?;
-        let paths: Vec<String> =
-            INDEX.split("\"/assets/").skip(1).filter_map(|rest| rest.split('"').next()).map(|name| format!("/assets/{name}")).collect();
-        assert!(paths.len() >= 3, "{paths:?}");
+        let mut paths = linked();
+        for (_, script) in scripts() {
+            let (now, later) = imports(&script);
+            paths.extend(now.into_iter().chain(later).map(|name| format!("/assets/{name}")));
+        }
+        let manifest = ASSETS.get("manifest.webmanifest").map(|document| document.plain.body.clone()).unwrap_or_default();
+        paths.extend(
+            String::from_utf8_lossy(&manifest)
+                .split("\"/assets/")
+                .skip(1)
+                .filter_map(|rest| Some(format!("/assets/{}", rest.split('"').next()?))),
+        );
+        assert!(paths.len() >= 30, "{paths:?}");
         for path in paths {
-            assert_eq!(get(&service, &path, None).await?.0, StatusCode::OK, "{path}");
+            assert_eq!(ask(&service, &path, &[]).await?.0, StatusCode::OK, "{path}");
         }
         Ok(())
+    }
+
+    #[test]
+    fn what_the_page_needs_at_once_is_asked_for_at_once() {
+        let scripts: HashMap<_, _> = scripts().into_iter().collect();
+        let mut needed = vec!["app.js"];
+        let mut at = 0;
+        while let Some(name) = needed.get(at) {
+            let next = scripts.get(name).map(|script| imports(script).0).unwrap_or_default();
+            needed.extend(next.into_iter().filter(|name| !needed.contains(name)).collect::<std::collections::BTreeSet<_>>());
+            at += 1;
+        }
+        for name in needed.iter().skip(1) {
+            assert!(INDEX.contains(&format!("<link rel=\"modulepreload\" href=\"/assets/{name}\">")), "{name} is found too late");
+        }
+        assert_eq!(INDEX.matches("modulepreload").count(), needed.len() - 1, "preloaded without need");
     }
 
     #[test]
@@ -213,9 +364,16 @@ mod tests {
         for inline in ["<style", " style=", " onclick=", " onload=", " onsubmit=", "javascript:", "http://", "https://"] {
             assert!(!INDEX.contains(inline), "{inline}");
         }
-        assert_eq!(INDEX.matches("<script").count(), INDEX.matches("<script type=\"module\" src=\"/assets/").count());
-        for unsafe_call in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
-            assert!(!SCRIPT.contains(unsafe_call), "{unsafe_call}");
+        assert_eq!(
+            INDEX.matches("<script").count(),
+            INDEX.matches("src=\"/assets/").count() - INDEX.matches("<img src=\"/assets/").count()
+        );
+        for (name, script) in scripts() {
+            for unsafe_call in
+                ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "setHTML", "parseHTML"]
+            {
+                assert!(!script.contains(unsafe_call), "{name}: {unsafe_call}");
+            }
         }
     }
 }

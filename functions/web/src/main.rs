@@ -1,5 +1,5 @@
 //! The function on its own.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(web::function())
+    sidecar::main(web::function())
 }

@@ -1,0 +1,183 @@
+// Modal dialogs: is it to be deleted, which token, and the settings. Loaded when the first of them is needed.
+
+import { setToken, token } from './api.js';
+import { fieldError, find, h, newId } from './dom.js';
+import { Key, hasShortcuts, keep, kept } from './kept.js';
+import { desktopState, setDesktop } from './desktop.js';
+import { placeToasts } from './toasts.js';
+
+/** @typedef {import('./api.js').Task} Task */
+
+/** The keys and what they do, as the help tells. @type {readonly (readonly [string, string])[]} */
+const SHORTCUTS = Object.freeze([
+  ['/', 'Search'],
+  ['n', 'New task'],
+  ['↓ ↑ or j k', 'Next or previous task'],
+  ['Enter or e', 'Open the task'],
+  ['x', 'Complete the task'],
+  ['1 2 3', 'Priority high, medium, low'],
+  ['Delete', 'Delete the task'],
+  ['z', 'Undo the last completion'],
+  ['c', 'Open or close the assistant'],
+  ['g', 'Notifications'],
+  ['?', 'These keys and the settings'],
+  ['Esc', 'Close what is open'],
+]);
+
+/**
+ * Opens a dialog and waits until it is closed; the answer is the value of the button that closed it, and empty for Escape.
+ *
+ * @param {HTMLDialogElement} dialog
+ * @returns {Promise<string>}
+ */
+function ask(dialog) {
+  const before = document.activeElement;
+  document.body.append(dialog);
+  dialog.showModal();
+  placeToasts();
+  return new Promise((resolve) => {
+    dialog.addEventListener('close', () => {
+      placeToasts();
+      dialog.remove();
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+      resolve(dialog.returnValue);
+    });
+  });
+}
+
+/**
+ * A dialog with a heading, a body and buttons at its foot.
+ *
+ * @param {string} title
+ * @param {(Node | null)[]} body
+ * @param {Node[]} buttons
+ */
+function dialogOf(title, body, buttons) {
+  const heading = h('h2', { id: newId(), textContent: title });
+  const form = h('form', { method: 'dialog', noValidate: true, autocomplete: 'off' }, heading, ...body, h('div', { className: 'buttons' }, ...buttons));
+  return h('dialog', { className: 'dialog', 'aria-labelledby': heading.id }, form);
+}
+
+/** @param {string} textContent @param {string} value @param {Record<string, unknown>} [props] */
+const button = (textContent, value, props = {}) => h('button', { textContent, value, ...props });
+
+/**
+ * Whether a task is really to be deleted.
+ *
+ * @param {Task} task
+ */
+export async function confirmDelete(task) {
+  const isChain = task.recurrence !== 'none' && task.status === 'pending';
+  const text = `“${task.title}” will be gone for good.${isChain ? ' It will not come back either: the next one is made when this one is completed.' : ''}`;
+  const words = h('p', { id: newId(), textContent: text });
+  const dialog = dialogOf('Delete this task?', [words], [button('Keep it', '', { autofocus: true }), button('Delete', 'delete', { className: 'danger' })]);
+  dialog.setAttribute('aria-describedby', words.id);
+  return (await ask(dialog)) === 'delete';
+}
+
+/** @type {Promise<boolean> | null} */
+let asking = null;
+
+/**
+ * Asks for the access token; whether there is another one to try. Calls that fail together share one dialog.
+ *
+ * @param {boolean} wasWrong whether the service refused the one that there is
+ */
+export function askForToken(wasWrong) {
+  asking ??= enterToken(wasWrong ? 'The service did not accept the token of this browser.' : 'This service asks for an access token.').finally(() => {
+    asking = null;
+  });
+  return asking;
+}
+
+/** @param {string} words @returns {Promise<boolean>} */
+async function enterToken(words) {
+  const input = h('input', { id: 'token', type: 'password', autocomplete: 'off', spellcheck: false, autofocus: true });
+  const field = h('div', { className: 'field' }, h('label', { for: input.id, textContent: 'Access token' }), input);
+  const note = h('p', { className: 'muted', textContent: 'It is kept in this browser and sent to this service only, never in an address.' });
+  const dialog = dialogOf('Access token', [h('p', { textContent: words }), field, note], [button('Cancel', '', { type: 'button', onclick: () => dialog.close('') }), button('Use it', 'use', { className: 'primary' })]);
+  find(dialog, 'form', HTMLFormElement).addEventListener('submit', (event) => {
+    const value = input.value.trim();
+    if (/^[\x21-\x7e]+$/.test(value)) return;
+    event.preventDefault();
+    fieldError(input, value ? 'A token has visible ASCII characters only.' : 'Enter the token.');
+    input.focus();
+  });
+  const isUsed = (await ask(dialog)) === 'use';
+  if (isUsed) setToken(input.value.trim());
+  return isUsed;
+}
+
+/** @param {string} legend @param {...Node} children */
+const group = (legend, ...children) => h('fieldset', { className: 'setting' }, h('legend', { textContent: legend }), ...children);
+
+function themeSetting() {
+  const now = kept(Key.theme) ?? '';
+  const choices = /** @type {const} */ ([
+    ['', 'As the system'],
+    ['light', 'Light'],
+    ['dark', 'Dark'],
+  ]);
+  const radio = (/** @type {string} */ value) => h('input', { type: 'radio', name: 'theme', value, checked: now === value, onchange: () => keep(Key.theme, value || null) });
+  const radios = choices.map(([value, words]) => h('label', { className: 'choice' }, radio(value), words));
+  return group('Appearance', h('div', { className: 'choices' }, ...radios));
+}
+
+function tokenSetting() {
+  const words = h('p', {});
+  const change = h('button', { type: 'button', onclick: () => void enterToken('Enter the token that the service asks for.').then(draw) });
+  const forget = h('button', {
+    type: 'button',
+    textContent: 'Forget it',
+    onclick: () => {
+      setToken('');
+      draw();
+      change.focus();
+    },
+  });
+  function draw() {
+    words.textContent = token() ? 'This browser has a token for this service.' : 'None. It is needed only if the service asks for one.';
+    change.textContent = token() ? 'Replace it…' : 'Enter one…';
+    forget.hidden = !token();
+  }
+  draw();
+  return group('Access token', words, h('div', { className: 'choices' }, change, forget));
+}
+
+function desktopSetting() {
+  const words = { on: 'On, while this page is open somewhere.', off: 'Off.', denied: 'This browser forbids them for this page; its site settings can change that.', none: 'This browser has none.' };
+  const line = h('p', {});
+  const press = h('button', { type: 'button', onclick: () => void setDesktop(desktopState() !== 'on').then(draw) });
+  function draw() {
+    const state = desktopState();
+    line.textContent = words[state];
+    press.textContent = state === 'on' ? 'Turn off' : 'Turn on…';
+    press.hidden = state === 'denied' || state === 'none';
+  }
+  draw();
+  return group('Reminders on the desktop', line, h('div', { className: 'choices' }, press));
+}
+
+function keysSetting() {
+  const box = h('input', { type: 'checkbox', checked: hasShortcuts(), onchange: () => keep(Key.shortcuts, box.checked ? null : 'off') });
+  const rows = SHORTCUTS.map(([keys, does]) => h('div', {}, h('dt', {}, h('kbd', { textContent: keys })), h('dd', { textContent: does })));
+  return group('Keyboard', h('label', { className: 'choice' }, box, 'Single keys do something'), h('dl', { className: 'keys' }, ...rows));
+}
+
+/** @typedef {Event & { prompt: () => Promise<unknown> }} InstallPrompt */
+
+/** @param {InstallPrompt | null} offer the browser's, while there is one */
+function installSetting(offer) {
+  if (!offer) return null;
+  return group('Application', h('div', { className: 'choices' }, h('button', { type: 'button', textContent: 'Install Taskflow…', onclick: () => void offer.prompt() })));
+}
+
+/**
+ * Opens the settings.
+ *
+ * @param {InstallPrompt | null} offer the browser's, to install the page, while there is one
+ */
+export async function openSettings(offer) {
+  const body = [themeSetting(), desktopSetting(), tokenSetting(), installSetting(offer), keysSetting()];
+  await ask(dialogOf('Settings', body, [button('Done', '', { className: 'primary', autofocus: true })]));
+}

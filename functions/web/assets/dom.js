@@ -1,0 +1,144 @@
+// Makes and changes elements. Data reaches the document as text and properties only, never as markup.
+
+/** @typedef {Node | string | null | undefined | false} Child */
+
+/**
+ * Sets what belongs on an element: `on…` are listeners, names with a dash and `role` are attributes, all else are properties.
+ * What is null or undefined is left out.
+ *
+ * @template {HTMLElement} E
+ * @param {E} element
+ * @param {Record<string, unknown>} props
+ * @returns {E}
+ */
+function dress(element, props) {
+  for (const [name, value] of Object.entries(props)) {
+    if (value === undefined || value === null) continue;
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), /** @type {EventListener} */ (value));
+    else if (name.includes('-') || name === 'role' || name === 'for' || name === 'list') element.setAttribute(name, String(value));
+    else Reflect.set(element, name, value);
+  }
+  return element;
+}
+
+/**
+ * An element with properties and children.
+ *
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, unknown>} [props]
+ * @param {...Child} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
+export function h(tag, props = {}, ...children) {
+  const element = dress(document.createElement(tag), props);
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+/**
+ * One of the symbols of index.html; decoration, so it has no name for a screen reader.
+ *
+ * @param {string} name
+ */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, 'svg');
+  svg.setAttribute('class', 'icon');
+  svg.setAttribute('aria-hidden', 'true');
+  const use = document.createElementNS(SVG, 'use');
+  use.setAttribute('href', `#i-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+/**
+ * The element with this id, of this class; index.html has it, or the page is broken.
+ *
+ * @template {Element} E
+ * @param {string} id
+ * @param {new () => E} type
+ * @returns {E}
+ */
+export function byId(id, type) {
+  const element = document.getElementById(id);
+  if (!(element instanceof type)) throw new Error(`The page has no ${type.name} #${id}.`);
+  return element;
+}
+
+/**
+ * The first element inside `root` that matches, of this class.
+ *
+ * @template {Element} E
+ * @param {ParentNode} root
+ * @param {string} selector
+ * @param {new () => E} type
+ * @returns {E}
+ */
+export function find(root, selector, type) {
+  const element = root.querySelector(selector);
+  if (!(element instanceof type)) throw new Error(`There is no ${type.name} ${selector}.`);
+  return element;
+}
+
+/**
+ * Writes only what differs, so that nothing is announced or laid out twice.
+ *
+ * @param {Element} element
+ * @param {string} text
+ */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/**
+ * Runs `act` at the end of this turn of the event loop, however often it is asked for until then.
+ *
+ * @param {() => void} act
+ * @returns {() => void}
+ */
+export function soon(act) {
+  let isAsked = false;
+  return () => {
+    if (isAsked) return;
+    isAsked = true;
+    queueMicrotask(() => {
+      isAsked = false;
+      act();
+    });
+  };
+}
+
+let ids = 0;
+
+/** An id that no other element has, for labels and descriptions. */
+export function newId() {
+  ids += 1;
+  return `e${ids}`;
+}
+
+/**
+ * Shows what is wrong with a field under it, and tells a screen reader; an empty text takes it away.
+ *
+ * @param {HTMLElement} input
+ * @param {string} text
+ */
+export function fieldError(input, text) {
+  const field = input.closest('.field') ?? input.parentElement;
+  if (!field) return;
+  let line = field.querySelector(':scope > .field-error');
+  if (!text) {
+    line?.remove();
+    input.removeAttribute('aria-invalid');
+    input.removeAttribute('aria-describedby');
+    return;
+  }
+  if (!line) {
+    line = h('p', { className: 'field-error', id: newId(), role: 'alert' });
+    field.append(line);
+  }
+  setText(line, text);
+  input.setAttribute('aria-invalid', 'true');
+  input.setAttribute('aria-describedby', line.id);
+}

@@ -1,0 +1,56 @@
+// What this browser keeps between visits: the token, the theme and the like. Other windows hear of changes.
+
+/** The keys; all begin with the product's name. */
+export const Key = Object.freeze({
+  token: 'taskflow.token',
+  theme: 'taskflow.theme',
+  desktop: 'taskflow.desktop-notifications',
+  shortcuts: 'taskflow.single-key-shortcuts',
+  chat: 'taskflow.chat-open',
+});
+
+/** Dispatches `change` with the key as `detail`, whether this window or another one changed it. */
+export const changes = new EventTarget();
+
+/**
+ * What a browser that keeps nothing (private mode) has for this visit.
+ *
+ * @type {Map<string, string>}
+ */
+const visit = new Map();
+
+/**
+ * @param {string} key
+ * @returns {string | null}
+ */
+export function kept(key) {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return visit.get(key) ?? null;
+  }
+}
+
+/**
+ * Keeps a value; null forgets it.
+ *
+ * @param {string} key
+ * @param {string | null} value
+ */
+export function keep(key, value) {
+  try {
+    if (value === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, value);
+  } catch {
+    if (value === null) visit.delete(key);
+    else visit.set(key, value);
+  }
+  changes.dispatchEvent(new CustomEvent('change', { detail: key }));
+}
+
+/** Whether single keys do something; WCAG 2.1.4 asks that they can be turned off. */
+export const hasShortcuts = () => kept(Key.shortcuts) !== 'off';
+
+addEventListener('storage', ({ key }) => {
+  if (key) changes.dispatchEvent(new CustomEvent('change', { detail: key }));
+});

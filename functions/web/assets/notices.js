@@ -1,0 +1,160 @@
+// <notification-list>: the reminders that fired, with their read state; a toast, and on request a desktop notification, when one comes.
+
+import { tasks } from './actions.js';
+import { Problem, listNotices, readNotice, textOf } from './api.js';
+import { tellDesktop } from './desktop.js';
+import { byId, find, h, icon, setText } from './dom.js';
+import { inFull, inWords } from './time.js';
+import { toast } from './toasts.js';
+import { show } from './view.js';
+
+/** @typedef {import('./api.js').Notice} Notice */
+
+/** Notifications that are shown, the newest first. */
+const SHOWN_MAX = 200;
+/** Answers that are read to catch up; the service gives 200 in each. */
+const ANSWERS_MAX = 20;
+/** Toasts for notifications that came while nobody looked; the list has them all. */
+const TOLD_MAX = 3;
+
+/** Tells the other windows of this browser what was read here. */
+const channel = new BroadcastChannel('taskflow.notifications');
+
+export class NotificationList extends HTMLElement {
+  /** @type {Map<number, Notice>} */
+  #all = new Map();
+  /** Toasts of notifications that are not read yet. @type {Map<number, import('./toasts.js').Toast>} */
+  #toasts = new Map();
+  /** The last one that is known: where to resume. Null until the list was loaded. @type {number | null} */
+  lastId = null;
+  #failure = '';
+  #list = find(this, 'ul', HTMLUListElement);
+  #none = find(this, '.none', HTMLElement);
+  #readAll = find(this, '.read-all', HTMLButtonElement);
+  #bell = byId('bell', HTMLButtonElement);
+  #badge = byId('unread', HTMLElement);
+
+  connectedCallback() {
+    this.#readAll.addEventListener('click', () => {
+      this.#bell.focus();
+      for (const notice of [...this.#all.values()]) void this.read(notice.id);
+    });
+    channel.addEventListener('message', ({ data }) => this.#markRead(Number(data)));
+    this.#draw();
+  }
+
+  /** Asks for all, or for those that came since; those that nobody has seen are told. */
+  async load() {
+    const isFirst = this.lastId === null;
+    try {
+      /** @type {Notice[]} */
+      const fresh = [];
+      for (let answers = 0; answers < ANSWERS_MAX; answers += 1) {
+        // The newest ones, with their read state; then, should more have come than fit, what follows.
+        const came = (await listNotices(answers === 0 ? null : this.lastId)).filter((notice) => this.#add(notice));
+        if (came.length === 0) break;
+        fresh.push(...came);
+      }
+      this.lastId ??= 0;
+      this.#failure = '';
+      if (!isFirst) this.#tellAll(fresh);
+    } catch (error) {
+      this.#failure = textOf(error);
+      throw error;
+    } finally {
+      this.#draw();
+    }
+  }
+
+  /** One that has just come. @param {Omit<Notice, 'read_at'>} notice */
+  came(notice) {
+    if (this.#add({ ...notice, read_at: null })) this.#tellAll([{ ...notice, read_at: null }]);
+    this.#draw();
+  }
+
+  /** True if it was not known. @param {Notice} notice */
+  #add(notice) {
+    const known = this.#all.get(notice.id);
+    // What was read here a moment ago is read, though an answer under way says otherwise.
+    this.#all.set(notice.id, known?.read_at && !notice.read_at ? { ...notice, read_at: known.read_at } : notice);
+    this.lastId = Math.max(this.lastId ?? 0, notice.id);
+    return !known;
+  }
+
+  /** @param {Notice[]} notices */
+  #tellAll(notices) {
+    const unread = notices.filter(({ read_at }) => !read_at);
+    for (const notice of unread.slice(-TOLD_MAX)) {
+      const said = toast(notice.body, { title: notice.title, kind: 'reminder', sticky: true, action: { label: 'Open', run: () => this.#open(notice) } });
+      this.#toasts.set(notice.id, said);
+      tellDesktop(notice, () => this.#open(notice));
+    }
+  }
+
+  /** @param {Notice} notice */
+  #open(notice) {
+    void this.read(notice.id);
+    if (this.matches(':popover-open')) this.hidePopover();
+    show({ task: notice.task_id });
+  }
+
+  /** @param {number} id */
+  async read(id) {
+    const notice = this.#all.get(id);
+    if (!notice || notice.read_at) return;
+    this.#markRead(id);
+    try {
+      await readNotice(id);
+      channel.postMessage(id);
+    } catch (error) {
+      if (error instanceof Problem && error.status === 404) return;
+      this.#all.set(id, notice);
+      this.#draw();
+      toast(textOf(error), { title: 'It could not be marked as read', kind: 'bad' });
+    }
+  }
+
+  /** @param {number} id */
+  #markRead(id) {
+    const notice = this.#all.get(id);
+    this.#toasts.get(id)?.remove();
+    this.#toasts.delete(id);
+    if (!notice || notice.read_at) return;
+    this.#all.set(id, { ...notice, read_at: new Date().toISOString() });
+    this.#draw();
+  }
+
+  #draw() {
+    const sorted = [...this.#all.values()].sort((a, b) => b.id - a.id);
+    const unread = sorted.filter(({ read_at }) => !read_at).length;
+    this.#badge.hidden = unread === 0;
+    setText(this.#badge, unread > 99 ? '99+' : String(unread));
+    this.#bell.setAttribute('aria-label', unread ? `Notifications, ${unread} unread` : 'Notifications');
+    document.title = unread ? `(${unread}) Taskflow` : 'Taskflow';
+    this.#readAll.hidden = unread === 0;
+    this.#none.hidden = sorted.length > 0;
+    setText(this.#none, this.#failure ? `The notifications could not be loaded. ${this.#failure}` : 'Nothing yet. Reminders show up here.');
+    const focused = this.#list.contains(document.activeElement) ? document.activeElement?.closest('li')?.dataset.id : undefined;
+    this.#list.replaceChildren(...sorted.slice(0, SHOWN_MAX).map((notice) => this.#item(notice)));
+    if (focused !== undefined) find(this.#list, `[data-id="${focused}"] .notice-open`, HTMLElement).focus();
+  }
+
+  /** @param {Notice} notice */
+  #item(notice) {
+    const isUnread = !notice.read_at;
+    const read = isUnread && h('button', { type: 'button', className: 'icon-button small', 'aria-label': `Mark read: ${notice.title}`, title: 'Mark read', onclick: () => void this.read(notice.id) }, icon('check'));
+    return h(
+      'li',
+      { className: isUnread ? 'notice unread' : 'notice', 'data-id': notice.id },
+      h(
+        'button',
+        { type: 'button', className: 'notice-open', onclick: () => this.#open(notice) },
+        isUnread && h('span', { className: 'sr', textContent: 'Unread: ' }),
+        h('span', { className: 'notice-title', textContent: tasks.get(notice.task_id)?.title ?? notice.title }),
+        h('span', { className: 'muted', textContent: notice.body }),
+        h('time', { className: 'muted', dateTime: notice.created_at, title: inFull(notice.created_at), textContent: `Reminded ${inWords(notice.created_at)}` }),
+      ),
+      read,
+    );
+  }
+}

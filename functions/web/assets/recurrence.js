@@ -1,0 +1,187 @@
+// RFC 5545 rules as people think of them: read into a form, written from it, told in words. The service alone says when a task comes
+// back; nothing here counts dates.
+
+/** @typedef {'DAILY' | 'WEEKLY' | 'MONTHLY' | 'YEARLY'} Freq */
+/** @typedef {{ kind: 'never' } | { kind: 'count', count: number } | { kind: 'until', date: string }} End date as 2027-01-31 */
+/** @typedef {{ ordinal: number, weekday: string }} NthWeekday ordinal 1 to 4, or -1 for the last */
+
+/**
+ * What the form can say.
+ *
+ * @typedef {object} Rule
+ * @property {Freq} freq
+ * @property {number} interval
+ * @property {string[]} days with WEEKLY: MO to SU; none for the weekday of the due date
+ * @property {number | null} monthDay with MONTHLY: 1 to 31, or -1 for the last; null for the day of the due date, or `nth`
+ * @property {NthWeekday | null} nth with MONTHLY
+ * @property {End} end
+ */
+
+/** The weekdays as rules spell them, and in words. */
+export const WEEKDAYS = Object.freeze(
+  /** @type {[string, string][]} */ ([
+    ['MO', 'Monday'],
+    ['TU', 'Tuesday'],
+    ['WE', 'Wednesday'],
+    ['TH', 'Thursday'],
+    ['FR', 'Friday'],
+    ['SA', 'Saturday'],
+    ['SU', 'Sunday'],
+  ]),
+);
+/** The places of a weekday in a month. */
+export const ORDINALS = Object.freeze(
+  /** @type {[number, string][]} */ ([
+    [1, 'first'],
+    [2, 'second'],
+    [3, 'third'],
+    [4, 'fourth'],
+    [-1, 'last'],
+  ]),
+);
+/** The units of the form. */
+export const UNITS = Object.freeze(
+  /** @type {[Freq, string][]} */ ([
+    ['DAILY', 'day'],
+    ['WEEKLY', 'week'],
+    ['MONTHLY', 'month'],
+    ['YEARLY', 'year'],
+  ]),
+);
+/** The largest INTERVAL and COUNT that the form offers. */
+export const NUMBER_MAX = 999;
+
+const CODES = WEEKDAYS.map(([code]) => code);
+const WORKDAYS = CODES.slice(0, 5);
+const KNOWN = new Set(['FREQ', 'INTERVAL', 'BYDAY', 'BYMONTHDAY', 'COUNT', 'UNTIL']);
+
+/** @param {Freq} freq @returns {Rule} */
+export const every = (freq) => ({ freq, interval: 1, days: [], monthDay: null, nth: null, end: { kind: 'never' } });
+
+/** @param {string | undefined} text */
+function number(text) {
+  const value = Number(text);
+  return text !== undefined && /^\d{1,3}$/.test(text) && value >= 1 ? value : null;
+}
+
+/** @param {string} text @returns {Map<string, string> | null} */
+function partsOf(text) {
+  /** @type {Map<string, string>} */
+  const parts = new Map();
+  for (const part of text.trim().toUpperCase().replace(/^RRULE:/, '').split(';')) {
+    const [name = '', value] = part.split('=');
+    if (!KNOWN.has(name) || !value || parts.has(name)) return null;
+    parts.set(name, value);
+  }
+  return parts;
+}
+
+/**
+ * @param {Map<string, string>} parts
+ * @returns {End | null}
+ */
+function endOf(parts) {
+  const [count, until] = [parts.get('COUNT'), parts.get('UNTIL')];
+  if (count !== undefined) {
+    const value = number(count);
+    return value === null || until !== undefined ? null : { kind: 'count', count: value };
+  }
+  if (until === undefined) return { kind: 'never' };
+  // A date is all that the form can say; a time of day stays in the text.
+  const date = /^(\d{4})(\d\d)(\d\d)$/.exec(until);
+  return date ? { kind: 'until', date: date.slice(1).join('-') } : null;
+}
+
+/**
+ * The form of a rule; null for one that says more than the form can.
+ *
+ * @param {string} text
+ * @returns {Rule | null}
+ */
+export function parse(text) {
+  const parts = partsOf(text);
+  const freq = UNITS.map(([name]) => name).find((name) => name === parts?.get('FREQ'));
+  if (!parts || !freq) return null;
+  const interval = parts.has('INTERVAL') ? number(parts.get('INTERVAL')) : 1;
+  const end = endOf(parts);
+  if (interval === null || end === null) return null;
+  const rule = { ...every(freq), interval, end };
+  const [byDay, byMonthDay] = [parts.get('BYDAY'), parts.get('BYMONTHDAY')];
+  if (byMonthDay !== undefined) {
+    const isOne = /^([1-9]|[12]\d|3[01]|-1)$/.test(byMonthDay);
+    return freq === 'MONTHLY' && isOne && byDay === undefined ? { ...rule, monthDay: Number(byMonthDay) } : null;
+  }
+  if (byDay === undefined) return rule;
+  if (freq === 'WEEKLY') {
+    const days = byDay.split(',');
+    return days.every((one) => CODES.includes(one)) ? { ...rule, days: CODES.filter((one) => days.includes(one)) } : null;
+  }
+  const nth = /^([1-4]|-1)([A-Z]{2})$/.exec(byDay);
+  if (freq !== 'MONTHLY' || !nth || !CODES.includes(nth[2] ?? '')) return null;
+  return { ...rule, nth: { ordinal: Number(nth[1]), weekday: nth[2] ?? '' } };
+}
+
+/**
+ * The text of a rule.
+ *
+ * @param {Rule} rule
+ */
+export function write(rule) {
+  const parts = [`FREQ=${rule.freq}`];
+  if (rule.interval > 1) parts.push(`INTERVAL=${rule.interval}`);
+  if (rule.freq === 'WEEKLY' && rule.days.length) parts.push(`BYDAY=${rule.days.join(',')}`);
+  if (rule.freq === 'MONTHLY' && rule.nth) parts.push(`BYDAY=${rule.nth.ordinal}${rule.nth.weekday}`);
+  else if (rule.freq === 'MONTHLY' && rule.monthDay !== null) parts.push(`BYMONTHDAY=${rule.monthDay}`);
+  if (rule.end.kind === 'count') parts.push(`COUNT=${rule.end.count}`);
+  if (rule.end.kind === 'until') parts.push(`UNTIL=${rule.end.date.replaceAll('-', '')}`);
+  return parts.join(';');
+}
+
+/** @param {string[]} names */
+const listed = (names) => (names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`);
+
+/** @param {number} value 1 to 31 */
+function nth(value) {
+  const teen = value % 100 >= 11 && value % 100 <= 13;
+  return `${value}${teen ? 'th' : (['th', 'st', 'nd', 'rd'][value % 10] ?? 'th')}`;
+}
+
+/** @param {string} code */
+const nameOf = (code) => WEEKDAYS.find(([own]) => own === code)?.[1] ?? code;
+
+/** @param {Rule} rule */
+function which(rule) {
+  if (rule.freq === 'WEEKLY' && rule.days.length) return ` on ${listed(rule.days.map(nameOf))}`;
+  if (rule.freq !== 'MONTHLY') return '';
+  if (rule.nth) return ` on the ${ORDINALS.find(([value]) => value === rule.nth?.ordinal)?.[1]} ${nameOf(rule.nth.weekday)}`;
+  if (rule.monthDay === null) return '';
+  return rule.monthDay === -1 ? ' on the last day' : ` on the ${nth(rule.monthDay)}`;
+}
+
+/**
+ * A rule in words: "every 2 weeks on Monday and Friday, 10 times". One that the form cannot say is told as it is.
+ *
+ * @param {string} text
+ */
+export function describe(text) {
+  const rule = parse(text);
+  if (!rule) return text;
+  const unit = UNITS.find(([freq]) => freq === rule.freq)?.[1] ?? '';
+  const isWorkdays = rule.freq === 'WEEKLY' && rule.interval === 1 && rule.days.join() === WORKDAYS.join();
+  const often = rule.interval === 1 ? `every ${unit}` : `every ${rule.interval} ${unit}s`;
+  const end = { never: '', count: rule.end.kind === 'count' ? `, ${rule.end.count} time${rule.end.count === 1 ? '' : 's'}` : '', until: rule.end.kind === 'until' ? `, until ${rule.end.date}` : '' };
+  return `${isWorkdays ? 'every weekday' : `${often}${which(rule)}`}${end[rule.end.kind]}`;
+}
+
+const FREQUENCIES = Object.freeze({ daily: 'every day', weekly: 'every week', monthly: 'every month' });
+
+/**
+ * How a task comes back, in words; empty if it does not.
+ *
+ * @param {Pick<import('./api.js').Task, 'recurrence' | 'recurrence_rule' | 'recurrence_from'>} task
+ */
+export function recurrenceOf(task) {
+  if (task.recurrence === 'none') return '';
+  const often = task.recurrence === 'custom' ? describe(task.recurrence_rule ?? '') : FREQUENCIES[task.recurrence];
+  return task.recurrence_from === 'completion' ? `${often}, counted from completion` : often;
+}

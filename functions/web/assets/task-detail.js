@@ -1,0 +1,491 @@
+// <task-detail>: one task, every field editable where it stands. A change is saved when the field is left; if somebody else changed
+// the same field, both are shown and a person decides. Loaded when the first task is opened.
+
+import { fieldNames, remove, setDone, tasks } from './actions.js';
+import { Problem, listReminders, textOf } from './api.js';
+import { find, h, icon, newId, setText } from './dom.js';
+import { WEEKDAYS, recurrenceOf } from './recurrence.js';
+import { Conflict } from './tasks.js';
+import { allZones, here, inFull, inWords, instantOf, isOverdue, quickDays, wallClock } from './time.js';
+import { closeTask, view } from './view.js';
+import { RecurrenceEditor } from './recurrence-editor.js';
+import { TagEditor } from './tag-editor.js';
+import { TaskHistory } from './task-history.js';
+
+/** @typedef {import('./api.js').Task} Task */
+/** @typedef {import('./api.js').TaskChange} TaskChange */
+/** @typedef {'title' | 'description' | 'due' | 'zone' | 'repeats' | 'from' | 'reminder' | 'priority' | 'tags'} FieldName */
+
+/** As the service has it. */
+const TITLE_MAX = 200;
+const DESCRIPTION_MAX = 10_000;
+const OFFSET_MAX = 999;
+
+/** @type {readonly (readonly [string, string])[]} */
+const REMINDERS = [
+  ['', 'None'],
+  ['0 minutes', 'When it is due'],
+  ['5 minutes', '5 minutes before'],
+  ['15 minutes', '15 minutes before'],
+  ['30 minutes', '30 minutes before'],
+  ['1 hour', '1 hour before'],
+  ['2 hours', '2 hours before'],
+  ['1 day', '1 day before'],
+  ['1 week', '1 week before'],
+];
+/** How often, and after how many milliseconds, a reminder that was just asked for is looked for: another function writes it. */
+const REMINDER_TRIES = 8;
+const REMINDER_AFTER = 250;
+
+/** What became of a reminder, in words. */
+const REMINDED = Object.freeze({ pending: 'waits', sent: 'delivered', failed: 'failed', cancelled: 'cancelled' });
+
+/** @param {string | null} text an offset as the service spells it, such as "2 hours" */
+const parseOffset = (text) => /^(\d{1,3}) (minute|hour|day|week)s?$/.exec(text ?? '');
+
+/** The weekday of a task's due date in its zone, MO to SU; that of today without one. @param {Task} task */
+function weekdayOf(task) {
+  const name = new Intl.DateTimeFormat('en', { weekday: 'long', timeZone: task.time_zone }).format(task.due_date ? new Date(task.due_date) : new Date());
+  return WEEKDAYS.find(([, own]) => own === name)?.[0] ?? 'MO';
+}
+
+/** @param {string} words @param {HTMLElement} control @param {...(Node | null)} more */
+function field(words, control, ...more) {
+  control.id ||= newId();
+  return h('div', { className: 'field' }, h('label', { for: control.id, textContent: words }), control, ...more);
+}
+
+export class TaskDetail extends HTMLElement {
+  /** The task as it is shown. @type {Task | null} */
+  #task = null;
+  /** Fields that a person is changing, with the task as it was when they began. @type {Map<FieldName, Task>} */
+  #begun = new Map();
+  #saving = 0;
+
+  #heading = h('h2', { className: 'sr', tabIndex: -1, textContent: 'Task' });
+  #state = h('p', { className: 'muted grow', role: 'status' });
+  #check = h('input', { type: 'checkbox', className: 'check' });
+  #title = h('textarea', { id: newId(), className: 'title-field', rows: 1, 'aria-label': 'Title', enterKeyHint: 'done' });
+  #notes = h('textarea', { rows: 3, placeholder: 'Add notes' });
+  #due = h('input', { type: 'datetime-local', max: '9999-12-31T23:59' });
+  #dueWords = h('p', { className: 'muted' });
+  #clearDue = h('button', { type: 'button', className: 'pill', textContent: 'No date' });
+  #zone = h('select', {});
+  #repeats = new RecurrenceEditor();
+  #from = h('select', {}, h('option', { value: 'due', textContent: 'the due date' }), h('option', { value: 'completion', textContent: 'the day it is completed' }));
+  #fromField = field('Counted from', this.#from);
+  #reminder = h('select', {});
+  #amount = h('input', { type: 'number', min: '0', max: String(OFFSET_MAX), className: 'narrow', 'aria-label': 'How many' });
+  #unit = h('select', { 'aria-label': 'Unit' }, ...['minutes', 'hours', 'days', 'weeks'].map((unit) => h('option', { value: unit, textContent: unit })));
+  #custom = h('div', { className: 'line', hidden: true }, this.#amount, this.#unit, h('span', { textContent: 'before' }));
+  #reminders = h('ul', { className: 'plain muted' });
+  #needsDue = h('p', { className: 'muted', textContent: 'With a due date it can repeat and remind.' });
+  #priority = h('fieldset', { className: 'segments' }, h('legend', { textContent: 'Priority' }));
+  #tags = new TagEditor();
+  #facts = h('p', { className: 'muted facts-line' });
+  #history = new TaskHistory();
+  #details = h('details', { className: 'history' }, h('summary', { textContent: 'History' }), this.#history);
+  #body = h('div', { className: 'detail-body' });
+  #problem = h('div', { className: 'note trouble', hidden: true });
+
+  connectedCallback() {
+    if (this.#heading.isConnected) return;
+    this.#build();
+    tasks.addEventListener('change', () => this.#follow());
+    this.#details.addEventListener('toggle', () => {
+      if (this.#details.open && this.#task) this.#history.show(this.#task.id);
+    });
+    this.addEventListener('keydown', (event) => this.#key(event));
+  }
+
+  /** Opens the task that the view names. @param {boolean} edit whether to begin with its title */
+  async open(edit) {
+    const { task: id } = view();
+    if (id === null) return;
+    if (this.#task?.id !== id) this.#reset();
+    const known = tasks.get(id);
+    if (known) this.#show(known);
+    else setText(this.#state, 'Loading…');
+    if (edit) this.#title.select();
+    else this.#heading.focus({ preventScroll: true });
+    try {
+      this.#show(await tasks.fetch(id));
+      await this.#loadReminders(id);
+    } catch (error) {
+      if (view().task === id) this.#fail(error);
+    }
+  }
+
+  #reset() {
+    this.#task = null;
+    this.#begun.clear();
+    this.#details.open = false;
+    this.#reminders.replaceChildren();
+    this.#body.hidden = true;
+    this.#problem.hidden = true;
+    for (const line of this.querySelectorAll('.field-state')) line.remove();
+    setText(this.#state, '');
+    this.#body.scrollTop = 0;
+  }
+
+  /** @param {unknown} error */
+  #fail(error) {
+    setText(this.#state, '');
+    if (this.#task) return;
+    const isGone = error instanceof Problem && error.status === 404;
+    this.#problem.hidden = false;
+    this.#problem.replaceChildren(
+      h('p', { className: 'note-title', textContent: isGone ? 'This task is not there any more' : 'The task could not be loaded' }),
+      h('p', { textContent: isGone ? 'It was deleted.' : textOf(error) }),
+      h('button', { type: 'button', textContent: isGone ? 'Close' : 'Try again', onclick: () => (isGone ? closeTask() : void this.open(false)) }),
+    );
+  }
+
+  #build() {
+    this.#due.id = newId();
+    const days = quickDays().map(({ name }) => h('button', { type: 'button', className: 'pill', textContent: name, onclick: () => this.#quick(name) }));
+    const bar = h(
+      'div',
+      { className: 'pane-bar' },
+      h('button', { type: 'button', className: 'icon-button', 'aria-label': 'Close the task', title: 'Close (Esc)', onclick: closeTask }, icon('close')),
+      this.#heading,
+      this.#state,
+      h('button', { type: 'button', className: 'icon-button', 'aria-label': 'Delete the task', title: 'Delete', onclick: () => this.#task && void remove(this.#task) }, icon('trash')),
+    );
+    for (const value of /** @type {const} */ (['low', 'medium', 'high'])) {
+      this.#priority.append(h('label', {}, h('input', { type: 'radio', name: 'detail-priority', value }), value[0]?.toUpperCase() + value.slice(1)));
+    }
+    this.#zone.append(...allZones().map((zone) => h('option', { value: zone, textContent: zone === here() ? `${zone} (here)` : zone })));
+    this.#repeats.classList.add('field');
+    this.#tags.classList.add('field');
+    const parts = [
+      h('div', { className: 'title-line field' }, this.#check, this.#title),
+      h('div', { className: 'field' }, h('label', { for: this.#due.id, textContent: 'Due' }), this.#due, this.#dueWords, h('div', { className: 'line' }, ...days, this.#clearDue)),
+      this.#needsDue,
+      this.#repeats,
+      this.#fromField,
+      field('Reminder', this.#reminder, this.#custom, this.#reminders),
+      h('div', { className: 'field' }, this.#priority),
+      this.#tags,
+      field('Notes', this.#notes),
+      field('Time zone', this.#zone),
+      this.#facts,
+      this.#details,
+    ];
+    this.#body.append(...parts);
+    this.replaceChildren(bar, this.#problem, this.#body);
+    this.#listen();
+  }
+
+  #listen() {
+    this.#check.addEventListener('change', () => this.#task && void setDone(this.#task, this.#check.checked));
+    this.#clearDue.addEventListener('click', () => this.#setDue(null));
+    /** @type {[FieldName, HTMLElement, () => TaskChange | string | null][]} */
+    const fields = [
+      ['title', this.#title, () => this.#titleChange()],
+      ['description', this.#notes, () => this.#notesChange()],
+      ['zone', this.#zone, () => this.#zoneChange()],
+      ['repeats', this.#repeats, () => this.#repeats.value],
+      ['from', this.#from, () => ({ recurrence_from: /** @type {'due'} */ (this.#from.value) })],
+      ['priority', this.#priority, () => ({ priority: /** @type {'low'} */ (find(this.#priority, ':checked', HTMLInputElement).value) })],
+      ['tags', this.#tags, () => ({ tags: this.#tags.value })],
+      ['reminder', this.#custom, () => this.#customReminder()],
+    ];
+    for (const [name, control, read] of fields) {
+      control.addEventListener('input', () => this.#begin(name));
+      control.addEventListener('change', () => this.#commit(name, control, read()));
+    }
+    // A date is whole only when it is left: while it is typed, year 0002 is on the way to 2027.
+    this.#due.addEventListener('input', () => this.#begin('due'));
+    this.#due.addEventListener('blur', () => this.#leaveDue());
+    this.#reminder.addEventListener('change', () => this.#chooseReminder());
+    for (const area of [this.#title, this.#notes]) area.addEventListener('input', () => fit(area));
+    this.#title.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' || event.isComposing) return;
+      event.preventDefault();
+      this.#title.blur();
+      this.#heading.focus();
+    });
+  }
+
+  /** @param {FieldName} name */
+  #begin(name) {
+    if (this.#task && !this.#begun.has(name)) this.#begun.set(name, this.#task);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.key !== 'Escape' || event.defaultPrevented || this.#begun.size === 0 || !this.#task) return;
+    // What was begun and not saved is given up first; a second Escape closes.
+    event.preventDefault();
+    this.#begun.clear();
+    for (const line of this.querySelectorAll('.field-state')) line.remove();
+    this.#show(this.#task);
+  }
+
+  // ---- what the fields say
+
+  #titleChange() {
+    const title = this.#title.value.replace(/\s+/g, ' ').trim();
+    if (!title) return 'A task needs a title.';
+    return [...title].length > TITLE_MAX ? `A title has at most ${TITLE_MAX} characters.` : { title };
+  }
+
+  #notesChange() {
+    const description = this.#notes.value;
+    return [...description].length > DESCRIPTION_MAX ? `Notes have at most ${DESCRIPTION_MAX.toLocaleString()} characters.` : { description };
+  }
+
+  /** The wall clock stays: 09:00 in Berlin becomes 09:00 in Tokyo. */
+  #zoneChange() {
+    const task = this.#task;
+    const time_zone = this.#zone.value;
+    if (!task?.due_date) return { time_zone };
+    return { time_zone, due_date: instantOf(wallClock(new Date(task.due_date), task.time_zone), time_zone).toISOString() };
+  }
+
+  #leaveDue() {
+    if (!this.#begun.has('due') || !this.#task) return;
+    if (this.#due.validity.badInput || this.#due.validity.rangeOverflow) {
+      this.#mark('due', this.#due, 'Enter a whole date and time.');
+      return;
+    }
+    this.#setDue(this.#due.value ? instantOf(this.#due.value, this.#task.time_zone) : null);
+  }
+
+  /** @param {string} name */
+  #quick(name) {
+    const at = quickDays().find((day) => day.name === name)?.at;
+    if (at) this.#setDue(at);
+  }
+
+  /** @param {Date | null} at */
+  #setDue(at) {
+    const task = this.#task;
+    if (!task) return;
+    this.#begin('due');
+    /** @type {TaskChange} */
+    const change = { due_date: at?.toISOString() ?? null };
+    // What needs a due date goes with it.
+    if (!at && task.recurrence !== 'none') change.recurrence = 'none';
+    if (!at && task.reminder_offset) change.reminder_offset = null;
+    this.#commit('due', this.#due, change);
+  }
+
+  #chooseReminder() {
+    const isCustom = this.#reminder.value === 'custom';
+    this.#custom.hidden = !isCustom;
+    if (isCustom) {
+      this.#begin('reminder');
+      this.#amount.value ||= '10';
+      this.#amount.focus();
+      return;
+    }
+    this.#begin('reminder');
+    this.#commit('reminder', this.#reminder, { reminder_offset: this.#reminder.value || null });
+  }
+
+  #customReminder() {
+    if (!/^\d+$/.test(this.#amount.value) || Number(this.#amount.value) > OFFSET_MAX) return `A whole number from 0 to ${OFFSET_MAX}.`;
+    return { reminder_offset: `${Number(this.#amount.value)} ${this.#unit.value}` };
+  }
+
+  // ---- saving
+
+  /**
+   * Saves what a field says. A text says what is wrong with it, before anything is sent.
+   *
+   * @param {FieldName} name
+   * @param {HTMLElement} control
+   * @param {TaskChange | string | null} change
+   */
+  async #commit(name, control, change) {
+    const task = this.#task;
+    const base = this.#begun.get(name) ?? task;
+    if (!task || !base || change === null) return;
+    if (typeof change === 'string') {
+      this.#begin(name);
+      this.#mark(name, control, change);
+      return;
+    }
+    this.#mark(name, control, '');
+    const fields = /** @type {(keyof TaskChange)[]} */ (Object.keys(change));
+    if (fields.every((own) => own in task && JSON.stringify(task[own]) === JSON.stringify(change[own]))) {
+      this.#begun.delete(name);
+      this.#show(task);
+      return;
+    }
+    // From here on the field follows the task, which shows the change at once.
+    this.#begun.delete(name);
+    this.#saving += 1;
+    setText(this.#state, 'Saving…');
+    try {
+      const saved = await tasks.update(task.id, change, base);
+      if (this.#task?.id === task.id && this.#saving === 1) setText(this.#state, 'Saved');
+      // If they cannot be read now, they are when the task is opened again.
+      if ('reminder_offset' in change || 'due_date' in change) this.#followReminders(saved).catch(() => {});
+    } catch (error) {
+      setText(this.#state, '');
+      if (this.#task?.id === task.id) this.#refused(name, control, change, error);
+    } finally {
+      this.#saving -= 1;
+    }
+  }
+
+  /** @param {FieldName} name @param {HTMLElement} control @param {TaskChange} change @param {unknown} error */
+  #refused(name, control, change, error) {
+    const again = () => void this.#commit(name, control, change);
+    if (error instanceof Conflict) {
+      this.#show(error.now);
+      const mine = String(Object.values(change)[0] ?? '') || 'empty';
+      const words = `Elsewhere the ${fieldNames(error.fields)} became what you see now. You had: ${mine}`;
+      this.#mark(name, control, words, ['Use mine', again], ['Keep this', () => this.#mark(name, control, '')]);
+      return;
+    }
+    if (error instanceof Problem && error.status === 422) {
+      this.#mark(name, control, error.errors.map(({ detail }) => detail).join('; ') || error.message);
+      return;
+    }
+    this.#mark(name, control, `Not saved. ${textOf(error)}`, ['Try again', again]);
+  }
+
+  /**
+   * Says something about a field under it; an empty text takes it away.
+   *
+   * @param {FieldName} name
+   * @param {HTMLElement} control
+   * @param {string} words
+   * @param {...[string, () => void]} choices
+   */
+  #mark(name, control, words, ...choices) {
+    const home = control.closest('.field') ?? control;
+    home.querySelector('.field-state')?.remove();
+    if (!words) {
+      control.removeAttribute('aria-invalid');
+      control.removeAttribute('aria-describedby');
+      return;
+    }
+    const text = h('p', { id: `detail-${name}-state`, textContent: words });
+    const buttons = choices.map(([label, run]) => h('button', { type: 'button', textContent: label, onclick: run }));
+    home.append(h('div', { className: 'field-state', role: 'alert' }, text, ...(buttons.length ? [h('div', { className: 'line' }, ...buttons)] : [])));
+    control.setAttribute('aria-invalid', 'true');
+    control.setAttribute('aria-describedby', text.id);
+  }
+
+  // ---- showing
+
+  #follow() {
+    const task = this.#task && view().task === this.#task.id ? tasks.get(this.#task.id) : undefined;
+    if (task) this.#show(task);
+  }
+
+  /** @param {Task} task */
+  #show(task) {
+    if (view().task !== task.id) return;
+    const isOther = this.#task?.id !== task.id;
+    const hadVersion = this.#task?.version;
+    this.#task = task;
+    this.#problem.hidden = true;
+    this.#body.hidden = false;
+    if (this.#state.textContent === 'Loading…') setText(this.#state, '');
+    this.#check.checked = task.status === 'completed';
+    this.#check.setAttribute('aria-label', `Completed: ${task.title}`);
+    this.#body.classList.toggle('done', task.status === 'completed');
+    this.#fill('title', () => setArea(this.#title, task.title));
+    this.#fill('description', () => setArea(this.#notes, task.description));
+    this.#fill('due', () => {
+      const value = task.due_date ? wallClock(new Date(task.due_date), task.time_zone) : '';
+      if (this.#due.value !== value) this.#due.value = value;
+    });
+    this.#fill('zone', () => this.#fillZone(task.time_zone));
+    this.#fill('repeats', () => this.#repeats.show(task, weekdayOf(task)));
+    this.#fill('from', () => {
+      this.#from.value = task.recurrence_from;
+    });
+    this.#fill('reminder', () => this.#fillReminder(task.reminder_offset));
+    this.#fill('priority', () => {
+      find(this.#priority, `[value="${task.priority}"]`, HTMLInputElement).checked = true;
+    });
+    this.#fill('tags', () => {
+      this.#tags.value = task.tags;
+    });
+    this.#words(task);
+    if (this.#details.open && !isOther && hadVersion !== task.version) this.#history.show(task.id);
+  }
+
+  /** @param {FieldName} name @param {() => void} write */
+  #fill(name, write) {
+    if (!this.#begun.has(name)) write();
+  }
+
+  /** @param {string} zone */
+  #fillZone(zone) {
+    if (![...this.#zone.options].some(({ value }) => value === zone)) this.#zone.prepend(h('option', { value: zone, textContent: zone }));
+    this.#zone.value = zone;
+  }
+
+  /** @param {string | null} offset */
+  #fillReminder(offset) {
+    const own = offset && !REMINDERS.some(([value]) => value === offset) ? [[offset, `${offset} before`]] : [];
+    const options = [...REMINDERS, ...own, ['custom', 'Another time…']];
+    if (options.length !== this.#reminder.options.length || own[0]?.[0] !== this.#reminder.options[REMINDERS.length]?.value) {
+      this.#reminder.replaceChildren(...options.map(([value, textContent]) => h('option', { value, textContent })));
+    }
+    this.#reminder.value = offset ?? '';
+    this.#custom.hidden = true;
+    const [, amount = '', unit = 'minute'] = parseOffset(offset) ?? [];
+    this.#amount.value = amount;
+    this.#unit.value = `${unit}s`;
+  }
+
+  /** @param {Task} task */
+  #words(task) {
+    const hasDue = task.due_date !== null;
+    this.#needsDue.hidden = hasDue;
+    this.#repeats.disabled = !hasDue;
+    this.#reminder.disabled = !hasDue;
+    this.#clearDue.hidden = !hasDue;
+    this.#fromField.hidden = task.recurrence === 'none';
+    const isElsewhere = task.time_zone !== here();
+    const there = task.due_date && isElsewhere ? ` in ${task.time_zone}, which is ${inWords(task.due_date)} here` : '';
+    const late = isOverdue(task) ? 'Overdue. ' : '';
+    setText(this.#dueWords, task.due_date ? `${late}${isElsewhere ? `The time is that${there}.` : inFull(task.due_date)}` : '');
+    this.#dueWords.classList.toggle('late', late !== '');
+    const facts = [`Created ${inWords(task.created_at)}`, `changed ${inWords(task.updated_at)}`];
+    if (task.completed_at) facts.push(`completed ${inWords(task.completed_at)}`);
+    if (recurrenceOf(task) && task.recurrence_number > 1) facts.push(`no. ${task.recurrence_number} of its chain`);
+    setText(this.#facts, `${facts.join(' · ')}.`);
+  }
+
+  /** Waits until the reminders follow a change of the task. @param {Task} task */
+  async #followReminders(task) {
+    const before = this.#reminders.textContent;
+    if (!before && !task.reminder_offset) return;
+    for (let tries = 0; tries < REMINDER_TRIES && this.#task?.id === task.id && this.#reminders.textContent === before; tries += 1) {
+      await new Promise((resolve) => setTimeout(resolve, REMINDER_AFTER));
+      await this.#loadReminders(task.id);
+    }
+  }
+
+  /** @param {number} id */
+  async #loadReminders(id) {
+    const found = await listReminders(id);
+    if (this.#task?.id !== id) return;
+    const told = found.filter(({ status }) => status !== 'cancelled');
+    this.#reminders.replaceChildren(...told.map((one) => h('li', { className: one.status === 'failed' ? 'late' : '', textContent: `${inWords(one.scheduled_at)}: ${REMINDED[one.status]}` })));
+  }
+}
+
+/** As high as its text. @param {HTMLTextAreaElement} area */
+function fit(area) {
+  area.style.height = 'auto';
+  area.style.height = `${area.scrollHeight + 2}px`;
+}
+
+/** @param {HTMLTextAreaElement} area @param {string} text */
+function setArea(area, text) {
+  if (area.value !== text) area.value = text;
+  fit(area);
+}
+
+customElements.define('task-detail', TaskDetail);

@@ -1,0 +1,132 @@
+// <task-history>: what happened to a task and to the others of its chain, from the audit log, in words; newest first.
+
+import { fieldNames } from './actions.js';
+import { listAudit, textOf } from './api.js';
+import { h } from './dom.js';
+import { recurrenceOf } from './recurrence.js';
+import { inFull, inWords } from './time.js';
+import { show } from './view.js';
+
+/** @typedef {import('./api.js').AuditLogEntry} AuditLogEntry */
+/** @typedef {import('./api.js').Task} Task */
+
+/** Entries of one call. */
+const PAGE = 50;
+/** Fields that follow from others, or that no person changes. */
+const SILENT = new Set(['version', 'updated_at', 'created_at', 'completed_at', 'recurrence_start', 'recurrence_number', 'recurrence_rule', 'recurrence_from', 'id', 'parent_task_id']);
+
+/** @type {Record<string, string>} */
+const HAPPENED = {
+  'task.created': 'Created',
+  'task.updated': 'Changed',
+  'task.completed': 'Completed',
+  'task.deleted': 'Deleted',
+  'reminder.scheduled': 'Reminder set',
+  'reminder.triggered': 'Reminder due',
+  'reminder.sent': 'Reminder delivered',
+  'reminder.failed': 'Reminder failed',
+  'reminder.cancelled': 'Reminder cancelled',
+};
+
+/** A field's value for a person. @param {Task} task @param {keyof Task} field */
+function valueOf(task, field) {
+  if (field === 'recurrence') return recurrenceOf(task) || 'never';
+  const value = task[field];
+  if (field === 'due_date') return value ? inWords(String(value)) : 'none';
+  if (Array.isArray(value)) return value.join(', ') || 'none';
+  return String(value ?? '') || 'none';
+}
+
+/** What became different, in words. @param {Task} before @param {Task} after */
+function differences(before, after) {
+  const fields = /** @type {(keyof Task)[]} */ (Object.keys(after));
+  const changed = fields.filter((field) => !SILENT.has(field) && JSON.stringify(before[field]) !== JSON.stringify(after[field]));
+  if (!changed.includes('recurrence') && recurrenceOf(before) !== recurrenceOf(after)) changed.push('recurrence');
+  return changed.map((field) => {
+    if (field === 'description') return 'description';
+    if (field === 'status') return after.status === 'pending' ? 'reopened' : 'completed';
+    return `${fieldNames([field])}: ${valueOf(before, field)} → ${valueOf(after, field)}`;
+  });
+}
+
+export class TaskHistory extends HTMLElement {
+  #task = 0;
+  /** @type {AuditLogEntry[]} */
+  #entries = [];
+  #total = 0;
+  #isLoading = false;
+
+  /** Shows the history of a task, anew. @param {number} id */
+  show(id) {
+    this.#task = id;
+    this.#entries = [];
+    this.#total = 0;
+    void this.#more();
+  }
+
+  async #more() {
+    const task = this.#task;
+    this.#isLoading = true;
+    this.#draw('');
+    try {
+      const { entries, total } = await listAudit(task, this.#entries.length, PAGE);
+      if (task !== this.#task) return;
+      // New ones move the pages: each entry is shown once.
+      const known = new Set(this.#entries.map(({ id }) => id));
+      this.#entries.push(...entries.filter(({ id }) => !known.has(id)));
+      this.#total = total;
+      this.#isLoading = false;
+      this.#draw('');
+    } catch (error) {
+      if (task !== this.#task) return;
+      this.#isLoading = false;
+      this.#draw(textOf(error));
+    }
+  }
+
+  /** @param {string} problem */
+  #draw(problem) {
+    /** @type {Map<number, AuditLogEntry[]>} */
+    const chain = new Map();
+    for (const entry of this.#entries) chain.set(entry.task_id, [...(chain.get(entry.task_id) ?? []), entry]);
+    const sections = [...chain].map(([id, entries]) => this.#occurrence(id, entries, chain.size > 1));
+    const state = problem ? `The history could not be loaded. ${problem}` : this.#isLoading ? 'Loading…' : sections.length ? '' : 'Nothing is recorded yet; in a moment it is.';
+    const more = !this.#isLoading && (problem || this.#entries.length < this.#total);
+    this.replaceChildren(
+      ...sections,
+      h('p', { className: 'muted', role: 'status', textContent: state }),
+      ...(more ? [h('button', { type: 'button', className: 'quiet', textContent: problem ? 'Try again' : 'Show more', onclick: () => void this.#more() })] : []),
+    );
+  }
+
+  /** @param {number} id @param {AuditLogEntry[]} entries newest first @param {boolean} isChain */
+  #occurrence(id, entries, isChain) {
+    const items = entries.map((entry, at) => this.#item(entry, entries.slice(at + 1)));
+    const list = h('ol', { className: 'timeline' }, ...items);
+    if (!isChain) return list;
+    const last = entries.find(({ event_data }) => event_data.data?.task_data)?.event_data.data?.task_data;
+    const words = `${id === this.#task ? 'This one' : `No. ${last?.recurrence_number ?? '?'} of the chain`}${last?.due_date ? ` · due ${inWords(last.due_date)}` : ''}`;
+    const open = id === this.#task || entries.some(({ event_type }) => event_type === 'task.deleted') ? null : h('button', { type: 'button', className: 'quiet', textContent: 'Open', 'aria-label': `Open no. ${last?.recurrence_number ?? id}`, onclick: () => show({ task: id }) });
+    return h('section', {}, h('h4', {}, words, open), list);
+  }
+
+  /** @param {AuditLogEntry} entry @param {AuditLogEntry[]} older */
+  #item({ event_type, event_data, created_at }, older) {
+    const { task_data: task, scheduled_at } = event_data.data ?? {};
+    const before = older.find(({ event_data: own }) => own.data?.task_data)?.event_data.data?.task_data;
+    const details = task && before ? differences(before, task) : [];
+    if (scheduled_at) details.push(`for ${inWords(scheduled_at)}`);
+    if (event_type === 'task.created' && task?.parent_task_id) details.push('as the next of its chain');
+    // Of a change to "reopened" or a completion, the word alone says it.
+    const word = details.length === 1 && details[0] === 'reopened' ? 'Reopened' : (HAPPENED[event_type] ?? event_type);
+    const rest = details.filter((detail) => detail !== 'completed' && !(word === 'Reopened' && detail === 'reopened'));
+    return h(
+      'li',
+      {},
+      h('p', {}, h('strong', { textContent: word }), ' ', h('time', { className: 'muted', dateTime: created_at, title: inFull(created_at), textContent: inWords(created_at) })),
+      ...rest.map((detail) => h('p', { className: 'detail', textContent: detail })),
+    );
+  }
+}
+
+customElements.define('task-history', TaskHistory);

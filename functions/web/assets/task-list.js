@@ -1,0 +1,527 @@
+// <task-list>: the list of tasks. Only the rows in sight are in the document, so that ten thousand tasks are as light as ten; the
+// one with the focus stays, so that nobody loses their place.
+
+import { remove, setDone, change, tasks } from './actions.js';
+import { textOf } from './api.js';
+import { byId, find, h, icon, setText } from './dom.js';
+import { hasShortcuts } from './kept.js';
+import { recurrenceOf } from './recurrence.js';
+import { groupOf, inFull, inWords, isOverdue, timeInWords } from './time.js';
+import { clearFilters, isFiltered, isGrouped, show, view } from './view.js';
+
+/** @typedef {import('./api.js').Task} Task */
+
+/** Rows above and below those in sight that are ready before they are scrolled to. */
+const AHEAD = 8;
+/** How often words such as "Today 18:00" and what is overdue are looked at again, in milliseconds. */
+const CLOCK = 20_000;
+/** Rows that the keys Page Up and Page Down pass. */
+const LEAP = 10;
+
+/** Groups of one day. */
+const DAYS = new Set(['Today', 'Tomorrow']);
+
+/** @type {Record<string, import('./api.js').Priority>} */
+const PRIORITY_KEYS = { 1: 'high', 2: 'medium', 3: 'low' };
+
+/** Tags of a row that are shown; how many more there are is said. */
+const TAGS_SHOWN = 4;
+/** Milliseconds after another list has come until rows may glide to another place. */
+const GLIDE_AFTER = 300;
+
+/** One row of the list. It may show one task after the other: changing a text costs less than making elements. */
+class Row {
+  /** @type {Task | null} */
+  task = null;
+  index = -1;
+  /** What else decides how the task looks. */
+  #look = '';
+  #tags = '';
+  /** What is there only where a task needs it: that it repeats, that it reminds. @type {Map<string, HTMLElement>} */
+  #marks = new Map();
+
+  constructor() {
+    this.heading = h('h3', { className: 'group', hidden: true });
+    this.check = h('input', { type: 'checkbox', className: 'check', tabIndex: -1 });
+    this.title = h('span', { className: 'title' });
+    this.open = h('button', { type: 'button', className: 'open', tabIndex: -1 }, this.title);
+    this.priority = h('span', { className: 'priority' });
+    this.tags = h('span', { className: 'tags' });
+    this.due = h('time', { className: 'due' });
+    this.facts = h('div', { className: 'facts' }, this.priority, this.tags, this.due);
+    this.element = h('li', { className: 'task' }, this.heading, h('div', { className: 'row' }, this.check, this.open, this.facts));
+  }
+
+  /** Shows a place that is not loaded yet. */
+  wait() {
+    this.task = null;
+    this.#look = '';
+    this.element.className = 'task waiting';
+    delete this.element.dataset.id;
+    delete this.element.dataset.priority;
+    setText(this.title, 'Loading…');
+    this.check.disabled = true;
+    this.check.checked = false;
+    this.check.setAttribute('aria-label', 'Loading…');
+    setText(this.due, '');
+    setText(this.priority, '');
+    this.#showTags([]);
+    this.#mark('repeat', '');
+    this.#mark('bell', '');
+  }
+
+  /** @param {Task} task @param {Date} now @param {boolean} grouped whether the list has groups of days */
+  show(task, now, grouped) {
+    const { id, title, status, priority } = task;
+    const isOpen = view().task === id;
+    const isDone = status === 'completed';
+    const look = `${Math.floor(now.getTime() / CLOCK)} ${grouped} ${isOpen} ${tasks.isLeaving(id)}`;
+    // The person's click has changed the box, not the task: if the change is taken back, so is the click.
+    if (this.check.checked !== isDone) this.check.checked = isDone;
+    if (task === this.task && look === this.#look) return;
+    this.task = task;
+    this.#look = look;
+    this.element.className = `task${isDone ? ' done' : ''}${tasks.isLeaving(id) ? ' leaving' : ''}`;
+    this.element.dataset.id = String(id);
+    this.element.dataset.priority = priority;
+    this.check.disabled = false;
+    this.check.setAttribute('aria-label', `Completed: ${title}`);
+    setText(this.title, title);
+    if (isOpen) this.open.setAttribute('aria-current', 'true');
+    else this.open.removeAttribute('aria-current');
+    setText(this.priority, priority === 'medium' ? '' : priority === 'high' ? 'High' : 'Low');
+    const repeats = recurrenceOf(task);
+    this.#mark('repeat', repeats && `repeats ${repeats}`);
+    this.#mark('bell', !isDone && task.reminder_offset ? `reminder ${task.reminder_offset} before` : '');
+    this.#showDue(task, now, grouped);
+    this.#showTags(task.tags);
+  }
+
+  /** @param {Task} task @param {Date} now @param {boolean} grouped */
+  #showDue({ due_date, status, completed_at }, now, grouped) {
+    const at = status === 'completed' ? completed_at : due_date;
+    const isLate = isOverdue({ due_date, status }, now);
+    this.due.classList.toggle('late', isLate);
+    this.due.dateTime = at ?? '';
+    this.due.title = '';
+    // In a group the heading says which day, or that it is late; elsewhere words do, for colour alone says nothing to some.
+    const word = status === 'completed' ? 'Done ' : isLate && !grouped ? 'Overdue: ' : '';
+    const isDayKnown = grouped && due_date !== null && DAYS.has(groupOf({ due_date }, now));
+    setText(this.due, at ? word + (isDayKnown ? timeInWords(at) : inWords(at, now)) : '');
+  }
+
+  /** @param {string[]} tags */
+  #showTags(tags) {
+    if (this.#tags === tags.join()) return;
+    this.#tags = tags.join();
+    const more = tags.length - TAGS_SHOWN;
+    this.tags.replaceChildren(...tags.slice(0, TAGS_SHOWN).map(tagButton), ...(more > 0 ? [h('span', { textContent: `+${more}`, title: tags.slice(TAGS_SHOWN).join(', ') })] : []));
+  }
+
+  /** @param {'repeat' | 'bell'} name of the symbol @param {string} words none to take it away */
+  #mark(name, words) {
+    const mark = this.#marks.get(name);
+    if (!words) {
+      mark?.remove();
+      this.#marks.delete(name);
+      return;
+    }
+    const shown = mark ?? h('span', { className: 'mark' }, icon(name), h('span', { className: 'sr' }));
+    if (!mark) this.facts.insertBefore(shown, name === 'repeat' ? (this.#marks.get('bell') ?? this.due) : this.due);
+    this.#marks.set(name, shown);
+    shown.title = words;
+    setText(find(shown, '.sr', HTMLElement), words);
+  }
+}
+
+/** @param {string} tag */
+function tagButton(tag) {
+  const add = () => show({ tags: view().tags.includes(tag) ? view().tags : [...view().tags, tag] });
+  // A shortcut for pointers; the tag filter above the list is the way by keyboard.
+  return h('button', { type: 'button', className: 'tag', tabIndex: -1, textContent: tag, title: `Show tasks tagged ${tag}`, onclick: add });
+}
+
+export class TaskList extends HTMLElement {
+  #scroller = find(this, '.scroller', HTMLElement);
+  #rows = find(this, '.rows', HTMLUListElement);
+  #probe = find(this, '.probe', HTMLElement);
+  #note = find(this, '.note', HTMLElement);
+  /** Rows in the document, by the id of their task, or by -1 - place for one that is not loaded. @type {Map<number, Row>} */
+  #shown = new Map();
+  /** Places whose task begins a group, in order, with its name. @type {[number, string][]} */
+  #groups = [];
+  /** Whether the list that is shown, which may be the one before what is asked for, has groups of days. */
+  #grouped = isGrouped(view());
+  #rowHeight = 44;
+  #groupHeight = 36;
+  /** Of what is in sight; reading it from the document each time would have the page laid out each time. */
+  #height = 0;
+  #frame = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #glide;
+  /** The place that the Tab key leads to, and what in it. @type {{ index: number, id: number | null, part: 'open' | 'check' }} */
+  #at = { index: 0, id: null, part: 'open' };
+  /** A place that gets the focus as soon as it is there. @type {number | null} */
+  #goal = null;
+
+  connectedCallback() {
+    this.#scroller.addEventListener('scroll', () => this.#later(), { passive: true });
+    new ResizeObserver(() => this.#measure()).observe(this.#probe);
+    new ResizeObserver(() => {
+      this.#height = this.#scroller.clientHeight;
+      this.#later();
+    }).observe(this.#scroller);
+    tasks.addEventListener('change', () => this.#changed());
+    tasks.addEventListener('reset', () => this.#reset());
+    this.addEventListener('change', (event) => this.#checked(event));
+    this.addEventListener('click', (event) => this.#clicked(event));
+    this.addEventListener('focusin', (event) => this.#focused(event));
+    this.addEventListener('keydown', (event) => this.#key(event));
+    this.addEventListener('pointerover', ({ target }) => {
+      // Made for the few that are pointed at.
+      if (target instanceof HTMLTimeElement && target.dateTime) target.title ||= inFull(target.dateTime);
+    });
+    setInterval(() => this.#changed(), CLOCK);
+    this.#height = this.#scroller.clientHeight;
+    this.#measure();
+  }
+
+  /** Puts the focus on the list. */
+  enter() {
+    if (!tasks.total) this.#scroller.focus();
+    else this.#go(this.#at.index, 'open');
+  }
+
+  /** Paints at once what has changed outside of the tasks, such as which one is open. */
+  repaint() {
+    this.#render();
+  }
+
+  #measure() {
+    const style = getComputedStyle(this.#probe);
+    const [row, group] = [Number.parseFloat(style.height), Number.parseFloat(style.marginBottom)];
+    if (!row || (row === this.#rowHeight && group === this.#groupHeight)) return;
+    this.#rowHeight = row;
+    this.#groupHeight = group;
+    this.#render();
+  }
+
+  #later() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#render();
+    });
+  }
+
+  #reset() {
+    this.#grouped = isGrouped(view());
+    this.#rows.classList.remove('glides');
+    clearTimeout(this.#glide);
+    this.#glide = setTimeout(() => this.#rows.classList.add('glides'), GLIDE_AFTER);
+    this.#scroller.scrollTop = 0;
+    if (!this.#rows.contains(document.activeElement)) this.#at = { index: 0, id: null, part: 'open' };
+  }
+
+  #changed() {
+    const anchor = this.#anchor();
+    this.#groups = this.#findGroups();
+    if (anchor) {
+      const index = tasks.indexOf(anchor.id);
+      if (index >= 0) {
+        // First as high as it has to be, or there would be nothing to scroll.
+        this.#rows.style.height = `${this.#top(tasks.total ?? 0)}px`;
+        const wanted = this.#top(index) - anchor.above;
+        if (Math.abs(wanted - this.#scroller.scrollTop) > 1) this.#scroller.scrollTop = wanted;
+      }
+    }
+    this.#render();
+  }
+
+  /** The first task in sight, so that what is read stays where it is when something above comes or goes; none at the very top. */
+  #anchor() {
+    const { scrollTop } = this.#scroller;
+    if (scrollTop < this.#rowHeight) return null;
+    let first = null;
+    for (const { task, element } of this.#shown.values()) {
+      const top = Number(element.dataset.top);
+      if (task && top >= scrollTop && (first === null || top < first.top)) first = { id: task.id, top };
+    }
+    return first && { id: first.id, above: first.top - scrollTop };
+  }
+
+  /** @returns {[number, string][]} */
+  #findGroups() {
+    if (!this.#grouped) return [];
+    /** @type {[number, string][]} */
+    const groups = [];
+    const now = new Date();
+    for (const [index, task] of tasks.loaded()) {
+      const name = groupOf(task, now);
+      if (groups.at(-1)?.[1] !== name) groups.push([index, name]);
+    }
+    return groups;
+  }
+
+  /** Where a place begins, in pixels from the top; the heading of a group belongs to its first task. @param {number} index */
+  #top(index) {
+    let headings = 0;
+    while (headings < this.#groups.length && (this.#groups[headings]?.[0] ?? Infinity) < index) headings += 1;
+    return index * this.#rowHeight + headings * this.#groupHeight;
+  }
+
+  /** The place at this height. @param {number} y */
+  #placeAt(y) {
+    let [low, high] = [0, Math.max(0, (tasks.total ?? 0) - 1)];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (this.#top(middle) <= y) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  #render() {
+    const total = tasks.total ?? 0;
+    const { scrollTop } = this.#scroller;
+    const first = Math.max(0, this.#placeAt(scrollTop) - AHEAD);
+    const last = Math.min(total - 1, this.#placeAt(scrollTop + this.#height) + AHEAD);
+    this.#rows.style.height = `${this.#top(total)}px`;
+    if (total > 0) tasks.need(first, last);
+    const focused = this.#place(document.activeElement);
+    const places = [];
+    for (let index = first; index <= last; index += 1) places.push(index);
+    const kept = focused ? this.#placeOf(focused) : this.#goal;
+    if (kept !== null && kept >= 0 && kept < total && (kept < first || kept > last)) places.push(kept);
+    this.#arrange(places, focused);
+    this.#tell();
+    if (this.#goal !== null && this.#goal < total) this.#go(this.#goal, this.#at.part);
+    else this.#goal = null;
+  }
+
+  /** The place of a row now. @param {Row} row */
+  #placeOf(row) {
+    return row.task ? tasks.indexOf(row.task.id) : row.index;
+  }
+
+  /** @param {number[]} places @param {Row | null} focused */
+  #arrange(places, focused) {
+    const now = new Date();
+    const groups = new Map(this.#groups);
+    const wanted = places.map((index) => {
+      const task = tasks.at(index);
+      return { index, task, key: task ? task.id : -1 - index };
+    });
+    const keys = new Set(wanted.map(({ key }) => key));
+    const spare = new Map([...this.#shown].filter(([key, row]) => !keys.has(key) && row !== focused).map(([, row]) => [row.index, row]));
+    /** @type {Map<number, Row>} */
+    const shown = new Map();
+    for (const { index, task, key } of wanted) {
+      const row = this.#shown.get(key) ?? takeSpare(spare, index) ?? new Row();
+      if (task) row.show(task, now, this.#grouped);
+      else row.wait();
+      this.#put(row, index, groups.get(index));
+      shown.set(key, row);
+    }
+    const kept = new Set(shown.values());
+    for (const row of this.#shown.values()) if (!kept.has(row)) row.element.remove();
+    this.#shown = shown;
+    this.#rove();
+    // Whoever stood on a task that is gone stands on the one that took its place.
+    if (focused && !focused.element.isConnected && this.#goal === null) this.#stay();
+  }
+
+  #stay() {
+    const total = tasks.total ?? 0;
+    if (total === 0) this.#scroller.focus();
+    else this.#go(Math.min(this.#at.index, total - 1), this.#at.part);
+  }
+
+  /** @param {Row} row @param {number} index @param {string | undefined} group */
+  #put(row, index, group) {
+    const { element, heading } = row;
+    const top = String(this.#top(index));
+    if (heading.hidden !== (group === undefined)) heading.hidden = group === undefined;
+    if (group !== undefined) {
+      setText(heading, group);
+      heading.classList.toggle('late', group === 'Overdue');
+    }
+    if (element.dataset.top !== top) {
+      element.dataset.top = top;
+      element.style.transform = `translateY(${top}px)`;
+    }
+    const size = String(tasks.total);
+    if (element.ariaSetSize !== size) element.ariaSetSize = size;
+    if (row.index !== index) {
+      row.index = index;
+      element.dataset.index = String(index);
+      element.ariaPosInSet = String(index + 1);
+    }
+    if (element.isConnected && isInOrder(element, index)) return;
+    // In the document in the order of the list, which is the order in which it is read.
+    const after = [...this.#rows.children].find((other) => other !== element && Number(/** @type {HTMLElement} */ (other).dataset.index) > index) ?? null;
+    if (element.isConnected) moveBefore(this.#rows, element, after);
+    else this.#rows.insertBefore(element, after);
+  }
+
+  /** Lets the Tab key lead to one row only; the arrow keys lead to the others. */
+  #rove() {
+    const rows = [...this.#shown.values()];
+    const current = rows.find(({ task }) => task !== null && task.id === this.#at.id) ?? rows.find(({ index }) => index === this.#at.index) ?? rows[0];
+    for (const row of rows) {
+      const tabIndex = row === current ? 0 : -1;
+      if (row.open.tabIndex !== tabIndex) row.open.tabIndex = row.check.tabIndex = tabIndex;
+    }
+  }
+
+  /** @param {Element | null} element @returns {Row | null} */
+  #place(element) {
+    const item = element?.closest('.task');
+    return [...this.#shown.values()].find((row) => row.element === item) ?? null;
+  }
+
+  /** Puts the focus on a place, which may have to be scrolled to and loaded first. @param {number} index @param {'open' | 'check'} part */
+  #go(index, part) {
+    this.#at = { index, id: tasks.at(index)?.id ?? null, part };
+    const row = [...this.#shown.values()].find((one) => one.index === index);
+    this.#reveal(index);
+    if (!row) {
+      this.#goal = index;
+      this.#later();
+      return;
+    }
+    this.#goal = null;
+    // A place that is not loaded has nothing to check yet, but it can be stood on.
+    const target = part === 'check' && !row.check.disabled ? row.check : row.open;
+    this.#rove();
+    if (document.activeElement !== target) target.focus({ preventScroll: true });
+  }
+
+  /** Scrolls no more than it has to. @param {number} index */
+  #reveal(index) {
+    const [top, bottom] = [this.#top(index), this.#top(index + 1)];
+    const { scrollTop } = this.#scroller;
+    if (top < scrollTop) this.#scroller.scrollTop = top;
+    else if (bottom > scrollTop + this.#height) this.#scroller.scrollTop = bottom - this.#height;
+  }
+
+  /** @param {Event} event */
+  #focused({ target }) {
+    const row = this.#place(/** @type {Element} */ (target));
+    if (!row) return;
+    this.#at = { index: row.index, id: row.task?.id ?? null, part: target === row.check ? 'check' : 'open' };
+    this.#rove();
+  }
+
+  /** @param {Event} event */
+  #checked({ target }) {
+    const row = this.#place(/** @type {Element} */ (target));
+    if (row?.task && target === row.check) void setDone(row.task, row.check.checked);
+  }
+
+  /** @param {Event} event */
+  #clicked({ target }) {
+    const element = /** @type {Element} */ (target);
+    const row = this.#place(element);
+    if (row?.task && element.closest('.open')) show({ task: row.task.id });
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const row = this.#place(/** @type {Element} */ (event.target));
+    if (!row || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (this.#move(event.key) || this.#act(event.key, row)) event.preventDefault();
+  }
+
+  /** @param {string} key whether it led somewhere */
+  #move(key) {
+    const last = (tasks.total ?? 0) - 1;
+    const letters = hasShortcuts();
+    const { index, part } = this.#at;
+    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: LEAP, PageUp: -LEAP, Home: -Infinity, End: Infinity, ...(letters ? { j: 1, k: -1 } : {}) };
+    const by = /** @type {Record<string, number>} */ (step)[key];
+    if (by === undefined || last < 0) return false;
+    this.#go(Math.max(0, Math.min(last, index + by)), part);
+    return true;
+  }
+
+  /** @param {string} key @param {Row} row whether it did something */
+  #act(key, { task }) {
+    if (!task) return false;
+    if (key === 'Delete') {
+      void remove(task);
+      return true;
+    }
+    if (!hasShortcuts()) return false;
+    const priority = PRIORITY_KEYS[key];
+    if (priority) {
+      if (priority !== task.priority) void change(task, { priority });
+      return true;
+    }
+    if (key === 'x') void setDone(task, task.status !== 'completed');
+    else if (key === 'e') show({ task: task.id });
+    else return false;
+    return true;
+  }
+
+  /** Says what there is, or why there is nothing. */
+  #tell() {
+    const { total, failure, isLoading, answeredAt } = tasks;
+    this.#rows.setAttribute('aria-busy', String(isLoading));
+    const isFirst = total === null && failure === null;
+    this.toggleAttribute('data-first', isFirst);
+    const filtered = isFiltered(view());
+    const count = byId('count', HTMLElement);
+    setText(count, total === null ? '' : total === 1 ? '1 task' : `${total.toLocaleString()} tasks`);
+    byId('clear', HTMLElement).hidden = !filtered;
+    if (failure !== null) this.#trouble(failure, answeredAt);
+    else if (total === 0) this.#empty(filtered);
+    else this.#note.hidden = true;
+  }
+
+  /** @param {unknown} failure @param {Date | null} answeredAt */
+  #trouble(failure, answeredAt) {
+    const seen = answeredAt ? ` You see what was there ${inWords(answeredAt.toISOString())}.` : '';
+    this.#say('trouble', 'The tasks could not be loaded', `${textOf(failure)}${seen}`, 'Try again', () => void (tasks.total === null ? tasks.load() : tasks.refresh()));
+  }
+
+  /** @param {boolean} filtered */
+  #empty(filtered) {
+    if (filtered) this.#say('empty', 'Nothing matches', 'No task is like that.', 'Clear search and filters', clearFilters);
+    else this.#say('empty', 'All done', 'Nothing is waiting for you. Write down what comes next.', 'Add a task', () => byId('new-title', HTMLElement).focus());
+  }
+
+  /** @param {'trouble' | 'empty'} kind @param {string} title @param {string} text @param {string} label @param {() => void} run */
+  #say(kind, title, text, label, run) {
+    const key = `${kind} ${title} ${text}`;
+    this.#note.hidden = false;
+    if (this.#note.dataset.key === key) return;
+    this.#note.dataset.key = key;
+    this.#note.className = `note ${kind}`;
+    this.#note.replaceChildren(h('p', { className: 'note-title', textContent: title }), h('p', { textContent: text }), h('button', { type: 'button', textContent: label, onclick: run }));
+  }
+}
+
+/** A row that shows nothing any more, best the one that is in its place already. @param {Map<number, Row>} spare @param {number} index */
+function takeSpare(spare, index) {
+  const at = spare.has(index) ? index : spare.keys().next().value;
+  const row = at === undefined ? undefined : spare.get(at);
+  if (at !== undefined) spare.delete(at);
+  return row;
+}
+
+/** @param {HTMLElement} element @param {number} index */
+function isInOrder({ previousElementSibling: before, nextElementSibling: after }, index) {
+  const place = (/** @type {Element | null} */ other, /** @type {number} */ otherwise) => (other instanceof HTMLElement ? Number(other.dataset.index) : otherwise);
+  return place(before, -1) < index && place(after, Infinity) > index;
+}
+
+/** Moves an element; where the browser can, without taking its focus. @param {Element} parent @param {Element} element @param {Element | null} before */
+function moveBefore(parent, element, before) {
+  const { moveBefore: move } = /** @type {{ moveBefore?: (element: Element, before: Element | null) => void }} */ (parent);
+  if (move) move.call(parent, element, before);
+  else {
+    const active = document.activeElement;
+    parent.insertBefore(element, before);
+    if (active instanceof HTMLElement && element.contains(active)) active.focus({ preventScroll: true });
+  }
+}

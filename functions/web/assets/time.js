@@ -1,0 +1,162 @@
+// Times: words for them, groups of them, and the wall clocks of time zones.
+
+/** @typedef {import('./api.js').Task} Task */
+
+/** @type {string | undefined} */
+let zone;
+
+/** This browser's time zone, an IANA name; asked for when it is first needed, for the answer takes milliseconds. */
+export const here = () => (zone ??= Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC');
+
+/** The hour of a day that was chosen without a time. */
+const MORNING = 9;
+/** The same for today, while it is ahead; later the day's end. */
+const EVENING = 18;
+
+/**
+ * A way to write times, made when it is first used: making one takes milliseconds.
+ *
+ * @param {Intl.DateTimeFormatOptions} options
+ * @returns {(date: Date) => string}
+ */
+function format(options) {
+  /** @type {Intl.DateTimeFormat | undefined} */
+  let made;
+  return (date) => (made ??= new Intl.DateTimeFormat(undefined, options)).format(date);
+}
+
+const clock = format({ hour: '2-digit', minute: '2-digit' });
+const weekday = format({ weekday: 'short' });
+const weekdayDay = format({ weekday: 'short', day: 'numeric', month: 'short' });
+const dayYear = format({ day: 'numeric', month: 'short', year: 'numeric' });
+const whole = format({ dateStyle: 'full', timeStyle: 'short' });
+
+/**
+ * The beginning of a day of this browser, so many days from the one of `now`.
+ *
+ * @param {number} days
+ * @param {Date} [now]
+ */
+export function startOfDay(days, now = new Date()) {
+  return new Date(now.getFullYear(), now.getMonth(), now.getDate() + days);
+}
+
+/**
+ * A time in few words, seen from now: "Today 18:00", "Mon 09:00", "3 Aug", "3 Aug 2031".
+ *
+ * @param {string} iso
+ * @param {Date} [now]
+ */
+export function inWords(iso, now = new Date()) {
+  const date = new Date(iso);
+  const time = clock(date);
+  if (date >= startOfDay(-1, now) && date < startOfDay(0, now)) return `Yesterday ${time}`;
+  if (date >= startOfDay(0, now) && date < startOfDay(1, now)) return `Today ${time}`;
+  if (date >= startOfDay(1, now) && date < startOfDay(2, now)) return `Tomorrow ${time}`;
+  if (date >= startOfDay(0, now) && date < startOfDay(7, now)) return `${weekday(date)} ${time}`;
+  return date.getFullYear() === now.getFullYear() ? `${weekdayDay(date)} ${time}` : dayYear(date);
+}
+
+/** The time of day alone. @param {string} iso */
+export const timeInWords = (iso) => clock(new Date(iso));
+
+/** A time in full. @param {string} iso */
+export const inFull = (iso) => whole(new Date(iso));
+
+/** @param {Pick<Task, 'status' | 'due_date'>} task @param {Date} [now] */
+export const isOverdue = ({ status, due_date }, now = new Date()) => status === 'pending' && due_date !== null && new Date(due_date) < now;
+
+/**
+ * The group of a task in a list that is sorted by due date.
+ *
+ * @param {Pick<Task, 'due_date'>} task
+ * @param {Date} now
+ */
+export function groupOf({ due_date }, now) {
+  if (due_date === null) return 'No date';
+  const date = new Date(due_date);
+  if (date < now) return 'Overdue';
+  if (date < startOfDay(1, now)) return 'Today';
+  if (date < startOfDay(2, now)) return 'Tomorrow';
+  return date < startOfDay(7, now) ? 'Next 7 days' : 'Later';
+}
+
+/**
+ * Days that are often chosen, each with a time.
+ *
+ * @param {Date} [now]
+ * @returns {{ name: string, at: Date }[]}
+ */
+export function quickDays(now = new Date()) {
+  const at = (/** @type {number} */ days, /** @type {number} */ hour, minute = 0) =>
+    new Date(now.getFullYear(), now.getMonth(), now.getDate() + days, hour, minute);
+  // Sunday is 0: the next Monday is 1 to 7 days away.
+  const toMonday = ((8 - now.getDay()) % 7) || 7;
+  return [
+    { name: 'Today', at: now.getHours() < EVENING ? at(0, EVENING) : at(0, 23, 59) },
+    { name: 'Tomorrow', at: at(1, MORNING) },
+    { name: 'Next week', at: at(toMonday, MORNING) },
+  ];
+}
+
+/** @type {Map<string, Intl.DateTimeFormat>} */
+const clocks = new Map();
+
+/** @param {string} zone */
+function clockOf(zone) {
+  let found = clocks.get(zone);
+  if (!found) {
+    /** @type {Intl.DateTimeFormatOptions} */
+    const numeric = { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit' };
+    found = new Intl.DateTimeFormat('en-u-ca-gregory-nu-latn', { ...numeric, hourCycle: 'h23', timeZone: zone });
+    clocks.set(zone, found);
+  }
+  return found;
+}
+
+/**
+ * What the wall clock of a zone shows at an instant, as `<input type="datetime-local">` takes it: "2027-01-31T09:00".
+ *
+ * @param {Date} instant
+ * @param {string} zone
+ */
+export function wallClock(instant, zone) {
+  /** @type {Record<string, string>} */
+  const part = {};
+  for (const { type, value } of clockOf(zone).formatToParts(instant)) part[type] = value;
+  return `${part.year?.padStart(4, '0')}-${part.month}-${part.day}T${part.hour}:${part.minute}`;
+}
+
+/**
+ * How far a zone's wall clock is ahead of UTC at an instant, in milliseconds.
+ *
+ * @param {number} instant
+ * @param {string} zone
+ */
+function ahead(instant, zone) {
+  const minute = Math.floor(instant / 60_000) * 60_000;
+  return Date.parse(`${wallClock(new Date(minute), zone)}Z`) - minute;
+}
+
+/**
+ * When a zone's wall clock shows this. As RFC 5545 has it: of a time that comes twice the first, and one that is skipped is read
+ * with the offset before the gap, so 02:30 becomes 03:30.
+ *
+ * @param {string} wall as `wallClock` writes it
+ * @param {string} zone
+ */
+export function instantOf(wall, zone) {
+  const asUtc = Date.parse(`${wall}Z`);
+  const DAY = 86_400_000;
+  const before = ahead(asUtc - DAY, zone);
+  const after = ahead(asUtc + DAY, zone);
+  for (const offset of [before, after]) {
+    if (ahead(asUtc - offset, zone) === offset) return new Date(asUtc - offset);
+  }
+  return new Date(asUtc - before);
+}
+
+/** Every zone that the browser knows, this browser's first. */
+export function allZones() {
+  return [...new Set([here(), 'UTC', ...Intl.supportedValuesOf('timeZone')])];
+}

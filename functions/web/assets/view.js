@@ -1,0 +1,139 @@
+// What the page shows: search, filters, order, and the open task. It is kept in the address behind the #, which no server sees:
+// a reload, the back button and a bookmark find it again.
+
+import { startOfDay } from './time.js';
+
+/** @typedef {import('./api.js').Query} Query */
+/** @typedef {import('./api.js').SortBy} SortBy */
+
+/**
+ * @typedef {object} View
+ * @property {string} text what is searched for
+ * @property {'pending' | 'completed' | ''} status
+ * @property {'' | 'overdue' | 'today' | 'week'} due
+ * @property {import('./api.js').Priority | ''} priority
+ * @property {string[]} tags
+ * @property {'all' | 'any'} match of the tags
+ * @property {SortBy | ''} sort empty: what fits best
+ * @property {'asc' | 'desc' | ''} order empty: what fits the sort
+ * @property {number | null} task that is open
+ */
+
+/** @type {Readonly<View>} */
+const START = Object.freeze({ text: '', status: 'pending', due: '', priority: '', tags: [], match: 'all', sort: '', order: '', task: null });
+
+/** What each part may be; anything else in an address is passed over. @type {Record<string, readonly string[]>} */
+const ALLOWED = {
+  status: ['pending', 'completed', ''],
+  due: ['', 'overdue', 'today', 'week'],
+  priority: ['', 'low', 'medium', 'high'],
+  match: ['all', 'any'],
+  sort: ['', 'created_at', 'updated_at', 'due_date', 'priority', 'title'],
+  order: ['', 'asc', 'desc'],
+};
+
+/** @returns {View} */
+function read() {
+  const asked = new URLSearchParams(location.hash.slice(1));
+  /** @type {Record<string, unknown>} */
+  const found = { ...START, text: asked.get('text') ?? '', tags: (asked.get('tags') ?? '').split(',').filter(Boolean) };
+  for (const [name, values] of Object.entries(ALLOWED)) {
+    const value = asked.get(name);
+    if (value !== null && values.includes(value)) found[name] = value;
+  }
+  const task = Number(asked.get('task'));
+  if (Number.isSafeInteger(task) && task > 0) found.task = task;
+  return /** @type {View} */ (found);
+}
+
+/** @param {View} view */
+function write(view) {
+  const parts = new URLSearchParams();
+  for (const [name, value] of Object.entries(view)) {
+    if (String(value ?? '') !== String(START[/** @type {keyof View} */ (name)] ?? '')) parts.set(name, String(value ?? ''));
+  }
+  const text = parts.toString();
+  return text ? `#${text}` : location.pathname;
+}
+
+/** Dispatches `change` when anything of it became different. */
+export const viewChanges = new EventTarget();
+
+let current = read();
+
+/** @returns {Readonly<View>} */
+export const view = () => current;
+
+/**
+ * Changes parts of the view. An opened task is a step of its own, which the back button takes back.
+ *
+ * @param {Partial<View>} parts
+ */
+export function show(parts) {
+  const before = current;
+  current = { ...before, ...parts };
+  const address = write(current);
+  if (current.task !== null && before.task === null) history.pushState({ isOurs: true }, '', address);
+  else history.replaceState(history.state, '', address);
+  viewChanges.dispatchEvent(new Event('change'));
+}
+
+/** Closes the open task, by the step back that its opening made, if there is one. */
+export function closeTask() {
+  if (current.task === null) return;
+  if (history.state?.isOurs) history.back();
+  else show({ task: null });
+}
+
+addEventListener('popstate', () => {
+  const found = read();
+  // A step back closes a task; it takes back no filter that was set meanwhile.
+  current = found.task === current.task ? found : { ...current, task: found.task };
+  history.replaceState(history.state, '', write(current));
+  viewChanges.dispatchEvent(new Event('change'));
+});
+
+/** Whether anything but the open tasks as such is asked for. @param {View} asked */
+export const isFiltered = (asked) => Boolean(asked.text.trim() || asked.status !== START.status || asked.due || asked.priority || asked.tags.length);
+
+/** Takes search and filters back; the order stays. */
+export const clearFilters = () => show({ text: '', status: START.status, due: '', priority: '', tags: [], match: START.match });
+
+/** Whether the list is in groups of days: what is open, the next due first. @param {View} asked */
+export const isGrouped = (asked) => {
+  const { sort_by, order } = queryOf(asked);
+  return asked.status === 'pending' && !asked.text.trim() && sort_by === 'due_date' && order !== 'desc';
+};
+
+/** @param {View} asked @param {Date} now @returns {Pick<import('./api.js').Filters, 'due_after' | 'due_before'>} */
+function dueOf(asked, now) {
+  switch (asked.due) {
+    case 'overdue':
+      return { due_before: now.toISOString() };
+    case 'today':
+      return { due_after: startOfDay(0, now).toISOString(), due_before: startOfDay(1, now).toISOString() };
+    case 'week':
+      return { due_after: startOfDay(0, now).toISOString(), due_before: startOfDay(7, now).toISOString() };
+    default:
+      return {};
+  }
+}
+
+/**
+ * The view as the API takes it.
+ *
+ * @param {View} asked
+ * @param {Date} [now]
+ * @returns {Query}
+ */
+export function queryOf(asked, now = new Date()) {
+  const text = asked.text.trim();
+  /** @type {import('./api.js').Filters} */
+  const filters = dueOf(asked, now);
+  if (asked.status) filters.status = asked.status;
+  if (asked.priority) filters.priority = asked.priority;
+  if (asked.tags.length) Object.assign(filters, { tags: asked.tags, tags_match: asked.match });
+  // A search is best by relevance, what is done by when, all else by what is due.
+  const best = text ? undefined : asked.status === 'completed' ? 'updated_at' : 'due_date';
+  return { text, filters, ...(asked.sort || best ? { sort_by: asked.sort || best } : {}), ...(asked.order && asked.sort ? { order: asked.order } : {}) };
+}

@@ -1,0 +1,214 @@
+// That everybody can use the page: axe finds nothing in any view, light or dark, large or small; and what axe cannot see.
+
+import assert from 'node:assert/strict';
+import axe from 'axe-core';
+import { everydayLife } from './seed.js';
+import { DESKTOP, PHONE, eventually, openTask, row, stories } from './story.js';
+
+/** @typedef {import('playwright-core').Page} Page */
+
+/** WCAG 2.2, levels A and AA, and what axe calls best practice. */
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+/** What axe finds in the page as it is now. @param {Page} page @param {string} view */
+async function check(page, view) {
+  // Colours are judged at rest.
+  await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))));
+  await page.evaluate(axe.source);
+  const found = await page.evaluate((rules) => Reflect.get(window, 'axe').run(document, { runOnly: rules }), RULES);
+  const words = found.violations.flatMap((/** @type {import('axe-core').Result} */ { id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')} ${failureSummary}`));
+  assert.deepEqual(words, [], view);
+}
+
+/** How to come to each view from the list, and back. @type {Record<string, { open: (page: Page) => Promise<unknown>, close?: (page: Page) => Promise<unknown> }>} */
+const VIEWS = {
+  'the list': { open: (page) => row(page, 'Pay the rent').waitFor() },
+  'a search without results': {
+    open: async (page) => {
+      await page.getByLabel('Search tasks').fill('no such thing');
+      await page.getByText('Nothing matches').waitFor();
+    },
+    close: async (page) => {
+      await page.getByRole('button', { name: 'Clear search and filters' }).click();
+      await row(page, 'Pay the rent').waitFor();
+    },
+  },
+  'a refused line': {
+    open: async (page) => {
+      await page.getByRole('textbox', { name: 'New task' }).press('Enter');
+      await page.getByText('Write what is to be done.').waitFor();
+    },
+    close: (page) => page.getByRole('textbox', { name: 'New task' }).press('x'),
+  },
+  'the tags': {
+    open: async (page) => {
+      await page.getByRole('button', { name: /Filter by tags/ }).click();
+      await page.getByRole('checkbox', { name: /^home/ }).waitFor();
+    },
+    close: (page) => page.keyboard.press('Escape'),
+  },
+  'the notifications': {
+    open: async (page) => {
+      await page.getByRole('button', { name: /^Notifications/ }).click();
+      await page.getByRole('dialog', { name: 'Notifications' }).getByText('Reminded').first().waitFor();
+    },
+    close: (page) => page.getByRole('button', { name: 'Close the notifications' }).click(),
+  },
+  'an open task with a rule and its history': {
+    open: async (page) => {
+      const detail = await openTask(page, 'Team lunch');
+      await detail.getByLabel('Repeats').selectOption('Something else…');
+      await detail.getByText('It comes back').waitFor();
+      await detail.getByText('History').click();
+      await detail.getByText('Created', { exact: true }).waitFor();
+    },
+    close: (page) => page.getByRole('button', { name: 'Close the task' }).click(),
+  },
+  'the question before deleting': {
+    open: async (page) => {
+      await openTask(page, 'Pay the rent');
+      await page.getByRole('button', { name: 'Delete the task' }).click();
+      await page.getByRole('dialog', { name: 'Delete this task?' }).waitFor();
+    },
+    close: async (page) => {
+      await page.getByRole('button', { name: 'Keep it' }).click();
+      await page.getByRole('button', { name: 'Close the task' }).click();
+    },
+  },
+  'the assistant with a problem': {
+    open: async (page) => {
+      if (!(await page.locator('#chat').isVisible())) await page.getByRole('button', { name: 'Assistant', exact: true }).click();
+      await page.getByLabel('Message to the assistant').fill('Hello');
+      await page.getByLabel('Message to the assistant').press('Enter');
+      await page.getByText('This Taskflow has no assistant.').last().waitFor();
+    },
+    close: (page) => page.getByRole('button', { name: 'Close the assistant' }).click(),
+  },
+  'the settings': {
+    open: async (page) => {
+      await page.getByRole('button', { name: 'Settings and keys' }).click();
+      await page.getByRole('dialog', { name: 'Settings' }).waitFor();
+    },
+    close: (page) => page.getByRole('button', { name: 'Done', exact: true }).click(),
+  },
+  'the question for the token': {
+    open: async (page) => {
+      await page.getByRole('button', { name: 'Settings and keys' }).click();
+      await page.getByRole('button', { name: 'Enter one…' }).click();
+      await page.getByRole('button', { name: 'Use it' }).click();
+      await page.getByText('Enter the token.').waitFor();
+    },
+    close: async (page) => {
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      await page.getByRole('button', { name: 'Done', exact: true }).click();
+    },
+  },
+  'a completed task, with its toast': {
+    open: async (page) => {
+      await page.getByRole('checkbox', { name: 'Completed: Try the new climbing hall' }).click();
+      await page.getByText('Completed “Try the new climbing hall”').waitFor();
+    },
+    close: async (page) => {
+      await page.getByRole('button', { name: 'Undo' }).click();
+      await row(page, 'Try the new climbing hall').getByRole('checkbox', { checked: false }).waitFor();
+    },
+  },
+};
+
+stories('everybody', {}, (story) => {
+  for (const [size, window] of /** @type {const} */ ([
+    ['a large screen', DESKTOP],
+    ['a phone', PHONE],
+  ])) {
+    for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+      story(`axe finds nothing on ${size}, ${colorScheme}`, async ({ taskflow, task, open, expectErrors }) => {
+        expectErrors(/status of 404/);
+        await everydayLife(taskflow, new Date());
+        await task({ title: 'Remind me', due_date: new Date(Date.now() + 1_800_000).toISOString(), reminder_offset: '1 hour' });
+        const page = await open({ ...window, colorScheme });
+        await page.locator('.toast.reminder').or(page.getByRole('button', { name: /Notifications, \d+ unread/ })).first().waitFor();
+        for (const [view, { open: enter, close }] of Object.entries(VIEWS)) {
+          await enter(page);
+          await check(page, view);
+          await close?.(page);
+        }
+      });
+    }
+  }
+
+  story('an empty list is fine, too', async ({ open }) => {
+    const page = await open();
+    await page.getByText('All done').waitFor();
+    await check(page, 'an empty list');
+  });
+
+  story('at 320 pixels, or at 400 % of 1280, nothing has to be scrolled sideways', async ({ taskflow, open }) => {
+    await everydayLife(taskflow, new Date());
+    const page = await open({ viewport: { width: 320, height: 640 } });
+    const sticksOut = () => page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+    assert.equal(await sticksOut(), false);
+    await openTask(page, 'Team lunch');
+    assert.equal(await sticksOut(), false);
+    assert.equal(await page.locator('.detail-body').evaluate((body) => body.scrollWidth > body.clientWidth), false);
+  });
+
+  story('text twice as large is still all there', async ({ taskflow, open }) => {
+    await everydayLife(taskflow, new Date());
+    const page = await open();
+    await row(page, 'Pay the rent').waitFor();
+    await page.evaluate(() => {
+      document.documentElement.style.fontSize = '200%';
+    });
+    await eventually(async () => {
+      const [one, two] = await page.locator('.task[data-id]').evaluateAll((rows) => rows.slice(0, 2).map((one) => one.querySelector('.row')?.getBoundingClientRect()));
+      assert.ok(one && two && one.bottom <= two.top + 1, 'rows do not overlap');
+      const [text, box] = await row(page, 'Return the library books').evaluate((one) => [one.querySelector('.title')?.getBoundingClientRect().height ?? 0, one.querySelector('.row')?.getBoundingClientRect().height ?? 0]);
+      assert.ok(Number(text) <= Number(box));
+    });
+  });
+
+  story('a screen reader is told where one is in the list, and what each thing is', async ({ task, open }) => {
+    await task({ title: 'One', due_date: '2031-01-01T00:00:00Z', recurrence: 'daily', reminder_offset: '1 hour' });
+    await task({ title: 'Two', due_date: '2031-01-02T00:00:00Z' });
+    const page = await open();
+    const list = page.getByRole('list', { name: 'Tasks' });
+    await row(page, 'Two').waitFor();
+    assert.deepEqual(await list.getByRole('listitem').evaluateAll((items) => items.map((item) => [item.getAttribute('aria-posinset'), item.getAttribute('aria-setsize')])), [
+      ['1', '2'],
+      ['2', '2'],
+    ]);
+    const snapshot = await row(page, 'One').ariaSnapshot();
+    for (const part of ['heading "Later"', 'checkbox "Completed: One"', 'button "One"', 'repeats every day', 'reminder 1 hour']) assert.ok(snapshot.includes(part), `${part}: ${snapshot}`);
+    assert.equal(await page.getByRole('status').filter({ hasText: '2 tasks' }).count(), 1);
+    assert.equal(await list.locator('[tabindex="0"]').count(), 2, 'the Tab key passes through the list in two steps');
+  });
+
+  story('the theme is as the system until a person chooses one, which a reload keeps', async ({ open }) => {
+    const page = await open({ colorScheme: 'dark' });
+    const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const dark = await background();
+    await page.getByRole('button', { name: 'Settings and keys' }).click();
+    await page.getByLabel('Light').check();
+    const light = await background();
+    assert.notEqual(light, dark);
+    await page.reload();
+    await page.locator('task-list:not([data-first])').waitFor();
+    assert.equal(await background(), light);
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.getByRole('button', { name: 'Settings and keys' }).click();
+    await page.getByLabel('Dark').check();
+    assert.equal(await background(), dark);
+    await page.getByLabel('As the system').check();
+    assert.equal(await background(), light);
+  });
+
+  story('the page can be installed', async ({ open }) => {
+    const page = await open();
+    const session = await page.context().newCDPSession(page);
+    const { errors } = await session.send('Page.getAppManifest');
+    assert.deepEqual(errors, []);
+    const { installabilityErrors } = await session.send('Page.getInstallabilityErrors');
+    // Windows of the tests are those of a guest, who may install nothing; of the page itself there is nothing to say.
+    assert.deepEqual(installabilityErrors.filter(({ errorId }) => errorId !== 'in-incognito'), []);
+  });
+});

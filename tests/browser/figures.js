@@ -1,0 +1,144 @@
+// Measures what a person waits for on the page, in a real Chromium on the same machine as the service, and prints it as Markdown with
+// its setting. `just bench-page`.
+
+import { execFileSync } from 'node:child_process';
+import { cpus, loadavg } from 'node:os';
+import { chromium as driver } from 'playwright-core';
+import { manyTasks, percentile, press, visit, watchPaints } from './measure.js';
+import { Taskflow, chromium } from './parts.js';
+import { DESKTOP, isReady } from './story.js';
+
+const TASKS = 10_000;
+/** First visits, each with nothing kept from the one before. */
+const VISITS = 20;
+/** What is searched for, key by key. */
+const SEARCHES = ['photograph', 'marathon', 'bread', 'invoice', 'window repair'];
+/** Changes elsewhere that are waited for. */
+const UPDATES = 50;
+
+/** @typedef {import('playwright-core').Browser} Browser */
+
+/** A window with nothing kept from another one. @param {Browser} browser */
+async function window(browser) {
+  const context = await browser.newContext(DESKTOP);
+  await context.addInitScript(watchPaints);
+  return { page: await context.newPage(), close: () => context.close() };
+}
+
+/** @param {Browser} browser @param {Taskflow} taskflow */
+async function paints(browser, taskflow) {
+  const waits = [];
+  for (let number = 0; number < VISITS; number += 1) {
+    const { page, close } = await window(browser);
+    waits.push(await visit(page, taskflow.url));
+    await close();
+  }
+  return waits;
+}
+
+/** The bytes of a first visit that are no answer of the API, headers included. @param {Browser} browser @param {Taskflow} taskflow */
+async function weight(browser, taskflow) {
+  const { page, close } = await window(browser);
+  const session = await page.context().newCDPSession(page);
+  await session.send('Network.enable');
+  /** @type {Set<string>} */
+  const files = new Set();
+  let bytes = 0;
+  session.on('Network.requestWillBeSent', ({ requestId, request }) => {
+    if (!new URL(request.url).pathname.startsWith('/api/')) files.add(requestId);
+  });
+  session.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
+    if (files.has(requestId)) bytes += encodedDataLength;
+  });
+  await page.goto(taskflow.url);
+  await isReady(page);
+  await page.getByText('Tell the assistant what to do').waitFor();
+  await page.waitForLoadState('networkidle');
+  await close();
+  return bytes;
+}
+
+/** @param {Browser} browser @param {Taskflow} taskflow */
+async function keys(browser, taskflow) {
+  const { page, close } = await window(browser);
+  await visit(page, taskflow.url);
+  await isReady(page);
+  const searched = [];
+  const done = [];
+  await page.keyboard.press('/');
+  for (const words of SEARCHES) {
+    for (const key of words) {
+      const wait = await press(page, key);
+      if (wait !== null) searched.push(wait);
+    }
+    await page.getByLabel('Search tasks').fill('');
+    await page.locator('#count', { hasText: /^10,\d{3} / }).waitFor();
+  }
+  await page.getByRole('link', { name: 'Skip to the tasks' }).press('Enter');
+  for (const key of ['1', '3', '1', '3', '1', '3', '1', '3', '1', '3']) {
+    const wait = await press(page, key);
+    if (wait !== null) done.push(wait);
+  }
+  const rows = await page.locator('.task').count();
+  await close();
+  return { searched, done, rows };
+}
+
+/** From the call that changes a task to its row painted in a window that did not. @param {Browser} browser @param {Taskflow} taskflow */
+async function updates(browser, taskflow) {
+  const { page, close } = await window(browser);
+  await visit(page, taskflow.url);
+  await isReady(page);
+  const id = await page.locator('.task[data-id]').first().getAttribute('data-id');
+  const waits = [];
+  for (let number = 0; number < UPDATES; number += 1) {
+    const title = `Changed elsewhere ${number}`;
+    const painted = page.evaluate(
+      (words) =>
+        new Promise((resolve) => {
+          const observer = new MutationObserver(() => {
+            if (![...document.querySelectorAll('.title')].some(({ textContent }) => textContent === words)) return;
+            observer.disconnect();
+            requestAnimationFrame(() => setTimeout(() => resolve(performance.timeOrigin + performance.now())));
+          });
+          observer.observe(document.body, { childList: true, characterData: true, subtree: true });
+        }),
+      title,
+    );
+    const start = performance.timeOrigin + performance.now();
+    const [end] = await Promise.all([painted, taskflow.call('PUT', `/api/tasks/${id}`, { title })]);
+    waits.push(Number(end) - start);
+  }
+  await close();
+  return waits;
+}
+
+const ms = (/** @type {number} */ value) => value.toFixed(0);
+const both = (/** @type {number[]} */ samples) => `${ms(percentile(samples, 0.5))} / ${ms(Math.max(...samples))} ms`;
+const loads = [loadavg()[0] ?? 0];
+
+const browser = await driver.launch({ executablePath: chromium() });
+const taskflow = await Taskflow.start();
+try {
+  await manyTasks(taskflow, TASKS);
+  loads.push(loadavg()[0] ?? 0);
+  const bytes = await weight(browser, taskflow);
+  const visits = await paints(browser, taskflow);
+  const { searched, done, rows } = await keys(browser, taskflow);
+  const elsewhere = await updates(browser, taskflow);
+  loads.push(loadavg()[0] ?? 0);
+  const version = execFileSync(chromium(), ['--version']).toString().trim().split(' ').slice(0, 2).join(' ');
+  console.log(`${version}, ${cpus().length} cores (${cpus()[0]?.model}), service and browser on the same machine, release build, load ${loads.map((load) => load.toFixed(1)).join(', ')} before, between and after.
+
+| figure | measured | aim |
+|---|---|---|
+| the page: first visit, all files with their headers, assistant included | ${(bytes / 1024).toFixed(1)} KB | 60 KB |
+| the page: from the visit's beginning to tasks painted at ${TASKS.toLocaleString('en')} tasks, nothing kept, p50 / worst of ${VISITS} | ${both(visits)} | 200 ms |
+| the page: a key in the search to results painted at ${TASKS.toLocaleString('en')} tasks, p50 / worst of ${searched.length} | ${both(searched)} | 100 ms |
+| the page: a key that changes a task to the change painted, p50 / worst of ${done.length} | ${both(done)} | 100 ms |
+| the page: a change elsewhere, its call included, to the row painted, p50 / worst of ${elsewhere.length} | ${both(elsewhere)} | – |
+| the page: rows in the document at ${TASKS.toLocaleString('en')} tasks | ${rows} | – |`);
+} finally {
+  await browser.close();
+  await taskflow.remove();
+}

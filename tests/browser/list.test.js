@@ -1,0 +1,318 @@
+// The list: writing tasks down, finding them, ordering them, getting them done.
+
+import assert from 'node:assert/strict';
+import { PHONE, eventually, isReady, openTask, row, showsTitles, stories, titles } from './story.js';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const inTime = (/** @type {number} */ milliseconds) => new Date(Date.now() + milliseconds).toISOString();
+
+stories('the list', {}, (story) => {
+  story('an empty list says so, and the first task is one line and Enter', async ({ taskflow, open }) => {
+    const page = await open();
+    await page.getByText('All done').waitFor();
+    await page.getByRole('button', { name: 'Add a task' }).click();
+    await page.keyboard.type('Buy bread #Home #errands !high');
+    await page.getByText('tag home · tag errands · priority high').waitFor();
+    await page.keyboard.press('Enter');
+    await row(page, 'Buy bread').waitFor();
+    assert.equal(await page.getByRole('textbox', { name: 'New task' }).inputValue(), '', 'the line is free for the next one');
+    const [task] = await taskflow.call('GET', '/api/tasks');
+    assert.deepEqual([task.title, task.tags, task.priority, task.due_date, task.time_zone], ['Buy bread', ['home', 'errands'], 'high', null, 'Europe/Berlin']);
+  });
+
+  story('what only looks like a sign stays in the title', async ({ taskflow, open }) => {
+    const page = await open();
+    for (const title of ['Rank #1, then stop', 'Wow!', '# heading !', 'C# lesson', '!important thing']) {
+      await page.getByRole('textbox', { name: 'New task' }).fill(title);
+      await page.keyboard.press('Enter');
+      await row(page, title).waitFor();
+    }
+    assert.equal((await taskflow.call('GET', '/api/tags')).length, 0);
+  });
+
+  story('a day is chosen beside the line, with a time that makes sense', async ({ taskflow, open }) => {
+    const page = await open();
+    const form = page.getByRole('form', { name: 'New task' });
+    await form.getByRole('textbox', { name: 'New task' }).fill('Call the dentist');
+    await form.getByLabel('Due', { exact: true }).selectOption('Tomorrow');
+    await page.getByText(/due Tomorrow 09:00/).waitFor();
+    await form.getByRole('button', { name: 'Add' }).click();
+    await row(page, 'Call the dentist').waitFor();
+    assert.deepEqual(await page.locator('.group:visible').allTextContents(), ['Tomorrow']);
+    await form.getByRole('textbox', { name: 'New task' }).fill('Renew the passport');
+    await form.getByLabel('Due', { exact: true }).selectOption('Choose…');
+    await form.getByLabel('Due date and time').fill('2031-07-01T10:30');
+    await form.getByRole('button', { name: 'Add' }).click();
+    await row(page, 'Renew the passport').waitFor();
+    const found = await taskflow.call('GET', '/api/tasks?sort_by=title');
+    assert.equal(found[1].due_date, '2031-07-01T08:30:00.000000Z', 'half past ten in Berlin, in summer');
+  });
+
+  story('a line without words is refused where it is written', async ({ taskflow, open }) => {
+    const page = await open();
+    const line = page.getByRole('textbox', { name: 'New task' });
+    for (const [text, words] of [
+      ['', 'Write what is to be done.'],
+      ['#home', 'A task needs words of its own, too.'],
+      ['x'.repeat(201), 'A title has at most 200 characters.'],
+    ]) {
+      await line.fill(text ?? '');
+      await line.press('Enter');
+      await page.getByText(words ?? '').waitFor();
+      assert.equal(await line.getAttribute('aria-invalid'), 'true');
+    }
+    assert.deepEqual(await taskflow.call('GET', '/api/tasks'), []);
+  });
+
+  story('Shift and Enter adds a task and opens it', async ({ open }) => {
+    const page = await open();
+    await page.getByRole('textbox', { name: 'New task' }).fill('Plan the journey');
+    await page.keyboard.press('Shift+Enter');
+    await page.locator('task-detail').getByRole('textbox', { name: 'Title' }).waitFor();
+    assert.equal(await page.locator('task-detail').getByRole('textbox', { name: 'Title' }).inputValue(), 'Plan the journey');
+  });
+
+  story('tasks stand in groups of days, the overdue ones first', async ({ task, open }) => {
+    const now = new Date();
+    await task({ title: 'Some day' });
+    await task({ title: 'Far away', due_date: inTime(60 * DAY) });
+    await task({ title: 'Late', due_date: inTime(-2 * HOUR) });
+    await task({ title: 'In four days', due_date: inTime(4 * DAY) });
+    // A day of Berlin that is still ahead, whenever this runs.
+    const berlin = new Date(now.toLocaleString('en-US', { timeZone: 'Europe/Berlin' }));
+    const minutesLeft = 24 * 60 - berlin.getHours() * 60 - berlin.getMinutes();
+    await task({ title: 'Before midnight', due_date: inTime((minutesLeft * 60_000) / 2) });
+    const page = await open();
+    await showsTitles(page, ['Late', 'Before midnight', 'In four days', 'Far away', 'Some day']);
+    assert.deepEqual(await page.locator('.group:visible').allTextContents(), ['Overdue', 'Today', 'Next 7 days', 'Later', 'No date']);
+  });
+
+  story('search finds as one types, in titles and notes, and Escape takes it back', async ({ task, open }) => {
+    await task({ title: 'Water the roses' });
+    await task({ title: 'Pay the rent', description: 'by bank transfer, roses are cheaper' });
+    await task({ title: 'Call Rosa' });
+    const page = await open();
+    await page.keyboard.press('/');
+    await page.keyboard.type('ros');
+    await eventually(async () => assert.deepEqual((await titles(page)).sort(), ['Call Rosa', 'Pay the rent', 'Water the roses']));
+    await page.keyboard.type('es');
+    await showsTitles(page, ['Water the roses', 'Pay the rent']);
+    await page.keyboard.type(' nothing like that');
+    await page.getByText('Nothing matches').waitFor();
+    await page.keyboard.press('Escape');
+    await eventually(async () => assert.equal((await titles(page)).length, 3));
+    assert.equal(await page.getByLabel('Search tasks').inputValue(), '');
+  });
+
+  story('filters by status, priority, date and tags narrow the list together, and one button clears them', async ({ task, taskflow, open }) => {
+    await task({ title: 'A', priority: 'high', tags: ['home', 'garden'], due_date: inTime(-HOUR) });
+    await task({ title: 'B', priority: 'high', tags: ['home'], due_date: inTime(3 * DAY) });
+    await task({ title: 'C', tags: ['work'] });
+    const done = await task({ title: 'D', priority: 'high', tags: ['home'] });
+    await taskflow.call('POST', `/api/tasks/${done.id}/complete`);
+    const page = await open();
+    const bar = page.locator('filter-bar');
+    await showsTitles(page, ['A', 'B', 'C']);
+    await bar.getByLabel('Priority').selectOption('High');
+    await showsTitles(page, ['A', 'B']);
+    await bar.getByLabel('Due').selectOption('Overdue');
+    await showsTitles(page, ['A']);
+    await bar.getByLabel('Due').selectOption('Next 7 days');
+    await eventually(async () => assert.ok((await titles(page)).includes('B')));
+    await bar.getByLabel('Due').selectOption('Any date');
+    await bar.getByText('All', { exact: true }).click();
+    await eventually(async () => assert.deepEqual((await titles(page)).sort(), ['A', 'B', 'D']));
+    await bar.getByText('Done', { exact: true }).click();
+    await showsTitles(page, ['D']);
+    await bar.getByRole('button', { name: 'Clear' }).click();
+    await showsTitles(page, ['A', 'B', 'C']);
+    await bar.getByRole('button', { name: /Filter by tags/ }).click();
+    const menu = page.getByRole('dialog', { name: 'Filter by tags' });
+    await menu.getByRole('checkbox', { name: /^home/ }).check();
+    await showsTitles(page, ['A', 'B']);
+    await menu.getByRole('checkbox', { name: /^garden/ }).check();
+    await showsTitles(page, ['A']);
+    await menu.getByRole('radio', { name: 'any of them' }).check();
+    await showsTitles(page, ['A', 'B']);
+    await page.keyboard.press('Escape');
+    assert.match((await page.locator('#count').textContent()) ?? '', /^2 tasks$/);
+  });
+
+  story('what is searched and filtered survives a reload, and stays out of what the server sees', async ({ task, open }) => {
+    await task({ title: 'Secret plan', priority: 'low' });
+    await task({ title: 'Other plan' });
+    const page = await open();
+    await page.locator('filter-bar').getByLabel('Priority').selectOption('Low');
+    await page.getByLabel('Search tasks').fill('secret');
+    await showsTitles(page, ['Secret plan']);
+    /** @type {string[]} */
+    const pages = [];
+    page.on('request', (request) => request.isNavigationRequest() && pages.push(new URL(request.url()).search));
+    await page.reload();
+    await isReady(page);
+    await showsTitles(page, ['Secret plan']);
+    assert.equal(await page.getByLabel('Search tasks').inputValue(), 'secret');
+    assert.deepEqual(pages, ['']);
+  });
+
+  story('a tag in a row filters by it', async ({ task, open }) => {
+    await task({ title: 'A', tags: ['home'] });
+    await task({ title: 'B', tags: ['work'] });
+    const page = await open();
+    await row(page, 'B').getByRole('button', { name: 'work' }).click();
+    await showsTitles(page, ['B']);
+  });
+
+  story('the order can be chosen and turned around', async ({ task, open }) => {
+    await task({ title: 'Banana', priority: 'low', due_date: inTime(2 * DAY) });
+    await task({ title: 'Apple', priority: 'high', due_date: inTime(3 * DAY) });
+    await task({ title: 'Cherry', priority: 'medium', due_date: inTime(DAY) });
+    const page = await open();
+    const bar = page.locator('filter-bar');
+    await showsTitles(page, ['Cherry', 'Banana', 'Apple']);
+    await bar.getByLabel('Sort').selectOption('Title');
+    await showsTitles(page, ['Apple', 'Banana', 'Cherry']);
+    await bar.getByRole('button', { name: /change to descending/ }).click();
+    await showsTitles(page, ['Cherry', 'Banana', 'Apple']);
+    await bar.getByLabel('Sort').selectOption('Priority');
+    await showsTitles(page, ['Apple', 'Cherry', 'Banana']);
+    await bar.getByLabel('Sort').selectOption('Created');
+    await showsTitles(page, ['Cherry', 'Apple', 'Banana']);
+  });
+
+  story('a task is completed with a click, leaves the open ones, and comes back with Undo', async ({ task, taskflow, open }) => {
+    const { id } = await task({ title: 'Buy bread' });
+    await task({ title: 'Buy milk' });
+    const page = await open();
+    await page.getByRole('checkbox', { name: 'Completed: Buy bread' }).click();
+    await showsTitles(page, ['Buy milk']);
+    assert.equal((await taskflow.call('GET', `/api/tasks/${id}`)).status, 'completed');
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await eventually(async () => assert.deepEqual((await titles(page)).sort(), ['Buy bread', 'Buy milk']));
+    assert.equal((await taskflow.call('GET', `/api/tasks/${id}`)).status, 'pending');
+  });
+
+  story('completing a recurring task shows the next one by itself; Undo takes it away again', async ({ task, taskflow, open }) => {
+    const due = inTime(DAY);
+    await task({ title: 'Water the plants', due_date: due, recurrence: 'daily' });
+    const page = await open();
+    await page.getByRole('checkbox', { name: 'Completed: Water the plants' }).click();
+    await page.getByText('The next one comes by itself.').waitFor();
+    await eventually(async () => {
+      const open_ = await taskflow.call('GET', '/api/tasks?status=pending');
+      assert.equal(open_.length, 1);
+      assert.equal(open_[0].recurrence_number, 2);
+    });
+    await showsTitles(page, ['Water the plants']);
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await eventually(async () => {
+      const all = await taskflow.call('GET', '/api/tasks');
+      assert.deepEqual(all.map((/** @type {any} */ one) => [one.status, one.recurrence_number]), [['pending', 1]]);
+    });
+    await showsTitles(page, ['Water the plants']);
+  });
+
+  story('deleting asks first, and deletes for good', async ({ task, taskflow, open }) => {
+    await task({ title: 'Old plan' });
+    const page = await open();
+    await openTask(page, 'Old plan');
+    await page.getByRole('button', { name: 'Delete the task' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Delete this task?' });
+    await dialog.getByRole('button', { name: 'Keep it' }).click();
+    assert.equal((await taskflow.call('GET', '/api/tasks')).length, 1);
+    await page.getByRole('button', { name: 'Delete the task' }).click();
+    await dialog.getByRole('button', { name: 'Delete', exact: true }).click();
+    await page.getByText('All done').waitFor();
+    assert.deepEqual(await taskflow.call('GET', '/api/tasks'), []);
+    assert.equal(await page.locator('#detail').isVisible(), false, 'the pane of a task that is gone closes');
+  });
+
+  story('the whole list can be worked with the keyboard alone', async ({ task, taskflow, open }) => {
+    for (const title of ['A', 'B', 'C', 'D']) await task({ title });
+    const page = await open();
+    await page.locator('filter-bar').getByLabel('Sort').selectOption('Title');
+    await showsTitles(page, ['A', 'B', 'C', 'D']);
+    await page.getByRole('link', { name: 'Skip to the tasks' }).press('Enter');
+    const focused = () => page.evaluate(() => document.activeElement?.closest('.task')?.querySelector('.title')?.textContent);
+    await eventually(async () => assert.equal(await focused(), 'A'));
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('j');
+    assert.equal(await focused(), 'C');
+    await page.keyboard.press('k');
+    assert.equal(await focused(), 'B');
+    await page.keyboard.press('1');
+    await eventually(async () => assert.equal((await taskflow.call('GET', '/api/tasks?sort_by=title'))[1].priority, 'high'));
+    await page.keyboard.press('x');
+    await showsTitles(page, ['A', 'C', 'D']);
+    await eventually(async () => assert.equal(await focused(), 'C', 'the focus is on the task that took its place'));
+    await page.keyboard.press('z');
+    await showsTitles(page, ['A', 'B', 'C', 'D']);
+    await page.keyboard.press('End');
+    assert.equal(await focused(), 'D');
+    await page.keyboard.press('Delete');
+    await page.getByRole('button', { name: 'Delete', exact: true }).press('Enter');
+    await showsTitles(page, ['A', 'B', 'C']);
+    await eventually(async () => assert.equal(await focused(), 'C'));
+    await page.keyboard.press('Home');
+    await page.keyboard.press('Enter');
+    const title = page.locator('task-detail').getByRole('textbox', { name: 'Title' });
+    await title.waitFor();
+    assert.equal(await title.inputValue(), 'A');
+    await page.keyboard.press('Escape');
+    await eventually(async () => assert.equal(await focused(), 'A', 'closing leads back to where one was'));
+    await page.keyboard.press('n');
+    await page.keyboard.type('E');
+    await page.keyboard.press('Enter');
+    await showsTitles(page, ['A', 'B', 'C', 'E']);
+  });
+
+  story('single keys can be turned off', async ({ task, taskflow, open }) => {
+    await task({ title: 'A' });
+    const page = await open();
+    await page.keyboard.press('?');
+    await page.getByLabel('Single keys do something').uncheck();
+    await page.getByRole('button', { name: 'Done', exact: true }).click();
+    await row(page, 'A').getByRole('button', { name: 'A', exact: true }).focus();
+    for (const key of ['x', '1', 'n', '/']) await page.keyboard.press(key);
+    assert.equal(await page.evaluate(() => document.activeElement?.className), 'open', 'the focus stayed');
+    const [{ status, priority }] = await taskflow.call('GET', '/api/tasks');
+    assert.deepEqual([status, priority], ['pending', 'medium']);
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('?');
+    assert.equal(await page.getByRole('dialog').isVisible(), false);
+  });
+
+  story('text of tasks is text, whatever is in it', async ({ task, open }) => {
+    const title = '<img src=x onerror="document.title=\'owned\'"><b>bold</b> & “quotes”';
+    await task({ title, description: '<script>document.title="owned"</script>', tags: ['<i>tag</i>'], due_date: inTime(DAY), reminder_offset: '1 hour' });
+    const page = await open();
+    await showsTitles(page, [title]);
+    const detail = await openTask(page, title);
+    assert.equal(await detail.getByRole('textbox', { name: 'Title' }).inputValue(), title);
+    await detail.getByText('History').click();
+    await detail.getByText('Created', { exact: true }).waitFor();
+    await page.getByRole('checkbox', { name: `Completed: ${title}` }).first().click();
+    await page.getByText(`Completed “${title}”`).waitFor();
+    assert.equal(await page.locator('task-list img, task-list b, task-detail img, .toast img, .toast b, i').count(), 0);
+    assert.equal(await page.title(), 'Taskflow');
+  });
+
+  story('on a phone the list, a new task, an opened task and the way back work with a finger', async ({ task, open }) => {
+    await task({ title: 'Pay the rent', due_date: inTime(DAY), tags: ['home'] });
+    const page = await open(PHONE);
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, 'nothing sticks out');
+    await page.getByRole('textbox', { name: 'New task' }).tap();
+    await page.getByRole('textbox', { name: 'New task' }).fill('Buy bread');
+    await page.getByRole('button', { name: 'Add' }).tap();
+    await row(page, 'Buy bread').waitFor();
+    await page.getByRole('button', { name: 'Pay the rent' }).tap();
+    await page.locator('task-detail').getByRole('textbox', { name: 'Title' }).waitFor();
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, 'nothing sticks out');
+    assert.equal(await page.locator('main').evaluate((main) => /** @type {HTMLElement} */ (main).inert), true, 'what is covered is out of reach');
+    await page.goBack();
+    await page.locator('#detail').waitFor({ state: 'hidden' });
+    await row(page, 'Pay the rent').getByRole('checkbox').tap();
+    await showsTitles(page, ['Buy bread']);
+  });
+});

@@ -1,0 +1,312 @@
+// What comes by itself: changes from another window, reminders, a connection that is lost and found again; and the token.
+
+import assert from 'node:assert/strict';
+import { eventually, isReady, openTask, pane, row, showsTitles, stories, titles } from './story.js';
+
+const DAY = 86_400_000;
+/** What a browser logs of a server that is away, and of calls while it is offline. */
+const AWAY = [/WebSocket connection to .* failed/, /net::ERR_/];
+
+/** A task whose reminder is due at once. @param {import('./story.js').Stage['task']} task @param {string} title */
+const reminding = (task, title) => task({ title, due_date: new Date(Date.now() + 30 * 60_000).toISOString(), reminder_offset: '1 hour' });
+
+stories('two windows', {}, (story) => {
+  story('what one window does, the other one shows without being asked', async ({ open, tab }) => {
+    const one = await open();
+    const two = await tab(one.context());
+    await one.getByRole('textbox', { name: 'New task' }).fill('Buy bread #home');
+    await one.keyboard.press('Enter');
+    await row(two, 'Buy bread').waitFor();
+    const detail = await openTask(one, 'Buy bread');
+    await detail.getByRole('textbox', { name: 'Title' }).fill('Buy good bread');
+    await detail.getByRole('textbox', { name: 'Title' }).press('Enter');
+    await row(two, 'Buy good bread').waitFor();
+    await two.getByRole('checkbox', { name: 'Completed: Buy good bread' }).click();
+    await eventually(async () => assert.equal(await detail.getByRole('checkbox', { name: /^Completed/ }).isChecked(), true));
+    await showsTitles(one, []);
+    await two.getByRole('button', { name: 'Undo' }).click();
+    await row(one, 'Buy good bread').waitFor();
+    await detail.getByRole('button', { name: 'Delete the task' }).click();
+    await one.getByRole('button', { name: 'Delete', exact: true }).click();
+    await showsTitles(two, []);
+  });
+
+  story('a field that is not being edited follows the other window while one that is stays', async ({ task, taskflow, open }) => {
+    const { id } = await task({ title: 'Draft' });
+    const page = await open();
+    const detail = await openTask(page, 'Draft');
+    await detail.getByLabel('Notes').fill('I am writing');
+    await taskflow.call('PUT', `/api/tasks/${id}`, { priority: 'high', description: 'theirs' });
+    await eventually(async () => assert.equal(await detail.getByRole('radio', { name: 'High' }).isChecked(), true));
+    assert.equal(await detail.getByLabel('Notes').inputValue(), 'I am writing');
+  });
+
+  story('a hundred changes from elsewhere are shown, and do not make a hundred calls', async ({ task, taskflow, open }) => {
+    const { id } = await task({ title: 'Counter 0' });
+    const page = await open();
+    await row(page, 'Counter 0').waitFor();
+    let calls = 0;
+    page.on('request', (request) => {
+      if (new URL(request.url()).pathname === '/api/tasks') calls += 1;
+    });
+    for (let count = 1; count <= 100; count += 1) await taskflow.call('PUT', `/api/tasks/${id}`, { title: `Counter ${count}` });
+    await row(page, 'Counter 100').waitFor();
+    assert.ok(calls < 40, `${calls} calls`);
+  });
+
+  story('what is read stays in its place when something above it comes', async ({ taskflow, open }) => {
+    const made = [];
+    for (let at = 0; at < 60; at += 1) made.push(taskflow.call('POST', '/api/tasks', { title: `Task ${String(at).padStart(3, '0')}` }));
+    await Promise.all(made);
+    const page = await open();
+    await page.locator('filter-bar').getByLabel('Sort').selectOption('Title');
+    await row(page, 'Task 000').waitFor();
+    await page.locator('.scroller').evaluate((scroller) => scroller.scrollTo(0, 1200));
+    await row(page, 'Task 030').waitFor();
+    const place = async () => (await row(page, 'Task 030').boundingBox())?.y;
+    const before = await place();
+    await taskflow.call('POST', '/api/tasks', { title: 'A first one' });
+    await eventually(async () => assert.match((await page.locator('#count').textContent()) ?? '', /^61 /));
+    await eventually(async () => assert.ok(Math.abs(((await place()) ?? 0) - (before ?? 0)) < 2));
+  });
+});
+
+stories('reminders', {}, (story) => {
+  story('a reminder is told at once, is in the list until it is read, and is read in every window', async ({ task, open, tab }) => {
+    const page = await open();
+    const other = await tab(page.context());
+    await reminding(task, 'Call the dentist');
+    const toast = page.locator('.toast.reminder', { hasText: 'Call the dentist' });
+    await toast.waitFor();
+    await page.getByRole('button', { name: 'Notifications, 1 unread' }).waitFor();
+    assert.equal(await page.title(), '(1) Taskflow');
+    await page.keyboard.press('g');
+    const list = page.getByRole('dialog', { name: 'Notifications' });
+    await list.getByText('Unread:').waitFor({ state: 'attached' });
+    await list.getByRole('button', { name: 'Mark read: Call the dentist' }).click();
+    await toast.waitFor({ state: 'detached' });
+    for (const window of [page, other]) {
+      await window.getByRole('button', { name: 'Notifications', exact: true }).waitFor();
+      assert.equal(await window.title(), 'Taskflow');
+    }
+    await page.reload();
+    await isReady(page);
+    await page.keyboard.press('g');
+    await list.getByRole('button', { name: /Call the dentist/ }).click();
+    await pane(page).getByRole('textbox', { name: 'Title' }).waitFor();
+    assert.equal(await pane(page).getByRole('textbox', { name: 'Title' }).inputValue(), 'Call the dentist');
+  });
+
+  story('all can be marked read in one go', async ({ task, open }) => {
+    const page = await open();
+    for (const title of ['One', 'Two', 'Three']) await reminding(task, title);
+    await page.getByRole('button', { name: 'Notifications, 3 unread' }).click();
+    await page.getByRole('button', { name: 'Mark all read' }).click();
+    await page.getByRole('button', { name: 'Notifications', exact: true }).waitFor();
+    assert.equal(await page.locator('.toast.reminder').count(), 0);
+  });
+
+  story('on the desktop they are shown only after a person asked for it, and not while the page is looked at', async ({ task, open }) => {
+    const page = await open({
+      permissions: ['notifications'],
+      init: () => {
+        /** @type {string[]} */
+        const shown = [];
+        Object.assign(window, { shown });
+        const permission = 'granted';
+        class Notification {
+          static permission = permission;
+          static requestPermission = () => Promise.resolve(permission);
+          /** @param {string} title */
+          constructor(title) {
+            shown.push(title);
+          }
+          close() {}
+        }
+        Object.assign(window, { Notification });
+        Object.defineProperty(document, 'hasFocus', { value: () => !Reflect.get(window, 'isAway') });
+      },
+    });
+    const shown = () => page.evaluate(() => Reflect.get(window, 'shown'));
+    const away = (/** @type {boolean} */ isAway) => page.evaluate((value) => Reflect.set(window, 'isAway', value), isAway);
+    await away(true);
+    await reminding(task, 'Not asked for');
+    await page.locator('.toast.reminder', { hasText: 'Not asked for' }).waitFor();
+    await page.getByRole('button', { name: 'Settings and keys' }).click();
+    await page.getByRole('button', { name: 'Turn on…' }).click();
+    await page.getByText('On, while this page is open somewhere.').waitFor();
+    await page.getByRole('button', { name: 'Done', exact: true }).click();
+    await away(false);
+    await reminding(task, 'In sight');
+    await page.locator('.toast.reminder', { hasText: 'In sight' }).waitFor();
+    await away(true);
+    await reminding(task, 'Far away');
+    await eventually(async () => assert.deepEqual(await shown(), ['Far away']));
+  });
+});
+
+stories('a connection that comes and goes', {}, (story) => {
+  story('while the service is away the page says so, keeps what it has, and resumes by itself', async ({ task, taskflow, open, expectErrors }) => {
+    expectErrors(...AWAY);
+    await task({ title: 'Before' });
+    const page = await open();
+    await row(page, 'Before').waitFor();
+    await taskflow.down();
+    await page.getByText('Reconnecting…').waitFor();
+    await showsTitles(page, ['Before']);
+    await taskflow.up();
+    await task({ title: 'Meanwhile' });
+    await reminding(task, 'Reminded meanwhile');
+    await eventually(async () => assert.equal((await taskflow.call('GET', '/api/notifications')).at(-1)?.title, 'Reminded meanwhile'));
+    await page.locator('connection-state[data-state="live"]').waitFor();
+    await row(page, 'Meanwhile').waitFor();
+    const toast = page.locator('.toast.reminder', { hasText: 'Reminded meanwhile' });
+    await toast.waitFor();
+    assert.equal(await toast.count(), 1, 'what was missed is told once');
+  });
+
+  story('what cannot be saved is taken back, with its reason and another try', async ({ task, taskflow, open, expectErrors }) => {
+    expectErrors(...AWAY);
+    const { id } = await task({ title: 'Buy bread', priority: 'low' });
+    const page = await open();
+    await row(page, 'Buy bread').waitFor();
+    await page.context().setOffline(true);
+    await page.getByRole('checkbox', { name: 'Completed: Buy bread' }).click();
+    const toast = page.locator('.toast.bad', { hasText: '“Buy bread” was not completed' });
+    await toast.getByText('The service cannot be reached.').waitFor();
+    assert.equal(await page.getByRole('checkbox', { name: 'Completed: Buy bread' }).isChecked(), false);
+    await page.getByRole('textbox', { name: 'New task' }).fill('Buy milk');
+    await page.keyboard.press('Enter');
+    const failed = page.locator('.adding .failed');
+    await failed.getByText('“Buy milk” was not added.').waitFor();
+    await page.context().setOffline(false);
+    await toast.getByRole('button', { name: 'Try again' }).click();
+    await eventually(async () => assert.equal((await taskflow.call('GET', `/api/tasks/${id}`)).status, 'completed'));
+    await failed.getByRole('button', { name: 'Try again' }).click();
+    await showsTitles(page, ['Buy milk']);
+  });
+
+  story('a task whose answer was lost is added once, however often it is tried', async ({ taskflow, open, expectErrors }) => {
+    expectErrors(...AWAY);
+    const page = await open();
+    let isFirst = true;
+    await page.route('**/api/tasks', async (route) => {
+      if (route.request().method() !== 'POST' || !isFirst) return route.continue();
+      isFirst = false;
+      await route.fetch();
+      return route.abort();
+    });
+    await page.getByRole('textbox', { name: 'New task' }).fill('Only once');
+    await page.keyboard.press('Enter');
+    await page.locator('.adding .failed').getByRole('button', { name: 'Try again' }).click();
+    await eventually(async () => assert.equal(await page.locator('.adding li').count(), 0));
+    assert.equal((await taskflow.call('GET', '/api/tasks')).length, 1);
+  });
+
+  story('a list that cannot be loaded says why, and another try shows it', async ({ task, open, expectErrors }) => {
+    expectErrors(...AWAY, /status of 503/);
+    await task({ title: 'There' });
+    const page = await open({ ready: false, path: '/#status=completed' });
+    await isReady(page);
+    await page.route('**/api/tasks?*', (route) =>
+      route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify({ title: 'Service Unavailable', status: 503, detail: 'the database is away' }) }),
+    );
+    await page.locator('filter-bar').getByText('Open', { exact: true }).click();
+    await page.getByText('The tasks could not be loaded').waitFor();
+    await page.getByText('the database is away').waitFor();
+    await page.unrouteAll();
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await showsTitles(page, ['There']);
+    await page.getByText('The tasks could not be loaded').waitFor({ state: 'hidden' });
+  });
+
+  story('the assistant that is not there says so, and no message is lost', async ({ open, expectErrors }) => {
+    expectErrors(/status of 404/);
+    const page = await open();
+    const chat = page.getByRole('complementary', { name: 'Assistant' });
+    const line = chat.getByLabel('Message to the assistant');
+    await line.fill('What is overdue?');
+    await line.press('Enter');
+    await chat.getByText('This Taskflow has no assistant.').waitFor();
+    await page.reload();
+    await isReady(page);
+    await chat.getByText('What is overdue?').waitFor();
+    await page.route('**/api/chat', (route) => {
+      const { message, time_zone } = route.request().postDataJSON();
+      return route.fulfill({ contentType: 'application/json', body: JSON.stringify({ response: `“${message}” in ${time_zone}: nothing.`, conversation_id: 'c1', actions: [] }) });
+    });
+    await chat.getByRole('button', { name: 'Send again' }).click();
+    await chat.getByText('“What is overdue?” in Europe/Berlin: nothing.').waitFor();
+    await chat.getByRole('button', { name: 'New conversation' }).click();
+    await chat.getByText('Tell the assistant what to do').waitFor();
+    await page.getByRole('button', { name: 'Close the assistant' }).click();
+    await chat.waitFor({ state: 'hidden' });
+    await page.keyboard.press('c');
+    await chat.waitFor();
+  });
+});
+
+const TOKEN = 'correct-horse/battery+staple=';
+
+stories('a service that asks for a token', { TASKFLOW_API_TOKEN: TOKEN }, (story) => {
+  story('it is asked for once, kept, sent in no address, and lets the live connection in', async ({ task, open, expectErrors }) => {
+    expectErrors(/status of 401/, ...AWAY);
+    await task({ title: 'Behind the door', due_date: new Date(Date.now() + DAY).toISOString() });
+    const page = await open({ ready: false });
+    /** @type {string[]} */
+    const addresses = [];
+    page.on('request', (request) => addresses.push(request.url()));
+    page.on('websocket', (socket) => addresses.push(socket.url()));
+    const dialog = page.getByRole('dialog', { name: 'Access token' });
+    await dialog.waitFor();
+    assert.equal(await page.getByRole('dialog').count(), 1, 'one question for all calls');
+    await dialog.getByLabel('Access token').fill('wrong');
+    await dialog.getByRole('button', { name: 'Use it' }).click();
+    await dialog.getByText('did not accept').waitFor();
+    await dialog.getByLabel('Access token').fill(TOKEN);
+    await dialog.getByLabel('Access token').press('Enter');
+    await isReady(page);
+    await showsTitles(page, ['Behind the door']);
+    await page.reload();
+    await isReady(page);
+    await showsTitles(page, ['Behind the door']);
+    assert.ok(addresses.length > 10);
+    const spellings = [TOKEN, encodeURIComponent(TOKEN), Buffer.from(TOKEN).toString('base64url')];
+    assert.deepEqual(addresses.filter((address) => spellings.some((token) => address.includes(token))), []);
+    assert.ok(!page.url().includes('token'));
+  });
+
+  story('whoever declines sees why there is nothing, and can come back to it', async ({ task, open, expectErrors }) => {
+    expectErrors(/status of 401/, ...AWAY);
+    await task({ title: 'Behind the door' });
+    const page = await open({ ready: false });
+    const dialog = page.getByRole('dialog', { name: 'Access token' });
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    await page.locator('task-list').getByText('An access token is needed.').waitFor();
+    await page.getByText('Access token needed').waitFor();
+    assert.equal(await dialog.isVisible(), false, 'nobody is asked twice');
+    assert.deepEqual(await titles(page), []);
+    await page.getByRole('button', { name: 'Settings and keys' }).click();
+    await page.getByRole('button', { name: 'Enter one…' }).click();
+    await dialog.getByLabel('Access token').fill(TOKEN);
+    await dialog.getByLabel('Access token').press('Enter');
+    await page.getByText('This browser has a token for this service.').waitFor();
+    await page.getByRole('button', { name: 'Done', exact: true }).click();
+    await isReady(page);
+    await showsTitles(page, ['Behind the door']);
+  });
+
+  story('forgetting it locks the page of this browser', async ({ open, expectErrors }) => {
+    expectErrors(/status of 401/, ...AWAY);
+    const page = await open({ ready: false });
+    const dialog = page.getByRole('dialog', { name: 'Access token' });
+    await dialog.getByLabel('Access token').fill(TOKEN);
+    await dialog.getByLabel('Access token').press('Enter');
+    await isReady(page);
+    await page.getByRole('button', { name: 'Settings and keys' }).click();
+    await page.getByRole('button', { name: 'Forget it' }).click();
+    assert.equal(await page.evaluate(() => localStorage.getItem('taskflow.token')), null);
+    await page.reload();
+    await dialog.waitFor();
+  });
+});

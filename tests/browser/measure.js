@@ -1,0 +1,132 @@
+// How long a person waits, measured inside the browser: from the key that was pressed to the moment its effect has been painted.
+
+/** @typedef {import('playwright-core').Page} Page */
+
+/** Milliseconds after which a key counts as one that changed nothing. */
+const NOTHING_AFTER = 3_000;
+
+/**
+ * Runs in the page before its own scripts: notes when a key was pressed, and when what it changed was painted. A change is another row
+ * or another text in the list; what stays the same is written by nobody.
+ */
+export function watchPaints() {
+  /** @type {number | null} */
+  let pressed = null;
+  /** @type {number[]} */
+  const waits = [];
+  Object.assign(window, { waits, firstPaint: null });
+  const painted = (/** @type {(at: number) => void} */ then) =>
+    // A frame's callbacks run before it is painted; a message that they post, after.
+    requestAnimationFrame(() => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => then(performance.now());
+      port2.postMessage(null);
+    });
+  const onChange = () => {
+    if (Reflect.get(window, 'firstPaint') === null && document.querySelector('.task[data-id]')) {
+      Reflect.set(window, 'firstPaint', 0);
+      painted((at) => {
+        Reflect.set(window, 'firstPaint', at);
+        console.debug('first tasks painted');
+      });
+    }
+    if (pressed === null) return;
+    const start = pressed;
+    pressed = null;
+    painted((at) => waits.push(at - start));
+  };
+  addEventListener('keydown', (event) => {
+    if (event.isTrusted) pressed = event.timeStamp;
+  }, true);
+  document.addEventListener('DOMContentLoaded', () => {
+    const rows = document.querySelector('.rows');
+    if (rows) new MutationObserver(onChange).observe(rows, { childList: true, characterData: true, subtree: true });
+  });
+}
+
+/**
+ * Presses a key and waits until its effect on the list is painted; the milliseconds between, or null if it had none.
+ *
+ * @param {Page} page opened with `watchPaints`
+ * @param {string} key
+ * @returns {Promise<number | null>}
+ */
+export async function press(page, key) {
+  const before = await page.evaluate(() => Reflect.get(window, 'waits').length);
+  await page.keyboard.press(key);
+  const isLonger = (/** @type {number} */ length) => Reflect.get(window, 'waits').length > length;
+  const came = await page.waitForFunction(isLonger, before, { timeout: NOTHING_AFTER, polling: 5 }).catch(() => null);
+  return came ? page.evaluate(() => Reflect.get(window, 'waits').at(-1)) : null;
+}
+
+/**
+ * Visits the page; the milliseconds from the beginning to the first tasks painted. Nothing is asked of the page before that, for it
+ * would have to stop and answer.
+ *
+ * @param {Page} page with `watchPaints`
+ * @param {string} url
+ * @returns {Promise<number>}
+ */
+export async function visit(page, url) {
+  const painted = page.waitForEvent('console', { predicate: (message) => message.text() === 'first tasks painted' });
+  await page.goto(url);
+  await painted;
+  return page.evaluate(() => Reflect.get(window, 'firstPaint'));
+}
+
+/** @param {number[]} samples @param {number} share 0 to 1 */
+export function percentile(samples, share) {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+}
+
+const WORDS =
+  'call check order plan write read send clean fix review book buy pay meet update prepare finish start move pick print sign renew water cook wash plant paint repair measure research draft publish report project meeting garden kitchen office school doctor dentist market grocery bread butter milk coffee orange apple summer winter spring autumn morning evening birthday present letter parcel ticket train flight hotel passport insurance contract budget account statement receipt form address phone message answer question customer team teacher parent brother sister mother father friend neighbour bicycle battery charger cable printer laptop screen keyboard server backup password network window door roof floor carpet curtain lamp table chair shelf mirror picture wall corner street bridge station airport museum library theatre cinema concert gallery photograph camera album music guitar piano violin lesson practice rehearsal marathon running swimming climbing hiking mountain valley river forest island beach holiday weekend calendar'.split(
+    ' ',
+  );
+/** Tasks that are made at once. */
+const AT_ONCE = 16;
+const DAY = 86_400_000;
+
+/**
+ * Many tasks of everyday words, the same ones each time; half of them with a due date, from 100 days ago on.
+ *
+ * @param {import('./parts.js').Taskflow} taskflow
+ * @param {number} count
+ */
+export async function manyTasks(taskflow, count) {
+  // The minimal standard generator of Park and Miller: no run differs from another.
+  let state = 7;
+  const random = (/** @type {number} */ below) => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state % below;
+  };
+  const word = () => WORDS[random(WORDS.length)] ?? '';
+  const words = (/** @type {number} */ number) => Array.from({ length: number }, word).join(' ');
+  const now = Date.now();
+  const tasks = Array.from({ length: count }, (_, at) => ({
+    title: `${words(3 + (at % 3))} ${at}`,
+    description: words((at % 4) * 5),
+    priority: ['low', 'medium', 'high'][random(3)],
+    tags: Array.from({ length: at % 3 }, word),
+    ...(at % 2 ? { due_date: new Date(now + (random(465) - 100) * DAY).toISOString() } : {}),
+  }));
+  const make = async () => {
+    for (let task = tasks.pop(); task; task = tasks.pop()) await taskflow.call('POST', '/api/tasks', task);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, make));
+  await settled(taskflow);
+}
+
+/** Waits until the events of what was done have reached all who consume them. @param {import('./parts.js').Taskflow} taskflow */
+export async function settled(taskflow) {
+  const recorded = async () => {
+    const response = await fetch(`${taskflow.url}/api/audit?limit=1`);
+    return Number(response.headers.get('x-total-count'));
+  };
+  for (let before = -1, now = await recorded(); now !== before; ) {
+    before = now;
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    now = await recorded();
+  }
+}

@@ -1,0 +1,144 @@
+// The parts that the tests of the page stand on: a real Chromium, and a Taskflow of its own on a database of its own. Where one is
+// missing, the error names it and says how to get it.
+
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** Where Debian and others keep it; CHROMIUM names another one. */
+const CHROMIUMS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+/** Milliseconds that a start may take: the first one of a machine fetches and lays out a PostgreSQL. */
+const START_MAX = 180_000;
+/** Milliseconds that a graceful stop may take. */
+const STOP_MAX = 30_000;
+/** Lines of the server's log that are kept to be shown if it fails. */
+const LOG_MAX = 200;
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** A part that is not on this machine. */
+export class Missing extends Error {}
+
+/** The path of a Chromium. */
+export function chromium() {
+  const found = [process.env.CHROMIUM, ...CHROMIUMS].find((path) => path && existsSync(path));
+  if (!found) throw new Missing('Chromium is missing: apt-get install chromium, or name it by CHROMIUM.');
+  return found;
+}
+
+/** The path of the program under test. */
+function program() {
+  const path = process.env.TASKFLOW ?? join(ROOT, 'target/release/taskflow');
+  if (!existsSync(path)) throw new Missing(`The program is missing: ${path}. Run: cargo build --release --package taskflow`);
+  return path;
+}
+
+/** A port that nobody listens on; for a server that is to come back at the same place. @returns {Promise<number>} */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** A Taskflow that listens on a port of its own and keeps its data in a folder of its own, until it is taken down. */
+export class Taskflow {
+  /** @type {import('node:child_process').ChildProcess | null} */
+  #process = null;
+  /** @type {string[]} */
+  #log = [];
+  #folder = '';
+  #port = 0;
+  /** @type {Record<string, string>} */
+  #settings = {};
+
+  /** Where it is. */
+  get url() {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** @param {Record<string, string>} [settings] environment variables, as the README has them */
+  static async start(settings = {}) {
+    const taskflow = new Taskflow();
+    taskflow.#settings = settings;
+    taskflow.#folder = await mkdtemp(join(tmpdir(), 'taskflow-browser-'));
+    taskflow.#port = await freePort();
+    try {
+      await taskflow.up();
+    } catch (error) {
+      await taskflow.remove();
+      throw error;
+    }
+    return taskflow;
+  }
+
+  /** Starts it, where it was before. */
+  async up() {
+    const own = { PORT: String(this.#port), TASKFLOW_DATA_DIR: join(this.#folder, 'data'), RUST_LOG: 'warn,embedded=info', TASKFLOW_TIME_ZONE: 'UTC' };
+    const child = spawn(program(), { env: { ...process.env, ...own, ...this.#settings }, stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#process = child;
+    await new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`It did not start within ${START_MAX / 1000} s.\n${this.log}`)), START_MAX);
+      const settle = (/** @type {() => void} */ then) => {
+        clearTimeout(late);
+        then();
+      };
+      child.once('exit', (code) => settle(() => reject(new Error(`It ended at its start with ${code}.\n${this.log}`))));
+      createInterface({ input: /** @type {import('node:stream').Readable} */ (child.stderr) }).on('line', (line) => {
+        this.#log.push(line);
+        this.#log.splice(0, this.#log.length - LOG_MAX);
+        if (line.includes('Taskflow is at http://')) settle(() => resolve(undefined));
+      });
+    });
+  }
+
+  /** Stops it gracefully; its data stays. */
+  async down() {
+    const child = this.#process;
+    this.#process = null;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    const late = setTimeout(() => child.kill('SIGKILL'), STOP_MAX);
+    await ended;
+    clearTimeout(late);
+  }
+
+  /** Takes it down, and its data with it. */
+  async remove() {
+    await this.down();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  /** The end of its log. */
+  get log() {
+    return this.#log.join('\n');
+  }
+
+  /**
+   * Calls its API.
+   *
+   * @param {string} method
+   * @param {string} path
+   * @param {unknown} [body]
+   * @returns {Promise<any>}
+   */
+  async call(method, path, body) {
+    const token = this.#settings.TASKFLOW_API_TOKEN;
+    const headers = { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) };
+    const response = await fetch(this.url + path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return text ? JSON.parse(text) : null;
+  }
+}

@@ -1,0 +1,167 @@
+// A story of a person with the page: a browser window of its own on a Taskflow that has no tasks yet. It fails if the page logs an
+// error that the story did not announce.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { chromium as driver } from 'playwright-core';
+import { Taskflow, chromium } from './parts.js';
+
+/** @typedef {import('playwright-core').Page} Page */
+/** @typedef {import('playwright-core').BrowserContextOptions} Window */
+
+/** Milliseconds that a story waits for what has to come: far longer than it takes, for the machine may be busy. */
+export const PATIENCE = 20_000;
+/** Milliseconds of a whole story. */
+const STORY_MAX = 120_000;
+
+/** The windows that most views are looked at in. */
+export const DESKTOP = Object.freeze({ viewport: { width: 1440, height: 900 } });
+export const PHONE = Object.freeze({ viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true });
+
+/** What a browser in Berlin that speaks British English is like. */
+const HOME = Object.freeze({ timezoneId: 'Europe/Berlin', locale: 'en-GB' });
+
+/** What a story has at hand. */
+export class Stage {
+  /** @type {string[]} */
+  #errors = [];
+  /** @type {RegExp[]} */
+  #announced = [];
+  /** @type {import('playwright-core').BrowserContext[]} */
+  #contexts = [];
+
+  /** @param {Taskflow} taskflow @param {import('playwright-core').Browser} browser */
+  constructor(taskflow, browser) {
+    this.taskflow = taskflow;
+    this.browser = browser;
+  }
+
+  /** Announces errors in the browser's log, such as those of a server that is away. @param {...RegExp} patterns */
+  expectErrors = (...patterns) => void this.#announced.push(...patterns);
+
+  /**
+   * A window of a browser of its own, on the page.
+   *
+   * @param {Window & { path?: string, ready?: boolean, init?: () => void }} [options] `ready: false` does not wait for the list
+   */
+  open = async ({ path = '/', ready = true, init, ...window } = {}) => {
+    const context = await this.browser.newContext({ ...HOME, ...DESKTOP, ...window });
+    this.#contexts.push(context);
+    if (init) await context.addInitScript(init);
+    return this.tab(context, path, ready);
+  };
+
+  /** Another window of the same browser. @param {import('playwright-core').BrowserContext} context */
+  tab = async (context, path = '/', ready = true) => {
+    const page = await context.newPage();
+    page.setDefaultTimeout(PATIENCE);
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') this.#errors.push(message.text());
+    });
+    page.on('pageerror', (error) => this.#errors.push(String(error.stack)));
+    await page.goto(this.taskflow.url + path);
+    if (ready) await isReady(page);
+    return page;
+  };
+
+  /** A task, made through the API. @param {Record<string, unknown>} task @returns {Promise<any>} */
+  task = (task) => this.taskflow.call('POST', '/api/tasks', { time_zone: 'Europe/Berlin', ...task });
+
+  /** Closes its windows. */
+  async end() {
+    for (const context of this.#contexts) await context.close();
+  }
+
+  /** Fails if the browser logged what was not announced. */
+  checkLog() {
+    const errors = this.#errors.filter((error) => !this.#announced.some((pattern) => pattern.test(error)));
+    assert.deepEqual(errors, [], 'the browser logged errors');
+  }
+}
+
+/** Waits until the list is answered and changes are told live. @param {Page} page */
+export async function isReady(page) {
+  await page.locator('task-list:not([data-first])').waitFor();
+  await page.locator('connection-state[data-state="live"]').waitFor();
+}
+
+/**
+ * Tries an assertion until it holds; its last failure is the story's.
+ *
+ * @param {() => Promise<void> | void} check
+ */
+export async function eventually(check) {
+  const end = Date.now() + PATIENCE;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+}
+
+/** The row of a task in the list. @param {Page} page @param {string} title */
+export const row = (page, title) => page.locator('.task[data-id]').filter({ has: page.getByRole('button', { name: title, exact: true }) });
+
+/** The titles in the list, from the top. @param {Page} page */
+export const titles = (page) => page.locator('.task[data-id] .title').allTextContents();
+
+/** @param {Page} page @param {string[]} expected */
+export const showsTitles = (page, expected) => eventually(async () => assert.deepEqual(await titles(page), expected));
+
+/** The pane of the open task. @param {Page} page */
+export const pane = (page) => page.locator('task-detail');
+
+/** Opens a task from the list. @param {Page} page @param {string} title */
+export async function openTask(page, title) {
+  await page.getByRole('button', { name: title, exact: true }).click();
+  await pane(page).getByRole('textbox', { name: 'Title' }).waitFor();
+  return pane(page);
+}
+
+/**
+ * Stories on one Taskflow.
+ *
+ * @param {string} name
+ * @param {Record<string, string>} settings of the Taskflow
+ * @param {(story: (name: string, act: (stage: Stage) => Promise<void>) => void) => void} tell
+ */
+export function stories(name, settings, tell) {
+  describe(name, () => {
+    /** @type {Taskflow} */
+    let taskflow;
+    /** @type {import('playwright-core').Browser} */
+    let browser;
+    before(async () => {
+      browser = await driver.launch({ executablePath: chromium() });
+      taskflow = await Taskflow.start(settings);
+    });
+    after(async () => {
+      await browser?.close();
+      await taskflow?.remove();
+    });
+    tell((title, act) =>
+      it(title, { timeout: STORY_MAX }, async () => {
+        await clear(taskflow);
+        const stage = new Stage(taskflow, browser);
+        try {
+          await act(stage);
+          stage.checkLog();
+        } finally {
+          await stage.end();
+        }
+      }),
+    );
+  });
+}
+
+/** Takes away the tasks of the story before. @param {Taskflow} taskflow */
+async function clear(taskflow) {
+  for (;;) {
+    const tasks = await taskflow.call('GET', '/api/tasks?limit=500');
+    if (tasks.length === 0) return;
+    for (const { id } of tasks) await taskflow.call('DELETE', `/api/tasks/${id}`).catch(() => {});
+  }
+}
