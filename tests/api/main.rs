@@ -3,7 +3,9 @@
 
 mod errors;
 mod events;
+mod metrics;
 mod recurrence;
 mod reminders;
 mod socket;
 mod tasks;
+mod traces;

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Response;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::{App, PATIENCE};
+use crate::{Api, PATIENCE};
 
 /// An open WebSocket.
 pub struct Socket {
@@ -22,9 +22,9 @@ pub struct Socket {
 
 impl Socket {
     /// Opens one, which the server has subscribed when this returns: it has answered a ping.
-    pub async fn open(app: &App, after: Option<i64>) -> Self {
+    pub async fn open(api: &Api, after: Option<i64>) -> Self {
         let query = after.map_or_else(String::new, |after| format!("?after={after}"));
-        let mut socket = Self::handshake(app, &query, &[]).await.unwrap();
+        let mut socket = Self::handshake(api, &query, &[]).await.unwrap();
         if after.is_none() {
             // Whatever comes before the answer would have to be kept; without `after` nothing does, unless it is new.
             socket.ping().await;
@@ -36,9 +36,9 @@ impl Socket {
     ///
     /// # Errors
     /// It was refused.
-    pub async fn handshake(app: &App, query: &str, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
-        let stream = TcpStream::connect(app.address).await.unwrap();
-        let mut request = format!("ws://{}/ws/notifications{query}", app.address).into_client_request().unwrap();
+    pub async fn handshake(api: &Api, query: &str, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
+        let stream = TcpStream::connect(api.address).await.unwrap();
+        let mut request = format!("ws://{}/ws/notifications{query}", api.address).into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }

@@ -12,11 +12,29 @@ from functools import lru_cache
 import jsonschema_rs
 import schemathesis
 from hypothesis import strategies as st
+from hypothesis.internal import lambda_sources
 
 FAR_AHEAD = "2200-01-01T09:00:00Z"
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "America/Sao_Paulo", "Asia/Kolkata", "Asia/Tokyo", "Australia/Lord_Howe",
          "Pacific/Apia", "Africa/Casablanca", "Asia/Kathmandu"]
 DAYS = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
+
+
+# The tool itself -------------------------------------------------------------------------------------------------------------------
+
+describe = lambda_sources._lambda_description
+
+
+def describe_anyhow(function, *arguments, **options):
+    """Hypothesis parses source to describe a lambda, and CPython 3.11 may fail to, deep in a stack (gh-106905): then the description is
+    missing, not the run."""
+    try:
+        return describe(function, *arguments, **options)
+    except SystemError:
+        return "lambda: <source could not be parsed>"
+
+
+lambda_sources._lambda_description = describe_anyhow
 
 
 # Formats ---------------------------------------------------------------------------------------------------------------------------
@@ -83,6 +101,9 @@ def before_call(context, case, kwargs):
         repair_event(case)
     elif isinstance(case.body, dict):
         case.body = repaired(operation, case.body)
+    for parameters in (case.query, case.path_parameters):
+        if parameters:
+            repair_ids(parameters)
     if case.query:
         repair_query(operation, case.query)
 
@@ -105,6 +126,13 @@ def repair_task(task):
     if task.get("reminder_offset") is not None or (needs_due_date and task.get("due_date") is None):
         # What recurs or reminds needs a due date; what reminds, one that is still ahead.
         task["due_date"] = FAR_AHEAD
+
+
+def repair_ids(parameters):
+    """The stateful phase guesses links: an event's id, which is a UUID, is no task's."""
+    for name, value in list(parameters.items()):
+        if (name == "after" or name.endswith("_id")) and not re.fullmatch(r"-?\d+", str(value)):
+            parameters[name] = 1
 
 
 def repair_query(operation, query):

@@ -52,7 +52,7 @@ async fn starts(world: &World, path: &Path, call: &Call) -> Result<(Vec<Duration
         }
         if number == STARTS {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            memory = resident(program.id())?;
+            memory = resident(program.id().ok_or("no process of ours")?)?;
         }
     }
     Ok((times, memory))

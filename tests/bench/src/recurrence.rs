@@ -23,10 +23,7 @@ const POLL: Duration = Duration::from_millis(1);
 pub(crate) async fn run() -> Result<(), BoxError> {
     let world = World::new(ROWS).await?;
     let taskflow = world.taskflow().await?;
-    report::setting(&format!(
-        "Completion sent → next occurrence in a list, asked for every millisecond; embedded bus; {}",
-        world.setting().await?
-    ));
+    report::setting(&format!("Completion sent → next occurrence in a list, asked for every millisecond; {}", world.setting().await?));
     report::head(&["completions", "at once", "tasks", "p50", "p99", "max"]);
     for at_once in [1, 16] {
         let mut workers = Vec::new();

@@ -32,7 +32,7 @@ const FIRED: &str = "SELECT task_id, (extract(epoch FROM triggered_at) * 1000000
 pub(crate) async fn run() -> Result<(), BoxError> {
     let world = World::new(ROWS).await?;
     let taskflow = world.taskflow().await?;
-    report::setting(&format!("Reminders: lateness against scheduled_at; embedded timers; {}", world.setting().await?));
+    report::setting(&format!("Reminders: lateness against scheduled_at; {}", world.setting().await?));
     report::head(&["reminders", "due", "tasks", "fired p50", "p99", "max", "arrived on a WebSocket p50", "p99", "max"]);
     for (name, count, apart) in GROUPS {
         let first = SystemClock.now().as_microsecond() + i64::try_from(AHEAD.as_micros())?;

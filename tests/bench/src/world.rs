@@ -1,4 +1,5 @@
-//! What a benchmark stands on: a database in a temporary folder, and programs on it that are processes of their own.
+//! What a benchmark stands on: a database in a temporary folder, and programs on it that are processes of their own; or, where
+//! `TASKFLOW_ADDRESS` and `DATABASE_URL` say so, a Taskflow that is there, with the parts that it has.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -20,22 +21,34 @@ const POOL: u32 = 2;
 /// A database, with so many tasks.
 pub(crate) struct World {
     pub(crate) store: Store,
-    postgres: Postgres,
+    url: String,
+    postgres: Option<Postgres>,
     _folder: TempDir,
+    /// The Taskflow that is there.
+    there: Option<SocketAddr>,
 }
 
 impl World {
     pub(crate) async fn new(rows: u32) -> Result<Self, BoxError> {
         let folder = tempfile::Builder::new().prefix("taskflow-bench-").tempdir()?;
-        let postgres = Postgres::start(folder.path()).await?;
-        let store = Store::connect_lazy(postgres.url(), POOL)?;
+        let there = std::env::var("TASKFLOW_ADDRESS").ok().map(|address| address.parse()).transpose()?;
+        let (url, postgres) = if there.is_some() {
+            (std::env::var("DATABASE_URL").map_err(|_| "DATABASE_URL: the database of the Taskflow at TASKFLOW_ADDRESS")?, None)
+        } else {
+            let postgres = Postgres::start(folder.path()).await?;
+            (postgres.url().to_owned(), Some(postgres))
+        };
+        let store = Store::connect_lazy(&url, POOL)?;
         store.migrate().await?;
         seed::tasks(store.pool(), rows).await?;
-        Ok(Self { store, postgres, _folder: folder })
+        Ok(Self { store, url, postgres, _folder: folder, there })
     }
 
     /// Taskflow on this database.
     pub(crate) async fn taskflow(&self) -> Result<Program, BoxError> {
+        if let Some(address) = self.there {
+            return Ok(Program { address, child: None });
+        }
         self.start(&program("taskflow")?, []).await
     }
 
@@ -45,19 +58,24 @@ impl World {
     }
 
     pub(crate) async fn start<const N: usize>(&self, path: &Path, arguments: [&OsStr; N]) -> Result<Program, BoxError> {
-        Program::start(Command::new(path).args(arguments).env_clear().env("DATABASE_URL", self.postgres.url())).await
+        Program::start(Command::new(path).args(arguments).env_clear().env("DATABASE_URL", &self.url)).await
     }
 
     /// The database, in words.
     pub(crate) async fn setting(&self) -> Result<String, BoxError> {
         let query = "SELECT format('PostgreSQL %s, fsync %s, synchronous_commit %s', current_setting('server_version'), \
              current_setting('fsync'), current_setting('synchronous_commit'))";
-        Ok(sqlx::query_scalar(query).fetch_one(self.store.pool()).await?)
+        let database: String = sqlx::query_scalar(query).fetch_one(self.store.pool()).await?;
+        let parts = if self.there.is_some() { "Dapr and Kafka, a process for each function" } else { "one process" };
+        Ok(format!("{parts}; {database}"))
     }
 
     pub(crate) async fn stop(self) -> Result<(), BoxError> {
         self.store.pool().close().await;
-        Ok(self.postgres.stop().await?)
+        match self.postgres {
+            Some(postgres) => Ok(postgres.stop().await?),
+            None => Ok(()),
+        }
     }
 }
 
@@ -67,7 +85,8 @@ impl World {
 /// one, do without.
 pub(crate) struct Program {
     pub(crate) address: SocketAddr,
-    child: Child,
+    /// `None`: it is somebody else's.
+    child: Option<Child>,
 }
 
 impl Program {
@@ -79,21 +98,23 @@ impl Program {
         let (found, address) = oneshot::channel();
         std::thread::spawn(move || read_log(stderr, found));
         // Killed even where it does not listen.
-        let mut program = Self { address: SocketAddr::from(([0, 0, 0, 0], 0)), child };
+        let mut program = Self { address: SocketAddr::from(([0, 0, 0, 0], 0)), child: Some(child) };
         program.address = address.await?.map_err(|said| format!("the program ended without listening: {said}"))?;
         Ok(program)
     }
 
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        drop(self.child.kill());
-        drop(self.child.wait());
+        if let Some(child) = &mut self.child {
+            // It may have ended by itself.
+            drop(child.kill());
+            drop(child.wait());
+        }
     }
 }
 

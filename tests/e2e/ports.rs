@@ -1,0 +1,75 @@
+//! The ports over the real sidecar: what each call answers, where documentation and the wire may differ.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use domain::event::Topic;
+use function::ports::{Broker, Scheduler, State, StateError};
+use function::settings::{EventsBy, Settings};
+use serde_json::json;
+use sidecar::{Events, Jobs, Sidecar, StateStore};
+use tests::stack::{DAPR_TOKEN, Options, Stack};
+
+fn sidecar(stack: &Stack, token: Option<&str>) -> Sidecar {
+    let lookup = |name: &str| match name {
+        "DAPR_GRPC_ENDPOINT" => Some(stack.dapr_grpc.clone()),
+        "DAPR_API_TOKEN" => token.map(str::to_owned),
+        _ => None,
+    };
+    Sidecar::new(&Settings::read(&lookup, Ipv4Addr::LOCALHOST.into()).unwrap()).unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn state_jobs_and_events_through_the_sidecar() {
+    let (_folder, mut stack) = crate::stack(Options { tokens: true, ..Options::default() }).await;
+    let own = sidecar(&stack, Some(DAPR_TOKEN));
+    state(&StateStore::new(own.clone())).await;
+    jobs(&Jobs::new(own.clone(), Duration::ZERO)).await;
+    let events = Events::new(own.clone(), EventsBy::Bindings);
+    let event = json!({ "specversion": "1.0", "id": "1", "source": "/e2e", "type": "of.nobody" }).to_string();
+    events.send(Topic::DeadLetters, "key", &event).await.unwrap();
+    let found = stack.kafka.records("dead-letters");
+    assert!(found.iter().any(|(key, event)| key == "key" && event["type"] == "of.nobody"), "{found:?}");
+
+    // Without the token nothing is done.
+    let stranger = sidecar(&stack, None);
+    assert!(StateStore::new(stranger.clone()).get("a").await.is_err());
+    assert!(Jobs::new(stranger.clone(), Duration::ZERO).has_job("housekeeping").await.is_err());
+    assert!(Events::new(stranger, EventsBy::Bindings).send(Topic::DeadLetters, "key", &event).await.is_err());
+
+    // Without the scheduler, nothing is known of a job; without the sidecar, of nothing.
+    stack.scheduler.kill();
+    let jobs = Jobs::new(own.clone(), Duration::ZERO);
+    assert!(jobs.has_job("housekeeping").await.is_err());
+    stack.daprd.kill();
+    assert!(jobs.has_job("housekeeping").await.is_err());
+    assert!(!StateStore::new(own).check().await);
+    stack.stop().await;
+}
+
+async fn state(state: &StateStore) {
+    assert!(state.check().await);
+    assert!(state.get("a").await.unwrap().is_none());
+    state.set("a", &json!({ "n": 1 }), None, None).await.unwrap();
+    let (value, etag) = state.get("a").await.unwrap().unwrap();
+    assert_eq!(value, json!({ "n": 1 }));
+    assert!(matches!(state.set("a", &json!(2), None, None).await, Err(StateError::Stale)), "there is a value already");
+    state.set("a", &json!({ "n": 2 }), Some(&etag), None).await.unwrap();
+    assert!(matches!(state.set("a", &json!(3), Some(&etag), None).await, Err(StateError::Stale)), "somebody else wrote it");
+    assert!(matches!(state.set("a", &json!(3), Some("not an ETag"), None).await, Err(StateError::Stale)));
+    assert_eq!(state.get("a").await.unwrap().unwrap().0, json!({ "n": 2 }));
+    state.delete("a").await.unwrap();
+    state.delete("a").await.unwrap();
+    assert!(state.get("a").await.unwrap().is_none());
+    state.set("b", &json!("short"), None, Some(Duration::from_secs(1))).await.unwrap();
+    tests::eventually("the value to expire", async || state.get("b").await.unwrap().is_none().then_some(())).await;
+    state.set("b", &json!("again"), None, None).await.unwrap();
+}
+
+async fn jobs(jobs: &Jobs) {
+    assert!(jobs.has_job("housekeeping").await.unwrap(), "the gateway has registered it");
+    assert!(!jobs.has_job("fire-reminder-404").await.unwrap());
+    jobs.repeat_job("publish-events", Duration::from_hours(24)).await.unwrap();
+    jobs.repeat_job("publish-events", Duration::from_hours(12)).await.unwrap();
+    assert!(jobs.has_job("publish-events").await.unwrap());
+}

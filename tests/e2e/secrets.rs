@@ -1,0 +1,70 @@
+//! Secrets from a Dapr secret store, and what a function says where they are missing.
+
+use std::net::Ipv4Addr;
+
+use serde_json::json;
+use tests::stack::{Options, Program, Recipe, Stack, binaries, free_port};
+use tests::{Api, eventually};
+
+/// A store of files: of the stores that need no cloud, the one that has values under names as that of Kubernetes has.
+const STORE: &str = "apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata:
+  name: NAME
+spec:
+  type: secretstores.local.file
+  version: v1
+  metadata:
+    - { name: secretsFile, value: FILE }
+    - { name: multiValued, value: \"true\" }
+";
+const TOKEN: &str = "token-of-the-store";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_environment_does_not_say_the_secret_store_does() {
+    let resources = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| std::fs::write(resources.path().join(name), content).unwrap();
+    for (name, file) in [("full", "full.json"), ("empty", "empty.json")] {
+        let path = resources.path().join(file);
+        write(&format!("{name}.yaml"), &STORE.replace("NAME", name).replace("FILE", path.to_str().unwrap()));
+        write(file, "{}");
+    }
+    let (_folder, stack) = {
+        // The database is known once it runs; the store reads its file when daprd starts, so a first start is for the URL only.
+        let folder = tempfile::tempdir().unwrap();
+        let mut stack = Stack::start(folder.path(), &Options { resources: Some(resources.path().to_owned()), ..Options::default() }).await;
+        let secret = json!({ "taskflow-secrets": { "api-token": TOKEN, "neon-connection-string": stack.database_url() } });
+        write("full.json", &secret.to_string());
+        stack.daprd.kill();
+        stack.daprd.start_again();
+        stack.wait_for_daprd().await;
+        (folder, stack)
+    };
+
+    let (mut function, api) = start(&stack, resources.path(), "full");
+    let task = stack.api.create(&json!({ "title": "found through a secret" })).await;
+    let path = format!("/api/tasks/{}", task["id"]);
+    let refused = eventually("the function", async || api.try_call("GET", &path, &[], "").await.ok()).await;
+    let _ = refused.problem(401);
+    let bearer = format!("Bearer {TOKEN}");
+    let found = api.call("GET", &path, &[("authorization", &bearer)], "").await.is(200).json();
+    assert_eq!(found["title"], "found through a secret");
+    function.stop();
+    assert!(!function.said().contains(TOKEN) && !function.said().contains("postgres://"), "a secret was logged");
+
+    for (store, reason) in [("empty", "has no taskflow-secrets"), ("nowhere", "has no taskflow-secrets")] {
+        let (mut function, _) = start(&stack, resources.path(), store);
+        eventually("the function to give up", async || (!function.is_running()).then_some(())).await;
+        let said = function.said();
+        assert!(said.contains("TASKFLOW_SECRET_STORE") && said.contains(reason), "{store}: {said}");
+    }
+    stack.stop().await;
+}
+
+/// get-task with nothing but a sidecar and a secret store.
+fn start(stack: &Stack, folder: &std::path::Path, store: &str) -> (Program, Api) {
+    let port = free_port();
+    let recipe = Recipe::new(&format!("get-task-{store}"), &binaries().join("get-task"), folder).env("PORT", port.to_string());
+    let recipe = recipe.env("TASKFLOW_BIND", "127.0.0.1").env("TASKFLOW_SECRET_STORE", store).env("DAPR_GRPC_ENDPOINT", &stack.dapr_grpc);
+    (recipe.start(), Api::new((Ipv4Addr::LOCALHOST, port).into(), None))
+}

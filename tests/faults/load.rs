@@ -1,0 +1,211 @@
+//! People at work: they create tasks with reminders and recurring ones that they complete, and ask again where nobody answered.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tests::stack::Stack;
+use tests::{Api, eventually, in_seconds};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// People at once.
+const PEOPLE: usize = 4;
+/// The pause of each after every task.
+const PAUSE: Duration = Duration::from_millis(120);
+/// How long one is asked again for the same: longer than any part is away.
+const INSIST: Duration = Duration::from_mins(3);
+/// How long everything may take to be done after the fault: the scheduler alone needs half a minute.
+const SETTLE: Duration = Duration::from_mins(4);
+/// How long nothing may be added before it counts as settled: what is done twice comes late.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// What was acknowledged.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    /// Every task.
+    tasks: Vec<i64>,
+    /// Those that recur and were completed.
+    completed: Vec<i64>,
+    /// Those with a reminder.
+    reminded: Vec<i64>,
+    /// Calls that were not answered with success, and made again.
+    again: usize,
+    /// What the titles begin with.
+    label: String,
+}
+
+/// A load that runs.
+pub(crate) struct Load {
+    stopping: CancellationToken,
+    people: Vec<JoinHandle<Sent>>,
+    label: String,
+}
+
+impl Load {
+    pub(crate) fn start(stack: &Stack, label: &str) -> Self {
+        let stopping = CancellationToken::new();
+        let count = Arc::new(AtomicUsize::new(0));
+        let people = (0..PEOPLE).map(|_| tokio::spawn(person(stack.api.address, label.to_owned(), count.clone(), stopping.clone())));
+        Self { people: people.collect(), stopping, label: label.to_owned() }
+    }
+
+    pub(crate) async fn stop(self) -> Sent {
+        self.stopping.cancel();
+        let mut all = Sent { label: self.label, ..Sent::default() };
+        for person in self.people {
+            let sent = person.await.unwrap();
+            all.tasks.extend(sent.tasks);
+            all.completed.extend(sent.completed);
+            all.reminded.extend(sent.reminded);
+            all.again += sent.again;
+        }
+        all
+    }
+}
+
+async fn person(address: SocketAddr, label: String, count: Arc<AtomicUsize>, stopping: CancellationToken) -> Sent {
+    let api = Api::new(address, None);
+    let mut sent = Sent::default();
+    while !stopping.is_cancelled() {
+        let n = count.fetch_add(1, Ordering::SeqCst);
+        let title = format!("{label} {n}");
+        let recurs = n.is_multiple_of(2);
+        let body = if recurs {
+            json!({ "title": title, "due_date": in_seconds(86_400), "recurrence": "daily" })
+        } else {
+            // Due in the middle of it all.
+            json!({ "title": title, "due_date": in_seconds(3 + i64::try_from(n % 8).unwrap()), "reminder_offset": "0 minutes" })
+        };
+        let key = format!("{label}-{n}");
+        let headers = [("content-type", "application/json"), ("idempotency-key", key.as_str())];
+        let Some(task) = insist(&api, "/api/tasks", &headers, &body.to_string(), &mut sent.again).await else { continue };
+        let id = task["id"].as_i64().unwrap();
+        sent.tasks.push(id);
+        if recurs {
+            insist(&api, &format!("/api/tasks/{id}/complete"), &[], "", &mut sent.again).await;
+            sent.completed.push(id);
+        } else {
+            sent.reminded.push(id);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    sent
+}
+
+/// Asks until it is done; or until the due date that was to be reminded of has passed, which is refused.
+async fn insist(api: &Api, path: &str, headers: &[(&str, &str)], body: &str, again: &mut usize) -> Option<Value> {
+    let begin = Instant::now();
+    loop {
+        match api.try_call("POST", path, headers, body.to_owned()).await {
+            Ok(answer) if answer.status < 300 => return Some(answer.json()),
+            Ok(answer) if answer.status == 422 && *again > 0 && answer.text.contains("has passed") => return None,
+            answer => assert!(begin.elapsed() < INSIST, "{path}: {answer:?}"),
+        }
+        *again += 1;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// What became of it.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    tasks: usize,
+    completed: usize,
+    reminded: usize,
+    again: usize,
+    lost: Vec<String>,
+    doubled: Vec<String>,
+    letters: usize,
+}
+
+impl Account {
+    /// Waits until everything is there, or does not come any more, and counts. `letters` are consumers whose events may be set aside
+    /// instead.
+    pub(crate) async fn settle(stack: &Stack, sent: &Sent, set_aside: BTreeSet<i64>) -> Self {
+        let begin = Instant::now();
+        let pool = stack.store.pool();
+        let mut quiet = Instant::now();
+        let mut last = (0, 0);
+        loop {
+            let account = Self::count(pool, sent, &set_aside).await;
+            let now = (account.lost.len(), account.doubled.len());
+            if now != last {
+                (quiet, last) = (Instant::now(), now);
+            }
+            if (account.lost.is_empty() && quiet.elapsed() > QUIET) || begin.elapsed() > SETTLE {
+                return account;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    async fn count(pool: &PgPool, sent: &Sent, set_aside: &BTreeSet<i64>) -> Self {
+        let mut account = Self {
+            tasks: sent.tasks.len(),
+            completed: sent.completed.len(),
+            reminded: sent.reminded.len(),
+            again: sent.again,
+            ..Self::default()
+        };
+        account.letters = set_aside.len();
+        // Connections that a fault broke are noticed by using them.
+        let per = async |sql: &'static str| -> Vec<(i64, i64)> {
+            eventually("the database", async || sqlx::query_as(sql).fetch_all(pool).await.ok()).await
+        };
+        let made = per("SELECT id, 1::bigint FROM tasks").await;
+        let created = per("SELECT task_id, count(*) FROM audit_log WHERE event_type = 'task.created' GROUP BY 1").await;
+        let completed = per("SELECT task_id, count(*) FROM audit_log WHERE event_type = 'task.completed' GROUP BY 1").await;
+        let children = per("SELECT parent_task_id, count(*) FROM tasks WHERE parent_task_id IS NOT NULL GROUP BY 1").await;
+        let triggered = per("SELECT task_id, count(*) FROM audit_log WHERE event_type = 'reminder.triggered' GROUP BY 1").await;
+        let shown = per("SELECT task_id, count(*) FROM notifications GROUP BY 1").await;
+        let told = per("SELECT task_id, count(*) FROM reminders WHERE status = 'sent' GROUP BY 1").await;
+        for (what, wanted, found) in [
+            ("task", &sent.tasks, made),
+            ("task.created", &sent.tasks, created),
+            ("task.completed", &sent.completed, completed),
+            ("occurrence", &sent.completed, children),
+            ("reminder.triggered", &sent.reminded, triggered),
+            ("notification", &sent.reminded, shown),
+            ("reminder that is sent", &sent.reminded, told),
+        ] {
+            for id in wanted {
+                let count = found.iter().find(|(own, _)| own == id).map_or(0, |(_, count)| *count);
+                match count {
+                    0 if set_aside.contains(id) && what == "occurrence" => {}
+                    0 => account.lost.push(format!("{what} {id}")),
+                    1 => {}
+                    _ => account.doubled.push(format!("{what} {id}: {count}")),
+                }
+            }
+        }
+        let titles: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT title, count(*) FROM tasks WHERE parent_task_id IS NULL AND starts_with(title, $1) GROUP BY 1 HAVING count(*) > 1",
+        )
+        .bind(format!("{} ", sent.label))
+        .fetch_all(pool)
+        .await
+        .unwrap();
+        account.doubled.extend(titles.into_iter().map(|(title, count)| format!("{title:?}: {count}")));
+        let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox").fetch_one(pool).await.unwrap();
+        if waiting > 0 {
+            account.lost.push(format!("{waiting} rows still in the outbox"));
+        }
+        account
+    }
+
+    pub(crate) fn row(&self) -> String {
+        let Self { tasks, completed, reminded, again, lost, doubled, letters } = self;
+        format!("| {tasks} | {completed} | {reminded} | {again} | {} | {} | {letters} |", lost.len(), doubled.len())
+    }
+
+    pub(crate) fn must_be_clean(&self, name: &str) {
+        assert!(self.lost.is_empty() && self.doubled.is_empty(), "{name}: {self:?}");
+        assert!(self.tasks > 20 && self.completed > 0 && self.reminded > 0, "{name}: hardly any load: {self:?}");
+    }
+}

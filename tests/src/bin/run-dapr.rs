@@ -1,0 +1,63 @@
+//! `just run-dapr`: Taskflow as it is in the cluster, on this machine, until Ctrl-C. See `tests::stack`.
+//!
+//! `PORT` says where the gateway listens (8080), `TASKFLOW_DATA_DIR` where data and logs are kept, `TASKFLOW_EVENTS` whether events go
+//! over bindings or pubsub, and `TASKFLOW_INVOKE=dapr` has functions called through Dapr service invocation.
+//!
+//! Under `dapr run -f .` there are a sidecar and a scheduler already, which `DAPR_GRPC_PORT` tells, and `DATABASE_URL` names a database:
+//! then only Taskflow's own processes are started.
+#![expect(clippy::panic, reason = "it ends by panicking, which stops everything it has started")]
+
+use std::path::{Path, PathBuf};
+
+use tests::stack::{Options, Own, Stack};
+
+#[tokio::main]
+async fn main() {
+    let port = variable("PORT").map_or(8080, |port| port.parse().unwrap_or_else(|_| panic!("PORT: not a port")));
+    let folder = variable("TASKFLOW_DATA_DIR").map_or_else(|| PathBuf::from("target/run-dapr"), PathBuf::from);
+    let options = Options {
+        port,
+        pubsub: variable("TASKFLOW_EVENTS").is_some_and(|events| events == "pubsub"),
+        invocation: variable("TASKFLOW_INVOKE").is_some_and(|invoke| invoke == "dapr"),
+        ..Options::default()
+    };
+    eprintln!("the logs of all processes are in {}", folder.display());
+    match variable("DAPR_GRPC_PORT") {
+        Some(grpc) => beside_dapr(&folder, &options, &grpc).await,
+        None => with_all_parts(&folder, &options).await,
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+async fn with_all_parts(folder: &Path, options: &Options) {
+    let mut stop = std::pin::pin!(function::host::stop_signal());
+    eprintln!("starting PostgreSQL, Kafka, the scheduler, daprd, the gateway and the functions");
+    let stack = tokio::select! {
+        stack = Stack::start(folder, options) => stack,
+        () = &mut stop => return,
+    };
+    // What a benchmark needs to find it.
+    let there = format!("export TASKFLOW_ADDRESS='{}' DATABASE_URL='{}'\n", stack.api.address, stack.database_url());
+    let file = folder.join("there.env");
+    std::fs::write(&file, there).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    eprintln!("Taskflow is at http://{}", stack.api.address);
+    stop.await;
+    eprintln!("stopping");
+    let _ = std::fs::remove_file(file);
+    stack.stop().await;
+}
+
+async fn beside_dapr(folder: &Path, options: &Options, grpc: &str) {
+    let stop = function::host::stop_signal();
+    let database_url = variable("DATABASE_URL").unwrap_or_else(|| panic!("DATABASE_URL: not set"));
+    let http = variable("DAPR_HTTP_PORT").and_then(|port| port.parse().ok()).unwrap_or(3500);
+    std::fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    Own::migrate(folder, &database_url);
+    let mut own = Own::start(folder, options, options.port, (http, &format!("http://127.0.0.1:{grpc}")), &database_url);
+    eprintln!("Taskflow is at http://127.0.0.1:{}", options.port);
+    stop.await;
+    own.stop();
+}

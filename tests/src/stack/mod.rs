@@ -1,0 +1,366 @@
+//! Taskflow as it is in the cluster, on this machine: real PostgreSQL, Kafka, Dapr scheduler and daprd, the gateway, and a process for
+//! each function.
+//!
+//! `DAPRD`, `DAPR_SCHEDULER` and `KAFKA_LIBS` (the folder of Kafka's jars) name the programs, `TASKFLOW_BIN` the folder of Taskflow's own
+//! binaries; without it, the one that this program is in.
+
+mod kafka;
+mod process;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use domain::routes;
+use embedded::postgres::Postgres;
+
+use crate::{Api, PATIENCE, eventually};
+
+pub use kafka::Kafka;
+pub use process::{Program, Recipe};
+
+/// The token that callers bring.
+pub const API_TOKEN: &str = "stack-api-token";
+/// The token that daprd asks for.
+pub const DAPR_TOKEN: &str = "stack-dapr-token";
+/// The token that daprd brings.
+pub const APP_TOKEN: &str = "stack-app-token";
+/// Connections of each function: the server has 100 for all.
+const POOL: &str = "4";
+/// How long the scheduler may take to lead again after kill -9: it waits for the lease of the one that was killed.
+const SCHEDULER_MAX: Duration = Duration::from_mins(2);
+
+/// How it is to be wired.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Events over pub/sub instead of bindings.
+    pub pubsub: bool,
+    /// Functions are called through Dapr service invocation instead of directly.
+    pub invocation: bool,
+    /// Everybody asks for a token.
+    pub tokens: bool,
+    /// A port for the gateway; 0 is any.
+    pub port: u16,
+    /// A folder with more components.
+    pub resources: Option<PathBuf>,
+    /// Variables for the gateway and every function.
+    pub env: Vec<(String, String)>,
+}
+
+/// All of it, running.
+pub struct Stack {
+    /// The gateway's API.
+    pub api: Api,
+    /// Kafka.
+    pub kafka: Kafka,
+    /// The scheduler of jobs.
+    pub scheduler: Program,
+    /// The sidecar.
+    pub daprd: Program,
+    /// The gateway and the functions.
+    pub own: Own,
+    /// The database.
+    pub store: store::Store,
+    /// Where daprd's gRPC is.
+    pub dapr_grpc: String,
+    database_url: String,
+    postgres: Option<Postgres>,
+    folder: PathBuf,
+    dapr_http: u16,
+}
+
+/// Taskflow's own processes.
+pub struct Own {
+    /// The gateway.
+    pub gateway: Program,
+    /// Every function, by its name.
+    pub functions: BTreeMap<&'static str, Program>,
+}
+
+impl Own {
+    /// Starts them, with their logs in this folder, the gateway at this port, beside a sidecar whose HTTP port and gRPC endpoint these are.
+    #[must_use]
+    pub fn start(folder: &Path, options: &Options, port: u16, sidecar: (u16, &str), database_url: &str) -> Self {
+        let bin = binaries();
+        let (dapr_http, dapr_grpc) = sidecar;
+        let with_settings = |recipe: Recipe| {
+            let recipe = recipe.env("TASKFLOW_BIND", "127.0.0.1").env("DAPR_GRPC_ENDPOINT", dapr_grpc);
+            let recipe = recipe.env("TASKFLOW_EVENTS", if options.pubsub { "pubsub" } else { "bindings" });
+            let recipe = if options.tokens {
+                let recipe = recipe.env("TASKFLOW_API_TOKEN", API_TOKEN).env("DAPR_API_TOKEN", DAPR_TOKEN);
+                recipe.env("APP_API_TOKEN", APP_TOKEN)
+            } else {
+                recipe
+            };
+            options.env.iter().fold(recipe, |recipe, (name, value)| recipe.env(name, value))
+        };
+        let mut functions = BTreeMap::new();
+        let mut urls = Vec::new();
+        for route in routes::ALL {
+            let port = free_port();
+            let recipe = Recipe::new(route.name, &program(&bin, route.name), folder).env("PORT", port.to_string());
+            let recipe = with_settings(recipe).env("DATABASE_URL", database_url).env("TASKFLOW_DB_POOL", POOL);
+            functions.insert(route.name, recipe.start());
+            let own = format!("http://127.0.0.1:{port}");
+            let url = if options.invocation { format!("http://127.0.0.1:{dapr_http}/v1.0/invoke/{own}/method") } else { own };
+            urls.push(format!("{}={url}", route.name));
+        }
+        let gateway = Recipe::new("gateway", &program(&bin, "gateway"), folder).env("PORT", port.to_string());
+        let gateway = with_settings(gateway).env("TASKFLOW_FUNCTION_URL", urls.join(",")).start();
+        Self { gateway, functions }
+    }
+
+    /// Brings the database up to date.
+    pub fn migrate(folder: &Path, database_url: &str) {
+        Recipe::new("migrate", &program(&binaries(), "migrate"), folder).env("DATABASE_URL", database_url).run();
+    }
+
+    /// Fails, with the end of its log, unless each of them runs.
+    pub fn must_run(&mut self) {
+        for program in self.functions.values_mut().chain([&mut self.gateway]) {
+            program.must_run();
+        }
+    }
+
+    /// Stops them, the gateway first.
+    pub fn stop(&mut self) {
+        self.gateway.stop();
+        for function in self.functions.values_mut() {
+            function.stop();
+        }
+    }
+}
+
+/// A variable that names a part.
+fn part(name: &str) -> PathBuf {
+    let value = std::env::var_os(name).filter(|value| !value.is_empty());
+    let path = PathBuf::from(value.unwrap_or_else(|| panic!("{name} is not set: it names a part that this needs, see tests/README.md")));
+    assert!(path.exists(), "{name}: {} is not there", path.display());
+    path
+}
+
+/// A port that was free a moment ago, another one each time. Below those that systems give to outgoing connections, one of which
+/// would take it before whoever it is for listens.
+#[must_use]
+pub fn free_port() -> u16 {
+    const FIRST: u32 = 20_000;
+    const COUNT: u32 = 12_000;
+    static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(std::process::id().wrapping_mul(64)));
+    loop {
+        let port = FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
+        let port = u16::try_from(port).unwrap();
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// The folder of Taskflow's own binaries.
+#[must_use]
+pub fn binaries() -> PathBuf {
+    if let Some(folder) = std::env::var_os("TASKFLOW_BIN") {
+        return folder.into();
+    }
+    // A test is in a folder beside the binaries.
+    let own = std::env::current_exe().unwrap();
+    let folder = own.parent().unwrap();
+    if folder.ends_with("deps") { folder.parent().unwrap().to_owned() } else { folder.to_owned() }
+}
+
+impl Stack {
+    /// Starts everything in this folder, which keeps the data, and waits until it works.
+    pub async fn start(folder: &Path, options: &Options) -> Self {
+        std::fs::create_dir_all(folder).unwrap();
+        let folder = folder.canonicalize().unwrap();
+        // The parts are looked for before anything starts.
+        let (daprd, scheduler) = (part("DAPRD"), part("DAPR_SCHEDULER"));
+        let kafka = Kafka::start(&part("KAFKA_LIBS"), &folder);
+        let postgres = Postgres::start(&folder.join("database")).await.unwrap();
+        let database_url = url_for_all(postgres.url());
+        Own::migrate(&folder, &database_url);
+        let (scheduler, scheduler_address) = start_scheduler(&scheduler, &folder);
+
+        let (dapr_http, dapr_grpc) = (free_port(), free_port());
+        let grpc = format!("http://127.0.0.1:{dapr_grpc}");
+        let port = if options.port == 0 { free_port() } else { options.port };
+        let own = Own::start(&folder, options, port, (dapr_http, &grpc), &database_url);
+        kafka.wait().await;
+        let daprd = start_daprd(
+            &daprd,
+            &folder,
+            options,
+            &Sidecar {
+                app: port,
+                http: dapr_http,
+                grpc: dapr_grpc,
+                scheduler: &scheduler_address,
+                kafka: &kafka.address,
+                database_url: &database_url,
+            },
+        );
+        let token = options.tokens.then(|| API_TOKEN.to_owned());
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let store = store::Store::connect_lazy(&database_url, 4).unwrap();
+        let mut stack = Self {
+            api: Api::new(address, token),
+            kafka,
+            scheduler,
+            daprd,
+            own,
+            store,
+            dapr_grpc: grpc,
+            database_url,
+            postgres: Some(postgres),
+            folder,
+            dapr_http,
+        };
+        stack.wait().await;
+        stack
+    }
+
+    /// Waits until everything works: the health of the whole says so, and it asks for more than open ports.
+    pub async fn wait(&mut self) {
+        let begin = tokio::time::Instant::now();
+        loop {
+            let health = self.api.try_call("GET", "/health", &[], "").await;
+            if health.as_ref().is_ok_and(|answer| answer.status == 200) {
+                return;
+            }
+            self.own.must_run();
+            self.daprd.must_run();
+            self.scheduler.must_run();
+            assert!(
+                begin.elapsed() < SCHEDULER_MAX,
+                "not healthy: {health:?}\n{}",
+                self.daprd.said().lines().rev().take(10).collect::<Vec<_>>().join("\n")
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Waits until daprd says that it is ready.
+    pub async fn wait_for_daprd(&self) {
+        let api = Api::new((Ipv4Addr::LOCALHOST, self.dapr_http).into(), None);
+        eventually("daprd", async || api.try_call("GET", "/v1.0/healthz", &[], "").await.ok().filter(|answer| answer.status == 204)).await;
+    }
+
+    /// A function.
+    pub fn function(&mut self, name: &str) -> &mut Program {
+        self.own.functions.get_mut(name).unwrap()
+    }
+
+    /// kill -9 of the scheduler, and a start on nothing.
+    pub fn lose_scheduler_data(&mut self) {
+        self.scheduler.kill();
+        std::fs::remove_dir_all(self.folder.join("scheduler-data")).unwrap();
+        self.scheduler.start_again();
+    }
+
+    /// Kills PostgreSQL with all its processes, and starts it again on the same data.
+    pub async fn kill_postgres(&mut self, away: Duration) {
+        let pid_file = self.folder.join("database/postgresql/data/postmaster.pid");
+        let id = std::fs::read_to_string(&pid_file).unwrap_or_else(|error| panic!("{}: {error}", pid_file.display()));
+        let id = id.lines().next().unwrap();
+        assert!(std::process::Command::new("kill").args(["-9", id]).status().unwrap().success());
+        drop(self.postgres.take());
+        tokio::time::sleep(away).await;
+        let begin = tokio::time::Instant::now();
+        let postgres = loop {
+            match Postgres::start(&self.folder.join("database")).await {
+                Ok(postgres) => break postgres,
+                Err(error) => assert!(begin.elapsed() < PATIENCE, "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        };
+        assert_eq!(url_for_all(postgres.url()), self.database_url);
+        self.postgres = Some(postgres);
+    }
+
+    /// Stops everything in order: those who ask before those who answer.
+    pub async fn stop(mut self) {
+        self.own.gateway.stop();
+        self.daprd.stop();
+        self.own.stop();
+        self.scheduler.stop();
+        self.kafka.program.stop();
+        self.store.pool().close().await;
+        if let Some(postgres) = self.postgres.take() {
+            postgres.stop().await.unwrap();
+        }
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn database_url(&self) -> &str {
+        &self.database_url
+    }
+}
+
+/// What daprd needs to know.
+struct Sidecar<'a> {
+    app: u16,
+    http: u16,
+    grpc: u16,
+    scheduler: &'a str,
+    kafka: &'a str,
+    database_url: &'a str,
+}
+
+fn program(bin: &Path, name: &str) -> PathBuf {
+    let path = bin.join(name);
+    assert!(path.exists(), "{} is not there: build it first (cargo build --workspace)", path.display());
+    path
+}
+
+fn start_scheduler(program: &Path, folder: &Path) -> (Program, String) {
+    let [port, health, metrics, client, peer] = std::array::from_fn(|_| free_port());
+    let address = format!("127.0.0.1:{port}");
+    let recipe = Recipe::new("scheduler", program, folder).words(&format!(
+        "--id dapr-scheduler-server-0 --listen-address 127.0.0.1 --port {port} --healthz-port {health} --healthz-listen-address 127.0.0.1 \
+         --metrics-port {metrics} --metrics-listen-address 127.0.0.1 --etcd-client-port {client} --etcd-client-listen-address 127.0.0.1 \
+         --etcd-initial-cluster dapr-scheduler-server-0=http://127.0.0.1:{peer} --override-broadcast-host-port {address}"
+    ));
+    let recipe = recipe.word("--etcd-data-dir").word(folder.join("scheduler-data"));
+    let recipe = recipe.word("--identity-directory-write").word(folder.join("scheduler-identity"));
+    (recipe.start(), address)
+}
+
+fn start_daprd(program: &Path, folder: &Path, options: &Options, sidecar: &Sidecar<'_>) -> Program {
+    let Sidecar { app, http, grpc, scheduler, kafka, database_url } = sidecar;
+    let internal = free_port();
+    let components = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("dapr-components");
+    let events = if options.pubsub { "pubsub" } else { "bindings" };
+    let recipe = Recipe::new("daprd", program, folder).words(&format!(
+        "--app-id taskflow --app-port {app} --app-channel-address 127.0.0.1 --app-protocol http --dapr-http-port {http} --dapr-grpc-port {grpc} \
+         --dapr-internal-grpc-port {internal} --dapr-listen-addresses 127.0.0.1 --dapr-internal-grpc-listen-address 127.0.0.1 \
+         --scheduler-host-address {scheduler} --enable-metrics=false --dapr-graceful-shutdown-seconds 1 --log-level info"
+    ));
+    let recipe = recipe.word("--resources-path").word(components.join("common")).word("--resources-path").word(components.join(events));
+    let recipe = options.resources.iter().fold(recipe, |recipe, folder| recipe.word("--resources-path").word(folder));
+    let recipe = recipe.word("--config").word(components.join("configuration/taskflow.yaml"));
+    let recipe = recipe.env("KAFKA_BROKERS", *kafka).env("DATABASE_URL", *database_url);
+    let recipe = if options.tokens { recipe.env("DAPR_API_TOKEN", DAPR_TOKEN).env("APP_API_TOKEN", APP_TOKEN) } else { recipe };
+    recipe.start()
+}
+
+/// sqlx and the Go driver of daprd both take a socket's folder as a parameter.
+fn url_for_all(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (user, rest) = rest.rsplit_once('@').unwrap_or(("", rest));
+    let (host, database) = rest.split_once('/').unwrap_or((rest, ""));
+    let database = database.split('?').next().unwrap_or_default();
+    let host = percent_encoding::percent_decode_str(host).decode_utf8_lossy();
+    if !host.starts_with('/') {
+        return url.to_owned();
+    }
+    let folder = host.rsplit_once(':').map_or(&*host, |(folder, _)| folder);
+    format!("{scheme}://{user}@localhost:5432/{database}?host={folder}&sslmode=disable")
+}
+
+/// Whether somebody listens there.
+fn listens(address: &str) -> bool {
+    address.parse().is_ok_and(|address: SocketAddr| TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok())
+}

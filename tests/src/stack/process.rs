@@ -1,0 +1,172 @@
+//! A program that a test runs: with a log of its own, killed when it is dropped.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a program may take to stop when it is asked to.
+const STOP_MAX: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(20);
+/// Lines of a log that are shown of a program that failed.
+const TAIL: usize = 20;
+
+/// How to start a program.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// What it is called in messages; its log has this name.
+    pub name: String,
+    /// The program and its arguments.
+    pub words: Vec<OsString>,
+    /// Its environment, beside what it inherits.
+    pub env: BTreeMap<String, String>,
+    /// Where the log is.
+    pub folder: PathBuf,
+}
+
+impl Recipe {
+    /// A program by its path, whose log will be in this folder.
+    #[must_use]
+    pub fn new(name: &str, program: &Path, folder: &Path) -> Self {
+        Self { name: name.to_owned(), words: vec![program.into()], env: BTreeMap::new(), folder: folder.to_owned() }
+    }
+
+    /// With these arguments, separated by spaces.
+    #[must_use]
+    pub fn words(mut self, words: &str) -> Self {
+        self.words.extend(words.split_whitespace().map(Into::into));
+        self
+    }
+
+    /// With one more argument, whatever it holds.
+    #[must_use]
+    pub fn word(mut self, word: impl Into<OsString>) -> Self {
+        self.words.push(word.into());
+        self
+    }
+
+    /// With this variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.env.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Where what it says is kept, over all its starts.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.folder.join(format!("{}.log", self.name))
+    }
+
+    fn spawn(&self) -> Child {
+        let log = File::options().create(true).append(true).open(self.log()).unwrap();
+        let mut command = Command::new(&self.words[0]);
+        command.args(&self.words[1..]).envs(&self.env).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        // A group of its own: Ctrl-C is for whoever started all of this, who then stops it in order.
+        command.process_group(0);
+        command.spawn().unwrap_or_else(|error| panic!("{} does not start: {error}: {}", self.name, self.words[0].display()))
+    }
+
+    /// Starts it.
+    #[must_use]
+    pub fn start(self) -> Program {
+        Program { child: self.spawn(), recipe: self }
+    }
+
+    /// Runs it to its end, which has to be a good one.
+    pub fn run(self) {
+        let (log, name) = (self.log(), self.name.clone());
+        let status = self.spawn().wait().unwrap();
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        assert!(status.success(), "{name}: {status}\n{}", tail(&said));
+    }
+}
+
+/// A program that runs.
+#[derive(Debug)]
+pub struct Program {
+    child: Child,
+    recipe: Recipe,
+}
+
+impl Program {
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.recipe.name
+    }
+
+    /// A variable that it was given.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> &str {
+        &self.recipe.env[name]
+    }
+
+    /// Everything it has said, over all its starts.
+    #[must_use]
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(self.recipe.log()).unwrap_or_default()
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Fails, with the end of its log, unless it runs.
+    pub fn must_run(&mut self) {
+        assert!(self.is_running(), "{} has ended:\n{}", self.recipe.name, tail(&self.said()));
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again, as it was.
+    pub fn start_again(&mut self) {
+        assert!(!self.is_running());
+        self.child = self.recipe.spawn();
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub fn stop(&mut self) {
+        if !self.is_running() {
+            return;
+        }
+        let asked = Command::new("kill").arg(self.id().to_string()).status().unwrap();
+        assert!(asked.success());
+        let begin = Instant::now();
+        while self.is_running() && begin.elapsed() < STOP_MAX {
+            std::thread::sleep(POLL);
+        }
+        if self.is_running() {
+            eprintln!("{} did not stop within {} s: killed", self.recipe.name, STOP_MAX.as_secs());
+            self.kill();
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(TAIL)..].join("\n")
+}
