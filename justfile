@@ -10,9 +10,31 @@ default:
 run:
     cargo run
 
+# Start Taskflow as it is in the cluster: Kafka, the Dapr scheduler, daprd, the gateway, a process for each function. Needs DAPRD,
+# DAPR_SCHEDULER and KAFKA_LIBS, which name the programs and the folder of Kafka's jars, and Java.
+run-dapr: stack-build
+    target/debug/run-dapr
+
+# The gateway and the functions beside a sidecar that is there: what `dapr run -f .` calls.
+[private]
+run-beside-dapr: stack-build
+    target/debug/run-dapr
+
+[private]
+stack-build:
+    cargo build --workspace --bins --features tests/stack
+
 # The tests that need nothing but Rust.
 test:
     cargo test --workspace
+
+# The user story on real parts, over bindings and over pub/sub. Needs what run-dapr needs.
+e2e: stack-build
+    cargo test --package tests --features stack --test e2e -- --test-threads=1
+
+# Every fault under load, or those of a comma list, and what was lost and doubled. Needs what run-dapr needs.
+faults *names: stack-build
+    FAULTS={{ names }} cargo test --package tests --features stack --test faults -- --nocapture
 
 # Format all Rust code.
 format:
@@ -24,7 +46,7 @@ format-check:
 
 # Lint, with warnings as errors.
 lint:
-    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --workspace --all-targets --features tests/stack -- -D warnings
 
 # Build the documentation, with warnings as errors.
 doc:
@@ -47,8 +69,56 @@ rrule-cases:
 fuzz:
     tests/tools/fuzz.sh
 
-# Everything that CI checks, but for the fuzzing.
+# Everything that CI checks of the programs, but for the fuzzing.
 check: format-check lint doc test deny
+
+# Terraform: format, validity, tests against mock providers, tflint, checkov, secrets. Needs terraform, tflint, checkov.
+terraform-check:
+    tests/tools/terraform_check.sh
+
+# Write the checksums of Terraform's providers anew, for every platform that people and the pipeline use. Reaches the providers' registry.
+terraform-lock:
+    for root in terraform terraform/examples/lambda; do \
+      terraform -chdir="$root" providers lock -platform=linux_amd64 -platform=linux_arm64 -platform=darwin_amd64 -platform=darwin_arm64; \
+    done
+
+# Note what the secrets scan finds now as known and harmless. Read the list first. Needs checkov.
+secrets-known:
+    checkov --directory . --framework secrets --enable-secret-scan-all-files --skip-path target --skip-path .git --compact --skip-download --create-baseline || true
+
+# Roll out the images of a digests file to the cluster of kubectl's context; `overlay` is knative/overlays/oke unless it says otherwise.
+deploy digests registry overlay="knative/overlays/oke":
+    OVERLAY={{ quote(overlay) }} IMAGES="$(jq --raw-output --arg registry {{ quote(registry) }} '.image_digests | to_entries[] | "\(.key)=\($registry)/\(.key)@\(.value)"' {{ quote(digests) }})" \
+      terraform/scripts/rollout.sh
+
+# Bring back the images of the rollout before the last one.
+roll-back overlay="knative/overlays/oke":
+    OVERLAY={{ quote(overlay) }} terraform/scripts/rollout.sh --back
+
+# Ask a deployed Taskflow for what users notice. Its token: TASKFLOW_API_TOKEN.
+smoke url:
+    tests/tools/smoke.sh {{ quote(url) }}
+
+# Back the database of DATABASE_URL up into a new file. Needs PostgreSQL's client programs, of the server's version or newer.
+backup file:
+    tests/tools/backup.sh dump {{ quote(file) }}
+
+# Replace all of the database of DATABASE_URL by a backup; what was there goes to FILE.before.
+restore file:
+    tests/tools/backup.sh restore {{ quote(file) }}
+
+# Back up and restore a real Taskflow on a real PostgreSQL. Needs PostgreSQL's programs.
+backup-check:
+    tests/tools/backup_check.sh
+
+# The pipeline's own files. Needs actionlint.
+workflows-check:
+    @command -v actionlint >/dev/null || { echo "workflows-check: actionlint is missing" >&2; exit 1; }
+    actionlint
+
+# The shell scripts of deployment and operations, run against stand-ins of the clouds' commands.
+scripts-check:
+    tests/tools/scripts_check.sh
 
 # Benchmarks. Each builds the release binaries and prints its figures with the setting, as Markdown; see tests/bench.
 
@@ -81,3 +151,8 @@ bench-build name:
 [private]
 bench *arguments: (bench-build "taskflow")
     ulimit -n 8192 2>/dev/null || true; target/release/bench {{ arguments }}
+
+# Recurrence, reminders and users on real Dapr and Kafka, a process for each function. Needs what run-dapr needs.
+bench-dapr *benchmarks:
+    cargo build --release --workspace --bins --features tests/stack
+    ulimit -n 8192 2>/dev/null || true; tests/tools/bench-dapr.sh {{ benchmarks }}

@@ -1,5 +1,5 @@
 //! cancel-reminder on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(cancel_reminder::function())
+    sidecar::main(cancel_reminder::function())
 }

@@ -1,5 +1,5 @@
 //! complete-task on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(complete_task::function())
+    sidecar::main(complete_task::function())
 }

@@ -6,6 +6,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -96,15 +97,19 @@ async fn tasks(store: &Store) -> [i64; 4] {
 }
 
 async fn call_url(base: &str, call: Call) -> Value {
+    let response = send(base, call).await;
+    assert!(response.status().is_success(), "{}", response.status());
+    serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
+}
+
+async fn send(base: &str, call: Call) -> reqwest::Response {
     // The client asks for a provider of cryptography, even where it needs none.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut request = reqwest::Client::new().post(format!("{base}{}", call.path)).body(call.body);
     for (name, value) in call.headers {
         request = request.header(name, value);
     }
-    let response = request.send().await.unwrap();
-    assert!(response.status().is_success(), "{}", response.status());
-    serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
+    request.send().await.unwrap()
 }
 
 async fn call_all(base: &str, tasks: [i64; 4]) {
@@ -123,7 +128,7 @@ fn program(database: &TestDatabase) -> Command {
 async fn on_hyper_at_its_port() {
     let (database, store) = database().await;
     let mut child = program(&database).env("PORT", "0").env("TASKFLOW_BIND", "127.0.0.1").spawn().unwrap();
-    let address = listening(&mut child).await;
+    let (address, _log) = listening(&mut child).await;
     call_all(&format!("http://{address}"), tasks(&store).await).await;
 
     terminate(&child).await;
@@ -136,25 +141,110 @@ async fn terminate(child: &Child) {
     assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
 }
 
-/// Waits for the log line that says where the function listens.
-async fn listening(child: &mut Child) -> SocketAddr {
+/// Waits for the log line that says where the function listens; the lines after it.
+async fn listening(child: &mut Child) -> (SocketAddr, mpsc::UnboundedReceiver<Value>) {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     while let Some(line) = lines.next_line().await.unwrap() {
         let entry: Value = serde_json::from_str(&line).unwrap_or_default();
         if entry["message"] == "listening" {
+            let (said, log) = mpsc::unbounded_channel();
             // The pipe is read to its end, so that the function can go on logging.
-            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return entry["address"].as_str().unwrap().parse().unwrap();
+            tokio::spawn(async move {
+                while let Ok(Some(line)) = lines.next_line().await {
+                    let _ = said.send(serde_json::from_str(&line).unwrap_or(Value::String(line)));
+                }
+            });
+            return (entry["address"].as_str().unwrap().parse().unwrap(), log);
         }
     }
     panic!("the function ended without listening");
+}
+
+/// The next line of the log that says this; the lines until then are put into `passed`.
+async fn line(log: &mut mpsc::UnboundedReceiver<Value>, message: &str, passed: &mut Vec<Value>) -> Value {
+    let reading = async {
+        loop {
+            let line = log.recv().await.unwrap();
+            passed.push(line.clone());
+            if line["message"].as_str().is_some_and(|said| said.contains(message)) {
+                return line;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), reading).await.unwrap_or_else(|_| panic!("waited in vain for {message:?}: {passed:?}"))
+}
+
+#[tokio::test]
+async fn a_log_line_of_a_request_says_whose_it_is() {
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    // Nobody listens there, and few lines are wanted: what is left of them still says whose they are.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_complete-task"));
+    let child = child.env_clear().env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none").env("RUST_LOG", "warn,function::host=info");
+    let mut child = child.env("PORT", "0").env("TASKFLOW_BIND", "127.0.0.1").kill_on_drop(true).stderr(Stdio::piped()).spawn().unwrap();
+    let (address, mut log) = listening(&mut child).await;
+    let traceparent = format!("00-{TRACE}-b7ad6b7169203331-01");
+    let structured = ("content-type", "application/cloudevents+json".to_owned());
+    let event = json!({ "specversion": "1.0", "id": "1", "source": "/tests", "type": "task.complete", "data": { "task_id": 1 },
+        "correlationid": "corr-2", "traceparent": traceparent });
+    let rest = vec![("x-correlation-id", "corr-1".to_owned()), ("traceparent", traceparent.clone())];
+    for (path, headers, body, correlation) in
+        [("/api/tasks/1/complete", rest, String::new(), "corr-1"), ("/", vec![structured], event.to_string(), "corr-2")]
+    {
+        let answer = send(&format!("http://{address}"), Call { path: path.to_owned(), headers, body }).await;
+        assert_eq!(answer.status(), 503);
+        let line = line(&mut log, "is not available", &mut Vec::new()).await;
+        assert_eq!((&line["span"]["correlation_id"], &line["span"]["trace_id"]), (&json!(correlation), &json!(TRACE)), "{line}");
+        assert_eq!(line["span"]["function"], "complete-task");
+    }
+}
+
+#[tokio::test]
+async fn spans_are_sent_before_the_process_ends() {
+    let (database, store) = database().await;
+    let mut collector = Collector::start(200).await;
+    let child = &mut program(&database);
+    let child = child.env("PORT", "0").env("TASKFLOW_BIND", "127.0.0.1").env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url);
+    let mut child = child.spawn().unwrap();
+    let (address, _log) = listening(&mut child).await;
+    call_all(&format!("http://{address}"), tasks(&store).await).await;
+    terminate(&child).await;
+    assert!(tokio::time::timeout(Duration::from_secs(20), child.wait()).await.unwrap().unwrap().success());
+    assert!(collector.posts.try_recv().is_ok());
+}
+
+#[tokio::test]
+async fn a_collector_that_is_away_is_told_once_and_holds_up_nobody() {
+    let (database, store) = database().await;
+    let mut collector = Collector::start(503).await;
+    let child = &mut program(&database);
+    let child = child.env("PORT", "0").env("TASKFLOW_BIND", "127.0.0.1").env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url);
+    let mut child = child.spawn().unwrap();
+    let (address, mut log) = listening(&mut child).await;
+    let base = format!("http://{address}");
+    // Each time the calls are answered and the spans are tried: more often than one batch is.
+    for _ in 0..3 {
+        call_all(&base, tasks(&store).await).await;
+        for _ in 0..4 {
+            tokio::time::timeout(Duration::from_mins(1), collector.posts.recv()).await.unwrap().unwrap();
+        }
+    }
+    collector.status.store(200, Ordering::SeqCst);
+    call_all(&base, tasks(&store).await).await;
+    let mut passed = Vec::new();
+    let again = line(&mut log, "traces are sent again", &mut passed).await;
+    assert!(again["dropped"].as_u64().unwrap() >= 4, "{again}");
+    let warnings: Vec<_> = passed.iter().filter(|line| line["level"] == "WARN").collect();
+    assert_eq!(warnings.len(), 1, "{passed:?}");
+    assert!(warnings[0]["message"].as_str().unwrap().starts_with("traces cannot be sent"), "{warnings:?}");
 }
 
 #[tokio::test]
 async fn as_a_lambda_function_url() {
     let (database, store) = database().await;
     let runtime_api = RuntimeApi::start().await;
+    let mut collector = Collector::start(200).await;
     let _child = program(&database)
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url)
         .env("AWS_LAMBDA_RUNTIME_API", runtime_api.address.to_string())
         .env("AWS_LAMBDA_FUNCTION_NAME", "complete-task")
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
@@ -163,12 +253,12 @@ async fn as_a_lambda_function_url() {
         .unwrap();
     let tasks = tasks(&store).await;
     let [rest, structured, binary, batch] = calls(tasks);
-    let answers = [
-        runtime_api.invoke(rest).await,
-        runtime_api.invoke(structured).await,
-        runtime_api.invoke(binary).await,
-        runtime_api.invoke(batch).await,
-    ];
+    let mut answers = [const { Value::Null }; 4];
+    for (answer, call) in answers.iter_mut().zip([rest, structured, binary, batch]) {
+        *answer = runtime_api.invoke(call).await;
+        // The platform freezes the process after each answer.
+        assert!(collector.posts.try_recv().is_ok(), "its spans were sent before it answered");
+    }
     check(&answers, tasks);
 }
 
@@ -186,6 +276,40 @@ async fn mounted_in_the_one_process() {
     serving.await.unwrap();
     store.pool().close().await;
     drop(database);
+}
+
+/// Takes spans and only notes that some came; `tests/api` reads them.
+struct Collector {
+    url: String,
+    status: Arc<AtomicU16>,
+    posts: mpsc::UnboundedReceiver<()>,
+}
+
+impl Collector {
+    /// That answers with this status.
+    async fn start(status: u16) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let status = Arc::new(AtomicU16::new(status));
+        let (posted, posts) = mpsc::unbounded_channel();
+        let answered = status.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (posted, answered) = (posted.clone(), answered.clone());
+                let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
+                    let (posted, answered) = (posted.clone(), answered.load(Ordering::SeqCst));
+                    async move {
+                        assert_eq!(request.uri().path(), "/v1/traces");
+                        let _ = request.into_body().collect().await;
+                        let _ = posted.send(());
+                        http::Response::builder().status(answered).body(http_body_util::Empty::<Bytes>::new())
+                    }
+                });
+                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(hyper_util::rt::TokioIo::new(stream), service));
+            }
+        });
+        Self { url, status, posts }
+    }
 }
 
 /// A small server that speaks the documented Lambda Runtime API: one invocation at a time.

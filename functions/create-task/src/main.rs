@@ -1,5 +1,5 @@
 //! create-task on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(create_task::function())
+    sidecar::main(create_task::function())
 }

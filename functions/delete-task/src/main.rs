@@ -1,5 +1,5 @@
 //! delete-task on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(delete_task::function())
+    sidecar::main(delete_task::function())
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use domain::reminder::ReminderStatus;
 use domain::task::Status;
 use domain::{Reminder, Timestamp, routes};
-use function::{App, Change, Error, Function, JobCall};
+use function::{App, Change, Error, Function, JobCall, Published};
 
 /// Tries of one reminder before it is given up.
 const TRIES_MAX: i32 = 5;
@@ -21,34 +21,28 @@ pub fn function() -> Function {
     Function::new(routes::FIRE_REMINDER).job(fire)
 }
 
-async fn fire(app: Arc<App>, call: JobCall) -> Result<(), Error> {
+async fn fire(app: Arc<App>, call: JobCall) -> Result<Published, Error> {
     // A job without a reminder ends: an error would have it called for ever.
-    let Some(id) = call.id else { return Ok(()) };
+    let Some(id) = call.id else { return Ok(Published::All) };
     match attempt(&app, id).await {
-        Err(error) if error.status().is_server_error() => {
-            if give_up(&app, id).await? {
-                Ok(())
-            } else {
-                Err(error)
-            }
-        }
+        Err(error) if error.status().is_server_error() => give_up(&app, id).await?.ok_or(error),
         result => result,
     }
 }
 
-async fn attempt(app: &Arc<App>, id: i64) -> Result<(), Error> {
+async fn attempt(app: &Arc<App>, id: i64) -> Result<Published, Error> {
     loop {
         let mut change = app.change(app.origin(routes::FIRE_REMINDER.name), None).await?;
-        let reminder = match change.reminder(id).await {
-            Err(store::Error::NotFound) => return Ok(()),
-            Ok(reminder) if !reminder.is_waiting() => return Ok(()),
+        let reminder = match change.resume_reminder(id).await {
+            Err(store::Error::NotFound) => return Ok(Published::All),
+            Ok(reminder) if !reminder.is_waiting() => return Ok(Published::All),
             reminder => reminder?,
         };
         match early(app.now(), &reminder) {
             None => return trigger(change, &reminder).await,
             Some(ahead) if ahead > WAIT_MAX => {
                 change.schedule_job(&reminder.dapr_job_id, reminder.task_id, reminder.scheduled_at);
-                return change.commit().await.map(drop);
+                return change.commit().await;
             }
             Some(ahead) => {
                 // Nothing is held while it waits; the row is read anew then.
@@ -65,7 +59,7 @@ fn early(now: Timestamp, reminder: &Reminder) -> Option<Duration> {
     u64::try_from(ahead).ok().filter(|ahead| *ahead > 0).map(Duration::from_micros)
 }
 
-async fn trigger(mut change: Change, reminder: &Reminder) -> Result<(), Error> {
+async fn trigger(mut change: Change, reminder: &Reminder) -> Result<Published, Error> {
     // Not locked: locking the task after its reminder would meet those who lock them the other way round. And on the change's own
     // connection: many fire at once, and if each held one and asked for another, none would get it.
     let is_over = match change.task_unlocked(reminder.task_id).await {
@@ -77,19 +71,19 @@ async fn trigger(mut change: Change, reminder: &Reminder) -> Result<(), Error> {
     } else {
         change.trigger_reminder(reminder).await?;
     }
-    change.commit().await.map(drop)
+    change.commit().await
 }
 
-/// Counts a try that failed; whether that was the last.
-async fn give_up(app: &Arc<App>, id: i64) -> Result<bool, Error> {
+/// Counts a try that failed; if that was the last, the reminder failed and its job ends.
+async fn give_up(app: &Arc<App>, id: i64) -> Result<Option<Published>, Error> {
     let mut change = app.change(app.origin(routes::FIRE_REMINDER.name), None).await?;
     let tries = change.count_retry(id).await?;
     let is_last = tries >= TRIES_MAX;
     if is_last {
-        let reminder = change.reminder(id).await?;
+        let reminder = change.resume_reminder(id).await?;
         change.finish_reminder(&reminder, ReminderStatus::Failed).await?;
         tracing::error!(reminder = id, tries, "given up");
     }
-    change.commit().await?;
-    Ok(is_last)
+    let published = change.commit().await?;
+    Ok(is_last.then_some(published))
 }

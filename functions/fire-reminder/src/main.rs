@@ -1,5 +1,5 @@
 //! fire-reminder on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(fire_reminder::function())
+    sidecar::main(fire_reminder::function())
 }

@@ -26,7 +26,7 @@ async fn one(app: &Arc<App>, headers: &HeaderMap, event: &Event) -> Result<Respo
     let mut last = Response::new(full(""));
     for route in takers(event)? {
         let request = super::forwarded(headers, STRUCTURED, serde_json::to_vec(event)?);
-        last = super::see_to_outbox(app, app.functions.call(route, request).await);
+        last = super::call(app, route, request).await;
         if !last.status().is_success() {
             break;
         }

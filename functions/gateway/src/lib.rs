@@ -1,15 +1,23 @@
 //! The one always-on piece: finds the function for every call (by method and path) and for every event (by its type).
 //!
-//! It knows the table of routes and the port to the functions, and nothing of what they do.
+//! It knows the table of routes and the port to the functions, and nothing of what they do. Behind Dapr it is also the app that the one
+//! sidecar delivers to: records of Kafka and calls of jobs.
 
+mod channel;
 mod events;
+mod letter;
+mod watch;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use domain::routes::{self, Operation, Route};
+use function::ports::{Broker, Scheduler};
 use function::service::OUTBOX;
-use function::{App, Error, Function, Request, Response};
-use http::{HeaderValue, Method};
+use function::{App, Error, Function, Request, Response, full};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+
+use crate::channel::Channel;
 
 /// The gateway's own name; nobody routes to it.
 pub const NAME: &str = routes::GATEWAY.name;
@@ -20,12 +28,38 @@ pub const NAME: &str = routes::GATEWAY.name;
 /// Never: a test mounts the table of routes.
 #[must_use]
 pub fn function() -> Function {
+    with(None)
+}
+
+/// The function as the app of a sidecar. `broker` takes what is given up; `scheduler` is watched over.
+#[must_use]
+pub fn behind_dapr(broker: Arc<dyn Broker>, scheduler: Arc<dyn Scheduler>) -> Function {
+    let channel = Arc::new(Channel::new(broker, scheduler));
+    let watched = channel.clone();
+    with(Some(channel)).at_start(move |app| watch::watch(app, watched.clone()))
+}
+
+fn with(channel: Option<Arc<Channel>>) -> Function {
     let table = Arc::new(Table::new());
     Function::new(routes::GATEWAY).fallback(move |app, request| {
-        let table = table.clone();
-        async move { table.answer(app, request).await }
+        let (table, channel) = (table.clone(), channel.clone());
+        async move {
+            let request = match channel {
+                Some(channel) => match channel.answer(&app, request).await {
+                    Ok(response) => return response,
+                    Err(request) => request,
+                },
+                None => request,
+            };
+            table.answer(app, request).await
+        }
     })
 }
+
+/// Where the metrics are.
+const METRICS: &str = "/metrics";
+/// The media type of their text form.
+const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The paths of all functions.
 struct Table {
@@ -57,8 +91,13 @@ impl Table {
         if path == "/" && request.method() == Method::POST {
             return events::route(&app, request).await.unwrap_or_else(|error| error.into_response("/"));
         }
+        if path == METRICS {
+            return metrics(&app, request.method().clone(), request.headers().clone())
+                .await
+                .unwrap_or_else(|error| error.into_response(METRICS));
+        }
         match self.find(&path, request.method()) {
-            Ok(route) => see_to_outbox(&app, app.functions.call(route, request).await),
+            Ok(route) => call(&app, route, request).await,
             Err(error) => error.into_response(&path),
         }
     }
@@ -82,17 +121,46 @@ fn allow(path: &str, operations: &[(&'static Operation, &'static Route)]) -> Str
     methods.join(", ")
 }
 
-/// A function that could not publish says so; its caller need not know, somebody has to see to it.
-fn see_to_outbox(app: &Arc<App>, mut response: Response) -> Response {
-    if response.headers_mut().remove(OUTBOX).is_some() {
-        let app = app.clone();
-        app.clone().background.spawn(async move {
-            if let Err(error) = app.publisher.publish_all().await {
-                tracing::debug!(error = %error, "the outbox waits");
-            }
-        });
+/// Calls a function, counts the call, and sees to what the function could not publish.
+pub(crate) async fn call(app: &Arc<App>, route: &'static Route, request: Request) -> Response {
+    let (method, begin) = (request.method().clone(), Instant::now());
+    let mut response = app.functions.call(route, request).await;
+    let status = response.status();
+    app.metrics.call(route.name, &method, status, begin.elapsed());
+    // The header is not for the caller. After a call that broke off nobody knows what is in the outbox.
+    let waits = response.headers_mut().remove(OUTBOX).is_some();
+    if waits || (method != Method::GET && broke_off(status)) {
+        see_to_outbox(app);
     }
     response
+}
+
+fn broke_off(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
+}
+
+/// Has the outbox emptied, without waiting for it.
+pub(crate) fn see_to_outbox(app: &Arc<App>) {
+    let app = app.clone();
+    app.clone().background.spawn(async move {
+        if let Err(error) = app.publisher.publish_all().await {
+            tracing::debug!(error = %error, "the outbox waits");
+        }
+    });
+}
+
+/// What the process counts, as Prometheus reads it.
+async fn metrics(app: &Arc<App>, method: Method, headers: HeaderMap) -> Result<Response, Error> {
+    if !matches!(method, Method::GET | Method::HEAD) {
+        return Err(Error::MethodNotAllowed("GET, HEAD".to_owned()));
+    }
+    function::service::authorize(app, &headers)?;
+    if let Some(depth) = app.publisher.depth().await {
+        app.metrics.outbox(depth);
+    }
+    let mut response = Response::new(full(app.metrics.text().map_err(Error::internal)?));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(METRICS_TYPE));
+    Ok(response)
 }
 
 /// A request to a function that carries its caller's token and trace.
@@ -100,7 +168,7 @@ pub(crate) fn forwarded(headers: &http::HeaderMap, content_type: &'static str, b
     let mut request = Request::new(function::full(body));
     *request.method_mut() = Method::POST;
     let own = request.headers_mut();
-    for name in [http::header::AUTHORIZATION, function::service::CORRELATION] {
+    for name in [http::header::AUTHORIZATION, function::service::CORRELATION, function::service::TRACEPARENT] {
         if let Some(value) = headers.get(&name) {
             own.insert(name, value.clone());
         }

@@ -1,5 +1,8 @@
-//! gateway on its own: on AWS Lambda, or on hyper at `$PORT`.
+//! gateway on its own, at `$PORT`: in front of the functions, and behind Dapr where the settings name a sidecar.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(gateway::function())
+    sidecar::main_of_gateway(|dapr| match dapr {
+        Some(dapr) => gateway::behind_dapr(dapr.broker, dapr.scheduler),
+        None => gateway::function(),
+    })
 }

@@ -1,5 +1,5 @@
 //! get-task on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(get_task::function())
+    sidecar::main(get_task::function())
 }

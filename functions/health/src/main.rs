@@ -1,5 +1,5 @@
 //! health on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(health::function())
+    sidecar::main(health::function())
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use domain::routes;
-use function::{App, Error, Function, JobCall};
+use function::{App, Error, Function, JobCall, Published};
 
 /// Reminders whose jobs are registered in one transaction.
 const PAGE: i64 = 200;
@@ -17,26 +17,27 @@ pub fn function() -> Function {
     Function::new(routes::HOUSEKEEPING).job(keep_house)
 }
 
-async fn keep_house(app: Arc<App>, _: JobCall) -> Result<(), Error> {
-    let registered = reconcile(&app).await?;
+async fn keep_house(app: Arc<App>, _: JobCall) -> Result<Published, Error> {
+    let (registered, published) = reconcile(&app).await?;
     let pruned = app.store()?.prune(app.now()).await?;
     tracing::info!(registered, ?pruned, "kept house");
-    Ok(())
+    Ok(published)
 }
 
 /// Registers the job of every reminder that waits; how many there are.
-async fn reconcile(app: &Arc<App>) -> Result<usize, Error> {
+async fn reconcile(app: &Arc<App>) -> Result<(usize, Published), Error> {
     let mut last = 0;
     let mut registered = 0;
+    let mut published = Published::All;
     loop {
         let page = app.store()?.pending_reminders(last, PAGE).await?;
-        let Some(newest) = page.last() else { return Ok(registered) };
+        let Some(newest) = page.last() else { return Ok((registered, published)) };
         last = newest.id;
         registered += page.len();
         let mut change = app.change(app.origin(routes::HOUSEKEEPING.name), None).await?;
         for reminder in &page {
             change.schedule_job(&reminder.dapr_job_id, reminder.task_id, reminder.scheduled_at);
         }
-        change.commit().await?;
+        published = published.and(change.commit().await?);
     }
 }

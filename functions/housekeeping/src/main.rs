@@ -1,5 +1,5 @@
 //! housekeeping on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(housekeeping::function())
+    sidecar::main(housekeeping::function())
 }

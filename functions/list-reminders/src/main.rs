@@ -1,5 +1,5 @@
 //! list-reminders on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(list_reminders::function())
+    sidecar::main(list_reminders::function())
 }

@@ -1,5 +1,5 @@
 //! list-tags on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(list_tags::function())
+    sidecar::main(list_tags::function())
 }

@@ -1,5 +1,5 @@
 //! list-tasks on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(list_tasks::function())
+    sidecar::main(list_tasks::function())
 }

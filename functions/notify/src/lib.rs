@@ -12,7 +12,7 @@ use domain::event::{EventType, ReminderEvent};
 use domain::query::ListNotifications;
 use domain::reminder::{ReminderStatus, ReminderType};
 use domain::{Notification, Reminder, Task, routes};
-use function::{Answer, App, Change, Delivery, Error, Function};
+use function::{Answer, App, Change, Delivery, Error, Function, Published};
 use http::StatusCode;
 
 use crate::hub::Hub;
@@ -51,16 +51,16 @@ async fn read(app: Arc<App>, command: ReadNotification) -> Result<Answer, Error>
     Ok(Answer::empty(StatusCode::NO_CONTENT))
 }
 
-async fn take(app: Arc<App>, hub: Arc<Hub>, delivery: Delivery) -> Result<(), Error> {
+async fn take(app: Arc<App>, hub: Arc<Hub>, delivery: Delivery) -> Result<Published, Error> {
     if delivery.event_type == EventType::ReminderTriggered {
         return remind(&app, &hub, &delivery).await;
     }
     // Changes of tasks are shown live and kept nowhere.
     hub.update(&function::cloud_event::data(&delivery.event)?);
-    Ok(())
+    Ok(Published::All)
 }
 
-async fn remind(app: &Arc<App>, hub: &Hub, delivery: &Delivery) -> Result<(), Error> {
+async fn remind(app: &Arc<App>, hub: &Hub, delivery: &Delivery) -> Result<Published, Error> {
     let event: ReminderEvent = delivery.data()?;
     let origin = function::cloud_event::origin(app, routes::NOTIFY.name, &delivery.event);
     let mut change = app.change(origin.clone(), None).await?;
@@ -69,19 +69,20 @@ async fn remind(app: &Arc<App>, hub: &Hub, delivery: &Delivery) -> Result<(), Er
     let waits_for_post = reminder
         .as_ref()
         .is_some_and(|reminder| reminder.reminder_type == ReminderType::Webhook && reminder.status == ReminderStatus::Pending);
+    let mut published = Published::All;
     if is_first {
         let notification = keep(&mut change, &event).await?;
         if let Some(reminder) = reminder.as_ref().filter(|_| !waits_for_post) {
             change.finish_reminder(reminder, ReminderStatus::Sent).await?;
         }
-        change.commit().await?;
+        published = change.commit().await?;
         hub.notification(notification);
     } else {
         drop(change);
     }
     match reminder.filter(|_| waits_for_post) {
-        Some(reminder) => post(app, delivery, &reminder).await,
-        None => Ok(()),
+        Some(reminder) => Ok(published.and(post(app, delivery, &reminder).await?)),
+        None => Ok(published),
     }
 }
 
@@ -99,27 +100,27 @@ fn due_text(task: &Task) -> Option<String> {
 }
 
 /// Posts to the webhook, and says what became of it; an error has the delivery come again.
-async fn post(app: &Arc<App>, delivery: &Delivery, reminder: &Reminder) -> Result<(), Error> {
+async fn post(app: &Arc<App>, delivery: &Delivery, reminder: &Reminder) -> Result<Published, Error> {
     let posted = webhook::post(app.settings.webhook_url.as_deref(), &delivery.event).await;
     let origin = function::cloud_event::origin(app, routes::NOTIFY.name, &delivery.event);
     let mut change = app.change(origin, None).await?;
     let reminder = change.reminder(reminder.id).await?;
     if reminder.status != ReminderStatus::Pending {
-        return Ok(());
+        return Ok(Published::All);
     }
     let Err(error) = posted else {
         change.finish_reminder(&reminder, ReminderStatus::Sent).await?;
-        return change.commit().await.map(drop);
+        return change.commit().await;
     };
     let is_last = change.count_retry(reminder.id).await? >= POSTS_MAX;
     if is_last {
         let reminder = change.reminder(reminder.id).await?;
         change.finish_reminder(&reminder, ReminderStatus::Failed).await?;
     }
-    change.commit().await?;
+    let published = change.commit().await?;
     if is_last {
         tracing::warn!(reminder = reminder.id, %error, "the webhook was given up");
-        return Ok(());
+        return Ok(published);
     }
     Err(Error::unavailable("the webhook", error))
 }

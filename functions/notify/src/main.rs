@@ -1,5 +1,5 @@
 //! notify on its own: on AWS Lambda (without WebSockets), or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(notify::function())
+    sidecar::main(notify::function())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::routes;
-use function::{App, Error, Function, JobCall};
+use function::{App, Error, Function, JobCall, Published};
 
 /// The function.
 #[must_use]
@@ -11,11 +11,10 @@ pub fn function() -> Function {
     Function::new(routes::PUBLISH_EVENTS).job(publish)
 }
 
-/// Fails until the outbox is empty, so that its caller calls again.
-async fn publish(app: Arc<App>, _: JobCall) -> Result<(), Error> {
+/// Says whether the outbox is empty, and fails where it could not be emptied: its caller calls again, at once or after a while.
+async fn publish(app: Arc<App>, _: JobCall) -> Result<Published, Error> {
     match app.publisher.publish_all().await {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Error::unavailable("the outbox is not empty yet: the broker", "more than one call may take")),
+        Ok(is_empty) => Ok(if is_empty { Published::All } else { Published::Pending }),
         Err(error) => Err(Error::unavailable("the broker", error)),
     }
 }

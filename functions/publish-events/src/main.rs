@@ -1,5 +1,5 @@
 //! publish-events on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(publish_events::function())
+    sidecar::main(publish_events::function())
 }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use cloudevents::AttributesReader;
 use domain::query::ListAudit;
 use domain::{USER_ID, routes};
-use function::{Answer, App, Change, Delivery, Error, Function};
+use function::{Answer, App, Delivery, Error, Function, Published};
 use http::HeaderName;
-use serde_json::Value;
+use store::NewAuditEntry;
 
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// The function.
 #[must_use]
 pub fn function() -> Function {
-    Function::new(routes::RECORD_AUDIT).endpoint("listAudit", list).consumer(record)
+    Function::new(routes::RECORD_AUDIT).endpoint("listAudit", list).deliver(record)
 }
 
 async fn list(app: Arc<App>, query: ListAudit) -> Result<Answer, Error> {
@@ -35,9 +35,17 @@ struct Parent {
     parent_task_id: Option<i64>,
 }
 
-async fn record(change: &mut Change, delivery: Delivery) -> Result<(), Error> {
+async fn record(app: Arc<App>, delivery: Delivery) -> Result<Published, Error> {
     let about: About = delivery.data()?;
-    let parent = about.task_data.and_then(|task| task.parent_task_id);
-    let event: Value = serde_json::to_value(&delivery.event)?;
-    Ok(change.record(delivery.event.id(), delivery.event_type, about.task_id, parent, USER_ID, &event).await?)
+    let entry = NewAuditEntry {
+        event_id: delivery.event.id(),
+        event_type: delivery.event_type,
+        task_id: about.task_id,
+        parent_task_id: about.task_data.and_then(|task| task.parent_task_id),
+        user_id: USER_ID,
+        event: &serde_json::to_string(&delivery.event)?,
+        created_at: app.now(),
+    };
+    app.store()?.record(entry).await?;
+    Ok(Published::All)
 }

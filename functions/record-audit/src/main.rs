@@ -1,5 +1,5 @@
 //! record-audit on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(record_audit::function())
+    sidecar::main(record_audit::function())
 }

@@ -1,5 +1,5 @@
 //! reopen-task on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(reopen_task::function())
+    sidecar::main(reopen_task::function())
 }

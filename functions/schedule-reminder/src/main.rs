@@ -1,5 +1,5 @@
 //! schedule-reminder on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(schedule_reminder::function())
+    sidecar::main(schedule_reminder::function())
 }

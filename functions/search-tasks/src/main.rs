@@ -1,5 +1,5 @@
 //! search-tasks on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(search_tasks::function())
+    sidecar::main(search_tasks::function())
 }

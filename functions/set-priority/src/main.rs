@@ -1,5 +1,5 @@
 //! set-priority on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(set_priority::function())
+    sidecar::main(set_priority::function())
 }

@@ -1,5 +1,5 @@
 //! spawn-recurrence on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(spawn_recurrence::function())
+    sidecar::main(spawn_recurrence::function())
 }

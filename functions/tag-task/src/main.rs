@@ -1,5 +1,5 @@
 //! tag-task on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(tag_task::function())
+    sidecar::main(tag_task::function())
 }

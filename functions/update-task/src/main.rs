@@ -1,5 +1,5 @@
 //! update-task on its own: on AWS Lambda, or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
-    function::host::main(update_task::function())
+    sidecar::main(update_task::function())
 }

@@ -38,6 +38,7 @@ pub(crate) fn document() -> Value {
         }
     }
     add("/", "POST", send_event(&mut schemas));
+    add("/metrics", "GET", metrics());
     let responses = responses(&mut schemas);
     json!({
         "openapi": "3.1.0",
@@ -338,6 +339,19 @@ fn send_event(schemas: &mut Schemas) -> Value {
                 "application/json": { "schema": data, "example": { "title": "Water the plants" } },
             },
         },
+        "responses": answers,
+    })
+}
+
+fn metrics() -> Value {
+    let content = json!({ "application/openmetrics-text": { "schema": { "type": "string" } } });
+    let mut answers = Map::from_iter([("200".to_owned(), json!({ "description": "Metrics as OpenMetrics text", "content": content }))]);
+    with_problems(&mut answers, &[401]);
+    json!({
+        "operationId": "metrics",
+        "summary": "What the gateway counts: calls, deliveries, dead letters, the outbox, how late reminders are",
+        "tags": ["health"],
+        "security": optional_token(),
         "responses": answers,
     })
 }

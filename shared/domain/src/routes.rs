@@ -3,6 +3,8 @@
 //! To add a function: a folder in `functions/`, a [`Route`] here and in [`ALL`], and the types of its operations in
 //! `contract`. Tests tell what is missing.
 
+use serde_json::Value;
+
 use crate::event::{CommandType, EventType, Topic};
 
 /// An HTTP method.
@@ -52,6 +54,32 @@ pub struct Subscription {
     pub topic: Topic,
     /// The types it wants; others are acknowledged without waking it.
     pub types: &'static [EventType],
+    /// Of these types, the events that it has nothing to do for are acknowledged without waking it, too.
+    pub concern: Concern,
+}
+
+/// Which events make a difference to a consumer, by the task in their data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concern {
+    /// All of them.
+    All,
+    /// Not those of a new task without a `reminder_offset`.
+    Reminders,
+    /// Those of a task that recurs.
+    Recurring,
+}
+
+impl Concern {
+    /// Whether an event with this data makes a difference. Data that cannot be read does: the function says what is wrong with it.
+    #[must_use]
+    pub fn is_met(self, ty: EventType, data: &Value) -> bool {
+        let field = |name: &str| data.get("task_data").and_then(|task| task.get(name));
+        match self {
+            Self::All => true,
+            Self::Reminders => ty != EventType::TaskCreated || field("reminder_offset").is_none_or(|offset| !offset.is_null()),
+            Self::Recurring => field("recurrence").is_none_or(|recurrence| recurrence != "none"),
+        }
+    }
 }
 
 /// One function: what it answers and what it consumes.
@@ -89,6 +117,12 @@ impl Route {
         self.operations.iter().filter_map(|operation| operation.command)
     }
 
+    /// Whether it has something to do for an event of this type and data, whichever topic it came from.
+    #[must_use]
+    pub fn is_concerned(&self, ty: EventType, data: &Value) -> bool {
+        self.consumes.iter().any(|subscription| subscription.types.contains(&ty) && subscription.concern.is_met(ty, data))
+    }
+
     /// Whether it wants events of this type from this topic.
     #[must_use]
     pub fn wants(&self, topic: Topic, ty: EventType) -> bool {
@@ -118,7 +152,11 @@ const REMINDER_TYPES: &[EventType] = &[
 ];
 
 const fn on(topic: Topic, types: &'static [EventType]) -> Subscription {
-    Subscription { topic, types }
+    Subscription { topic, types, concern: Concern::All }
+}
+
+const fn only(concern: Concern, topic: Topic, types: &'static [EventType]) -> Subscription {
+    Subscription { topic, types, concern }
 }
 
 /// Makes a task.
@@ -171,7 +209,7 @@ pub const SEARCH_TASKS: Route =
 /// Writes a task's reminders.
 pub const SCHEDULE_REMINDER: Route = Route::new("schedule-reminder")
     .operations(&[command("scheduleReminder", Method::Post, "/api/reminders", 201, CommandType::ReminderSchedule)])
-    .consumes(&[on(Topic::TaskEvents, &[EventType::TaskCreated, EventType::TaskUpdated])]);
+    .consumes(&[only(Concern::Reminders, Topic::TaskEvents, &[EventType::TaskCreated, EventType::TaskUpdated])]);
 /// Lists reminders.
 pub const LIST_REMINDERS: Route = Route::new("list-reminders").operations(&[get("listReminders", "/api/reminders")]);
 /// Cancels reminders.
@@ -189,7 +227,8 @@ pub const NOTIFY: Route = Route::new("notify")
     ])
     .consumes(&[on(Topic::Reminders, &[EventType::ReminderTriggered]), on(Topic::TaskUpdates, TASK_TYPES)]);
 /// Creates the next occurrence of a task.
-pub const SPAWN_RECURRENCE: Route = Route::new("spawn-recurrence").consumes(&[on(Topic::TaskEvents, &[EventType::TaskCompleted])]);
+pub const SPAWN_RECURRENCE: Route =
+    Route::new("spawn-recurrence").consumes(&[only(Concern::Recurring, Topic::TaskEvents, &[EventType::TaskCompleted])]);
 /// Keeps the audit log.
 pub const RECORD_AUDIT: Route = Route::new("record-audit")
     .operations(&[get("listAudit", "/api/audit")])
@@ -279,6 +318,21 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!((calls.len(), names.len()), (all_calls, all_names));
+    }
+
+    #[test]
+    fn a_consumer_is_not_woken_for_what_makes_no_difference_to_it() {
+        let task = |fields: Value| serde_json::json!({ "task_data": fields });
+        let plain = task(serde_json::json!({ "reminder_offset": null, "recurrence": "none" }));
+        let both = task(serde_json::json!({ "reminder_offset": "1 hour", "recurrence": "daily" }));
+        assert!(!SCHEDULE_REMINDER.is_concerned(EventType::TaskCreated, &plain));
+        assert!(SCHEDULE_REMINDER.is_concerned(EventType::TaskUpdated, &plain), "its reminder may have to go");
+        assert!(!SPAWN_RECURRENCE.is_concerned(EventType::TaskCompleted, &plain));
+        for data in [&both, &Value::Null] {
+            assert!(SCHEDULE_REMINDER.is_concerned(EventType::TaskCreated, data));
+            assert!(SPAWN_RECURRENCE.is_concerned(EventType::TaskCompleted, data));
+        }
+        assert!(RECORD_AUDIT.is_concerned(EventType::TaskCreated, &plain));
     }
 
     #[test]

@@ -4,24 +4,26 @@
 //! rows of `outbox` into rows of `embedded.deliveries`, one for each function that wants the event, and of `embedded.jobs`. One
 //! statement does that, so a row is always in one of them. Deliveries are made from memory; their rows are what a crash leaves.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use domain::Timestamp;
 use domain::ambient::Clock;
 use domain::event::{EventType, Topic};
-use function::ports::{Functions, Publisher, PublisherHealth};
+use function::call::{Caller, pause};
+use function::ports::{Publisher, PublisherHealth};
 use function::{BoxError, BoxFuture};
 use sqlx::{FromRow, PgPool};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::call::Caller;
-use crate::dispatch::{Dispatcher, Item, Mark, consumers, pause};
+use crate::dispatch::{Dispatcher, Item, Mark, consumers};
 use crate::jobs::{Jobs, Running};
 use crate::sql::{self, BEGIN, BEGIN_QUICK, Micros, begin};
 
@@ -29,10 +31,18 @@ use crate::sql::{self, BEGIN, BEGIN_QUICK, Micros, begin};
 const BATCH: usize = 500;
 /// The first pause while the database is away.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How often the whole outbox is looked through while there is work, for rows that nobody could tell of: a connection broke in the
+/// middle of a commit.
+const LOOK_AROUND: Duration = Duration::from_secs(10);
 
 /// `first` is materialised, so that it is found once, whatever the plan. Of several words about a job the last one counts. The last
 /// row is about the whole: how many rows were taken, and the earliest time of a job that was changed, before or after.
-const MOVE: &str = "WITH first AS MATERIALIZED (SELECT key, id FROM outbox ORDER BY id LIMIT $1), \
+macro_rules! move_rows {
+    ($which:literal) => {
+        concat!(
+            "WITH first AS MATERIALIZED (SELECT key, id FROM outbox ",
+            $which,
+            " ORDER BY id LIMIT $1), \
      taken AS (DELETE FROM outbox o USING first f WHERE o.key = f.key AND o.id = f.id \
          RETURNING o.id, o.key, o.kind, o.topic, o.name, o.payload, o.due_at, o.created_at), \
      delivered AS (INSERT INTO embedded.deliveries AS d (id, consumer, key, topic, event, created_at) \
@@ -47,7 +57,17 @@ const MOVE: &str = "WITH first AS MATERIALIZED (SELECT key, id FROM outbox ORDER
      cancelled AS (DELETE FROM embedded.jobs j USING said s WHERE s.kind = 'cancel-job' AND j.name = s.name) \
      SELECT id, consumer, key, event::text AS event, attempts, NULL::bigint AS taken, NULL::timestamptz AS earliest FROM delivered \
      UNION ALL SELECT 0, '', 0, '', 0, (SELECT count(*) FROM taken), \
-         least((SELECT min(next_at) FROM before), (SELECT min(due_at) FROM said WHERE kind = 'schedule-job'))";
+         least((SELECT min(next_at) FROM before), (SELECT min(due_at) FROM said WHERE kind = 'schedule-job'))"
+        )
+    };
+}
+
+const MOVE_ALL: &str = move_rows!("");
+/// By the index, whose first column the key is: the table is all churn, and a scan would read every row that was moved since the
+/// last vacuum.
+const MOVE_KEYS: &str = move_rows!("WHERE key = ANY($5)");
+/// The planner sees an empty table now and then, and keeps the plan.
+const BEGIN_BY_INDEX: &str = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL enable_seqscan = off";
 const LOAD: &str = "SELECT id, consumer, key, event::text AS event, attempts, NULL::bigint AS taken, NULL::timestamptz AS earliest \
      FROM embedded.deliveries WHERE (id, consumer) > ($1, $2) AND consumer = ANY($3) ORDER BY id, consumer LIMIT $4";
 const IS_EMPTY: &str = "SELECT NOT EXISTS (SELECT FROM outbox)";
@@ -107,6 +127,8 @@ pub struct Bus {
     clock: Arc<dyn Clock>,
     jobs: Arc<Jobs>,
     wake: Notify,
+    /// What the mover was told of since it last moved.
+    told: Mutex<Scope>,
     /// There are deliveries in the table that may not be in memory.
     reload: AtomicBool,
     letters: Arc<tokio::sync::Mutex<()>>,
@@ -115,13 +137,30 @@ pub struct Bus {
     tasks: OnceLock<Tasks>,
 }
 
+/// Which rows of the outbox to move.
+#[derive(Debug)]
+enum Scope {
+    All,
+    Keys(HashSet<i64>),
+}
+
+impl Scope {
+    fn add(&mut self, other: Self) {
+        match (&mut *self, other) {
+            (Self::Keys(own), Self::Keys(keys)) => own.extend(keys),
+            (own, Self::All) => *own = Self::All,
+            (Self::All, Self::Keys(_)) => {}
+        }
+    }
+}
+
 struct Tasks {
     mover: JoinHandle<()>,
     acknowledger: JoinHandle<()>,
     timer: JoinHandle<()>,
 }
 
-/// A row that [`MOVE`] or [`LOAD`] answers: a delivery, or with `taken` the last one.
+/// A row that moving or [`LOAD`] answers: a delivery, or with `taken` the last one.
 #[derive(FromRow)]
 struct Row {
     id: i64,
@@ -169,7 +208,8 @@ impl Bus {
         let jobs = Arc::new(Jobs::new(pool.clone(), clock.clone()));
         let names = consumers().iter().map(|route| route.name).collect();
         let (wake, reload, letters) = (Notify::new(), AtomicBool::new(false), Arc::default());
-        Arc::new(Self { pool, clock, jobs, wake, reload, letters, names, wanted: wanted(), tasks: OnceLock::new() })
+        let told = Mutex::new(Scope::All);
+        Arc::new(Self { pool, clock, jobs, wake, told, reload, letters, names, wanted: wanted(), tasks: OnceLock::new() })
     }
 
     /// Creates the tables of bus, jobs and state, where they are not there yet. Those of the store have to be.
@@ -180,19 +220,13 @@ impl Bus {
         sql::prepare(&self.pool).await
     }
 
-    /// Starts to deliver to these functions, and to call jobs; first of all what an earlier process left. `token` is what the
-    /// functions ask for. A second start does nothing.
+    /// Starts to deliver to functions, and to call jobs; first of all what an earlier process left. A second
+    /// start does nothing.
     ///
     /// After `stopping` no delivery and no job is begun, and the tasks, which `tracker` knows, end when those in flight have ended.
-    pub fn start(
-        self: &Arc<Self>,
-        functions: Arc<dyn Functions>,
-        token: Option<&str>,
-        stopping: &CancellationToken,
-        tracker: &TaskTracker,
-    ) {
+    pub fn start(self: &Arc<Self>, caller: Caller, stopping: &CancellationToken, tracker: &TaskTracker) {
         self.tasks.get_or_init(|| {
-            let caller = Arc::new(Caller::new(functions, token));
+            let caller = Arc::new(caller);
             let (pool, clock) = (self.pool.clone(), self.clock.clone());
             let dispatcher = Dispatcher::new(pool, clock, caller.clone(), self.letters.clone(), stopping.clone(), tracker.clone());
             let dispatcher = Arc::new(dispatcher);
@@ -247,7 +281,12 @@ impl Bus {
     async fn run(self: Arc<Self>, dispatcher: Arc<Dispatcher>, stopping: CancellationToken) {
         let mut step = Step::load_all();
         let mut failures = 0;
+        let mut looked_around = Instant::now();
         while !stopping.is_cancelled() {
+            if looked_around.elapsed() > LOOK_AROUND {
+                self.tell(Scope::All);
+                looked_around = Instant::now();
+            }
             if self.reload.swap(false, Ordering::SeqCst) {
                 step = Step::load_all();
             }
@@ -267,6 +306,7 @@ impl Bus {
                     failures += 1;
                     // Whether the statement was carried out is not known: if it was, the table has what memory has not.
                     step = Step::load_all();
+                    self.tell(Scope::All);
                     Box::pin(tokio::time::sleep(pause(failures - 1, PAUSE)))
                 }
             };
@@ -312,18 +352,41 @@ impl Bus {
     }
 
     async fn move_on(&self, dispatcher: &Arc<Dispatcher>) -> Result<Step, sqlx::Error> {
-        let Wanted { consumers, topics, types } = &self.wanted;
-        let mut transaction = begin(&self.pool, BEGIN_QUICK).await?;
-        let query = sqlx::query_as(MOVE).bind(limit()).bind(consumers).bind(topics).bind(types);
-        let rows: Vec<Row> = query.fetch_all(&mut *transaction).await?;
-        transaction.commit().await?;
+        let scope = std::mem::replace(&mut *self.told(), Scope::Keys(HashSet::new()));
+        let rows = match &scope {
+            Scope::All => self.move_rows(MOVE_ALL, BEGIN_QUICK, None).await?,
+            Scope::Keys(keys) if keys.is_empty() => return Ok(Step::Wait),
+            Scope::Keys(keys) => self.move_rows(MOVE_KEYS, BEGIN_BY_INDEX, Some(keys.iter().copied().collect())).await?,
+        };
         let taken = rows.iter().find_map(|row| row.taken).unwrap_or(0);
         if let Some(earliest) = rows.iter().find_map(|row| row.earliest) {
             self.jobs.changed(earliest);
         }
         dispatcher.put(self.items(rows));
+        if taken == limit() {
+            self.tell(scope);
+            return Ok(Step::Move);
+        }
         // Whoever writes after this looked wakes the mover again.
-        Ok(if taken < limit() { Step::Wait } else { Step::Move })
+        Ok(Step::Wait)
+    }
+
+    async fn move_rows(&self, sql: &'static str, how: &'static str, keys: Option<Vec<i64>>) -> Result<Vec<Row>, sqlx::Error> {
+        let Wanted { consumers, topics, types } = &self.wanted;
+        let mut transaction = begin(&self.pool, how).await?;
+        let query = sqlx::query_as(sql).bind(limit()).bind(consumers).bind(topics).bind(types);
+        let query = if let Some(keys) = keys { query.bind(keys) } else { query };
+        let rows = query.fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(rows)
+    }
+
+    fn tell(&self, scope: Scope) {
+        self.told().add(scope);
+    }
+
+    fn told(&self) -> MutexGuard<'_, Scope> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Deliveries in the order of their ids; those of one event share its text.
@@ -351,15 +414,21 @@ impl Bus {
 }
 
 impl Publisher for Bus {
-    fn publish<'a>(&'a self, _: &'a [i64]) -> BoxFuture<'a, Result<(), BoxError>> {
+    fn publish<'a>(&'a self, keys: &'a [i64]) -> BoxFuture<'a, Result<(), BoxError>> {
         // The rows are safe where they are; the mover takes them in the order of all keys.
+        self.tell(Scope::Keys(keys.iter().copied().collect()));
         self.wake.notify_one();
         Box::pin(std::future::ready(Ok(())))
     }
 
     fn publish_all(&self) -> BoxFuture<'_, Result<bool, BoxError>> {
+        self.tell(Scope::All);
         self.wake.notify_one();
         Box::pin(async { Ok(self.is_empty().await?) })
+    }
+
+    fn depth(&self) -> BoxFuture<'_, Option<i64>> {
+        Box::pin(async { Some(Bus::depth(self).await.ok()?.outbox) })
     }
 
     fn check(&self) -> BoxFuture<'_, PublisherHealth> {

@@ -10,14 +10,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::ambient::Clock;
 use domain::routes::{self, Route};
-use http::StatusCode;
 use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::call::{Caller, Failure};
 use crate::sql::{BEGIN, BEGIN_QUICK, Micros, begin};
+use function::call::{Caller, Failure, pause};
 
 /// Calls to one consumer at once: many reminders are due at 09:00, and all functions share the machine.
 const PARALLEL: usize = 8;
@@ -27,8 +26,6 @@ const MEMORY_MAX: usize = 10_000;
 const ATTEMPTS_MAX: i32 = 10;
 /// The first pause after a failure; each further one is twice as long.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
-/// The longest pause.
-const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// How long acknowledgements wait for others, so that one statement deletes many; nobody waits for them.
 const ACKNOWLEDGE_AFTER: Duration = Duration::from_millis(10);
 /// How long a stop waits for the deliveries in flight; what is not acknowledged then is delivered again.
@@ -46,11 +43,6 @@ const GIVE_UP: &str = "WITH gone AS (DELETE FROM embedded.deliveries WHERE id = 
 /// The functions that consume events. A consumer is named by its place here.
 pub(crate) fn consumers() -> Vec<&'static Route> {
     routes::ALL.iter().filter(|route| !route.consumes.is_empty()).collect()
-}
-
-/// How long to wait after so many failures in a row.
-pub(crate) fn pause(failures: u32, first: Duration) -> Duration {
-    first.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX)).min(PAUSE_MAX)
 }
 
 /// Which delivery: the row of the outbox it came from, and the consumer it goes to.
@@ -324,6 +316,7 @@ impl Dispatcher {
         self.queues().known.remove(&item.mark);
         drop(letters);
         self.room.notify_one();
+        self.caller.metrics().dead_letter(consumer);
         let status = failure.status.map(|status| status.as_u16());
         tracing::error!(
             consumer,
@@ -353,30 +346,5 @@ impl Lane {
     fn pop(&mut self) -> Option<Item> {
         let key = self.ready.pop_front()?;
         self.keys.get_mut(&key)?.pop_front()
-    }
-}
-
-impl Failure {
-    /// Whether the same event will never be taken.
-    fn is_final(&self) -> bool {
-        let never = [
-            StatusCode::BAD_REQUEST,
-            StatusCode::NOT_FOUND,
-            StatusCode::PAYLOAD_TOO_LARGE,
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            StatusCode::UNPROCESSABLE_ENTITY,
-        ];
-        self.status.is_some_and(|status| never.contains(&status))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_double_up_to_a_limit() {
-        let pauses: Vec<_> = [0, 1, 2, 8, 9, 40].map(|failures| pause(failures, PAUSE_MIN).as_millis()).into();
-        assert_eq!(pauses, [100, 200, 400, 25_600, 30_000, 30_000]);
     }
 }

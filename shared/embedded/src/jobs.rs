@@ -16,10 +16,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::call::{Caller, Failure};
-use crate::dispatch::pause;
 use crate::sql::{BEGIN_QUICK, Micros, begin};
 use crate::state;
+use function::call::{Caller, Failure, pause};
 
 /// Jobs that run at once: many reminders are due at 09:00, and each needs a connection to the database.
 const PARALLEL: usize = 16;
@@ -149,7 +148,7 @@ impl Jobs {
                 self.done(&job).await
             }
             Some(route) => match running.caller.post(route, &format!("/job/{}", job.name), None, Bytes::new()).await {
-                Ok(()) => self.done(&job).await,
+                Ok(_) => self.done(&job).await,
                 Err(failure) => self.failed(&job, &failure).await,
             },
         };

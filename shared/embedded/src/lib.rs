@@ -4,7 +4,6 @@
 //! Everything survives kill -9: what is under way is in a table before anybody is told of it.
 
 pub mod bus;
-mod call;
 mod dispatch;
 mod jobs;
 pub mod postgres;

@@ -8,6 +8,8 @@ use std::sync::{Arc, OnceLock};
 
 use domain::routes::Route;
 use function::ambient::{RandomIds, SystemClock};
+use function::call::Caller;
+use function::otlp::Traces;
 use function::ports::Functions;
 use function::service::Service;
 use function::settings::Settings;
@@ -69,7 +71,6 @@ impl Process {
         let bus = Bus::new(PgPoolOptions::new().max_connections(BUS_POOL).connect_lazy_with(options), clock.clone());
         bus.prepare().await?;
         let mounted = Arc::new(Mounted::default());
-        let token = settings.api_token.as_ref().map(|token| token.expose().to_owned());
         let app = Arc::new(App {
             store: Some(store.clone()),
             clock: clock.clone(),
@@ -77,17 +78,20 @@ impl Process {
             publisher: bus.clone(),
             functions: mounted.clone(),
             state: Arc::new(StateTable::new(store.pool().clone(), clock)),
+            traces: Traces::to(settings.otlp_endpoint.as_deref()),
             settings,
+            metrics: Arc::default(),
             background: TaskTracker::new(),
             stopping: CancellationToken::new(),
         });
         let services = functions.into_iter().map(|function| Service::new(app.clone(), function));
         let services = services.map(|service| service.map(|service| (service.name(), service))).collect::<Result<_, _>>()?;
+        let caller = Caller::of(&app);
         let gateway = Service::new(app, gateway)?;
         // Set once, here: the functions and what calls them know each other.
         let _ = mounted.services.set(services);
         let (stopping, tracker) = (CancellationToken::new(), TaskTracker::new());
-        bus.start(mounted, token.as_deref(), &stopping, &tracker);
+        bus.start(caller, &stopping, &tracker);
         Ok(Self { gateway, bus, stopping, tracker })
     }
 
@@ -99,10 +103,13 @@ impl Process {
 
     /// Serves until `stop` ends, then lets what is under way come to its end. What is left is in the database, for the next start.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
+        let app = self.gateway.app().clone();
         host::serve(listener, self.gateway, stop).await;
         self.stopping.cancel();
         self.tracker.close();
         self.tracker.wait().await;
+        // Deliveries that were in flight have ended only now.
+        app.traces.flush().await;
     }
 }
 

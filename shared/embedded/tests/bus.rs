@@ -14,6 +14,7 @@ use embedded::bus::{Bus, Depths};
 use embedded::state::StateTable;
 use embedded::testing::TestDatabase;
 use function::ambient::SystemClock;
+use function::call::Caller;
 use function::ports::{Functions, Publisher, State, StateError};
 use function::{BoxError, BoxFuture, Request, Response, full};
 use http::{StatusCode, header};
@@ -126,8 +127,14 @@ impl Running {
     fn start(pool: &PgPool, functions: Arc<Fake>) -> Self {
         let bus = Bus::new(pool.clone(), Arc::new(SystemClock));
         let (stopping, tracker) = (CancellationToken::new(), TaskTracker::new());
-        bus.start(functions, Some("secret"), &stopping, &tracker);
+        bus.start(Caller::new(functions, Some("secret"), Arc::default()), &stopping, &tracker);
         Self { bus, stopping, tracker }
+    }
+
+    /// Tells the bus of what was written, as functions do.
+    async fn publish(&self, events: &[(i64, i64)]) {
+        let keys: Vec<i64> = events.iter().map(|(key, _)| *key).collect();
+        self.bus.publish(&keys).await.unwrap();
     }
 
     async fn until(&self, enough: impl Fn(Depths) -> bool) {
@@ -211,7 +218,7 @@ async fn events_of_one_key_come_in_order_and_one_at_a_time_while_keys_go_in_para
     for round in 0..5 {
         let events: Vec<_> = (0..200).map(|n| (n % 20, round * 200 + n)).collect();
         write(&pool, &events).await;
-        running.bus.publish(&[]).await.unwrap();
+        running.publish(&events).await;
     }
     running.until_done().await;
     for function in [AUDIT, SCHEDULE] {
@@ -308,8 +315,9 @@ async fn a_crash_loses_nothing() {
             async move { if call.n < 4 { StatusCode::OK } else { std::future::pending().await } }
         });
         let running = Running::start(&pool, fake);
-        write(&pool, &(0..50).map(|n| (n % 10, n)).collect::<Vec<_>>()).await;
-        running.bus.publish(&[]).await.unwrap();
+        let events: Vec<_> = (0..50).map(|n| (n % 10, n)).collect();
+        write(&pool, &events).await;
+        running.publish(&events).await;
         std::future::pending::<()>().await;
     });
     // The eight workers of each of the two consumers hang.
@@ -345,8 +353,9 @@ async fn a_stop_lets_what_is_in_flight_finish_and_leaves_the_rest_for_the_next_s
         }
     });
     let running = Running::start(&pool, fake.clone());
-    write(&pool, &(0..30).map(|n| (n, n)).collect::<Vec<_>>()).await;
-    running.bus.publish(&[]).await.unwrap();
+    let events: Vec<_> = (0..30).map(|n| (n, n)).collect();
+    write(&pool, &events).await;
+    running.publish(&events).await;
     // Eight of each consumer, and housekeeping.
     begun.wait_for(|begun| *begun == 17).await.unwrap();
     running.stopping.cancel();
@@ -374,7 +383,7 @@ async fn connections_that_break_are_no_loss() {
     for round in 0..20 {
         let new: Vec<_> = (0..50).map(|n| (n % 5, round * 50 + n)).collect();
         write(&own, &new).await;
-        running.bus.publish(&[]).await.unwrap();
+        running.publish(&new).await;
         events.extend(new);
         let sql =
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";

@@ -10,9 +10,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::ambient::{RandomIds, SystemClock};
+use crate::metrics::Metrics;
+use crate::otlp::Traces;
 use crate::ports::{Alone, Functions, Publisher, State};
 use crate::settings::{DB_POOL_DEFAULT, Settings};
-use crate::{Change, Error};
+use crate::{Change, Error, span};
 
 /// The world of a function. Made once at start; connections are opened on first use.
 pub struct App {
@@ -28,8 +30,12 @@ pub struct App {
     pub functions: Arc<dyn Functions>,
     /// Keeps conversations.
     pub state: Arc<dyn State>,
+    /// Where spans go.
+    pub traces: Traces,
     /// The environment, as read at start.
     pub settings: Settings,
+    /// What this process counts.
+    pub metrics: Arc<Metrics>,
     /// Work that goes on without its caller; a graceful stop waits for it.
     pub background: TaskTracker,
     /// Cancelled when the process is asked to stop: what would wait for long ends then.
@@ -51,7 +57,9 @@ impl App {
             publisher: Arc::new(Alone),
             functions: Arc::new(Alone),
             state: Arc::new(Alone),
+            traces: Traces::to(settings.otlp_endpoint.as_deref()),
             settings,
+            metrics: Arc::default(),
             background: TaskTracker::new(),
             stopping: CancellationToken::new(),
         })
@@ -71,22 +79,10 @@ impl App {
         self.clock.now()
     }
 
-    /// The origin of work that no caller asked for.
+    /// The origin of what a function announces: the request under way, or a trace and a correlation id of its own where there is none.
     #[must_use]
     pub fn origin(&self, function: &'static str) -> Origin {
-        Origin { function, correlation_id: self.ids.next().to_string(), traceparent: Some(self.traceparent(None)) }
-    }
-
-    /// The W3C trace context of work done for this one, or of a new trace.
-    #[must_use]
-    pub fn traceparent(&self, parent: Option<&str>) -> String {
-        let span = self.ids.next().simple().to_string();
-        // The low half of a UUIDv7 is random, which an id of a span has to be.
-        let span = &span[16..];
-        match parent.filter(|parent| is_traceparent(parent)) {
-            Some(parent) => format!("{}-{span}-{}", &parent[..35], &parent[53..55]),
-            None => format!("00-{}-{span}-01", self.ids.next().simple()),
-        }
+        span::origin(self, function)
     }
 
     /// Starts a change: one transaction, with its events and jobs.
@@ -97,17 +93,5 @@ impl App {
         let work = Work { origin, now: self.now(), ids: self.ids.clone(), if_match };
         let unit = self.store()?.begin(work).await?;
         Ok(Change::new(self.clone(), unit))
-    }
-}
-
-/// W3C Trace Context, version 00: `00-<32 hex>-<16 hex>-<2 hex>`, lower-case, ids not zero.
-fn is_traceparent(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let is_hex = |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    match parts.as_slice() {
-        ["00", trace, span, flags] => {
-            is_hex(trace, 32) && is_hex(span, 16) && is_hex(flags, 2) && trace.bytes().any(|b| b != b'0') && span.bytes().any(|b| b != b'0')
-        }
-        _ => false,
     }
 }

@@ -3,9 +3,10 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use domain::Reminder;
 use store::Unit;
 
-use crate::{App, Error};
+use crate::{App, Error, span};
 
 /// One transaction with its events and jobs. Dropped without a commit, it never happened.
 pub struct Change {
@@ -23,9 +24,31 @@ pub enum Published {
     Pending,
 }
 
+impl Published {
+    /// Of two changes.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        if self == Self::Pending { self } else { other }
+    }
+}
+
 impl Change {
     pub(crate) fn new(app: Arc<App>, unit: Unit) -> Self {
         Self { app, unit }
+    }
+
+    /// The reminder, locked until the change ends. What is announced from now on goes on in the trace of the change that scheduled it,
+    /// and under its correlation id.
+    ///
+    /// # Errors
+    /// [`store::Error::NotFound`]; [`store::Error::Unavailable`].
+    pub async fn resume_reminder(&mut self, id: i64) -> Result<Reminder, store::Error> {
+        let (reminder, cause) = self.unit.reminder_and_cause(id).await?;
+        if let Some(cause) = cause {
+            let origin = span::resume(self.unit.origin().function, cause);
+            self.unit.set_origin(origin);
+        }
+        Ok(reminder)
     }
 
     /// Commits, then publishes what was announced. A write stands without the broker: what cannot be published waits in the outbox.

@@ -1,13 +1,13 @@
 //! CloudEvents 1.0 over HTTP: structured, binary and batched, and the shapes in which Dapr delivers them.
 
-use cloudevents::{AttributesReader, Data, Event};
+use cloudevents::{Data, Event};
 use domain::Invalid;
-use domain::event::{CORRELATION_ID, EventType, Origin, TRACEPARENT};
+use domain::event::{EventType, Origin};
 use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::{App, Error};
+use crate::{App, Error, span};
 
 /// The media type of one event in the structured mode.
 pub const STRUCTURED: &str = "application/cloudevents+json";
@@ -132,9 +132,7 @@ pub fn data(event: &Event) -> Result<Value, Error> {
 /// The origin of what an event causes.
 #[must_use]
 pub fn origin(app: &App, function: &'static str, event: &Event) -> Origin {
-    let correlation_id = extension(event, CORRELATION_ID).filter(|id| is_correlation_id(id)).unwrap_or_else(|| event.id().to_owned());
-    let traceparent = extension(event, TRACEPARENT);
-    Origin { function, correlation_id, traceparent: Some(app.traceparent(traceparent.as_deref())) }
+    span::origin_of_event(app, function, event)
 }
 
 /// Whether a caller's correlation id is fit to be kept and logged: 1 to 128 visible ASCII characters.

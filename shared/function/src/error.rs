@@ -1,5 +1,7 @@
 //! What can go wrong in a handler, and how a caller hears of it: RFC 9457 `application/problem+json`, made in one place.
 
+use std::time::Duration;
+
 use domain::{FieldError, Invalid};
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,9 @@ pub enum Error {
     /// 422: understood, but a field breaks a rule.
     #[error("{0}")]
     Invalid(#[from] Invalid),
+    /// 502: another function broke off its answer.
+    #[error("the function broke off")]
+    BrokenOff(#[source] BoxError),
     /// 503: something that is needed is away; a caller can try again.
     #[error("{what} is not available")]
     Unavailable {
@@ -50,6 +55,9 @@ pub enum Error {
         /// Why, for the log.
         source: Option<BoxError>,
     },
+    /// 504: another function did not answer in time.
+    #[error("the function did not answer within {} s", .0.as_secs())]
+    NoAnswer(Duration),
     /// 500: our fault.
     #[error("something went wrong")]
     Internal(#[source] BoxError),
@@ -80,6 +88,8 @@ impl Error {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::BrokenOff(_) => StatusCode::BAD_GATEWAY,
+            Self::NoAnswer(_) => StatusCode::GATEWAY_TIMEOUT,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::answer::Outcome;
 use crate::input::{self, Params};
-use crate::{Answer, App, BoxFuture, Change, Delivery, Error, Request, Response};
+use crate::{Answer, App, BoxFuture, Change, Delivery, Error, Published, Request, Response};
 
 /// How the result of a command is to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +39,9 @@ pub(crate) struct Asked<'a> {
 pub(crate) type EndpointHandler =
     Arc<dyn Fn(Arc<App>, Asked<'_>) -> Result<BoxFuture<'static, Result<Answer, Error>>, Error> + Send + Sync>;
 pub(crate) type ConsumerHandler = Arc<dyn for<'a> Fn(&'a mut Change, Delivery) -> BoxFuture<'a, Result<(), Error>> + Send + Sync>;
-pub(crate) type DeliveryHandler = Arc<dyn Fn(Arc<App>, Delivery) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
-pub(crate) type JobHandler = Arc<dyn Fn(Arc<App>, JobCall) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
+pub(crate) type DeliveryHandler = Arc<dyn Fn(Arc<App>, Delivery) -> BoxFuture<'static, Result<Published, Error>> + Send + Sync>;
+pub(crate) type JobHandler = Arc<dyn Fn(Arc<App>, JobCall) -> BoxFuture<'static, Result<Published, Error>> + Send + Sync>;
+pub(crate) type StartHandler = Arc<dyn Fn(Arc<App>) -> BoxFuture<'static, ()> + Send + Sync>;
 pub(crate) type RawHandler = Arc<dyn Fn(Arc<App>, Request) -> BoxFuture<'static, Response> + Send + Sync>;
 
 /// How a function takes deliveries.
@@ -92,6 +93,7 @@ pub struct Function {
     pub(crate) consumer: Option<Consumer>,
     pub(crate) job: Option<JobHandler>,
     pub(crate) fallback: Option<RawHandler>,
+    pub(crate) at_start: Option<StartHandler>,
 }
 
 impl Function {
@@ -107,6 +109,7 @@ impl Function {
             consumer: None,
             job: None,
             fallback: None,
+            at_start: None,
         }
     }
 
@@ -185,23 +188,33 @@ impl Function {
         self
     }
 
-    /// Consumes events on its own: the handler sees to taking each once.
+    /// Consumes events on its own: the handler sees to taking each once, and tells whether what it announced was published.
     #[must_use]
     pub fn deliver<F>(mut self, handler: impl Fn(Arc<App>, Delivery) -> F + Send + Sync + 'static) -> Self
     where
-        F: Future<Output = Result<(), Error>> + Send + 'static,
+        F: Future<Output = Result<Published, Error>> + Send + 'static,
     {
         self.consumer = Some(Consumer::OnItsOwn(Arc::new(move |app, delivery| Box::pin(handler(app, delivery)))));
         self
     }
 
-    /// Is called by jobs.
+    /// Is called by jobs; tells whether what it announced was published.
     #[must_use]
     pub fn job<F>(mut self, handler: impl Fn(Arc<App>, JobCall) -> F + Send + Sync + 'static) -> Self
     where
-        F: Future<Output = Result<(), Error>> + Send + 'static,
+        F: Future<Output = Result<Published, Error>> + Send + 'static,
     {
         self.job = Some(Arc::new(move |app, call| Box::pin(handler(app, call))));
+        self
+    }
+
+    /// Runs beside the function from its start to its stop, which it watches for itself, where the function has a process of its own.
+    #[must_use]
+    pub fn at_start<F>(mut self, handler: impl Fn(Arc<App>) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.at_start = Some(Arc::new(move |app| Box::pin(handler(app))));
         self
     }
 

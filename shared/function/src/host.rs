@@ -26,14 +26,17 @@ const CONNECTIONS_MAX: usize = 10_000;
 /// How long to wait after the machine ran out of files, before the next connection is taken.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The `main` of a function that runs on its own: settings, log, world, host.
-#[must_use]
-pub fn main(function: Function) -> ExitCode {
-    run_process(false, |settings| async move {
-        let app = Arc::new(App::alone(settings)?);
-        let service = Service::new(app, function)?;
-        if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() { crate::lambda::serve(service).await } else { listen(service).await }
-    })
+/// Runs a function in its world, on the host that the environment asks for, until it is asked to stop.
+///
+/// # Errors
+/// A function that does not fit its route; an address that is taken; a Runtime API that is away.
+pub async fn run(app: Arc<App>, function: Function) -> Result<(), BoxError> {
+    let at_start = function.at_start.clone();
+    let service = Service::new(app.clone(), function)?;
+    if let Some(at_start) = at_start {
+        app.background.spawn(at_start(app.clone()));
+    }
+    if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() { crate::lambda::serve(service).await } else { listen(service).await }
 }
 
 /// Reads the settings, starts the log and a runtime, and runs; an error is told once, with its causes.
@@ -121,6 +124,7 @@ pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Ou
     let drained = async {
         graceful.shutdown().await;
         app.background.wait().await;
+        app.traces.flush().await;
     };
     if tokio::time::timeout(DRAIN, drained).await.is_err() {
         tracing::warn!("stopped with work under way");

@@ -16,6 +16,9 @@ pub(crate) async fn serve(service: Service) -> Result<(), lambda_http::Error> {
             let response = service.handle(request.map(boxed)).await;
             let (parts, body) = response.into_parts();
             let body = body.collect().await?.to_bytes();
+            // Between two invocations the process is frozen, and nothing is sent: whoever collects traces pays with this wait for
+            // having them at once.
+            service.app().traces.flush().await;
             // lambda_http sends text as it is and anything else as base64, by the content type.
             Ok::<_, lambda_http::Error>(http::Response::from_parts(parts, lambda_http::Body::from(body.to_vec())))
         }

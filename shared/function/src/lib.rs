@@ -10,11 +10,12 @@
 //! tower service of a function; [`host`] runs it on hyper, and on AWS Lambda.
 //!
 //! To write a function: a [`Route`](domain::routes::Route) in `domain::routes`, a crate in `functions/` whose `function()` names the
-//! handlers, and a `main` that calls [`host::main`].
+//! handlers, and a `main` that calls `sidecar::main`.
 
 pub mod ambient;
 pub mod answer;
 pub mod app;
+pub mod call;
 pub mod change;
 pub mod cloud_event;
 pub mod error;
@@ -22,14 +23,17 @@ mod handler;
 pub mod host;
 mod input;
 mod lambda;
+pub mod metrics;
+pub mod otlp;
 pub mod ports;
 pub mod service;
 pub mod settings;
+pub mod span;
 pub mod telemetry;
 
 pub use answer::Answer;
 pub use app::App;
-pub use change::Change;
+pub use change::{Change, Published};
 pub use cloud_event::Delivery;
 pub use error::Error;
 pub use handler::{Function, JobCall};

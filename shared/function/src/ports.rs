@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::event::Topic;
 use domain::routes::Route;
 use serde_json::Value;
 
@@ -21,6 +22,11 @@ pub trait Publisher: Send + Sync {
     /// Nothing could be published.
     fn publish_all(&self) -> BoxFuture<'_, Result<bool, BoxError>>;
 
+    /// How many rows are in the outbox, if that is known here.
+    fn depth(&self) -> BoxFuture<'_, Option<i64>> {
+        Box::pin(std::future::ready(None))
+    }
+
     /// Whether events and jobs can be handed over right now.
     fn check(&self) -> BoxFuture<'_, PublisherHealth>;
 }
@@ -32,6 +38,30 @@ pub struct PublisherHealth {
     pub events: bool,
     /// Jobs can be registered.
     pub jobs: bool,
+}
+
+/// Hands single events to the broker, at once. The gateway gives up events this way; every other event goes through the outbox.
+pub trait Broker: Send + Sync {
+    /// Publishes an event, in the structured JSON form of `CloudEvents`, under this partition key.
+    ///
+    /// # Errors
+    /// It is not known to have arrived.
+    fn send<'a>(&'a self, topic: Topic, key: &'a str, event: &'a str) -> BoxFuture<'a, Result<(), BoxError>>;
+}
+
+/// The scheduler of jobs, as the one who watches over it needs it. Reminders register their jobs through the outbox.
+pub trait Scheduler: Send + Sync {
+    /// Whether it has a job of this name.
+    ///
+    /// # Errors
+    /// It cannot be asked right now.
+    fn has_job<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<bool, BoxError>>;
+
+    /// Has a job called every so often, instead of any of the same name.
+    ///
+    /// # Errors
+    /// It is not known to be registered.
+    fn repeat_job<'a>(&'a self, name: &'a str, every: Duration) -> BoxFuture<'a, Result<(), BoxError>>;
 }
 
 /// Calls other functions: in process, or by their URLs.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use cloudevents::{AttributesReader, Event};
 use domain::Invalid;
-use domain::event::{CommandType, EventType, Origin};
+use domain::event::{CommandType, EventType, Origin, Topic};
 use domain::routes::Operation;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -19,11 +19,12 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use store::{Idempotency, IfMatch};
 
-use crate::change::Published;
 use crate::cloud_event::{self, Incoming, STRUCTURED};
 use crate::handler::{Asked, CommandHandler, Consumer, EndpointHandler, JobHandler, RawHandler, Telling, Told};
 use crate::input::{self, Params};
-use crate::{Answer, App, Body, BoxError, BoxFuture, Delivery, Error, Function, JobCall, Request, Response, full};
+use crate::span::{self, About, Span};
+pub use crate::span::{CORRELATION, TRACEPARENT};
+use crate::{Answer, App, Body, BoxError, BoxFuture, Delivery, Error, Function, JobCall, Published, Request, Response, full};
 
 /// Bytes of a body, at most.
 pub const BODY_MAX: usize = 256 * 1024;
@@ -35,9 +36,6 @@ const IDEMPOTENCY_KEY_MAX: usize = 255;
 pub const OUTBOX: HeaderName = HeaderName::from_static("taskflow-outbox");
 /// Where jobs call.
 const JOB_PATH: &str = "/job/{name}";
-/// The caller's correlation id.
-pub const CORRELATION: HeaderName = HeaderName::from_static("x-correlation-id");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A function, ready to be called.
@@ -71,8 +69,18 @@ enum Target {
 /// What a request leads to.
 struct Found {
     target: Target,
+    route: Option<&'static str>,
     params: Params,
     success: StatusCode,
+}
+
+/// A request, read as far as is needed to say whose it is.
+enum Call {
+    Command(CommandHandler, Request, Params, StatusCode),
+    Endpoint(EndpointHandler, Request, Params),
+    Raw(RawHandler, Request),
+    Events(Incoming),
+    Job(JobHandler, JobCall),
 }
 
 /// A function whose route and handlers do not fit together; found when it is mounted.
@@ -108,16 +116,17 @@ impl Service {
     /// Calls the function. Everything but GET runs to its end even if the caller hangs up: hyper drops the future then, and half a
     /// change must not depend on who is still listening.
     pub async fn handle(&self, mut request: Request) -> Response {
-        let is_head = request.method() == Method::HEAD;
+        let asked = request.method().clone();
+        let is_head = asked == Method::HEAD;
         if is_head {
             *request.method_mut() = Method::GET;
         }
         let inner = self.inner.clone();
         let response = if request.method() == Method::GET {
-            inner.answer(request).await
+            inner.answer(asked, request).await
         } else {
             let path = request.uri().path().to_owned();
-            match self.inner.app.background.spawn(async move { inner.answer(request).await }).await {
+            match self.inner.app.background.spawn(async move { inner.answer(asked, request).await }).await {
                 Ok(response) => response,
                 Err(error) => Error::internal(error).into_response(&path),
             }
@@ -194,23 +203,66 @@ fn target(function: &Function, operation: &Operation) -> Option<Target> {
 }
 
 impl Inner {
-    fn answer(self: Arc<Self>, request: Request) -> BoxFuture<'static, Response> {
+    /// `asked` is the method as the caller named it.
+    fn answer(self: Arc<Self>, asked: Method, request: Request) -> BoxFuture<'static, Response> {
         let path = request.uri().path().to_owned();
         Box::pin(async move {
-            match self.route(request, &path).await {
-                Ok(response) => response,
-                Err(error) => error.into_response(&path),
+            let mut about = About::request(&self.app, &asked, &path, request.headers());
+            let call = self.read(request, &path, &mut about).await;
+            let span = Span::begin(&self.app, self.function.name, about);
+            // Boxed: it is large, and would be there once more inside the scope.
+            let answering = Box::pin(async {
+                let response = match call {
+                    Ok(call) => self.route(call, &span).await,
+                    Err(error) => Err(error),
+                };
+                response.unwrap_or_else(|error| error.into_response(&path))
+            });
+            let response = span.scope(answering).await;
+            span.answered(response.status());
+            response
+        })
+    }
+
+    /// Finds the handler, and reads the request as far as its span has to know.
+    async fn read(&self, request: Request, path: &str, about: &mut About) -> Result<Call, Error> {
+        let Found { target, route, params, success } = self.find(&request, path)?;
+        about.route(|| route.or_else(|| span::route_of(request.method(), path)));
+        Ok(match target {
+            Target::Raw(handler) => Call::Raw(handler, request),
+            Target::Endpoint(handler) => Call::Endpoint(handler, request, params),
+            Target::Command(handler) => Call::Command(handler, request, params, success),
+            Target::Events => {
+                let (parts, body) = request.into_parts();
+                let incoming = cloud_event::read(&parts.headers, &collect(body).await?)?;
+                if let Incoming::One(event) = &incoming {
+                    about.event(event, self.topic(event));
+                }
+                Call::Events(incoming)
+            }
+            Target::Job(handler) => {
+                let call = self.job_call(params)?;
+                about.job(self.function.name, &call.name);
+                Call::Job(handler, call)
             }
         })
     }
 
-    async fn route(&self, request: Request, path: &str) -> Result<Response, Error> {
-        match self.find(&request, path)? {
-            Found { target: Target::Raw(handler), .. } => Ok(handler(self.app.clone(), request).await),
-            Found { target: Target::Endpoint(handler), params, .. } => self.endpoint(&handler, request, &params).await,
-            Found { target: Target::Command(handler), params, success } => self.command(&handler, success, request, &params).await,
-            Found { target: Target::Events, .. } => self.events(request).await,
-            Found { target: Target::Job(handler), params, .. } => self.job(&handler, params).await,
+    async fn route(&self, call: Call, span: &Span) -> Result<Response, Error> {
+        match call {
+            Call::Raw(handler, mut request) => {
+                // Whoever passes the request on passes on whose it is.
+                span.propagate(request.headers_mut());
+                Ok(handler(self.app.clone(), request).await)
+            }
+            Call::Endpoint(handler, request, params) => self.endpoint(&handler, request, &params).await,
+            Call::Command(handler, request, params, success) => self.command(&handler, success, request, &params).await,
+            Call::Events(Incoming::One(event)) => self.one(*event).await,
+            Call::Events(Incoming::Batch(events)) => self.batch(events, span).await,
+            Call::Job(handler, call) => {
+                let published = handler(self.app.clone(), call).await?;
+                Ok(outbox_header(Answer::empty(StatusCode::OK).into(), published))
+            }
         }
     }
 
@@ -219,16 +271,20 @@ impl Inner {
         let found = self.paths.at(path).ok();
         let entry = found.as_ref().and_then(|found| found.value.iter().find(|entry| entry.method == *request.method()));
         if let (None, Some(fallback)) = (entry, &self.function.fallback) {
-            return Ok(Found { target: Target::Raw(fallback.clone()), params: Params::new(), success: StatusCode::OK });
+            return Ok(Found { target: Target::Raw(fallback.clone()), route: None, params: Params::new(), success: StatusCode::OK });
         }
         if !entry.and_then(|entry| entry.operation).is_some_and(|operation| operation.public) {
             authorize(&self.app, request.headers())?;
         }
         let found = found.ok_or_else(|| Error::NotFound(format!("there is nothing at {path}")))?;
         let entry = entry.ok_or_else(|| Error::MethodNotAllowed(allow(found.value)))?;
-        let path = entry.operation.map_or(JOB_PATH, |operation| operation.path);
+        let route = match (&entry.target, entry.operation) {
+            (_, Some(operation)) => operation.path,
+            (Target::Job(_), None) => JOB_PATH,
+            (_, None) => "/",
+        };
         let success = entry.operation.and_then(|operation| StatusCode::from_u16(operation.success).ok()).unwrap_or(StatusCode::OK);
-        Ok(Found { target: entry.target.clone(), params: params(path, &found.params)?, success })
+        Ok(Found { target: entry.target.clone(), route: Some(route), params: params(route, &found.params)?, success })
     }
 
     async fn endpoint(&self, handler: &EndpointHandler, request: Request, params: &Params) -> Result<Response, Error> {
@@ -251,7 +307,7 @@ impl Inner {
         let if_match = if_match(&parts.headers)?;
         let once = idempotency_key(&parts.headers)?.map(|key| (key, Sha256::digest(&body).to_vec()));
         let (method, path) = (parts.method.as_str(), parts.uri.path());
-        let mut change = self.app.change(self.origin(&parts.headers), if_match).await?;
+        let mut change = self.app.change(self.app.origin(self.function.name), if_match).await?;
         if let Some((key, fingerprint)) = &once {
             match change.idempotent(key, method, path, fingerprint).await? {
                 Idempotency::New => {}
@@ -271,37 +327,44 @@ impl Inner {
         Ok(outbox_header(answer.into(), change.commit().await?))
     }
 
-    async fn events(&self, request: Request) -> Result<Response, Error> {
-        let (parts, body) = request.into_parts();
-        match cloud_event::read(&parts.headers, &collect(body).await?)? {
-            Incoming::One(event) => {
-                let (answer, published) = self.event(*event).await?;
-                let response = match answer {
-                    Some(event) => with_type(&event, STRUCTURED)?,
-                    None => Answer::empty(StatusCode::OK).into(),
-                };
-                Ok(outbox_header(response, published))
-            }
-            Incoming::Batch(events) => self.batch(events).await,
-        }
+    async fn one(&self, event: Event) -> Result<Response, Error> {
+        let (answer, published) = self.event(event).await?;
+        let response = match answer {
+            Some(event) => with_type(&event, STRUCTURED)?,
+            None => Answer::empty(StatusCode::OK).into(),
+        };
+        Ok(outbox_header(response, published))
     }
 
-    /// In order, each in a transaction of its own; one that fails does not undo the others.
-    async fn batch(&self, events: Vec<Event>) -> Result<Response, Error> {
+    /// In order, each in a transaction and a span of its own; one that fails does not undo the others.
+    async fn batch(&self, events: Vec<Event>, span: &Span) -> Result<Response, Error> {
         let mut answers: Vec<Event> = Vec::new();
-        let mut pending = Published::All;
+        let mut all = Published::All;
         for event in events {
-            match self.event(event.clone()).await {
-                Ok((answer, published)) => {
-                    answers.extend(answer);
-                    if published == Published::Pending {
-                        pending = published;
+            let span = span.item(&event, self.topic(&event));
+            let taking = Box::pin(async {
+                match self.event(event.clone()).await {
+                    Ok(taken) => Ok::<_, Error>(taken),
+                    Err(error) => {
+                        span.failed(error.status());
+                        Ok((Some(self.failed(&event, &error)?), Published::All))
                     }
                 }
-                Err(error) => answers.push(self.failed(&event, &error)?),
-            }
+            });
+            let (answer, published) = span.scope(taking).await?;
+            answers.extend(answer);
+            all = all.and(published);
         }
-        Ok(outbox_header(with_type(&answers, cloud_event::BATCH)?, pending))
+        Ok(outbox_header(with_type(&answers, cloud_event::BATCH)?, all))
+    }
+
+    /// Where such an event travels, as far as this function knows: it takes one type from one topic only.
+    fn topic(&self, event: &Event) -> Option<Topic> {
+        if event.ty().parse::<CommandType>().is_ok() {
+            return Some(Topic::TaskCommands);
+        }
+        let ty = event.ty().parse::<EventType>().ok()?;
+        self.function.route.consumes.iter().find(|subscription| subscription.types.contains(&ty)).map(|subscription| subscription.topic)
     }
 
     /// Takes one event: a command is obeyed and answered by an event, any other is consumed and acknowledged.
@@ -313,8 +376,9 @@ impl Inner {
             return Ok((Some(answer), published));
         }
         let event_type = event.ty().parse::<EventType>().map_err(|unknown| Invalid::field("/type", unknown))?;
-        let wanted = self.function.route.consumes.iter().any(|subscription| subscription.types.contains(&event_type));
-        let Some(consumer) = self.function.consumer.as_ref().filter(|_| wanted) else { return Ok((None, Published::All)) };
+        let data = cloud_event::data(&event).unwrap_or_default();
+        let is_concerned = self.function.route.is_concerned(event_type, &data);
+        let Some(consumer) = self.function.consumer.as_ref().filter(|_| is_concerned) else { return Ok((None, Published::All)) };
         Ok((None, self.consume(consumer, Delivery { event, event_type }).await?))
     }
 
@@ -345,10 +409,7 @@ impl Inner {
 
     async fn consume(&self, consumer: &Consumer, delivery: Delivery) -> Result<Published, Error> {
         let handler = match consumer {
-            Consumer::OnItsOwn(handler) => {
-                handler(self.app.clone(), delivery).await?;
-                return Ok(Published::All);
-            }
+            Consumer::OnItsOwn(handler) => return handler(self.app.clone(), delivery).await,
             Consumer::InChange(handler) => handler,
         };
         let origin = cloud_event::origin(&self.app, self.function.name, &delivery.event);
@@ -360,28 +421,17 @@ impl Inner {
         change.commit().await
     }
 
-    async fn job(&self, handler: &JobHandler, params: Params) -> Result<Response, Error> {
+    fn job_call(&self, params: Params) -> Result<JobCall, Error> {
         let name = params.into_iter().map(|(_, name)| name).next().unwrap_or_default();
         let own = domain::routes::of_job(&name).filter(|route| route.name == self.function.name);
         own.ok_or_else(|| Error::NotFound(format!("no job of {} has this name", self.function.name)))?;
         let id = name.strip_prefix(self.function.name).and_then(|rest| rest.strip_prefix('-')).and_then(|id| id.parse().ok());
-        handler(self.app.clone(), JobCall { name, id }).await?;
-        Ok(Answer::empty(StatusCode::OK).into())
+        Ok(JobCall { name, id })
     }
 
     fn failed(&self, event: &Event, error: &Error) -> Result<Event, Error> {
         let origin = cloud_event::origin(&self.app, self.function.name, event);
         failed_event(&self.app, &origin, event, &json!(error.problem("/")))
-    }
-
-    fn origin(&self, headers: &HeaderMap) -> Origin {
-        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-        let correlation_id = text(CORRELATION).filter(|id| cloud_event::is_correlation_id(id)).map(str::to_owned);
-        Origin {
-            function: self.function.name,
-            correlation_id: correlation_id.unwrap_or_else(|| self.app.ids.next().to_string()),
-            traceparent: Some(self.app.traceparent(text(TRACEPARENT))),
-        }
     }
 }
 
@@ -500,9 +550,8 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
 /// [`Error::Unauthorized`].
 pub fn authorize(app: &App, headers: &HeaderMap) -> Result<(), Error> {
     use base64::Engine;
-    use subtle::ConstantTimeEq;
     let Some(token) = &app.settings.api_token else { return Ok(()) };
-    let is_token = |given: &[u8]| bool::from(given.ct_eq(token.expose().as_bytes()));
+    let is_token = |given: &[u8]| is_same(given, token.expose().as_bytes());
     let bearer = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
     let bearer =
         bearer.filter(|value| value.len() > 7 && value[..7].eq_ignore_ascii_case(b"bearer ")).map(|value| value[7..].trim_ascii().to_vec());
@@ -511,4 +560,11 @@ pub fn authorize(app: &App, headers: &HeaderMap) -> Result<(), Error> {
         base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(protocol.trim().strip_prefix("bearer.")?.trim_end_matches('=')).ok()
     });
     if bearer.or(subprotocol).is_some_and(|given| is_token(&given)) { Ok(()) } else { Err(Error::Unauthorized) }
+}
+
+/// Compares secrets in a time that does not tell how much of them is the same.
+#[must_use]
+pub fn is_same(given: &[u8], secret: &[u8]) -> bool {
+    use subtle::ConstantTimeEq;
+    given.ct_eq(secret).into()
 }

@@ -1,5 +1,6 @@
 //! The settings: environment variables, read once at start. A bad value stops the start and names the variable.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -31,7 +32,50 @@ pub struct Settings {
     pub wake_lead: Duration,
     /// `TASKFLOW_WEBHOOK_URL`: where reminders are also posted.
     pub webhook_url: Option<String>,
+    /// `TASKFLOW_EVENTS`: how events reach Kafka.
+    pub events: EventsBy,
+    /// `TASKFLOW_FUNCTION_URL`: where other functions are.
+    pub function_url: FunctionUrls,
+    /// `TASKFLOW_SECRET_STORE`: the Dapr secret store that has the secret `taskflow-secrets`.
+    pub secret_store: Option<String>,
+    /// `DAPR_GRPC_ENDPOINT`, or `DAPR_GRPC_PORT` on this host: the sidecar. `None`: there is none.
+    pub dapr_grpc: Option<String>,
+    /// `DAPR_API_TOKEN`: what the sidecar asks of its callers.
+    pub dapr_api_token: Option<Secret>,
+    /// `APP_API_TOKEN`: what the sidecar sends with everything it delivers.
+    pub app_api_token: Option<Secret>,
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`: where traces are sent, over OTLP.
+    pub otlp_endpoint: Option<String>,
 }
+
+/// How events reach Kafka through Dapr.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EventsBy {
+    /// `bindings`: output bindings, one for each topic.
+    #[default]
+    Bindings,
+    /// `pubsub`: the pub/sub component `kafka-pubsub`.
+    PubSub,
+}
+
+/// Where functions are: a template with `{function}` for all of them, or `function=url` for single ones, separated by commas.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FunctionUrls {
+    own: BTreeMap<String, String>,
+    template: Option<String>,
+}
+
+impl FunctionUrls {
+    /// The URL of a function, without a slash at its end; `None` if nothing says where it is.
+    #[must_use]
+    pub fn of(&self, function: &str) -> Option<String> {
+        let own = self.own.get(function).cloned();
+        own.or_else(|| Some(self.template.as_ref()?.replace(FUNCTION, function)))
+    }
+}
+
+/// What [`FunctionUrls`] replaces by the function's name.
+const FUNCTION: &str = "{function}";
 
 /// A variable whose value cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,8 +133,31 @@ impl Settings {
             time_zone: time_zone(lookup)?,
             api_token: text("TASKFLOW_API_TOKEN").map(api_token).transpose()?,
             wake_lead: wake_lead(lookup)?,
-            webhook_url: text("TASKFLOW_WEBHOOK_URL").map(webhook_url).transpose()?,
+            webhook_url: text("TASKFLOW_WEBHOOK_URL").map(|url| http_url("TASKFLOW_WEBHOOK_URL", url)).transpose()?,
+            events: text("TASKFLOW_EVENTS").map(|value| events_by(&value)).transpose()?.unwrap_or_default(),
+            function_url: text("TASKFLOW_FUNCTION_URL").map(|value| function_urls(&value)).transpose()?.unwrap_or_default(),
+            secret_store: text("TASKFLOW_SECRET_STORE"),
+            dapr_grpc: dapr_grpc(lookup)?,
+            dapr_api_token: text("DAPR_API_TOKEN").map(Secret::from),
+            app_api_token: text("APP_API_TOKEN").map(Secret::from),
+            otlp_endpoint: text("OTEL_EXPORTER_OTLP_ENDPOINT").map(|url| http_url("OTEL_EXPORTER_OTLP_ENDPOINT", url)).transpose()?,
         })
+    }
+}
+
+impl Settings {
+    /// Fills in what the environment left open, from a secret store.
+    ///
+    /// # Errors
+    /// A value that cannot be used; the message names the variable that it stands for.
+    pub fn fill(&mut self, database_url: Option<Secret>, api_token: Option<Secret>) -> Result<(), SettingError> {
+        if let (None, Some(Secret(url))) = (&self.database_url, database_url) {
+            self.database_url = Some(self::database_url(url)?);
+        }
+        if let (None, Some(Secret(token))) = (&self.api_token, api_token) {
+            self.api_token = Some(self::api_token(token)?);
+        }
+        Ok(())
     }
 }
 
@@ -135,9 +202,50 @@ fn api_token(value: String) -> Result<Secret, SettingError> {
     Err(SettingError { name: "TASKFLOW_API_TOKEN", problem: format!("at least {TOKEN_MIN} visible ASCII characters, without spaces") })
 }
 
-fn webhook_url(value: String) -> Result<String, SettingError> {
+fn http_url(name: &'static str, value: String) -> Result<String, SettingError> {
     let is_http = value.parse::<http::Uri>().is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some());
-    if is_http { Ok(value) } else { Err(SettingError { name: "TASKFLOW_WEBHOOK_URL", problem: "not an http or https URL".to_owned() }) }
+    // The value is not shown: it may hold a secret.
+    if is_http { Ok(value) } else { Err(SettingError { name, problem: "not an http or https URL".to_owned() }) }
+}
+
+fn events_by(value: &str) -> Result<EventsBy, SettingError> {
+    match value {
+        "bindings" => Ok(EventsBy::Bindings),
+        "pubsub" => Ok(EventsBy::PubSub),
+        _ => Err(SettingError { name: "TASKFLOW_EVENTS", problem: format!("{value:?} is neither bindings nor pubsub") }),
+    }
+}
+
+fn function_urls(value: &str) -> Result<FunctionUrls, SettingError> {
+    const NAME: &str = "TASKFLOW_FUNCTION_URL";
+    let problem = |problem: String| SettingError { name: NAME, problem };
+    let mut urls = FunctionUrls::default();
+    for entry in value.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+        // A URL may hold an equals sign, but not before its scheme.
+        let (function, url) = match entry.split_once('=') {
+            Some((function, url)) if !function.contains(':') => (Some(function), url),
+            _ => (None, entry),
+        };
+        http_url(NAME, url.replace(FUNCTION, "function"))?;
+        let url = url.trim_end_matches('/').to_owned();
+        match function {
+            Some(function) if domain::routes::ALL.iter().any(|route| route.name == function) => {
+                urls.own.insert(function.to_owned(), url);
+            }
+            Some(function) => return Err(problem(format!("there is no function {function:?}"))),
+            None if !url.contains(FUNCTION) => return Err(problem(format!("{url:?} does not contain {FUNCTION}"))),
+            None if urls.template.is_some() => return Err(problem("two templates".to_owned())),
+            None => urls.template = Some(url),
+        }
+    }
+    Ok(urls)
+}
+
+fn dapr_grpc(lookup: Lookup<'_>) -> Result<Option<String>, SettingError> {
+    if let Some(endpoint) = lookup("DAPR_GRPC_ENDPOINT").filter(|value| !value.is_empty()) {
+        return http_url("DAPR_GRPC_ENDPOINT", endpoint).map(Some);
+    }
+    Ok(parse::<u16>(lookup, "DAPR_GRPC_PORT", "a port, 0 to 65535")?.map(|port| format!("http://127.0.0.1:{port}")))
 }
 
 fn wake_lead(lookup: Lookup<'_>) -> Result<Duration, SettingError> {
@@ -182,6 +290,13 @@ mod tests {
             ("TASKFLOW_WAKE_LEAD", "-1s"),
             ("TASKFLOW_WAKE_LEAD", "2h"),
             ("TASKFLOW_WEBHOOK_URL", "ftp://example.org"),
+            ("TASKFLOW_EVENTS", "carrier pigeons"),
+            ("TASKFLOW_FUNCTION_URL", "http://functions.example"),
+            ("TASKFLOW_FUNCTION_URL", "http://{function}.a,http://{function}.b"),
+            ("TASKFLOW_FUNCTION_URL", "make-coffee=http://example.org"),
+            ("DAPR_GRPC_ENDPOINT", "localhost:50001"),
+            ("DAPR_GRPC_PORT", "many"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector"),
         ] {
             let error = read(&[(name, value)]).err().unwrap_or_else(|| panic!("{name}={value} was taken"));
             assert_eq!(error.name, name);
@@ -198,5 +313,24 @@ mod tests {
             (settings.port, settings.time_zone.name(), settings.wake_lead.as_secs(), settings.db_pool),
             (0, "Europe/Berlin", 3, Some(2))
         );
+    }
+
+    #[test]
+    fn functions_are_found_by_their_own_url_or_the_template() {
+        let urls = "http://{function}.taskflow.svc.cluster.local/, notify=http://127.0.0.1:9000";
+        let urls = read(&[("TASKFLOW_FUNCTION_URL", urls)]).unwrap().function_url;
+        assert_eq!(urls.of("get-task").as_deref(), Some("http://get-task.taskflow.svc.cluster.local"));
+        assert_eq!(urls.of("notify").as_deref(), Some("http://127.0.0.1:9000"));
+        let through_dapr = "http://127.0.0.1:3500/v1.0/invoke/http://{function}.taskflow.svc.cluster.local/method";
+        assert!(read(&[("TASKFLOW_FUNCTION_URL", through_dapr)]).unwrap().function_url.of("web").is_some());
+        assert_eq!(FunctionUrls::default().of("notify"), None);
+    }
+
+    #[test]
+    fn the_sidecar_is_found_by_its_endpoint_or_its_port() {
+        assert_eq!(read(&[]).unwrap().dapr_grpc, None);
+        assert_eq!(read(&[("DAPR_GRPC_PORT", "50001")]).unwrap().dapr_grpc.as_deref(), Some("http://127.0.0.1:50001"));
+        let both = read(&[("DAPR_GRPC_PORT", "50001"), ("DAPR_GRPC_ENDPOINT", "http://taskflow-dapr:50001")]).unwrap();
+        assert_eq!(both.dapr_grpc.as_deref(), Some("http://taskflow-dapr:50001"));
     }
 }

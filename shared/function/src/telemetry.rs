@@ -1,4 +1,6 @@
 //! What the process says about itself: plain text on a terminal, a JSON object a line in a container.
+//!
+//! A line of a request has its span: in JSON, `span.correlation_id` and `span.trace_id`.
 
 use std::io::IsTerminal;
 
@@ -25,7 +27,7 @@ pub fn start(filter: Option<&str>) -> Result<(), SettingError> {
     let _ = if std::io::stderr().is_terminal() {
         log.with_target(false).try_init()
     } else {
-        log.with_ansi(false).json().flatten_event(true).try_init()
+        log.with_ansi(false).json().flatten_event(true).with_span_list(false).try_init()
     };
     refused.map_or(Ok(()), Err)
 }

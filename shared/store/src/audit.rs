@@ -1,16 +1,15 @@
 //! The audit log: every event, once, for good.
 
-use domain::Page;
 use domain::audit::AuditLogEntry;
 use domain::event::EventType;
 use domain::query::{ListAudit, Window};
-use serde_json::Value;
+use domain::{Page, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row};
 
+use crate::Store;
 use crate::error::Error;
 use crate::sql::{Columns, Time};
-use crate::{Store, Unit};
 
 const INSERT: &str = "INSERT INTO audit_log (event_id, event_type, task_id, parent_task_id, user_id, event_data, created_at) \
      VALUES ($1, $2, $3, $4, $5, $6::text::json, $7) ON CONFLICT (event_id) DO NOTHING";
@@ -22,6 +21,25 @@ const CHAIN_REST: &str = "::bigint AS task_id \
      UNION SELECT a.parent_task_id FROM up JOIN audit_log a ON a.task_id = up.task_id WHERE a.parent_task_id IS NOT NULL), \
      chain AS (SELECT task_id FROM up \
      UNION SELECT a.task_id FROM chain JOIN audit_log a ON a.parent_task_id = chain.task_id) ";
+
+/// An event that is to be kept in the log.
+#[derive(Clone, Copy, Debug)]
+pub struct NewAuditEntry<'a> {
+    /// The event's id: the log has each once.
+    pub event_id: &'a str,
+    /// Its type.
+    pub event_type: EventType,
+    /// The task.
+    pub task_id: i64,
+    /// The task that it was spawned from.
+    pub parent_task_id: Option<i64>,
+    /// Whose it is.
+    pub user_id: i64,
+    /// The whole event, in the structured JSON form of `CloudEvents`.
+    pub event: &'a str,
+    /// When it is kept.
+    pub created_at: Timestamp,
+}
 
 impl Store {
     /// A page of the log, newest first. With `chain`, of every task in the chain of the task named.
@@ -38,6 +56,19 @@ impl Store {
         let total_count = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
         let items = rows.iter().filter_map(|row| entry_of(row).transpose()).collect::<Result<_, _>>()?;
         Ok(Page { items, total_count })
+    }
+
+    /// Keeps an event in the log, unless it is there: one statement, so it is taken once without a note in the inbox.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn record(&self, entry: NewAuditEntry<'_>) -> Result<(), Error> {
+        self.read(|connection| {
+            let query = sqlx::query(INSERT).bind(entry.event_id).bind(entry.event_type.as_str()).bind(entry.task_id);
+            let query = query.bind(entry.parent_task_id).bind(entry.user_id).bind(entry.event).bind(Time(entry.created_at));
+            Box::pin(async { query.execute(connection).await.map(drop) })
+        })
+        .await
     }
 }
 
@@ -72,26 +103,6 @@ fn push_filter(sql: &mut QueryBuilder<Postgres>, query: &ListAudit) {
     }
     if let Some(event_type) = query.event_type {
         sql.push(" AND event_type = ").push_bind(event_type.as_str());
-    }
-}
-
-impl Unit {
-    /// Keeps an event in the log, unless it is there.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn record(
-        &mut self,
-        event_id: &str,
-        event_type: EventType,
-        task_id: i64,
-        parent_task_id: Option<i64>,
-        user_id: i64,
-        event_data: &Value,
-    ) -> Result<(), Error> {
-        let query = sqlx::query(INSERT).bind(event_id).bind(event_type.as_str()).bind(task_id).bind(parent_task_id).bind(user_id);
-        query.bind(event_data.to_string()).bind(Time(self.now())).execute(&mut *self.transaction).await?;
-        Ok(())
     }
 }
 

@@ -20,12 +20,13 @@ mod store;
 mod tasks;
 mod unit;
 
+pub use audit::NewAuditEntry;
 pub use error::Error;
 pub use housekeeping::Pruned;
 pub use notifications::NOTIFICATIONS_MAX;
 pub use once::Idempotency;
 pub use outbox::{BATCH_MAX, Entry, OutboxBatch, OutboxRow};
-pub use reminders::{NewReminder, REMINDERS_MAX, StoredReminder};
+pub use reminders::{Cause, NewReminder, REMINDERS_MAX, StoredReminder};
 pub use store::Store;
 pub use tasks::{TAGS_MAX, TagCount};
 pub use unit::{Committed, IfMatch, Unit, Work};

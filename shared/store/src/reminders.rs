@@ -5,8 +5,8 @@ use domain::query::ListReminders;
 use domain::reminder::{Reminder, ReminderStatus, ReminderType};
 use domain::{ReminderOffset, Timestamp, USER_ID};
 use serde_json::Value;
-use sqlx::QueryBuilder;
 use sqlx::postgres::PgRow;
+use sqlx::{QueryBuilder, Row};
 
 use crate::error::Error;
 use crate::sql::{Columns, Named, Time};
@@ -30,16 +30,19 @@ macro_rules! changed {
 }
 
 const SELECT_FOR_UPDATE: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE id = $1 FOR UPDATE");
+const SELECT_WITH_CAUSE: &str = concat!("SELECT ", columns!(), ", correlation_id, traceparent FROM reminders WHERE id = $1 FOR UPDATE");
 const SELECT_OF_TASK: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE task_id = $1 ORDER BY id FOR UPDATE");
 const SELECT_PENDING: &str =
     concat!("SELECT ", columns!(), " FROM reminders WHERE status = 'pending' AND triggered_at IS NULL AND id > $1 ORDER BY id LIMIT $2");
+const HAS_WAITING: &str = "SELECT EXISTS (SELECT FROM reminders WHERE task_id = $1 AND status = 'pending' AND triggered_at IS NULL)";
 const INSERT: &str = concat!(
     "INSERT INTO reminders (task_id, user_id, scheduled_at, reminder_offset, reminder_type, status, retry_count, created_at, of_task, ",
-    "cancelled_with_task) VALUES ($1, $2, $3, $4, $5, 'pending', 0, $6, $7, false) RETURNING ",
+    "cancelled_with_task, correlation_id, traceparent) VALUES ($1, $2, $3, $4, $5, 'pending', 0, $6, $7, false, $8, $9) RETURNING ",
     columns!()
 );
 const RESCHEDULE: &str = changed!(
-    "scheduled_at = $2, reminder_offset = $3, status = 'pending', triggered_at = NULL, sent_at = NULL, retry_count = 0, cancelled_with_task = false"
+    "scheduled_at = $2, reminder_offset = $3, status = 'pending', triggered_at = NULL, sent_at = NULL, retry_count = 0, \
+     cancelled_with_task = false, correlation_id = $4, traceparent = $5"
 );
 const CANCEL: &str = changed!("status = 'cancelled', cancelled_with_task = $2");
 const TRIGGER: &str = changed!("triggered_at = $2");
@@ -72,6 +75,15 @@ pub struct StoredReminder {
     pub cancelled_with_task: bool,
 }
 
+/// A change that has something happen much later: what happens then belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// Ties together everything one call caused.
+    pub correlation_id: String,
+    /// The W3C trace context of the change.
+    pub traceparent: String,
+}
+
 impl Store {
     /// The newest reminders of these, newest first, at most [`REMINDERS_MAX`].
     ///
@@ -95,6 +107,14 @@ impl Store {
         reminders_of(&rows)
     }
 
+    /// Whether the task has a reminder that has yet to fire.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn has_waiting_reminder(&self, task_id: i64) -> Result<bool, Error> {
+        self.read(|connection| Box::pin(sqlx::query_scalar(HAS_WAITING).bind(task_id).fetch_one(connection))).await
+    }
+
     /// Reminders that have yet to fire, with ids after `after`, by id: what housekeeping compares with the jobs.
     ///
     /// # Errors
@@ -113,6 +133,17 @@ impl Unit {
     pub async fn reminder(&mut self, id: i64) -> Result<Reminder, Error> {
         let row = sqlx::query(SELECT_FOR_UPDATE).bind(id).fetch_one(&mut *self.transaction).await?;
         Ok(reminder_of(&row)?.reminder)
+    }
+
+    /// The same, and the change that scheduled it, if that is known.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`].
+    pub async fn reminder_and_cause(&mut self, id: i64) -> Result<(Reminder, Option<Cause>), Error> {
+        let row = sqlx::query(SELECT_WITH_CAUSE).bind(id).fetch_one(&mut *self.transaction).await?;
+        let (correlation_id, traceparent): (Option<String>, Option<String>) = (row.try_get("correlation_id")?, row.try_get("traceparent")?);
+        let cause = correlation_id.zip(traceparent).map(|(correlation_id, traceparent)| Cause { correlation_id, traceparent });
+        Ok((reminder_of(&row)?.reminder, cause))
     }
 
     /// The reminders of a task, whatever became of them, by id; locked until the unit ends.
@@ -136,7 +167,9 @@ impl Unit {
             .bind(new.offset.to_string())
             .bind(new.kind.name())
             .bind(Time(self.now()))
-            .bind(new.of_task);
+            .bind(new.of_task)
+            .bind(&self.work.origin.correlation_id)
+            .bind(&self.work.origin.traceparent);
         let reminder = reminder_of(&query.fetch_one(&mut *self.transaction).await?)?.reminder;
         self.scheduled(reminder)
     }
@@ -151,7 +184,9 @@ impl Unit {
         scheduled_at: Timestamp,
         offset: ReminderOffset,
     ) -> Result<Reminder, Error> {
+        let origin = &self.work.origin;
         let query = sqlx::query(RESCHEDULE).bind(reminder.id).bind(Time(scheduled_at)).bind(offset.to_string());
+        let query = query.bind(&origin.correlation_id).bind(&origin.traceparent);
         let reminder = reminder_of(&query.fetch_one(&mut *self.transaction).await?)?.reminder;
         self.scheduled(reminder)
     }

@@ -94,6 +94,11 @@ impl Unit {
         &self.work.origin
     }
 
+    /// Has the events that the unit announces from now on come from elsewhere.
+    pub fn set_origin(&mut self, origin: Origin) {
+        self.work.origin = origin;
+    }
+
     /// Writes the outbox and makes all of it last.
     ///
     /// # Errors

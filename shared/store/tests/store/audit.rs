@@ -3,17 +3,16 @@
 use domain::event::EventType;
 use domain::query::ListAudit;
 use serde_json::json;
-use store::Store;
+use store::{NewAuditEntry, Store};
 
 use crate::database::fresh;
 use crate::fixtures::work;
 
 async fn record(store: &Store, rows: &[(&str, EventType, i64, Option<i64>)]) {
-    let mut unit = store.begin(work()).await.unwrap();
-    for (event, ty, task, parent) in rows {
-        unit.record(event, *ty, *task, *parent, 1, &json!({ "z": 1, "a": "ä" })).await.unwrap();
+    for (event_id, event_type, task_id, parent_task_id) in rows.iter().copied() {
+        let (event, created_at) = (r#"{ "z": 1, "a": "ä" }"#, work().now);
+        store.record(NewAuditEntry { event_id, event_type, task_id, parent_task_id, user_id: 1, event, created_at }).await.unwrap();
     }
-    unit.commit().await.unwrap();
 }
 
 async fn found(store: &Store, query: ListAudit) -> (Vec<String>, i64) {

@@ -29,7 +29,7 @@ async fn a_new_task_is_announced_to_consumers_and_pages() {
     let update: TaskUpdate = serde_json::from_value(data(second)).unwrap();
     assert_eq!(update.update_data.get("title").and_then(Value::as_str), Some("announced"));
 
-    let batch = store.lock_outbox(task.id, false).await.unwrap().unwrap();
+    let batch = store.lock_outbox(&[task.id], false).await.unwrap().unwrap();
     let topics = batch.rows().iter().map(|row| match &row.entry {
         Entry::Event { topic, ty, payload } => (*topic, *ty, serde_json::from_str::<cloudevents::Event>(payload).unwrap()),
         other => panic!("{other:?}"),
@@ -65,8 +65,8 @@ async fn a_change_tells_pages_only_what_changed_and_a_deletion_what_was() {
 
 /// What is waiting for a task, as words; all of it is published.
 async fn drain(store: &Store, key: i64) -> Vec<String> {
-    let batch = store.lock_outbox(key, true).await.unwrap().unwrap();
-    let (ids, words): (Vec<i64>, Vec<String>) = batch.rows().iter().map(|row| (row.id, word(&row.entry))).unzip();
+    let batch = store.lock_outbox(&[key], true).await.unwrap().unwrap();
+    let (ids, words): (Vec<(i64, i64)>, Vec<String>) = batch.rows().iter().map(|row| ((row.key, row.id), word(&row.entry))).unzip();
     assert!(ids.is_sorted());
     batch.done(&ids).await.unwrap();
     words
@@ -106,9 +106,9 @@ async fn one_publisher_at_a_time_for_a_task_and_what_it_left_goes_to_the_next() 
         unit.cancel_job(name, 8);
     }
     unit.commit().await.unwrap();
-    let first = store.lock_outbox(7, true).await.unwrap().unwrap();
-    assert!(store.lock_outbox(7, false).await.unwrap().is_none());
-    assert_eq!(store.lock_outbox(8, false).await.unwrap().unwrap().rows().len(), 3);
+    let first = store.lock_outbox(&[7], true).await.unwrap().unwrap();
+    assert!(store.lock_outbox(&[7], false).await.unwrap().is_none());
+    assert_eq!(store.lock_outbox(&[8], false).await.unwrap().unwrap().rows().len(), 3);
     let waiting = tokio::spawn({
         let store = store.clone();
         async move { drain(&store, 7).await }
@@ -117,15 +117,15 @@ async fn one_publisher_at_a_time_for_a_task_and_what_it_left_goes_to_the_next() 
     let mut unit = store.begin(work()).await.unwrap();
     unit.cancel_job("d", 7);
     unit.commit().await.unwrap();
-    assert!(store.lock_outbox(7, false).await.unwrap().is_none());
+    assert!(store.lock_outbox(&[7], false).await.unwrap().is_none());
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(!waiting.is_finished());
-    let published: Vec<i64> = first.rows().iter().take(1).map(|row| row.id).collect();
+    let published: Vec<(i64, i64)> = first.rows().iter().take(1).map(|row| (row.key, row.id)).collect();
     first.done(&published).await.unwrap();
     let mut rest = waiting.await.unwrap();
     rest.extend(drain(&store, 7).await);
     assert_eq!(rest, ["no b", "no c", "no d"]);
-    drop(store.lock_outbox(8, false).await.unwrap());
+    drop(store.lock_outbox(&[8], false).await.unwrap());
     assert_eq!(store.outbox_depth().await.unwrap(), 3);
 }
 
@@ -149,13 +149,13 @@ async fn changes_of_one_task_are_published_in_the_order_of_its_versions() {
         .collect();
     let mut versions = Vec::new();
     while versions.len() < 61 {
-        let batch = store.lock_outbox(task.id, true).await.unwrap().unwrap();
+        let batch = store.lock_outbox(&[task.id], true).await.unwrap().unwrap();
         for row in batch.rows() {
             let Entry::Event { topic: Topic::TaskEvents, payload, .. } = &row.entry else { continue };
             let event: Value = serde_json::from_str(payload).unwrap();
             versions.push(event.pointer("/data/task_data/version").and_then(Value::as_i64).unwrap());
         }
-        let ids: Vec<i64> = batch.rows().iter().map(|row| row.id).collect();
+        let ids: Vec<(i64, i64)> = batch.rows().iter().map(|row| (row.key, row.id)).collect();
         batch.done(&ids).await.unwrap();
     }
     for writer in writers {

@@ -20,9 +20,9 @@ async fn made(store: &Store, task_id: i64) -> Reminder {
 }
 
 async fn entries(store: &Store, key: i64) -> Vec<Entry> {
-    let batch = store.lock_outbox(key, true).await.unwrap().unwrap();
+    let batch = store.lock_outbox(&[key], true).await.unwrap().unwrap();
     let entries = batch.rows().iter().map(|row| row.entry.clone()).collect();
-    let ids: Vec<i64> = batch.rows().iter().map(|row| row.id).collect();
+    let ids: Vec<(i64, i64)> = batch.rows().iter().map(|row| (row.key, row.id)).collect();
     batch.done(&ids).await.unwrap();
     entries
 }
@@ -104,6 +104,9 @@ async fn reminders_are_listed_newest_first_and_the_waiting_ones_by_id() {
     assert_eq!(listed(Some(7), Some(ReminderStatus::Pending)).await, std::slice::from_ref(&one));
     assert_eq!(store.pending_reminders(0, 10).await.unwrap(), std::slice::from_ref(&one));
     assert!(store.pending_reminders(one.id, 10).await.unwrap().is_empty());
+    assert!(store.has_waiting_reminder(7).await.unwrap());
+    assert!(!store.has_waiting_reminder(8).await.unwrap(), "it fired");
+    assert!(!store.has_waiting_reminder(9).await.unwrap());
 }
 
 #[tokio::test]

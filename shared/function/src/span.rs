@@ -1,0 +1,416 @@
+//! Spans: which work of which trace a request is (W3C Trace Context), and what is told of it.
+//!
+//! Every request has a span, and so has every event of a batch. Its ids are in its log lines, in the calls it passes on and in the
+//! events it announces, whether or not anybody collects traces; where somebody does ([`Traces`](crate::otlp::Traces)), the span is
+//! sent when the work has ended. Handlers need not know of it: it is there for whatever runs inside its `scope`.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use cloudevents::{AttributesReader, Event};
+use domain::Timestamp;
+use domain::ambient::Ids;
+use domain::event::{Origin, TRACEPARENT as EXTENSION, Topic};
+use domain::routes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use opentelemetry::trace::{Link, SpanContext, SpanKind, Status, TraceState};
+use opentelemetry::{InstrumentationScope, KeyValue, SpanId, TraceFlags, TraceId, Value};
+use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
+use store::Cause;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::{App, cloud_event};
+
+/// The caller's correlation id.
+pub const CORRELATION: HeaderName = HeaderName::from_static("x-correlation-id");
+/// The caller's span.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+tokio::task_local! {
+    static CURRENT: Span;
+}
+
+/// The origin of what is announced now: the request under way, or of work that no caller asked for.
+pub(crate) fn origin(app: &App, function: &'static str) -> Origin {
+    let current = CURRENT.try_with(|span| Origin { function, ..span.origin() });
+    current.unwrap_or_else(|_| {
+        let correlation_id = app.ids.next().to_string();
+        Origin { function, correlation_id, traceparent: Some(written(&within(&*app.ids, None))) }
+    })
+}
+
+/// Puts the request under way into the headers of a call that it makes; nothing, where there is none.
+pub(crate) fn propagate(headers: &mut HeaderMap) {
+    let _ = CURRENT.try_with(|span| span.propagate(headers));
+}
+
+/// The origin of what an event causes.
+pub(crate) fn origin_of_event(app: &App, function: &'static str, event: &Event) -> Origin {
+    let correlation_id = correlation_of(event);
+    let current = CURRENT.try_with(|span| written(&span.state().context));
+    let traceparent = current.unwrap_or_else(|_| written(&within(&*app.ids, parent_of(event).as_ref())));
+    Origin { function, correlation_id, traceparent: Some(traceparent) }
+}
+
+/// The origin of what an earlier change caused that this work now comes to: the work goes on in that change's trace.
+pub(crate) fn resume(function: &'static str, cause: Cause) -> Origin {
+    let current = CURRENT.try_with(|span| {
+        span.resume(&cause);
+        Origin { function, ..span.origin() }
+    });
+    current.unwrap_or(Origin { function, correlation_id: cause.correlation_id, traceparent: Some(cause.traceparent) })
+}
+
+/// What is known of some work when it begins.
+pub(crate) struct About {
+    /// Nobody reads attributes that nobody collects: they are not even made then.
+    is_collected: bool,
+    began: Timestamp,
+    name: String,
+    kind: SpanKind,
+    parent: Option<SpanContext>,
+    link: Option<SpanContext>,
+    correlation_id: Option<String>,
+    attributes: Vec<KeyValue>,
+}
+
+impl About {
+    /// A request, as far as its head tells.
+    pub(crate) fn request(app: &App, method: &Method, path: &str, headers: &HeaderMap) -> Self {
+        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let correlation_id = text(CORRELATION).filter(|id| cloud_event::is_correlation_id(id)).map(str::to_owned);
+        let mut about = Self {
+            is_collected: app.traces.are_collected(),
+            began: app.now(),
+            name: String::new(),
+            kind: SpanKind::Server,
+            parent: text(TRACEPARENT).and_then(read),
+            link: None,
+            correlation_id,
+            attributes: Vec::new(),
+        };
+        if about.is_collected {
+            // A method that a caller made up would be a name of its own each time.
+            let method = if is_known(method) { method.as_str() } else { "_OTHER" };
+            method.clone_into(&mut about.name);
+            about.tell("http.request.method", method.to_owned());
+            about.tell("url.path", path.to_owned());
+        }
+        about
+    }
+
+    /// An event of a batch.
+    fn item(app: &App, batch: &Span, event: &Event, topic: Option<Topic>) -> Self {
+        let mut about = Self {
+            is_collected: app.traces.are_collected(),
+            began: app.now(),
+            name: String::new(),
+            kind: SpanKind::Consumer,
+            parent: Some(batch.state().context.clone()),
+            link: None,
+            correlation_id: None,
+            attributes: Vec::new(),
+        };
+        about.event(event, topic);
+        about
+    }
+
+    /// The path as the table of routes has it.
+    pub(crate) fn route(&mut self, route: impl FnOnce() -> Option<&'static str>) {
+        if self.is_collected
+            && let Some(route) = route()
+        {
+            self.name.push(' ');
+            self.name.push_str(route);
+            self.tell("http.route", route);
+        }
+    }
+
+    /// The event that is taken; `topic` is where such events travel. Whoever wrote the event is its parent, for the request may come
+    /// from a broker that knows nothing of it; the request's own caller is the parent if it is of the same trace, for it is nearer.
+    pub(crate) fn event(&mut self, event: &Event, topic: Option<Topic>) {
+        self.kind = SpanKind::Consumer;
+        self.correlation_id = Some(correlation_of(event));
+        if let Some(writer) = parent_of(event)
+            && self.parent.as_ref().is_none_or(|caller| caller.trace_id() != writer.trace_id())
+        {
+            self.link = self.parent.replace(writer);
+        }
+        if self.is_collected {
+            self.name = format!("process {}", topic.map_or("unknown", Topic::as_str));
+            self.tell("messaging.system", "cloudevents");
+            self.tell("messaging.operation.name", "process");
+            self.tell("messaging.operation.type", "process");
+            if let Some(topic) = topic {
+                self.tell("messaging.destination.name", topic.as_str());
+            }
+            self.tell("messaging.message.id", event.id().to_owned());
+            self.tell("cloudevents.event_type", event.ty().to_owned());
+            self.tell("cloudevents.event_source", event.source().clone());
+            if let Some(subject) = event.subject() {
+                self.tell("cloudevents.event_subject", subject.to_owned());
+            }
+        }
+    }
+
+    /// The job that calls.
+    pub(crate) fn job(&mut self, function: &'static str, job: &str) {
+        self.kind = SpanKind::Consumer;
+        if self.is_collected {
+            self.name = format!("job {function}");
+            self.tell("messaging.operation.type", "process");
+            self.tell("taskflow.job", job.to_owned());
+        }
+    }
+
+    fn tell(&mut self, name: &'static str, value: impl Into<Value>) {
+        self.attributes.push(KeyValue::new(name, value));
+    }
+}
+
+/// Some work under way. It ends with the last clone, and is sent then if anybody collects it.
+#[derive(Clone)]
+pub(crate) struct Span(Arc<Work>);
+
+struct Work {
+    app: Arc<App>,
+    function: &'static str,
+    log: tracing::Span,
+    state: Mutex<State>,
+}
+
+struct State {
+    about: About,
+    context: SpanContext,
+    correlation_id: String,
+    status: Status,
+}
+
+impl Span {
+    /// Work of a function begins.
+    pub(crate) fn begin(app: &Arc<App>, function: &'static str, mut about: About) -> Self {
+        let context = within(&*app.ids, about.parent.as_ref());
+        let correlation_id = about.correlation_id.take().unwrap_or_else(|| match &about.parent {
+            Some(_) => app.ids.next().to_string(),
+            // A trace that begins here is what ties together.
+            None => Uuid::from_bytes(context.trace_id().to_bytes()).to_string(),
+        });
+        // An error's span is there whatever RUST_LOG leaves of the lines.
+        let log = tracing::error_span!(parent: None, "request", function, correlation_id, trace_id = %context.trace_id());
+        let state = Mutex::new(State { about, context, correlation_id, status: Status::Unset });
+        Self(Arc::new(Work { app: app.clone(), function, log, state }))
+    }
+
+    /// Of a batch, one event's work begins.
+    pub(crate) fn item(&self, event: &Event, topic: Option<Topic>) -> Self {
+        let Work { app, function, .. } = &*self.0;
+        Self::begin(app, function, About::item(app, self, event, topic))
+    }
+
+    /// Does the work.
+    pub(crate) async fn scope<T>(&self, work: impl Future<Output = T>) -> T {
+        CURRENT.scope(self.clone(), work.instrument(self.0.log.clone())).await
+    }
+
+    /// Where what the work announces comes from.
+    fn origin(&self) -> Origin {
+        let state = self.state();
+        Origin { function: self.0.function, correlation_id: state.correlation_id.clone(), traceparent: Some(written(&state.context)) }
+    }
+
+    /// Puts it into the headers of a request that is passed on.
+    pub(crate) fn propagate(&self, headers: &mut HeaderMap) {
+        let state = self.state();
+        for (name, value) in [(TRACEPARENT, written(&state.context)), (CORRELATION, state.correlation_id.clone())] {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(name, value);
+            }
+        }
+    }
+
+    /// The request is answered.
+    pub(crate) fn answered(&self, status: StatusCode) {
+        let mut state = self.state();
+        if state.about.is_collected {
+            state.about.tell("http.response.status_code", i64::from(status.as_u16()));
+        }
+        state.ended(status);
+    }
+
+    /// An event of a batch could not be taken.
+    pub(crate) fn failed(&self, status: StatusCode) {
+        self.state().ended(status);
+    }
+
+    /// Goes on where an earlier change left off.
+    fn resume(&self, cause: &Cause) {
+        let Some(parent) = read(&cause.traceparent) else { return };
+        let mut state = self.state();
+        let context = SpanContext::new(parent.trace_id(), state.context.span_id(), parent.trace_flags(), false, TraceState::NONE);
+        self.0.log.record("trace_id", tracing::field::display(context.trace_id()));
+        self.0.log.record("correlation_id", &*cause.correlation_id);
+        state.context = context;
+        state.correlation_id.clone_from(&cause.correlation_id);
+        if let Some(caller) = state.about.parent.replace(parent) {
+            state.about.link.get_or_insert(caller);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// A caller's fault is no error of the work; of a delivery, it is that the work is not done.
+    fn ended(&mut self, status: StatusCode) {
+        let is_caller = self.about.kind == SpanKind::Server;
+        if status.is_server_error() || (!is_caller && status.is_client_error()) {
+            self.status = Status::error("");
+            if self.about.is_collected {
+                self.about.tell("error.type", status.as_str().to_owned());
+            }
+        }
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if !state.about.is_collected || !state.context.is_sampled() {
+            return;
+        }
+        if std::thread::panicking() {
+            state.status = Status::error("panicked");
+        }
+        state.about.tell("taskflow.correlation_id", state.correlation_id.clone());
+        let mut links = SpanLinks::default();
+        links.links.extend(state.about.link.take().map(Link::with_context));
+        let parent = state.about.parent.take();
+        let span = SpanData {
+            span_context: state.context.clone(),
+            parent_span_id: parent.as_ref().map_or(SpanId::INVALID, SpanContext::span_id),
+            parent_span_is_remote: parent.is_some_and(|parent| parent.is_remote()),
+            span_kind: state.about.kind.clone(),
+            name: std::mem::take(&mut state.about.name).into(),
+            start_time: system_time(state.about.began),
+            end_time: system_time(self.app.now()),
+            attributes: std::mem::take(&mut state.about.attributes),
+            dropped_attributes_count: 0,
+            events: SpanEvents::default(),
+            links,
+            status: std::mem::replace(&mut state.status, Status::Unset),
+            instrumentation_scope: InstrumentationScope::builder("taskflow").with_version(env!("CARGO_PKG_VERSION")).build(),
+        };
+        self.app.traces.put(self.function, span);
+    }
+}
+
+/// The path of the table of routes that a call to the gateway is for.
+pub(crate) fn route_of(method: &Method, path: &str) -> Option<&'static str> {
+    if path == "/" {
+        // Also where events are posted, which is in no table.
+        return Some("/");
+    }
+    let operations = routes::ALL.iter().flat_map(|route| route.operations);
+    let operations = operations.filter(|operation| operation.method.as_str() == method.as_str() && is_at(operation.path, path));
+    operations.map(|operation| operation.path).min_by_key(|path| path.contains('{'))
+}
+
+fn is_at(route: &str, path: &str) -> bool {
+    route.split('/').count() == path.split('/').count()
+        && route.split('/').zip(path.split('/')).all(|(route, part)| route.starts_with('{') || route == part)
+}
+
+fn is_known(method: &Method) -> bool {
+    [&Method::GET, &Method::HEAD, &Method::POST, &Method::PUT, &Method::DELETE, &Method::PATCH, &Method::OPTIONS].contains(&method)
+}
+
+/// Ties together everything that the call caused which caused this event.
+pub(crate) fn correlation_of(event: &Event) -> String {
+    let own = cloud_event::extension(event, domain::event::CORRELATION_ID);
+    own.filter(|id| cloud_event::is_correlation_id(id)).unwrap_or_else(|| event.id().to_owned())
+}
+
+fn parent_of(event: &Event) -> Option<SpanContext> {
+    read(&cloud_event::extension(event, EXTENSION)?)
+}
+
+/// A new span inside this one, or of a new trace.
+fn within(ids: &dyn Ids, parent: Option<&SpanContext>) -> SpanContext {
+    // The low half of a UUIDv7 is random, which an id of a span has to be.
+    let [_, _, _, _, _, _, _, _, span @ ..] = ids.next().into_bytes();
+    let (trace, flags) = match parent {
+        Some(parent) => (parent.trace_id(), parent.trace_flags()),
+        None => (TraceId::from_bytes(ids.next().into_bytes()), TraceFlags::SAMPLED),
+    };
+    SpanContext::new(trace, SpanId::from_bytes(span), flags, false, TraceState::NONE)
+}
+
+/// W3C Trace Context, version 00: `00-<32 hex>-<16 hex>-<2 hex>`.
+fn written(context: &SpanContext) -> String {
+    format!("00-{}-{}-{:02x}", context.trace_id(), context.span_id(), context.trace_flags())
+}
+
+/// The same, lower-case, ids not zero.
+fn read(text: &str) -> Option<SpanContext> {
+    let mut parts = text.split('-');
+    let mut hex = |length: usize| {
+        let is_hex = |part: &&str| part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        parts.next().filter(is_hex)
+    };
+    let (version, trace, span, flags) = (hex(2)?, hex(32)?, hex(16)?, hex(2)?);
+    if version != "00" || parts.next().is_some() {
+        return None;
+    }
+    let flags = TraceFlags::new(u8::from_str_radix(flags, 16).ok()?);
+    let context = SpanContext::new(TraceId::from_hex(trace).ok()?, SpanId::from_hex(span).ok()?, flags, true, TraceState::NONE);
+    context.is_valid().then_some(context)
+}
+
+fn system_time(moment: Timestamp) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(moment.as_microsecond()).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ambient::RandomIds;
+
+    #[test]
+    fn a_trace_context_is_read_as_it_is_written() {
+        let parent = read("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").unwrap();
+        let child = within(&RandomIds, Some(&parent));
+        assert_eq!((child.trace_id(), child.is_sampled()), (parent.trace_id(), true));
+        assert_ne!(child.span_id(), parent.span_id());
+        assert_eq!(read(&written(&child)).unwrap().span_id(), child.span_id());
+        assert!(!within(&RandomIds, read("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00").as_ref()).is_sampled());
+        for bad in [
+            "",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333é-01",
+        ] {
+            assert!(read(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn calls_are_named_by_the_table_of_routes() {
+        for (method, path, route) in [
+            (Method::GET, "/api/tasks", Some("/api/tasks")),
+            (Method::GET, "/api/tasks/7", Some("/api/tasks/{task_id}")),
+            (Method::POST, "/api/tasks/7/complete", Some("/api/tasks/{task_id}/complete")),
+            (Method::POST, "/api/tasks/search", Some("/api/tasks/search")),
+            (Method::GET, "/api/tasks/7/8/9", None),
+            (Method::POST, "/", Some("/")),
+        ] {
+            assert_eq!(route_of(&method, path), route, "{method} {path}");
+        }
+    }
+}

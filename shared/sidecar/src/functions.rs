@@ -1,0 +1,198 @@
+//! Other functions, by their URLs: directly, or through Dapr service invocation, as the template says.
+
+use std::time::Duration;
+
+use domain::routes::Route;
+use function::ports::Functions;
+use function::service::{boxed, collect};
+use function::settings::{FunctionUrls, Settings};
+use function::{BoxError, BoxFuture, Error, Request, Response, full};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use hyper_util::rt::TokioIo;
+
+/// How long it may take to connect; a cold function is waited for behind an open connection.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long a function may take to answer: a cold start included.
+const ANSWER: Duration = Duration::from_mins(1);
+/// How long an idle connection is kept: less than the functions' own hosts keep one, so that none is used in the moment it closes.
+const IDLE: Duration = Duration::from_secs(10);
+/// What a hop keeps for itself (RFC 9110, section 7.6.1).
+const HOP_BY_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+/// The host that the caller named: the function compares it with the origin of a page.
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+/// The token for the sidecar; no function gets to see it.
+const TOKEN: HeaderName = HeaderName::from_static("dapr-api-token");
+/// Where a template of Dapr service invocation names the function's own URL.
+const INVOKE: &str = "/v1.0/invoke/";
+
+/// The port [`Functions`] over HTTP.
+#[derive(Clone)]
+pub struct FunctionsByUrl {
+    urls: FunctionUrls,
+    /// What the sidecar asks for where the way leads through it.
+    token: Option<HeaderValue>,
+    client: reqwest::Client,
+}
+
+impl FunctionsByUrl {
+    /// Functions at the URLs of the settings.
+    ///
+    /// # Errors
+    /// No HTTP client can be made.
+    pub fn new(settings: &Settings) -> Result<Self, BoxError> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .pool_idle_timeout(IDLE)
+            .http1_only()
+            .tcp_nodelay(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()?;
+        let token = settings.dapr_api_token.as_ref().map(|token| HeaderValue::from_str(token.expose())).transpose()?;
+        Ok(Self { urls: settings.function_url.clone(), token, client })
+    }
+
+    async fn forward(&self, name: &'static str, request: Request) -> Result<Response, Error> {
+        let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
+        let base = self
+            .urls
+            .of(name)
+            .ok_or_else(|| Error::unavailable("this function", format!("TASKFLOW_FUNCTION_URL does not say where {name} is")))?;
+        if is_upgrade(request.headers()) {
+            return self.upgrade(&format!("{}{path}", directly(&base)), request).await;
+        }
+        let (parts, body) = request.into_parts();
+        let body = collect(body).await?;
+        let mut headers = end_to_end(&parts.headers);
+        if base.contains(INVOKE) {
+            headers.extend(self.token.clone().map(|token| (TOKEN, token)));
+        }
+        let call = self.client.request(parts.method, format!("{base}{path}")).headers(headers).body(body);
+        let answer = tokio::time::timeout(ANSWER, call.send()).await.map_err(|_| Error::NoAnswer(ANSWER))?.map_err(broken)?;
+        let (mut parts, body) = http::Response::from(answer).into_parts();
+        parts.headers = without_hop_by_hop(&parts.headers);
+        Ok(Response::from_parts(parts, boxed(body)))
+    }
+
+    /// A WebSocket: the handshake is passed on, and then every byte, both ways.
+    async fn upgrade(&self, url: &str, mut request: Request) -> Result<Response, Error> {
+        let mut headers = end_to_end(request.headers());
+        for name in [header::CONNECTION, header::UPGRADE] {
+            headers.extend(request.headers().get(&name).map(|value| (name, value.clone())));
+        }
+        let caller = hyper::upgrade::on(&mut request);
+        let call = self.client.request(request.method().clone(), url).headers(headers);
+        let answer = tokio::time::timeout(ANSWER, call.send()).await.map_err(|_| Error::NoAnswer(ANSWER))?.map_err(broken)?;
+        if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            let (mut parts, body) = http::Response::from(answer).into_parts();
+            parts.headers = without_hop_by_hop(&parts.headers);
+            return Ok(Response::from_parts(parts, boxed(body)));
+        }
+        let mut response = Response::new(full(""));
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        *response.headers_mut() = answer.headers().clone();
+        tokio::spawn(async move {
+            let (Ok(caller), Ok(mut function)) = tokio::join!(caller, answer.upgrade()) else { return };
+            // Whichever side closes first ends it; a caller that is gone is no failure.
+            let _ = tokio::io::copy_bidirectional(&mut TokioIo::new(caller), &mut function).await;
+        });
+        Ok(response)
+    }
+}
+
+impl Functions for FunctionsByUrl {
+    fn call(&self, function: &Route, request: Request) -> BoxFuture<'_, Response> {
+        let name = function.name;
+        let path = request.uri().path().to_owned();
+        Box::pin(async move { self.forward(name, request).await.unwrap_or_else(|error| error.into_response(&path)) })
+    }
+}
+
+fn broken(error: reqwest::Error) -> Error {
+    if error.is_connect() { Error::unavailable("the function", error) } else { Error::BrokenOff(error.into()) }
+}
+
+fn is_upgrade(headers: &HeaderMap) -> bool {
+    let has = |name: HeaderName, token: &str| {
+        headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).any(|value| value.to_ascii_lowercase().contains(token))
+    };
+    has(header::CONNECTION, "upgrade") && has(header::UPGRADE, "websocket")
+}
+
+/// The function's own URL: service invocation does not pass on a WebSocket.
+fn directly(base: &str) -> &str {
+    let inner = base.split_once(INVOKE).map(|(_, inner)| inner.trim_end_matches("/method"));
+    inner.filter(|inner| inner.starts_with("http")).unwrap_or(base)
+}
+
+/// The headers for the function. Its host and the length of the body are for the client to say.
+fn end_to_end(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = without_hop_by_hop(headers);
+    kept.remove(header::CONTENT_LENGTH);
+    kept.remove(TOKEN);
+    if let Some(host) = kept.remove(header::HOST)
+        && !kept.contains_key(FORWARDED_HOST)
+    {
+        kept.insert(FORWARDED_HOST, host);
+    }
+    kept
+}
+
+fn without_hop_by_hop(headers: &HeaderMap) -> HeaderMap {
+    let named: Vec<String> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value: &HeaderValue| value.to_str().ok())
+        .flat_map(|value| value.split(',').map(|name| name.trim().to_ascii_lowercase()))
+        .collect();
+    let mut kept = headers.clone();
+    for name in HOP_BY_HOP.into_iter().chain([KEEP_ALIVE]) {
+        kept.remove(name);
+    }
+    for name in named {
+        kept.remove(name);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_websocket_goes_around_service_invocation() {
+        let through = "http://127.0.0.1:3500/v1.0/invoke/http://notify.taskflow.svc.cluster.local/method";
+        assert_eq!(directly(through), "http://notify.taskflow.svc.cluster.local");
+        assert_eq!(directly("http://notify.taskflow"), "http://notify.taskflow");
+    }
+
+    #[test]
+    fn only_what_is_meant_for_the_function_reaches_it() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("host", "taskflow.example"),
+            ("connection", "keep-alive, x-private"),
+            ("keep-alive", "timeout=5"),
+            ("x-private", "1"),
+            ("content-length", "3"),
+            ("authorization", "Bearer one"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        let kept = end_to_end(&headers);
+        let mut names: Vec<&str> = kept.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["authorization", "x-forwarded-host"]);
+        assert_eq!(kept["x-forwarded-host"], "taskflow.example");
+    }
+}

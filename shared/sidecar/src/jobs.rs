@@ -1,0 +1,87 @@
+//! Jobs: registered with the Dapr scheduler, which calls the one app that registered them, `POST /job/<name>`.
+
+use std::time::Duration;
+
+use dapr::client::{DeleteJobRequest, GetJobRequest, JobBuilder, JobFailurePolicyBuilder, JobFailurePolicyType, ScheduleJobRequest};
+use domain::Timestamp;
+use domain::routes::{self, FIRE_REMINDER};
+use function::ports::Scheduler;
+use function::{BoxError, BoxFuture};
+use tonic::Code;
+
+use crate::{Sidecar, SidecarError};
+
+/// The pause between the calls of a job that fails. Without a policy of our own the scheduler drops it after three; with it the job is
+/// called until it is taken, and it is for the function to end that.
+const RETRY: Duration = Duration::from_secs(1);
+/// What the scheduler says of a job that it does not have. The sidecar passes it on under a status of its own.
+const MISSING: &str = "job not found";
+
+/// The port [`Scheduler`] over Dapr, and the jobs of the outbox.
+#[derive(Clone)]
+pub struct Jobs {
+    sidecar: Sidecar,
+    wake_lead: Duration,
+}
+
+impl Jobs {
+    /// Jobs through this sidecar; those of reminders call `wake_lead` ahead.
+    #[must_use]
+    pub fn new(sidecar: Sidecar, wake_lead: Duration) -> Self {
+        Self { sidecar, wake_lead }
+    }
+
+    /// Has a job called at its time, at once if that is past, instead of any of the same name.
+    pub(crate) async fn schedule(&self, name: &str, due_at: Timestamp) -> Result<(), SidecarError> {
+        self.register(JobBuilder::new(name).with_due_time(&self.call_at(name, due_at).to_string())).await
+    }
+
+    /// Has a job not called; one that is not there is fine.
+    pub(crate) async fn cancel(&self, name: &str) -> Result<(), SidecarError> {
+        let request = DeleteJobRequest { name: name.to_owned() };
+        match self.sidecar.call(async |mut client| client.delete_job(request).await).await {
+            Err(error) if is_missing(&error) => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
+    pub(crate) async fn find(&self, name: &str) -> Result<bool, SidecarError> {
+        let request = GetJobRequest { name: name.to_owned() };
+        match self.sidecar.call(async |mut client| client.get_job(request).await).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_missing(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn register(&self, job: JobBuilder) -> Result<(), SidecarError> {
+        let policy = JobFailurePolicyBuilder::new(JobFailurePolicyType::Constant {}).with_retry_interval(RETRY).build();
+        let request = ScheduleJobRequest { job: Some(job.with_failure_policy(policy).build()), overwrite: true };
+        self.sidecar.call(async |mut client| client.schedule_job(request).await).await.map(drop)
+    }
+
+    /// A function that is to be woken first is called ahead of time, and waits.
+    fn call_at(&self, name: &str, due_at: Timestamp) -> Timestamp {
+        let is_reminder = routes::of_job(name).is_some_and(|route| route.name == FIRE_REMINDER.name);
+        if !is_reminder {
+            return due_at;
+        }
+        let lead = i64::try_from(self.wake_lead.as_micros()).unwrap_or(0);
+        Timestamp::from_microsecond(due_at.as_microsecond().saturating_sub(lead)).unwrap_or(due_at)
+    }
+}
+
+fn is_missing(error: &SidecarError) -> bool {
+    error.is(Code::NotFound) || matches!(error, SidecarError::Refused { message, .. } if message.contains(MISSING))
+}
+
+impl Scheduler for Jobs {
+    fn has_job<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<bool, BoxError>> {
+        Box::pin(async move { Ok(self.find(name).await?) })
+    }
+
+    fn repeat_job<'a>(&'a self, name: &'a str, every: Duration) -> BoxFuture<'a, Result<(), BoxError>> {
+        let schedule = format!("@every {}s", every.as_secs());
+        Box::pin(async move { Ok(self.register(JobBuilder::new(name).with_schedule(&schedule)).await?) })
+    }
+}

@@ -1,0 +1,268 @@
+//! Carries what the outbox holds to Kafka and to the scheduler, right after the commit that wrote it.
+//!
+//! Rows of one task and topic leave in the order they were written, for their rows are locked while they are published; topics do not wait for
+//! each other. What cannot be published stays, and the answer says so.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use domain::event::Topic;
+use function::ports::{Publisher, PublisherHealth};
+use function::{BoxError, BoxFuture};
+use futures_util::StreamExt;
+use futures_util::stream;
+use store::{Entry, OutboxBatch, OutboxRow, Store};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::client::DEADLINE;
+use crate::{Events, Jobs, Sidecar, SidecarError};
+
+/// How long a caller waits for what it announced to leave.
+const PUBLISH_MAX: Duration = DEADLINE;
+/// How long one call to `publish-events` may take.
+const PUBLISH_ALL_MAX: Duration = Duration::from_secs(20);
+/// Tasks that are looked up at once.
+const KEYS_PAGE: i64 = 100;
+/// How long nothing is tried after a failure: with the broker away, callers must not each wait for it in turn.
+const REST: Duration = Duration::from_secs(1);
+/// Callers whose tasks are published together.
+const BATCH_MAX: usize = 100;
+/// Events and jobs under way at once.
+const LANES_MAX: usize = 64;
+/// The job that is asked for to find out whether the scheduler answers.
+const ANY_JOB: &str = domain::routes::HOUSEKEEPING.name;
+
+/// The port [`Publisher`] over the store's outbox and Dapr.
+pub struct Outbox {
+    courier: Arc<Courier>,
+}
+
+/// Carries batches: whoever comes while one is under way joins the next, so that many small changes at once cost few statements, and
+/// what leaves for the broker leaves together.
+struct Courier {
+    store: Store,
+    sidecar: Sidecar,
+    events: Events,
+    jobs: Jobs,
+    /// A batch holds a connection while it is published: some are left for everything else.
+    batches_max: usize,
+    queue: Mutex<Queue>,
+    broker: Way,
+    scheduler: Way,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<Waiting>,
+    batches: usize,
+}
+
+/// Somebody who waits for what these tasks announced to leave.
+struct Waiting {
+    keys: Vec<i64>,
+    done: oneshot::Sender<Result<(), Stays>>,
+}
+
+/// A way out, and until when it is not tried.
+#[derive(Default)]
+struct Way {
+    resting: Mutex<Option<Instant>>,
+}
+
+/// Why something stays in the outbox.
+#[derive(Clone, Debug, thiserror::Error)]
+enum Stays {
+    #[error("another publisher is at this task")]
+    Held,
+    #[error("it failed a moment ago")]
+    Resting,
+    #[error("not within {0:?}")]
+    Late(Duration),
+    #[error(transparent)]
+    Sidecar(Arc<SidecarError>),
+    #[error(transparent)]
+    Store(Arc<store::Error>),
+}
+
+impl From<SidecarError> for Stays {
+    fn from(error: SidecarError) -> Self {
+        Self::Sidecar(Arc::new(error))
+    }
+}
+
+impl From<store::Error> for Stays {
+    fn from(error: store::Error) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+impl Way {
+    /// Makes a call, unless the last one failed just now.
+    async fn by<T>(&self, call: impl Future<Output = Result<T, SidecarError>>) -> Result<T, Stays> {
+        if self.resting().is_some_and(|until| Instant::now() < until) {
+            return Err(Stays::Resting);
+        }
+        let result = call.await;
+        *self.resting() = result.is_err().then(|| Instant::now() + REST);
+        Ok(result?)
+    }
+
+    fn resting(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Outbox {
+    /// Publishes what this store's outbox holds. `pool` is how many connections the store has.
+    #[must_use]
+    pub fn new(store: Store, pool: u32, sidecar: Sidecar, events: Events, jobs: Jobs) -> Self {
+        let batches_max = usize::try_from(pool / 2).unwrap_or(1).max(1);
+        let (queue, broker, scheduler) = (Mutex::default(), Way::default(), Way::default());
+        Self { courier: Arc::new(Courier { store, sidecar, events, jobs, batches_max, queue, broker, scheduler }) }
+    }
+
+    /// Goes on until the outbox is empty, or longer than one call may take.
+    async fn empty(&self) -> Result<bool, Stays> {
+        let begin = Instant::now();
+        while begin.elapsed() < PUBLISH_ALL_MAX {
+            let keys = self.courier.store.outbox_keys(KEYS_PAGE).await?;
+            if keys.is_empty() {
+                return Ok(true);
+            }
+            match self.courier.carry(keys).await {
+                Err(Stays::Held) => return Ok(false),
+                result => result?,
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Courier {
+    /// Has the rows of these tasks published with the next batch; when they have left, or why they stay.
+    async fn carry(self: &Arc<Self>, keys: Vec<i64>) -> Result<(), Stays> {
+        let (done, told) = oneshot::channel();
+        let begins = {
+            let mut queue = self.queue();
+            queue.waiting.push(Waiting { keys, done });
+            let begins = queue.batches < self.batches_max;
+            queue.batches += usize::from(begins);
+            begins
+        };
+        if begins {
+            // On its own: a caller that hangs up takes nobody else's batch with it.
+            tokio::spawn(self.clone().carry_on());
+        }
+        told.await.unwrap_or(Err(Stays::Late(PUBLISH_MAX)))
+    }
+
+    /// Batch after batch, while anybody waits.
+    async fn carry_on(self: Arc<Self>) {
+        loop {
+            let waiting = {
+                let mut queue = self.queue();
+                if queue.waiting.is_empty() {
+                    queue.batches -= 1;
+                    return;
+                }
+                let count = queue.waiting.len().min(BATCH_MAX);
+                queue.waiting.drain(..count).collect::<Vec<_>>()
+            };
+            let keys: BTreeSet<i64> = waiting.iter().flat_map(|one| &one.keys).copied().collect();
+            let stay = self.publish(&keys.into_iter().collect::<Vec<_>>()).await;
+            for Waiting { keys, done } in waiting {
+                let result = match &stay {
+                    Ok(stay) => keys.iter().find_map(|key| stay.get(key)).map_or(Ok(()), |error| Err(error.clone())),
+                    Err(error) => Err(error.clone()),
+                };
+                // Whoever does not wait any more need not know.
+                drop(done.send(result));
+            }
+        }
+    }
+
+    /// Publishes all rows of these tasks; those that stay, and why.
+    async fn publish(&self, keys: &[i64]) -> Result<HashMap<i64, Stays>, Stays> {
+        loop {
+            let batch = self.store.lock_outbox(keys, true).await?.ok_or(Stays::Held)?;
+            let is_last = !batch.is_full();
+            let stay = self.send(batch).await?;
+            if is_last || !stay.is_empty() {
+                return Ok(stay);
+            }
+        }
+    }
+
+    /// Sends a batch, and deletes what has left even if the rest has not.
+    async fn send(&self, batch: OutboxBatch) -> Result<HashMap<i64, Stays>, Stays> {
+        let rows = batch.rows();
+        let mut lanes: BTreeMap<(i64, Option<Topic>), Vec<usize>> = BTreeMap::new();
+        for (place, row) in rows.iter().enumerate() {
+            let topic = if let Entry::Event { topic, .. } = &row.entry { Some(*topic) } else { None };
+            lanes.entry((row.key, topic)).or_default().push(place);
+        }
+        let (mut sent, mut stay) = (Vec::new(), HashMap::new());
+        let mut lanes = stream::iter(lanes.into_values()).map(|lane| self.lane(rows, lane)).buffer_unordered(LANES_MAX);
+        while let Some((left, problem)) = lanes.next().await {
+            sent.extend(left);
+            stay.extend(problem);
+        }
+        drop(lanes);
+        batch.done(&sent).await?;
+        Ok(stay)
+    }
+
+    /// One row after the other, up to the first that does not leave.
+    async fn lane(&self, rows: &[OutboxRow], lane: Vec<usize>) -> (Vec<(i64, i64)>, Option<(i64, Stays)>) {
+        let mut sent = Vec::with_capacity(lane.len());
+        for row in lane.into_iter().filter_map(|place| rows.get(place)) {
+            if let Err(error) = self.row(row).await {
+                return (sent, Some((row.key, error)));
+            }
+            sent.push((row.key, row.id));
+        }
+        (sent, None)
+    }
+
+    async fn row(&self, row: &OutboxRow) -> Result<(), Stays> {
+        match &row.entry {
+            Entry::Event { topic, payload, .. } => self.broker.by(self.events.publish(*topic, &row.key.to_string(), payload)).await,
+            Entry::ScheduleJob { name, due_at } => self.scheduler.by(self.jobs.schedule(name, *due_at)).await,
+            Entry::CancelJob { name } => self.scheduler.by(self.jobs.cancel(name)).await,
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Publisher for Outbox {
+    fn publish<'a>(&'a self, keys: &'a [i64]) -> BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(async move {
+            let publishing = tokio::time::timeout(PUBLISH_MAX, self.courier.carry(keys.to_vec()));
+            Ok(publishing.await.unwrap_or(Err(Stays::Late(PUBLISH_MAX)))?)
+        })
+    }
+
+    fn publish_all(&self) -> BoxFuture<'_, Result<bool, BoxError>> {
+        Box::pin(async { Ok(self.empty().await?) })
+    }
+
+    /// Asks the sidecar for the component of the events, and the scheduler for a job: its own health check says that all is well before it
+    /// leads.
+    fn check(&self) -> BoxFuture<'_, PublisherHealth> {
+        Box::pin(async {
+            let Courier { sidecar, jobs, events, broker, .. } = &*self.courier;
+            let (metadata, job) = tokio::join!(
+                sidecar.call(async |mut client| client.get_metadata(dapr::client::GetMetadataRequest {}).await),
+                jobs.find(ANY_JOB)
+            );
+            let wanted = events.component(Topic::TaskEvents);
+            let events = metadata.is_ok_and(|metadata| metadata.registered_components.iter().any(|component| component.name == wanted));
+            PublisherHealth { events: events && broker.resting().is_none(), jobs: job.is_ok() }
+        })
+    }
+}

@@ -1,0 +1,63 @@
+//! The `main` of a function and of the gateway, in the cluster: with a sidecar where the settings name one, else alone.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use function::call::Caller;
+use function::ports::{Broker, Scheduler};
+use function::settings::{DB_POOL_DEFAULT, Settings};
+use function::{App, BoxError, Function, host};
+
+use crate::{Elsewhere, Events, FunctionsByUrl, Jobs, Outbox, Sidecar, StateStore, secrets};
+
+/// The `main` of a function that runs on its own: settings, log, secrets, world, host. Without a sidecar it stands alone: what it
+/// announces waits in the outbox.
+#[must_use]
+pub fn main(function: Function) -> ExitCode {
+    host::run_process(false, |settings| async move { host::run(Arc::new(world(settings).await?), function).await })
+}
+
+async fn world(mut settings: Settings) -> Result<App, BoxError> {
+    let Some(sidecar) = Sidecar::new(&settings)? else { return Ok(App::alone(settings)?) };
+    secrets::fill(&mut settings, &sidecar).await?;
+    let app = App::alone(settings)?;
+    let events = Events::new(sidecar.clone(), app.settings.events);
+    let jobs = Jobs::new(sidecar.clone(), app.settings.wake_lead);
+    let pool = app.settings.db_pool.unwrap_or(DB_POOL_DEFAULT);
+    let publisher = app.store.clone().map(|store| Arc::new(Outbox::new(store, pool, sidecar.clone(), events, jobs)) as _);
+    let functions = FunctionsByUrl::new(&app.settings)?;
+    let publisher = publisher.unwrap_or_else(|| app.publisher.clone());
+    Ok(App { publisher, functions: Arc::new(functions), state: Arc::new(StateStore::new(sidecar)), ..app })
+}
+
+/// What the gateway needs of Dapr to be the app that the sidecar delivers to.
+pub struct Dapr {
+    /// Takes what is given up.
+    pub broker: Arc<dyn Broker>,
+    /// Is watched over.
+    pub scheduler: Arc<dyn Scheduler>,
+}
+
+/// The `main` of the gateway: every function by its URL, and with a sidecar, all that Dapr delivers. It holds no database.
+#[must_use]
+pub fn main_of_gateway(gateway: impl FnOnce(Option<Dapr>) -> Function) -> ExitCode {
+    host::run_process(false, |mut settings| async move {
+        let sidecar = Sidecar::new(&settings)?;
+        if let Some(sidecar) = &sidecar {
+            secrets::fill(&mut settings, sidecar).await?;
+            if settings.api_token.is_some() && settings.app_api_token.is_none() {
+                return Err("APP_API_TOKEN: not set, but TASKFLOW_API_TOKEN is: anybody could deliver events in the sidecar's name".into());
+            }
+        }
+        settings.database_url = None;
+        let functions = Arc::new(FunctionsByUrl::new(&settings)?);
+        let elsewhere = Arc::new(Elsewhere::default());
+        let dapr = sidecar.map(|sidecar| Dapr {
+            broker: Arc::new(Events::new(sidecar.clone(), settings.events)),
+            scheduler: Arc::new(Jobs::new(sidecar, settings.wake_lead)),
+        });
+        let app = App { publisher: elsewhere.clone(), functions, ..App::alone(settings)? };
+        app.background.spawn(elsewhere.run(Caller::of(&app), app.stopping.clone()));
+        host::run(Arc::new(app), gateway(dapr)).await
+    })
+}

@@ -1,0 +1,50 @@
+//! Secrets: what the environment does not say, the Dapr secret store does.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use dapr::client::GetSecretRequest;
+use function::BoxError;
+use function::settings::{Secret, Settings};
+use tokio::time::Instant;
+
+use crate::{Sidecar, SidecarError};
+
+/// The one secret, with a value for each name.
+const SECRET: &str = "taskflow-secrets";
+/// How long to ask for it: the sidecar of a cluster that has just started may come up after the function.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The pause between two questions.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Fills in what the environment leaves open.
+///
+/// # Errors
+/// A store without the secret, or without an answer; a value that cannot be used.
+pub(crate) async fn fill(settings: &mut Settings, sidecar: &Sidecar) -> Result<(), BoxError> {
+    let Some(store) = settings.secret_store.clone() else { return Ok(()) };
+    let missing = |settings: &Settings| settings.database_url.is_none() || settings.api_token.is_none();
+    if !missing(settings) {
+        return Ok(());
+    }
+    let secrets = ask(sidecar, &store).await.map_err(|error| format!("TASKFLOW_SECRET_STORE: {store} has no {SECRET}: {error}"))?;
+    // The sidecar answers a value that is missing with an empty one.
+    let secret = |name: &str| secrets.get(name).filter(|value| !value.is_empty()).map(|value| Secret::from(value.clone()));
+    settings.fill(secret("neon-connection-string"), secret("api-token"))?;
+    if missing(settings) {
+        tracing::info!(store, "neither the environment nor {SECRET} has all of neon-connection-string and api-token");
+    }
+    Ok(())
+}
+
+async fn ask(sidecar: &Sidecar, store: &str) -> Result<HashMap<String, String>, SidecarError> {
+    let begin = Instant::now();
+    loop {
+        let request = GetSecretRequest { store_name: store.to_owned(), key: SECRET.to_owned(), metadata: HashMap::new() };
+        match sidecar.call(async |mut client| client.get_secret(request).await).await {
+            Ok(found) => return Ok(found.data),
+            Err(error) if begin.elapsed() < PATIENCE && error.is(tonic::Code::Unavailable) => tokio::time::sleep(PAUSE).await,
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! State: small JSON values in the Dapr state store, with optimistic concurrency.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use dapr::client::{DeleteStateRequest, Etag, GetStateRequest, SaveStateRequest, StateItem, StateOptions};
+use dapr::dapr::proto::common::v1::state_options::{StateConcurrency, StateConsistency};
+use function::BoxFuture;
+use function::ports::{State, StateError};
+use serde_json::Value;
+use tonic::Code;
+
+use crate::{Sidecar, SidecarError};
+
+/// The state store component.
+const STORE: &str = "statestore";
+/// What `state.postgresql` says of a first write that is not the first.
+const NOT_FIRST: &str = "no item was updated";
+/// A key that is asked for to find out whether the store answers.
+const ANY_KEY: &str = "health";
+
+/// The port [`State`] over the component `statestore`.
+#[derive(Clone)]
+pub struct StateStore {
+    sidecar: Sidecar,
+}
+
+impl StateStore {
+    /// State through this sidecar.
+    #[must_use]
+    pub fn new(sidecar: Sidecar) -> Self {
+        Self { sidecar }
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<(Value, String)>, StateError> {
+        let consistency = StateConsistency::ConsistencyStrong.into();
+        let request = GetStateRequest { store_name: STORE.to_owned(), key: key.to_owned(), consistency, metadata: HashMap::new() };
+        let found = self.sidecar.call(async |mut client| client.get_state(request).await).await.map_err(failed)?;
+        if found.data.is_empty() {
+            return Ok(None);
+        }
+        let value = serde_json::from_slice(&found.data).map_err(|error| StateError::Unavailable(error.into()))?;
+        Ok(Some((value, found.etag)))
+    }
+
+    async fn write(&self, item: StateItem) -> Result<(), StateError> {
+        let request = SaveStateRequest { store_name: STORE.to_owned(), states: vec![item] };
+        self.sidecar.call(async |mut client| client.save_state(request).await).await.map_err(failed)
+    }
+}
+
+/// An `ETag` that is not the value's is `Aborted`, one that cannot be any is `InvalidArgument`; a first write that is not the first has
+/// no status of its own.
+fn failed(error: SidecarError) -> StateError {
+    let is_stale = match &error {
+        SidecarError::Refused { code, message } => matches!(code, Code::Aborted | Code::InvalidArgument) || message.contains(NOT_FIRST),
+        SidecarError::Late(_) => false,
+    };
+    if is_stale { StateError::Stale } else { StateError::Unavailable(error.into()) }
+}
+
+impl State for StateStore {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<(Value, String)>, StateError>> {
+        Box::pin(self.read(key))
+    }
+
+    fn set<'a>(
+        &'a self,
+        key: &'a str,
+        value: &'a Value,
+        etag: Option<&'a str>,
+        ttl: Option<Duration>,
+    ) -> BoxFuture<'a, Result<(), StateError>> {
+        // Without an ETag, the first write wins: a value that is there already is somebody else's.
+        let options = StateOptions {
+            concurrency: StateConcurrency::ConcurrencyFirstWrite.into(),
+            consistency: StateConsistency::ConsistencyStrong.into(),
+        };
+        let metadata = ttl.map(|ttl| ("ttlInSeconds".to_owned(), ttl.as_secs().max(1).to_string())).into_iter().collect();
+        let item = StateItem {
+            key: key.to_owned(),
+            value: value.to_string().into_bytes(),
+            etag: etag.map(|value| Etag { value: value.to_owned() }),
+            metadata,
+            options: Some(options),
+        };
+        Box::pin(self.write(item))
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StateError>> {
+        let request =
+            DeleteStateRequest { store_name: STORE.to_owned(), key: key.to_owned(), etag: None, options: None, metadata: HashMap::new() };
+        Box::pin(async move { self.sidecar.call(async |mut client| client.delete_state(request).await).await.map_err(failed) })
+    }
+
+    fn check(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async { self.read(ANY_KEY).await.is_ok() })
+    }
+}
