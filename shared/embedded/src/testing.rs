@@ -26,7 +26,7 @@ use std::{
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::{runtime, sync::OnceCell};
 
-use crate::postgres::{Cluster, PostgresError, Programs, Server, cache, layout_name, lock, random_hex, url};
+use crate::postgres::{Cluster, PostgresError, Programs, Server, cache, layout_name, random_hex, url, wait_for_lock};
 
 const SCRATCH: &str = include_str!("postgres/scratch.sh");
 
@@ -193,7 +193,7 @@ async fn start_scratch_server() -> Result<Server, PostgresError> {
 
 async fn laid_out(programs: &Programs) -> Result<Cluster, PostgresError> {
     let cache = cache()?;
-    let _lock = lock(&cache.join("cluster.lock")).await?;
+    let _lock = wait_for_lock(&cache.join("cluster.lock")).await?;
     Cluster::open_or_create(programs, &cache, &layout_name()).await
 }
 

@@ -15,24 +15,21 @@
 
 mod cluster;
 mod error;
+mod file_lock;
 mod programs;
 mod server;
 
-use std::{
-    fs::{DirBuilder, File, TryLockError},
-    os::unix::fs::DirBuilderExt,
-    path::Path,
-};
+use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path};
 
 use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 
 pub use self::error::PostgresError;
-use self::error::file_error;
 pub(crate) use self::{
     cluster::{Cluster, layout_name, random_hex},
-    programs::{Programs, cache, lock},
+    programs::{Programs, cache, wait_for_lock},
     server::Server,
 };
+use self::{error::file_error, file_lock::FileLock};
 
 const DATABASE: &str = "taskflow";
 
@@ -42,7 +39,7 @@ const DATABASE: &str = "taskflow";
 pub struct Postgres {
     url: String,
     server: Server,
-    _lock: File, // let go last, when the server is stopped
+    _lock: FileLock, // let go last, when the server is stopped
 }
 
 impl Postgres {
@@ -81,17 +78,10 @@ impl Postgres {
     }
 }
 
-/// Takes the data folder for this process until the file is closed. Children do not inherit it: Rust opens files
-/// to be closed on exec.
-fn claim(data_dir: &Path) -> Result<File, PostgresError> {
+/// Takes the data folder for this process.
+fn claim(data_dir: &Path) -> Result<FileLock, PostgresError> {
     DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(file_error("create", data_dir))?;
-    let path = data_dir.join("postgresql.lock");
-    let file = File::create(&path).map_err(file_error("create", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(PostgresError::InUse(data_dir.to_owned())),
-        Err(TryLockError::Error(error)) => Err(file_error("lock", &path)(error)),
-    }
+    FileLock::take(&data_dir.join("postgresql.lock"))?.ok_or_else(|| PostgresError::InUse(data_dir.to_owned()))
 }
 
 async fn create_database(server: &Server) -> Result<(), PostgresError> {

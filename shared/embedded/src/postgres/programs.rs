@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    fs::{self, File, Permissions, TryLockError},
+    fs::{self, Permissions},
     io,
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
@@ -16,7 +16,10 @@ use rustix::process::geteuid;
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
-use super::error::{PostgresError, file_error};
+use super::{
+    error::{PostgresError, file_error},
+    file_lock::FileLock,
+};
 
 /// The version that Taskflow brings. Change it here, and [`MAJOR`] with it.
 pub(crate) const VERSION: &str = "18.6.0";
@@ -75,21 +78,17 @@ pub(crate) async fn output(mut command: Command) -> io::Result<Output> {
 }
 
 /// Waits for the lock, which whoever has it holds while downloading or laying out a folder.
-pub(crate) async fn lock(path: &Path) -> Result<File, PostgresError> {
-    let file = File::create(path).map_err(file_error("create", path))?;
+pub(crate) async fn wait_for_lock(path: &Path) -> Result<FileLock, PostgresError> {
     let waiting = async {
         loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(()),
-                Err(TryLockError::WouldBlock) => sleep(LOCK_POLL).await,
-                Err(TryLockError::Error(error)) => return Err(file_error("lock", path)(error)),
+            match FileLock::take(path)? {
+                Some(lock) => return Ok(lock),
+                None => sleep(LOCK_POLL).await,
             }
         }
     };
-    match timeout(DOWNLOAD_LIMIT, waiting).await {
-        Ok(locked) => locked.map(|()| file),
-        Err(_) => Err(file_error("lock", path)(io::ErrorKind::TimedOut.into())),
-    }
+    let late = |_| Err(file_error("lock", path)(io::ErrorKind::TimedOut.into()));
+    timeout(DOWNLOAD_LIMIT, waiting).await.unwrap_or_else(late)
 }
 
 /// The folder that all Taskflows of this user share.
@@ -112,7 +111,7 @@ fn check_namespace() -> Result<(), PostgresError> {
 async fn installed(cache: &Path) -> Result<PathBuf, PostgresError> {
     let folder = cache.join(format!("postgresql-{VERSION}"));
     if !is_complete(&folder) {
-        let _lock = lock(&cache.join("download.lock")).await?;
+        let _lock = wait_for_lock(&cache.join("download.lock")).await?;
         if !is_complete(&folder) {
             install(cache, &folder).await?;
         }
