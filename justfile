@@ -69,6 +69,36 @@ rrule-cases:
 fuzz:
     tests/tools/fuzz.sh
 
+# The types of the page, and of what tests it. Needs Node.
+page-check: page-tools
+    tests/browser/node_modules/.bin/tsc --noEmit --project functions/web
+    tests/browser/node_modules/.bin/tsc --noEmit --project tests/browser
+
+# The stories of people with the page, in a real Chromium, all or those of some files (`just browser list live`). Needs Node and Chromium.
+browser *files: page-tools browser-tools
+    cargo build --workspace --bin taskflow
+    names=({{ files }}); TASKFLOW=target/debug/taskflow node --test --test-concurrency=1 --test-reporter=spec \
+      $([ ${#names[@]} -gt 0 ] && printf 'tests/browser/%s.test.js ' "${names[@]}" || echo tests/browser/*.test.js)
+
+# Take the pictures of docs/screenshots anew. Needs Node and Chromium.
+screenshots: page-tools browser-tools
+    cargo build --workspace --bin taskflow
+    TASKFLOW=target/debug/taskflow node tests/browser/screenshots.js
+
+# Draw the page's icons that are pixels anew. Needs Node and Chromium.
+icons: page-tools browser-tools
+    node tests/browser/icons.js
+
+[private]
+page-tools:
+    @command -v npm >/dev/null || { echo "Node is missing: install Node 20 or newer, with npm" >&2; exit 1; }
+    @node -e 'if (Number(process.versions.node.split(".")[0]) < 20) { console.error("Node is too old: " + process.version + ", 20 or newer is needed"); process.exit(1); }'
+    @cd tests/browser && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; }
+
+[private]
+browser-tools:
+    @node --input-type=module --eval 'import { chromium } from "./tests/browser/parts.js"; try { chromium(); } catch ({ message }) { console.error(message); process.exit(1); }'
+
 # Everything that CI checks of the programs, but for the fuzzing.
 check: format-check lint doc test deny
 
@@ -151,6 +181,11 @@ bench-build name:
 [private]
 bench *arguments: (bench-build "taskflow")
     ulimit -n 8192 2>/dev/null || true; target/release/bench {{ arguments }}
+
+# The page in a real Chromium: its weight, the first visit, keys to results painted. Needs Node and Chromium.
+bench-page: page-tools browser-tools
+    cargo build --release --package taskflow
+    node tests/browser/figures.js
 
 # Recurrence, reminders and users on real Dapr and Kafka, a process for each function. Needs what run-dapr needs.
 bench-dapr *benchmarks:

@@ -56,7 +56,7 @@ const VIEWS = {
   },
   'an open task with a rule and its history': {
     open: async (page) => {
-      const detail = await openTask(page, 'Team lunch');
+      const detail = await openTask(page, 'Lunch with friends');
       await detail.getByLabel('Repeats').selectOption('Something else…');
       await detail.getByText('It comes back').waitFor();
       await detail.getByText('History').click();
@@ -147,7 +147,7 @@ stories('everybody', {}, (story) => {
     const page = await open({ viewport: { width: 320, height: 640 } });
     const sticksOut = () => page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
     assert.equal(await sticksOut(), false);
-    await openTask(page, 'Team lunch');
+    await openTask(page, 'Lunch with friends');
     assert.equal(await sticksOut(), false);
     assert.equal(await page.locator('.detail-body').evaluate((body) => body.scrollWidth > body.clientWidth), false);
   });

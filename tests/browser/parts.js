@@ -26,8 +26,9 @@ export class Missing extends Error {}
 
 /** The path of a Chromium. */
 export function chromium() {
-  const found = [process.env.CHROMIUM, ...CHROMIUMS].find((path) => path && existsSync(path));
-  if (!found) throw new Missing('Chromium is missing: apt-get install chromium, or name it by CHROMIUM.');
+  const named = process.env.CHROMIUM;
+  const found = (named ? [named] : CHROMIUMS).find((path) => existsSync(path));
+  if (!found) throw new Missing(`Chromium is missing${named ? `: CHROMIUM names ${named}` : ''}. Run: apt-get install chromium, or name another one by CHROMIUM.`);
   return found;
 }
 

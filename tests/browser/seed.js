@@ -12,15 +12,18 @@ const DAY = 24 * HOUR;
  */
 const at = (now, days, hour) => new Date(now.getFullYear(), now.getMonth(), now.getDate() + days, hour).toISOString();
 
+/** The day of a weekly rule. @param {Date} now @param {number} days */
+const weekday = (now, days) => ['SU', 'MO', 'TU', 'WE', 'TH', 'FR', 'SA'][(now.getDay() + days) % 7];
+
 /** @param {Date} now @returns {Record<string, unknown>[]} */
 const tasks = (now) => [
-  { title: 'Send the invoice for October', due_date: at(now, -1, 17), priority: 'high', tags: ['work'] },
+  { title: 'Send the invoice', due_date: at(now, -1, 17), priority: 'high', tags: ['work'] },
   { title: 'Return the library books', due_date: at(now, -2, 18), tags: ['errands'] },
   { title: 'Call the dentist', due_date: new Date(now.getTime() + 2 * HOUR).toISOString(), reminder_offset: '15 minutes', tags: ['health'] },
   { title: 'Water the plants', due_date: new Date(now.getTime() + 3 * HOUR).toISOString(), recurrence_rule: 'FREQ=DAILY;INTERVAL=3', tags: ['home'] },
   { title: 'Review the draft of the annual report', description: 'Chapters 2 and 4 first. The figures in the appendix come from the finance team on Thursday.', due_date: at(now, 1, 10), priority: 'high', tags: ['work', 'writing'], reminder_offset: '1 hour' },
   { title: 'Buy bread, milk and coffee', due_date: at(now, 1, 18), tags: ['errands', 'home'] },
-  { title: 'Team lunch', due_date: at(now, 3, 12), recurrence_rule: 'FREQ=WEEKLY;BYDAY=FR', tags: ['work'] },
+  { title: 'Lunch with friends', due_date: at(now, 3, 12), recurrence_rule: `FREQ=WEEKLY;INTERVAL=2;BYDAY=${weekday(now, 3)}`, tags: ['friends'] },
   { title: 'Piano lesson', due_date: at(now, 4, 16), recurrence: 'weekly', reminder_offset: '1 hour', tags: ['music'] },
   { title: 'Pay the rent', due_date: at(now, 6, 9), recurrence: 'monthly', reminder_offset: '1 day', priority: 'high', tags: ['home', 'money'] },
   { title: 'Book the train to Vienna', due_date: at(now, 12, 9), tags: ['travel'] },

@@ -1,0 +1,71 @@
+// Takes the pictures of docs/screenshots: each main view, light and dark, on a desktop and on a phone, of an everyday life at twenty to
+// ten in the morning. `just screenshots`.
+
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { chromium as driver } from 'playwright-core';
+import { settled } from './measure.js';
+import { Taskflow, chromium } from './parts.js';
+import { everydayLife } from './seed.js';
+import { isReady, openTask, row } from './story.js';
+
+/** @typedef {import('playwright-core').Page} Page */
+
+const HOME = fileURLToPath(new URL('../../docs/screenshots/', import.meta.url));
+const ZONE = 'Europe/Berlin';
+/** Bytes of a picture, at most: a repository keeps every one that there ever was. */
+const BYTES_MAX = 200 * 1024;
+
+const WINDOWS = {
+  desktop: { viewport: { width: 1280, height: 800 } },
+  phone: { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true },
+};
+
+/** What each picture shows, from the list on. @type {Record<string, (page: Page) => Promise<unknown>>} */
+const VIEWS = {
+  list: (page) => row(page, 'Pay the rent').waitFor(),
+  task: async (page) => {
+    const detail = await openTask(page, 'Lunch with friends');
+    await detail.getByText('It comes back').waitFor();
+  },
+  search: async (page) => {
+    await page.getByLabel('Search tasks').fill('book');
+    await page.locator('#count', { hasText: '2 tasks' }).waitFor();
+  },
+};
+
+// The seed counts days on the clock of this process. The page's clock stands at tomorrow, whose reminders the service takes at any hour.
+process.env.TZ = ZONE;
+const now = new Date();
+now.setDate(now.getDate() + 1);
+now.setHours(9, 40, 0, 0);
+
+const browser = await driver.launch({ executablePath: chromium() });
+const taskflow = await Taskflow.start({ TASKFLOW_TIME_ZONE: ZONE });
+try {
+  await everydayLife(taskflow, now);
+  await settled(taskflow);
+  await rm(HOME, { recursive: true, force: true });
+  await mkdir(HOME, { recursive: true });
+  for (const [size, window] of Object.entries(WINDOWS)) {
+    for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+      for (const [view, enter] of Object.entries(VIEWS)) {
+        const context = await browser.newContext({ ...window, colorScheme, timezoneId: ZONE, locale: 'en-GB', reducedMotion: 'reduce' });
+        const page = await context.newPage();
+        await page.clock.setFixedTime(now);
+        await page.goto(taskflow.url);
+        await isReady(page);
+        await enter(page);
+        await page.waitForLoadState('networkidle');
+        const path = `${HOME}${view}-${size}-${colorScheme}.png`;
+        await page.screenshot({ path, caret: 'hide' });
+        await context.close();
+        const { size: bytes } = await stat(path);
+        if (bytes > BYTES_MAX) throw new Error(`${path} has ${bytes} bytes; ${BYTES_MAX} are allowed`);
+      }
+    }
+  }
+} finally {
+  await browser.close();
+  await taskflow.remove();
+}
