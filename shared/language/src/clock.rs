@@ -1,0 +1,282 @@
+//! Times of day: "at 9", "5:30pm", "18:00", "noon", "half past nine", "in the morning", "9-10am".
+
+use crate::numbers::{cardinal, figures};
+use crate::phrases::{Clock, DayPart, Meaning, Phrase, Role, View};
+
+/// The phrase that begins at `at`, if it is a time of day.
+pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
+    let (lead, role, start) = lead(view, at);
+    let read = timed(view, start, lead).or_else(|| named(view, start, lead)).or_else(|| day_part(view, at))?;
+    Some(Phrase { role, ..read })
+}
+
+/// How clearly the words before it say that a time follows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lead {
+    /// "at": a bare number is a time.
+    At,
+    /// "by", "from": a time, if it looks like one.
+    Weak,
+    None,
+}
+
+fn lead(view: View<'_>, at: usize) -> (Lead, Role, usize) {
+    for (words, lead, role) in [
+        (&["due", "at"][..], Lead::At, Role::Due),
+        (&["due", "by"], Lead::Weak, Role::Due),
+        (&["starting", "at"], Lead::At, Role::Plain),
+        (&["at", "around"], Lead::At, Role::Plain),
+        (&["at", "about"], Lead::At, Role::Plain),
+        (&["at"], Lead::At, Role::Plain),
+        (&["@"], Lead::At, Role::Plain),
+        (&["by"], Lead::Weak, Role::Due),
+        (&["due"], Lead::Weak, Role::Due),
+        (&["before"], Lead::Weak, Role::Before),
+        (&["after"], Lead::Weak, Role::After),
+        (&["around"], Lead::Weak, Role::Plain),
+        (&["from"], Lead::Weak, Role::Plain),
+        (&["between"], Lead::Weak, Role::Plain),
+        (&["until"], Lead::Weak, Role::Until),
+        (&["till"], Lead::Weak, Role::Until),
+    ] {
+        if view.is_phrase(at, words) {
+            return (lead, role, at + words.len());
+        }
+    }
+    (Lead::None, Role::Plain, at)
+}
+
+/// A time in numbers, and what belongs to it.
+fn timed(view: View<'_>, at: usize, lead: Lead) -> Option<Phrase> {
+    if let Some((clock, end, note)) = joined_range(view, at) {
+        return Some(Phrase::new(end, Meaning::Clock(clock)).with_note(Some(note)));
+    }
+    let face = face(view, at, lead)?;
+    let (face, end, note) = match range_end(view, face.end) {
+        Some(last) => {
+            let meridiem = face.meridiem.or(last.meridiem.filter(|_| face.hour <= last.hour && face.hour < 12));
+            let start = Face { meridiem, is_time: face.is_time || last.is_time, ..face };
+            (start, last.end, Some("A task has one time: the first is taken.".to_owned()))
+        }
+        None => (face, face.end, None),
+    };
+    let (part, end) = trailing_part(view, end);
+    let is_bare = !face.is_time && part.is_none();
+    if is_bare && (lead != Lead::At || !view.is_free(end)) {
+        return None;
+    }
+    let clock = face.clock(part)?;
+    Some(Phrase::new(view.skip(end, &["sharp"]), Meaning::Clock(clock)).with_note(note))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Meridiem {
+    Am,
+    Pm,
+}
+
+/// What a clock's face shows, and how it was written.
+#[derive(Clone, Copy)]
+struct Face {
+    hour: i8,
+    minute: i8,
+    meridiem: Option<Meridiem>,
+    /// Written as on a 24-hour clock: "05:30", "18:00".
+    is_exact: bool,
+    /// Clearly a time, not just a number.
+    is_time: bool,
+    end: usize,
+}
+
+impl Face {
+    fn clock(self, part: Option<DayPart>) -> Option<Clock> {
+        let meridiem = self.meridiem.or(match part {
+            Some(DayPart::Morning) => Some(Meridiem::Am),
+            Some(_) => Some(Meridiem::Pm),
+            None => None,
+        });
+        let is_twelve = (1..=12).contains(&self.hour) && !self.is_exact;
+        let hour = match meridiem {
+            Some(Meridiem::Am) if is_twelve => self.hour % 12,
+            Some(Meridiem::Pm) if is_twelve => self.hour % 12 + 12,
+            // "17:00 pm" says the same twice; "17:00 am" says nothing.
+            Some(Meridiem::Am) if self.hour > 12 && self.meridiem.is_some() => return None,
+            _ => self.hour,
+        };
+        let is_sure = meridiem.is_some() || self.is_exact || !(1..=11).contains(&self.hour);
+        Some(Clock { hour, minute: self.minute, is_sure })
+    }
+}
+
+/// A time in figures or words, with "am" or "pm" where it has one.
+fn face(view: View<'_>, at: usize, lead: Lead) -> Option<Face> {
+    if let Some(face) = spoken(view, at, lead) {
+        return Some(face);
+    }
+    let word = view.word(at);
+    let (text, meridiem) = split_meridiem(word);
+    let (hour, minute, is_clock) = digits(text, lead == Lead::At).or_else(|| {
+        let hour = cardinal(text).filter(|hour| (1..=12).contains(hour) && lead == Lead::At)?;
+        Some((i8::try_from(hour).ok()?, 0, false))
+    })?;
+    let next = meridiem_word(view.word(at + 1));
+    let (meridiem, end) = match (meridiem, next) {
+        (None, Some(meridiem)) => (Some(meridiem), at + 2),
+        (meridiem, _) => (meridiem, at + 1),
+    };
+    // "1.30" is a time only where something says so.
+    let is_dotted = text.contains('.');
+    let is_clock = is_clock && (!is_dotted || lead != Lead::None || meridiem.is_some());
+    let is_exact = is_clock && meridiem.is_none() && (text.starts_with('0') || hour == 0 || hour > 12);
+    let (is_oclock, end) = if view.is_any(end, &["o'clock", "oclock"]) { (true, end + 1) } else { (false, end) };
+    let (minute, end) = spoken_minute(view, end, (minute, is_clock || is_oclock || meridiem.is_some(), figures(text).is_none()));
+    if meridiem.is_some() && !(1..=12).contains(&hour) && !is_clock {
+        return None;
+    }
+    Some(Face { hour, minute, meridiem, is_exact, is_time: is_clock || is_oclock || meridiem.is_some(), end })
+}
+
+/// The thirty of "nine thirty".
+fn spoken_minute(view: View<'_>, end: usize, (minute, is_time, is_word): (i8, bool, bool)) -> (i8, usize) {
+    let spoken = match view.word(end) {
+        "fifteen" => 15,
+        "thirty" => 30,
+        "forty-five" => 45,
+        _ => return (minute, end),
+    };
+    if is_time || !is_word { (minute, end) } else { (spoken, end + 1) }
+}
+
+/// "half past nine", "quarter to 5", "ten past eight", "half nine".
+fn spoken(view: View<'_>, at: usize, lead: Lead) -> Option<Face> {
+    let at = if view.is(at, "a") && view.is(at + 1, "quarter") { at + 1 } else { at };
+    let minute = match view.word(at) {
+        "half" => 30,
+        "quarter" => 15,
+        word => cardinal(word).filter(|minute| (1..=29).contains(minute))?,
+    };
+    let after = view.skip(at + 1, &["minutes"]);
+    let (direction, hour_at) = match view.word(after) {
+        "past" => (1, after + 1),
+        "to" => (-1, after + 1),
+        // British: "half nine" is half past nine.
+        _ if minute == 30 && lead == Lead::At => (1, after),
+        _ => return None,
+    };
+    // "10 to 5" is as well a range or a score; "ten to five" and "5 to 9" need to be led to.
+    if direction < 0 && view.word(at) != "quarter" && lead != Lead::At {
+        return None;
+    }
+    let (text, meridiem) = split_meridiem(view.word(hour_at));
+    let hour = i8::try_from(cardinal(text).filter(|hour| (1..=12).contains(hour))?).ok()?;
+    let (meridiem, end) = match (meridiem, meridiem_word(view.word(hour_at + 1))) {
+        (None, Some(meridiem)) => (Some(meridiem), hour_at + 2),
+        (meridiem, _) => (meridiem, hour_at + 1),
+    };
+    let minute = i8::try_from(minute).ok()?;
+    let (hour, minute) = if direction > 0 { (hour, minute) } else { ((hour + 10) % 12 + 1, 60 - minute) };
+    Some(Face { hour, minute, meridiem, is_exact: false, is_time: true, end })
+}
+
+/// "9:15" and "9.15" are clock times, "9" and (where a number is expected to be a time) "0930" are not clearly ones.
+fn digits(text: &str, is_led: bool) -> Option<(i8, i8, bool)> {
+    let in_range = |hour: u32, minute: u32| (hour <= 23 && minute <= 59).then_some((i8::try_from(hour).ok()?, i8::try_from(minute).ok()?));
+    if let Some((hour, rest)) = text.split_once([':', '.']) {
+        let minute = rest.split_once(':').map_or(rest, |(minute, _)| minute);
+        let is_form = (1..=2).contains(&hour.len()) && minute.len() == 2;
+        let (hour, minute) = in_range(figures(hour)?, figures(minute)?).filter(|_| is_form)?;
+        return Some((hour, minute, true));
+    }
+    let military = text.strip_suffix('h').unwrap_or(text);
+    let number = figures(military)?;
+    if military.len() == 4 && (is_led || military != text) {
+        let (hour, minute) = in_range(number / 100, number % 100)?;
+        return Some((hour, minute, true));
+    }
+    let (hour, minute) = in_range(number, 0).filter(|_| text.len() <= 2)?;
+    Some((hour, minute, false))
+}
+
+fn split_meridiem(text: &str) -> (&str, Option<Meridiem>) {
+    for (ending, meridiem) in [("am", Meridiem::Am), ("a.m.", Meridiem::Am), ("pm", Meridiem::Pm), ("p.m.", Meridiem::Pm)] {
+        if let Some(number) = text.strip_suffix(ending).filter(|number| number.ends_with(|c: char| c.is_ascii_digit())) {
+            return (number, Some(meridiem));
+        }
+    }
+    (text, None)
+}
+
+fn meridiem_word(text: &str) -> Option<Meridiem> {
+    match text {
+        "am" | "a.m" | "a.m." => Some(Meridiem::Am),
+        "pm" | "p.m" | "p.m." => Some(Meridiem::Pm),
+        _ => None,
+    }
+}
+
+/// The end of "9am - 10am", "from 9 to 10", "between 2 and 4pm": the second time.
+fn range_end(view: View<'_>, at: usize) -> Option<Face> {
+    let begin = at + usize::from(view.is_any(at, &["-", "\u{2013}", "to", "until", "till", "and"]));
+    if begin == at {
+        return None;
+    }
+    let last = face(view, begin, Lead::At)?;
+    let is_between = !view.is(at, "and") || view.words[..at].iter().rev().take(4).any(|word| word.is("between"));
+    (is_between && view.is_free(last.end)).then_some(last)
+}
+
+/// "9-10am", "14:00-15:30" as one word.
+fn joined_range(view: View<'_>, at: usize) -> Option<(Clock, usize, String)> {
+    let (first, last) = view.word(at).split_once(['-', '\u{2013}'])?;
+    let ((first, own), (last, meridiem)) = (split_meridiem(first), split_meridiem(last));
+    let (meridiem, end) = match meridiem_word(view.word(at + 1)) {
+        Some(word) if meridiem.is_none() => (Some(word), at + 2),
+        _ => (meridiem, at + 1),
+    };
+    let ((hour, minute, is_clock), (last_hour, _, is_last_clock)) = (digits(first, false)?, digits(last, false)?);
+    let is_time = meridiem.is_some() || own.is_some() || (is_clock && is_last_clock && first.contains(':'));
+    let meridiem = own.or(meridiem.filter(|_| hour <= last_hour && hour < 12));
+    let is_exact = meridiem.is_none() && (first.starts_with('0') || hour == 0 || hour > 12);
+    let face = Face { hour, minute, meridiem, is_exact, is_time, end };
+    Some((face.clock(None).filter(|_| is_time)?, end, "A task has one time: the first is taken.".to_owned()))
+}
+
+/// "in the evening", "at night", "tonight" behind a time only says which half of the day it is.
+fn trailing_part(view: View<'_>, at: usize) -> (Option<DayPart>, usize) {
+    if view.is_phrase(at, &["in", "the"]) {
+        if let Some(part) = DayPart::named(view.word(at + 2)).filter(|_| view.is_free(at + 3)) {
+            return (Some(part), at + 3);
+        }
+    }
+    if view.is_phrase(at, &["at", "night"]) {
+        return (Some(DayPart::Night), at + 2);
+    }
+    (None, at)
+}
+
+/// "noon", "midnight", "lunchtime", "end of day".
+fn named(view: View<'_>, at: usize, lead: Lead) -> Option<Phrase> {
+    let time = |hour, minute| Meaning::Clock(Clock { hour, minute, is_sure: true });
+    let read = match view.word(at) {
+        "noon" | "midday" if view.before(at) != "high" && view.is_free(at + 1) => Phrase::new(at + 1, time(12, 0)),
+        "lunchtime" if lead != Lead::None && view.is_free(at + 1) => Phrase::new(at + 1, time(12, 0)),
+        "midnight" if view.is_free(at + 1) => {
+            Phrase::new(at + 1, time(23, 59)).with_note(Some("Midnight is taken as the end of the day, 23:59.".to_owned()))
+        }
+        "eod" | "cob" => Phrase::new(at + 1, time(23, 59)),
+        "end" if view.is_phrase(at, &["end", "of", "day"]) => Phrase::new(at + 3, time(23, 59)),
+        "end" if view.is_phrase(at, &["end", "of", "the", "day"]) => Phrase::new(at + 4, time(23, 59)),
+        _ => return None,
+    };
+    Some(read)
+}
+
+/// "in the morning", "at night", "first thing".
+fn day_part(view: View<'_>, at: usize) -> Option<Phrase> {
+    if view.is_phrase(at, &["first", "thing"]) && view.is_free(at + 2) {
+        let end = if view.is_phrase(at + 2, &["in", "the", "morning"]) { at + 5 } else { at + 2 };
+        return Some(Phrase::new(end, Meaning::Part(DayPart::Morning)));
+    }
+    let (part, end) = trailing_part(view, at);
+    Some(Phrase::new(end, Meaning::Part(part?)))
+}

@@ -1,0 +1,177 @@
+//! Tags, priorities and reminders: "#home", "!high", "urgent", "remind me 1 hour before".
+
+use domain::offset::{MAX_AMOUNT, OffsetUnit, ReminderOffset};
+use domain::task::{Priority, TAG_MAX};
+
+use crate::numbers::{Length, length};
+use crate::phrases::{Meaning, Phrase, View};
+use crate::words::WordKind;
+
+/// The phrase that begins at `at`, if it is a tag, a priority or a reminder.
+pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
+    tag(view, at).or_else(|| priority(view, at)).or_else(|| reminder(view, at))
+}
+
+/// A tag's name: "#home" without the sign. "#1" is a number, not a tag.
+pub(crate) fn tag_name(word: &str) -> Option<&str> {
+    let name = word.strip_prefix('#')?;
+    let is_inner = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '/' | '.' | '&' | '+' | '\'');
+    let begins = name.starts_with(|c: char| c.is_alphanumeric());
+    (begins && name.chars().any(char::is_alphabetic) && name.chars().all(is_inner)).then_some(name)
+}
+
+fn tag(view: View<'_>, at: usize) -> Option<Phrase> {
+    let start = if view.is_phrase(at, &["with", "tag"]) || view.is_phrase(at, &["with", "tags"]) { at + 2 } else { at };
+    let name = tag_name(view.word(start))?;
+    if name.chars().count() > TAG_MAX {
+        let note = format!("A tag has at most {TAG_MAX} characters: #{} stays in the title.", name.chars().take(12).collect::<String>() + "\u{2026}");
+        return Some(Phrase::new(start + 1, Meaning::Impossible).with_note(Some(note)));
+    }
+    Some(Phrase::new(start + 1, Meaning::Tag(name.to_owned())))
+}
+
+/// "high", "low", "medium".
+pub(crate) fn level(word: &str) -> Option<Priority> {
+    match word {
+        "high" | "highest" | "top" | "urgent" | "important" | "critical" => Some(Priority::High),
+        "medium" | "normal" | "middle" | "default" => Some(Priority::Medium),
+        "low" | "lowest" | "unimportant" | "minor" => Some(Priority::Low),
+        _ => None,
+    }
+}
+
+fn priority(view: View<'_>, at: usize) -> Option<Phrase> {
+    let found = |end, level| Some(Phrase::new(end, Meaning::Priority(level)));
+    let word = view.word(at);
+    if let Some(sign) = word.strip_prefix('!') {
+        let level = match sign {
+            "1" | "!" | "!!" | "h" | "hi" => Some(Priority::High),
+            "2" | "m" | "med" => Some(Priority::Medium),
+            "3" | "l" | "lo" => Some(Priority::Low),
+            sign => level(sign),
+        };
+        return found(at + 1, level?);
+    }
+    let start = view.skip(at, &["with"]);
+    let start = if start > at { view.skip(start, &["a"]) } else { start };
+    let first = view.word(start);
+    if let (Some(level), true) = (level(first), view.is_any(start + 1, &["priority", "prio"])) {
+        let is_led = start > at;
+        return if is_led || view.is_free(start + 2) { found(start + 2, level) } else { None };
+    }
+    if matches!(first, "priority" | "prio") {
+        let value = if view.is_any(start + 1, &[":", "is"]) { start + 2 } else { start + 1 };
+        let level = level(view.word(value)).filter(|_| view.is_free(value + 1))?;
+        return found(value + 1, level);
+    }
+    let is_open = |word: &str| word.is_empty() || at == 0;
+    match word {
+        "urgent" | "urgently" | "asap" => {
+            // "urgent: call the bank", "call the bank, urgent"; never "urgent care".
+            let stands_out = view.is_end(at + 1) || view.known(at + 1).is_some() || (view.is_any(at + 1, &[":", ",", "-", "!"]) && is_open(view.before(at)));
+            let is_noun = view.is_any(at.wrapping_sub(1), &["the", "an", "is", "not"]);
+            if stands_out && !is_noun { found(at + 1, Priority::High) } else { None }
+        }
+        "p1" | "p2" | "p3" | "p4" if view.is_end(at + 1) || view.known(at + 1).is_some() => {
+            let level = [Priority::High, Priority::Medium, Priority::Low, Priority::Low];
+            found(at + 1, *level.get(usize::from(word.as_bytes()[1] - b'1'))?)
+        }
+        _ => None,
+    }
+}
+
+/// The offset that says the same, if it has one unit and an amount that is allowed.
+pub(crate) fn offset(length: Length) -> Option<ReminderOffset> {
+    if length.months != 0 || (length.days != 0 && length.minutes != 0) {
+        return None;
+    }
+    let (amount, units) = if length.days != 0 {
+        (length.days, [(7, OffsetUnit::Week), (1, OffsetUnit::Day)])
+    } else {
+        (length.minutes, [(60, OffsetUnit::Hour), (1, OffsetUnit::Minute)])
+    };
+    units
+        .into_iter()
+        .filter(|(size, _)| amount % size == 0 && (amount != 0 || *size == 1))
+        .find_map(|(size, unit)| u16::try_from(amount / size).ok().filter(|amount| *amount <= MAX_AMOUNT).map(|amount| (amount, unit)))
+        .and_then(|(amount, unit)| ReminderOffset::new(amount, unit).ok())
+}
+
+const NO_OFFSET: &str = "A reminder comes so many minutes, hours, days or weeks before: this one stays in the title.";
+
+/// "remind me 1 hour before", "with a reminder 15 min before", "30 minutes before", "remind me the day before".
+fn reminder(view: View<'_>, at: usize) -> Option<Phrase> {
+    let (start, is_led) = reminder_lead(view, at);
+    if is_led && view.is_any(start, &["the", "one", "a"]) && view.is_phrase(start + 1, &["day", "before"]) {
+        return Some(Phrase::new(before_end(view, start + 3), Meaning::Reminder(Some(ReminderOffset::new(1, OffsetUnit::Day).ok()?))));
+    }
+    if is_led && view.is_any(start, &["then", "on"]) && (view.is(start, "then") || view.is(start + 1, "time")) {
+        let end = if view.is(start, "then") { start + 1 } else { start + 2 };
+        return Some(Phrase::new(end, Meaning::Reminder(None)));
+    }
+    if let Some((length, end)) = length(view.words, start) {
+        let is_before = view.is_any(end, &["before", "beforehand", "ahead", "early", "earlier", "prior", "in"]) && !view.is(end, "in");
+        let is_advance = view.is_phrase(end, &["in", "advance"]);
+        let end = if is_advance {
+            end + 2
+        } else if is_before {
+            before_end(view, end + 1)
+        } else if is_led && view.is_any(start.wrapping_sub(1), &["reminder", ":"]) && view.is_free(end) {
+            end
+        } else {
+            return None;
+        };
+        if !is_led && !view.is_free(end) {
+            return None;
+        }
+        return Some(match offset(length) {
+            Some(offset) => Phrase::new(end, Meaning::Reminder(Some(offset))),
+            None => Phrase::new(end, Meaning::Impossible).with_note(Some(NO_OFFSET.to_owned())),
+        });
+    }
+    let is_alone = is_led && (view.is_end(start) || view.known(start).is_some() || view.words.get(start).is_some_and(|word| word.kind == WordKind::Mark));
+    (is_alone && view.is_any(at, &["remind", "and", "with"])).then(|| Phrase::new(start, Meaning::Reminder(None)))
+}
+
+/// "remind me", "and remind me", "with a reminder", "reminder:".
+fn reminder_lead(view: View<'_>, at: usize) -> (usize, bool) {
+    let start = view.skip(at, &["and", "with", "please"]);
+    for words in [
+        &["remind", "me", "about", "it"][..],
+        &["remind", "me", "of", "it"],
+        &["remind", "me"],
+        &["alert", "me"],
+        &["notify", "me"],
+        &["ping", "me"],
+        &["set", "a", "reminder"],
+        &["a", "reminder"],
+        &["reminder"],
+        &["remind"],
+    ] {
+        if view.is_phrase(start, words) {
+            let end = start + words.len();
+            // "a reminder for 1 hour before", "reminder: 15 minutes".
+            return (view.skip(view.skip(end, &[":", "-"]), &["for", "of", "at"]), true);
+        }
+    }
+    (at, false)
+}
+
+/// "before it", "before it's due", "before the due date".
+fn before_end(view: View<'_>, end: usize) -> usize {
+    for words in [
+        &["the", "due", "date"][..],
+        &["the", "due", "time"],
+        &["it", "is", "due"],
+        &["it's", "due"],
+        &["it", "starts"],
+        &["the", "start"],
+        &["of", "time"],
+        &["it"],
+    ] {
+        if view.is_phrase(end, words) {
+            return end + words.len();
+        }
+    }
+    end
+}

@@ -1,0 +1,153 @@
+//! A day and a time to an instant: defaults for what a sentence leaves open, and the clock changes of the zone.
+
+use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::tz::AmbiguousOffset;
+use jiff::{SignedDuration, Span, Timestamp};
+
+use crate::calendar::on_or_after;
+use crate::numbers::Length;
+use crate::part::Note;
+use crate::phrases::{Clock, Context, Day, DayPart};
+use crate::tell;
+
+/// The time of a day without one.
+pub(crate) const MORNING: Time = Time::constant(9, 0, 0, 0);
+/// The time of today without one, while it is ahead.
+const EVENING: Time = Time::constant(18, 0, 0, 0);
+/// The time of today without one, when the evening has begun.
+const DAYS_END: Time = Time::constant(23, 59, 0, 0);
+
+/// The time of day that a sentence says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TimeSaid {
+    pub(crate) clock: Option<Clock>,
+    pub(crate) part: Option<DayPart>,
+}
+
+impl TimeSaid {
+    /// The time, if there is one; a bare hour is settled by the part of the day, or taken for the one that people mean.
+    pub(crate) fn time(self, notes: &mut Vec<Note>) -> Option<Time> {
+        let Some(clock) = self.clock else { return self.part.map(DayPart::time) };
+        let is_late = match self.part {
+            Some(DayPart::Morning) => false,
+            Some(_) => true,
+            // Few tasks are due before seven in the morning.
+            None => clock.hour <= 6,
+        };
+        if clock.is_sure || !is_late {
+            return Time::new(clock.hour, clock.minute, 0, 0).ok();
+        }
+        let time = Time::new(clock.hour + 12, clock.minute, 0, 0).ok()?;
+        if self.part.is_none() {
+            notes.push(Note::assumed(format!("{}:{:02} is taken as {}.", clock.hour, clock.minute, tell::time(time))));
+        }
+        Some(time)
+    }
+
+    /// For today: nine o'clock that is over is nine in the evening.
+    fn time_today(self, now: DateTime, notes: &mut Vec<Note>) -> Option<Time> {
+        let mut own = Vec::new();
+        let time = self.time(&mut own)?;
+        let open = self.clock.filter(|clock| !clock.is_sure && self.part.is_none() && time <= now.time() && clock.hour < 12 && time.hour() < 12);
+        let later = open.and_then(|clock| Time::new(clock.hour + 12, clock.minute, 0, 0).ok()).filter(|later| *later > now.time());
+        if let Some(later) = later {
+            notes.push(Note::assumed(format!("{} has passed today: {} is meant.", tell::time(time), tell::time(later))));
+            return Some(later);
+        }
+        notes.append(&mut own);
+        Some(time)
+    }
+}
+
+/// The local date and time that a day and a time mean.
+pub(crate) fn local(day: Option<&Day>, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
+    let today = context.today();
+    match day {
+        None => next_time(said.time(notes)?, context, notes),
+        Some(Day::On(date)) if *date == today => Some(today.to_datetime(said.time_today(context.local, notes).unwrap_or_else(|| open_today(context, notes)))),
+        Some(Day::On(date)) => Some(date.to_datetime(said.time(notes).unwrap_or_else(|| open_day(notes)))),
+        Some(Day::Weekday(weekday)) => next_weekday(*weekday, said, context, notes),
+        Some(Day::OfMonth(day)) => next_of_month(*day, said, context, notes),
+    }
+}
+
+/// A time without a day: today, or tomorrow if it has passed.
+fn next_time(time: Time, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
+    let today = context.today();
+    if today.to_datetime(time) > context.local {
+        return Some(today.to_datetime(time));
+    }
+    notes.push(Note::assumed(format!("{} has passed today: tomorrow is meant.", tell::time(time))));
+    Some(today.tomorrow().ok()?.to_datetime(time))
+}
+
+fn open_day(notes: &mut Vec<Note>) -> Time {
+    notes.push(Note::assumed(format!("No time is given: {}.", tell::time(MORNING))));
+    MORNING
+}
+
+fn open_today(context: &Context, notes: &mut Vec<Note>) -> Time {
+    let time = if context.local.time() < EVENING { EVENING } else { DAYS_END };
+    notes.push(Note::assumed(format!("No time is given: {}.", tell::time(time))));
+    time
+}
+
+/// The next such weekday: today only with a time that is ahead.
+fn next_weekday(weekday: Weekday, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
+    let today = context.today();
+    if today.weekday() != weekday {
+        let time = said.time(notes).unwrap_or_else(|| open_day(notes));
+        return Some(on_or_after(today, weekday)?.to_datetime(time));
+    }
+    let time = said.time(notes);
+    if let Some(time) = time.filter(|time| today.to_datetime(*time) > context.local) {
+        notes.push(Note::assumed(format!("Today is {}: today is meant.", tell::weekday(weekday))));
+        return Some(today.to_datetime(time));
+    }
+    let date = today.checked_add(Span::new().days(7)).ok()?;
+    notes.push(Note::assumed(format!("Today is {}: {} is meant.", tell::weekday(weekday), tell::date(date))));
+    Some(date.to_datetime(time.unwrap_or_else(|| open_day(notes))))
+}
+
+/// How many months ahead a day of a month is looked for: no two neighbouring months lack the same day.
+const MONTHS_AHEAD: i32 = 2;
+
+/// The next month's day that exists and is ahead.
+fn next_of_month(day: i8, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
+    let time = said.time(notes).unwrap_or_else(|| open_day(notes));
+    let first = context.today().first_of_month();
+    (0..=MONTHS_AHEAD).find_map(|ahead| {
+        let month = first.checked_add(Span::new().months(ahead)).ok()?;
+        let at = Date::new(month.year(), month.month(), day).ok()?.to_datetime(time);
+        (at > context.local).then_some(at)
+    })
+}
+
+/// So long from now: days and months keep the wall clock, hours and minutes are exact.
+pub(crate) fn ahead(length: Length, context: &Context) -> Option<Timestamp> {
+    let calendar = Span::new().try_months(length.months).ok()?.try_days(length.days).ok()?;
+    let day = context.now.to_zoned(context.tz().clone()).checked_add(calendar).ok()?;
+    let later = day.timestamp().checked_add(SignedDuration::from_mins(length.minutes.into())).ok()?;
+    // To the minute: nobody means the seconds.
+    let second = later.as_second();
+    Timestamp::from_second(second - second.rem_euclid(60)).ok()
+}
+
+/// The instant of a local time. One that the clocks leave out is that much later, one that they repeat is the first; both are told.
+pub(crate) fn instant(local: DateTime, context: &Context, notes: &mut Vec<Note>) -> Option<domain::Timestamp> {
+    let zoned = context.tz().to_ambiguous_zoned(local);
+    let (place, date) = (context.zone.name().to_owned(), tell::date(local.date()));
+    let offset = zoned.offset();
+    let meant = zoned.compatible().ok()?;
+    match offset {
+        AmbiguousOffset::Unambiguous { .. } => {}
+        AmbiguousOffset::Gap { .. } => {
+            let text = format!("The clocks of {place} leave out {} on {date}: {} is meant.", tell::time(local.time()), tell::time(meant.time()));
+            notes.push(Note::assumed(text));
+        }
+        AmbiguousOffset::Fold { .. } => {
+            notes.push(Note::assumed(format!("The clocks of {place} show {} twice on {date}: the first is meant.", tell::time(local.time()))));
+        }
+    }
+    domain::Timestamp::new(meant.timestamp()).ok()
+}

@@ -1,0 +1,279 @@
+//! The phrases of a sentence: what stands at each word, found from right to left.
+//!
+//! Whether "1/2" is a date depends on what follows it, so that the words after a phrase are always read before it. Each word is
+//! looked at once by each kind of phrase, so that the work grows with the length of the sentence and no faster.
+
+use domain::offset::ReminderOffset;
+use domain::task::Priority;
+use domain::zone::Zone;
+use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::tz::TimeZone;
+
+use crate::calendar;
+use crate::clock;
+use crate::marks;
+use crate::numbers::{self, Length};
+use crate::recur;
+use crate::words::{Word, WordKind};
+
+/// The world that a sentence is said in.
+pub(crate) struct Context {
+    /// The time.
+    pub(crate) now: jiff::Timestamp,
+    /// The user's zone, by its name.
+    pub(crate) zone: Zone,
+    /// What the user's clock shows.
+    pub(crate) local: DateTime,
+    /// Whether "1/2" is 2 January.
+    pub(crate) month_first: bool,
+}
+
+impl Context {
+    pub(crate) fn new(now: domain::Timestamp, zone: &Zone) -> Self {
+        let local = zone.get().to_datetime(now.get());
+        Self { now: now.get(), zone: zone.clone(), local, month_first: calendar::is_month_first(zone.name()) }
+    }
+
+    pub(crate) fn today(&self) -> Date {
+        self.local.date()
+    }
+
+    pub(crate) fn tz(&self) -> &TimeZone {
+        self.zone.get()
+    }
+}
+
+/// A part of the day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DayPart {
+    Morning,
+    Afternoon,
+    Evening,
+    Night,
+}
+
+impl DayPart {
+    pub(crate) fn named(text: &str) -> Option<Self> {
+        match text {
+            "morning" => Some(Self::Morning),
+            "afternoon" => Some(Self::Afternoon),
+            "evening" => Some(Self::Evening),
+            "night" => Some(Self::Night),
+            _ => None,
+        }
+    }
+
+    /// The time that it stands for.
+    pub(crate) fn time(self) -> Time {
+        match self {
+            Self::Morning => Time::constant(9, 0, 0, 0),
+            Self::Afternoon => Time::constant(15, 0, 0, 0),
+            Self::Evening => Time::constant(18, 0, 0, 0),
+            Self::Night => Time::constant(20, 0, 0, 0),
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Morning => "morning",
+            Self::Afternoon => "afternoon",
+            Self::Evening => "evening",
+            Self::Night => "night",
+        }
+    }
+}
+
+/// A day as a sentence names it. What it means can depend on the time beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Day {
+    /// This date.
+    On(Date),
+    /// The next such weekday: today only with a time that is ahead.
+    Weekday(Weekday),
+    /// The next such day of a month.
+    OfMonth(i8),
+}
+
+/// How a sentence leads to a day or a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It stands alone, or after "on", "at", "this".
+    #[default]
+    Plain,
+    /// "by", "due", "deadline".
+    Due,
+    /// "before".
+    Before,
+    /// "after", "since".
+    After,
+    /// "from", "starting".
+    From,
+    /// "until".
+    Until,
+}
+
+/// A time of day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Clock {
+    pub(crate) hour: i8,
+    pub(crate) minute: i8,
+    /// Whether morning or afternoon is said, or the 24-hour clock was used.
+    pub(crate) is_sure: bool,
+}
+
+/// How often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Repeat {
+    pub(crate) unit: numbers::Unit,
+    pub(crate) interval: u16,
+    pub(crate) by: By,
+    pub(crate) part: Option<DayPart>,
+    pub(crate) note: Option<String>,
+}
+
+/// On which days of its period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// On that of the first due date.
+    Start,
+    /// With weeks.
+    Weekdays(Vec<Weekday>),
+    /// With months: 1 to 31, or -1 for the last.
+    MonthDays(Vec<i8>),
+    /// With months: the n-th weekday, or -1 for the last.
+    Nth(i8, Weekday),
+    /// With months: the n-th working day, or -1 for the last.
+    Workday(i8),
+    /// With years: this day.
+    YearDay(i8, i8),
+    /// With years: the n-th weekday of this month.
+    NthIn(i8, i8, Weekday),
+}
+
+/// What a phrase says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    Tag(String),
+    Priority(Priority),
+    /// How long before; `None` for "remind me" alone.
+    Reminder(Option<ReminderOffset>),
+    Day {
+        day: Day,
+        part: Option<DayPart>,
+    },
+    Clock(Clock),
+    Part(DayPart),
+    /// So long from now.
+    Ahead(Length),
+    /// A local time in full.
+    Local(DateTime),
+    /// An instant in full.
+    Instant(jiff::Timestamp),
+    Repeat(Repeat),
+    Count(u16),
+    Lasting(Length),
+    FromCompletion,
+    /// Understood, but there is no such thing: the note says why. The words stay in the title.
+    Impossible,
+}
+
+/// A phrase: what the words from where it stands to `end` say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Phrase {
+    /// The word after it.
+    pub(crate) end: usize,
+    pub(crate) role: Role,
+    pub(crate) meaning: Meaning,
+    /// What was taken for granted in reading it.
+    pub(crate) note: Option<String>,
+}
+
+impl Phrase {
+    pub(crate) fn new(end: usize, meaning: Meaning) -> Self {
+        Self { end, role: Role::Plain, meaning, note: None }
+    }
+
+    pub(crate) fn with_note(self, note: Option<String>) -> Self {
+        Self { note: note.or(self.note), ..self }
+    }
+}
+
+/// The words, and the phrases that begin at later words.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) words: &'a [Word],
+    known: &'a [Option<Phrase>],
+    pub(crate) context: &'a Context,
+}
+
+/// Words after which what stands before them is not read as belonging to them.
+const LINKS: [&str; 38] = [
+    "with", "without", "for", "to", "about", "at", "in", "on", "from", "and", "or", "of", "by", "until", "till", "before", "after",
+    "because", "so", "if", "when", "while", "then", "via", "near", "but", "as", "regarding", "re", "using", "through", "around", "not", "due",
+    "please", "is", "should", "unless",
+];
+
+impl View<'_> {
+    /// The plain word at `at`, or "".
+    pub(crate) fn word(&self, at: usize) -> &str {
+        self.words.get(at).and_then(Word::plain).unwrap_or_default()
+    }
+
+    /// The word before `at`, or "".
+    pub(crate) fn before(&self, at: usize) -> &str {
+        at.checked_sub(1).map_or("", |before| self.word(before))
+    }
+
+    pub(crate) fn is(&self, at: usize, word: &str) -> bool {
+        self.words.get(at).is_some_and(|found| found.is(word))
+    }
+
+    pub(crate) fn is_any(&self, at: usize, words: &[&str]) -> bool {
+        self.words.get(at).is_some_and(|found| found.is_any(words))
+    }
+
+    pub(crate) fn is_phrase(&self, at: usize, phrase: &[&str]) -> bool {
+        numbers::is_phrase(self.words, at, phrase)
+    }
+
+    /// The place after this word, if it stands at `at`; else `at`.
+    pub(crate) fn skip(&self, at: usize, words: &[&str]) -> usize {
+        if self.is_any(at, words) { at + 1 } else { at }
+    }
+
+    /// Whether the sentence ends here, but for full stops and the like.
+    pub(crate) fn is_end(&self, at: usize) -> bool {
+        self.words.get(at..).is_none_or(|rest| rest.iter().all(|word| word.kind == WordKind::Mark))
+    }
+
+    /// The phrase that begins at a later word.
+    pub(crate) fn known(&self, at: usize) -> Option<&Phrase> {
+        self.known.get(at)?.as_ref().filter(|phrase| phrase.meaning != Meaning::Impossible)
+    }
+
+    /// Whether what ends at `end` stands free: it does not lead to the next word as an adjective would.
+    pub(crate) fn is_free(&self, end: usize) -> bool {
+        match self.words.get(end) {
+            None => true,
+            Some(word) => word.kind == WordKind::Mark || self.known(end).is_some() || word.is_any(&LINKS),
+        }
+    }
+}
+
+/// At each word, the phrase that begins there.
+pub(crate) fn phrases(words: &[Word], context: &Context) -> Vec<Option<Phrase>> {
+    let mut known: Vec<Option<Phrase>> = vec![None; words.len()];
+    for at in (0..words.len()).rev() {
+        let phrase = phrase(View { words, known: &known, context }, at);
+        known[at] = phrase;
+    }
+    known
+}
+
+/// The longest phrase that begins at this word; of equally long ones the first kind.
+fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
+    view.words.get(at).filter(|word| word.kind != WordKind::Quoted)?;
+    let kinds = [marks::phrase, recur::phrase, calendar::phrase, clock::phrase];
+    let found = kinds.iter().filter_map(|kind| kind(view, at)).filter(|phrase| phrase.end > at);
+    found.reduce(|best, next| if next.end > best.end { next } else { best })
+}

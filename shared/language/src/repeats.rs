@@ -1,0 +1,240 @@
+//! A recurrence as a task keeps it: a preset or a rule, and the first due date.
+
+use domain::command::CreateTask;
+use domain::recurrence::{Pattern, Rule, Series};
+use domain::task::Frequency;
+use jiff::civil::{Date, DateTime, Weekday};
+use jiff::{SignedDuration, Span};
+
+use crate::moment::{self, MORNING, TimeSaid};
+use crate::numbers::{Length, Unit};
+use crate::part::Note;
+use crate::phrases::{By, Context, Day, Repeat};
+use crate::tell;
+
+/// How a series ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum End {
+    #[default]
+    Never,
+    Count(u16),
+    Until(Date),
+    Lasting(Length),
+}
+
+/// How a task comes back.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Recurrence {
+    pub(crate) frequency: Frequency,
+    pub(crate) rule: Option<Rule>,
+}
+
+impl Recurrence {
+    pub(crate) fn write_to(&self, task: &mut CreateTask) {
+        task.recurrence = self.frequency;
+        task.recurrence_rule.clone_from(&self.rule);
+    }
+}
+
+/// The first due date: the first occurrence that is ahead, or the day that the sentence names.
+pub(crate) fn first(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
+    let said = TimeSaid { part: said.part.or(repeat.part), ..said };
+    if repeat.by == By::Start {
+        return match day {
+            Some(day) => moment::local(Some(day), said, context, notes),
+            None => first_from_now(repeat, said, context, notes),
+        };
+    }
+    let time = said.time(notes).unwrap_or_else(|| {
+        notes.push(Note::assumed(format!("No time is given: {}.", tell::time(MORNING))));
+        MORNING
+    });
+    let from = match day {
+        Some(day) => moment::local(Some(day), said, context, &mut Vec::new())?.date(),
+        None => context.today(),
+    };
+    let rule = match &repeat.by {
+        // Not clamped: the first due date is what a preset takes the day from.
+        By::MonthDays(days) => format!("FREQ=MONTHLY;BYMONTHDAY={}", list(days.iter().map(i8::to_string))).parse().ok()?,
+        _ => rule(&Repeat { interval: 1, ..repeat.clone() }, from, End::Never)?,
+    };
+    // The day before the first that can be: the start of a series always counts, and is not wanted.
+    let before = from.yesterday().ok()?.to_datetime(time);
+    let start = context.tz().to_timestamp(before).ok()?;
+    let midnight = context.tz().to_timestamp(from.to_datetime(jiff::civil::Time::midnight())).ok()?.checked_sub(SignedDuration::from_millis(1)).ok()?;
+    let after = if day.is_some() { midnight } else { midnight.max(context.now) };
+    let series = Series { start, zone: context.tz().clone(), pattern: Pattern::Rule(rule) };
+    let next = series.next_after(after.max(start))?;
+    // The local date tells the occurrence; its time is the one that was said, which the clocks may leave out on that day.
+    Some(context.tz().to_datetime(next).date().to_datetime(time))
+}
+
+/// "every 3 days", "weekly": today if its time is ahead, else tomorrow, or for longer units a unit later.
+fn first_from_now(repeat: &Repeat, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
+    let time = said.time(notes);
+    let today = context.today();
+    let at = today.to_datetime(time.unwrap_or(MORNING));
+    if time.is_none() {
+        notes.push(Note::assumed(format!("No time is given: {}.", tell::time(MORNING))));
+    }
+    if at > context.local {
+        return Some(at);
+    }
+    let date = match repeat.unit {
+        Unit::Week => today.checked_add(Span::new().weeks(1)),
+        Unit::Month => today.checked_add(Span::new().months(1)),
+        Unit::Year => today.checked_add(Span::new().years(1)),
+        Unit::Minute | Unit::Hour | Unit::Day => today.tomorrow(),
+    }
+    .ok()?;
+    notes.push(Note::assumed(format!("{} has passed today: the first is on {}.", tell::time(at.time()), tell::date(date))));
+    Some(date.to_datetime(at.time()))
+}
+
+/// The preset or rule for a series whose first due date is on `first`.
+pub(crate) fn recurrence(repeat: &Repeat, first: Date, end: End, notes: &mut Vec<Note>) -> Recurrence {
+    let end = checked_end(end, first, notes);
+    if let Some(frequency) = preset(repeat, end) {
+        return Recurrence { frequency, rule: None };
+    }
+    let rule = rule(repeat, first, end);
+    if rule.is_none() {
+        notes.push(Note::missed("That recurrence is more than a rule can say: it is left out."));
+    }
+    if repeat.unit == Unit::Year && repeat.by == By::Start && first.month() == 2 && first.day() == 29 {
+        notes.push(Note::assumed("29 February comes in leap years only."));
+    }
+    Recurrence { frequency: Frequency::None, rule }
+}
+
+/// An end before the first date is none.
+fn checked_end(end: End, first: Date, notes: &mut Vec<Note>) -> End {
+    match end {
+        End::Until(date) if date < first => {
+            notes.push(Note::missed(format!("{} is before the first date, {}: the end is left out.", tell::date(date), tell::date(first))));
+            End::Never
+        }
+        End::Lasting(length) => {
+            let span = Span::new().try_months(length.months).and_then(|span| span.try_days(length.days));
+            let last = span.and_then(|span| first.checked_add(span)).and_then(Date::yesterday);
+            last.map_or(End::Never, |last| End::Until(last.max(first)))
+        }
+        end => end,
+    }
+}
+
+/// The preset that says the same, where there is one.
+fn preset(repeat: &Repeat, end: End) -> Option<Frequency> {
+    if repeat.interval != 1 || end != End::Never {
+        return None;
+    }
+    match (repeat.unit, &repeat.by) {
+        (Unit::Day, By::Start) => Some(Frequency::Daily),
+        (Unit::Week, By::Start) => Some(Frequency::Weekly),
+        (Unit::Week, By::Weekdays(days)) if days.len() == 1 => Some(Frequency::Weekly),
+        (Unit::Month, By::Start) => Some(Frequency::Monthly),
+        (Unit::Month, By::MonthDays(days)) if days.len() == 1 && days[0] > 0 => Some(Frequency::Monthly),
+        _ => None,
+    }
+}
+
+/// The days after which months differ.
+const SHORTEST_MONTH: i8 = 28;
+
+fn rule(repeat: &Repeat, first: Date, end: End) -> Option<Rule> {
+    let frequency = match repeat.unit {
+        Unit::Minute | Unit::Hour => return None,
+        Unit::Day => "DAILY",
+        Unit::Week => "WEEKLY",
+        Unit::Month => "MONTHLY",
+        Unit::Year => "YEARLY",
+    };
+    let mut text = format!("FREQ={frequency};INTERVAL={}", repeat.interval);
+    text += &by(repeat, first);
+    match end {
+        End::Count(count) => text += &format!(";COUNT={count}"),
+        End::Until(date) => text += &format!(";UNTIL={}", date.strftime("%Y%m%d")),
+        End::Never | End::Lasting(_) => {}
+    }
+    text.parse().ok()
+}
+
+fn by(repeat: &Repeat, first: Date) -> String {
+    match (&repeat.by, repeat.unit) {
+        (By::Start, Unit::Month) if first.day() > SHORTEST_MONTH => clamped(first.day()),
+        (By::Start, _) => String::new(),
+        (By::Weekdays(days), _) => format!(";BYDAY={}", list(days.iter().map(|day| code(*day).to_owned()))),
+        (By::MonthDays(days), _) if days.len() == 1 && days[0] > SHORTEST_MONTH => clamped(days[0]),
+        (By::MonthDays(days), _) => format!(";BYMONTHDAY={}", list(days.iter().map(i8::to_string))),
+        (By::Nth(number, weekday), _) => format!(";BYDAY={number}{}", code(*weekday)),
+        (By::Workday(number), _) => format!(";BYDAY=MO,TU,WE,TH,FR;BYSETPOS={number}"),
+        (By::YearDay(month, day), _) => format!(";BYMONTH={month};BYMONTHDAY={day}"),
+        (By::NthIn(month, number, weekday), _) => format!(";BYMONTH={month};BYDAY={number}{}", code(*weekday)),
+    }
+}
+
+/// "The 31st" of every month is a month's last day where it has no 31st, as with the preset.
+fn clamped(day: i8) -> String {
+    format!(";BYMONTHDAY={};BYSETPOS=-1", list((SHORTEST_MONTH..=day).map(|day| day.to_string())))
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    items.collect::<Vec<_>>().join(",")
+}
+
+fn code(weekday: Weekday) -> &'static str {
+    match weekday {
+        Weekday::Monday => "MO",
+        Weekday::Tuesday => "TU",
+        Weekday::Wednesday => "WE",
+        Weekday::Thursday => "TH",
+        Weekday::Friday => "FR",
+        Weekday::Saturday => "SA",
+        Weekday::Sunday => "SU",
+    }
+}
+
+/// The recurrence in words: "every 2 weeks on Tuesday".
+pub(crate) fn describe(repeat: &Repeat) -> String {
+    let unit = repeat.unit.singular();
+    let every = match repeat.interval {
+        1 => format!("every {unit}"),
+        number => format!("every {number} {unit}s"),
+    };
+    let names = |days: &[Weekday]| joined(&days.iter().map(|day| tell::weekday(*day).to_owned()).collect::<Vec<_>>());
+    match &repeat.by {
+        By::Start => every,
+        By::Weekdays(days) if repeat.interval == 1 && days.len() == 5 && !days.contains(&Weekday::Saturday) && !days.contains(&Weekday::Sunday) => "every weekday".to_owned(),
+        By::Weekdays(days) if repeat.interval == 1 => format!("every {}", names(days)),
+        By::Weekdays(days) => format!("{every} on {}", names(days)),
+        By::MonthDays(days) => format!("{every} on the {}", joined(&days.iter().map(|day| month_day(*day)).collect::<Vec<_>>())),
+        By::Nth(number, weekday) => format!("{every} on the {} {}", nth(*number), tell::weekday(*weekday)),
+        By::Workday(number) => format!("{every} on the {} working day", nth(*number)),
+        By::YearDay(month, day) => format!("every year on {day} {}", tell::month(*month)),
+        By::NthIn(month, number, weekday) => format!("every year on the {} {} of {}", nth(*number), tell::weekday(*weekday), tell::month(*month)),
+    }
+}
+
+fn month_day(day: i8) -> String {
+    if day < 0 { "last day".to_owned() } else { nth(day) }
+}
+
+fn nth(number: i8) -> String {
+    let ending = match (number % 10, number % 100) {
+        _ if number < 0 => return "last".to_owned(),
+        (1, last) if last != 11 => "st",
+        (2, last) if last != 12 => "nd",
+        (3, last) if last != 13 => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
+}
+
+/// "a", "a and b", "a, b and c".
+pub(crate) fn joined(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}

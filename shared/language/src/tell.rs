@@ -1,0 +1,50 @@
+//! Dates and times in words, as notes and answers have them.
+
+use domain::offset::ReminderOffset;
+use domain::task::Priority;
+use jiff::civil::{Date, Time, Weekday};
+
+const MONTHS: [&str; 12] =
+    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+
+/// "Friday".
+pub(crate) fn weekday(weekday: Weekday) -> &'static str {
+    match weekday {
+        Weekday::Monday => "Monday",
+        Weekday::Tuesday => "Tuesday",
+        Weekday::Wednesday => "Wednesday",
+        Weekday::Thursday => "Thursday",
+        Weekday::Friday => "Friday",
+        Weekday::Saturday => "Saturday",
+        Weekday::Sunday => "Sunday",
+    }
+}
+
+/// "May".
+pub(crate) fn month(month: i8) -> &'static str {
+    usize::try_from(month - 1).ok().and_then(|index| MONTHS.get(index)).copied().unwrap_or_default()
+}
+
+/// "Fri 4 Dec 2026".
+pub(crate) fn date(date: Date) -> String {
+    date.strftime("%a %-d %b %Y").to_string()
+}
+
+/// "09:00".
+pub(crate) fn time(time: Time) -> String {
+    time.strftime("%H:%M").to_string()
+}
+
+/// "high".
+pub(crate) fn priority(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Low => "low",
+        Priority::Medium => "medium",
+        Priority::High => "high",
+    }
+}
+
+/// "1 hour before", "at the due time".
+pub(crate) fn offset(offset: ReminderOffset) -> String {
+    if offset.amount() == 0 { "at the due time".to_owned() } else { format!("{offset} before") }
+}

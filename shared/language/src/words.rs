@@ -1,0 +1,156 @@
+//! A sentence as words, each with its place.
+
+use std::ops::Range;
+
+/// A word, a punctuation mark or something between quotation marks.
+#[derive(Clone, Debug)]
+pub(crate) struct Word {
+    /// Lower case, with straight apostrophes.
+    pub(crate) lower: String,
+    /// Where it is: bytes of the sentence.
+    pub(crate) range: Range<usize>,
+    pub(crate) kind: WordKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WordKind {
+    Word,
+    /// Punctuation at the edge of a word, or alone.
+    Mark,
+    /// With its quotation marks.
+    Quoted,
+}
+
+impl Word {
+    fn new(sentence: &str, range: Range<usize>, kind: WordKind) -> Self {
+        let lower = sentence[range.clone()].to_lowercase().replace(['\u{2019}', '\u{2018}'], "'");
+        Self { lower, range, kind }
+    }
+
+    pub(crate) fn is(&self, word: &str) -> bool {
+        self.kind != WordKind::Quoted && self.lower == word
+    }
+
+    pub(crate) fn is_any(&self, words: &[&str]) -> bool {
+        self.kind != WordKind::Quoted && words.contains(&self.lower.as_str())
+    }
+
+    /// The word, unless it is quoted.
+    pub(crate) fn plain(&self) -> Option<&str> {
+        (self.kind == WordKind::Word).then_some(self.lower.as_str())
+    }
+}
+
+const OPENING: &[char] = &['(', '[', '{', ',', ';', ':', '.', '?', '\u{2026}', '\'', '`', '*'];
+const CLOSING: &[char] = &['.', ',', ';', ':', '!', '?', ')', ']', '}', '\u{2026}', '\'', '`', '*'];
+
+/// The words of a sentence, in order.
+pub(crate) fn words(sentence: &str) -> Vec<Word> {
+    let mut words = Vec::new();
+    let mut at = 0;
+    while let Some(next) = sentence[at..].chars().next() {
+        if next.is_whitespace() {
+            at += next.len_utf8();
+        } else if let Some(end) = quoted(sentence, at) {
+            words.push(Word::new(sentence, at..end, WordKind::Quoted));
+            at = end;
+        } else {
+            let end = chunk_end(sentence, at);
+            split(sentence, at..end, &mut words);
+            at = end;
+        }
+    }
+    words
+}
+
+/// Where the quotation that begins here ends, if one does.
+fn quoted(sentence: &str, at: usize) -> Option<usize> {
+    let opening = sentence[at..].chars().next()?;
+    let closing = closing_quote(opening)?;
+    let inside = at + opening.len_utf8();
+    let length = sentence[inside..].find(closing)?;
+    let is_blank = sentence[inside..inside + length].trim().is_empty();
+    (!is_blank).then(|| inside + length + closing.len_utf8())
+}
+
+fn closing_quote(opening: char) -> Option<char> {
+    match opening {
+        '"' => Some('"'),
+        '\u{201c}' | '\u{201e}' => Some('\u{201d}'),
+        '\u{ab}' => Some('\u{bb}'),
+        _ => None,
+    }
+}
+
+/// The end of what stands between spaces, or before a quotation.
+fn chunk_end(sentence: &str, at: usize) -> usize {
+    let ends = |(index, character): (usize, char)| {
+        let is_quotation = index > 0 && quoted(sentence, at + index).is_some();
+        (character.is_whitespace() || is_quotation).then_some(at + index)
+    };
+    sentence[at..].char_indices().find_map(ends).unwrap_or(sentence.len())
+}
+
+/// A chunk without spaces as a word and the punctuation at its edges.
+fn split(sentence: &str, chunk: Range<usize>, words: &mut Vec<Word>) {
+    let mut range = chunk.clone();
+    while let Some(mark) = sentence[range.clone()].chars().next().filter(|c| opens(*c, &sentence[range.clone()])) {
+        let end = range.start + mark.len_utf8();
+        words.push(Word::new(sentence, range.start..end, WordKind::Mark));
+        range.start = end;
+    }
+    let mut marks = Vec::new();
+    while let Some(mark) = sentence[range.clone()].chars().next_back().filter(|c| closes(*c, &sentence[range.clone()])) {
+        let start = range.end - mark.len_utf8();
+        marks.push(Word::new(sentence, start..range.end, WordKind::Mark));
+        range.end = start;
+    }
+    if !range.is_empty() {
+        let is_mark = sentence[range.clone()].chars().all(|c| matches!(c, '-' | '\u{2013}' | '\u{2014}' | '&' | '/' | '|'));
+        let kind = if is_mark { WordKind::Mark } else { WordKind::Word };
+        words.push(Word::new(sentence, range, kind));
+    }
+    words.extend(marks.into_iter().rev());
+}
+
+/// "@7pm" is "@" and "7pm"; "@anna" is one word.
+fn opens(mark: char, chunk: &str) -> bool {
+    let is_at_time = mark == '@' && chunk[1..].starts_with(|c: char| c.is_ascii_digit());
+    is_at_time || OPENING.contains(&mark)
+}
+
+/// "24.12." and "p.m." keep their full stop.
+fn closes(mark: char, chunk: &str) -> bool {
+    let is_part = mark == '.' && (chunk.ends_with(".m.") || is_dotted_date(chunk));
+    !is_part && CLOSING.contains(&mark)
+}
+
+/// "24.12.": a day and a month, each with its full stop.
+pub(crate) fn is_dotted_date(text: &str) -> bool {
+    let mut fields = text.split('.');
+    let is_number = |field: Option<&str>| field.is_some_and(|field| (1..=2).contains(&field.len()) && field.bytes().all(|b| b.is_ascii_digit()));
+    is_number(fields.next()) && is_number(fields.next()) && fields.next() == Some("") && fields.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split_up(sentence: &str) -> Vec<&str> {
+        words(sentence).into_iter().map(|word| &sentence[word.range]).collect()
+    }
+
+    #[test]
+    fn punctuation_stands_alone_but_for_what_belongs_to_a_word() {
+        assert_eq!(split_up("Call mum, tomorrow!"), ["Call", "mum", ",", "tomorrow", "!"]);
+        assert_eq!(split_up("on 24.12. at 5 p.m. (#home)"), ["on", "24.12.", "at", "5", "p.m.", "(", "#home", ")"]);
+        assert_eq!(split_up("gym @7pm with @anna"), ["gym", "@", "7pm", "with", "@anna"]);
+    }
+
+    #[test]
+    fn a_quotation_is_one_word_and_an_open_one_is_not() {
+        assert_eq!(split_up("add \"a b\" now"), ["add", "\"a b\"", "now"]);
+        assert_eq!(split_up("5\" pipe"), ["5\"", "pipe"]);
+        assert_eq!(split_up("„x y” z“"), ["„x y”", "z“"]);
+    }
+}
