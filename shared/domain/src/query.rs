@@ -122,7 +122,7 @@ pub struct ListTasks {
 }
 
 /// `POST /api/tasks/search`.
-#[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SearchTasks {
     /// Words, beginnings or parts of words; a task matches that has all of them in its title or description.

@@ -3,7 +3,7 @@
 use jiff::Span;
 use jiff::civil::{Date, DateTime, Weekday};
 
-use crate::numbers::{Unit, cardinal, figures, length, ordinal, ordinal_figures};
+use crate::numbers::{figures, length, ordinal, ordinal_figures};
 use crate::phrases::{Context, Day, DayPart, Meaning, Phrase, Role, View};
 use crate::tell;
 use crate::words::{WordKind, is_dotted_date};
@@ -90,7 +90,13 @@ fn days(date: Date, number: i32) -> Option<Date> {
 /// "2026-12-24", "2026-12-24T09:00", with or without an offset.
 fn full(view: View<'_>, at: usize) -> Option<Phrase> {
     let text = view.words.get(at).filter(|word| word.kind == WordKind::Word)?.lower.to_uppercase();
-    let form = |text: &str| text.len() == 10 && text.bytes().enumerate().all(|(index, byte)| if matches!(index, 4 | 7) { matches!(byte, b'-' | b'/') } else { byte.is_ascii_digit() });
+    let form = |text: &str| {
+        text.len() == 10
+            && text
+                .bytes()
+                .enumerate()
+                .all(|(index, byte)| if matches!(index, 4 | 7) { matches!(byte, b'-' | b'/') } else { byte.is_ascii_digit() })
+    };
     let (date, rest) = text.split_at_checked(10).filter(|(date, _)| form(date))?;
     let date: Date = date.replace('/', "-").parse().ok()?;
     if rest.is_empty() {
@@ -147,8 +153,12 @@ fn this(view: View<'_>, at: usize) -> Option<Phrase> {
             let date = on_or_after(today, last)?;
             Some(on(at + 2, date).with_note(Some(format!("This week is taken as until its {}.", tell::weekday(last)))))
         }
-        "month" if view.is_free(at + 2) => Some(on(at + 2, today.last_of_month()).with_note(Some("This month is taken as until its last day.".to_owned()))),
-        "year" if view.is_free(at + 2) => Some(on(at + 2, today.last_of_year()).with_note(Some("This year is taken as until its last day.".to_owned()))),
+        "month" if view.is_free(at + 2) => {
+            Some(on(at + 2, today.last_of_month()).with_note(Some("This month is taken as until its last day.".to_owned())))
+        }
+        "year" if view.is_free(at + 2) => {
+            Some(on(at + 2, today.last_of_year()).with_note(Some("This year is taken as until its last day.".to_owned())))
+        }
         _ => None,
     }
 }
@@ -184,14 +194,12 @@ fn ahead(view: View<'_>, at: usize, start: usize) -> Option<Phrase> {
     let begin = if begin > at { view.skip(begin, &["the", "next", "about"]) } else { begin };
     let (length, end) = length(view.words, begin)?;
     if view.is_any(end, &["from", "after"]) {
-        let base = view.known(end)?;
         let named = relative(view, end + 1, end + 1).or_else(|| weekday_phrase(view, end + 1, true));
         if let (Some(Phrase { end, meaning: Meaning::Day { day, part }, .. }), true) = (named, length.minutes == 0) {
             let from = settled(&day, view.context)?;
             let date = from.checked_add(Span::new().try_months(length.months).ok()?.try_days(length.days).ok()?).ok()?;
             return Some(Phrase::new(end, Meaning::Day { day: Day::On(date), part }));
         }
-        let _ = base;
     }
     let end = if view.is_phrase(end, &["from", "now"]) {
         end + 2
@@ -277,7 +285,13 @@ fn weekday_phrase(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase> {
             let date = days(monday_of(today)?, 7 + i32::from(weekday.to_monday_zero_offset()))?;
             let nearest = on_or_after(days(today, 1)?, weekday)?;
             let note = (nearest != date).then(|| {
-                format!("Next {} is taken as that of next week, {}; \u{201c}{}\u{201d} alone is {}.", tell::weekday(weekday), tell::date(date), tell::weekday(weekday), tell::date(nearest))
+                format!(
+                    "Next {} is taken as that of next week, {}; \u{201c}{}\u{201d} alone is {}.",
+                    tell::weekday(weekday),
+                    tell::date(date),
+                    tell::weekday(weekday),
+                    tell::date(nearest)
+                )
             });
             on(end, date).with_note(note)
         }
@@ -309,15 +323,20 @@ fn week_from(view: View<'_>, at: usize) -> Option<Phrase> {
 /// The date behind a weekday: "Friday, 4 December". The date counts; a weekday that is not its own is told.
 fn dated(view: View<'_>, weekday: Weekday, at: usize) -> Option<Phrase> {
     let start = view.skip(view.skip(at, &[",", "."]), &["the", "on"]);
-    let found = month_day(view, start).map(|found| found.phrase).or_else(|| full(view, start)).or_else(|| numeric(view, start, true)).or_else(|| {
-        let number = ordinal_figures(view.word(start)).filter(|day| (1..=31).contains(day) && start > at)?;
-        Some(Phrase::new(start + 1, Meaning::Day { day: Day::OfMonth(i8::try_from(number).ok()?), part: None }))
-    })?;
+    let found =
+        month_day(view, start).map(|found| found.phrase).or_else(|| full(view, start)).or_else(|| numeric(view, start, true)).or_else(
+            || {
+                let number = ordinal_figures(view.word(start)).filter(|day| (1..=31).contains(day) && start > at)?;
+                Some(Phrase::new(start + 1, Meaning::Day { day: Day::OfMonth(i8::try_from(number).ok()?), part: None }))
+            },
+        )?;
     let date = match &found.meaning {
         Meaning::Day { day: Day::On(date), .. } => Some(*date),
         _ => None,
     };
-    let note = date.filter(|date| date.weekday() != weekday).map(|date| format!("{} is a {}, not a {}: the date counts.", tell::date(date), tell::weekday(date.weekday()), tell::weekday(weekday)));
+    let note = date.filter(|date| date.weekday() != weekday).map(|date| {
+        format!("{} is a {}, not a {}: the date counts.", tell::date(date), tell::weekday(date.weekday()), tell::weekday(weekday))
+    });
     Some(found.with_note(note))
 }
 
@@ -390,7 +409,9 @@ const YEARS: std::ops::RangeInclusive<u32> = 1900..=2200;
 /// "2027", ", 2027".
 fn year(view: View<'_>, at: usize) -> (Option<i16>, usize) {
     let start = view.skip(at, &[","]);
-    let year = figures(view.word(start)).filter(|year| view.word(start).len() == 4 && YEARS.contains(year)).and_then(|year| i16::try_from(year).ok());
+    let year = figures(view.word(start))
+        .filter(|year| view.word(start).len() == 4 && YEARS.contains(year))
+        .and_then(|year| i16::try_from(year).ok());
     if year.is_some() { (year, start + 1) } else { (None, at) }
 }
 
@@ -421,15 +442,17 @@ fn whole_month(view: View<'_>, at: usize, start: usize) -> Option<Phrase> {
         return None;
     }
     let today = view.context.today();
-    let role_last = view.is_any(at, &["until", "till", "til", "through", "by"]) && false;
     let date = match year {
         Some(year) => Date::new(year, month, 1).ok()?,
         // The month that it is now: the next one of its name, unless it is said to be this.
         None if month == today.month() && view.is(start, "this") => today.last_of_month(),
         None => date_of(None, month, 1, view.context)?,
     };
-    let _ = role_last;
-    Some(on(end, date).with_note(Some(format!("{} is taken as its {}.", tell::month(month), if date.day() == 1 { "first day" } else { "last day" }))))
+    Some(on(end, date).with_note(Some(format!(
+        "{} is taken as its {}.",
+        tell::month(month),
+        if date.day() == 1 { "first day" } else { "last day" }
+    ))))
 }
 
 /// "24/12", "12/24/2026", "24.12.", "24.12.2026", "24-12-2026".
@@ -466,7 +489,11 @@ fn numeric(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase> {
     }
     let (month, day) = (i8::try_from(month).ok()?, i8::try_from(day).ok()?);
     let Some(date) = date_of(year, month, day, view.context) else {
-        let text = format!("There is no {day} {}{}: it stays in the title.", tell::month(month), year.map(|year| format!(" {year}")).unwrap_or_default());
+        let text = format!(
+            "There is no {day} {}{}: it stays in the title.",
+            tell::month(month),
+            year.map(|year| format!(" {year}")).unwrap_or_default()
+        );
         return Some(Phrase::new(at + 1, Meaning::Impossible).with_note(Some(text)));
     };
     let note = is_open.then(|| {
@@ -578,16 +605,18 @@ fn edge(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase> {
     match view.word(at) {
         "eom" => return Some(on(at + 1, today.last_of_month())),
         "eoy" => return Some(on(at + 1, today.last_of_year())),
-        "eow" => return end_of_week(view, at + 1, today),
+        "eow" => return end_of_week(at + 1, today),
         _ => {}
     }
     let word = view.word(at);
     let (which, after) = match word {
         "end" | "start" | "beginning" | "middle" if view.is(at + 1, "of") => (word, at + 2),
-        "month" | "year" if view.is(at + 1, "end") => return Some(on(at + 2, if word == "month" { today.last_of_month() } else { today.last_of_year() })),
+        "month" | "year" if view.is(at + 1, "end") => {
+            return Some(on(at + 2, if word == "month" { today.last_of_month() } else { today.last_of_year() }));
+        }
         "mid" => ("middle", view.skip(at + 1, &["-"])),
         "early" | "late" if is_led || month(view.word(at + 1)).is_some() => (if word == "early" { "start" } else { "end" }, at + 1),
-        joined => ("middle", mid_joined(view, joined, at)?),
+        joined => ("middle", mid_joined(joined, at)?),
     };
     let (modifier, name_at) = match view.word(after) {
         "the" | "this" => ("", after + 1),
@@ -597,14 +626,16 @@ fn edge(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase> {
     let name = view.word(name_at).trim_start_matches("mid-");
     let (first, last, end) = match name {
         "month" => {
-            let first = if modifier == "next" { today.first_of_month().checked_add(Span::new().months(1)).ok()? } else { today.first_of_month() };
+            let first =
+                if modifier == "next" { today.first_of_month().checked_add(Span::new().months(1)).ok()? } else { today.first_of_month() };
             (first, first.last_of_month(), name_at + 1)
         }
         "year" => {
-            let first = if modifier == "next" { today.first_of_year().checked_add(Span::new().years(1)).ok()? } else { today.first_of_year() };
+            let first =
+                if modifier == "next" { today.first_of_year().checked_add(Span::new().years(1)).ok()? } else { today.first_of_year() };
             (first, first.last_of_year(), name_at + 1)
         }
-        "week" if which == "end" => return end_of_week(view, name_at + 1, if modifier == "next" { days(today, 7)? } else { today }),
+        "week" if which == "end" => return end_of_week(name_at + 1, if modifier == "next" { days(today, 7)? } else { today }),
         "week" => return (which == "start").then(|| days(monday_of(today)?, 7).map(|monday| on(name_at + 1, monday)))?,
         name => {
             let (first, end) = named_month(view, name, name_at + 1)?;
@@ -624,7 +655,7 @@ fn edge(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase> {
 }
 
 /// The place of "May" in "mid-May".
-fn mid_joined(_: View<'_>, word: &str, at: usize) -> Option<usize> {
+fn mid_joined(word: &str, at: usize) -> Option<usize> {
     let name = word.strip_prefix("mid-")?;
     (month(name).is_some() || name == "month").then_some(at)
 }
@@ -641,9 +672,8 @@ fn named_month(view: View<'_>, name: &str, end: usize) -> Option<(Date, usize)> 
     Some((date, end))
 }
 
-fn end_of_week(view: View<'_>, end: usize, from: Date) -> Option<Phrase> {
+fn end_of_week(end: usize, from: Date) -> Option<Phrase> {
     let last = if from.weekday().to_monday_zero_offset() <= 4 { Weekday::Friday } else { Weekday::Sunday };
-    let _ = view;
     Some(on(end, on_or_after(from, last)?).with_note(Some(format!("The end of the week is taken as {}.", tell::weekday(last)))))
 }
 
@@ -672,22 +702,35 @@ fn feast(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase> {
 
 /// Zones whose people write the month first: those of the United States.
 const MONTH_FIRST: [&str; 23] = [
-    "America/New_York", "America/Detroit", "America/Chicago", "America/Menominee", "America/Denver", "America/Boise", "America/Phoenix",
-    "America/Los_Angeles", "America/Anchorage", "America/Juneau", "America/Sitka", "America/Metlakatla", "America/Yakutat", "America/Nome",
-    "America/Adak", "Pacific/Honolulu", "America/Puerto_Rico", "America/Fort_Wayne", "America/Indianapolis", "America/Louisville",
-    "America/Shiprock", "America/Atka", "Navajo",
+    "America/New_York",
+    "America/Detroit",
+    "America/Chicago",
+    "America/Menominee",
+    "America/Denver",
+    "America/Boise",
+    "America/Phoenix",
+    "America/Los_Angeles",
+    "America/Anchorage",
+    "America/Juneau",
+    "America/Sitka",
+    "America/Metlakatla",
+    "America/Yakutat",
+    "America/Nome",
+    "America/Adak",
+    "Pacific/Honolulu",
+    "America/Puerto_Rico",
+    "America/Fort_Wayne",
+    "America/Indianapolis",
+    "America/Louisville",
+    "America/Shiprock",
+    "America/Atka",
+    "Navajo",
 ];
 
 /// Whether people of this zone write the month before the day.
 pub(crate) fn is_month_first(zone: &str) -> bool {
     let families = ["US/", "America/Indiana/", "America/Kentucky/", "America/North_Dakota/"];
-    MONTH_FIRST.contains(&zone) || families.iter().any(|family| zone.starts_with(family)) || matches!(zone, "EST5EDT" | "CST6CDT" | "MST7MDT" | "PST8PDT")
+    MONTH_FIRST.contains(&zone)
+        || families.iter().any(|family| zone.starts_with(family))
+        || matches!(zone, "EST5EDT" | "CST6CDT" | "MST7MDT" | "PST8PDT")
 }
-
-/// A number of days before or after, for `cardinal` amounts: used by changes ("postpone by 2").
-pub(crate) fn amount(text: &str) -> Option<u32> {
-    cardinal(text)
-}
-
-/// The unit of calendar lengths that a lone number stands for.
-pub(crate) const AMOUNT_UNIT: Unit = Unit::Day;

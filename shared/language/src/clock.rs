@@ -128,12 +128,12 @@ fn face(view: View<'_>, at: usize, lead: Lead) -> Option<Face> {
     let is_dotted = text.contains('.');
     let is_clock = is_clock && (!is_dotted || lead != Lead::None || meridiem.is_some());
     let is_exact = is_clock && meridiem.is_none() && (text.starts_with('0') || hour == 0 || hour > 12);
-    let (is_oclock, end) = if view.is_any(end, &["o'clock", "oclock"]) { (true, end + 1) } else { (false, end) };
-    let (minute, end) = spoken_minute(view, end, (minute, is_clock || is_oclock || meridiem.is_some(), figures(text).is_none()));
+    let (says_oclock, end) = if view.is_any(end, &["o'clock", "oclock"]) { (true, end + 1) } else { (false, end) };
+    let (minute, end) = spoken_minute(view, end, (minute, is_clock || says_oclock || meridiem.is_some(), figures(text).is_none()));
     if meridiem.is_some() && !(1..=12).contains(&hour) && !is_clock {
         return None;
     }
-    Some(Face { hour, minute, meridiem, is_exact, is_time: is_clock || is_oclock || meridiem.is_some(), end })
+    Some(Face { hour, minute, meridiem, is_exact, is_time: is_clock || says_oclock || meridiem.is_some(), end })
 }
 
 /// The thirty of "nine thirty".

@@ -12,7 +12,7 @@ use jiff::civil::DateTime;
 use crate::SENTENCE_MAX;
 use crate::moment::{self, TimeSaid};
 use crate::part::{Kind, Note, Part};
-use crate::phrases::{Context, Day, DayPart, Meaning, Phrase, Repeat, Role, phrases};
+use crate::phrases::{Context, Day, Meaning, Phrase, Repeat, Role, phrases};
 use crate::repeats::{self, End};
 use crate::tell;
 use crate::words::{Word, WordKind, words};
@@ -255,16 +255,18 @@ impl<'a> Heard<'a> {
     }
 
     /// A date and time in full.
-    fn exact(&self, notes: &mut Vec<Note>) -> Option<domain::Timestamp> {
+    pub(crate) fn exact(&self, notes: &mut Vec<Note>) -> Option<domain::Timestamp> {
         match self.meaning(self.said.day)? {
-            Meaning::Ahead(length) if length.minutes != 0 || length.is_exact() => domain::Timestamp::new(moment::ahead(*length, self.context)?).ok(),
+            Meaning::Ahead(length) if length.minutes != 0 || length.is_exact() => {
+                domain::Timestamp::new(moment::ahead(*length, self.context)?).ok()
+            }
             Meaning::Instant(instant) => domain::Timestamp::new(*instant).ok(),
             Meaning::Local(local) => moment::instant(*local, self.context, notes),
             _ => None,
         }
     }
 
-    fn end(&self) -> End {
+    pub(crate) fn end(&self) -> End {
         if let Some(Meaning::Day { day, .. }) = self.meaning(self.said.until) {
             let local = moment::local(Some(day), TimeSaid::default(), self.context, &mut Vec::new());
             return local.map_or(End::Never, |local| End::Until(local.date()));
@@ -402,7 +404,9 @@ fn checked(task: CreateTask, context: &Context, notes: &mut Vec<Note>) -> Option
     match task.clone().draft(now, &context.zone) {
         Ok(_) => Some(task),
         Err(invalid) => {
-            notes.extend(invalid.errors().iter().map(|error| Note::missed(format!("{}: {}.", error.pointer.trim_start_matches('/'), error.detail))));
+            notes.extend(
+                invalid.errors().iter().map(|error| Note::missed(format!("{}: {}.", error.pointer.trim_start_matches('/'), error.detail))),
+            );
             None
         }
     }
@@ -449,7 +453,9 @@ fn title(sentence: &str, heard: &Heard<'_>, scope: &Scope) -> Option<String> {
     for (index, at) in left.iter().enumerate() {
         let word = &heard.words[*at];
         let previous = index.checked_sub(1).map(|previous| &heard.words[left[previous]]);
-        let is_spaced = previous.is_some_and(|previous| previous.range.end < word.range.start && !(at - left[index - 1] > 1 && word.kind == WordKind::Mark && is_tight(word)));
+        let is_spaced = previous.is_some_and(|previous| {
+            previous.range.end < word.range.start && !(at - left[index - 1] > 1 && word.kind == WordKind::Mark && is_tight(word))
+        });
         if is_spaced {
             title.push(' ');
         }
@@ -468,7 +474,8 @@ fn trimmed(words: &[Word], left: &[usize], scope: &Scope) -> Vec<usize> {
     let is_gap_after = |at: usize| at + 1 < words.len();
     while let Some(&last) = left.last() {
         let word = &words[last];
-        let is_mark = word.kind == WordKind::Mark && !matches!(word.lower.as_str(), "!" | "?" | ")" | "]" | "}" | "'" | "*" | "`" | "\u{2026}");
+        let is_mark =
+            word.kind == WordKind::Mark && !matches!(word.lower.as_str(), "!" | "?" | ")" | "]" | "}" | "'" | "*" | "`" | "\u{2026}");
         let is_dangling = is_gap_after(last) && word.is_any(&DANGLING) && left.len() > 1;
         if !(is_mark || is_dangling) {
             break;
@@ -501,9 +508,4 @@ pub(crate) fn clean(title: &str) -> Option<String> {
     let title: String = title.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let title = title.trim();
     (!title.is_empty()).then(|| title.to_owned())
-}
-
-/// The part of a day, for queries.
-pub(crate) fn part_of(heard: &Heard<'_>) -> Option<DayPart> {
-    heard.time_said().part
 }

@@ -37,20 +37,26 @@
 //! ```
 
 mod calendar;
+mod change;
 mod clock;
 mod draft;
+mod listing;
 mod marks;
 mod moment;
 mod numbers;
 mod part;
 mod phrases;
+mod read;
 mod recur;
 mod repeats;
 mod tell;
 mod words;
 
+pub use change::Change;
 pub use draft::{Draft, draft};
+pub use listing::{Listing, Period};
 pub use part::{Kind, Note, NoteKind, Part};
+pub use read::{Intent, Reading, Reminders, Selection, Target, read};
 
 /// The longest sentence that is read, in characters: a title of the longest kind, and plenty about it. It bounds all work here.
 pub const SENTENCE_MAX: usize = 1_000;

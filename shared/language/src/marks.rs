@@ -24,7 +24,10 @@ fn tag(view: View<'_>, at: usize) -> Option<Phrase> {
     let start = if view.is_phrase(at, &["with", "tag"]) || view.is_phrase(at, &["with", "tags"]) { at + 2 } else { at };
     let name = tag_name(view.word(start))?;
     if name.chars().count() > TAG_MAX {
-        let note = format!("A tag has at most {TAG_MAX} characters: #{} stays in the title.", name.chars().take(12).collect::<String>() + "\u{2026}");
+        let note = format!(
+            "A tag has at most {TAG_MAX} characters: #{} stays in the title.",
+            name.chars().take(12).collect::<String>() + "\u{2026}"
+        );
         return Some(Phrase::new(start + 1, Meaning::Impossible).with_note(Some(note)));
     }
     Some(Phrase::new(start + 1, Meaning::Tag(name.to_owned())))
@@ -68,7 +71,9 @@ fn priority(view: View<'_>, at: usize) -> Option<Phrase> {
     match word {
         "urgent" | "urgently" | "asap" => {
             // "urgent: call the bank", "call the bank, urgent"; never "urgent care".
-            let stands_out = view.is_end(at + 1) || view.known(at + 1).is_some() || (view.is_any(at + 1, &[":", ",", "-", "!"]) && is_open(view.before(at)));
+            let stands_out = view.is_end(at + 1)
+                || view.known(at + 1).is_some()
+                || (view.is_any(at + 1, &[":", ",", "-", "!"]) && is_open(view.before(at)));
             let is_noun = view.is_any(at.wrapping_sub(1), &["the", "an", "is", "not"]);
             if stands_out && !is_noun { found(at + 1, Priority::High) } else { None }
         }
@@ -129,7 +134,8 @@ fn reminder(view: View<'_>, at: usize) -> Option<Phrase> {
             None => Phrase::new(end, Meaning::Impossible).with_note(Some(NO_OFFSET.to_owned())),
         });
     }
-    let is_alone = is_led && (view.is_end(start) || view.known(start).is_some() || view.words.get(start).is_some_and(|word| word.kind == WordKind::Mark));
+    let is_alone = is_led
+        && (view.is_end(start) || view.known(start).is_some() || view.words.get(start).is_some_and(|word| word.kind == WordKind::Mark));
     (is_alone && view.is_any(at, &["remind", "and", "with"])).then(|| Phrase::new(start, Meaning::Reminder(None)))
 }
 

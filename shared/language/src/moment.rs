@@ -18,13 +18,18 @@ const EVENING: Time = Time::constant(18, 0, 0, 0);
 const DAYS_END: Time = Time::constant(23, 59, 0, 0);
 
 /// The time of day that a sentence says.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TimeSaid {
     pub(crate) clock: Option<Clock>,
     pub(crate) part: Option<DayPart>,
 }
 
 impl TimeSaid {
+    /// Whether nothing is said.
+    pub(crate) fn is_open(self) -> bool {
+        self.clock.is_none() && self.part.is_none()
+    }
+
     /// The time, if there is one; a bare hour is settled by the part of the day, or taken for the one that people mean.
     pub(crate) fn time(self, notes: &mut Vec<Note>) -> Option<Time> {
         let Some(clock) = self.clock else { return self.part.map(DayPart::time) };
@@ -48,7 +53,8 @@ impl TimeSaid {
     fn time_today(self, now: DateTime, notes: &mut Vec<Note>) -> Option<Time> {
         let mut own = Vec::new();
         let time = self.time(&mut own)?;
-        let open = self.clock.filter(|clock| !clock.is_sure && self.part.is_none() && time <= now.time() && clock.hour < 12 && time.hour() < 12);
+        let open =
+            self.clock.filter(|clock| !clock.is_sure && self.part.is_none() && time <= now.time() && clock.hour < 12 && time.hour() < 12);
         let later = open.and_then(|clock| Time::new(clock.hour + 12, clock.minute, 0, 0).ok()).filter(|later| *later > now.time());
         if let Some(later) = later {
             notes.push(Note::assumed(format!("{} has passed today: {} is meant.", tell::time(time), tell::time(later))));
@@ -64,7 +70,9 @@ pub(crate) fn local(day: Option<&Day>, said: TimeSaid, context: &Context, notes:
     let today = context.today();
     match day {
         None => next_time(said.time(notes)?, context, notes),
-        Some(Day::On(date)) if *date == today => Some(today.to_datetime(said.time_today(context.local, notes).unwrap_or_else(|| open_today(context, notes)))),
+        Some(Day::On(date)) if *date == today => {
+            Some(today.to_datetime(said.time_today(context.local, notes).unwrap_or_else(|| open_today(context, notes))))
+        }
         Some(Day::On(date)) => Some(date.to_datetime(said.time(notes).unwrap_or_else(|| open_day(notes)))),
         Some(Day::Weekday(weekday)) => next_weekday(*weekday, said, context, notes),
         Some(Day::OfMonth(day)) => next_of_month(*day, said, context, notes),
@@ -142,11 +150,15 @@ pub(crate) fn instant(local: DateTime, context: &Context, notes: &mut Vec<Note>)
     match offset {
         AmbiguousOffset::Unambiguous { .. } => {}
         AmbiguousOffset::Gap { .. } => {
-            let text = format!("The clocks of {place} leave out {} on {date}: {} is meant.", tell::time(local.time()), tell::time(meant.time()));
+            let text =
+                format!("The clocks of {place} leave out {} on {date}: {} is meant.", tell::time(local.time()), tell::time(meant.time()));
             notes.push(Note::assumed(text));
         }
         AmbiguousOffset::Fold { .. } => {
-            notes.push(Note::assumed(format!("The clocks of {place} show {} twice on {date}: the first is meant.", tell::time(local.time()))));
+            notes.push(Note::assumed(format!(
+                "The clocks of {place} show {} twice on {date}: the first is meant.",
+                tell::time(local.time())
+            )));
         }
     }
     domain::Timestamp::new(meant.timestamp()).ok()

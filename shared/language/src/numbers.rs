@@ -3,14 +3,52 @@
 use crate::words::Word;
 
 const CARDINALS: [&str; 21] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen",
-    "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
 ];
 const TENS: [(&str, u32); 8] =
     [("twenty", 20), ("thirty", 30), ("forty", 40), ("fifty", 50), ("sixty", 60), ("seventy", 70), ("eighty", 80), ("ninety", 90)];
 const ORDINALS: [&str; 21] = [
-    "", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth", "thirteenth",
-    "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth", "twentieth",
+    "",
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+    "thirteenth",
+    "fourteenth",
+    "fifteenth",
+    "sixteenth",
+    "seventeenth",
+    "eighteenth",
+    "nineteenth",
+    "twentieth",
 ];
 
 /// The longest number in figures that is read: what is longer is no amount of anything here.
@@ -54,7 +92,8 @@ pub(crate) fn ordinal_figures(text: &str) -> Option<u32> {
 
 /// "third", "thirty-first".
 pub(crate) fn ordinal_word(text: &str) -> Option<u32> {
-    let small = |text: &str| ORDINALS.iter().position(|name| !name.is_empty() && *name == text).and_then(|number| u32::try_from(number).ok());
+    let small =
+        |text: &str| ORDINALS.iter().position(|name| !name.is_empty() && *name == text).and_then(|number| u32::try_from(number).ok());
     let compound = || {
         let (ten, one) = text.split_once('-')?;
         let ten = TENS.iter().find(|(name, _)| *name == ten)?.1;

@@ -72,15 +72,6 @@ impl DayPart {
             Self::Night => Time::constant(20, 0, 0, 0),
         }
     }
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Morning => "morning",
-            Self::Afternoon => "afternoon",
-            Self::Evening => "evening",
-            Self::Night => "night",
-        }
-    }
 }
 
 /// A day as a sentence names it. What it means can depend on the time beside it.
@@ -208,9 +199,44 @@ pub(crate) struct View<'a> {
 
 /// Words after which what stands before them is not read as belonging to them.
 const LINKS: [&str; 38] = [
-    "with", "without", "for", "to", "about", "at", "in", "on", "from", "and", "or", "of", "by", "until", "till", "before", "after",
-    "because", "so", "if", "when", "while", "then", "via", "near", "but", "as", "regarding", "re", "using", "through", "around", "not", "due",
-    "please", "is", "should", "unless",
+    "with",
+    "without",
+    "for",
+    "to",
+    "about",
+    "at",
+    "in",
+    "on",
+    "from",
+    "and",
+    "or",
+    "of",
+    "by",
+    "until",
+    "till",
+    "before",
+    "after",
+    "because",
+    "so",
+    "if",
+    "when",
+    "while",
+    "then",
+    "via",
+    "near",
+    "but",
+    "as",
+    "regarding",
+    "re",
+    "using",
+    "through",
+    "around",
+    "not",
+    "due",
+    "please",
+    "is",
+    "should",
+    "unless",
 ];
 
 impl View<'_> {

@@ -4,7 +4,7 @@ use domain::recurrence::{MAX_COUNT, MAX_INTERVAL};
 use jiff::civil::Weekday;
 
 use crate::calendar::{self, NthKind};
-use crate::numbers::{Unit, cardinal, figures, length, ordinal, ordinal_word};
+use crate::numbers::{Unit, cardinal, figures, length, ordinal};
 use crate::phrases::{By, DayPart, Meaning, Phrase, Repeat, View};
 use crate::tell;
 
@@ -55,7 +55,8 @@ fn every(view: View<'_>, at: usize) -> Option<Phrase> {
     }
     if view.is_any(body, &["few", "couple"]) {
         let unit = view.skip(body + 1, &["of"]);
-        return Unit::named(view.word(unit)).map(|_| impossible(unit + 1, "How often that is is not clear: give a number, such as \u{201c}every 3 days\u{201d}."));
+        return Unit::named(view.word(unit))
+            .map(|_| impossible(unit + 1, "How often that is is not clear: give a number, such as \u{201c}every 3 days\u{201d}."));
     }
     every_nth(view, body).or_else(|| every_unit(view, body)).or_else(|| every_weekday(view, body)).or_else(|| every_date(view, body))
 }
@@ -93,7 +94,9 @@ fn on_days(view: View<'_>, end: usize, repeat: Repeat) -> Phrase {
         Unit::Week if start > end => weekdays(view, start).map(|(days, end)| (By::Weekdays(days), end)),
         Unit::Month if start > end => {
             let start = view.skip(start, &["the"]);
-            nth_day(view, start).or_else(|| month_days(view, start)).filter(|(by, _)| !matches!(by, By::MonthDays(days) if days.len() == 1 && days[0] > 0))
+            nth_day(view, start)
+                .or_else(|| month_days(view, start))
+                .filter(|(by, _)| !matches!(by, By::MonthDays(days) if days.len() == 1 && days[0] > 0))
         }
         _ => None,
     }
@@ -292,7 +295,10 @@ fn adverb(view: View<'_>, at: usize) -> Option<Phrase> {
     if start == at && !view.is_free(start + 1) {
         let word = view.word(start);
         let every = if interval == 1 { unit.singular().to_owned() } else { format!("{interval} {}s", unit.singular()) };
-        return Some(impossible(start + 1, format!("\u{201c}{word}\u{201d} is taken as a word of the title; \u{201c}every {every}\u{201d} repeats the task.")));
+        return Some(impossible(
+            start + 1,
+            format!("\u{201c}{word}\u{201d} is taken as a word of the title; \u{201c}every {every}\u{201d} repeats the task."),
+        ));
     }
     Some(on_days(view, start + 1, repeat(unit, interval, By::Start)))
 }
@@ -311,9 +317,13 @@ fn nth_of_every(view: View<'_>, at: usize) -> Option<Phrase> {
         if is_each { Some(of + 2) } else { view.is_any(of, adverb).then_some(of + 1) }
     };
     match (month, by) {
-        (Some(month), By::Nth(number, weekday)) => is_every("year", &["yearly", "annually"]).map(|end| found(end, repeat(Unit::Year, 1, By::NthIn(month, number, weekday)))),
+        (Some(month), By::Nth(number, weekday)) => {
+            is_every("year", &["yearly", "annually"]).map(|end| found(end, repeat(Unit::Year, 1, By::NthIn(month, number, weekday))))
+        }
         (Some(_), _) => None,
-        (None, by) => is_every("month", &["monthly"]).filter(|_| of > end || !matches!(by, By::MonthDays(_))).map(|end| found(end, repeat(Unit::Month, 1, by))),
+        (None, by) => is_every("month", &["monthly"])
+            .filter(|_| of > end || !matches!(by, By::MonthDays(_)))
+            .map(|end| found(end, repeat(Unit::Month, 1, by))),
     }
 }
 
@@ -328,8 +338,10 @@ fn plural_days(view: View<'_>, at: usize) -> Option<Phrase> {
     }
     let is_plural = matches!(word, "weekdays" | "workdays") || (word.ends_with("days") && weekday(word).is_some());
     let (days, end) = weekdays(view, start).filter(|_| is_plural || is_led)?;
-    let is_list_of_plurals = is_plural || view.words[start..end].iter().any(|word| word.lower.ends_with("days") && weekday(&word.lower).is_some());
-    let is_range = days.len() > 1 && view.words[start..end].iter().any(|word| word.is_any(&["-", "\u{2013}", "to", "through", "thru"]) || word.lower.contains('-'));
+    let is_list_of_plurals =
+        is_plural || view.words[start..end].iter().any(|word| word.lower.ends_with("days") && weekday(&word.lower).is_some());
+    let is_range = days.len() > 1
+        && view.words[start..end].iter().any(|word| word.is_any(&["-", "\u{2013}", "to", "through", "thru"]) || word.lower.contains('-'));
     if !(is_list_of_plurals || is_range) || !(is_led || view.is_free(end)) {
         return None;
     }
@@ -353,7 +365,10 @@ fn rate(view: View<'_>, at: usize) -> Option<Phrase> {
     if is_once && unit >= Unit::Day {
         return Some(on_days(view, after + 2, repeat(unit, 1, By::Start)));
     }
-    Some(impossible(after + 2, "Which days or times are those? Say them, such as \u{201c}every Monday and Thursday\u{201d}: this stays in the title."))
+    Some(impossible(
+        after + 2,
+        "Which days or times are those? Say them, such as \u{201c}every Monday and Thursday\u{201d}: this stays in the title.",
+    ))
 }
 
 /// "10 times", "for 8 weeks", "5x".
@@ -395,9 +410,4 @@ fn completion(view: View<'_>, at: usize) -> Option<Phrase> {
         }
     }
     None
-}
-
-/// Whether this word is an ordinal in letters, which alone is never a day.
-pub(crate) fn is_ordinal_word(text: &str) -> bool {
-    ordinal_word(text).is_some()
 }

@@ -1,6 +1,5 @@
 //! A recurrence as a task keeps it: a preset or a rule, and the first due date.
 
-use domain::command::CreateTask;
 use domain::recurrence::{Pattern, Rule, Series};
 use domain::task::Frequency;
 use jiff::civil::{Date, DateTime, Weekday};
@@ -29,13 +28,6 @@ pub(crate) struct Recurrence {
     pub(crate) rule: Option<Rule>,
 }
 
-impl Recurrence {
-    pub(crate) fn write_to(&self, task: &mut CreateTask) {
-        task.recurrence = self.frequency;
-        task.recurrence_rule.clone_from(&self.rule);
-    }
-}
-
 /// The first due date: the first occurrence that is ahead, or the day that the sentence names.
 pub(crate) fn first(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
     let said = TimeSaid { part: said.part.or(repeat.part), ..said };
@@ -61,7 +53,12 @@ pub(crate) fn first(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context:
     // The day before the first that can be: the start of a series always counts, and is not wanted.
     let before = from.yesterday().ok()?.to_datetime(time);
     let start = context.tz().to_timestamp(before).ok()?;
-    let midnight = context.tz().to_timestamp(from.to_datetime(jiff::civil::Time::midnight())).ok()?.checked_sub(SignedDuration::from_millis(1)).ok()?;
+    let midnight = context
+        .tz()
+        .to_timestamp(from.to_datetime(jiff::civil::Time::midnight()))
+        .ok()?
+        .checked_sub(SignedDuration::from_millis(1))
+        .ok()?;
     let after = if day.is_some() { midnight } else { midnight.max(context.now) };
     let series = Series { start, zone: context.tz().clone(), pattern: Pattern::Rule(rule) };
     let next = series.next_after(after.max(start))?;
@@ -204,14 +201,20 @@ pub(crate) fn describe(repeat: &Repeat) -> String {
     let names = |days: &[Weekday]| joined(&days.iter().map(|day| tell::weekday(*day).to_owned()).collect::<Vec<_>>());
     match &repeat.by {
         By::Start => every,
-        By::Weekdays(days) if repeat.interval == 1 && days.len() == 5 && !days.contains(&Weekday::Saturday) && !days.contains(&Weekday::Sunday) => "every weekday".to_owned(),
+        By::Weekdays(days)
+            if repeat.interval == 1 && days.len() == 5 && !days.contains(&Weekday::Saturday) && !days.contains(&Weekday::Sunday) =>
+        {
+            "every weekday".to_owned()
+        }
         By::Weekdays(days) if repeat.interval == 1 => format!("every {}", names(days)),
         By::Weekdays(days) => format!("{every} on {}", names(days)),
         By::MonthDays(days) => format!("{every} on the {}", joined(&days.iter().map(|day| month_day(*day)).collect::<Vec<_>>())),
         By::Nth(number, weekday) => format!("{every} on the {} {}", nth(*number), tell::weekday(*weekday)),
         By::Workday(number) => format!("{every} on the {} working day", nth(*number)),
         By::YearDay(month, day) => format!("every year on {day} {}", tell::month(*month)),
-        By::NthIn(month, number, weekday) => format!("every year on the {} {} of {}", nth(*number), tell::weekday(*weekday), tell::month(*month)),
+        By::NthIn(month, number, weekday) => {
+            format!("every year on the {} {} of {}", nth(*number), tell::weekday(*weekday), tell::month(*month))
+        }
     }
 }
 

@@ -48,3 +48,17 @@ pub(crate) fn priority(priority: Priority) -> &'static str {
 pub(crate) fn offset(offset: ReminderOffset) -> String {
     if offset.amount() == 0 { "at the due time".to_owned() } else { format!("{offset} before") }
 }
+
+/// A date seen from today: "today", "tomorrow", "on Fri 4 Dec 2026".
+pub(crate) fn near_date(day: Date, today: Date) -> String {
+    if day == today {
+        return "today".to_owned();
+    }
+    if Ok(day) == today.tomorrow().map_err(|_| ()) {
+        return "tomorrow".to_owned();
+    }
+    if Ok(day) == today.yesterday().map_err(|_| ()) {
+        return "yesterday".to_owned();
+    }
+    format!("on {}", date(day))
+}

@@ -128,7 +128,8 @@ fn closes(mark: char, chunk: &str) -> bool {
 /// "24.12.": a day and a month, each with its full stop.
 pub(crate) fn is_dotted_date(text: &str) -> bool {
     let mut fields = text.split('.');
-    let is_number = |field: Option<&str>| field.is_some_and(|field| (1..=2).contains(&field.len()) && field.bytes().all(|b| b.is_ascii_digit()));
+    let is_number =
+        |field: Option<&str>| field.is_some_and(|field| (1..=2).contains(&field.len()) && field.bytes().all(|b| b.is_ascii_digit()));
     is_number(fields.next()) && is_number(fields.next()) && fields.next() == Some("") && fields.next().is_none()
 }
 

@@ -1,0 +1,216 @@
+//! What a sentence changes of a task: "move 12 to Friday", "postpone it by 2 days", "make 12 weekly".
+
+use domain::command::{Field, UpdateTask};
+use domain::offset::ReminderOffset;
+use domain::task::{Frequency, Priority, Task};
+use domain::zone::Zone;
+use jiff::civil::{DateTime, Time};
+use jiff::{SignedDuration, Span};
+
+use crate::moment::{self, TimeSaid};
+use crate::part::Note;
+use crate::phrases::{Clock, Context, Day, Repeat};
+use crate::repeats::{self, End};
+
+/// A change of a task. Some changes need to see the task: "to Friday" keeps its time, "by 2 days" counts from its date.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    pub(crate) zone: Zone,
+    pub(crate) title: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) due: Option<Due>,
+    pub(crate) repeats: Option<Repeats>,
+    pub(crate) priority: Option<Priority>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) reminder: Option<Option<ReminderOffset>>,
+}
+
+/// What becomes of a due date.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Due {
+    /// This moment.
+    At(domain::Timestamp),
+    /// This day and time, or what is said of them; the task has the rest.
+    When { day: Option<Day>, time: TimeSaid },
+    /// So much later, or earlier.
+    Shift(Shift),
+    /// No due date any more.
+    Clear,
+}
+
+/// A move of a due date: days and months keep its wall-clock time, minutes are exact. Negative is earlier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shift {
+    pub(crate) months: i32,
+    pub(crate) days: i32,
+    pub(crate) minutes: i32,
+}
+
+/// What becomes of a recurrence.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Repeats {
+    /// It comes back so.
+    So { repeat: Repeat, end: End, from_completion: bool },
+    /// It does not come back any more.
+    Not,
+}
+
+impl Change {
+    pub(crate) fn new(zone: &Zone) -> Self {
+        Self {
+            zone: zone.clone(),
+            title: None,
+            description: None,
+            due: None,
+            repeats: None,
+            priority: None,
+            tags: Vec::new(),
+            reminder: None,
+        }
+    }
+
+    /// Whether nothing changes.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::new(&self.zone)
+    }
+
+    /// The command that changes this task so, and what was taken for granted. Fields that stay are left out.
+    ///
+    /// # Errors
+    /// What stands in the way, for a person: a task without a due date cannot be postponed.
+    pub fn update(&self, task: &Task, now: domain::Timestamp) -> Result<(UpdateTask, Vec<Note>), Note> {
+        let context = Context::new(now, &self.zone);
+        let mut notes = Vec::new();
+        let had = task.due_date.map(|due| context.tz().to_datetime(due.get()));
+        let mut update = UpdateTask {
+            task_id: task.id,
+            title: field(self.title.clone()),
+            description: field(self.description.clone()),
+            due_date: Field::Keep,
+            time_zone: Field::Keep,
+            recurrence: Field::Keep,
+            recurrence_rule: Field::Keep,
+            recurrence_from: Field::Keep,
+            priority: field(self.priority),
+            tags: Field::Keep,
+            reminder_offset: field(self.reminder),
+        };
+        let due = self.due_of(had, &context, &mut notes)?;
+        if let Some(due) = due {
+            update.due_date = Field::Set(due);
+        }
+        let stays_due = due.map_or(had.is_some(), |due| due.is_some());
+        self.recur(&mut update, had, &context, &mut notes)?;
+        if !stays_due && matches!(update.due_date, Field::Set(None)) {
+            let_go(&mut update, task);
+        }
+        if !self.tags.is_empty() {
+            let tags = task.with_tags(&self.tags).map_err(|invalid| Note::missed(invalid.to_string()))?.tags;
+            update.tags = Field::Set(tags);
+        }
+        Ok((update, notes))
+    }
+
+    /// The new due date; `None` where it stays.
+    fn due_of(&self, had: Option<DateTime>, context: &Context, notes: &mut Vec<Note>) -> Result<Option<Option<domain::Timestamp>>, Note> {
+        let far = || Note::missed("That date is out of range.");
+        let local = match &self.due {
+            None => return Ok(None),
+            Some(Due::Clear) => return Ok(Some(None)),
+            Some(Due::At(at)) => return Ok(Some(Some(*at))),
+            Some(Due::Shift(shift)) => {
+                let had = had.ok_or_else(|| Note::missed("It has no due date: say when it is due instead."))?;
+                return shift.of(had, context, notes).ok_or_else(far).map(|due| Some(Some(due)));
+            }
+            Some(Due::When { .. }) if matches!(self.repeats, Some(Repeats::So { .. })) => return Ok(None),
+            Some(Due::When { day, time }) => moved(day.as_ref(), *time, had, context, notes).ok_or_else(far)?,
+        };
+        moment::instant(local, context, notes).ok_or_else(far).map(|due| Some(Some(due)))
+    }
+
+    /// The new recurrence, with the first due date where the sentence or the rule asks for another.
+    fn recur(&self, update: &mut UpdateTask, had: Option<DateTime>, context: &Context, notes: &mut Vec<Note>) -> Result<(), Note> {
+        let (repeat, end, from_completion) = match &self.repeats {
+            None => return Ok(()),
+            Some(Repeats::Not) => {
+                update.recurrence = Field::Set(Frequency::None);
+                return Ok(());
+            }
+            Some(Repeats::So { repeat, end, from_completion }) => (repeat, *end, *from_completion),
+        };
+        let (day, said) = match &self.due {
+            Some(Due::When { day, time }) => (day.clone(), *time),
+            _ => (None, TimeSaid::default()),
+        };
+        let is_anchored = had.is_some() && day.is_none() && said.is_open() && repeat.by == crate::phrases::By::Start;
+        let first = match (had, &self.due) {
+            (Some(had), _) if is_anchored => had,
+            (_, Some(Due::At(at))) => context.tz().to_datetime(at.get()),
+            (had, _) => {
+                let said = if said.is_open() { had.map_or(said, |had| exactly(had.time())) } else { said };
+                repeats::first(repeat, day.as_ref(), said, context, notes).ok_or_else(|| Note::missed("No date fits that recurrence."))?
+            }
+        };
+        if Some(first) != had {
+            update.due_date = Field::Set(moment::instant(first, context, notes));
+        }
+        let recurrence = repeats::recurrence(repeat, first.date(), end, notes);
+        match recurrence.rule {
+            Some(rule) => update.recurrence_rule = Field::Set(Some(rule)),
+            None => update.recurrence = Field::Set(recurrence.frequency),
+        }
+        if from_completion {
+            update.recurrence_from = Field::Set(domain::task::RecurrenceFrom::Completion);
+        }
+        Ok(())
+    }
+}
+
+/// Without a due date there is nothing to come back or to remind of.
+fn let_go(update: &mut UpdateTask, task: &Task) {
+    if task.recurrence != domain::task::Recurrence::None {
+        update.recurrence = Field::Set(Frequency::None);
+    }
+    if task.reminder_offset.is_some() {
+        update.reminder_offset = Field::Set(None);
+    }
+}
+
+fn field<T>(value: Option<T>) -> Field<T> {
+    value.map_or(Field::Keep, Field::Set)
+}
+
+fn exactly(time: Time) -> TimeSaid {
+    TimeSaid { clock: Some(Clock { hour: time.hour(), minute: time.minute(), is_sure: true }), part: None }
+}
+
+/// The day or the time that is said; the other as the task has it.
+fn moved(day: Option<&Day>, time: TimeSaid, had: Option<DateTime>, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
+    match (day, had) {
+        (Some(day), Some(had)) if time.is_open() => moment::local(Some(day), exactly(had.time()), context, notes),
+        // A time alone keeps a date that is ahead.
+        (None, Some(had)) if had.date() > context.today() => moment::local(Some(&Day::On(had.date())), time, context, notes),
+        (day, _) => moment::local(day, time, context, notes),
+    }
+}
+
+impl Shift {
+    fn of(self, had: DateTime, context: &Context, notes: &mut Vec<Note>) -> Option<domain::Timestamp> {
+        let span = Span::new().try_months(self.months).ok()?.try_days(self.days).ok()?;
+        let moved = moment::instant(had.checked_add(span).ok()?, context, notes)?;
+        let moved = moved.get().checked_add(SignedDuration::from_mins(self.minutes.into())).ok()?;
+        domain::Timestamp::new(moved).ok()
+    }
+
+    pub(crate) fn describe(self) -> String {
+        let unit = |amount: i32, unit: &str| match amount.abs() {
+            0 => None,
+            1 => Some(format!("1 {unit}")),
+            amount => Some(format!("{amount} {unit}s")),
+        };
+        let (hours, minutes) = (self.minutes / 60, self.minutes % 60);
+        let amounts = [unit(self.months, "month"), unit(self.days, "day"), unit(hours, "hour"), unit(minutes, "minute")];
+        let is_earlier = self.months < 0 || self.days < 0 || self.minutes < 0;
+        format!("{} {}", amounts.into_iter().flatten().collect::<Vec<_>>().join(" "), if is_earlier { "earlier" } else { "later" })
+    }
+}

@@ -1,0 +1,553 @@
+//! The tasks that a sentence asks for: "overdue", "due this week", "high priority tasks #home", "find rent".
+
+use domain::query::{Order, SearchTasks, SortBy, TagsMatch, TaskFilter};
+use domain::task::{Priority, Status, TAGS_MAX};
+use jiff::Span;
+use jiff::civil::Date;
+
+use crate::draft::{bytes, unquoted};
+use crate::marks;
+use crate::moment::{self, TimeSaid};
+use crate::numbers::{cardinal, length};
+use crate::part::{Kind, Note, Part};
+use crate::phrases::{Context, Meaning, Phrase, Role, phrases};
+use crate::tell;
+use crate::words::{Word, WordKind};
+
+/// A stretch of time: from its first moment to before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// The first moment.
+    pub from: domain::Timestamp,
+    /// The moment after the last.
+    pub to: domain::Timestamp,
+}
+
+/// Tasks that a sentence asks for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Listing {
+    /// The search that finds them; without words it is a list.
+    pub query: SearchTasks,
+    /// Whether only their number is wanted.
+    pub counts: bool,
+    /// When they were completed. The search does not know of it: whoever answers leaves out what lies outside.
+    pub completed: Option<Period>,
+    /// What they are, for a person: "open tasks due today".
+    pub about: String,
+}
+
+/// What is left to read, and what has been read so far.
+struct Reader<'a> {
+    sentence: &'a str,
+    words: &'a [Word],
+    known: Vec<Option<Phrase>>,
+    context: &'a Context,
+    listing: Listing,
+    is_search: bool,
+    wants_all: bool,
+    due: String,
+    rest: Vec<String>,
+    parts: Vec<Part>,
+    notes: Vec<Note>,
+}
+
+/// A listing with the parts and notes of its reading.
+pub(crate) struct Heard {
+    pub(crate) listing: Listing,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) notes: Vec<Note>,
+}
+
+/// Words that say nothing of which tasks.
+const FILLERS: [&str; 75] = [
+    "show",
+    "me",
+    "my",
+    "the",
+    "tasks",
+    "task",
+    "todo",
+    "todos",
+    "to-do",
+    "to-dos",
+    "items",
+    "item",
+    "things",
+    "thing",
+    "list",
+    "what",
+    "what's",
+    "whats",
+    "which",
+    "are",
+    "is",
+    "do",
+    "i",
+    "have",
+    "has",
+    "any",
+    "there",
+    "for",
+    "of",
+    "with",
+    "that",
+    "to",
+    "please",
+    "due",
+    "need",
+    "must",
+    "should",
+    "get",
+    "on",
+    "in",
+    "left",
+    "give",
+    "display",
+    "view",
+    "see",
+    "still",
+    "currently",
+    "a",
+    "an",
+    "am",
+    "did",
+    "does",
+    "be",
+    "it",
+    "up",
+    "plate",
+    "agenda",
+    "schedule",
+    "scheduled",
+    "coming",
+    "upcoming",
+    "how",
+    "many",
+    "count",
+    "number",
+    "at",
+    "and",
+    "was",
+    "were",
+    "today's",
+    "tomorrow's",
+    "deadline",
+    "deadlines",
+    "got",
+    "priority",
+];
+
+/// Reads which tasks the words from `from` to `to` ask for.
+pub(crate) fn listing(sentence: &str, words: &[Word], from: usize, to: usize, context: &Context) -> Heard {
+    let words = words.get(..to).unwrap_or(words);
+    let mut reader = Reader {
+        sentence,
+        words,
+        known: phrases(words, context),
+        context,
+        listing: Listing::default(),
+        is_search: false,
+        wants_all: false,
+        due: String::new(),
+        rest: Vec::new(),
+        parts: Vec::new(),
+        notes: Vec::new(),
+    };
+    let mut at = from;
+    while at < words.len() {
+        at = reader.step(at).max(at + 1);
+    }
+    reader.finish()
+}
+
+impl Reader<'_> {
+    fn word(&self, at: usize) -> &str {
+        self.words.get(at).and_then(Word::plain).unwrap_or_default()
+    }
+
+    fn is_phrase(&self, at: usize, phrase: &[&str]) -> bool {
+        crate::numbers::is_phrase(self.words, at, phrase)
+    }
+
+    fn filter(&mut self) -> &mut TaskFilter {
+        &mut self.listing.query.filters
+    }
+
+    fn part(&mut self, at: usize, end: usize, kind: Kind, meaning: impl Into<String>) -> usize {
+        self.parts.push(Part { range: bytes(self.words, &(at..end)), kind, meaning: meaning.into() });
+        end
+    }
+
+    /// Reads what stands at `at`, and answers where it ends.
+    fn step(&mut self, at: usize) -> usize {
+        self.searched(at)
+            .or_else(|| self.state(at))
+            .or_else(|| self.sorted(at))
+            .or_else(|| self.limited(at))
+            .or_else(|| self.unsupported(at))
+            .or_else(|| self.tagged(at))
+            .or_else(|| self.prioritised(at))
+            .or_else(|| self.period(at))
+            .or_else(|| self.dated(at))
+            .unwrap_or_else(|| self.other(at))
+    }
+
+    /// "find rent", "tasks about rent": everything after it is looked for.
+    fn searched(&mut self, at: usize) -> Option<usize> {
+        let end = match self.word(at) {
+            "find" | "search" | "lookup" => at + 1,
+            "look" if self.word(at + 1) == "for" || self.word(at + 1) == "up" => at + 2,
+            "about" | "containing" | "contains" | "matching" | "mentioning" | "mentions" | "called" | "named" | "titled" | "regarding" => {
+                at + 1
+            }
+            _ => return None,
+        };
+        self.is_search = true;
+        let fillers =
+            ["for", "me", "all", "my", "the", "task", "tasks", "todo", "todos", "about", "called", "named", "with", "containing", "any"];
+        let skip = (end..self.words.len()).take_while(|at| self.words[*at].is_any(&fillers)).count();
+        Some(end + skip)
+    }
+
+    fn state(&mut self, at: usize) -> Option<usize> {
+        if self.is_phrase(at, &["past", "due"]) {
+            return Some(self.overdue(at, at + 2));
+        }
+        if self.word(at) == "not" && matches!(self.word(at + 1), "done" | "completed" | "complete" | "finished") {
+            self.filter().status = Some(Status::Pending);
+            return Some(at + 2);
+        }
+        match self.word(at) {
+            "overdue" | "late" => return Some(self.overdue(at, at + 1)),
+            "completed" | "complete" | "done" | "finished" | "finish" | "closed" => self.filter().status = Some(Status::Completed),
+            "open" | "pending" | "unfinished" | "incomplete" | "outstanding" | "remaining" | "active" | "uncompleted" => {
+                self.filter().status = Some(Status::Pending);
+            }
+            "all" | "everything" | "every" => self.wants_all = true,
+            _ => return None,
+        }
+        Some(at + 1)
+    }
+
+    fn overdue(&mut self, at: usize, end: usize) -> usize {
+        let now = domain::Timestamp::now_from(self.context.now);
+        self.filter().status = Some(Status::Pending);
+        self.filter().due_before = Some(now);
+        "overdue".clone_into(&mut self.due);
+        self.part(at, end, Kind::Date, "overdue")
+    }
+
+    /// "by priority", "sorted by due date", "newest first".
+    fn sorted(&mut self, at: usize) -> Option<usize> {
+        let word = self.word(at);
+        let (by, order, end) = match word {
+            "newest" | "latest" | "recent" => (SortBy::CreatedAt, Order::Desc, at + 1),
+            "oldest" => (SortBy::CreatedAt, Order::Asc, at + 1),
+            "soonest" | "earliest" => (SortBy::DueDate, Order::Asc, at + 1),
+            "sorted" | "sort" | "ordered" | "order" if self.word(at + 1) == "by" => self.sort_key(at + 2)?,
+            "by" => self.sort_key(at + 1)?,
+            _ => return None,
+        };
+        self.listing.query.sort_by = Some(by);
+        self.listing.query.order = Some(order);
+        Some(if self.word(end) == "first" { end + 1 } else { end })
+    }
+
+    fn sort_key(&self, at: usize) -> Option<(SortBy, Order, usize)> {
+        let (by, end) = match self.word(at) {
+            "priority" | "importance" => (SortBy::Priority, at + 1),
+            "due" if self.word(at + 1) == "date" => (SortBy::DueDate, at + 2),
+            "due" | "date" | "deadline" => (SortBy::DueDate, at + 1),
+            "title" | "name" => (SortBy::Title, at + 1),
+            "creation" | "created" | "age" => (SortBy::CreatedAt, at + 1),
+            "updated" | "change" | "changed" => (SortBy::UpdatedAt, at + 1),
+            _ => return None,
+        };
+        Some((by, by.default_order(), end))
+    }
+
+    /// "top 5", "first 10", "next 3 tasks", "5 tasks".
+    fn limited(&mut self, at: usize) -> Option<usize> {
+        let (number_at, end) = match self.word(at) {
+            "top" | "first" => (at + 1, at + 2),
+            "next" | "last" | "latest" if self.is_task_word(at + 2) => (at + 1, at + 2),
+            _ if self.is_task_word(at + 1) => (at, at + 1),
+            "next" if self.is_task_word(at + 1) || self.word(at + 1).is_empty() => {
+                self.listing.query.limit = Some(1);
+                return Some(at + 1);
+            }
+            _ => return None,
+        };
+        let limit = cardinal(self.word(number_at)).filter(|limit| (1..=domain::query::LIMIT_MAX).contains(limit));
+        if limit.is_none() && self.word(at) == "next" && self.is_task_word(at + 1) {
+            self.listing.query.limit = Some(1);
+            return Some(at + 1);
+        }
+        self.listing.query.limit = Some(limit?);
+        Some(end)
+    }
+
+    fn is_task_word(&self, at: usize) -> bool {
+        matches!(self.word(at), "tasks" | "task" | "todos" | "todo" | "items" | "things" | "to-dos" | "to-do" | "thing")
+    }
+
+    /// What the search cannot tell apart.
+    fn unsupported(&mut self, at: usize) -> Option<usize> {
+        for (phrase, what) in [
+            (&["without", "a", "due", "date"][..], "tasks without a date"),
+            (&["without", "due", "date"], "tasks without a date"),
+            (&["without", "a", "date"], "tasks without a date"),
+            (&["with", "no", "due", "date"], "tasks without a date"),
+            (&["no", "due", "date"], "tasks without a date"),
+            (&["without", "tags"], "tasks without tags"),
+            (&["untagged"], "tasks without tags"),
+            (&["recurring"], "recurring tasks"),
+            (&["repeating"], "recurring tasks"),
+        ] {
+            if self.is_phrase(at, phrase) {
+                self.notes.push(Note::missed(format!("A list cannot be of {what} only.")));
+                return Some(at + phrase.len());
+            }
+        }
+        None
+    }
+
+    /// "#home", "tagged home and work", "with tag home".
+    fn tagged(&mut self, at: usize) -> Option<usize> {
+        if let Some(name) = marks::tag_name(self.word(at)).map(str::to_lowercase) {
+            self.add_tag(at, at + 1, name);
+            if self.word(at + 1) == "or" {
+                self.filter().tags_match = TagsMatch::Any;
+                return Some(at + 2);
+            }
+            return Some(at + 1);
+        }
+        let start = match self.word(at) {
+            "tagged" | "labelled" | "labeled" => at + usize::from(self.word(at + 1) == "with" || self.word(at + 1) == "as"),
+            "tag" | "tags" | "label" => at,
+            _ => return None,
+        };
+        let mut next = start + 1;
+        for _ in 0..TAGS_MAX {
+            let name = self.word(next).trim_start_matches('#').to_owned();
+            if name.is_empty() || FILLERS.contains(&name.as_str()) {
+                break;
+            }
+            self.add_tag(next, next + 1, name);
+            let after = next + 1;
+            let is_more = self.words.get(after).is_some_and(|word| word.is_any(&["and", "or", ","]));
+            if self.word(after) == "or" {
+                self.filter().tags_match = TagsMatch::Any;
+            }
+            next = after + usize::from(is_more);
+            if !is_more {
+                break;
+            }
+        }
+        Some(next)
+    }
+
+    fn add_tag(&mut self, at: usize, end: usize, name: String) {
+        if !self.filter().tags.contains(&name) && self.filter().tags.len() < TAGS_MAX {
+            self.part(at, end, Kind::Tag, name.clone());
+            self.filter().tags.push(name);
+        }
+    }
+
+    /// "high priority", "urgent", "!low".
+    fn prioritised(&mut self, at: usize) -> Option<usize> {
+        let (priority, end) = match self.known.get(at)? {
+            Some(Phrase { meaning: Meaning::Priority(priority), end, .. }) => (*priority, *end),
+            _ => {
+                let hyphenated = self.word(at).strip_suffix("-priority").and_then(marks::level);
+                let level = hyphenated.or_else(|| marks::level(self.word(at)))?;
+                let is_named = hyphenated.is_none() && matches!(self.word(at + 1), "priority" | "prio");
+                let is_level = hyphenated.is_some()
+                    || is_named
+                    || matches!(self.word(at), "urgent" | "important" | "critical")
+                    || self.is_task_word(at + 1);
+                if !is_level {
+                    return None;
+                }
+                (level, at + 1 + usize::from(is_named))
+            }
+        };
+        self.filter().priority = Some(priority);
+        Some(self.part(at, end, Kind::Priority, tell::priority(priority)))
+    }
+
+    /// "this week", "next month", "in the next 3 days", "last week".
+    fn period(&mut self, at: usize) -> Option<usize> {
+        let today = self.context.today();
+        let start = at + usize::from(matches!(self.word(at), "in" | "for" | "during" | "within" | "over" | "on" | "by" | "due"));
+        let start = start + usize::from(self.word(start) == "the");
+        if matches!(self.word(start), "next" | "coming" | "following") {
+            if let Some((length, end)) =
+                length(self.words, start + 1).filter(|(length, _)| length.minutes == 0 && !matches!(self.word(start + 1), "a" | "an"))
+            {
+                let last = shifted(today, length.months, length.days)?.tomorrow().ok()?;
+                let text = self.sentence.get(bytes(self.words, &(start..end)))?.to_lowercase();
+                return self.within(at, end, (today, last), format!("in the {text}"));
+            }
+        }
+        let which = match self.word(start) {
+            "this" => 0,
+            "next" => 1,
+            "last" | "past" => -1,
+            _ => return None,
+        };
+        let monday = shifted(today, 0, -i32::from(today.weekday().to_monday_zero_offset()))?;
+        let (first, last) = match self.word(start + 1) {
+            "week" => (shifted(monday, 0, 7 * which)?, shifted(monday, 0, 7 * which + 7)?),
+            "weekend" => (shifted(monday, 0, 7 * which + 5)?, shifted(monday, 0, 7 * which + 7)?),
+            "month" => (shifted(today.first_of_month(), which, 0)?, shifted(today.first_of_month(), which + 1, 0)?),
+            "year" => (shifted(today.first_of_year(), 12 * which, 0)?, shifted(today.first_of_year(), 12 * which + 12, 0)?),
+            _ => return None,
+        };
+        let text = format!("{} {}", self.word(start), self.word(start + 1));
+        self.within(at, start + 2, (first, last), text)
+    }
+
+    /// "today", "on Friday", "before 3 May", "by tomorrow".
+    fn dated(&mut self, at: usize) -> Option<usize> {
+        let (day, role, end, note) = match self.known.get(at)?.as_ref()? {
+            Phrase { meaning: Meaning::Day { day, .. }, role, end, note } => (day.clone(), *role, *end, note.clone()),
+            _ => return None,
+        };
+        let date = moment::local(Some(&day), TimeSaid::default(), self.context, &mut Vec::new())?.date();
+        // Asked on a Friday, "what is due Friday" is about today.
+        let date = match day {
+            crate::phrases::Day::Weekday(weekday) if weekday == self.context.today().weekday() => self.context.today(),
+            _ => date,
+        };
+        self.notes.extend(note.map(Note::assumed));
+        let said = tell::near_date(date, self.context.today());
+        match role {
+            Role::Before => {
+                self.filter().due_before = Some(self.midnight(date)?);
+                self.due = format!("due before {said}");
+            }
+            Role::Due | Role::Until if self.words[at].is_any(&["by", "until", "till", "til", "up", "no", "not", "through"]) => {
+                self.filter().due_before = Some(self.midnight(date.tomorrow().ok()?)?);
+                self.due = format!("due by {said}");
+            }
+            Role::After | Role::From => {
+                let first = if role == Role::After && self.words[at].is("after") { date.tomorrow().ok()? } else { date };
+                self.filter().due_after = Some(self.midnight(first)?);
+                self.due = if first == date { format!("due from {said}") } else { format!("due after {said}") };
+            }
+            Role::Plain | Role::Due | Role::Until => return self.within(at, end, (date, date.tomorrow().ok()?), said),
+        }
+        Some(self.part(at, end, Kind::Date, tell::date(date)))
+    }
+
+    fn within(&mut self, at: usize, end: usize, (first, last): (Date, Date), text: String) -> Option<usize> {
+        let period = Period { from: self.midnight(first)?, to: self.midnight(last)? };
+        self.filter().due_after = Some(period.from);
+        self.filter().due_before = Some(period.to);
+        self.due = format!("due {text}");
+        Some(self.part(at, end, Kind::Date, text))
+    }
+
+    fn midnight(&self, date: Date) -> Option<domain::Timestamp> {
+        let start = date.to_zoned(self.context.tz().clone()).ok()?;
+        domain::Timestamp::new(start.timestamp()).ok()
+    }
+
+    /// A word that is none of these is looked for.
+    fn other(&mut self, at: usize) -> usize {
+        let word = &self.words[at];
+        match word.kind {
+            WordKind::Mark => {}
+            WordKind::Quoted => {
+                self.is_search = true;
+                self.rest.extend(unquoted(self.sentence, word).map(str::to_owned));
+            }
+            WordKind::Word if !self.is_search && FILLERS.contains(&word.lower.as_str()) => {
+                if matches!(word.lower.as_str(), "many" | "count" | "number") {
+                    self.listing.counts = true;
+                }
+                if let Some(text) = word.lower.strip_suffix("'s").filter(|day| matches!(*day, "today" | "tomorrow")) {
+                    let today = self.context.today();
+                    let date = if text == "today" { Some(today) } else { today.tomorrow().ok() };
+                    let text = text.to_owned();
+                    if let Some((date, next)) = date.and_then(|date| Some((date, date.tomorrow().ok()?))) {
+                        self.within(at, at + 1, (date, next), text);
+                    }
+                }
+            }
+            WordKind::Word => {
+                if let Some(text) = self.sentence.get(word.range.clone()) {
+                    self.rest.push(text.to_owned());
+                }
+            }
+        }
+        at + 1
+    }
+
+    fn finish(mut self) -> Heard {
+        let query = self.rest.join(" ");
+        if !query.is_empty() {
+            self.listing.query.query = Some(query);
+        }
+        self.move_to_completion();
+        let has_words = self.listing.query.query.is_some();
+        let filter = &mut self.listing.query.filters;
+        if filter.status.is_none() && !self.wants_all && !has_words {
+            filter.status = Some(Status::Pending);
+        }
+        if self.listing.query.sort_by.is_none() && !has_words {
+            let by = if filter.status == Some(Status::Completed) { SortBy::UpdatedAt } else { SortBy::DueDate };
+            self.listing.query.sort_by = Some(by);
+        }
+        self.listing.about = self.about();
+        Heard { listing: self.listing, parts: self.parts, notes: self.notes }
+    }
+
+    /// "What did I complete this week" is about when it was done, not when it was due.
+    fn move_to_completion(&mut self) {
+        let filter = &mut self.listing.query.filters;
+        if filter.status == Some(Status::Completed) {
+            if let (Some(from), Some(to)) = (filter.due_after, filter.due_before) {
+                filter.due_after = None;
+                filter.due_before = None;
+                self.listing.completed = Some(Period { from, to });
+                self.due = self.due.trim_start_matches("due ").to_owned();
+            }
+        }
+    }
+
+    /// "open high-priority tasks tagged #home due today with “rent”".
+    fn about(&self) -> String {
+        let filter = &self.listing.query.filters;
+        let mut words = Vec::new();
+        match filter.status {
+            Some(Status::Pending) if self.due == "overdue" => words.push("overdue".to_owned()),
+            Some(Status::Pending) => words.push("open".to_owned()),
+            Some(Status::Completed) => words.push("completed".to_owned()),
+            None => {}
+        }
+        match filter.priority {
+            Some(Priority::High) => words.push("high-priority".to_owned()),
+            Some(Priority::Medium) => words.push("medium-priority".to_owned()),
+            Some(Priority::Low) => words.push("low-priority".to_owned()),
+            None => {}
+        }
+        words.push("tasks".to_owned());
+        if !filter.tags.is_empty() {
+            let link = if filter.tags_match == TagsMatch::Any { " or " } else { " and " };
+            words.push(format!("tagged {}", filter.tags.iter().map(|tag| format!("#{tag}")).collect::<Vec<_>>().join(link)));
+        }
+        if !self.due.is_empty() && self.due != "overdue" {
+            words.push(self.due.clone());
+        }
+        if let Some(query) = &self.listing.query.query {
+            words.push(format!("with \u{201c}{query}\u{201d}"));
+        }
+        words.join(" ")
+    }
+}
+
+fn shifted(date: Date, months: i32, days: i32) -> Option<Date> {
+    date.checked_add(Span::new().try_months(months).ok()?.try_days(days).ok()?).ok()
+}
