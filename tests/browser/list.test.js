@@ -13,7 +13,7 @@ stories('the list', {}, (story) => {
     await page.getByText('All done').waitFor();
     await page.getByRole('button', { name: 'Add a task' }).click();
     await page.keyboard.type('Buy bread #Home #errands !high');
-    await page.getByText('tag home · tag errands · priority high').waitFor();
+    await eventually(async () => assert.deepEqual(await page.locator('.understood .chip').allTextContents(), ['tag home', 'tag errands', 'priority high']));
     await page.keyboard.press('Enter');
     await row(page, 'Buy bread').waitFor();
     assert.equal(await page.getByRole('textbox', { name: 'New task' }).inputValue(), '', 'the line is free for the next one');

@@ -88,17 +88,54 @@ import { Key, keep, kept } from './kept.js';
  * @property {{ data?: { task_data?: Task, scheduled_at?: string, reminder_offset?: string } }} event_data the whole CloudEvent
  */
 
+/** @typedef {Pick<Task, 'id' | 'title' | 'status' | 'priority' | 'due_date'>} TaskCard what a person knows a task by */
+
+/**
+ * @typedef {object} Action one thing that the assistant did, or tried to
+ * @property {string} tool
+ * @property {'done' | 'failed' | 'asked'} status
+ * @property {boolean} changes whether it is of the kind that changes something
+ * @property {TaskCard[]} tasks that it was about, some of them if there are many
+ * @property {string} detail what happened, for a person
+ */
+
+/** @typedef {{ id: string, text: string, tasks: TaskCard[], count: number }} Question what a person is asked before it is done */
+/** @typedef {'gemini' | 'offline'} Assistant */
+
 /**
  * @typedef {object} ChatAnswer
- * @property {string} response
+ * @property {string} response Markdown
  * @property {string} conversation_id
- * @property {unknown[]} actions
+ * @property {Action[]} actions
+ * @property {Assistant} assistant
+ * @property {Question | null} question
+ */
+
+/**
+ * @typedef {object} Exchange a message and what came of it
+ * @property {string} at when it came
+ * @property {string} message
+ * @property {string} response
+ * @property {Action[]} actions
+ * @property {Assistant} assistant
+ * @property {string | null} problem
+ */
+
+/** @typedef {{ conversation_id: string, history: Exchange[], question: Question | null }} Conversation */
+
+/**
+ * @typedef {object} Draft what a line was read as
+ * @property {(TaskChange & { title: string }) | null} task null where it names none
+ * @property {{ start: number, end: number, kind: 'date' | 'time' | 'recurrence' | 'tag' | 'priority' | 'reminder' | 'task', meaning: string }[]} parts
+ * @property {{ kind: 'assumed' | 'missed', text: string }[]} notes
  */
 
 /** How long a call may take, in milliseconds: a function that starts from zero has its time, a lost connection is noticed. */
 const CALL_MAX = 20_000;
 /** How long the assistant may take, in milliseconds: a model thinks. */
 const CHAT_MAX = 120_000;
+/** How long the reading of a line may take, in milliseconds: a person waits for it only at the Enter key. */
+const DRAFT_MAX = 3_000;
 /** How often a call that met a missing or wrong token is tried again with what a person enters. */
 const TOKENS_MAX = 5;
 
@@ -135,7 +172,7 @@ export const isAborted = (error) => error instanceof DOMException && error.name 
  * @returns {string}
  */
 export function textOf(error) {
-  if (error instanceof Problem) return error.text;
+  if (error instanceof Problem) return error.text.charAt(0).toUpperCase() + error.text.slice(1);
   console.error(error);
   return 'Something went wrong on this page.';
 }
@@ -161,14 +198,23 @@ export function whenTokenIsNeeded(ask) {
 /** Asks a person for the token, on their wish; whether there is one now. */
 export const enterToken = () => askToken(token() !== '');
 
-/** @typedef {{ method?: string, body?: unknown, headers?: Record<string, string>, signal?: AbortSignal, within?: number, quiet?: boolean }} CallOptions */
+/**
+ * @typedef {object} CallOptions
+ * @property {string} [method]
+ * @property {unknown} [body]
+ * @property {Record<string, string>} [headers]
+ * @property {AbortSignal | undefined} [signal]
+ * @property {number} [within] the time it may take, in milliseconds
+ * @property {boolean} [quiet] asks nobody for the token
+ * @property {(response: Response) => Promise<string>} [read] takes the text of an answer that is not simply there
+ */
 /** @typedef {{ data: any, headers: Headers }} CallAnswer */
 
 /**
  * Calls the API. A 401 asks for the token and tries again, unless the call is one that nobody waits for.
  *
  * @param {string} path
- * @param {CallOptions} [options] `within` is the time it may take, in milliseconds; `quiet` asks nobody for the token
+ * @param {CallOptions} [options]
  * @returns {Promise<CallAnswer>}
  */
 async function call(path, options = {}) {
@@ -181,12 +227,15 @@ async function call(path, options = {}) {
   }
 }
 
+/** @param {Response} response */
+const textIn = (response) => response.text();
+
 /**
  * @param {string} path
  * @param {CallOptions} options
  * @param {string} used the token
  */
-async function once(path, { method = 'GET', body, headers = {}, signal, within = CALL_MAX }, used) {
+async function once(path, { method = 'GET', body, headers = {}, signal, within = CALL_MAX, read = textIn }, used) {
   /** @type {Record<string, string>} */
   const sent = { Accept: 'application/json', ...headers };
   if (used) sent.Authorization = `Bearer ${used}`;
@@ -198,8 +247,9 @@ async function once(path, { method = 'GET', body, headers = {}, signal, within =
   try {
     const request = { method, headers: sent, body: body === undefined ? null : JSON.stringify(body) };
     response = await fetch(path, { ...request, signal: signal ? AbortSignal.any([signal, late]) : late });
-    text = await response.text();
+    text = await (response.ok ? read(response) : response.text());
   } catch (error) {
+    if (error instanceof Problem) throw error;
     if (signal?.aborted) throw new DOMException('A newer call took its place.', 'AbortError');
     throw new Problem(0, { detail: late.aborted ? 'The service did not answer in time.' : 'The service cannot be reached.' });
   }
@@ -285,5 +335,22 @@ export async function listAudit(id, offset, limit) {
   return { entries: data, total: Number(headers.get('X-Total-Count')) };
 }
 
-/** @param {{ message: string, conversation_id?: string, time_zone: string }} message @param {AbortSignal} signal @returns {Promise<ChatAnswer>} */
-export const sendChat = async (message, signal) => (await call('/api/chat', { method: 'POST', body: message, signal, within: CHAT_MAX })).data;
+/**
+ * Says something to the assistant.
+ *
+ * @param {{ message: string, conversation_id: string, time_zone: string, confirms?: string }} message
+ * @param {AbortSignal} signal
+ * @param {(response: Response) => Promise<string>} read takes the answer, which may come as a stream
+ * @returns {Promise<ChatAnswer>}
+ */
+export const sendChat = async (message, signal, read) =>
+  (await call('/api/chat', { method: 'POST', body: message, headers: { Accept: 'text/event-stream, application/json' }, signal, within: CHAT_MAX, read })).data;
+
+/** @param {string} id @returns {Promise<Conversation>} */
+export const getConversation = async (id) => (await call(`/api/chat/${id}`, { quiet: true })).data;
+
+/** @param {string} id */
+export const forgetConversation = async (id) => void (await call(`/api/chat/${id}`, { method: 'DELETE', quiet: true }));
+
+/** What a line would become as a task. @param {string} text @param {string} time_zone @param {AbortSignal} signal @returns {Promise<Draft>} */
+export const draftTask = async (text, time_zone, signal) => (await call('/api/chat/draft', { method: 'POST', body: { text, time_zone }, signal, within: DRAFT_MAX, quiet: true })).data;

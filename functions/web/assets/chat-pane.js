@@ -1,66 +1,100 @@
-// <chat-pane>: the assistant beside the tasks. What was said stays for this visit; a message that was not answered says why and can
-// be sent again, so that none is lost.
+// <chat-pane>: the assistant beside the tasks. Answers come as they are written, what was done stands under them with links to the
+// tasks, and what is asked first has its buttons. A message that was not answered says why and can be sent again.
 
 import { tasks } from './actions.js';
-import { Problem, isAborted, sendChat, textOf } from './api.js';
-import { h, icon, newId } from './dom.js';
-import { here } from './time.js';
+import { h, icon, newId, setText } from './dom.js';
+import { markdown } from './markdown.js';
+import { Talk } from './talk.js';
+import { inFull, inWords, isOverdue } from './time.js';
 import { show } from './view.js';
 
-/** Messages that are kept. */
-const KEPT_MAX = 100;
-/** Characters of a message. */
+/** Characters of a message, as the service has it. */
 const MESSAGE_MAX = 4_000;
-const STORE = 'taskflow.chat';
+/** Lines that the box for a message grows to. */
+const LINES_MAX = 6;
+/** Tasks of an action that are shown before somebody asks for the others. */
+const CARDS_MAX = 5;
+/** Pixels from the end of the conversation within which it follows what comes. */
+const NEAR = 60;
 
-/** @typedef {{ from: 'person' | 'assistant', text: string, actions?: unknown[], problem?: string }} Message */
-/** @typedef {{ id: string | null, messages: Message[] }} Conversation */
+const EXAMPLES = ['What is overdue?', 'Add pay rent monthly on the 1st at 9 #home !high', 'Remind me 1 hour before the piano lesson'];
 
-/** @returns {Conversation} */
-function restore() {
-  try {
-    const found = JSON.parse(sessionStorage.getItem(STORE) ?? '');
-    if (Array.isArray(found.messages)) return found;
-  } catch {
-    // Nothing was kept.
-  }
-  return { id: null, messages: [] };
+/** @typedef {import('./talk.js').Message} Message */
+/** @typedef {import('./api.js').Action} Action */
+/** @typedef {import('./api.js').TaskCard} TaskCard */
+
+/** A task in the conversation, which opens it; one that is gone is only named. @param {TaskCard} card @param {boolean} isGone */
+function cardOf(card, isGone) {
+  const { title, status, priority, due_date } = tasks.get(card.id) ?? card;
+  const due = due_date && h('time', { className: isOverdue({ status, due_date }) ? 'late' : 'muted', dateTime: due_date, title: inFull(due_date), textContent: inWords(due_date) });
+  const parts = [h('span', { className: 'grow', textContent: title }), priority === 'high' && h('span', { className: 'priority', textContent: 'High' }), due];
+  if (isGone) return h('li', {}, h('span', { className: 'card gone' }, ...parts));
+  const words = `${title}${status === 'completed' ? ', completed' : ''}`;
+  return h('li', {}, h('button', { type: 'button', className: status === 'completed' ? 'card done' : 'card', 'aria-label': `Open ${words}`, onclick: () => show({ task: card.id }) }, ...parts));
 }
 
-/** The task that an action was about, if it names one. @param {unknown} action */
-function taskOf(action) {
-  const id = typeof action === 'object' && action !== null && 'task_id' in action ? action.task_id : null;
-  return typeof id === 'number' ? id : null;
+/** @param {TaskCard[]} cards @param {boolean} isGone */
+function cardsOf(cards, isGone) {
+  if (cards.length === 0) return null;
+  const all = h('ul', { className: 'cards plain' }, ...cards.slice(0, CARDS_MAX).map((card) => cardOf(card, isGone)));
+  const rest = cards.slice(CARDS_MAX);
+  if (rest.length === 0) return all;
+  const more = h('button', {
+    type: 'button',
+    className: 'quiet',
+    textContent: `${rest.length} more`,
+    onclick: () => {
+      const items = rest.map((card) => cardOf(card, isGone));
+      all.append(...items);
+      more.remove();
+      items[0]?.querySelector('button')?.focus();
+    },
+  });
+  return h('div', {}, all, more);
+}
+
+/** What was done, for a person to check. @param {Action} action */
+function actionOf({ tool, status, changes, tasks: cards, detail }) {
+  const isDone = status === 'done';
+  // What was only looked at is told by the answer; its tasks are there to be opened.
+  const says = status === 'failed' || (isDone && changes);
+  const sign = isDone ? icon(tool === 'delete_task' ? 'trash' : 'check') : icon('close');
+  return h('div', { className: `action ${status}` }, says && h('p', { className: 'action-words' }, sign, h('span', { textContent: detail })), status !== 'asked' && cardsOf(cards, isDone && tool === 'delete_task'));
 }
 
 export class ChatPane extends HTMLElement {
-  #talk = restore();
-  /** What shows each message, as it was drawn. @type {WeakMap<Message, { element: HTMLElement, problem: string | undefined }>} */
+  #talk = new Talk();
+  /** What shows each message, and what it showed last. @type {WeakMap<Message, { element: HTMLElement, key: string }>} */
   #drawn = new WeakMap();
-  #thinking = h('p', { className: 'muted', textContent: 'Thinking…' });
+  #thinking = h('p', { className: 'muted thinking', textContent: 'Thinking…' });
   #hello = this.#welcome();
-  /** @type {AbortController | null} */
-  #flight = null;
   #log = h('div', { className: 'chat-log', role: 'log', 'aria-label': 'Conversation', tabIndex: 0 });
-  #input = h('textarea', { id: newId(), rows: 2, maxLength: MESSAGE_MAX, placeholder: 'Ask or tell: “what is overdue?”', enterKeyHint: 'send' });
+  #input = h('textarea', { id: newId(), rows: 1, maxLength: MESSAGE_MAX, placeholder: 'Ask or tell: “what is overdue?”', enterKeyHint: 'send' });
   #send = h('button', { className: 'primary', textContent: 'Send' });
   #anew = h('button', { type: 'button', className: 'quiet', textContent: 'New conversation', onclick: () => this.#begin() });
+  #who = h('span', { className: 'who muted', hidden: true, textContent: 'offline', title: 'There is no language model: Taskflow itself understands everyday sentences.' });
+  #frame = 0;
 
   connectedCallback() {
     if (this.#log.isConnected) return;
     const form = h('form', { className: 'chat-form', noValidate: true }, h('label', { className: 'sr', for: this.#input.id, textContent: 'Message to the assistant' }), this.#input, this.#send);
     const close = h('button', { type: 'button', className: 'icon-button', 'aria-label': 'Close the assistant', onclick: () => this.dispatchEvent(new Event('close')) }, icon('close'));
-    this.replaceChildren(h('div', { className: 'pane-bar' }, close, h('h2', { className: 'grow', textContent: 'Assistant' }), this.#anew), this.#log, form);
+    this.replaceChildren(h('div', { className: 'pane-bar' }, close, h('h2', { textContent: 'Assistant' }), h('span', { className: 'grow' }, this.#who), this.#anew), this.#log, form);
     form.addEventListener('submit', (event) => {
       event.preventDefault();
       this.#submit();
     });
+    this.#input.addEventListener('input', () => this.#fit());
     this.#input.addEventListener('keydown', (event) => {
       if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
       event.preventDefault();
       this.#submit();
     });
+    this.#talk.addEventListener('change', () => this.#drawSoon());
+    this.#talk.addEventListener('acted', () => tasks.refreshSoon());
     this.#draw();
+    this.#log.scrollTop = this.#log.scrollHeight;
+    void this.#talk.resume();
   }
 
   /** Puts the focus where a person writes. */
@@ -68,100 +102,116 @@ export class ChatPane extends HTMLElement {
     this.#input.focus();
   }
 
+  /** As high as its text, within limits. */
+  #fit() {
+    this.#input.style.height = 'auto';
+    const line = Number.parseFloat(getComputedStyle(this.#input).lineHeight) || 24;
+    this.#input.style.height = `${Math.min(this.#input.scrollHeight + 2, line * LINES_MAX)}px`;
+  }
+
   #begin() {
-    this.#flight?.abort();
-    this.#flight = null;
-    this.#talk = { id: null, messages: [] };
-    this.#changed();
+    this.#talk.begin();
     this.enter();
   }
 
   #submit() {
     const text = this.#input.value.trim();
-    if (!text || this.#flight) return;
+    if (!text || this.#talk.isWaiting) return;
     this.#input.value = '';
-    /** @type {Message} */
-    const message = { from: 'person', text };
-    this.#talk.messages.push(message);
-    void this.#ask(message);
+    this.#fit();
+    this.#say(text);
   }
 
-  /** @param {Message} message */
-  async #ask(message) {
-    delete message.problem;
-    const talk = this.#talk;
-    const flight = new AbortController();
-    this.#flight = flight;
-    this.#changed();
-    try {
-      const answer = await sendChat({ message: message.text, time_zone: here(), ...(talk.id ? { conversation_id: talk.id } : {}) }, flight.signal);
-      if (talk !== this.#talk) return;
-      talk.id = answer.conversation_id;
-      talk.messages.push({ from: 'assistant', text: answer.response, actions: answer.actions ?? [] });
-      if (answer.actions?.length) tasks.refreshSoon();
-    } catch (error) {
-      if (isAborted(error) || talk !== this.#talk) return;
-      const isMissing = error instanceof Problem && error.status === 404;
-      message.problem = isMissing ? 'This Taskflow has no assistant. Your tasks, and all else on this page, work without it.' : textOf(error);
-    } finally {
-      if (this.#flight === flight) this.#flight = null;
-      this.#changed();
-    }
-  }
-
-  #changed() {
-    this.#talk.messages.splice(0, this.#talk.messages.length - KEPT_MAX);
-    try {
-      sessionStorage.setItem(STORE, JSON.stringify(this.#talk));
-    } catch {
-      // For this page only, then.
-    }
+  /** @param {string} text @param {string} [confirms] */
+  #say(text, confirms) {
+    void this.#talk.say(text, confirms);
     this.#draw();
+    this.#log.scrollTop = this.#log.scrollHeight;
+  }
+
+  /** Pieces of an answer that come together are drawn together. */
+  #drawSoon() {
+    if (this.#frame) return;
+    this.#frame = requestAnimationFrame(() => this.#draw());
   }
 
   #draw() {
-    const { messages } = this.#talk;
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    const { messages, isWaiting, assistant } = this.#talk;
+    const isAtEnd = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < NEAR;
     const items = messages.map((message) => this.#item(message));
-    if (this.#flight) items.push(this.#thinking);
+    if (isWaiting && messages.at(-1)?.from === 'person') items.push(this.#thinking);
     if (!items.length) items.push(this.#hello);
     // What is there already stays where it is, or a screen reader would read all of it again.
     for (const child of [...this.#log.children]) if (!items.includes(/** @type {HTMLElement} */ (child))) child.remove();
     for (const [at, item] of items.entries()) if (this.#log.children[at] !== item) this.#log.insertBefore(item, this.#log.children[at] ?? null);
-    this.#log.scrollTop = this.#log.scrollHeight;
+    if (isAtEnd) this.#log.scrollTop = this.#log.scrollHeight;
     this.#anew.hidden = messages.length === 0;
-    if (this.#flight) this.#send.setAttribute('aria-disabled', 'true');
+    this.#who.hidden = assistant !== 'offline';
+    if (isWaiting) this.#send.setAttribute('aria-disabled', 'true');
     else this.#send.removeAttribute('aria-disabled');
   }
 
   #welcome() {
-    const examples = ['What is overdue?', 'Add pay rent monthly on the 1st at 9 #home !high'];
     const use = (/** @type {string} */ text) => {
       this.#input.value = text;
+      this.#fit();
       this.enter();
     };
-    return h('div', { className: 'welcome' }, h('p', { textContent: 'Tell the assistant what to do, in your words. For example:' }), ...examples.map((text) => h('button', { type: 'button', className: 'pill', textContent: text, onclick: () => use(text) })));
+    return h('div', { className: 'welcome' }, h('p', { textContent: 'Tell the assistant what to do, in your words. For example:' }), ...EXAMPLES.map((text) => h('button', { type: 'button', className: 'pill', textContent: text, onclick: () => use(text) })));
   }
 
   /** @param {Message} message @returns {HTMLElement} */
   #item(message) {
+    const isComing = message.from === 'assistant' && this.#talk.isWaiting && message === this.#talk.messages.at(-1);
+    const isAsking = message.question && message.question === this.#talk.question;
+    const key = JSON.stringify([message.text, message.actions, message.problem, isComing, isAsking]);
     const drawn = this.#drawn.get(message);
-    if (drawn && drawn.problem === message.problem) return drawn.element;
-    const element = this.#make(message);
-    this.#drawn.set(message, { element, problem: message.problem });
+    if (drawn?.key === key) return drawn.element;
+    const element = drawn?.element ?? h('div', { className: `message ${message.from}` });
+    // A screen reader waits until all of it is there.
+    element.setAttribute('aria-busy', String(isComing));
+    element.replaceChildren(...this.#parts(message, Boolean(isAsking)));
+    this.#drawn.set(message, { element, key });
     return element;
   }
 
-  /** @param {Message} message */
-  #make(message) {
-    const { from, text, actions = [], problem } = message;
-    const links = actions.map(taskOf).filter((id) => id !== null);
+  /** @param {Message} message @param {boolean} isAsking @returns {HTMLElement[]} */
+  #parts(message, isAsking) {
+    const { from, text, actions = [], problem, question } = message;
+    if (from === 'assistant') {
+      const parts = [h('span', { className: 'sr', textContent: 'Assistant: ' }), h('div', { className: 'markdown' }, ...markdown(text)), ...actions.map(actionOf).filter((element) => element.hasChildNodes())];
+      if (question && isAsking) parts.push(this.#question(question));
+      return parts;
+    }
+    const parts = [h('span', { className: 'sr', textContent: 'You: ' }), h('p', { textContent: text })];
+    if (problem) parts.push(h('div', { className: 'chat-problem', role: 'alert' }, h('p', { textContent: problem }), h('button', { type: 'button', textContent: 'Send again', onclick: () => void this.#talk.send(message) })));
+    return parts;
+  }
+
+  /** @param {import('./api.js').Question} question */
+  #question({ id, text, tasks: cards, count }) {
+    const title = h('p', { id: newId() });
+    setText(title, text);
+    const answer = (/** @type {string} */ words, /** @type {string} */ label, /** @type {string} */ className, /** @type {string} */ confirms = '') =>
+      h('button', {
+        type: 'button',
+        className,
+        textContent: label,
+        onclick: () => {
+          this.#say(words, confirms || undefined);
+          this.enter();
+        },
+      });
+    const rest = count - cards.length;
     return h(
       'div',
-      { className: `message ${from}` },
-      h('span', { className: 'sr', textContent: from === 'person' ? 'You: ' : 'Assistant: ' }),
-      h('p', { textContent: text }),
-      links.length > 0 && h('div', { className: 'line' }, ...[...new Set(links)].map((id) => h('button', { type: 'button', className: 'pill', textContent: tasks.get(id)?.title ?? `Task ${id}`, onclick: () => show({ task: id }) }))),
-      problem && h('div', { className: 'chat-problem', role: 'alert' }, h('p', { textContent: problem }), h('button', { type: 'button', textContent: 'Send again', onclick: () => void (this.#flight ? undefined : this.#ask(message)) })),
+      { className: 'question', role: 'group', 'aria-labelledby': title.id },
+      title,
+      cardsOf(cards, false),
+      rest > 0 && h('p', { className: 'muted', textContent: `and ${rest} more` }),
+      h('div', { className: 'line' }, answer('Yes', 'Yes, do it', 'danger', id), answer('No', 'No', '')),
     );
   }
 }

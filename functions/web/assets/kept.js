@@ -7,6 +7,7 @@ export const Key = Object.freeze({
   desktop: 'taskflow.desktop-notifications',
   shortcuts: 'taskflow.single-key-shortcuts',
   chat: 'taskflow.chat-open',
+  conversation: 'taskflow.conversation',
 });
 
 /** Dispatches `change` with the key as `detail`, whether this window or another one changed it. */

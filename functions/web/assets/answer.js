@@ -1,0 +1,71 @@
+// The assistant's answer as it comes: server-sent events, as the HTML standard has them, whose data is JSON.
+
+import { Problem } from './api.js';
+
+/** Characters of one event. The last one is the whole answer. */
+const EVENT_MAX = 4_000_000;
+
+/**
+ * @typedef {object} Listener
+ * @property {(text: string) => void} text the next piece of the response
+ * @property {(action: import('./api.js').Action) => void} action something that was done
+ */
+
+/**
+ * Reads an answer; what it ends with is the text of a ChatAnswer, whether it came as a stream or at once.
+ *
+ * @param {Response} response
+ * @param {Listener} on
+ * @returns {Promise<string>}
+ */
+export async function readAnswer(response, on) {
+  const isStream = response.headers.get('Content-Type')?.startsWith('text/event-stream');
+  if (!isStream || !response.body) return response.text();
+  for await (const { name, data } of events(response.body)) {
+    if (name === 'done') return data;
+    const value = JSON.parse(data);
+    if (name === 'text') on.text(String(value.text ?? ''));
+    else if (name === 'action') on.action(value);
+    else if (name === 'problem') throw new Problem(Number(value.status), value);
+  }
+  throw new Problem(0, { detail: 'The answer broke off.' });
+}
+
+/** @param {ReadableStream<Uint8Array<ArrayBuffer>>} body @returns {AsyncGenerator<{ name: string, data: string }>} */
+async function* events(body) {
+  let name = '';
+  /** @type {string[]} */
+  let data = [];
+  for await (const line of lines(body)) {
+    if (line === '') {
+      if (data.length) yield { name: name || 'message', data: data.join('\n') };
+      name = '';
+      data = [];
+      continue;
+    }
+    // A line that begins with a colon has no name: it keeps the connection open, and that is all.
+    const [, field = '', value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? [];
+    if (field === 'event') name = value;
+    else if (field === 'data') data.push(value);
+  }
+}
+
+/** @param {ReadableStream<Uint8Array<ArrayBuffer>>} body */
+async function* lines(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      rest += value;
+      // A carriage return at the end may be half of a line's end.
+      const whole = rest.split(/\r\n|\n|\r(?!$)/);
+      rest = whole.pop() ?? '';
+      if (rest.length > EVENT_MAX) throw new Problem(0, { detail: 'The answer is too long.' });
+      yield* whole;
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}

@@ -1,0 +1,221 @@
+// Markdown as elements: what an assistant writes, made of text nodes and a fixed set of elements, so that nothing in it can become
+// markup, script, or a request. Paragraphs, headings, lists, quotes, tables, code, emphasis and links; HTML and images stay text.
+
+import { h } from './dom.js';
+
+/** Characters that are read as Markdown; what comes after them is plain text. */
+const TEXT_MAX = 50_000;
+/** Lists and quotes within each other, and emphasis within emphasis; what lies deeper is plain text. */
+const DEPTH_MAX = 6;
+/** Where a link may lead. */
+const SCHEMES = new Set(['http:', 'https:', 'mailto:']);
+
+const FENCE = /^ {0,3}(`{3,}|~{3,})/;
+const HEADING = /^ {0,3}(#{1,6})\s+(.*?)(?:\s+#+)?\s*$/;
+const RULE = /^ {0,3}([-*_])(?:\s*\1){2,}\s*$/;
+const QUOTE = /^ {0,3}> ?/;
+const ITEM = /^( *)([-*+]|\d{1,9}[.)])(?:\s+(.*)|\s*)$/;
+const TABLE_RULE = /^ {0,3}\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
+
+/**
+ * What can stand inside a line, the first that fits: an escaped sign, code, strong, emphasis, struck out, a link, a bare address.
+ * Each is bounded by signs that it cannot contain, so that no text takes long.
+ */
+const INLINE = new RegExp(
+  [
+    /\\(?<escaped>[!-/:-@[-`{-~])/u,
+    /(?<ticks>`+)(?<code>[^`]+)\k<ticks>(?!`)/u,
+    /\*\*(?=\S)(?<strong>(?:[^*]|\*(?!\*))+?)(?<=\S)\*\*/u,
+    /(?<![\p{L}\p{N}])__(?=\S)(?<strong2>(?:[^_]|_(?!_))+?)(?<=\S)__(?![\p{L}\p{N}])/u,
+    /(?<!\*)\*(?=[^\s*])(?<em>[^*]+?)(?<=\S)\*/u,
+    /(?<![\p{L}\p{N}_])_(?=[^\s_])(?<em2>[^_]+?)(?<=\S)_(?![\p{L}\p{N}_])/u,
+    /~~(?=\S)(?<struck>[^~]+?)(?<=\S)~~/u,
+    /!?\[(?<label>[^[\]]*)\]\((?<address>[^()\s]*(?:\([^()\s]*\)[^()\s]*)*)(?:\s+"[^"]*")?\)/u,
+    /<?(?<bare>https?:\/\/[^\s<>"']*[^\s<>"'.,;:!?)\]*_~])>?/u,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'gu',
+);
+
+/** @param {string} address @returns {string | null} */
+function safeAddress(address) {
+  try {
+    const url = new URL(address);
+    return SCHEMES.has(url.protocol) ? url.href : null;
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} address @param {(Node | string)[]} label @param {string} plain what stands there if it may lead nowhere */
+function link(address, label, plain) {
+  const href = safeAddress(address);
+  return href ? [h('a', { href, target: '_blank', rel: 'noopener noreferrer' }, ...label)] : [plain];
+}
+
+/** What a match of INLINE becomes. @param {RegExpExecArray} match @param {number} depth @param {boolean} inLink @returns {(Node | string)[]} */
+function piece({ 0: whole, groups = {} }, depth, inLink) {
+  const { escaped, code, strong = groups.strong2, em = groups.em2, struck, label, address, bare } = groups;
+  if (escaped) return [escaped];
+  if (code) return [h('code', { textContent: code.trim() || code })];
+  if (strong) return [h('strong', {}, ...inline(strong, depth + 1, inLink))];
+  if (em) return [h('em', {}, ...inline(em, depth + 1, inLink))];
+  if (struck) return [h('s', {}, ...inline(struck, depth + 1, inLink))];
+  if (inLink) return [whole];
+  if (bare) return link(bare, [bare], whole);
+  return link(address ?? '', inline(label ?? '', depth + 1, true), whole);
+}
+
+/** The text of a line. @param {string} text @param {number} [depth] @param {boolean} [inLink] in one, there are no others @returns {(Node | string)[]} */
+function inline(text, depth = 0, inLink = false) {
+  if (depth > DEPTH_MAX) return [text];
+  const parts = [];
+  let at = 0;
+  for (const match of text.matchAll(INLINE)) {
+    if (match.index > at) parts.push(text.slice(at, match.index));
+    parts.push(...piece(match, depth, inLink));
+    at = match.index + match[0].length;
+  }
+  if (at < text.length) parts.push(text.slice(at));
+  return parts;
+}
+
+/** @param {string} row @returns {string[]} */
+const cells = (row) =>
+  row
+    .trim()
+    .replace(/^\||(?<!\\)\|$/g, '')
+    .split(/(?<!\\)\|/)
+    .map((cell) => cell.trim().replaceAll('\\|', '|'));
+
+/** Lines, taken from the front. */
+class Lines {
+  /** @param {string[]} lines */
+  constructor(lines) {
+    this.lines = lines;
+    this.at = 0;
+  }
+
+  get next() {
+    return this.lines[this.at];
+  }
+
+  /** Takes lines as long as they are like that. @param {(line: string) => boolean} isLike */
+  while(isLike) {
+    const taken = [];
+    for (let line = this.next; line !== undefined && isLike(line); line = this.next) {
+      taken.push(line);
+      this.at += 1;
+    }
+    return taken;
+  }
+}
+
+/** @param {string} line */
+const isBlank = (line) => line.trim() === '';
+/** Whether a line begins something that ends a paragraph. @param {string} line */
+const isBlock = (line) => FENCE.test(line) || HEADING.test(line) || RULE.test(line) || QUOTE.test(line) || ITEM.test(line);
+/** @param {string} line */
+const indentOf = (line) => line.length - line.trimStart().length;
+
+/** @param {Lines} lines @param {RegExpExecArray} opening */
+function fenced(lines, { 1: fence = '' }) {
+  lines.at += 1;
+  const closes = (/** @type {string} */ line) => line.trim().startsWith(fence) && line.trim().replaceAll(fence[0] ?? '', '') === '';
+  const code = lines.while((line) => !closes(line));
+  // One that is still being written has no end yet.
+  lines.at += 1;
+  return h('pre', { tabIndex: 0 }, h('code', { textContent: code.join('\n') }));
+}
+
+/** @param {Lines} lines */
+function table(lines) {
+  const [head = '', , ...body] = lines.while((line) => line.includes('|') && !isBlank(line));
+  const row = (/** @type {string} */ line, /** @type {'th' | 'td'} */ tag) => h('tr', {}, ...cells(line).map((cell) => h(tag, {}, ...inline(cell))));
+  return h('div', { className: 'table', tabIndex: 0 }, h('table', {}, h('thead', {}, row(head, 'th')), h('tbody', {}, ...body.map((line) => row(line, 'td')))));
+}
+
+/** The lines of one item: its first, and those that are indented below it. @param {Lines} lines @param {RegExpExecArray} opening @param {number} depth */
+function item(lines, { 1: indent = '', 2: sign = '', 3: first = '' }, depth) {
+  lines.at += 1;
+  const inside = indent.length + Math.min(sign.length + 1, 4);
+  let wasBlank = false;
+  const rest = lines.while((line) => {
+    const isMore = isBlank(line) ? !wasBlank : indentOf(line) >= Math.min(inside, indent.length + 2) || (!wasBlank && !isBlock(line));
+    wasBlank = isBlank(line);
+    return isMore;
+  });
+  const least = Math.min(inside, ...rest.filter((line) => !isBlank(line) && indentOf(line) > indent.length).map(indentOf));
+  const children = blocks([first, ...rest.map((line) => line.slice(Math.min(indentOf(line), least)))], depth + 1);
+  const [only, ...others] = children;
+  // A paragraph of its own would only be space around the words.
+  return h('li', {}, ...(only instanceof HTMLParagraphElement ? [...only.childNodes, ...others] : children));
+}
+
+/** @param {Lines} lines @param {RegExpExecArray} opening @param {number} depth */
+function list(lines, opening, depth) {
+  const isOrdered = /\d/.test(opening[2] ?? '');
+  const indent = indentOf(opening[0]);
+  const items = [];
+  for (;;) {
+    const match = lines.next === undefined || RULE.test(lines.next) ? null : ITEM.exec(lines.next);
+    if (!match || /\d/.test(match[2] ?? '') !== isOrdered || indentOf(match[0]) < indent) break;
+    items.push(item(lines, match, depth));
+  }
+  if (!isOrdered) return h('ul', {}, ...items);
+  return h('ol', { start: Number.parseInt(opening[2] ?? '1', 10) }, ...items);
+}
+
+/** @param {Lines} lines */
+function paragraph(lines) {
+  const [first = ''] = lines.lines.slice(lines.at);
+  lines.at += 1;
+  const text = [first, ...lines.while((line) => !isBlank(line) && !isBlock(line))];
+  const parts = text.flatMap((line, at) => (at === 0 ? inline(line.trim()) : [h('br'), ...inline(line.trim())]));
+  return h('p', {}, ...parts);
+}
+
+/** @param {Lines} lines @param {string} line the next one @param {number} depth @returns {HTMLElement} */
+function block(lines, line, depth) {
+  const fence = FENCE.exec(line);
+  if (fence) return fenced(lines, fence);
+  const heading = HEADING.exec(line);
+  if (heading) {
+    lines.at += 1;
+    // The pane has a heading; those of an answer are below it, all alike.
+    return h('h3', {}, ...inline(heading[2] ?? ''));
+  }
+  if (RULE.test(line)) {
+    lines.at += 1;
+    return h('hr');
+  }
+  if (QUOTE.test(line) && depth < DEPTH_MAX) {
+    return h('blockquote', {}, ...blocks(lines.while((one) => QUOTE.test(one)).map((one) => one.replace(QUOTE, '')), depth + 1));
+  }
+  const opening = depth < DEPTH_MAX ? ITEM.exec(line) : null;
+  if (opening) return list(lines, opening, depth);
+  if (line.includes('|') && TABLE_RULE.test(lines.lines[lines.at + 1] ?? '')) return table(lines);
+  return paragraph(lines);
+}
+
+/** @param {string[]} text @param {number} depth @returns {HTMLElement[]} */
+function blocks(text, depth) {
+  const lines = new Lines(text);
+  const made = [];
+  // Each block takes a line at least.
+  for (lines.while(isBlank); lines.next !== undefined; lines.while(isBlank)) made.push(block(lines, lines.next, depth));
+  return made;
+}
+
+/**
+ * Markdown as elements.
+ *
+ * @param {string} text
+ * @returns {HTMLElement[]}
+ */
+export function markdown(text) {
+  const made = blocks(text.slice(0, TEXT_MAX).replaceAll('\t', '    ').split(/\r\n?|\n/), 0);
+  if (text.length > TEXT_MAX) made.push(h('p', { textContent: text.slice(TEXT_MAX) }));
+  return made;
+}
