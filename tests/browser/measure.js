@@ -2,8 +2,9 @@
 
 /** @typedef {import('playwright-core').Page} Page */
 
-/** Milliseconds after which a key counts as one that changed nothing. */
+/** Milliseconds after which a key counts as one that changed nothing: so many, or so many after the answer to its search. */
 const NOTHING_AFTER = 3_000;
+const NOTHING_AFTER_ANSWER = 500;
 
 /**
  * Runs in the page before its own scripts: notes when a key was pressed, and when what it changed was painted. A change is another row
@@ -53,10 +54,13 @@ export function watchPaints() {
  */
 export async function press(page, key) {
   const before = await page.evaluate(() => Reflect.get(window, 'waits').length);
-  await page.keyboard.press(key);
   const isLonger = (/** @type {number} */ length) => Reflect.get(window, 'waits').length > length;
-  const came = await page.waitForFunction(isLonger, before, { timeout: NOTHING_AFTER, polling: 5 }).catch(() => null);
-  return came ? page.evaluate(() => Reflect.get(window, 'waits').at(-1)) : null;
+  const answered = page.waitForEvent('requestfinished', { predicate: (request) => request.url().endsWith('/api/tasks/search'), timeout: NOTHING_AFTER });
+  const nothing = answered.then(() => page.waitForTimeout(NOTHING_AFTER_ANSWER)).then(() => null, () => null);
+  await page.keyboard.press(key);
+  const changed = page.waitForFunction(isLonger, before, { timeout: NOTHING_AFTER, polling: 5 }).catch(() => null);
+  await Promise.race([changed, nothing]);
+  return (await page.evaluate(isLonger, before)) ? page.evaluate(() => Reflect.get(window, 'waits').at(-1)) : null;
 }
 
 /**
