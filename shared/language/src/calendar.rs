@@ -16,11 +16,12 @@ pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
         .or_else(|| relative(view, at, start))
         .or_else(|| ahead(view, at, start))
         .or_else(|| weekday_phrase(view, start, is_led))
-        .or_else(|| edge(view, start, is_led))
+        .or_else(|| edge(view, if view.is(at, "in") { at + 1 } else { start }, is_led))
         .or_else(|| nth_in_month(view, start))
         .or_else(|| month_day(view, start).map(|found| found.phrase))
         .or_else(|| whole_month(view, at, start))
-        .or_else(|| numeric(view, start, is_led))
+        // "at 9.30" is a time.
+        .or_else(|| numeric(view, start, is_led && !view.is_any(at, &["at", "@"])))
         .or_else(|| day_of_month(view, at, start))
         .or_else(|| feast(view, start, is_led))?;
     Some(Phrase { role: if found.role == Role::Plain { role } else { found.role }, ..found })
@@ -203,8 +204,10 @@ fn ahead(view: View<'_>, at: usize, start: usize) -> Option<Phrase> {
     }
     let end = if view.is_phrase(end, &["from", "now"]) {
         end + 2
-    } else if is_in && (view.is_free(end) || view.is(end, "time") || view.is(end, "'")) {
-        if view.is(end, "time") { end + 1 } else { end }
+    } else if is_in && (view.is_free(end) || view.is(end, "time")) {
+        // "in five minutes' time".
+        let after = view.skip(end, &["'"]);
+        if view.is(after, "time") { after + 1 } else { end }
     } else {
         return None;
     };
@@ -267,7 +270,9 @@ fn weekday_phrase(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase> {
         _ => ("", at),
     };
     let (weekday, is_word) = weekday(view.word(name_at))?;
-    if NAMED_DAYS.contains(&(view.before(name_at), view.word(name_at))) {
+    // A day that is over is no due date.
+    let is_over = view.before(name_at) == "last" || modifier.is_empty() && view.before(at) == "last";
+    if is_over || NAMED_DAYS.contains(&(view.before(name_at), view.word(name_at))) {
         return None;
     }
     let end = name_at + 1;
@@ -473,7 +478,9 @@ fn numeric(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase> {
         Some(_) => return None,
     };
     // "24.12" may be a version or a price, "1/2" a half and "24/7" is always.
-    let is_clear = year.is_some() || is_led || (separator == '.' && is_dotted_date(text)) || (separator == '/' && view.is_free(at + 1));
+    let joins = view.is_any(at + 1, &["and", "or", "of", "to"]);
+    let is_clear =
+        year.is_some() || is_led || (separator == '.' && is_dotted_date(text)) || (separator == '/' && view.is_free(at + 1) && !joins);
     if !is_clear || (text == "24/7" && !is_led) {
         return None;
     }
@@ -690,14 +697,18 @@ const FEASTS: [(&[&str], i8, i8); 9] = [
     (&["valentine's", "day"], 2, 14),
 ];
 
+/// Christmas as a month and a day, and where its name ends.
+pub(crate) fn feast_day(view: View<'_>, at: usize) -> Option<(i8, i8, usize)> {
+    FEASTS.iter().find(|(words, _, _)| view.is_phrase(at, words)).map(|(words, month, day)| (*month, *day, at + words.len()))
+}
+
 /// "before Christmas", "on New Year's Eve"; alone they are words of the title.
 fn feast(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase> {
-    let (words, month, day) = FEASTS.iter().find(|(words, _, _)| view.is_phrase(at, words))?;
-    let end = at + words.len();
+    let (month, day, end) = feast_day(view, at)?;
     if !is_led || view.is_any(at.wrapping_sub(1), &["for", "@"]) || !view.is_free(end) {
         return None;
     }
-    Some(with_part(view, on(end, date_of(None, *month, *day, view.context)?)))
+    Some(with_part(view, on(end, date_of(None, month, day, view.context)?)))
 }
 
 /// Zones whose people write the month first: those of the United States.

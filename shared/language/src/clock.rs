@@ -214,15 +214,14 @@ fn meridiem_word(text: &str) -> Option<Meridiem> {
     }
 }
 
-/// The end of "9am - 10am", "from 9 to 10", "between 2 and 4pm": the second time.
+/// The end of "9am - 10am", "from 9 to 10", "between 2 and 4pm", "at 9 and 18": the second time.
 fn range_end(view: View<'_>, at: usize) -> Option<Face> {
     let begin = at + usize::from(view.is_any(at, &["-", "\u{2013}", "to", "until", "till", "and"]));
     if begin == at {
         return None;
     }
     let last = face(view, begin, Lead::At)?;
-    let is_between = !view.is(at, "and") || view.words[..at].iter().rev().take(4).any(|word| word.is("between"));
-    (is_between && view.is_free(last.end)).then_some(last)
+    view.is_free(last.end).then_some(last)
 }
 
 /// "9-10am", "14:00-15:30" as one word.
@@ -258,7 +257,11 @@ fn trailing_part(view: View<'_>, at: usize) -> (Option<DayPart>, usize) {
 fn named(view: View<'_>, at: usize, lead: Lead) -> Option<Phrase> {
     let time = |hour, minute| Meaning::Clock(Clock { hour, minute, is_sure: true });
     let read = match view.word(at) {
-        "noon" | "midday" if view.before(at) != "high" && view.is_free(at + 1) => Phrase::new(at + 1, time(12, 0)),
+        "noon" | "midday"
+            if view.before(at) != "high" && (view.is_free(at + 1) || view.is_any(at.wrapping_sub(1), &["today", "tomorrow"])) =>
+        {
+            Phrase::new(at + 1, time(12, 0))
+        }
         "lunchtime" if lead != Lead::None && view.is_free(at + 1) => Phrase::new(at + 1, time(12, 0)),
         "midnight" if view.is_free(at + 1) => {
             Phrase::new(at + 1, time(23, 59)).with_note(Some("Midnight is taken as the end of the day, 23:59.".to_owned()))

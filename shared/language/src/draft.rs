@@ -40,7 +40,7 @@ pub fn draft(text: &str, now: domain::Timestamp, zone: &Zone) -> Draft {
     let words = words(text);
     let context = Context::new(now, zone);
     let from = reminds_to(&words, 0).unwrap_or(0);
-    draft_of(text, &words, Scope { from, lead: 0..from, reminds: from > 0 }, &context)
+    draft_of(text, &words, Scope { from, lead: 0..from, reminds: from > 0, priority: None }, &context)
 }
 
 /// Says that a sentence is too long to be read, if it is.
@@ -67,6 +67,8 @@ pub(crate) struct Scope {
     pub(crate) lead: Range<usize>,
     /// Whether a reminder was asked for.
     pub(crate) reminds: bool,
+    /// The priority that stands before it, and where: "add a high priority task to …".
+    pub(crate) priority: Option<(Priority, Range<usize>)>,
 }
 
 /// A phrase in its place.
@@ -110,6 +112,8 @@ pub(crate) struct Said {
     pub(crate) tags: Vec<usize>,
     /// Understood, but there is no room for it.
     pub(crate) surplus: Vec<usize>,
+    /// Understood, and left out of everything: a reminder of nothing.
+    pub(crate) dropped: Option<usize>,
 }
 
 impl Said {
@@ -146,11 +150,18 @@ impl Said {
                 Meaning::Count(_) | Meaning::Lasting(_) if repeats => &mut said.count,
                 Meaning::FromCompletion if repeats => &mut said.completion,
                 Meaning::Reminder(_) => &mut said.reminder,
-                Meaning::Count(_) | Meaning::Lasting(_) | Meaning::FromCompletion | Meaning::Impossible => continue,
+                Meaning::Count(_) | Meaning::Lasting(_) | Meaning::FromCompletion | Meaning::Impossible | Meaning::Word => continue,
             };
             if place.is_none() { *place = Some(index) } else { said.surplus.push(index) }
         }
         said
+    }
+
+    /// Takes back everything that says when, and answers whether there was any.
+    fn forget_when(&mut self) -> bool {
+        let said =
+            [&mut self.day, &mut self.clock, &mut self.part, &mut self.repeat, &mut self.until, &mut self.count, &mut self.completion];
+        said.into_iter().fold(false, |any, place| place.take().is_some() || any)
     }
 
     fn used(&self) -> Vec<usize> {
@@ -278,6 +289,11 @@ impl<'a> Heard<'a> {
         }
     }
 
+    /// Whether a recurrence's interval runs from the completion.
+    pub(crate) fn is_from_completion(&self) -> bool {
+        self.said.completion.is_some() || self.repeat().is_some_and(|repeat| repeat.from_completion)
+    }
+
     /// When it is due and how it comes back.
     pub(crate) fn when(&self, notes: &mut Vec<Note>) -> When {
         let exact = self.exact(notes);
@@ -294,7 +310,7 @@ impl<'a> Heard<'a> {
             let recurrence = repeats::recurrence(repeat, local.date(), self.end(), notes);
             when.frequency = recurrence.frequency;
             when.rule = recurrence.rule;
-            when.from = if self.said.completion.is_some() { RecurrenceFrom::Completion } else { RecurrenceFrom::Due };
+            when.from = if self.is_from_completion() { RecurrenceFrom::Completion } else { RecurrenceFrom::Due };
         }
         when
     }
@@ -304,6 +320,7 @@ impl<'a> Heard<'a> {
         let used = self.said.used();
         let note = |(index, found): (usize, &Found)| match (&found.phrase.note, &found.phrase.meaning) {
             (Some(text), Meaning::Impossible) => Some(Note::missed(text.clone())),
+            (Some(text), Meaning::Word) => self.repeat().is_none().then(|| Note::assumed(text.clone())),
             (Some(text), _) if used.contains(&index) => Some(Note::assumed(text.clone())),
             _ => None,
         };
@@ -335,7 +352,7 @@ impl<'a> Heard<'a> {
             Meaning::Count(count) => (Kind::Recurrence, format!("{count} times")),
             Meaning::Lasting(_) => (Kind::Recurrence, self.text(found)),
             Meaning::FromCompletion => (Kind::Recurrence, "after completion".to_owned()),
-            Meaning::Impossible => return None,
+            Meaning::Impossible | Meaning::Word => return None,
         };
         Some(Part { range: self.bytes(&found.words), kind, meaning })
     }
@@ -351,7 +368,8 @@ impl<'a> Heard<'a> {
 
 /// The bytes of a stretch of words.
 pub(crate) fn bytes(words: &[Word], range: &Range<usize>) -> Range<usize> {
-    let start = words.get(range.start).map_or(0, |word| word.range.start);
+    let sentence_end = words.last().map_or(0, |word| word.range.end);
+    let start = words.get(range.start).map_or(sentence_end, |word| word.range.start);
     let end = range.end.checked_sub(1).and_then(|last| words.get(last)).map_or(start, |word| word.range.end);
     start..end.max(start)
 }
@@ -365,6 +383,9 @@ pub(crate) fn draft_of(sentence: &str, words: &[Word], scope: Scope, context: &C
     let mut heard = Heard::new(words, scope.from, context);
     let mut notes = Vec::new();
     let when = heard.when(&mut notes);
+    if when.due.is_none() && heard.said.forget_when() {
+        notes.push(Note::missed("That date does not exist or is out of range: it stays in the title."));
+    }
     let reminder_offset = reminder(&mut heard, &scope, &when, &mut notes);
     let mut all = heard.notes();
     all.append(&mut notes);
@@ -372,6 +393,9 @@ pub(crate) fn draft_of(sentence: &str, words: &[Word], scope: Scope, context: &C
     let mut parts = heard.parts(&when);
     if let (true, Some(offset)) = (scope.reminds && heard.said.reminder.is_none(), reminder_offset) {
         parts.insert(0, Part { range: bytes(words, &scope.lead), kind: Kind::Reminder, meaning: tell::offset(offset) });
+    }
+    if let (Some((priority, range)), None) = (&scope.priority, heard.said.priority) {
+        parts.insert(0, Part { range: bytes(words, range), kind: Kind::Priority, meaning: tell::priority(*priority).to_owned() });
     }
     if when.due.is_some_and(|due| due.get() < context.now) {
         all.push(Note::assumed("That has passed: the task is overdue from the start."));
@@ -386,7 +410,7 @@ pub(crate) fn draft_of(sentence: &str, words: &[Word], scope: Scope, context: &C
             recurrence: when.frequency,
             recurrence_rule: when.rule.clone(),
             recurrence_from: when.from,
-            priority: heard.priority().unwrap_or_default(),
+            priority: heard.priority().or(scope.priority.as_ref().map(|(priority, _)| *priority)).unwrap_or_default(),
             tags: heard.tags(),
             reminder_offset,
         };
@@ -422,7 +446,9 @@ fn reminder(heard: &mut Heard<'_>, scope: &Scope, when: &When, notes: &mut Vec<N
         Some(_) => return Some(offset),
     };
     notes.push(Note::missed(reason));
-    heard.said.reminder = heard.said.reminder.filter(|_| asked == Some(None));
+    // "remind me 1 hour before" says nothing else; "1 hour before" may be about something of the title.
+    let is_led = |index: &usize| heard.words[heard.found[*index].words.clone()].iter().any(|word| word.lower.starts_with("remind"));
+    heard.said.dropped = heard.said.reminder.take().filter(is_led);
     None
 }
 
@@ -441,9 +467,9 @@ const DANGLING: [&str; 9] = ["and", "on", "at", "by", "due", "is", "are", "for",
 /// The words that belong to no phrase.
 fn title(sentence: &str, heard: &Heard<'_>, scope: &Scope) -> Option<String> {
     let used = heard.said.used();
-    let is_used = |at: usize| used.iter().any(|index| heard.found[*index].words.contains(&at));
+    let is_used = |at: usize| used.iter().chain(&heard.said.dropped).any(|index| heard.found[*index].words.contains(&at));
     let left: Vec<usize> = (scope.from..heard.words.len()).filter(|at| !is_used(*at)).collect();
-    let left = trimmed(heard.words, &left, scope);
+    let left = without_empty_brackets(heard.words, trimmed(heard.words, &left, scope));
     if let [only] = left[..] {
         if let Some(inner) = unquoted(sentence, &heard.words[only]) {
             return clean(inner);
@@ -462,6 +488,16 @@ fn title(sentence: &str, heard: &Heard<'_>, scope: &Scope) -> Option<String> {
         title.push_str(&sentence[word.range.clone()]);
     }
     clean(&title)
+}
+
+/// Without the brackets of "(tomorrow)".
+fn without_empty_brackets(words: &[Word], mut left: Vec<usize>) -> Vec<usize> {
+    let is_empty =
+        |pair: &[usize]| matches!((words[pair[0]].lower.as_str(), words[pair[1]].lower.as_str()), ("(", ")") | ("[", "]") | ("{", "}"));
+    while let Some(at) = left.windows(2).position(is_empty) {
+        left.drain(at..at + 2);
+    }
+    left
 }
 
 fn is_tight(word: &Word) -> bool {

@@ -59,7 +59,7 @@ pub(crate) struct Heard {
 }
 
 /// Words that say nothing of which tasks.
-const FILLERS: [&str; 75] = [
+const FILLERS: [&str; 78] = [
     "show",
     "me",
     "my",
@@ -129,6 +129,9 @@ const FILLERS: [&str; 75] = [
     "and",
     "was",
     "were",
+    "anything",
+    "something",
+    "nothing",
     "today's",
     "tomorrow's",
     "deadline",
@@ -212,6 +215,13 @@ impl Reader<'_> {
     fn state(&mut self, at: usize) -> Option<usize> {
         if self.is_phrase(at, &["past", "due"]) {
             return Some(self.overdue(at, at + 2));
+        }
+        if self.is_phrase(at, &["did", "i", "do"])
+            || self.is_phrase(at, &["did", "i", "get", "done"])
+            || self.is_phrase(at, &["have", "i", "done"])
+        {
+            self.filter().status = Some(Status::Completed);
+            return Some(at + if self.is_phrase(at, &["did", "i", "get", "done"]) { 4 } else { 3 });
         }
         if self.word(at) == "not" && matches!(self.word(at + 1), "done" | "completed" | "complete" | "finished") {
             self.filter().status = Some(Status::Pending);
@@ -422,19 +432,21 @@ impl Reader<'_> {
         };
         self.notes.extend(note.map(Note::assumed));
         let said = tell::near_date(date, self.context.today());
+        let day_said = said.trim_start_matches("on ").to_owned();
+        let is_by = (at..end).any(|at| matches!(self.word(at), "by" | "until" | "till" | "til" | "up" | "no" | "not" | "through"));
         match role {
             Role::Before => {
                 self.filter().due_before = Some(self.midnight(date)?);
-                self.due = format!("due before {said}");
+                self.due = format!("due before {day_said}");
             }
-            Role::Due | Role::Until if self.words[at].is_any(&["by", "until", "till", "til", "up", "no", "not", "through"]) => {
+            Role::Due | Role::Until if is_by => {
                 self.filter().due_before = Some(self.midnight(date.tomorrow().ok()?)?);
-                self.due = format!("due by {said}");
+                self.due = format!("due by {day_said}");
             }
             Role::After | Role::From => {
                 let first = if role == Role::After && self.words[at].is("after") { date.tomorrow().ok()? } else { date };
                 self.filter().due_after = Some(self.midnight(first)?);
-                self.due = if first == date { format!("due from {said}") } else { format!("due after {said}") };
+                self.due = if first == date { format!("due from {day_said}") } else { format!("due after {day_said}") };
             }
             Role::Plain | Role::Due | Role::Until => return self.within(at, end, (date, date.tomorrow().ok()?), said),
         }

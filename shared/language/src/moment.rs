@@ -51,6 +51,10 @@ impl TimeSaid {
 
     /// For today: nine o'clock that is over is nine in the evening.
     fn time_today(self, now: DateTime, notes: &mut Vec<Note>) -> Option<Time> {
+        // Said late in the evening, "tonight" is what is left of it.
+        if let (None, Some(DayPart::Evening | DayPart::Night)) = (self.clock, self.part) {
+            return self.part.map(DayPart::time).map(|time| if time > now.time() { time } else { DAYS_END });
+        }
         let mut own = Vec::new();
         let time = self.time(&mut own)?;
         let open =
@@ -150,8 +154,10 @@ pub(crate) fn instant(local: DateTime, context: &Context, notes: &mut Vec<Note>)
     match offset {
         AmbiguousOffset::Unambiguous { .. } => {}
         AmbiguousOffset::Gap { .. } => {
-            let text =
-                format!("The clocks of {place} leave out {} on {date}: {} is meant.", tell::time(local.time()), tell::time(meant.time()));
+            let is_same_day = meant.date() == local.date();
+            let then = if is_same_day { String::new() } else { format!(" on {}", tell::date(meant.date())) };
+            let (left_out, meant) = (tell::time(local.time()), tell::time(meant.time()));
+            let text = format!("The clocks of {place} leave out {left_out} on {date}: {meant}{then} is meant.");
             notes.push(Note::assumed(text));
         }
         AmbiguousOffset::Fold { .. } => {

@@ -119,6 +119,8 @@ pub(crate) struct Repeat {
     pub(crate) interval: u16,
     pub(crate) by: By,
     pub(crate) part: Option<DayPart>,
+    /// Whether its interval runs from the completion.
+    pub(crate) from_completion: bool,
     pub(crate) note: Option<String>,
 }
 
@@ -166,6 +168,8 @@ pub(crate) enum Meaning {
     FromCompletion,
     /// Understood, but there is no such thing: the note says why. The words stay in the title.
     Impossible,
+    /// It could be a recurrence, and is taken for words of the title: the note says so.
+    Word,
 }
 
 /// A phrase: what the words from where it stands to `end` say.
@@ -274,7 +278,7 @@ impl View<'_> {
 
     /// The phrase that begins at a later word.
     pub(crate) fn known(&self, at: usize) -> Option<&Phrase> {
-        self.known.get(at)?.as_ref().filter(|phrase| phrase.meaning != Meaning::Impossible)
+        self.known.get(at)?.as_ref().filter(|phrase| !matches!(phrase.meaning, Meaning::Impossible | Meaning::Word))
     }
 
     /// Whether what ends at `end` stands free: it does not lead to the next word as an adjective would.

@@ -20,7 +20,7 @@ pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
 }
 
 fn repeat(unit: Unit, interval: u16, by: By) -> Repeat {
-    Repeat { unit, interval, by, part: None, note: None }
+    Repeat { unit, interval, by, part: None, from_completion: false, note: None }
 }
 
 fn found(end: usize, repeat: Repeat) -> Phrase {
@@ -58,7 +58,19 @@ fn every(view: View<'_>, at: usize) -> Option<Phrase> {
         return Unit::named(view.word(unit))
             .map(|_| impossible(unit + 1, "How often that is is not clear: give a number, such as \u{201c}every 3 days\u{201d}."));
     }
-    every_nth(view, body).or_else(|| every_unit(view, body)).or_else(|| every_weekday(view, body)).or_else(|| every_date(view, body))
+    let found = every_nth(view, body)
+        .or_else(|| every_unit(view, body))
+        .or_else(|| every_weekday(view, body))
+        .or_else(|| every_date(view, body))?;
+    Some(if view.is(start + 1, "!") { counted_from_completion(found) } else { found })
+}
+
+/// "every! 3 days": three days after it was done.
+fn counted_from_completion(phrase: Phrase) -> Phrase {
+    match phrase.meaning {
+        Meaning::Repeat(repeat) => Phrase { meaning: Meaning::Repeat(Repeat { from_completion: true, ..repeat }), ..phrase },
+        meaning => Phrase { meaning, ..phrase },
+    }
 }
 
 /// "other", "second", "3", "3rd": the interval, and where it ends.
@@ -73,6 +85,9 @@ fn interval(view: View<'_>, at: usize) -> Option<(u16, usize)> {
 
 /// "day", "2 weeks on Tuesday", "other month on the 1st and 15th", "3 months".
 fn every_unit(view: View<'_>, at: usize) -> Option<Phrase> {
+    if figures(view.word(at)).is_some_and(|number| number > MAX_INTERVAL.into()) && Unit::named(view.word(at + 1)).is_some() {
+        return Some(impossible(at + 2, format!("An interval is {MAX_INTERVAL} at most: this stays in the title.")));
+    }
     let (interval, unit_at) = interval(view, at).unwrap_or((1, at));
     let word = view.word(unit_at);
     let (unit, factor) = match word {
@@ -98,6 +113,7 @@ fn on_days(view: View<'_>, end: usize, repeat: Repeat) -> Phrase {
                 .or_else(|| month_days(view, start))
                 .filter(|(by, _)| !matches!(by, By::MonthDays(days) if days.len() == 1 && days[0] > 0))
         }
+        Unit::Year if start > end => nth_day_of_month(view, view.skip(start, &["the"])),
         _ => None,
     }
     .map_or((None, end), |(by, end)| (Some(by), end));
@@ -120,6 +136,13 @@ fn nth_day(view: View<'_>, at: usize) -> Option<(By, usize)> {
         NthKind::Weekday(_) | NthKind::Workday => return None,
     };
     Some((by, end))
+}
+
+/// "first Monday of September".
+fn nth_day_of_month(view: View<'_>, at: usize) -> Option<(By, usize)> {
+    let (By::Nth(number, weekday), end) = nth_day(view, at)? else { return None };
+    let (month, end) = of_month(view, end);
+    Some((By::NthIn(month?, number, weekday), end))
 }
 
 /// The most days of a month that are listed.
@@ -223,6 +246,9 @@ fn every_date(view: View<'_>, at: usize) -> Option<Phrase> {
     if let Some(date) = calendar::month_day(view, at) {
         return Some(found(date.phrase.end, repeat(Unit::Year, 1, By::YearDay(date.month, date.day))));
     }
+    if let Some((month, day, end)) = calendar::feast_day(view, at) {
+        return Some(found(end, repeat(Unit::Year, 1, By::YearDay(month, day))));
+    }
     let month = calendar::month(view.word(at))?;
     let note = format!("{} is taken as its first day.", tell::month(month));
     Some(found(at + 1, Repeat { note: Some(note), ..repeat(Unit::Year, 1, By::YearDay(month, 1)) }))
@@ -295,10 +321,8 @@ fn adverb(view: View<'_>, at: usize) -> Option<Phrase> {
     if start == at && !view.is_free(start + 1) {
         let word = view.word(start);
         let every = if interval == 1 { unit.singular().to_owned() } else { format!("{interval} {}s", unit.singular()) };
-        return Some(impossible(
-            start + 1,
-            format!("\u{201c}{word}\u{201d} is taken as a word of the title; \u{201c}every {every}\u{201d} repeats the task."),
-        ));
+        let note = format!("\u{201c}{word}\u{201d} is taken as a word of the title; \u{201c}every {every}\u{201d} repeats the task.");
+        return Some(Phrase::new(start + 1, Meaning::Word).with_note(Some(note)));
     }
     Some(on_days(view, start + 1, repeat(unit, interval, By::Start)))
 }
@@ -337,7 +361,7 @@ fn plural_days(view: View<'_>, at: usize) -> Option<Phrase> {
         return Some(found(start + 1, Repeat { note: Some(note), ..repeat(Unit::Week, 1, By::Weekdays(vec![Weekday::Saturday])) }));
     }
     let is_plural = matches!(word, "weekdays" | "workdays") || (word.ends_with("days") && weekday(word).is_some());
-    let (days, end) = weekdays(view, start).filter(|_| is_plural || is_led)?;
+    let (days, end) = weekdays(view, start).filter(|(days, _)| is_plural || is_led || days.len() > 1)?;
     let is_list_of_plurals =
         is_plural || view.words[start..end].iter().any(|word| word.lower.ends_with("days") && weekday(&word.lower).is_some());
     let is_range = days.len() > 1

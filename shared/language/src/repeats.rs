@@ -34,7 +34,7 @@ pub(crate) fn first(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context:
     if repeat.by == By::Start {
         return match day {
             Some(day) => moment::local(Some(day), said, context, notes),
-            None => first_from_now(repeat, said, context, notes),
+            None => first_from_now(said, context, notes),
         };
     }
     let time = said.time(notes).unwrap_or_else(|| {
@@ -66,8 +66,8 @@ pub(crate) fn first(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context:
     Some(context.tz().to_datetime(next).date().to_datetime(time))
 }
 
-/// "every 3 days", "weekly": today if its time is ahead, else tomorrow, or for longer units a unit later.
-fn first_from_now(repeat: &Repeat, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
+/// "every 3 days", "weekly": today if its time is ahead, else tomorrow.
+fn first_from_now(said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
     let time = said.time(notes);
     let today = context.today();
     let at = today.to_datetime(time.unwrap_or(MORNING));
@@ -77,13 +77,7 @@ fn first_from_now(repeat: &Repeat, said: TimeSaid, context: &Context, notes: &mu
     if at > context.local {
         return Some(at);
     }
-    let date = match repeat.unit {
-        Unit::Week => today.checked_add(Span::new().weeks(1)),
-        Unit::Month => today.checked_add(Span::new().months(1)),
-        Unit::Year => today.checked_add(Span::new().years(1)),
-        Unit::Minute | Unit::Hour | Unit::Day => today.tomorrow(),
-    }
-    .ok()?;
+    let date = today.tomorrow().ok()?;
     notes.push(Note::assumed(format!("{} has passed today: the first is on {}.", tell::time(at.time()), tell::date(date))));
     Some(date.to_datetime(at.time()))
 }

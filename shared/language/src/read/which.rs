@@ -1,0 +1,165 @@
+//! Which tasks a sentence is about: by number, by title, or all that match.
+
+use domain::task::Status;
+
+use super::{Intent, Named, Reader, Reading, Selection, Target};
+use crate::draft::{Heard, clean, unquoted};
+use crate::numbers::length;
+use crate::part::{Kind, Note};
+use crate::phrases::Meaning;
+use crate::repeats::joined;
+use crate::words::WordKind;
+use crate::{TARGETS_MAX, listing};
+
+impl Reader<'_> {
+    /// "12", "#12", "task 12", "it".
+    pub(super) fn target(&self, at: usize) -> Option<(Target, usize)> {
+        let start = self.skip(self.skip(at, "the"), "task|todo|item|to-do|number|no|nr|id");
+        let start = self.skip(start, "number|no|#|.|id|nr");
+        let word = self.word(start);
+        if let Some(id) = number(word.strip_prefix('#').unwrap_or(word)) {
+            return Some((Target::Id(id), start + 1));
+        }
+        let is_it = matches!(self.word(at), "it" | "that" | "this" | "them") && !matches!(self.word(at + 1), "task" | "one");
+        if is_it {
+            return Some((Target::It, at + 1));
+        }
+        self.after(at, "that one|this one|that task|this task|the last one|the last task").map(|end| (Target::It, end))
+    }
+
+    /// "12", "12, 13 and 15", "12-15", "it".
+    pub(super) fn targets(&self, at: usize) -> Option<Named> {
+        let at = self.skip(at, "tasks|numbers|todos|items");
+        let mut targets: Vec<Target> = Vec::new();
+        let mut notes = Vec::new();
+        let mut next = at;
+        let mut end = at;
+        loop {
+            let (more, after) = match self.span_of_numbers(next) {
+                Some((first, last, after)) => ((first..=last).take(TARGETS_MAX + 1).map(Target::Id).collect(), after),
+                None => match self.target(next) {
+                    Some((target, after)) => (vec![target], after),
+                    None => break,
+                },
+            };
+            for target in more {
+                if !targets.contains(&target) {
+                    targets.push(target);
+                }
+            }
+            end = after;
+            next = self.skip(self.skip(end, ",|;"), "and|&|plus");
+            // "12 13" are two tasks; in "12 2 days earlier" the second is an amount.
+            let is_amount = length(self.words, next).is_some();
+            let is_list = (next > end || number(self.word(end)).is_some()) && !is_amount;
+            if !is_list || targets.len() > TARGETS_MAX {
+                break;
+            }
+        }
+        if targets.is_empty() {
+            return None;
+        }
+        if targets.len() > TARGETS_MAX {
+            targets.truncate(TARGETS_MAX);
+            notes.push(Note::missed(format!("A sentence can name {TARGETS_MAX} tasks: the others are left out.")));
+        }
+        let parts = vec![self.part(at..end, Kind::Task, joined(&targets.iter().map(name).collect::<Vec<_>>()))];
+        Some(Named { which: Selection::Tasks(targets), parts, notes, end })
+    }
+
+    /// "12-15": the numbers from 12 to 15.
+    pub(super) fn span_of_numbers(&self, at: usize) -> Option<(i64, i64, usize)> {
+        let word = self.word(at);
+        let (first, last, end) = match word.split_once(['-', '\u{2013}']) {
+            Some((first, last)) => (number(first)?, number(last)?, at + 1),
+            // "tasks 12 to 15"; "move 12 to 15" is about one task and a time.
+            None if (self.is_one(at + 1, "to|through") && at > 0 && self.is_one(at - 1, "tasks|numbers"))
+                || self.is(at + 1, "-").is_some() =>
+            {
+                (number(word)?, number(self.word(at + 2))?, at + 3)
+            }
+            None => return None,
+        };
+        (first < last).then_some((first, last, end))
+    }
+
+    /// The words up to `to` as a title: "pay rent", "the task \"pay rent\"".
+    pub(super) fn titled(&self, at: usize, to: usize) -> Option<Named> {
+        let start = self.skip(self.skip(at, "the|my"), "task|todo|item|to-do");
+        let start =
+            if start > at + 1 || !matches!(self.word(at), "the" | "my") { self.skip(start, "called|named|titled|:") } else { start };
+        let range = start.min(to)..to;
+        let words = self.words.get(range.clone())?;
+        let title = match words {
+            [] => return None,
+            [only] if only.kind == WordKind::Quoted => clean(unquoted(self.sentence, only)?)?,
+            _ => clean(self.text(range.clone()))?,
+        };
+        let part = self.part(range, Kind::Task, format!("\u{201c}{title}\u{201d}"));
+        Some(Named { which: Selection::Tasks(vec![Target::Title(title)]), parts: vec![part], notes: Vec::new(), end: to })
+    }
+
+    /// "all completed tasks", "everything due today", "overdue tasks".
+    pub(super) fn matching(&self, at: usize, to: usize) -> Option<Named> {
+        let is_all = matches!(self.word(at), "all" | "everything" | "every" | "any");
+        let is_plural = (at..to).any(|at| matches!(self.word(at), "tasks" | "todos" | "to-dos"));
+        if !is_all && !is_plural {
+            return None;
+        }
+        let heard = listing::listing(self.sentence, self.words, at, to, self.context);
+        let which = Selection::Matching(Box::new(heard.listing));
+        Some(Named { which, parts: heard.parts, notes: heard.notes, end: to })
+    }
+
+    /// The tasks that all words from `at` to `to` name.
+    pub(super) fn tasks(&self, at: usize, to: usize) -> Option<Named> {
+        self.targets(at).or_else(|| self.matching(at, to)).or_else(|| self.titled(at, to))
+    }
+
+    /// The reading for tasks that were named; what is left behind them was not understood.
+    pub(super) fn act(&self, named: Named, to: usize, intent: impl FnOnce(Selection) -> Intent) -> Reading {
+        let rest = self.plain(named.end.min(to)..to);
+        let mut notes = named.notes;
+        if !rest.is_empty() {
+            notes.push(Note::missed(format!("\u{201c}{}\u{201d} was not understood.", self.text(named.end..to))));
+        }
+        Reading::of(intent(named.which)).with_parts(named.parts).with_notes(notes)
+    }
+
+    /// The reading for what happens to tasks of this status: "complete everything" is about what is open.
+    pub(super) fn act_on(&self, status: Status, named: Named, to: usize, intent: impl FnOnce(Selection) -> Intent) -> Reading {
+        self.act(Named { which: named.which.of_status(status), ..named }, to, intent)
+    }
+
+    /// Whether the words from `at` say when, how often or under which tag something is: then they are about a new task.
+    pub(super) fn is_like_a_task(&self, at: usize) -> bool {
+        Heard::new(self.words, at, self.context).found.iter().any(|found| {
+            matches!(
+                found.phrase.meaning,
+                Meaning::Day { .. }
+                    | Meaning::Clock(_)
+                    | Meaning::Ahead(_)
+                    | Meaning::Local(_)
+                    | Meaning::Instant(_)
+                    | Meaning::Repeat(_)
+                    | Meaning::Tag(_)
+                    | Meaning::Priority(_)
+            )
+        })
+    }
+}
+
+/// A number of a task: no more figures than a 64-bit integer has for sure.
+pub(super) fn number(text: &str) -> Option<i64> {
+    let is_number = (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { text.parse().ok() } else { None }
+}
+
+/// The task in words.
+pub(super) fn name(target: &Target) -> String {
+    match target {
+        Target::Id(id) => format!("task {id}"),
+        Target::Title(title) => format!("\u{201c}{title}\u{201d}"),
+        Target::It => "the task spoken of last".to_owned(),
+    }
+}

@@ -1,0 +1,517 @@
+//! Sentences and what they mean: the table `sentences.tsv`, and what holds of any text whatever.
+
+use domain::command::{CreateTask, Field};
+use domain::task::{Frequency, Priority, RecurrenceFrom};
+use domain::zone::Zone;
+use jiff::tz::TimeZone;
+use language::{Intent, Listing, Note, NoteKind, Part, Reminders, SENTENCE_MAX, Selection, Target, draft, read};
+use proptest::prelude::*;
+
+/// The table. A line that begins with "@" says when and where the sentences below it are said, by the local clock. A row has the
+/// sentence, what it means ([`summary`]), and, after another tab, words that a note must have. Where a row has none, nothing of the
+/// sentence may be left out: only what was taken for granted may be noted.
+const TABLE: &str = include_str!("sentences.tsv");
+
+/// How many sentences there are at least, so that none vanishes unnoticed.
+const ROWS_MIN: usize = 700;
+
+struct Row<'a> {
+    line: usize,
+    now: domain::Timestamp,
+    zone: Zone,
+    sentence: &'a str,
+    meaning: &'a str,
+    note: &'a str,
+}
+
+fn rows() -> Vec<Row<'static>> {
+    let mut rows = Vec::new();
+    let mut scene = None;
+    for (index, line) in TABLE.lines().enumerate() {
+        if let Some(said) = line.strip_prefix("@ ") {
+            let (local, name) = said.split_once(' ').expect("a scene has a time and a zone");
+            let zone: Zone = name.parse().expect("a zone");
+            let now = zone.get().to_timestamp(local.parse().expect("a local time")).expect("a time");
+            scene = Some((domain::Timestamp::new(now).expect("a time"), zone));
+        } else if !line.is_empty() && !line.starts_with("# ") {
+            let (now, zone) = scene.clone().expect("a scene before the first sentence");
+            let mut fields = line.split('\t');
+            let (sentence, meaning) = (fields.next().unwrap_or_default(), fields.next().unwrap_or("?"));
+            rows.push(Row { line: index + 1, now, zone, sentence, meaning, note: fields.next().unwrap_or_default() });
+        }
+    }
+    rows
+}
+
+/// What a sentence wants, in one line.
+fn summary(intent: &Intent, zone: &TimeZone) -> String {
+    match intent {
+        Intent::Create { task, is_asked } => format!("{} {}", if *is_asked { "add" } else { "task" }, task_summary(task, zone)),
+        Intent::List(listing) => listing_summary(listing),
+        Intent::Get(target) => format!("get {}", name(target)),
+        Intent::Complete(which) => format!("complete {}", selection(which)),
+        Intent::Reopen(which) => format!("reopen {}", selection(which)),
+        Intent::Delete(which) => format!("delete {}", selection(which)),
+        Intent::Update { which, change } => format!("update {}: {}", selection(which), change_summary(change, zone)),
+        Intent::SetPriority { which, priority } => format!("priority {}: {}", selection(which), level(*priority)),
+        Intent::AddTags { which, tags } => format!("tag {}: {}", selection(which), tags.join(",")),
+        Intent::RemoveTags { which, tags } => format!("untag {}: {}", selection(which), tags.join(",")),
+        Intent::Remind { which, offset } => format!("remind {}: {offset}", selection(which)),
+        Intent::ListReminders { of, status } => {
+            let of = of.as_ref().map(|of| format!(" of {}", name(of))).unwrap_or_default();
+            let status = status.map(|status| format!(" {status:?}").to_lowercase()).unwrap_or_default();
+            format!("reminders{of}{status}")
+        }
+        Intent::CancelReminders(Reminders::Number(id)) => format!("cancel reminder {id}"),
+        Intent::CancelReminders(Reminders::Of(which)) => format!("cancel reminders of {}", selection(which)),
+        Intent::ListTags => "tags".to_owned(),
+        Intent::Help => "help".to_owned(),
+        Intent::Greeting => "greeting".to_owned(),
+        Intent::Thanks => "thanks".to_owned(),
+        Intent::Yes => "yes".to_owned(),
+        Intent::No => "no".to_owned(),
+        Intent::Unclear => "unclear".to_owned(),
+    }
+}
+
+fn level(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Low => "low",
+        Priority::Medium => "medium",
+        Priority::High => "high",
+    }
+}
+
+fn name(target: &Target) -> String {
+    match target {
+        Target::Id(id) => id.to_string(),
+        Target::Title(title) => format!("<{title}>"),
+        Target::It => "it".to_owned(),
+    }
+}
+
+fn selection(which: &Selection) -> String {
+    match which {
+        Selection::Tasks(targets) => targets.iter().map(name).collect::<Vec<_>>().join(","),
+        Selection::Matching(listing) => format!("all({})", listing.about),
+    }
+}
+
+fn local(at: domain::Timestamp, zone: &TimeZone) -> String {
+    at.get().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+fn task_summary(task: &CreateTask, zone: &TimeZone) -> String {
+    let mut parts = vec![format!("<{}>", task.title)];
+    parts.extend(task.due_date.map(|due| format!("due {}", local(due, zone))));
+    match (&task.recurrence_rule, task.recurrence) {
+        (Some(rule), _) => parts.push(rule.to_string()),
+        (None, Frequency::None) => {}
+        (None, frequency) => parts.push(format!("{frequency:?}").to_lowercase()),
+    }
+    if task.recurrence_from == RecurrenceFrom::Completion {
+        parts.push("from completion".to_owned());
+    }
+    if task.priority != Priority::Medium {
+        parts.push(level(task.priority).to_owned());
+    }
+    if !task.tags.is_empty() {
+        parts.push(task.tags.iter().map(|tag| format!("#{tag}")).collect::<Vec<_>>().join(" "));
+    }
+    parts.extend(task.reminder_offset.map(|offset| format!("remind {offset}")));
+    parts.join(" | ")
+}
+
+fn listing_summary(listing: &Listing) -> String {
+    let mut parts = vec![format!("{} {}", if listing.counts { "count" } else { "list" }, listing.about)];
+    let query = &listing.query;
+    if let (Some(by), true) = (query.sort_by, query.order.is_some()) {
+        parts.push(format!("by {by:?} {:?}", query.order.expect("an order")).to_lowercase());
+    }
+    parts.extend(query.limit.map(|limit| format!("limit {limit}")));
+    parts.join(" | ")
+}
+
+/// The task that changes are tried on: due in two days at 10:00.
+fn example(zone: &Zone, now: domain::Timestamp) -> domain::Task {
+    let due = zone.get().to_datetime(now.get()).date().saturating_add(jiff::Span::new().days(2)).at(10, 0, 0, 0);
+    let due = domain::Timestamp::new(zone.get().to_timestamp(due).expect("a time")).expect("a time");
+    let create = CreateTask {
+        title: "example".to_owned(),
+        description: String::new(),
+        due_date: Some(due),
+        time_zone: Field::Set(zone.clone()),
+        recurrence: Frequency::None,
+        recurrence_rule: None,
+        recurrence_from: RecurrenceFrom::Due,
+        priority: Priority::Medium,
+        tags: vec!["old".to_owned()],
+        reminder_offset: None,
+    };
+    domain::Task::created(1, create.draft(now, zone).expect("a draft"), now)
+}
+
+fn change_summary(change: &language::Change, zone: &TimeZone) -> String {
+    let (zone_name, now) = SCENE.with_borrow(|scene| scene.clone().expect("a scene"));
+    let task = example(&zone_name, now);
+    let update = match change.update(&task, now) {
+        Ok((update, _)) => update,
+        Err(note) => return note.text,
+    };
+    let changed = update.clone().apply(&task, now).expect("a change that the domain takes");
+    let mut parts = Vec::new();
+    if changed.title != task.title {
+        parts.push(format!("<{}>", changed.title));
+    }
+    if changed.description != task.description {
+        parts.push(format!("description <{}>", changed.description));
+    }
+    if let Field::Set(due) = update.due_date {
+        parts.push(due.map_or("no due date".to_owned(), |due| format!("due {}", local(due, zone))));
+    }
+    match (update.recurrence, update.recurrence_rule) {
+        (_, Field::Set(Some(rule))) => parts.push(rule.to_string()),
+        (Field::Set(Frequency::None), _) => parts.push("once".to_owned()),
+        (Field::Set(frequency), _) => parts.push(format!("{frequency:?}").to_lowercase()),
+        _ => {}
+    }
+    if changed.recurrence_from != task.recurrence_from {
+        parts.push("from completion".to_owned());
+    }
+    if changed.priority != task.priority {
+        parts.push(level(changed.priority).to_owned());
+    }
+    if changed.tags != task.tags {
+        parts.push(changed.tags.iter().map(|tag| format!("#{tag}")).collect::<Vec<_>>().join(" "));
+    }
+    if let Field::Set(offset) = update.reminder_offset {
+        parts.push(offset.map_or("no reminder".to_owned(), |offset| format!("remind {offset}")));
+    }
+    parts.join(" | ")
+}
+
+thread_local! {
+    /// When and where the sentence at hand is said: a change is shown as what it does to a task of that time.
+    static SCENE: std::cell::RefCell<Option<(Zone, domain::Timestamp)>> = const { std::cell::RefCell::new(None) };
+}
+
+fn all(notes: &[Note]) -> String {
+    notes.iter().map(|note| note.text.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_sentence_of_the_table_means_what_it_says_there() {
+    let mut wrong = Vec::new();
+    for row in rows() {
+        SCENE.set(Some((row.zone.clone(), row.now)));
+        let reading = read(row.sentence, row.now, &row.zone);
+        let meaning = summary(&reading.intent, row.zone.get());
+        let notes = all(&reading.notes);
+        let missed: Vec<_> = reading.notes.iter().filter(|note| note.kind == NoteKind::Missed).cloned().collect();
+        let is_noted = if row.note.is_empty() { missed.is_empty() } else { notes.contains(row.note) };
+        if meaning != row.meaning || !is_noted {
+            wrong.push(format!(
+                "line {}: {}\n  expected: {} [{}]\n      read: {meaning} [{notes}]",
+                row.line, row.sentence, row.meaning, row.note
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{} rows differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn the_table_is_large_and_no_sentence_stands_in_it_twice() {
+    let rows = rows();
+    assert!(rows.len() >= ROWS_MIN, "{} rows", rows.len());
+    let mut seen = std::collections::BTreeSet::new();
+    for row in &rows {
+        assert!(seen.insert((row.sentence, row.now, row.zone.to_string())), "line {}: {}", row.line, row.sentence);
+    }
+}
+
+/// The stretches of a sentence that were understood, as `kind:text=meaning`.
+fn understood(sentence: &str) -> Vec<String> {
+    let (now, zone) = wednesday();
+    let part = |part: &Part| format!("{}:{}={}", part.kind.name(), &sentence[part.range.clone()], part.meaning);
+    draft(sentence, now, &zone).parts.iter().map(part).collect()
+}
+
+/// Wednesday, 25 November 2026, 15:00 in Berlin.
+fn wednesday() -> (domain::Timestamp, Zone) {
+    ("2026-11-25T14:00:00Z".parse().expect("a time"), "Europe/Berlin".parse().expect("a zone"))
+}
+
+#[test]
+fn a_page_can_show_what_was_understood() {
+    assert_eq!(
+        understood("Pay rent monthly on the 1st at 9 #Home !high"),
+        ["recurrence:monthly=every month", "date:on the 1st=Tue 1 Dec 2026", "time:at 9=09:00", "tag:#Home=home", "priority:!high=high"]
+    );
+    assert_eq!(
+        understood("Zahnarzt 🦷 next friday, 10:30 remind me 30 minutes before"),
+        ["date:next friday=Fri 4 Dec 2026", "time:10:30=10:30", "reminder:remind me 30 minutes before=30 minutes before"]
+    );
+    assert_eq!(
+        understood("standup every weekday at 9:15 until 24 dec"),
+        ["recurrence:every weekday=every weekday", "time:at 9:15=09:15", "recurrence:until 24 dec=until Thu 24 Dec 2026"]
+    );
+    assert_eq!(
+        understood("remind me to stretch in 2 hours"),
+        ["reminder:remind me to=at the due time", "date:in 2 hours=Wed 25 Nov 2026 17:00"]
+    );
+    assert_eq!(understood("buy milk"), Vec::<String>::new());
+}
+
+#[test]
+fn places_can_be_counted_as_javascript_does() {
+    let (now, zone) = wednesday();
+    let sentence = "🦷 dentist tomorrow";
+    let draft = draft(sentence, now, &zone);
+    assert_eq!(draft.parts[0].range, 13..21);
+    assert_eq!(draft.parts[0].utf16(sentence), 11..19);
+}
+
+#[test]
+fn quick_add_takes_the_line_as_it_stands() {
+    let (now, zone) = wednesday();
+    let title = |line: &str| draft(line, now, &zone).task.map(|task| task.title);
+    assert_eq!(title("add tests for the parser tomorrow").as_deref(), Some("add tests for the parser"));
+    assert_eq!(title("complete the tax form by friday").as_deref(), Some("complete the tax form"));
+    assert_eq!(title("help").as_deref(), Some("help"));
+    assert_eq!(title("remind me to call mum at 17:00").as_deref(), Some("call mum"));
+    assert_eq!(title("show 12").as_deref(), Some("show 12"));
+}
+
+#[test]
+fn a_line_without_a_title_says_so_and_still_shows_what_it_understood() {
+    let (now, zone) = wednesday();
+    let draft = draft("tomorrow at 5pm #home", now, &zone);
+    assert!(draft.task.is_none());
+    assert_eq!(draft.parts.len(), 3);
+    assert!(all(&draft.notes).contains("A task needs words of its own"));
+}
+
+#[test]
+fn what_is_too_long_is_not_read() {
+    let (now, zone) = wednesday();
+    let text = "tomorrow ".repeat(SENTENCE_MAX);
+    let draft = draft(&text, now, &zone);
+    assert!(draft.task.is_none() && draft.parts.is_empty());
+    assert!(all(&draft.notes).contains("at most 1000 characters"));
+    assert!(matches!(read(&text, now, &zone).intent, Intent::Unclear));
+    let title = draft_title(&"a".repeat(201));
+    assert_eq!(title, None, "the domain's limit of a title holds");
+    assert!(draft_title(&"é".repeat(200)).is_some());
+}
+
+fn draft_title(text: &str) -> Option<String> {
+    let (now, zone) = wednesday();
+    draft(text, now, &zone).task.map(|task| task.title)
+}
+
+#[test]
+fn changes_keep_what_was_not_said() {
+    let (now, zone) = wednesday();
+    let task = example(&zone, now);
+    let Intent::Update { change, .. } = read("move 1 to friday", now, &zone).intent else { panic!("an update") };
+    let (update, _) = change.update(&task, now).expect("a change");
+    let changed = update.apply(&task, now).expect("a task");
+    assert_eq!(local(changed.due_date.expect("a date"), zone.get()), "2026-11-27 10:00");
+    assert_eq!((changed.title, changed.tags), (task.title.clone(), task.tags.clone()));
+    let undated = domain::Task { due_date: None, ..task };
+    let Intent::Update { change, .. } = read("postpone 1 by 2 days", now, &zone).intent else { panic!("an update") };
+    assert!(change.update(&undated, now).is_err_and(|note| note.text.contains("no due date")));
+}
+
+/// Words of all kinds that the parser looks for, and some that it does not.
+const PIECES: &[&str] = &[
+    "add",
+    "remind me",
+    "remind me to",
+    "every",
+    "each",
+    "other",
+    "monday",
+    "sun",
+    "fri",
+    "next",
+    "last",
+    "this",
+    "week",
+    "month",
+    "year",
+    "day",
+    "weekly",
+    "monthly",
+    "at",
+    "on",
+    "by",
+    "in",
+    "of",
+    "the",
+    "until",
+    "from",
+    "before",
+    "after",
+    "1",
+    "2",
+    "3rd",
+    "31",
+    "31st",
+    "may",
+    "feb",
+    "29 feb",
+    "2027",
+    "9999",
+    "1900",
+    "99999",
+    "12:30",
+    "9am",
+    "5 pm",
+    "noon",
+    "midnight",
+    "half past",
+    "quarter to",
+    "1/2",
+    "31/2",
+    "24.12.",
+    "2026-12-24",
+    "9999-12-31",
+    "0001-01-01",
+    "-9999-01-01",
+    "2026-12-24T09:00",
+    "2026-12-24T09:00:00Z",
+    "#home",
+    "#",
+    "!high",
+    "!",
+    "urgent",
+    "priority",
+    "1 hour before",
+    "99999 weeks",
+    "in 99999 years",
+    "for 99999 years",
+    "99999 times",
+    "\"",
+    "\"quoted text\"",
+    "“",
+    "”",
+    "é",
+    "🦷",
+    "\u{0}",
+    "\u{7}",
+    "\n",
+    "\u{202e}",
+    "İ",
+    "ß",
+    ",",
+    ".",
+    "-",
+    "–",
+    "/",
+    "12",
+    "12-15",
+    "1-99999999999",
+    "complete",
+    "delete",
+    "all",
+    "tasks",
+    "move",
+    "to",
+    "postpone",
+    "tag",
+    "with",
+    "and",
+    "what",
+    "is",
+    "due",
+    "today",
+    "tomorrow",
+    "rename",
+    "show",
+    "find",
+    "end of",
+    "working day",
+    "weekend",
+    "tonight",
+    "morning",
+    "remind",
+    "reminder",
+    "cancel",
+    "it",
+    "task",
+    "completed",
+    "every!",
+    "a couple of",
+    "99999 months from",
+];
+
+fn any_sentence() -> impl Strategy<Value = String> {
+    prop_oneof![
+        prop::collection::vec(prop::sample::select(PIECES), 0..14).prop_map(|pieces| pieces.join(" ")),
+        prop::collection::vec(prop_oneof![prop::sample::select(PIECES).prop_map(str::to_owned), ".{0,6}"], 0..10)
+            .prop_map(|pieces| pieces.concat()),
+        ".{0,80}",
+    ]
+}
+
+/// Ordinary days and the edges of the calendar, in zones with clock changes of every kind.
+fn any_scene() -> impl Strategy<Value = (domain::Timestamp, Zone)> {
+    let times = [
+        "2026-11-25T14:00:00Z",
+        "2027-03-28T00:59:00Z",
+        "2026-10-25T00:30:00Z",
+        "2028-02-29T12:00:00Z",
+        "2011-12-29T23:00:00Z",
+        "0001-01-01T00:00:00Z",
+        "9999-12-30T22:00:00Z",
+        "9999-12-31T00:00:00+14:00",
+    ];
+    let zones = ["Europe/Berlin", "America/New_York", "Pacific/Apia", "Australia/Lord_Howe", "America/Sao_Paulo", "UTC", "Africa/Monrovia"];
+    (prop::sample::select(times.to_vec()), prop::sample::select(zones.to_vec()))
+        .prop_map(|(time, zone)| (time.parse().expect("a time"), zone.parse().expect("a zone")))
+}
+
+fn parts_are_in_place(sentence: &str, parts: &[Part]) {
+    for part in parts {
+        assert!(part.range.start <= part.range.end, "{sentence:?}: {part:?}");
+        assert!(sentence.get(part.range.clone()).is_some(), "{sentence:?}: {part:?} is not at the borders of characters");
+        let utf16 = part.utf16(sentence);
+        assert!(utf16.end <= sentence.encode_utf16().count(), "{sentence:?}: {part:?}");
+    }
+    let mut sorted: Vec<_> = parts.iter().map(|part| (part.range.start, part.range.end)).filter(|(start, end)| start < end).collect();
+    sorted.sort_unstable();
+    assert!(sorted.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{sentence:?}: parts overlap: {parts:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4_000) })]
+
+    #[test]
+    fn a_draft_is_always_one_that_the_domain_takes(sentence in any_sentence(), (now, zone) in any_scene()) {
+        let draft = draft(&sentence, now, &zone);
+        parts_are_in_place(&sentence, &draft.parts);
+        match draft.task {
+            Some(task) => prop_assert!(task.draft(now, &zone).is_ok()),
+            None => prop_assert!(draft.notes.iter().any(|note| note.kind == NoteKind::Missed), "nothing says why there is no task"),
+        }
+    }
+
+    #[test]
+    fn any_text_is_read_without_a_panic(sentence in any_sentence(), (now, zone) in any_scene()) {
+        let reading = read(&sentence, now, &zone);
+        parts_are_in_place(&sentence, &reading.parts);
+        match reading.intent {
+            Intent::Create { task, .. } => prop_assert!(task.draft(now, &zone).is_ok()),
+            Intent::List(listing) => prop_assert!(listing.query.checked().is_ok() || sentence.split_whitespace().count() > 16 || sentence.contains('\0')),
+            Intent::Update { change, .. } => {
+                let task = domain::Task { due_date: Some(now), ..example(&zone, "2026-11-25T14:00:00Z".parse().expect("a time")) };
+                if let Ok((update, _)) = change.update(&task, now) {
+                    let _ = update.apply(&task, now);
+                }
+            }
+            Intent::Unclear => prop_assert!(!reading.notes.is_empty(), "nothing says what is unclear"),
+            _ => {}
+        }
+    }
+}
