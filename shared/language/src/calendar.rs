@@ -378,13 +378,12 @@ pub(crate) fn month_day(view: View<'_>, at: usize) -> Option<MonthDay> {
     let (month, day, end) = day_month(view, at).or_else(|| month_then_day(view, at))?;
     let (year, end) = year(view, end);
     let date = date_of(year, month, day, view.context);
-    let phrase = match date {
-        Some(date) => on(end, date),
-        None => {
-            let year = year.map(|year| format!(" {year}")).unwrap_or_default();
-            let text = format!("There is no {day} {}{year}: it stays in the title.", tell::month(month));
-            Phrase::new(end, Meaning::Impossible).with_note(Some(text))
-        }
+    let phrase = if let Some(date) = date {
+        on(end, date)
+    } else {
+        let year = year.map(|year| format!(" {year}")).unwrap_or_default();
+        let text = format!("There is no {day} {}{year}: it stays in the title.", tell::month(month));
+        Phrase::new(end, Meaning::Impossible).with_note(Some(text))
     };
     Some(MonthDay { month, day, phrase: with_part(view, phrase) })
 }
@@ -599,8 +598,8 @@ fn nth_date(first: Date, number: i8, kind: NthKind) -> Option<Date> {
         NthKind::Day => Date::new(first.year(), first.month(), number).ok(),
         NthKind::Workday => {
             let is_workday = |date: &Date| date.weekday().to_monday_zero_offset() <= 4;
-            let all = (1..=first.days_in_month()).filter_map(|day| Date::new(first.year(), first.month(), day).ok()).filter(is_workday);
-            if number < 0 { all.last() } else { all.skip(usize::try_from(number - 1).ok()?).next() }
+            let mut all = (1..=first.days_in_month()).filter_map(|day| Date::new(first.year(), first.month(), day).ok()).filter(is_workday);
+            if number < 0 { all.next_back() } else { all.nth(usize::try_from(number - 1).ok()?) }
         }
     }
 }

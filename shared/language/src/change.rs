@@ -22,7 +22,7 @@ pub struct Change {
     pub(crate) repeats: Option<Repeats>,
     pub(crate) priority: Option<Priority>,
     pub(crate) tags: Vec<String>,
-    pub(crate) reminder: Option<Option<ReminderOffset>>,
+    pub(crate) reminder: Field<Option<ReminderOffset>>,
 }
 
 /// What becomes of a due date.
@@ -65,7 +65,7 @@ impl Change {
             repeats: None,
             priority: None,
             tags: Vec::new(),
-            reminder: None,
+            reminder: Field::Keep,
         }
     }
 
@@ -93,15 +93,11 @@ impl Change {
             recurrence_from: Field::Keep,
             priority: field(self.priority),
             tags: Field::Keep,
-            reminder_offset: field(self.reminder),
+            reminder_offset: self.reminder.clone(),
         };
-        let due = self.due_of(had, &context, &mut notes)?;
-        if let Some(due) = due {
-            update.due_date = Field::Set(due);
-        }
-        let stays_due = due.map_or(had.is_some(), |due| due.is_some());
+        update.due_date = self.due_of(had, &context, &mut notes)?;
         self.recur(&mut update, had, &context, &mut notes)?;
-        if !stays_due && matches!(update.due_date, Field::Set(None)) {
+        if matches!(update.due_date, Field::Set(None)) {
             let_go(&mut update, task);
         }
         if !self.tags.is_empty() {
@@ -111,21 +107,21 @@ impl Change {
         Ok((update, notes))
     }
 
-    /// The new due date; `None` where it stays.
-    fn due_of(&self, had: Option<DateTime>, context: &Context, notes: &mut Vec<Note>) -> Result<Option<Option<domain::Timestamp>>, Note> {
+    /// What becomes of the due date, unless a recurrence says more.
+    fn due_of(&self, had: Option<DateTime>, context: &Context, notes: &mut Vec<Note>) -> Result<Field<Option<domain::Timestamp>>, Note> {
         let far = || Note::missed("That date is out of range.");
         let local = match &self.due {
-            None => return Ok(None),
-            Some(Due::Clear) => return Ok(Some(None)),
-            Some(Due::At(at)) => return Ok(Some(Some(*at))),
+            None => return Ok(Field::Keep),
+            Some(Due::Clear) => return Ok(Field::Set(None)),
+            Some(Due::At(at)) => return Ok(Field::Set(Some(*at))),
             Some(Due::Shift(shift)) => {
                 let had = had.ok_or_else(|| Note::missed("It has no due date: say when it is due instead."))?;
-                return shift.of(had, context, notes).ok_or_else(far).map(|due| Some(Some(due)));
+                return shift.of(had, context, notes).ok_or_else(far).map(|due| Field::Set(Some(due)));
             }
-            Some(Due::When { .. }) if matches!(self.repeats, Some(Repeats::So { .. })) => return Ok(None),
+            Some(Due::When { .. }) if matches!(self.repeats, Some(Repeats::So { .. })) => return Ok(Field::Keep),
             Some(Due::When { day, time }) => moved(day.as_ref(), *time, had, context, notes).ok_or_else(far)?,
         };
-        moment::instant(local, context, notes).ok_or_else(far).map(|due| Some(Some(due)))
+        moment::instant(local, context, notes).ok_or_else(far).map(|due| Field::Set(Some(due)))
     }
 
     /// The new recurrence, with the first due date where the sentence or the rule asks for another.

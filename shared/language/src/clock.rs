@@ -242,10 +242,10 @@ fn joined_range(view: View<'_>, at: usize) -> Option<(Clock, usize, String)> {
 
 /// "in the evening", "at night", "tonight" behind a time only says which half of the day it is.
 fn trailing_part(view: View<'_>, at: usize) -> (Option<DayPart>, usize) {
-    if view.is_phrase(at, &["in", "the"]) {
-        if let Some(part) = DayPart::named(view.word(at + 2)).filter(|_| view.is_free(at + 3)) {
-            return (Some(part), at + 3);
-        }
+    if view.is_phrase(at, &["in", "the"])
+        && let Some(part) = DayPart::named(view.word(at + 2)).filter(|_| view.is_free(at + 3))
+    {
+        return (Some(part), at + 3);
     }
     if view.is_phrase(at, &["at", "night"]) {
         return (Some(DayPart::Night), at + 2);

@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use domain::command::{CreateTask, Field};
-use domain::offset::{OffsetUnit, ReminderOffset};
+use domain::offset::ReminderOffset;
 use domain::recurrence::Rule;
 use domain::task::{Frequency, Priority, RecurrenceFrom, TAGS_MAX};
 use domain::zone::Zone;
 use jiff::civil::DateTime;
 
 use crate::SENTENCE_MAX;
+use crate::marks::at_due_time;
 use crate::moment::{self, TimeSaid};
 use crate::part::{Kind, Note, Part};
 use crate::phrases::{Context, Day, Meaning, Phrase, Repeat, Role, phrases};
@@ -40,7 +41,7 @@ pub fn draft(text: &str, now: domain::Timestamp, zone: &Zone) -> Draft {
     let words = words(text);
     let context = Context::new(now, zone);
     let from = reminds_to(&words, 0).unwrap_or(0);
-    draft_of(text, &words, Scope { from, lead: 0..from, reminds: from > 0, priority: None }, &context)
+    draft_of(text, &words, &Scope { from, lead: 0..from, reminds: from > 0, priority: None }, &context)
 }
 
 /// Says that a sentence is too long to be read, if it is.
@@ -159,9 +160,10 @@ impl Said {
 
     /// Takes back everything that says when, and answers whether there was any.
     fn forget_when(&mut self) -> bool {
-        let said =
+        let places =
             [&mut self.day, &mut self.clock, &mut self.part, &mut self.repeat, &mut self.until, &mut self.count, &mut self.completion];
-        said.into_iter().fold(false, |any, place| place.take().is_some() || any)
+        let forgotten: Vec<usize> = places.into_iter().filter_map(Option::take).collect();
+        !forgotten.is_empty()
     }
 
     fn used(&self) -> Vec<usize> {
@@ -226,8 +228,8 @@ impl<'a> Heard<'a> {
         tags
     }
 
-    /// The offset of a reminder; none within for "remind me" alone.
-    pub(crate) fn reminder(&self) -> Option<Option<ReminderOffset>> {
+    /// How long before to remind.
+    pub(crate) fn reminder(&self) -> Option<ReminderOffset> {
         match self.meaning(self.said.reminder)? {
             Meaning::Reminder(offset) => Some(*offset),
             _ => None,
@@ -339,7 +341,7 @@ impl<'a> Heard<'a> {
         let (kind, meaning) = match &found.phrase.meaning {
             Meaning::Tag(name) => (Kind::Tag, name.to_lowercase()),
             Meaning::Priority(priority) => (Kind::Priority, tell::priority(*priority).to_owned()),
-            Meaning::Reminder(offset) => (Kind::Reminder, tell::offset(offset.unwrap_or(at_due_time()?))),
+            Meaning::Reminder(offset) => (Kind::Reminder, tell::offset(*offset)),
             Meaning::Day { day, .. } if found.phrase.role == Role::Until && self.repeat().is_some() => {
                 let local = moment::local(Some(day), TimeSaid::default(), self.context, &mut Vec::new())?;
                 (Kind::Recurrence, format!("until {}", tell::date(local.date())))
@@ -374,19 +376,15 @@ pub(crate) fn bytes(words: &[Word], range: &Range<usize>) -> Range<usize> {
     start..end.max(start)
 }
 
-fn at_due_time() -> Option<ReminderOffset> {
-    ReminderOffset::new(0, OffsetUnit::Minute).ok()
-}
-
 /// The task that a stretch of a sentence is about.
-pub(crate) fn draft_of(sentence: &str, words: &[Word], scope: Scope, context: &Context) -> Draft {
+pub(crate) fn draft_of(sentence: &str, words: &[Word], scope: &Scope, context: &Context) -> Draft {
     let mut heard = Heard::new(words, scope.from, context);
     let mut notes = Vec::new();
     let when = heard.when(&mut notes);
     if when.due.is_none() && heard.said.forget_when() {
         notes.push(Note::missed("That date does not exist or is out of range: it stays in the title."));
     }
-    let reminder_offset = reminder(&mut heard, &scope, &when, &mut notes);
+    let reminder_offset = reminder(&mut heard, scope, &when, &mut notes);
     let mut all = heard.notes();
     all.append(&mut notes);
     all.extend(surplus(&heard, sentence));
@@ -400,7 +398,7 @@ pub(crate) fn draft_of(sentence: &str, words: &[Word], scope: Scope, context: &C
     if when.due.is_some_and(|due| due.get() < context.now) {
         all.push(Note::assumed("That has passed: the task is overdue from the start."));
     }
-    let title = title(sentence, &heard, &scope);
+    let title = title(sentence, &heard, scope);
     let task = title.and_then(|title| {
         let task = CreateTask {
             title,
@@ -438,8 +436,7 @@ fn checked(task: CreateTask, context: &Context, notes: &mut Vec<Note>) -> Option
 
 /// The offset, if there is something to remind of.
 fn reminder(heard: &mut Heard<'_>, scope: &Scope, when: &When, notes: &mut Vec<Note>) -> Option<ReminderOffset> {
-    let asked = heard.reminder();
-    let offset = asked.flatten().or_else(|| if scope.reminds || asked.is_some() { at_due_time() } else { None })?;
+    let offset = heard.reminder().or_else(|| if scope.reminds { at_due_time() } else { None })?;
     let reason = match when.due {
         None => "A reminder needs a date: say when it is due.",
         Some(due) if due.get() <= heard.context.now => "The date has passed: there is nothing to remind of.",
@@ -470,10 +467,10 @@ fn title(sentence: &str, heard: &Heard<'_>, scope: &Scope) -> Option<String> {
     let is_used = |at: usize| used.iter().chain(&heard.said.dropped).any(|index| heard.found[*index].words.contains(&at));
     let left: Vec<usize> = (scope.from..heard.words.len()).filter(|at| !is_used(*at)).collect();
     let left = without_empty_brackets(heard.words, trimmed(heard.words, &left, scope));
-    if let [only] = left[..] {
-        if let Some(inner) = unquoted(sentence, &heard.words[only]) {
-            return clean(inner);
-        }
+    if let [only] = left[..]
+        && let Some(inner) = unquoted(sentence, &heard.words[only])
+    {
+        return clean(inner);
     }
     let mut title = String::new();
     for (index, at) in left.iter().enumerate() {

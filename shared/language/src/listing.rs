@@ -366,21 +366,20 @@ impl Reader<'_> {
 
     /// "high priority", "urgent", "!low".
     fn prioritised(&mut self, at: usize) -> Option<usize> {
-        let (priority, end) = match self.known.get(at)? {
-            Some(Phrase { meaning: Meaning::Priority(priority), end, .. }) => (*priority, *end),
-            _ => {
-                let hyphenated = self.word(at).strip_suffix("-priority").and_then(marks::level);
-                let level = hyphenated.or_else(|| marks::level(self.word(at)))?;
-                let is_named = hyphenated.is_none() && matches!(self.word(at + 1), "priority" | "prio");
-                let is_level = hyphenated.is_some()
-                    || is_named
-                    || matches!(self.word(at), "urgent" | "important" | "critical")
-                    || self.is_task_word(at + 1);
-                if !is_level {
-                    return None;
-                }
-                (level, at + 1 + usize::from(is_named))
+        let (priority, end) = if let Some(Phrase { meaning: Meaning::Priority(priority), end, .. }) = self.known.get(at)? {
+            (*priority, *end)
+        } else {
+            let hyphenated = self.word(at).strip_suffix("-priority").and_then(marks::level);
+            let level = hyphenated.or_else(|| marks::level(self.word(at)))?;
+            let is_named = hyphenated.is_none() && matches!(self.word(at + 1), "priority" | "prio");
+            let is_level = hyphenated.is_some()
+                || is_named
+                || matches!(self.word(at), "urgent" | "important" | "critical")
+                || self.is_task_word(at + 1);
+            if !is_level {
+                return None;
             }
+            (level, at + 1 + usize::from(is_named))
         };
         self.filter().priority = Some(priority);
         Some(self.part(at, end, Kind::Priority, tell::priority(priority)))
@@ -391,14 +390,13 @@ impl Reader<'_> {
         let today = self.context.today();
         let start = at + usize::from(matches!(self.word(at), "in" | "for" | "during" | "within" | "over" | "on" | "by" | "due"));
         let start = start + usize::from(self.word(start) == "the");
-        if matches!(self.word(start), "next" | "coming" | "following") {
-            if let Some((length, end)) =
+        if matches!(self.word(start), "next" | "coming" | "following")
+            && let Some((length, end)) =
                 length(self.words, start + 1).filter(|(length, _)| length.minutes == 0 && !matches!(self.word(start + 1), "a" | "an"))
-            {
-                let last = shifted(today, length.months, length.days)?.tomorrow().ok()?;
-                let text = self.sentence.get(bytes(self.words, &(start..end)))?.to_lowercase();
-                return self.within(at, end, (today, last), format!("in the {text}"));
-            }
+        {
+            let last = shifted(today, length.months, length.days)?.tomorrow().ok()?;
+            let text = self.sentence.get(bytes(self.words, &(start..end)))?.to_lowercase();
+            return self.within(at, end, (today, last), format!("in the {text}"));
         }
         let which = match self.word(start) {
             "this" => 0,
@@ -519,13 +517,13 @@ impl Reader<'_> {
     /// "What did I complete this week" is about when it was done, not when it was due.
     fn move_to_completion(&mut self) {
         let filter = &mut self.listing.query.filters;
-        if filter.status == Some(Status::Completed) {
-            if let (Some(from), Some(to)) = (filter.due_after, filter.due_before) {
-                filter.due_after = None;
-                filter.due_before = None;
-                self.listing.completed = Some(Period { from, to });
-                self.due = self.due.trim_start_matches("due ").to_owned();
-            }
+        if filter.status == Some(Status::Completed)
+            && let (Some(from), Some(to)) = (filter.due_after, filter.due_before)
+        {
+            filter.due_after = None;
+            filter.due_before = None;
+            self.listing.completed = Some(Period { from, to });
+            self.due = self.due.trim_start_matches("due ").to_owned();
         }
     }
 

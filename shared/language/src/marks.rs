@@ -102,17 +102,22 @@ pub(crate) fn offset(length: Length) -> Option<ReminderOffset> {
         .and_then(|(amount, unit)| ReminderOffset::new(amount, unit).ok())
 }
 
+/// The offset of a reminder at the due time itself.
+pub(crate) fn at_due_time() -> Option<ReminderOffset> {
+    ReminderOffset::new(0, OffsetUnit::Minute).ok()
+}
+
 const NO_OFFSET: &str = "A reminder comes so many minutes, hours, days or weeks before: this one stays in the title.";
 
 /// "remind me 1 hour before", "with a reminder 15 min before", "30 minutes before", "remind me the day before".
 fn reminder(view: View<'_>, at: usize) -> Option<Phrase> {
     let (start, is_led) = reminder_lead(view, at);
     if is_led && view.is_any(start, &["the", "one", "a"]) && view.is_phrase(start + 1, &["day", "before"]) {
-        return Some(Phrase::new(before_end(view, start + 3), Meaning::Reminder(Some(ReminderOffset::new(1, OffsetUnit::Day).ok()?))));
+        return Some(Phrase::new(before_end(view, start + 3), Meaning::Reminder(ReminderOffset::new(1, OffsetUnit::Day).ok()?)));
     }
     if is_led && view.is_any(start, &["then", "on"]) && (view.is(start, "then") || view.is(start + 1, "time")) {
         let end = if view.is(start, "then") { start + 1 } else { start + 2 };
-        return Some(Phrase::new(end, Meaning::Reminder(None)));
+        return Some(Phrase::new(end, Meaning::Reminder(at_due_time()?)));
     }
     if let Some((length, end)) = length(view.words, start) {
         let is_before = view.is_any(end, &["before", "beforehand", "ahead", "early", "earlier", "prior", "in"]) && !view.is(end, "in");
@@ -130,13 +135,13 @@ fn reminder(view: View<'_>, at: usize) -> Option<Phrase> {
             return None;
         }
         return Some(match offset(length) {
-            Some(offset) => Phrase::new(end, Meaning::Reminder(Some(offset))),
+            Some(offset) => Phrase::new(end, Meaning::Reminder(offset)),
             None => Phrase::new(end, Meaning::Impossible).with_note(Some(NO_OFFSET.to_owned())),
         });
     }
     let is_alone = is_led
         && (view.is_end(start) || view.known(start).is_some() || view.words.get(start).is_some_and(|word| word.kind == WordKind::Mark));
-    (is_alone && view.is_any(at, &["remind", "and", "with"])).then(|| Phrase::new(start, Meaning::Reminder(None)))
+    if is_alone && view.is_any(at, &["remind", "and", "with"]) { Some(Phrase::new(start, Meaning::Reminder(at_due_time()?))) } else { None }
 }
 
 /// "remind me", "and remind me", "with a reminder", "reminder:".

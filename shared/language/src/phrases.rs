@@ -148,8 +148,8 @@ pub(crate) enum By {
 pub(crate) enum Meaning {
     Tag(String),
     Priority(Priority),
-    /// How long before; `None` for "remind me" alone.
-    Reminder(Option<ReminderOffset>),
+    /// How long before; no time at all for "remind me" alone.
+    Reminder(ReminderOffset),
     Day {
         day: Day,
         part: Option<DayPart>,

@@ -286,10 +286,10 @@ fn weekday_or_range(view: View<'_>, at: usize) -> Option<(Vec<Weekday>, usize)> 
         return Some((word.split('/').map(weekday).collect::<Option<Vec<_>>>()?, at + 1));
     }
     let first = weekday(word)?;
-    if view.is_any(at + 1, &["-", "\u{2013}", "to", "through", "thru"]) {
-        if let Some(last) = weekday(view.word(at + 2)) {
-            return Some((range(first, last), at + 3));
-        }
+    if view.is_any(at + 1, &["-", "\u{2013}", "to", "through", "thru"])
+        && let Some(last) = weekday(view.word(at + 2))
+    {
+        return Some((range(first, last), at + 3));
     }
     Some((vec![first], at + 1))
 }

@@ -140,14 +140,12 @@ fn rule(repeat: &Repeat, first: Date, end: End) -> Option<Rule> {
         Unit::Month => "MONTHLY",
         Unit::Year => "YEARLY",
     };
-    let mut text = format!("FREQ={frequency};INTERVAL={}", repeat.interval);
-    text += &by(repeat, first);
-    match end {
-        End::Count(count) => text += &format!(";COUNT={count}"),
-        End::Until(date) => text += &format!(";UNTIL={}", date.strftime("%Y%m%d")),
-        End::Never | End::Lasting(_) => {}
-    }
-    text.parse().ok()
+    let end = match end {
+        End::Count(count) => format!(";COUNT={count}"),
+        End::Until(date) => format!(";UNTIL={}", date.strftime("%Y%m%d")),
+        End::Never | End::Lasting(_) => String::new(),
+    };
+    format!("FREQ={frequency};INTERVAL={}{}{end}", repeat.interval, by(repeat, first)).parse().ok()
 }
 
 fn by(repeat: &Repeat, first: Date) -> String {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use domain::offset::{OffsetUnit, ReminderOffset};
+use domain::command::Field;
 use domain::task::Status;
 
 use super::{Intent, Named, Reader, Reading};
@@ -49,12 +49,11 @@ impl Reader<'_> {
     pub(super) fn rename(self, from: usize) -> Option<Reading> {
         let start = self.after(from, "rename|retitle|change the title of|change title of|set the title of|set title of")?;
         let to = self.end_of_title();
-        let named = match self.targets(start) {
-            Some(named) => named,
-            None => {
-                let link = (start..to).find(|at| matches!(self.word(*at), "to" | "as"))?;
-                self.titled(start, link)?
-            }
+        let named = if let Some(named) = self.targets(start) {
+            named
+        } else {
+            let link = (start..to).find(|at| matches!(self.word(*at), "to" | "as"))?;
+            self.titled(start, link)?
         };
         let begin = self.skip(named.end, "to|as|:");
         let title = self.quoted_or_text(begin..to);
@@ -97,15 +96,14 @@ impl Reader<'_> {
         let start = self.after(from, verbs)?;
         let to = self.end();
         let is_forward = matches!(self.word(from), "bring" | "advance");
-        let named = match self.targets(start).or_else(|| self.matching_until(start, to)) {
-            Some(named) => named,
-            None => {
-                let link = (start..to).find(|at| {
-                    matches!(self.word(*at), "by" | "for")
-                        && length(self.words, at + 1).is_some_and(|(_, end)| self.is_end(self.skip(end, "earlier|later")))
-                })?;
-                self.titled(start, link)?
-            }
+        let named = if let Some(named) = self.targets(start).or_else(|| self.matching_until(start, to)) {
+            named
+        } else {
+            let link = (start..to).find(|at| {
+                matches!(self.word(*at), "by" | "for")
+                    && length(self.words, at + 1).is_some_and(|(_, end)| self.is_end(self.skip(end, "earlier|later")))
+            })?;
+            self.titled(start, link)?
         };
         let begin = self.skip(self.skip(named.end, "back|forward|up|out"), "by|for");
         let is_earlier = is_forward || self.word(named.end) == "up" || (self.word(named.end) == "forward" && self.word(from) != "move");
@@ -177,7 +175,7 @@ impl Reader<'_> {
         let when = heard.when(&mut Vec::new());
         change.priority = heard.priority();
         change.tags = heard.tags();
-        change.reminder = heard.reminder().map(|offset| offset.or_else(|| ReminderOffset::new(0, OffsetUnit::Minute).ok()));
+        change.reminder = heard.reminder().map_or(Field::Keep, |offset| Field::Set(Some(offset)));
         if let Some(repeat) = heard.repeat() {
             change.repeats = Some(Repeats::So { repeat: repeat.clone(), end: heard.end(), from_completion: heard.is_from_completion() });
         }
@@ -217,13 +215,13 @@ impl Reader<'_> {
     pub(super) fn clears(&self, range: Range<usize>, change: &mut Change) {
         match self.plain(range).as_str() {
             "no date" | "no due date" | "someday" | "undated" | "without a date" | "without date" | "never" | "no deadline" => {
-                change.due = Some(Due::Clear)
+                change.due = Some(Due::Clear);
             }
             "not repeat" | "not recur" | "non-recurring" | "not recurring" | "no recurrence" | "once" | "one-off" | "a one-off" => {
                 change.repeats = Some(Repeats::Not);
                 change.due = None;
             }
-            "no reminder" | "no reminders" => change.reminder = Some(None),
+            "no reminder" | "no reminders" => change.reminder = Field::Set(None),
             _ => {}
         }
     }

@@ -13,20 +13,20 @@ impl Reader<'_> {
         }
         if let Some(start) = reminds_to(self.words, from) {
             let start = if start == from + 2 { self.skip(start, "about|of") } else { start };
-            return Some(self.drafted(Scope { from: start, lead: from..start, reminds: true, priority: None }, true));
+            return Some(self.drafted(&Scope { from: start, lead: from..start, reminds: true, priority: None }, true));
         }
         if let Some(scope) = self.after_add(from) {
             if self.is_end(scope.from) {
                 return Some(Reading::unclear("Add what? Say \u{201c}add buy milk tomorrow at 9\u{201d}, for example."));
             }
-            return Some(self.drafted(scope, true));
+            return Some(self.drafted(&scope, true));
         }
         let start = self.after(
             from,
             "i need to|i have to|i must|i should|i want to|i've got to|don't forget to|do not forget to|remember to|don't let me forget to|\
              note to self :|todo :|task :|note :|to-do :",
         )?;
-        Some(self.drafted(Scope { from: start, lead: from..start, reminds: false, priority: None }, true))
+        Some(self.drafted(&Scope { from: start, lead: from..start, reminds: false, priority: None }, true))
     }
 
     /// What follows "add a new high priority task to".
@@ -48,7 +48,7 @@ impl Reader<'_> {
         is_task.then(|| Scope { reminds: self.is_one(adjective, "reminder"), priority, ..scope(end) })
     }
 
-    pub(super) fn drafted(self, scope: Scope, is_asked: bool) -> Reading {
+    pub(super) fn drafted(self, scope: &Scope, is_asked: bool) -> Reading {
         let to = self.without_list(scope.from);
         // "can you add milk?" asks for it; the question mark is no part of the title.
         let asks = is_asked && self.is_one(0, "can|could|would|will");
@@ -91,6 +91,6 @@ impl Reader<'_> {
                 "That question is beyond the offline assistant. It can answer \u{201c}what is overdue?\u{201d}, \u{201c}what is due this week?\u{201d} or \u{201c}find rent\u{201d}.",
             );
         }
-        self.drafted(Scope { from, lead: from..from, reminds: false, priority: None }, false)
+        self.drafted(&Scope { from, lead: from..from, reminds: false, priority: None }, false)
     }
 }

@@ -63,10 +63,10 @@ impl Reader<'_> {
         let to = self.end();
         if let Some(named) = self.targets(from) {
             let after = self.skip(named.end, "is|are|was");
-            if let Some(end) = self.after(after, "not done|isn't done|not finished|not complete|not completed|undone") {
-                if self.is_end(end) {
-                    return Some(self.act(Named { end, ..named }, to, Intent::Reopen));
-                }
+            if let Some(end) = self.after(after, "not done|isn't done|not finished|not complete|not completed|undone")
+                && self.is_end(end)
+            {
+                return Some(self.act(Named { end, ..named }, to, Intent::Reopen));
             }
         }
         if let Some(start) = self.after(from, "reopen|re-open|uncomplete|un-complete|uncheck|untick|unfinish") {

@@ -128,15 +128,12 @@ impl Reader<'_> {
                 Err(_) => Reading::of(Intent::Unclear),
             };
         }
-        match self.offset(begin) {
-            Some((offset, end)) => {
-                let after = self.skip(self.skip(end, "before|ahead|early|earlier|prior"), "it|it's");
-                self.reminded(Named { end: self.skip(after, "due"), ..named }, offset, begin..end)
-            }
-            None => {
-                let text = self.text(begin..to).to_owned();
-                Reading::unclear(format!("How long before? \u{201c}{text}\u{201d} is no length of time, such as \u{201c}30 minutes\u{201d}, \u{201c}1 hour\u{201d} or \u{201c}2 days\u{201d}.")).with_parts(named.parts)
-            }
+        if let Some((offset, end)) = self.offset(begin) {
+            let after = self.skip(self.skip(end, "before|ahead|early|earlier|prior"), "it|it's");
+            self.reminded(Named { end: self.skip(after, "due"), ..named }, offset, begin..end)
+        } else {
+            let text = self.text(begin..to).to_owned();
+            Reading::unclear(format!("How long before? \u{201c}{text}\u{201d} is no length of time, such as \u{201c}30 minutes\u{201d}, \u{201c}1 hour\u{201d} or \u{201c}2 days\u{201d}.")).with_parts(named.parts)
         }
     }
 
