@@ -2,21 +2,22 @@
 //!
 //! `cargo run -p language --example read -- 2026-11-25T14:00:00Z Europe/Berlin < sentences.txt`
 
-use std::io::BufRead as _;
+use std::io::{BufRead as _, Write as _};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let now = arguments.next().ok_or("the time is missing")?.parse()?;
     let zone = arguments.next().ok_or("the zone is missing")?.parse()?;
+    let mut out = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {
         let line = line?;
         let reading = language::read(&line, now, &zone);
-        println!("{line}\n  {:?}", reading.intent);
+        writeln!(out, "{line}\n  {:?}", reading.intent)?;
         for part in &reading.parts {
-            println!("  [{}] {} = {}", &line[part.range.clone()], part.kind.name(), part.meaning);
+            writeln!(out, "  [{}] {} = {}", &line[part.range.clone()], part.kind.name(), part.meaning)?;
         }
         for note in &reading.notes {
-            println!("  {}: {}", note.kind.name(), note.text);
+            writeln!(out, "  {}: {}", note.kind.name(), note.text)?;
         }
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! Sentences and what they mean: the table `sentences.tsv`, and what holds of any text whatever.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use domain::command::{CreateTask, Field};
 use domain::task::{Frequency, Priority, RecurrenceFrom};
 use domain::zone::Zone;
