@@ -20,7 +20,9 @@ const PROBLEMS: &[(u16, &str, &str)] = &[
     (415, "UnsupportedMediaType", "The body is not application/json."),
     (422, "Invalid", "A field or a query value breaks a rule, or is unknown."),
     (426, "UpgradeRequired", "Only a WebSocket handshake is answered here."),
+    (502, "BadGateway", "The model answered something that cannot be used, or refused to."),
     (503, "Unavailable", "Something that is needed is away; try again."),
+    (504, "GatewayTimeout", "The model did not answer in time."),
 ];
 
 pub(crate) fn document() -> Value {
@@ -70,6 +72,7 @@ fn tags() -> Value {
         ("reminders", "When to be told of a task."),
         ("notifications", "What a page shows of reminders and changes."),
         ("audit", "What happened, kept for good."),
+        ("assistant", "What a person says, done; and the same tools for other assistants."),
         ("events", "CloudEvents in, CloudEvents out."),
         ("health", "How the service is."),
         ("web", "The page and the documents."),
@@ -91,7 +94,7 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
             parameters.push(parameter("If-Match"));
         }
     }
-    if types.kind == Kind::Stored {
+    if matches!(types.kind, Kind::Stored | Kind::Asking) {
         parameters.push(parameter("X-Correlation-Id"));
     }
 
@@ -105,9 +108,10 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
     can(body.is_some(), &[408, 413, 415]);
     can(operation.command.is_some(), &[409]);
     can(is_change_of_task, &[412]);
-    can(operation.command.is_some() || body.is_some() || (types.kind == Kind::Stored && operation.method == routes::Method::Get), &[422]);
+    can(names.contains(&CONVERSATION) || operation.command.is_some() || body.is_some() || (types.kind == Kind::Stored && operation.method == routes::Method::Get), &[422]);
     can(types.tag == "health", &[422]);
     can(types.kind == Kind::Stored, &[503]);
+    can(types.kind == Kind::Asking, &[502, 503, 504]);
 
     let mut answers = Map::new();
     answers.insert(operation.success.to_string(), success(types, schemas));
@@ -133,6 +137,9 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
         "security": if operation.public { json!([]) } else { optional_token() },
         "responses": answers,
     });
+    if let Some(description) = types.description {
+        operation["description"] = description.into();
+    }
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();
     }
@@ -156,12 +163,20 @@ fn with_problems(answers: &mut Map<String, Value>, problems: &[u16]) {
     answers.insert("default".to_owned(), json!({ "$ref": "#/components/responses/Internal" }));
 }
 
+/// An id is a number, but for a conversation's.
 fn is_id(name: &str) -> bool {
-    name.ends_with("_id")
+    name.ends_with("_id") && name != CONVERSATION
 }
 
+/// The one parameter of a path that is text with a form of its own.
+const CONVERSATION: &str = "conversation_id";
+
 fn path_parameter(name: &str) -> Value {
-    let schema = if is_id(name) { id() } else { json!({ "type": "string", "minLength": 1 }) };
+    let schema = match name {
+        CONVERSATION => json!({ "$ref": "#/components/schemas/ConversationId" }),
+        name if is_id(name) => id(),
+        _ => json!({ "type": "string", "minLength": 1 }),
+    };
     json!({ "name": name, "in": "path", "required": true, "schema": schema })
 }
 
@@ -217,6 +232,9 @@ fn success(types: &Types, schemas: &mut Schemas) -> Value {
         let schema = make(schemas);
         response["content"] =
             media_types.iter().map(|media_type| ((*media_type).to_owned(), json!({ "schema": schema }))).collect::<Map<_, _>>().into();
+    }
+    if let Some(stream) = types.stream {
+        response["content"]["text/event-stream"] = json!({ "schema": stream(schemas) });
     }
     if !types.headers.is_empty() {
         response["headers"] = types

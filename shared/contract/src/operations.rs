@@ -1,6 +1,7 @@
 //! What each operation of the routes takes and answers, by its id. Everything else about it is in the route.
 
 use domain::audit::AuditLogEntry;
+use domain::chat::{ChatAnswer, Conversation, ConversationRef, DraftTask, SendMessage};
 use domain::command::{CancelReminder, CreateTask, ScheduleReminder, SetPriority, TagTask, TaskCommand, UpdateTask};
 use domain::query::{ListAudit, ListNotifications, ListReminders, ListTasks, SearchTasks};
 use domain::{Notification, Reminder, Task};
@@ -20,6 +21,8 @@ pub(crate) enum Kind {
     Fixed,
     /// Becomes a WebSocket.
     Socket,
+    /// Asks a model, which may be away.
+    Asking,
 }
 
 /// A body that callers send: its type's name, a reference to its schema, and the schema itself.
@@ -44,13 +47,29 @@ pub(crate) struct Types {
     pub(crate) refers: bool,
     /// Whether a caller that has it already is told so.
     pub(crate) is_cached: bool,
+    /// What a caller gets that asks for `text/event-stream`.
+    pub(crate) stream: Option<Make>,
+    /// What else is to be said.
+    pub(crate) description: Option<&'static str>,
 }
 
 const JSON: &[&str] = &["application/json"];
 
 impl Types {
     const fn new(tag: &'static str, summary: &'static str) -> Self {
-        Self { summary, tag, kind: Kind::Stored, query: None, body: None, answer: None, headers: &[], refers: false, is_cached: false }
+        Self {
+            summary,
+            tag,
+            kind: Kind::Stored,
+            query: None,
+            body: None,
+            answer: None,
+            headers: &[],
+            refers: false,
+            is_cached: false,
+            stream: None,
+            description: None,
+        }
     }
 
     const fn kind(self, kind: Kind) -> Self {
@@ -85,10 +104,26 @@ impl Types {
         Self { answer: Some((media_types, make)), ..self }
     }
 
+    const fn streams(self, stream: Make) -> Self {
+        Self { stream: Some(stream), ..self }
+    }
+
+    const fn describe(self, description: &'static str) -> Self {
+        Self { description: Some(description), ..self }
+    }
+
     const fn headers(self, headers: &'static [&'static str]) -> Self {
         Self { headers, ..self }
     }
 }
+
+/// What a caller needs to know to read the stream of an answer.
+const CHAT: &str = "The message is kept, and its answer, in the conversation. Deleting more than one task, or one that the message does not name by its number, is \
+    asked first: the answer has a `question`, and the next message says yes to it by `confirms`, or in plain words.\n\n\
+    A caller that accepts `text/event-stream` gets the answer as it comes, as server-sent events whose data is JSON: first `conversation` \
+    ({conversation_id}); then, in any order and number, `text` ({text}: the next piece of the response) and `action` (an Action, once it is done); last, \
+    `done` (the ChatAnswer, whole) or `problem` (a Problem, with `conversation_id` besides). What is wrong with the request itself is answered as a problem, \
+    without a stream. Lines that begin with a colon keep the connection open. A caller that hangs up stops nothing: the conversation has the answer.";
 
 /// The entry of an operation.
 pub(crate) fn types(id: &str) -> Option<Types> {
@@ -124,6 +159,22 @@ pub(crate) fn types(id: &str) -> Option<Types> {
         "listNotifications" => Types::new("notifications", "Lists notifications").query::<ListNotifications>().lists::<Notification>(),
         "readNotification" => Types::new("notifications", "Marks a notification as read"),
         "listAudit" => Types::new("audit", "Lists what happened").query::<ListAudit>().lists::<AuditLogEntry>().headers(PAGE),
+        "chat" => Types::new("assistant", "Says something to the assistant")
+            .kind(Kind::Asking)
+            .describe(CHAT)
+            .body::<SendMessage>()
+            .answers::<ChatAnswer>()
+            .streams(schemas::chat_events),
+        "draftTask" => Types::new("assistant", "Reads a line as a task, without making one: what it understood, assumed and missed")
+            .kind(Kind::Fixed)
+            .body::<DraftTask>()
+            .with(JSON, schemas::drafted),
+        "getConversation" => Types::new("assistant", "Answers a conversation").answers::<Conversation>(),
+        "deleteConversation" => Types::new("assistant", "Forgets a conversation; one that is not there is fine").body::<ConversationRef>(),
+        "mcp" => Types::new("assistant", "The assistant's tools, as an MCP server: streamable HTTP, without sessions")
+            .kind(Kind::Fixed)
+            .describe("JSON-RPC 2.0 as the Model Context Protocol has it. A request is answered as JSON, a notification with 202.")
+            .with(JSON, schemas::any_object),
         "health" => Types::new("health", "Says how the service and what it needs are").kind(Kind::Fixed).with(JSON, schemas::health),
         "healthLive" => Types::new("health", "Says that the process answers").kind(Kind::Fixed).with(JSON, schemas::liveness),
         "healthReady" => Types::new("health", "Says whether the process takes requests").kind(Kind::Fixed).with(JSON, schemas::readiness),

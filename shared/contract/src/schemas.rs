@@ -246,6 +246,57 @@ pub(crate) fn readiness(schemas: &mut Schemas) -> Value {
     )
 }
 
+/// What a line was read as.
+pub(crate) fn drafted(schemas: &mut Schemas) -> Value {
+    let task = schemas.read::<domain::command::CreateTask>();
+    let text = |description: &str| json!({ "type": "string", "description": description });
+    schemas.define(
+        "Draft",
+        json!({
+            "type": "object",
+            "description": "What a line was read as.",
+            "required": ["task", "parts", "notes"],
+            "properties": {
+                "task": {
+                    "anyOf": [task, { "type": "null" }],
+                    "description": "The task, as POST /api/tasks takes it; null where the line names none.",
+                },
+                "parts": {
+                    "type": "array",
+                    "description": "What was understood, in the order of the line.",
+                    "items": {
+                        "type": "object",
+                        "required": ["start", "end", "kind", "meaning"],
+                        "properties": {
+                            "start": { "type": "integer", "minimum": 0, "description": "Where it begins, in UTF-16 code units, as JavaScript counts." },
+                            "end": { "type": "integer", "minimum": 0, "description": "Where it has ended, counted the same." },
+                            "kind": { "type": "string", "enum": ["date", "time", "recurrence", "tag", "priority", "reminder", "task"] },
+                            "meaning": text("What it was taken for, in a few words."),
+                        },
+                    },
+                },
+                "notes": {
+                    "type": "array",
+                    "description": "What a person should know about the reading.",
+                    "items": {
+                        "type": "object",
+                        "required": ["kind", "text"],
+                        "properties": {
+                            "kind": { "type": "string", "enum": ["assumed", "missed"], "description": "Taken for granted, or not understood." },
+                            "text": text("One sentence."),
+                        },
+                    },
+                },
+            },
+        }),
+    )
+}
+
+/// The answer to a message, as it comes.
+pub(crate) fn chat_events(_: &mut Schemas) -> Value {
+    json!({ "type": "string", "description": "Server-sent events: conversation, text, action, done, problem." })
+}
+
 /// One of the two documents.
 pub(crate) fn any_object(_: &mut Schemas) -> Value {
     json!({ "type": "object" })

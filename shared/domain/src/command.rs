@@ -61,7 +61,7 @@ impl<T: Serialize> Serialize for Field<T> {
 }
 
 /// `task.create`, `POST /api/tasks`.
-#[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateTask {
     /// 1 to 200 characters after trimming; no control characters.
@@ -75,7 +75,7 @@ pub struct CreateTask {
     #[serde(default)]
     pub due_date: Option<Timestamp>,
     /// An IANA time zone; the service's own where left out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Field::is_keep")]
     pub time_zone: Field<Zone>,
     /// How often it comes back; anything but none needs a due date.
     #[serde(default)]

@@ -8,6 +8,7 @@
 
 pub mod ambient;
 pub mod audit;
+pub mod chat;
 pub mod command;
 pub mod event;
 pub mod invalid;

@@ -237,6 +237,15 @@ pub const RECORD_AUDIT: Route = Route::new("record-audit")
 pub const PUBLISH_EVENTS: Route = Route::new("publish-events").job();
 /// Reconciles reminders with jobs, and prunes what is old.
 pub const HOUSEKEEPING: Route = Route::new("housekeeping").job();
+/// The assistant: takes messages, keeps conversations, drafts tasks.
+pub const CHAT: Route = Route::new("chat").operations(&[
+    Operation { method: Method::Post, ..get("chat", "/api/chat") },
+    Operation { method: Method::Post, ..get("draftTask", "/api/chat/draft") },
+    get("getConversation", "/api/chat/{conversation_id}"),
+    Operation { method: Method::Delete, success: 204, ..get("deleteConversation", "/api/chat/{conversation_id}") },
+]);
+/// The assistant's tools, as an MCP server.
+pub const MCP: Route = Route::new("mcp").operations(&[Operation { method: Method::Post, ..get("mcp", "/mcp") }]);
 /// Says how the service is.
 pub const HEALTH: Route = Route::new("health").operations(&[
     public("health", "/health"),
@@ -276,6 +285,8 @@ pub const ALL: &[Route] = &[
     RECORD_AUDIT,
     PUBLISH_EVENTS,
     HOUSEKEEPING,
+    CHAT,
+    MCP,
     HEALTH,
     WEB,
 ];

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use crate::chat::{ConversationId, LINE_MAX, MESSAGE_MAX};
 use crate::command::Field;
 use crate::offset::ReminderOffset;
 use crate::query::QUERY_MAX;
@@ -50,6 +51,13 @@ text_schema!(ReminderOffset, "ReminderOffset", {
     "pattern": "^[0-9]{1,3} (minute|hour|day|week)s?$",
     "description": "How long before the due date; days and weeks are wall-clock in the task's zone.",
     "examples": ["15 minutes", "1 hour", "1 day"],
+});
+
+text_schema!(ConversationId, "ConversationId", {
+    "type": "string",
+    "pattern": "^[A-Za-z0-9_-]{8,64}$",
+    "description": "Which conversation. Whoever begins one may choose it.",
+    "examples": ["0196f3a8-1b7c-7c6e-9d0a-3f1d2c5b7a90"],
 });
 
 impl<T: JsonSchema> JsonSchema for Field<T> {
@@ -111,4 +119,20 @@ pub fn comma_list(_: &mut SchemaGenerator) -> Schema {
 #[must_use]
 pub fn query(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["string", "null"], "maxLength": QUERY_MAX, "pattern": "^[^\\u0000]*$" })
+}
+
+/// What is said to the assistant.
+#[must_use]
+pub fn message(_: &mut SchemaGenerator) -> Schema {
+    said(MESSAGE_MAX)
+}
+
+/// A line that a draft is made of.
+#[must_use]
+pub fn line(_: &mut SchemaGenerator) -> Schema {
+    said(LINE_MAX)
+}
+
+fn said(max: usize) -> Schema {
+    json_schema!({ "type": "string", "minLength": 1, "maxLength": max, "pattern": "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$" })
 }
