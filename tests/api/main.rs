@@ -1,8 +1,10 @@
 //! Everything that PRODUCT promises of the API, through HTTP, events and WebSockets, against the one process.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod chat;
 mod errors;
 mod events;
+mod mcp;
 mod metrics;
 mod recurrence;
 mod reminders;

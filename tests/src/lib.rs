@@ -5,6 +5,7 @@
 
 mod api;
 mod collector;
+mod gemini;
 mod proxy;
 mod socket;
 #[cfg(feature = "stack")]
@@ -29,6 +30,7 @@ use tokio::task::JoinHandle;
 
 pub use api::{Answer, Api};
 pub use collector::{Collected, Collector};
+pub use gemini::{Gemini, KEY as GEMINI_KEY, Said};
 pub use proxy::Proxy;
 pub use socket::Socket;
 pub use webhook::Webhook;

@@ -7,6 +7,7 @@ use function::Function;
 pub fn functions() -> Vec<Function> {
     vec![
         cancel_reminder::function(),
+        chat::function(),
         complete_task::function(),
         create_task::function(),
         delete_task::function(),
@@ -17,6 +18,7 @@ pub fn functions() -> Vec<Function> {
         list_reminders::function(),
         list_tags::function(),
         list_tasks::function(),
+        mcp::function(),
         notify::function(),
         publish_events::function(),
         record_audit::function(),

@@ -108,7 +108,13 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
     can(body.is_some(), &[408, 413, 415]);
     can(operation.command.is_some(), &[409]);
     can(is_change_of_task, &[412]);
-    can(names.contains(&CONVERSATION) || operation.command.is_some() || body.is_some() || (types.kind == Kind::Stored && operation.method == routes::Method::Get), &[422]);
+    can(
+        names.contains(&CONVERSATION)
+            || operation.command.is_some()
+            || body.is_some()
+            || (types.kind == Kind::Stored && operation.method == routes::Method::Get),
+        &[422],
+    );
     can(types.tag == "health", &[422]);
     can(types.kind == Kind::Stored, &[503]);
     can(types.kind == Kind::Asking, &[502, 503, 504]);

@@ -275,7 +275,8 @@ mod tests {
 
     #[test]
     fn a_message_is_trimmed_and_bounded() {
-        let message = |text: &str| SendMessage { message: text.to_owned(), conversation_id: None, time_zone: None, confirms: None }.checked();
+        let message =
+            |text: &str| SendMessage { message: text.to_owned(), conversation_id: None, time_zone: None, confirms: None }.checked();
         assert_eq!(message("  hello\n").map(|message| message.message).as_deref(), Ok("hello"));
         for text in ["", " \n", "a\0b", &"a".repeat(MESSAGE_MAX + 1)] {
             let pointers: Vec<_> = message(text).map_or_else(|invalid| invalid.errors().to_vec(), |_| Vec::new());

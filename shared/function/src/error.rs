@@ -58,6 +58,18 @@ pub enum Error {
     /// 504: another function did not answer in time.
     #[error("the function did not answer within {} s", .0.as_secs())]
     NoAnswer(Duration),
+    /// 502, 503 or 504: a service that is not Taskflow's failed us.
+    #[error("{detail}")]
+    Elsewhere {
+        /// Which of them.
+        status: StatusCode,
+        /// What happened, for a person.
+        detail: String,
+        /// Seconds after which a caller may try again, where that is known.
+        retry_after: Option<u64>,
+        /// Why, for the log.
+        source: Option<BoxError>,
+    },
     /// 500: our fault.
     #[error("something went wrong")]
     Internal(#[source] BoxError),
@@ -72,6 +84,16 @@ impl Error {
     /// Our fault.
     pub fn internal(source: impl Into<BoxError>) -> Self {
         Self::Internal(source.into())
+    }
+
+    /// Seconds after which a caller may try again; `None` where trying again is of no use, or nobody knows.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Elsewhere { retry_after: Some(seconds), .. } => Some(*seconds),
+            Self::Unavailable { .. } | Self::Elsewhere { status: StatusCode::SERVICE_UNAVAILABLE, .. } => Some(RETRY_AFTER_SECONDS),
+            _ => None,
+        }
     }
 
     /// The HTTP status.
@@ -91,6 +113,7 @@ impl Error {
             Self::BrokenOff(_) => StatusCode::BAD_GATEWAY,
             Self::NoAnswer(_) => StatusCode::GATEWAY_TIMEOUT,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Elsewhere { status, .. } => *status,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -118,34 +141,39 @@ impl Error {
         }
     }
 
-    /// The answer to the caller of `instance` (a path). Logs what is ours to mend: here and nowhere else.
-    #[must_use]
-    pub fn into_response(self, instance: &str) -> Response {
-        let status = self.status();
-        if status.is_server_error() {
-            let source = std::error::Error::source(&self).map(ToString::to_string);
-            match &self {
-                Self::Internal(source) => tracing::error!(error = %Chain(source.as_ref()), path = instance, "internal error"),
+    /// Tells the log what is ours to mend. For the one who answers it otherwise than by [`Error::into_response`], which does the same.
+    pub fn log(&self, path: &str) {
+        if self.status().is_server_error() {
+            let source = std::error::Error::source(self).map(ToString::to_string);
+            match self {
+                Self::Internal(source) => tracing::error!(error = %Chain(source.as_ref()), path, "internal error"),
                 Self::Unavailable { what, source: Some(source) } => {
-                    tracing::warn!(error = %Chain(source.as_ref()), path = instance, "{what} is not available");
+                    tracing::warn!(error = %Chain(source.as_ref()), path, "{what} is not available");
                 }
-                error => tracing::warn!(%error, source, path = instance, "failed"),
+                error => tracing::warn!(%error, source, path, "failed"),
             }
         }
+    }
+
+    /// The answer to the caller of `instance` (a path). Logs what is ours to mend.
+    #[must_use]
+    pub fn into_response(self, instance: &str) -> Response {
+        self.log(instance);
+        let status = self.status();
         let problem = self.problem(instance);
         let mut response = Response::new(full(serde_json::to_vec(&problem).unwrap_or_default()));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
         match self {
             Self::Unauthorized => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             Self::MethodNotAllowed(allow) => {
                 headers.extend(HeaderValue::try_from(allow).ok().map(|allow| (header::ALLOW, allow)));
-            }
-            Self::Unavailable { .. } => {
-                headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
             }
             _ => {}
         }

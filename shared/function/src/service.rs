@@ -492,6 +492,17 @@ fn no_query(parts: &Parts) -> Result<(), Error> {
     }
 }
 
+/// A JSON body as a type, for a handler that has the request to itself; and the rest of the request.
+///
+/// # Errors
+/// What is wrong with it.
+pub async fn question<T: serde::de::DeserializeOwned>(request: Request) -> Result<(Parts, T), Error> {
+    let (parts, body) = request.into_parts();
+    no_query(&parts)?;
+    let fields = input::object(&parts.headers, &Params::new(), &collect(body).await?)?;
+    Ok((parts, input::read(fields, "")?))
+}
+
 /// The body, if it is small enough and comes in time.
 ///
 /// # Errors

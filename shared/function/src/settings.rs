@@ -46,7 +46,20 @@ pub struct Settings {
     pub app_api_token: Option<Secret>,
     /// `OTEL_EXPORTER_OTLP_ENDPOINT`: where traces are sent, over OTLP.
     pub otlp_endpoint: Option<String>,
+    /// `GEMINI_API_KEY`: the key to the assistant's model. `None`: the assistant is the offline one.
+    pub gemini_api_key: Option<Secret>,
+    /// `GEMINI_MODEL`: which model.
+    pub gemini_model: String,
+    /// `GEMINI_BASE_URL`: where the Gemini API is, without its version and without a slash at its end.
+    pub gemini_base_url: String,
+    /// `TASKFLOW_HOSTS`: the names that callers know this Taskflow by.
+    pub hosts: Vec<String>,
 }
+
+/// The model that is asked, where `GEMINI_MODEL` does not say.
+pub const GEMINI_MODEL_DEFAULT: &str = "gemini-flash-latest";
+/// Google's own Gemini API.
+pub const GEMINI_BASE_URL_DEFAULT: &str = "https://generativelanguage.googleapis.com";
 
 /// How events reach Kafka through Dapr.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -141,6 +154,10 @@ impl Settings {
             dapr_api_token: text("DAPR_API_TOKEN").map(Secret::from),
             app_api_token: text("APP_API_TOKEN").map(Secret::from),
             otlp_endpoint: text("OTEL_EXPORTER_OTLP_ENDPOINT").map(|url| http_url("OTEL_EXPORTER_OTLP_ENDPOINT", url)).transpose()?,
+            gemini_api_key: text("GEMINI_API_KEY").map(gemini_api_key).transpose()?,
+            gemini_model: text("GEMINI_MODEL").map_or_else(|| Ok(GEMINI_MODEL_DEFAULT.to_owned()), |name| gemini_model(&name))?,
+            gemini_base_url: text("GEMINI_BASE_URL").map_or_else(|| Ok(GEMINI_BASE_URL_DEFAULT.to_owned()), gemini_base_url)?,
+            hosts: text("TASKFLOW_HOSTS").map(|value| hosts(&value)).transpose()?.unwrap_or_default(),
         })
     }
 }
@@ -150,12 +167,20 @@ impl Settings {
     ///
     /// # Errors
     /// A value that cannot be used; the message names the variable that it stands for.
-    pub fn fill(&mut self, database_url: Option<Secret>, api_token: Option<Secret>) -> Result<(), SettingError> {
+    pub fn fill(
+        &mut self,
+        database_url: Option<Secret>,
+        api_token: Option<Secret>,
+        gemini_api_key: Option<Secret>,
+    ) -> Result<(), SettingError> {
         if let (None, Some(Secret(url))) = (&self.database_url, database_url) {
             self.database_url = Some(self::database_url(url)?);
         }
         if let (None, Some(Secret(token))) = (&self.api_token, api_token) {
             self.api_token = Some(self::api_token(token)?);
+        }
+        if let (None, Some(Secret(key))) = (&self.gemini_api_key, gemini_api_key) {
+            self.gemini_api_key = Some(self::gemini_api_key(key)?);
         }
         Ok(())
     }
@@ -200,6 +225,38 @@ fn api_token(value: String) -> Result<Secret, SettingError> {
         return Ok(value.into());
     }
     Err(SettingError { name: "TASKFLOW_API_TOKEN", problem: format!("at least {TOKEN_MIN} visible ASCII characters, without spaces") })
+}
+
+fn gemini_api_key(value: String) -> Result<Secret, SettingError> {
+    if value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(value.into());
+    }
+    Err(SettingError { name: "GEMINI_API_KEY", problem: "not visible ASCII characters, without spaces".to_owned() })
+}
+
+/// The name as it stands in a URL; `models/` in front of it is how the API itself spells it.
+fn gemini_model(value: &str) -> Result<String, SettingError> {
+    let name = value.strip_prefix("models/").unwrap_or(value);
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+    let problem = || format!("{value:?} is not the name of a model, such as {GEMINI_MODEL_DEFAULT}");
+    if is_name { Ok(name.to_owned()) } else { Err(SettingError { name: "GEMINI_MODEL", problem: problem() }) }
+}
+
+fn gemini_base_url(value: String) -> Result<String, SettingError> {
+    let url = http_url("GEMINI_BASE_URL", value)?;
+    let url = url.trim_end_matches('/');
+    Ok(url.strip_suffix("/v1beta").unwrap_or(url).to_owned())
+}
+
+fn hosts(value: &str) -> Result<Vec<String>, SettingError> {
+    let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
+    names
+        .map(|name| {
+            let is_host = !name.contains('@') && name.parse::<http::uri::Authority>().is_ok();
+            let problem = || format!("{name:?} is not a host, such as tasks.example.org or tasks.example.org:8443");
+            if is_host { Ok(name.to_ascii_lowercase()) } else { Err(SettingError { name: "TASKFLOW_HOSTS", problem: problem() }) }
+        })
+        .collect()
 }
 
 fn http_url(name: &'static str, value: String) -> Result<String, SettingError> {
@@ -297,6 +354,10 @@ mod tests {
             ("DAPR_GRPC_ENDPOINT", "localhost:50001"),
             ("DAPR_GRPC_PORT", "many"),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector"),
+            ("GEMINI_API_KEY", "hunter2 secret"),
+            ("GEMINI_MODEL", "../../hunter"),
+            ("GEMINI_BASE_URL", "generativelanguage"),
+            ("TASKFLOW_HOSTS", "https://example.org"),
         ] {
             let error = read(&[(name, value)]).err().unwrap_or_else(|| panic!("{name}={value} was taken"));
             assert_eq!(error.name, name);
@@ -313,6 +374,24 @@ mod tests {
             (settings.port, settings.time_zone.name(), settings.wake_lead.as_secs(), settings.db_pool),
             (0, "Europe/Berlin", 3, Some(2))
         );
+    }
+
+    #[test]
+    fn the_assistant_is_googles_unless_the_settings_say_otherwise() {
+        let settings = read(&[]).unwrap();
+        assert!(settings.gemini_api_key.is_none() && settings.hosts.is_empty());
+        assert_eq!((settings.gemini_model.as_str(), settings.gemini_base_url.as_str()), (GEMINI_MODEL_DEFAULT, GEMINI_BASE_URL_DEFAULT));
+        let own = [
+            ("GEMINI_API_KEY", "key"),
+            ("GEMINI_MODEL", "models/gemini-3-pro"),
+            ("GEMINI_BASE_URL", "http://127.0.0.1:9000/proxy/v1beta/"),
+            ("TASKFLOW_HOSTS", "Tasks.example.org, 10.0.0.7:8080"),
+        ];
+        let mut settings = read(&own).unwrap();
+        assert_eq!((settings.gemini_model.as_str(), settings.gemini_base_url.as_str()), ("gemini-3-pro", "http://127.0.0.1:9000/proxy"));
+        assert_eq!(settings.hosts, ["tasks.example.org", "10.0.0.7:8080"]);
+        settings.fill(None, None, Some("another".to_owned().into())).unwrap();
+        assert_eq!(settings.gemini_api_key.as_ref().map(Secret::expose), Some("key"), "the environment comes first");
     }
 
     #[test]

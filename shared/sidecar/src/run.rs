@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use domain::routes::GATEWAY;
 use function::call::Caller;
 use function::ports::{Broker, Scheduler};
 use function::settings::{DB_POOL_DEFAULT, Settings};
@@ -14,20 +15,30 @@ use crate::{Elsewhere, Events, FunctionsByUrl, Jobs, Outbox, Sidecar, StateStore
 /// announces waits in the outbox.
 #[must_use]
 pub fn main(function: Function) -> ExitCode {
-    host::run_process(false, |settings| async move { host::run(Arc::new(world(settings).await?), function).await })
+    host::run_process(false, |settings| async move { host::run(Arc::new(world(settings, function.name()).await?), function).await })
 }
 
-async fn world(mut settings: Settings) -> Result<App, BoxError> {
+async fn world(mut settings: Settings, function: &str) -> Result<App, BoxError> {
     let Some(sidecar) = Sidecar::new(&settings)? else { return Ok(App::alone(settings)?) };
-    secrets::fill(&mut settings, &sidecar).await?;
+    secrets::fill(&mut settings, &sidecar, function).await?;
     let app = App::alone(settings)?;
     let events = Events::new(sidecar.clone(), app.settings.events);
     let jobs = Jobs::new(sidecar.clone(), app.settings.wake_lead);
     let pool = app.settings.db_pool.unwrap_or(DB_POOL_DEFAULT);
     let publisher = app.store.clone().map(|store| Arc::new(Outbox::new(store, pool, sidecar.clone(), events, jobs)) as _);
     let functions = FunctionsByUrl::new(&app.settings)?;
-    let publisher = publisher.unwrap_or_else(|| app.publisher.clone());
-    Ok(App { publisher, functions: Arc::new(functions), state: Arc::new(StateStore::new(sidecar)), ..app })
+    let app = App { functions: Arc::new(functions), state: Arc::new(StateStore::new(sidecar)), ..app };
+    Ok(match publisher {
+        Some(publisher) => App { publisher, ..app },
+        None => with_publisher_elsewhere(app),
+    })
+}
+
+/// Without a database there is no outbox here; what other functions leave in theirs is seen to.
+fn with_publisher_elsewhere(app: App) -> App {
+    let elsewhere = Arc::new(Elsewhere::default());
+    app.background.spawn(elsewhere.clone().run(Caller::of(&app), app.stopping.clone()));
+    App { publisher: elsewhere, ..app }
 }
 
 /// What the gateway needs of Dapr to be the app that the sidecar delivers to.
@@ -44,20 +55,18 @@ pub fn main_of_gateway(gateway: impl FnOnce(Option<Dapr>) -> Function) -> ExitCo
     host::run_process(false, |mut settings| async move {
         let sidecar = Sidecar::new(&settings)?;
         if let Some(sidecar) = &sidecar {
-            secrets::fill(&mut settings, sidecar).await?;
+            secrets::fill(&mut settings, sidecar, GATEWAY.name).await?;
             if settings.api_token.is_some() && settings.app_api_token.is_none() {
                 return Err("APP_API_TOKEN: not set, but TASKFLOW_API_TOKEN is: anybody could deliver events in the sidecar's name".into());
             }
         }
         settings.database_url = None;
         let functions = Arc::new(FunctionsByUrl::new(&settings)?);
-        let elsewhere = Arc::new(Elsewhere::default());
         let dapr = sidecar.map(|sidecar| Dapr {
             broker: Arc::new(Events::new(sidecar.clone(), settings.events)),
             scheduler: Arc::new(Jobs::new(sidecar, settings.wake_lead)),
         });
-        let app = App { publisher: elsewhere.clone(), functions, ..App::alone(settings)? };
-        app.background.spawn(elsewhere.run(Caller::of(&app), app.stopping.clone()));
+        let app = with_publisher_elsewhere(App { functions, ..App::alone(settings)? });
         host::run(Arc::new(app), gateway(dapr)).await
     })
 }

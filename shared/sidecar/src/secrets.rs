@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use dapr::client::GetSecretRequest;
+use domain::routes::CHAT;
 use function::BoxError;
 use function::settings::{Secret, Settings};
 use tokio::time::Instant;
@@ -17,20 +18,22 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The pause between two questions.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Fills in what the environment leaves open.
+/// Fills in what the environment leaves open; the key to the assistant's model for the function that asks it.
 ///
 /// # Errors
 /// A store without the secret, or without an answer; a value that cannot be used.
-pub(crate) async fn fill(settings: &mut Settings, sidecar: &Sidecar) -> Result<(), BoxError> {
+pub(crate) async fn fill(settings: &mut Settings, sidecar: &Sidecar, function: &str) -> Result<(), BoxError> {
     let Some(store) = settings.secret_store.clone() else { return Ok(()) };
     let missing = |settings: &Settings| settings.database_url.is_none() || settings.api_token.is_none();
-    if !missing(settings) {
+    let asks_model = function == CHAT.name;
+    if !missing(settings) && !(asks_model && settings.gemini_api_key.is_none()) {
         return Ok(());
     }
     let secrets = ask(sidecar, &store).await.map_err(|error| format!("TASKFLOW_SECRET_STORE: {store} has no {SECRET}: {error}"))?;
     // The sidecar answers a value that is missing with an empty one.
     let secret = |name: &str| secrets.get(name).filter(|value| !value.is_empty()).map(|value| Secret::from(value.clone()));
-    settings.fill(secret("neon-connection-string"), secret("api-token"))?;
+    let key = secret("gemini-api-key").filter(|_| asks_model);
+    settings.fill(secret("neon-connection-string"), secret("api-token"), key)?;
     if missing(settings) {
         tracing::info!(store, "neither the environment nor {SECRET} has all of neon-connection-string and api-token");
     }

@@ -1,0 +1,114 @@
+//! Tells what a tool did: to the user as an action, to the model as the result of its call.
+
+use domain::Task;
+use domain::chat::{Action, ActionStatus, SHOWN_MAX, TaskCard};
+use serde_json::{Map, Value, json};
+use tools::{Done, Failed, Tool};
+
+/// Bytes of one result that a model gets to see.
+const RESULT_MAX: usize = 64 * 1024;
+
+/// A call that was made, told.
+pub(crate) struct Told {
+    pub(crate) action: Action,
+    /// The function's response, as the API wants it: an object with `output` or `error`.
+    pub(crate) result: Value,
+}
+
+/// A tool did what it was called for. `before` is the task that is no longer there.
+pub(crate) fn done(tool: &Tool, arguments: &Map<String, Value>, done: Done, before: Option<&Task>) -> Told {
+    let cards: Vec<TaskCard> = done.tasks.iter().chain(before).take(SHOWN_MAX).map(TaskCard::from).collect();
+    let task_id = arguments.get("task_id").and_then(Value::as_i64).or(match done.tasks.as_slice() {
+        [task] if tool.changes() => Some(task.id),
+        _ => done.output["reminder"]["task_id"].as_i64(),
+    });
+    let detail = detail(tool, arguments, &done, cards.first());
+    let action = Action { tool: tool.name.to_owned(), status: ActionStatus::Done, changes: tool.changes(), task_id, tasks: cards, detail };
+    Told { action, result: json!({ "output": bounded(done.output) }) }
+}
+
+/// A tool did nothing.
+pub(crate) fn failed(name: &str, changes: bool, arguments: &Map<String, Value>, failed: &Failed) -> Told {
+    let task_id = arguments.get("task_id").and_then(Value::as_i64);
+    let detail = failed.detail.clone();
+    let action = Action { tool: name.to_owned(), status: ActionStatus::Failed, changes, task_id, tasks: Vec::new(), detail };
+    Told { action, result: json!({ "error": failed.problem }) }
+}
+
+/// The user is asked first.
+pub(crate) fn asked(tool: &Tool, task: &Task) -> Told {
+    let detail = format!("Asked whether to delete {}.", named(&TaskCard::from(task)));
+    let tasks = vec![TaskCard::from(task)];
+    let action = Action { tool: tool.name.to_owned(), status: ActionStatus::Asked, changes: true, task_id: Some(task.id), tasks, detail };
+    let result = json!({ "output": { "status": "asked", "detail": "Nothing is deleted yet. Taskflow asks the user, who answers with the next message." } });
+    Told { action, result }
+}
+
+/// A task as people name it.
+pub(crate) fn named(task: &TaskCard) -> String {
+    format!("“{}” (#{})", task.title, task.id)
+}
+
+fn detail(tool: &Tool, arguments: &Map<String, Value>, done: &Done, task: Option<&TaskCard>) -> String {
+    let subject = task.map_or_else(|| arguments.get("task_id").map_or_else(String::new, |id| format!("task {id}")), named);
+    let text = |name: &str| arguments.get(name).map(said).unwrap_or_default();
+    let found = |name: &str| done.output[name].as_array().map_or(0, Vec::len);
+    match tool.name {
+        "create_task" => format!("Created {subject}."),
+        "update_task" => format!("Changed {subject}."),
+        "complete_task" => format!("Completed {subject}."),
+        "reopen_task" => format!("Reopened {subject}."),
+        "delete_task" => format!("Deleted {subject}."),
+        "set_priority" => format!("Set the priority of {subject} to {}.", text("priority")),
+        "add_tags" => format!("Tagged {subject} with {}.", text("tags")),
+        "remove_tags" => format!("Took {} off {subject}.", text("tags")),
+        "schedule_reminder" => format!("Reminds of {subject} {} before it is due.", text("reminder_offset")),
+        "cancel_reminder" => format!("Cancelled reminder {}.", text("reminder_id")),
+        "list_tasks" | "search_tasks" => match done.output["total_count"].as_i64() {
+            Some(1) => "Found 1 task.".to_owned(),
+            Some(count) => format!("Found {count} tasks."),
+            None => format!("Found {} tasks.", found("tasks")),
+        },
+        "get_task" => format!("Read {subject}."),
+        "list_tags" => format!("Found {} tags.", found("tags")),
+        "list_reminders" => format!("Found {} reminders.", found("reminders")),
+        name => format!("Called {name}."),
+    }
+}
+
+fn said(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(said).collect::<Vec<_>>().join(", "),
+        value => value.to_string(),
+    }
+}
+
+/// Leaves out the last tasks of a list that is too long for a model to read, and says so.
+fn bounded(mut output: Value) -> Value {
+    let too_long = |output: &Value| output.to_string().len() > RESULT_MAX;
+    let mut left_out = 0;
+    while too_long(&output) {
+        let Some(tasks) = output.get_mut("tasks").and_then(Value::as_array_mut).filter(|tasks| tasks.len() > 1) else { break };
+        let keep = tasks.len() / 2;
+        left_out += tasks.len() - keep;
+        tasks.truncate(keep);
+    }
+    if left_out > 0 {
+        output["left_out"] = left_out.into();
+    }
+    output
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_is_bounded() {
+        let task = json!({ "id": 1, "title": "a".repeat(1_000) });
+        let output = bounded(json!({ "tasks": vec![task; 100], "total_count": 100 }));
+        assert!(output.to_string().len() <= RESULT_MAX);
+        assert_eq!(output["tasks"].as_array().unwrap().len() + usize::try_from(output["left_out"].as_u64().unwrap()).unwrap(), 100);
+    }
+}

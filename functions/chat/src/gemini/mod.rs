@@ -1,0 +1,278 @@
+//! Gemini over its REST API: `generateContent`, and `streamGenerateContent` for a caller who reads along.
+//!
+//! What the model says is kept as it came (`wire` reads it and changes nothing), for newer models refuse a history whose thought signatures are
+//! missing or altered. The key goes into a header, and is in no URL, no error and no log.
+
+mod wire;
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::chat::Assistant;
+use function::BoxFuture;
+use function::call::pause;
+use function::settings::{Secret, Settings};
+use futures_util::{Stream, StreamExt};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, StatusCode};
+use http_body_util::BodyDataStream;
+use serde_json::{Map, Value, json};
+use sse_stream::SseStream;
+use tools::Tool;
+
+use crate::gemini::wire::{Chunk, Failure, Gathered};
+use crate::instruction;
+use crate::model::{Model, ModelError, Prompt, Reply};
+use crate::stream::Sink;
+
+/// How long it may take to connect.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long the answer may be silent: a model that thinks sends nothing.
+const SILENCE: Duration = Duration::from_secs(30);
+/// Tries of one request, the first included.
+const TRIES_MAX: u32 = 3;
+/// The pause after the first try that failed; the next is twice as long.
+const PAUSE: Duration = Duration::from_millis(500);
+/// The longest pause that is waited where the service names one; a longer one is told to the caller instead.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Bytes of an answer.
+const ANSWER_MAX: usize = 4 * 1024 * 1024;
+/// Tokens of an answer, thoughts included.
+const TOKENS_MAX: u32 = 8_192;
+/// The version of the API.
+const VERSION: &str = "v1beta";
+const KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
+
+/// A Gemini model.
+pub(crate) struct Gemini {
+    client: reqwest::Client,
+    /// Where the model is: the URL up to its methods.
+    url: String,
+    model: String,
+    key: Secret,
+    header: HeaderValue,
+}
+
+/// Why no client could be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SetupError {
+    #[error("no HTTP client")]
+    Client(#[from] reqwest::Error),
+    #[error("GEMINI_API_KEY cannot be sent in a header")]
+    Key,
+}
+
+/// Why a request failed, and what that means for the next.
+enum Trouble {
+    /// The same again may succeed, after this pause if the service names one.
+    Passing(ModelError, Option<Duration>),
+    /// It will not.
+    Lasting(ModelError),
+    /// The history is refused, maybe; without it, the request may be taken.
+    History(ModelError),
+}
+
+impl Gemini {
+    /// The model of the settings.
+    ///
+    /// # Errors
+    /// [`SetupError`].
+    pub(crate) fn new(settings: &Settings, key: &Secret) -> Result<Self, SetupError> {
+        // Somebody else in this process may have chosen already; then that stands.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .read_timeout(SILENCE)
+            .tcp_nodelay(true)
+            // The key would go where a redirect leads.
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        let mut header = HeaderValue::from_str(key.expose()).map_err(|_| SetupError::Key)?;
+        header.set_sensitive(true);
+        let model = settings.gemini_model.clone();
+        let url = format!("{}/{VERSION}/models/{model}", settings.gemini_base_url);
+        Ok(Self { client, url, model, key: key.clone(), header })
+    }
+
+    async fn converse(&self, prompt: &Prompt<'_>, sink: &mut Sink) -> Result<Reply, ModelError> {
+        let mut history = prompt.history;
+        let mut tries = 0;
+        loop {
+            let mut told = false;
+            let trouble = match self.request(&body(prompt, history), sink, &mut told).await {
+                Ok(reply) => return Ok(reply),
+                Err(trouble) => trouble,
+            };
+            tries += 1;
+            match trouble {
+                // The caller has heard a part of it already: it cannot be said again.
+                Trouble::Passing(error, _) if told || tries >= TRIES_MAX => return Err(error),
+                Trouble::Passing(error, Some(wait)) if wait > PAUSE_MAX => return Err(error),
+                Trouble::Passing(error, wait) => {
+                    let wait = wait.unwrap_or_else(|| pause(tries - 1, PAUSE));
+                    tracing::info!(error = %function::error::Chain(&error), ?wait, "Gemini is tried again");
+                    tokio::time::sleep(wait).await;
+                }
+                Trouble::History(error) if history.is_empty() => return Err(error),
+                Trouble::History(error) => {
+                    // Written for another model, or too long for this one: what was said before is worth less than an answer.
+                    tracing::warn!(%error, "Gemini is asked again without what was said before");
+                    history = &[];
+                }
+                Trouble::Lasting(error) => return Err(error),
+            }
+        }
+    }
+
+    /// One request. `told` is whether the caller has heard any of the answer.
+    async fn request(&self, body: &str, sink: &mut Sink, told: &mut bool) -> Result<Reply, Trouble> {
+        let method = if sink.is_read() { "streamGenerateContent?alt=sse" } else { "generateContent" };
+        let request =
+            self.client.post(format!("{}:{method}", self.url)).header(KEY, self.header.clone()).header(CONTENT_TYPE, "application/json");
+        let response = request.body(body.to_owned()).send().await.map_err(|error| Trouble::of_transport(error))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut chunks = counted(BodyDataStream::new(http::Response::from(response).into_body()));
+        if !status.is_success() {
+            let text = whole(&mut chunks).await.unwrap_or_default();
+            let retry_after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok()).map(Duration::from_secs);
+            return Err(self.refused(status, &text, retry_after));
+        }
+        let is_stream = headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
+        let mut gathered = Gathered::default();
+        if is_stream {
+            let mut events = SseStream::from_bytes_stream(chunks);
+            while let Some(event) = events.next().await {
+                let event = event.map_err(|error| Trouble::Passing(garbage(error), None))?;
+                let Some(data) = event.data else { continue };
+                let text = self.take(&mut gathered, data.as_bytes())?;
+                *told |= !text.is_empty();
+                sink.text(&text).await;
+            }
+        } else {
+            let bytes = whole(&mut chunks).await.map_err(|error| Trouble::Passing(garbage(error), None))?;
+            let text = self.take(&mut gathered, &bytes)?;
+            *told |= sink.is_read() && !text.is_empty();
+            sink.text(&text).await;
+        }
+        let cut = gathered.is_cut();
+        let reply = gathered.reply().map_err(Trouble::of_wire)?;
+        if let Some(note) = cut {
+            sink.text(note).await;
+        }
+        Ok(reply)
+    }
+
+    /// Takes one chunk of an answer; the text in it that is for the user.
+    fn take(&self, gathered: &mut Gathered, bytes: &[u8]) -> Result<String, Trouble> {
+        let chunk: Chunk = serde_json::from_slice(bytes).map_err(|error| Trouble::Passing(garbage(error), None))?;
+        if let Some(error) = chunk.error {
+            let status = StatusCode::from_u16(error.code).unwrap_or(StatusCode::BAD_GATEWAY);
+            return Err(self.refused(status, &json!({ "error": error }).to_string().into(), None));
+        }
+        gathered.take(chunk).map_err(Trouble::of_wire)
+    }
+
+    /// What an answer that is no success means.
+    fn refused(&self, status: StatusCode, body: &Bytes, retry_after: Option<Duration>) -> Trouble {
+        let failure = Failure::read(body);
+        let said = failure.said().replace(self.key.expose(), "…");
+        let source = || format!("Gemini answered {status}: {said}").into();
+        let retry_after = retry_after.or_else(|| failure.retry_delay());
+        match status {
+            StatusCode::TOO_MANY_REQUESTS => Trouble::Passing(ModelError::Limited { retry_after, source: source() }, retry_after),
+            StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => Trouble::Passing(ModelError::Late, retry_after),
+            status if status.is_server_error() => Trouble::Passing(ModelError::Away { retry_after, source: source() }, retry_after),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Trouble::Lasting(ModelError::Refused(KEY_REFUSED.to_owned())),
+            StatusCode::BAD_REQUEST if failure.is_key_invalid() => Trouble::Lasting(ModelError::Refused(KEY_REFUSED.to_owned())),
+            StatusCode::NOT_FOUND => Trouble::Lasting(ModelError::Refused(format!("Gemini has no model {}: see GEMINI_MODEL", self.model))),
+            StatusCode::BAD_REQUEST => Trouble::History(ModelError::Refused(format!("Gemini refused the request: {said}"))),
+            _ => Trouble::Lasting(ModelError::Refused(format!("Gemini answered {status}: {said}"))),
+        }
+    }
+}
+
+const KEY_REFUSED: &str = "Gemini refuses the key: see GEMINI_API_KEY";
+
+impl Trouble {
+    fn of_transport(error: reqwest::Error) -> Self {
+        if error.is_timeout() && !error.is_connect() {
+            return Self::Lasting(ModelError::Late);
+        }
+        Self::Passing(ModelError::Away { retry_after: None, source: error.without_url().into() }, None)
+    }
+
+    fn of_wire(error: wire::Unusable) -> Self {
+        match error {
+            wire::Unusable::Declined(reason) => Self::Lasting(ModelError::Declined(reason)),
+            error => Self::Passing(garbage(error), None),
+        }
+    }
+}
+
+fn garbage(error: impl std::error::Error + Send + Sync + 'static) -> ModelError {
+    ModelError::Garbage(error.into())
+}
+
+impl Model for Gemini {
+    fn assistant(&self) -> Assistant {
+        Assistant::Gemini
+    }
+
+    fn reply<'a>(&'a self, prompt: &'a Prompt<'a>, sink: &'a mut Sink) -> BoxFuture<'a, Result<Reply, ModelError>> {
+        Box::pin(self.converse(prompt, sink))
+    }
+}
+
+/// The body of a request.
+fn body(prompt: &Prompt<'_>, history: &[Value]) -> String {
+    let contents: Vec<&Value> = history.iter().chain(prompt.turn).collect();
+    json!({
+        "systemInstruction": { "parts": [{ "text": instruction::text(prompt.now, prompt.zone) }] },
+        "contents": contents,
+        "tools": [{ "functionDeclarations": declarations() }],
+        "toolConfig": { "functionCallingConfig": { "mode": if prompt.may_call { "AUTO" } else { "NONE" } } },
+        "generationConfig": { "maxOutputTokens": TOKENS_MAX },
+    })
+    .to_string()
+}
+
+/// The tools, as the API wants them.
+fn declarations() -> &'static Value {
+    static DECLARATIONS: OnceLock<Value> = OnceLock::new();
+    let declaration = |tool: &Tool| {
+        let mut fields = Map::new();
+        fields.insert("name".to_owned(), tool.name.into());
+        fields.insert("description".to_owned(), tool.description.into());
+        fields.insert("parametersJsonSchema".to_owned(), tool.schema());
+        Value::Object(fields)
+    };
+    DECLARATIONS.get_or_init(|| tools::ALL.iter().map(declaration).collect())
+}
+
+/// Why an answer could not be read to its end.
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    #[error("the answer broke off")]
+    Broken(#[source] reqwest::Error),
+    #[error("the answer is longer than {ANSWER_MAX} bytes")]
+    TooLong,
+}
+
+/// The same pieces, up to a limit.
+fn counted(body: impl Stream<Item = Result<Bytes, reqwest::Error>> + Send) -> impl Stream<Item = Result<Bytes, ReadError>> + Send + Unpin {
+    let mut left = ANSWER_MAX;
+    Box::pin(body.map(move |piece| {
+        let piece = piece.map_err(|error| ReadError::Broken(error.without_url()))?;
+        left = left.checked_sub(piece.len()).ok_or(ReadError::TooLong)?;
+        Ok(piece)
+    }))
+}
+
+async fn whole(pieces: &mut (impl Stream<Item = Result<Bytes, ReadError>> + Unpin)) -> Result<Bytes, ReadError> {
+    let mut all = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        all.extend_from_slice(&piece?);
+    }
+    Ok(all.into())
+}

@@ -1,0 +1,162 @@
+//! The assistant: takes messages, does what they ask with the tools of [`tools`], and keeps the conversation.
+//!
+//! A message is a turn (`turn`): the model (`model`; Gemini in `gemini`, Taskflow's own in `offline`) replies with text or with calls of tools; the calls are
+//! made, their results go back, and so on until there is text. The conversation (`conversation`) is a value of the state store, and every turn is in it
+//! before the model hears of it. What is to be deleted is asked first (`consent`): by code, whatever a model says. `stream` tells a caller what
+//! happens as it happens.
+
+mod action;
+mod consent;
+mod content;
+mod conversation;
+mod gemini;
+mod instruction;
+mod model;
+mod stream;
+mod turn;
+
+use std::sync::{Arc, OnceLock};
+
+use domain::chat::{ConversationId, ConversationRef, SendMessage};
+use domain::routes;
+use function::error::Problem;
+use function::service::question;
+use function::{Answer, App, Error, Function, Request, Response};
+use http::header::{ACCEPT, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::{Value, json};
+use tracing::Instrument;
+
+use crate::gemini::Gemini;
+use crate::model::Model;
+use crate::stream::{EVENT_STREAM, Sink};
+use crate::turn::{Asked, Turn};
+
+/// The function.
+#[must_use]
+pub fn function() -> Function {
+    let models = Arc::new(Models::default());
+    Function::new(routes::CHAT)
+        .raw("chat", move |app, request| {
+            let models = models.clone();
+            async move {
+                let path = request.uri().path().to_owned();
+                chat(app, &models, request).await.unwrap_or_else(|error| error.into_response(&path))
+            }
+        })
+        .endpoint("getConversation", get_conversation)
+        .endpoint("deleteConversation", delete_conversation)
+}
+
+/// The model that this process asks, made on first use: a client with its connections.
+#[derive(Default)]
+struct Models {
+    own: OnceLock<Arc<dyn Model>>,
+}
+
+impl Models {
+    fn of(&self, app: &App) -> Result<Arc<dyn Model>, Error> {
+        if let Some(model) = self.own.get() {
+            return Ok(model.clone());
+        }
+        let model: Arc<dyn Model> = match &app.settings.gemini_api_key {
+            Some(key) => Arc::new(Gemini::new(&app.settings, key).map_err(Error::internal)?),
+            None => return Err(Error::unavailable("the assistant", "GEMINI_API_KEY is not set")),
+        };
+        Ok(self.own.get_or_init(|| model).clone())
+    }
+}
+
+async fn chat(app: Arc<App>, models: &Models, request: Request) -> Result<Response, Error> {
+    let path = request.uri().path().to_owned();
+    let (parts, message) = question::<SendMessage>(request).await?;
+    let message = message.checked()?;
+    let model = models.of(&app)?;
+    let conversation_id = match message.conversation_id {
+        Some(id) => id,
+        None => app.ids.next().to_string().try_into().map_err(Error::internal)?,
+    };
+    let zone = message.time_zone.unwrap_or_else(|| app.settings.time_zone.clone());
+    let asked = Asked { conversation_id: conversation_id.clone(), text: message.message, confirms: message.confirms, zone };
+    let turn = Turn::new(app.clone(), model, &parts.headers, asked);
+    if !wants_stream(&parts.headers) {
+        return match turn.answer(&mut Sink::none()).await {
+            Ok(answer) => Ok(Answer::json(&answer)?.into()),
+            Err(error) => Ok(problem_response(&error, &conversation_id, &path)),
+        };
+    }
+    let (mut sink, response) = stream::open(&conversation_id);
+    let answering = async move {
+        match turn.answer(&mut sink).await {
+            Ok(answer) => sink.done(&answer).await,
+            Err(error) => {
+                error.log(&path);
+                sink.problem(&problem(&error, &conversation_id, &path)).await;
+            }
+        }
+    };
+    // On its own, for the caller may leave; its log lines are the request's.
+    app.background.spawn(answering.instrument(tracing::Span::current()));
+    Ok(response)
+}
+
+/// Whether the caller takes server-sent events and would rather have them than JSON.
+fn wants_stream(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let mut types = accepted.map(|item| item.split(';').next().unwrap_or_default().trim());
+    types.find(|name| matches!(*name, EVENT_STREAM | "application/json" | "*/*")) == Some(EVENT_STREAM)
+}
+
+/// The problem of a message that was kept and not answered: with the conversation that it is in.
+fn problem(error: &Error, conversation_id: &ConversationId, path: &str) -> Value {
+    let problem: Problem = error.problem(path);
+    let mut problem = json!(problem);
+    problem["conversation_id"] = conversation_id.as_str().into();
+    problem
+}
+
+fn problem_response(error: &Error, conversation_id: &ConversationId, path: &str) -> Response {
+    error.log(path);
+    let body = problem(error, conversation_id, path).to_string();
+    let mut response = Response::new(function::full(body));
+    *response.status_mut() = error.status();
+    let headers = response.headers_mut();
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if let Some(seconds) = error.retry_after() {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+async fn get_conversation(app: Arc<App>, which: ConversationRef) -> Result<Answer, Error> {
+    let found = conversation::read(&app, &which.conversation_id).await?;
+    let found = found.ok_or_else(|| Error::NotFound("there is no such conversation, or no longer".to_owned()))?;
+    Answer::json(&found.shown(which.conversation_id))
+}
+
+async fn delete_conversation(app: Arc<App>, which: ConversationRef) -> Result<Answer, Error> {
+    conversation::delete(&app, &which.conversation_id).await?;
+    Ok(Answer::empty(StatusCode::NO_CONTENT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_type_that_can_be_answered_decides() {
+        for (accept, is_stream) in [
+            ("text/event-stream", true),
+            ("text/event-stream, application/json;q=0.5", true),
+            ("text/html, text/event-stream;q=0.9", true),
+            ("application/json", false),
+            ("application/json, text/event-stream", false),
+            ("*/*", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
+            assert_eq!(wants_stream(&headers), is_stream, "{accept}");
+        }
+        assert!(!wants_stream(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,345 @@
+//! One message: the model is asked, the tools it calls are called, until there is an answer or a limit is met; and the conversation has all of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::Task;
+use domain::chat::{Action, ActionStatus, ChatAnswer, ConversationId, Question, SHOWN_MAX, TaskCard};
+use domain::routes::CHAT;
+use domain::zone::Zone;
+use function::{App, BoxFuture, Error};
+use http::{HeaderMap, StatusCode};
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+use tools::{Caller, Effect, Failed, Tool};
+
+use crate::action::{self, Told, named};
+use crate::consent::{ASKED_MAX, Consent, is_yes};
+use crate::content;
+use crate::conversation::{self, Asking, Begun, Ended};
+use crate::model::{Call, Model, ModelError, Prompt, Reply};
+use crate::stream::{PARAGRAPH, Sink};
+
+/// How long a message may take: less than whoever calls this function waits for it, so that a slow model is told as such.
+const TURN_MAX: Duration = Duration::from_secs(40);
+/// How long a model that is being waited for is waited for still, once the process is asked to stop.
+const STOP_MAX: Duration = Duration::from_secs(7);
+/// How often a model may call tools before it has to answer.
+const ROUNDS_MAX: usize = 10;
+/// Calls of one reply that are made.
+const CALLS_MAX: usize = 30;
+/// Bytes of results that a model gets to see in one turn.
+const RESULTS_MAX: usize = 160 * 1024;
+
+/// A message to answer.
+pub(crate) struct Asked {
+    /// The conversation that it belongs to.
+    pub(crate) conversation_id: ConversationId,
+    /// What the user says.
+    pub(crate) text: String,
+    /// The question that it says yes to.
+    pub(crate) confirms: Option<String>,
+    /// The user's zone.
+    pub(crate) zone: Zone,
+}
+
+/// The work of one message.
+pub(crate) struct Turn {
+    app: Arc<App>,
+    model: Arc<dyn Model>,
+    tools: Caller,
+    asked: Asked,
+    deadline: Instant,
+    /// What was done so far.
+    actions: Vec<Action>,
+    /// The message and what followed, for the model.
+    contents: Vec<Value>,
+    /// What was said so far.
+    response: String,
+    consent: Consent,
+    /// What the user is to be asked.
+    question: Vec<Task>,
+    seen: usize,
+}
+
+impl Turn {
+    /// A message that came with these headers.
+    pub(crate) fn new(app: Arc<App>, model: Arc<dyn Model>, headers: &HeaderMap, asked: Asked) -> Self {
+        let tools = Caller::new(app.clone(), headers, asked.zone.clone());
+        let consent = Consent::of(&asked.text);
+        let contents = vec![content::of_user(&asked.text)];
+        let deadline = Instant::now() + TURN_MAX;
+        Self {
+            app,
+            model,
+            tools,
+            asked,
+            deadline,
+            actions: Vec::new(),
+            contents,
+            response: String::new(),
+            consent,
+            question: Vec::new(),
+            seen: 0,
+        }
+    }
+
+    /// Answers it.
+    ///
+    /// # Errors
+    /// The conversation cannot be kept; nothing was done then. The model failed; the conversation has the message, what was done for it, and why.
+    pub(crate) fn answer(self, sink: &mut Sink) -> BoxFuture<'_, Result<ChatAnswer, Error>> {
+        // Boxed: it is large.
+        Box::pin(self.run(sink))
+    }
+
+    async fn run(mut self, sink: &mut Sink) -> Result<ChatAnswer, Error> {
+        let assistant = self.model.assistant();
+        let begun = conversation::begin(&self.app, &self.asked.conversation_id, &self.asked.text, assistant).await?;
+        let outcome = match begun.asked.as_ref().filter(|asking| self.says_yes(asking)) {
+            Some(asking) => {
+                self.delete(asking, sink).await;
+                Ok(())
+            }
+            None => self.converse(&begun, sink).await,
+        };
+        let asking = self.asking();
+        let ended = self.ended(outcome.as_ref().err(), asking.clone());
+        self.keep(&begun, ended).await;
+        outcome?;
+        Ok(ChatAnswer {
+            response: self.response,
+            conversation_id: self.asked.conversation_id,
+            actions: self.actions,
+            assistant,
+            question: asking.map(|asking| asking.question),
+        })
+    }
+
+    fn says_yes(&self, asking: &Asking) -> bool {
+        match &self.asked.confirms {
+            Some(id) => *id == asking.question.id,
+            None => is_yes(&self.asked.text),
+        }
+    }
+
+    /// Deletes what the user was asked about. No model has a part in it.
+    async fn delete(&mut self, asking: &Asking, sink: &mut Sink) {
+        let Some(tool) = tools::of("delete_task") else { return };
+        for task in &asking.delete {
+            let told = self.delete_one(tool, *task).await;
+            self.note(told, sink).await;
+        }
+        let (mut lines, mut count) = (String::new(), 0);
+        for action in &self.actions {
+            match action.status {
+                ActionStatus::Done => count += 1,
+                _ => lines.push_str(&format!("\n- {}: {}", action.task_id.map_or_else(String::new, |id| format!("#{id}")), action.detail)),
+            }
+        }
+        let first = match (count, self.actions.as_slice()) {
+            (1, [only]) => only.detail.clone(),
+            (1, _) => "Deleted 1 task.".to_owned(),
+            (count, _) => format!("Deleted {count} tasks."),
+        };
+        self.say(&format!("{first}{lines}"), sink).await;
+        self.contents.push(content::of_model(&self.response));
+    }
+
+    async fn delete_one(&mut self, tool: &'static Tool, task: i64) -> Told {
+        let arguments = Map::from_iter([("task_id".to_owned(), task.into())]);
+        let before = self.task(task).await;
+        match before {
+            Ok(before) => match self.tools.call(tool, arguments.clone()).await {
+                Ok(done) => action::done(tool, &arguments, done, Some(&before)),
+                Err(failed) => action::failed(tool.name, true, &arguments, &failed),
+            },
+            Err(failed) => action::failed(tool.name, true, &arguments, &failed),
+        }
+    }
+
+    /// A task as it is now.
+    async fn task(&self, id: i64) -> Result<Task, Failed> {
+        let get = tools::of("get_task").ok_or_else(|| Failed::new(StatusCode::NOT_FOUND, "there is no get_task"))?;
+        let done = self.tools.call(get, Map::from_iter([("task_id".to_owned(), id.into())])).await?;
+        done.tasks.into_iter().next().ok_or_else(|| Failed::new(StatusCode::BAD_GATEWAY, "get_task answered no task"))
+    }
+
+    /// Asks the model, and does what it calls for, until it has nothing more to call for.
+    async fn converse(&mut self, begun: &Begun, sink: &mut Sink) -> Result<(), ModelError> {
+        for round in 0..=ROUNDS_MAX {
+            let may_call = round < ROUNDS_MAX;
+            sink.paragraph();
+            let reply = self.reply(begun, may_call, sink).await?;
+            self.add_text(&reply.text);
+            if !reply.content.is_null() {
+                self.contents.push(reply.content);
+            }
+            if reply.calls.is_empty() || !may_call {
+                return self.finish(sink).await;
+            }
+            let results = self.call(reply.calls, sink).await;
+            self.contents.push(content::of_results(&results));
+        }
+        Ok(())
+    }
+
+    async fn reply(&self, begun: &Begun, may_call: bool, sink: &mut Sink) -> Result<Reply, ModelError> {
+        let prompt = Prompt { history: &begun.history, turn: &self.contents, now: begun.at, zone: &self.asked.zone, may_call };
+        let stopped = async {
+            self.app.stopping.cancelled().await;
+            tokio::time::sleep(STOP_MAX).await;
+        };
+        tokio::select! {
+            reply = self.model.reply(&prompt, sink) => reply,
+            () = tokio::time::sleep_until(self.deadline) => Err(ModelError::Late),
+            () = stopped => Err(ModelError::Away { retry_after: None, source: "this process stops".into() }),
+        }
+    }
+
+    /// What a model has to say last is the answer; one that says nothing has done it.
+    async fn finish(&mut self, sink: &mut Sink) -> Result<(), ModelError> {
+        if self.response.is_empty() {
+            if self.actions.is_empty() {
+                return Err(ModelError::Garbage("neither text nor a call".into()));
+            }
+            let text = self.actions.iter().map(|action| action.detail.as_str()).collect::<Vec<_>>().join("\n");
+            self.say(&text, sink).await;
+            self.contents.push(content::of_model(&self.response));
+        }
+        Ok(())
+    }
+
+    /// Adds what the caller has been told already: a paragraph of its own, as the sink does it.
+    fn add_text(&mut self, text: &str) {
+        if !self.response.is_empty() && !text.is_empty() {
+            self.response.push_str(PARAGRAPH);
+        }
+        self.response.push_str(text);
+    }
+
+    async fn say(&mut self, text: &str, sink: &mut Sink) {
+        self.add_text(text);
+        sink.text(text).await;
+    }
+
+    /// Makes the calls of one reply, one after the other, in their order.
+    async fn call(&mut self, calls: Vec<Call>, sink: &mut Sink) -> Vec<(Call, Value)> {
+        let wanted: Vec<i64> = calls.iter().filter(|call| call.name == "delete_task").filter_map(Call::task_id).collect();
+        let may_delete = self.consent.allows(&wanted);
+        let mut results = Vec::with_capacity(calls.len());
+        for (at, call) in calls.into_iter().enumerate() {
+            let told = if at < CALLS_MAX {
+                self.call_one(&call, may_delete).await
+            } else {
+                self.not_called(&call, &format!("only {CALLS_MAX} calls are made at once: call it again"))
+            };
+            let result = self.note(told, sink).await;
+            results.push((call, result));
+        }
+        results
+    }
+
+    async fn call_one(&mut self, call: &Call, may_delete: bool) -> Told {
+        if self.seen >= RESULTS_MAX {
+            return self.not_called(call, "too much was read for one message already: answer with what is known");
+        }
+        if Instant::now() >= self.deadline {
+            return self.not_called(call, "there is no time left for this message");
+        }
+        let Some(tool) = tools::of(&call.name) else { return self.not_called(call, "there is no such tool") };
+        match (tool.effect, call.name.as_str()) {
+            (Effect::Deletes, "delete_task") if may_delete => {
+                let told = match call.task_id() {
+                    Some(task) => self.delete_one(tool, task).await,
+                    None => self.not_called(call, "/task_id: is missing"),
+                };
+                if told.action.status == ActionStatus::Done {
+                    self.consent.note();
+                }
+                told
+            }
+            (Effect::Deletes, "delete_task") => self.ask(tool, call).await,
+            _ => match self.tools.call(tool, call.arguments.clone()).await {
+                Ok(done) => action::done(tool, &call.arguments, done, None),
+                Err(failed) => action::failed(tool.name, tool.changes(), &call.arguments, &failed),
+            },
+        }
+    }
+
+    /// Puts a deletion on the question to the user.
+    async fn ask(&mut self, tool: &Tool, call: &Call) -> Told {
+        if self.question.len() >= ASKED_MAX {
+            return self.not_called(call, &format!("at most {ASKED_MAX} tasks are asked about at once"));
+        }
+        let Some(id) = call.task_id() else { return self.not_called(call, "/task_id: is missing") };
+        match self.task(id).await {
+            Ok(task) => {
+                let told = action::asked(tool, &task);
+                if !self.question.iter().any(|asked| asked.id == task.id) {
+                    self.question.push(task);
+                }
+                told
+            }
+            Err(failed) => action::failed(tool.name, true, &call.arguments, &failed),
+        }
+    }
+
+    fn not_called(&self, call: &Call, detail: &str) -> Told {
+        let changes = tools::of(&call.name).is_some_and(Tool::changes);
+        action::failed(&call.name, changes, &call.arguments, &Failed::new(StatusCode::UNPROCESSABLE_ENTITY, detail))
+    }
+
+    /// Notes what a call came to, and tells the caller. What the model gets to see of it.
+    async fn note(&mut self, told: Told, sink: &mut Sink) -> Value {
+        sink.action(&told.action).await;
+        self.actions.push(told.action);
+        self.seen += told.result.to_string().len();
+        told.result
+    }
+
+    /// The question to the user, if there is one.
+    fn asking(&self) -> Option<Asking> {
+        let cards: Vec<TaskCard> = self.question.iter().map(TaskCard::from).collect();
+        let text = match cards.as_slice() {
+            [] => return None,
+            [only] => format!("Delete {}?", named(only)),
+            [first, second] => format!("Delete {} and {}?", named(first), named(second)),
+            all => format!("Delete {} tasks?", all.len()),
+        };
+        let count = u32::try_from(cards.len()).unwrap_or(u32::MAX);
+        let tasks = cards.into_iter().take(SHOWN_MAX).collect();
+        let question = Question { id: self.app.ids.next().to_string(), text, tasks, count };
+        Some(Asking { question, delete: self.question.iter().map(|task| task.id).collect() })
+    }
+
+    fn ended(&self, error: Option<&ModelError>, asked: Option<Asking>) -> Ended {
+        let mut contents = self.contents.clone();
+        if let Some(error) = error {
+            // Nothing came of the message: the model need not see it again. If something was done, it has to know.
+            if self.actions.is_empty() {
+                contents.clear();
+            } else {
+                contents.push(content::of_model(&format!("(The answer broke off here: {error}.)")));
+            }
+        }
+        let (response, actions) = (self.response.clone(), self.actions.clone());
+        Ended { response, actions, problem: error.map(ToString::to_string), contents, asked }
+    }
+
+    /// Keeps the turn. What was done is done, and the caller has to hear of it, even if the conversation cannot have it.
+    async fn keep(&self, begun: &Begun, ended: Ended) {
+        if let Err(error) = conversation::end(&self.app, &self.asked.conversation_id, begun, ended).await {
+            error.log(CHAT.name);
+        }
+    }
+}
+
+impl Call {
+    /// The task that it is about. A number of a language with one kind of numbers is one, too.
+    fn task_id(&self) -> Option<i64> {
+        let id = self.arguments.get("task_id")?;
+        #[expect(clippy::cast_possible_truncation, reason = "it is a whole number in range")]
+        id.as_i64().or_else(|| id.as_f64().filter(|id| id.fract() == 0.0 && id.abs() < 9e15).map(|id| id as i64))
+    }
+}

@@ -1,0 +1,287 @@
+//! Calls a tool: makes the operation's request, hands it to the function, and reads what comes back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use domain::Task;
+use domain::routes::{Method, Operation};
+use domain::zone::Zone;
+use function::error::Problem;
+use function::service::{CORRELATION, OUTBOX, TRACEPARENT};
+use function::settings::Secret;
+use function::{App, Body, Request, Response, full};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http_body_util::BodyExt;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value, json};
+
+use crate::registry::Tool;
+use crate::times;
+
+/// Tasks of a list, where the caller does not say.
+pub(crate) const LIMIT_DEFAULT: u64 = 20;
+/// Tasks of a list, at most: what a model can read.
+pub(crate) const LIMIT_MAX: u64 = 100;
+/// Characters of a description in a list; `get_task` answers all of it.
+const SUMMARY_MAX: usize = 300;
+/// How long a tool may take. A function's cold start is within it.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Bytes of an answer: a hundred tasks with the longest descriptions, and then some.
+const ANSWER_MAX: usize = 8 * 1024 * 1024;
+/// Where the number of all that match is.
+const TOTAL_COUNT: &str = "x-total-count";
+
+/// Calls tools for somebody: in whose name, of which request, by which clock.
+#[derive(Clone)]
+pub struct Caller {
+    app: Arc<App>,
+    headers: HeaderMap,
+    zone: Zone,
+}
+
+/// What a tool did.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// What it answers: an object, with times as the user's clock tells them.
+    pub output: Value,
+    /// The tasks it is about, as the function answered them.
+    pub tasks: Vec<Task>,
+}
+
+/// Why a tool did nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failed {
+    /// The function's status, or that of a call that did not reach it.
+    pub status: StatusCode,
+    /// For people and models.
+    pub detail: String,
+    /// RFC 9457 problem details.
+    pub problem: Value,
+}
+
+impl Caller {
+    /// Calls in the name of whoever sent a request with these headers.
+    #[must_use]
+    pub fn new(app: Arc<App>, asked: &HeaderMap, zone: Zone) -> Self {
+        let mut headers = HeaderMap::new();
+        for name in [TRACEPARENT, CORRELATION] {
+            headers.extend(asked.get(&name).map(|value| (name, value.clone())));
+        }
+        // The host has checked the caller's token; functions ask for the same one.
+        let token = app.settings.api_token.as_ref().map(Secret::expose);
+        if let Some(mut value) = token.and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok()) {
+            value.set_sensitive(true);
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        Self { app, headers, zone }
+    }
+
+    /// Calls a tool with these arguments.
+    ///
+    /// # Errors
+    /// The problem that the function answers, or that stands in the way.
+    pub async fn call(&self, tool: &Tool, arguments: Map<String, Value>) -> Result<Done, Failed> {
+        let (route, operation) = tool.target().ok_or_else(|| Failed::new(StatusCode::NOT_FOUND, "this tool has no function"))?;
+        let request = self.request(operation, self.prepared(tool, arguments))?;
+        let call = async {
+            let response = self.app.functions.call(route, request).await;
+            self.read(tool, response).await
+        };
+        let late = || {
+            let detail = format!("no answer within {} s: whether it was done, only a look can tell", PATIENCE.as_secs());
+            Failed::new(StatusCode::GATEWAY_TIMEOUT, &detail)
+        };
+        tokio::time::timeout(PATIENCE, call).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// What the user's zone and a model's limits make of the arguments.
+    fn prepared(&self, tool: &Tool, arguments: Map<String, Value>) -> Map<String, Value> {
+        let mut arguments = Value::Object(arguments);
+        times::with_offsets(&mut arguments, &self.zone);
+        let Value::Object(mut arguments) = arguments else { return Map::new() };
+        match tool.answer {
+            // A page that a model can read; a limit that is no number at all is for the function to refuse.
+            "tasks" => match arguments.get("limit").map(Value::as_u64) {
+                None => drop(arguments.insert("limit".to_owned(), LIMIT_DEFAULT.into())),
+                Some(Some(limit)) if limit > LIMIT_MAX => drop(arguments.insert("limit".to_owned(), LIMIT_MAX.into())),
+                Some(_) => {}
+            },
+            "task" if tool.operation == "createTask" => {
+                arguments.entry("time_zone").or_insert_with(|| self.zone.name().into());
+            }
+            _ => {}
+        }
+        arguments
+    }
+
+    fn request(&self, operation: &Operation, mut arguments: Map<String, Value>) -> Result<Request, Failed> {
+        let mut uri = String::with_capacity(operation.path.len());
+        for part in operation.path.split('/').skip(1) {
+            uri.push('/');
+            match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+                None => uri.push_str(part),
+                Some(name) => {
+                    let value = arguments.remove(name).ok_or_else(|| Failed::of_field(name, "is missing"))?;
+                    let value = plain(&value).ok_or_else(|| Failed::of_field(name, "is no number"))?;
+                    uri.extend(utf8_percent_encode(&value, NON_ALPHANUMERIC));
+                }
+            }
+        }
+        let mut request = http::Request::builder().method(operation.method.as_str());
+        let body = if operation.method == Method::Get {
+            let query = query(&arguments)?;
+            if !query.is_empty() {
+                uri.extend(["?", &query]);
+            }
+            String::new()
+        } else if arguments.is_empty() {
+            String::new()
+        } else {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+            Value::Object(arguments).to_string()
+        };
+        let mut request =
+            request.uri(uri).body(full(body)).map_err(|_| Failed::new(StatusCode::BAD_REQUEST, "not a call that can be made"))?;
+        request.headers_mut().extend(self.headers.clone());
+        Ok(request)
+    }
+
+    async fn read(&self, tool: &Tool, response: Response) -> Result<Done, Failed> {
+        let (parts, body) = response.into_parts();
+        if parts.headers.contains_key(OUTBOX) {
+            self.see_to_outbox();
+        }
+        let body = collect(body).await?;
+        if !parts.status.is_success() {
+            return Err(Failed::read(parts.status, &body));
+        }
+        if parts.status == StatusCode::NO_CONTENT {
+            return Ok(Done { output: json!({ tool.answer: true }), tasks: Vec::new() });
+        }
+        let value: Value =
+            serde_json::from_slice(&body).map_err(|_| Failed::new(StatusCode::BAD_GATEWAY, "the function answered no JSON"))?;
+        let total = parts.headers.get(TOTAL_COUNT).and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
+        Ok(self.done(tool, value, total))
+    }
+
+    fn done(&self, tool: &Tool, value: Value, total: Option<i64>) -> Done {
+        let (mut output, tasks) = match (tool.answer, value) {
+            ("task", value) => (json!({ "task": value }), vec![value]),
+            ("tasks", Value::Object(mut found)) => {
+                let results = found.remove("results").unwrap_or_default();
+                let tasks = results.as_array().cloned().unwrap_or_default();
+                (json!({ "tasks": results, "total_count": found.remove("total_count") }), tasks)
+            }
+            ("tasks", value) => {
+                let tasks = value.as_array().cloned().unwrap_or_default();
+                (json!({ "tasks": value, "total_count": total }), tasks)
+            }
+            (name, value) => (json!({ name: value }), Vec::new()),
+        };
+        let tasks = tasks.into_iter().filter_map(|task| serde_json::from_value(task).ok()).collect();
+        if tool.answer == "tasks" {
+            shorten(&mut output["tasks"]);
+        }
+        without_null(&mut output);
+        times::in_zone(&mut output, &self.zone);
+        Done { output, tasks }
+    }
+
+    /// The function could not publish what it announced. Where the gateway was not between, it falls to the one who called.
+    fn see_to_outbox(&self) {
+        let app = self.app.clone();
+        self.app.background.spawn(async move {
+            if let Err(error) = app.publisher.publish_all().await {
+                tracing::debug!(%error, "the outbox waits");
+            }
+        });
+    }
+}
+
+impl Failed {
+    /// Before any function was called.
+    #[must_use]
+    pub fn new(status: StatusCode, detail: &str) -> Self {
+        let problem = json!({ "title": status.canonical_reason(), "status": status.as_u16(), "detail": detail });
+        Self { status, detail: detail.to_owned(), problem }
+    }
+
+    fn of_field(name: &str, detail: &str) -> Self {
+        let mut failed = Self::new(StatusCode::UNPROCESSABLE_ENTITY, &format!("/{name}: {detail}"));
+        failed.problem["errors"] = json!([{ "pointer": format!("/{name}"), "detail": detail }]);
+        failed
+    }
+
+    /// The problem that a function answered.
+    fn read(status: StatusCode, body: &[u8]) -> Self {
+        let Ok(problem) = serde_json::from_slice::<Problem>(body) else { return Self::new(status, "the function failed") };
+        let detail = problem.detail.clone();
+        Self { status, detail, problem: json!(problem) }
+    }
+}
+
+async fn collect(mut body: Body) -> Result<Bytes, Failed> {
+    let unreadable = |why: &str| Failed::new(StatusCode::BAD_GATEWAY, &format!("the answer could not be read: {why}"));
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| unreadable("it broke off"))?.into_data() else { continue };
+        if all.len() + data.len() > ANSWER_MAX {
+            return Err(unreadable("it is too long"));
+        }
+        all.extend_from_slice(&data);
+    }
+    Ok(all.freeze())
+}
+
+/// What stands in a path or a query string.
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(is) => Some(is.to_string()),
+        // To a caller whose language knows one kind of number, 5.0 is 5.
+        #[expect(clippy::cast_possible_truncation, reason = "it is a whole number in range")]
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e15 => Some((float as i64).to_string()),
+            _ => Some(number.to_string()),
+        },
+        _ => None,
+    }
+}
+
+/// A query string; null is a parameter left out, a list is separated by commas.
+fn query(arguments: &Map<String, Value>) -> Result<String, Failed> {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in arguments {
+        let text = match value {
+            Value::Null => continue,
+            Value::Array(items) => items.iter().map(plain).collect::<Option<Vec<_>>>().map(|items| items.join(",")),
+            value => plain(value),
+        };
+        query.append_pair(name, &text.ok_or_else(|| Failed::of_field(name, "is no text, number or list of them"))?);
+    }
+    Ok(query.finish())
+}
+
+/// Cuts the descriptions of a list, and says so.
+fn shorten(tasks: &mut Value) {
+    for task in tasks.as_array_mut().into_iter().flatten() {
+        let Some(Value::String(description)) = task.get_mut("description") else { continue };
+        if let Some((end, _)) = description.char_indices().nth(SUMMARY_MAX) {
+            description.truncate(end);
+            description.push('…');
+        }
+    }
+}
+
+/// Leaves out what is not there: a model reads each word of it.
+fn without_null(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(without_null),
+        Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            fields.values_mut().for_each(without_null);
+        }
+        _ => {}
+    }
+}

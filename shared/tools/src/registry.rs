@@ -1,0 +1,257 @@
+//! The list of tools.
+
+use domain::command::{CancelReminder, CreateTask, ScheduleReminder, SetPriority, TagTask, TaskCommand, UpdateTask};
+use domain::query::{ListReminders, ListTasks, SearchTasks};
+use domain::routes::{self, Operation, Route};
+use serde_json::Value;
+
+use crate::schema;
+
+/// What calling a tool does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It looks.
+    Reads,
+    /// It changes something; calling it twice changes it twice.
+    Adds,
+    /// It changes something; calling it again changes nothing more.
+    Sets,
+    /// It takes something away for good.
+    Deletes,
+}
+
+/// One thing that an assistant can do.
+#[derive(Clone, Copy, Debug)]
+pub struct Tool {
+    /// What it is called by.
+    pub name: &'static str,
+    /// For people.
+    pub title: &'static str,
+    /// For models: what it does, and what they would get wrong otherwise.
+    pub description: &'static str,
+    /// What calling it does.
+    pub effect: Effect,
+    /// The operation that does it.
+    pub(crate) operation: &'static str,
+    /// Under which name its answer stands, where that is not one task.
+    pub(crate) answer: &'static str,
+    schema: fn() -> Value,
+}
+
+impl Tool {
+    /// The JSON Schema (draft 2020-12) of its arguments: an object, without references.
+    #[must_use]
+    pub fn schema(&self) -> Value {
+        (self.schema)()
+    }
+
+    /// Whether it changes something.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        self.effect != Effect::Reads
+    }
+
+    /// The function that does it, and the operation.
+    pub(crate) fn target(&self) -> Option<(&'static Route, &'static Operation)> {
+        let mut operations = routes::ALL.iter().flat_map(|route| route.operations.iter().map(move |operation| (route, operation)));
+        operations.find(|(_, operation)| operation.id == self.operation)
+    }
+}
+
+/// The tool of a name.
+#[must_use]
+pub fn of(name: &str) -> Option<&'static Tool> {
+    ALL.iter().find(|tool| tool.name == name)
+}
+
+/// Every tool.
+pub const ALL: &[Tool] = &[
+    Tool {
+        name: "create_task",
+        title: "Create a task",
+        description: "Creates a task. A recurrence or a reminder needs a due date. For anything but daily, weekly or monthly use recurrence_rule \
+            (an RFC 5545 RRULE) and leave recurrence out.",
+        effect: Effect::Adds,
+        operation: "createTask",
+        answer: "task",
+        schema: schema::of::<CreateTask>,
+    },
+    Tool {
+        name: "list_tasks",
+        title: "List tasks",
+        description: "Lists tasks, by status, priority, tags and due date. What is overdue: status pending, due_before now, sort_by due_date. \
+            total_count says how many match; limit and offset page through them.",
+        effect: Effect::Reads,
+        operation: "listTasks",
+        answer: "tasks",
+        schema: schema::list::<ListTasks>,
+    },
+    Tool {
+        name: "search_tasks",
+        title: "Search tasks",
+        description: "Searches titles and descriptions by words, beginnings and parts of words; all of them have to be there. Use it to find the \
+            number of a task that is named by its title.",
+        effect: Effect::Reads,
+        operation: "searchTasks",
+        answer: "tasks",
+        schema: schema::list::<SearchTasks>,
+    },
+    Tool {
+        name: "get_task",
+        title: "Get a task",
+        description: "Answers one task, with all of its description.",
+        effect: Effect::Reads,
+        operation: "getTask",
+        answer: "task",
+        schema: schema::of::<TaskCommand>,
+    },
+    Tool {
+        name: "update_task",
+        title: "Change a task",
+        description: "Changes fields of a task; those left out stay as they are, null clears due_date, recurrence_rule and reminder_offset. tags \
+            replaces all tags.",
+        effect: Effect::Sets,
+        operation: "updateTask",
+        answer: "task",
+        schema: schema::of::<UpdateTask>,
+    },
+    Tool {
+        name: "complete_task",
+        title: "Complete a task",
+        description: "Marks a task as done. A recurring task then gets its next occurrence, as a new task.",
+        effect: Effect::Sets,
+        operation: "completeTask",
+        answer: "task",
+        schema: schema::of::<TaskCommand>,
+    },
+    Tool {
+        name: "reopen_task",
+        title: "Reopen a task",
+        description: "Makes a completed task pending again.",
+        effect: Effect::Sets,
+        operation: "reopenTask",
+        answer: "task",
+        schema: schema::of::<TaskCommand>,
+    },
+    Tool {
+        name: "delete_task",
+        title: "Delete a task",
+        description: "Deletes a task for good. To say that it is done, complete it instead.",
+        effect: Effect::Deletes,
+        operation: "deleteTask",
+        answer: "deleted",
+        schema: schema::of::<TaskCommand>,
+    },
+    Tool {
+        name: "set_priority",
+        title: "Set a task's priority",
+        description: "Sets how much a task matters.",
+        effect: Effect::Sets,
+        operation: "setPriority",
+        answer: "task",
+        schema: schema::of::<SetPriority>,
+    },
+    Tool {
+        name: "add_tags",
+        title: "Add tags to a task",
+        description: "Adds tags to those that a task has.",
+        effect: Effect::Sets,
+        operation: "addTags",
+        answer: "task",
+        schema: schema::of::<TagTask>,
+    },
+    Tool {
+        name: "remove_tags",
+        title: "Remove tags from a task",
+        description: "Removes tags from those that a task has.",
+        effect: Effect::Sets,
+        operation: "removeTags",
+        answer: "task",
+        schema: schema::of::<TagTask>,
+    },
+    Tool {
+        name: "list_tags",
+        title: "List tags",
+        description: "Lists all tags with the number of tasks that have them.",
+        effect: Effect::Reads,
+        operation: "listTags",
+        answer: "tags",
+        schema: schema::nothing,
+    },
+    Tool {
+        name: "schedule_reminder",
+        title: "Remind of a task",
+        description: "Reminds of a pending task so long before its due date, which has to be ahead.",
+        effect: Effect::Sets,
+        operation: "scheduleReminder",
+        answer: "reminder",
+        schema: schema::of::<ScheduleReminder>,
+    },
+    Tool {
+        name: "list_reminders",
+        title: "List reminders",
+        description: "Lists reminders, of one task or of one status.",
+        effect: Effect::Reads,
+        operation: "listReminders",
+        answer: "reminders",
+        schema: schema::of::<ListReminders>,
+    },
+    Tool {
+        name: "cancel_reminder",
+        title: "Cancel a reminder",
+        description: "Cancels a reminder by its number, which list_reminders tells.",
+        effect: Effect::Deletes,
+        operation: "cancelReminder",
+        answer: "cancelled",
+        schema: schema::of::<CancelReminder>,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tool_has_a_function_and_a_name_of_its_own() {
+        let mut names: Vec<_> = ALL.iter().map(|tool| tool.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+        for tool in ALL {
+            let (_, operation) = tool.target().unwrap_or_else(|| panic!("{} is no operation", tool.operation));
+            let reads = operation.command.is_none();
+            assert_eq!(tool.effect == Effect::Reads, reads, "{}: a command changes, everything else looks", tool.name);
+        }
+    }
+
+    #[test]
+    fn every_command_is_a_tool() {
+        let commands = routes::ALL.iter().flat_map(|route| route.operations).filter(|operation| operation.command.is_some());
+        for operation in commands {
+            assert!(ALL.iter().any(|tool| tool.operation == operation.id), "{} is no tool", operation.id);
+        }
+    }
+
+    #[test]
+    fn a_schema_names_the_fields_of_the_path_and_refuses_unknown_ones() {
+        for tool in ALL {
+            let schema = tool.schema();
+            assert_eq!(schema["type"], "object", "{}", tool.name);
+            assert_eq!(schema["additionalProperties"], false, "{}", tool.name);
+            let text = schema.to_string();
+            assert!(!text.contains("$ref") && !text.contains("$schema"), "{}: {text}", tool.name);
+            let (_, operation) = tool.target().unwrap();
+            for name in operation.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+                assert!(schema["properties"].get(name).is_some(), "{}: {name}", tool.name);
+                assert!(schema["required"].as_array().is_some_and(|required| required.contains(&name.into())), "{}: {name}", tool.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_is_as_long_as_a_model_can_read() {
+        let schema = of("list_tasks").unwrap().schema();
+        assert_eq!(schema["properties"]["limit"]["maximum"], crate::call::LIMIT_MAX);
+        assert_eq!(schema["properties"]["tags"]["type"], "array");
+    }
+}

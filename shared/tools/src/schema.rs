@@ -1,0 +1,120 @@
+//! The JSON Schemas of the arguments, from the operations' own types: without references, and in words that models know.
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use crate::call::{LIMIT_DEFAULT, LIMIT_MAX};
+
+/// Keywords that models know what to do with; the rest of a rule is checked when the tool is called.
+const KNOWN: &[&str] = &[
+    "type",
+    "title",
+    "description",
+    "enum",
+    "format",
+    "items",
+    "minItems",
+    "maxItems",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "properties",
+    "required",
+    "additionalProperties",
+    "anyOf",
+    "default",
+];
+
+/// Of a type that callers send.
+pub(crate) fn of<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_deserialize().with(|settings| {
+        settings.meta_schema = None;
+        settings.inline_subschemas = true;
+    });
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    tidy(&mut schema);
+    let Value::Object(mut fields) = schema else { return nothing() };
+    // The type's own name and description are about REST and events.
+    fields.remove("title");
+    fields.remove("description");
+    fields.entry("properties").or_insert_with(|| json!({}));
+    fields.insert("additionalProperties".to_owned(), false.into());
+    Value::Object(fields)
+}
+
+/// Of a list: a page that a model can read, and tags as a list where a query string has them separated by commas.
+pub(crate) fn list<T: JsonSchema>() -> Value {
+    let mut schema = of::<T>();
+    let properties = &mut schema["properties"];
+    properties["limit"] = json!({
+        "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT, "description": "Tasks on a page.",
+    });
+    if properties.get("tags").is_some() {
+        properties["tags"] = json!({ "type": "array", "items": { "type": "string" }, "description": "Only tasks with these tags." });
+    }
+    schema
+}
+
+/// Of no arguments.
+pub(crate) fn nothing() -> Value {
+    json!({ "type": "object", "properties": {}, "additionalProperties": false })
+}
+
+fn tidy(schema: &mut Value) {
+    let Value::Object(fields) = schema else { return };
+    constants_as_enum(fields);
+    null_as_type(fields);
+    // Formats that only Rust knows, and null for a default that has no JSON form.
+    let is_known_format = |format: &Value| matches!(format.as_str(), Some("date-time" | "int64"));
+    if fields.get("format").is_some_and(|format| !is_known_format(format)) {
+        fields.remove("format");
+    }
+    if fields.get("default").is_some_and(Value::is_null) {
+        fields.remove("default");
+    }
+    fields.retain(|name, _| KNOWN.contains(&name.as_str()));
+    for name in ["items", "additionalProperties"] {
+        if let Some(inner) = fields.get_mut(name) {
+            tidy(inner);
+        }
+    }
+    if let Some(Value::Array(choices)) = fields.get_mut("anyOf") {
+        choices.iter_mut().for_each(tidy);
+    }
+    if let Some(Value::Object(properties)) = fields.get_mut("properties") {
+        properties.values_mut().for_each(tidy);
+    }
+}
+
+/// `enum` instead of a choice of constants, whose descriptions go with it.
+fn constants_as_enum(fields: &mut Map<String, Value>) {
+    let Some(choices) = fields.get("oneOf").and_then(Value::as_array) else { return };
+    let constants: Option<Vec<Value>> = choices.iter().map(|choice| choice.get("const").cloned()).collect();
+    if let Some(constants) = constants {
+        fields.remove("oneOf");
+        fields.insert("type".to_owned(), "string".into());
+        fields.insert("enum".to_owned(), constants.into());
+    }
+}
+
+/// A list of types instead of a choice with null.
+fn null_as_type(fields: &mut Map<String, Value>) {
+    let Some([Value::Object(value), null]) = fields.get("anyOf").and_then(Value::as_array).map(Vec::as_slice) else { return };
+    if null.get("type") != Some(&"null".into()) {
+        return;
+    }
+    let mut value = value.clone();
+    constants_as_enum(&mut value);
+    let Some(ty) = value.get("type").filter(|ty| ty.is_string()).cloned() else { return };
+    value.insert("type".to_owned(), json!([ty, "null"]));
+    if let Some(Value::Array(choices)) = value.get_mut("enum") {
+        choices.push(Value::Null);
+    }
+    fields.remove("anyOf");
+    // The field's own description, where it has one, says more than its type's.
+    for (name, inner) in value {
+        fields.entry(name).or_insert(inner);
+    }
+}

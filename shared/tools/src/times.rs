@@ -1,0 +1,88 @@
+//! Times as a person's clock tells them: read without an offset in the user's zone, and shown in it.
+
+use domain::Timestamp;
+use domain::zone::Zone;
+use jiff::civil::DateTime;
+use serde_json::Value;
+
+/// Fields that callers send as times.
+const READ: &[&str] = &["due_date", "due_before", "due_after"];
+/// Fields that answers have as times.
+const SHOWN: &[&str] =
+    &["due_date", "created_at", "updated_at", "completed_at", "recurrence_start", "scheduled_at", "triggered_at", "sent_at"];
+
+/// Gives each time without an offset the one that the zone has then. Anything else is left to whoever reads it.
+pub(crate) fn with_offsets(value: &mut Value, zone: &Zone) {
+    each(value, READ, &|text| {
+        if text.parse::<Timestamp>().is_ok() {
+            return None;
+        }
+        // A date alone says nothing of the time, and which one is meant is not ours to guess.
+        let local = text.split_once(['T', 't', ' ']).and_then(|_| text.parse::<DateTime>().ok())?;
+        let moment = local.to_zoned(zone.get().clone()).ok()?.timestamp();
+        Some(Timestamp::new(moment).ok()?.to_string())
+    });
+}
+
+/// Shows each time by the user's clock: the same moment, with the offset of the zone.
+pub(crate) fn in_zone(value: &mut Value, zone: &Zone) {
+    each(value, SHOWN, &|text| {
+        let moment: Timestamp = text.parse().ok()?;
+        let zoned = moment.get().to_zoned(zone.get().clone());
+        Some(zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
+    });
+}
+
+fn each(value: &mut Value, names: &[&str], change: &dyn Fn(&str) -> Option<String>) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| each(item, names, change)),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field {
+                    Value::String(text) if names.contains(&name.as_str()) => {
+                        if let Some(changed) = change(text) {
+                            *text = changed;
+                        }
+                    }
+                    field => each(field, names, change),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_time_without_an_offset_is_the_users() {
+        let zone: Zone = "Europe/Berlin".parse().unwrap();
+        for (given, read) in [
+            ("2026-07-01T09:00", "2026-07-01T07:00:00.000000Z"),
+            ("2026-12-01T09:00:00", "2026-12-01T08:00:00.000000Z"),
+            ("2026-12-01 09:00", "2026-12-01T08:00:00.000000Z"),
+            ("2026-12-01T09:00:00+05:00", "2026-12-01T09:00:00+05:00"),
+            ("2026-12-01", "2026-12-01"),
+            ("tomorrow", "tomorrow"),
+        ] {
+            let mut arguments = json!({ "due_date": given, "filters": { "due_before": given }, "title": given });
+            with_offsets(&mut arguments, &zone);
+            assert_eq!(arguments, json!({ "due_date": read, "filters": { "due_before": read }, "title": given }));
+        }
+    }
+
+    #[test]
+    fn a_time_is_shown_by_the_users_clock() {
+        let zone: Zone = "America/St_Johns".parse().unwrap();
+        let mut task =
+            json!([{ "due_date": "2026-12-01T09:00:00.000000Z", "description": "2026-12-01T09:00:00.000000Z", "sent_at": null }]);
+        in_zone(&mut task, &zone);
+        assert_eq!(
+            task,
+            json!([{ "due_date": "2026-12-01T05:30:00-03:30", "description": "2026-12-01T09:00:00.000000Z", "sent_at": null }])
+        );
+    }
+}
