@@ -226,7 +226,7 @@ impl Turn {
     /// Makes the calls of one reply, one after the other, in their order.
     async fn call(&mut self, calls: Vec<Call>, sink: &mut Sink) -> Vec<(Call, Value)> {
         let wanted: Vec<i64> = calls.iter().filter(|call| call.name == "delete_task").filter_map(Call::task_id).collect();
-        let may_delete = self.consent.allows(&wanted);
+        let may_delete = self.question.is_empty() && self.consent.allows(&wanted);
         let mut results = Vec::with_capacity(calls.len());
         for (at, call) in calls.into_iter().enumerate() {
             let told = if at < CALLS_MAX {
