@@ -6,6 +6,7 @@ mod errors;
 mod events;
 mod mcp;
 mod metrics;
+mod offline;
 mod recurrence;
 mod reminders;
 mod socket;

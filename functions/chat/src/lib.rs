@@ -12,12 +12,13 @@ mod conversation;
 mod gemini;
 mod instruction;
 mod model;
+mod offline;
 mod stream;
 mod turn;
 
 use std::sync::{Arc, OnceLock};
 
-use domain::chat::{ConversationId, ConversationRef, SendMessage};
+use domain::chat::{ConversationId, ConversationRef, DraftTask, SendMessage};
 use domain::routes;
 use function::error::Problem;
 use function::service::question;
@@ -29,6 +30,7 @@ use tracing::Instrument;
 
 use crate::gemini::Gemini;
 use crate::model::Model;
+use crate::offline::Offline;
 use crate::stream::{EVENT_STREAM, Sink};
 use crate::turn::{Asked, Turn};
 
@@ -44,6 +46,7 @@ pub fn function() -> Function {
                 chat(app, &models, request).await.unwrap_or_else(|error| error.into_response(&path))
             }
         })
+        .endpoint("draftTask", draft)
         .endpoint("getConversation", get_conversation)
         .endpoint("deleteConversation", delete_conversation)
 }
@@ -61,7 +64,7 @@ impl Models {
         }
         let model: Arc<dyn Model> = match &app.settings.gemini_api_key {
             Some(key) => Arc::new(Gemini::new(&app.settings, key).map_err(Error::internal)?),
-            None => return Err(Error::unavailable("the assistant", "GEMINI_API_KEY is not set")),
+            None => Arc::new(Offline),
         };
         Ok(self.own.get_or_init(|| model).clone())
     }
@@ -126,6 +129,23 @@ fn problem_response(error: &Error, conversation_id: &ConversationId, path: &str)
         headers.insert(RETRY_AFTER, seconds.into());
     }
     response
+}
+
+/// Reads a line as a task, without making one.
+async fn draft(app: Arc<App>, line: DraftTask) -> Result<Answer, Error> {
+    let line = line.checked()?;
+    let zone = line.time_zone.unwrap_or_else(|| app.settings.time_zone.clone());
+    let draft = language::draft(&line.text, app.now(), &zone);
+    let part = |part: &language::Part| {
+        let place = part.utf16(&line.text);
+        json!({ "start": place.start, "end": place.end, "kind": part.kind.name(), "meaning": part.meaning })
+    };
+    let note = |note: &language::Note| json!({ "kind": note.kind.name(), "text": note.text });
+    Answer::json(&json!({
+        "task": draft.task,
+        "parts": draft.parts.iter().map(part).collect::<Vec<_>>(),
+        "notes": draft.notes.iter().map(note).collect::<Vec<_>>(),
+    }))
 }
 
 async fn get_conversation(app: Arc<App>, which: ConversationRef) -> Result<Answer, Error> {

@@ -192,7 +192,8 @@ impl Plan<'_> {
         let tasks = tasks_of(&found)?;
         let exact: Vec<&Task> = tasks.iter().filter(|task| task.title.eq_ignore_ascii_case(title)).collect();
         match (exact.as_slice(), tasks.as_slice()) {
-            ([only], _) | ([], [only]) => Ok(only.id),
+            ([only], _) => Ok(only.id),
+            ([], [only]) => Ok(only.id),
             (_, []) => Err(Stop::say(format!("I found no task “{title}”."))),
             (_, several) => {
                 let lines: Vec<String> = several.iter().take(OFFERED_MAX).map(|task| format!("- {}", self.told(task))).collect();
@@ -215,9 +216,8 @@ impl Plan<'_> {
 
     fn matching(&mut self, listing: &Listing) -> Result<Vec<Task>, Stop> {
         let found = self.call("search_tasks", search(&listing.query, MATCHING_MAX))?;
-        let within = |task: &Task| {
-            listing.completed.is_none_or(|period| task.completed_at.is_some_and(|at| at >= period.from && at < period.to))
-        };
+        let within =
+            |task: &Task| listing.completed.is_none_or(|period| task.completed_at.is_some_and(|at| at >= period.from && at < period.to));
         Ok(tasks_of(&found)?.into_iter().filter(within).collect())
     }
 
@@ -257,9 +257,11 @@ impl Plan<'_> {
         let lines: Vec<String> = ids
             .iter()
             .zip(outcomes)
-            .map(|(id, outcome)| match outcome.and_then(|output| serde_json::from_value::<Task>(output["task"].clone()).map_err(|error| error.to_string())) {
-                Ok(task) => format!("{verb} {}.", self.told(&task)),
-                Err(detail) => format!("#{id}: {detail}."),
+            .map(|(id, outcome)| {
+                match outcome.and_then(|output| serde_json::from_value::<Task>(output["task"].clone()).map_err(|error| error.to_string())) {
+                    Ok(task) => format!("{verb} {}.", self.told(&task)),
+                    Err(detail) => format!("#{id}: {detail}."),
+                }
             })
             .collect();
         if lines.len() == 1 { lines.concat() } else { lines.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n") }
@@ -282,7 +284,9 @@ impl Plan<'_> {
         match (deleted, asked) {
             (_, 0) => {}
             (_, 1) => lines.push("Shall I delete it? Say **yes**, and it is gone for good; nothing is deleted yet.".to_owned()),
-            (_, asked) => lines.push(format!("Shall I delete these {asked} tasks? Say **yes**, and they are gone for good; nothing is deleted yet.")),
+            (_, asked) => {
+                lines.push(format!("Shall I delete these {asked} tasks? Say **yes**, and they are gone for good; nothing is deleted yet."))
+            }
         }
         Ok(lines.join("\n"))
     }
@@ -316,7 +320,8 @@ impl Plan<'_> {
 
     fn remind(&mut self, which: &Selection, offset: &str) -> Result<String, Stop> {
         let ids = self.select(which, Some("pending"))?;
-        let outcomes = self.calls(ids.iter().map(|id| ("schedule_reminder", json!({ "task_id": id, "reminder_offset": offset }))).collect())?;
+        let outcomes =
+            self.calls(ids.iter().map(|id| ("schedule_reminder", json!({ "task_id": id, "reminder_offset": offset }))).collect())?;
         let lines: Vec<String> = ids
             .iter()
             .zip(outcomes)
@@ -355,7 +360,8 @@ impl Plan<'_> {
             Reminders::Number(id) => vec![*id],
             Reminders::Of(selection) => {
                 let tasks = self.select(selection, None)?;
-                let found = self.calls(tasks.iter().map(|id| ("list_reminders", json!({ "task_id": id, "status": "pending" }))).collect())?;
+                let found =
+                    self.calls(tasks.iter().map(|id| ("list_reminders", json!({ "task_id": id, "status": "pending" }))).collect())?;
                 let found = found.into_iter().flatten().filter_map(|output| output["reminders"].as_array().cloned()).flatten();
                 found.filter_map(|reminder| reminder["id"].as_i64()).collect()
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Task;
-use domain::chat::{Action, ActionStatus, ChatAnswer, ConversationId, Question, SHOWN_MAX, TaskCard};
+use domain::chat::{Action, ActionStatus, Assistant, ChatAnswer, ConversationId, Question, SHOWN_MAX, TaskCard};
 use domain::routes::CHAT;
 use domain::zone::Zone;
 use function::{App, BoxFuture, Error};
@@ -315,6 +315,10 @@ impl Turn {
 
     fn ended(&self, error: Option<&ModelError>, asked: Option<Asking>) -> Ended {
         let mut contents = self.contents.clone();
+        if self.model.assistant() == Assistant::Offline {
+            // Calls that no model made are nothing for a model to see, if there is one some day.
+            contents = vec![content::of_user(&self.asked.text), content::of_model(&self.response)];
+        }
         if let Some(error) = error {
             // Nothing came of the message: the model need not see it again. If something was done, it has to know.
             if self.actions.is_empty() {
@@ -341,5 +345,106 @@ impl Call {
         let id = self.arguments.get("task_id")?;
         #[expect(clippy::cast_possible_truncation, reason = "it is a whole number in range")]
         id.as_i64().or_else(|| id.as_f64().filter(|id| id.fract() == 0.0 && id.abs() < 9e15).map(|id| id as i64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Mutex;
+
+    use domain::chat::Assistant;
+    use function::ports::{State, StateError};
+    use function::settings::Settings;
+
+    use super::*;
+
+    /// Values in memory, with numbers for `ETags`.
+    #[derive(Default)]
+    struct Memory(Mutex<HashMap<String, (Value, u64)>>);
+
+    impl State for Memory {
+        fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<(Value, String)>, StateError>> {
+            let found = self.0.lock().unwrap().get(key).map(|(value, etag)| (value.clone(), etag.to_string()));
+            Box::pin(std::future::ready(Ok(found)))
+        }
+
+        fn set<'a>(
+            &'a self,
+            key: &'a str,
+            value: &'a Value,
+            etag: Option<&'a str>,
+            _: Option<Duration>,
+        ) -> BoxFuture<'a, Result<(), StateError>> {
+            let mut values = self.0.lock().unwrap();
+            let now = values.get(key).map(|(_, etag)| *etag);
+            let is_current = now.map(|etag| etag.to_string()).as_deref() == etag;
+            if is_current {
+                values.insert(key.to_owned(), (value.clone(), now.unwrap_or_default() + 1));
+            }
+            Box::pin(std::future::ready(if is_current { Ok(()) } else { Err(StateError::Stale) }))
+        }
+
+        fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StateError>> {
+            self.0.lock().unwrap().remove(key);
+            Box::pin(std::future::ready(Ok(())))
+        }
+
+        fn check(&self) -> BoxFuture<'_, bool> {
+            Box::pin(std::future::ready(true))
+        }
+    }
+
+    /// Never replies.
+    struct Silent;
+
+    impl Model for Silent {
+        fn assistant(&self) -> Assistant {
+            Assistant::Gemini
+        }
+
+        fn reply<'a>(&'a self, _: &'a Prompt<'a>, _: &'a mut Sink) -> BoxFuture<'a, Result<Reply, ModelError>> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    fn app() -> Arc<App> {
+        let settings = Settings::read(&|_| None, std::net::Ipv4Addr::LOCALHOST.into()).unwrap();
+        Arc::new(App { state: Arc::new(Memory::default()), ..App::alone(settings).unwrap() })
+    }
+
+    fn turn(app: &Arc<App>) -> Turn {
+        let asked = Asked { conversation_id: "conversation".parse().unwrap(), text: "hello".to_owned(), confirms: None, zone: Zone::utc() };
+        Turn::new(app.clone(), Arc::new(Silent), &HeaderMap::new(), asked)
+    }
+
+    async fn problem(app: &App) -> Value {
+        let kept = conversation::read(app, &"conversation".parse().unwrap()).await.unwrap().unwrap();
+        let shown = kept.shown("conversation".parse().unwrap());
+        serde_json::to_value(shown).unwrap()["history"][0]["problem"].clone()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_model_that_does_not_answer_is_given_up_in_time() {
+        let app = app();
+        let began = Instant::now();
+        let error = turn(&app).answer(&mut Sink::none()).await.unwrap_err();
+        assert_eq!((error.status(), began.elapsed()), (StatusCode::GATEWAY_TIMEOUT, TURN_MAX));
+        assert_eq!(problem(&app).await, "Gemini did not answer in time");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_of_the_process_ends_what_waits_and_keeps_the_message() {
+        let app = app();
+        let answering = tokio::spawn({
+            let app = app.clone();
+            async move { turn(&app).answer(&mut Sink::none()).await }
+        });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        app.stopping.cancel();
+        let began = Instant::now();
+        let error = answering.await.unwrap().unwrap_err();
+        assert_eq!((error.status(), began.elapsed()), (StatusCode::SERVICE_UNAVAILABLE, STOP_MAX));
+        assert!(problem(&app).await.as_str().unwrap().contains("not available"));
     }
 }

@@ -240,6 +240,7 @@ pub const HOUSEKEEPING: Route = Route::new("housekeeping").job();
 /// The assistant: takes messages, keeps conversations, drafts tasks.
 pub const CHAT: Route = Route::new("chat").operations(&[
     Operation { method: Method::Post, ..get("chat", "/api/chat") },
+    Operation { method: Method::Post, ..get("draftTask", "/api/chat/draft") },
     get("getConversation", "/api/chat/{conversation_id}"),
     Operation { method: Method::Delete, success: 204, ..get("deleteConversation", "/api/chat/{conversation_id}") },
 ]);
