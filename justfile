@@ -69,6 +69,12 @@ rrule-cases:
 fuzz:
     tests/tools/fuzz.sh
 
+# MCP's official conformance suite against a Taskflow of its own. Needs Node with npm; the suite's own Node 22 comes with it.
+mcp-conformance:
+    @command -v npm >/dev/null || { echo "Node is missing: install Node, with npm" >&2; exit 1; }
+    @cd tests/mcp && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; }
+    tests/tools/mcp_conformance.sh
+
 # The types of the page, and of what tests it. Needs Node.
 page-check: page-tools
     tests/browser/node_modules/.bin/tsc --noEmit --project functions/web
@@ -166,6 +172,9 @@ bench-recurrence: (bench "recurrence")
 
 # How late reminders are.
 bench-reminder: (bench "reminder")
+
+# A chat turn: everything but the model.
+bench-chat: (bench "chat")
 
 # 1,000 connections, or so many: a call a second each, then at full speed.
 bench-users *connections: (bench "users" connections)

@@ -149,7 +149,9 @@ impl Caller {
 
     async fn read(&self, tool: &Tool, response: Response) -> Result<Done, Failed> {
         let (parts, body) = response.into_parts();
-        if parts.headers.contains_key(OUTBOX) {
+        // After a call that broke off nobody knows what is in the outbox.
+        let broke_off = matches!(parts.status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
+        if parts.headers.contains_key(OUTBOX) || (tool.changes() && broke_off) {
             self.see_to_outbox();
         }
         let body = collect(body).await?;

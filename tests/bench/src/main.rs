@@ -6,6 +6,7 @@
 //! bench writes                create, complete at full speed, and the floor
 //! bench recurrence            completion → next occurrence readable
 //! bench reminder              lateness
+//! bench chat                  a turn, everything but the model               10,000 tasks
 //! bench users [connections]   each a request a second; then at full speed     1,000 connections
 //! bench function [name…]      start to first answer, idle memory, size        complete-task
 //! ```
@@ -14,6 +15,7 @@
 //! database in a temporary folder. The floor is a bare hyper server with one query of the same kind, also a process of its own,
 //! on the same database. This process makes the load, so all three share the machine.
 
+mod chat;
 mod client;
 mod floor;
 mod function_alone;
@@ -33,7 +35,7 @@ use std::process::ExitCode;
 /// Any error: a benchmark says what went wrong and ends.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-const USAGE: &str = "bench search [rows…] | reads | writes | recurrence | reminder | users [connections] | function [name…]";
+const USAGE: &str = "bench search [rows…] | reads | writes | recurrence | reminder | chat | users [connections] | function [name…]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -55,6 +57,7 @@ async fn run(arguments: &[String]) -> Result<(), BoxError> {
         "writes" => throughput::writes().await,
         "recurrence" => recurrence::run().await,
         "reminder" => reminder::run().await,
+        "chat" => chat::run().await,
         "users" => users::run(numbers(rest, &[1_000])?.first().copied().unwrap_or(1)).await,
         "function" => function_alone::run(rest).await,
         floor::COMMAND => floor::serve().await,

@@ -52,6 +52,12 @@ impl World {
         self.start(&program("taskflow")?, []).await
     }
 
+    /// A Taskflow of its own with these settings on this database.
+    pub(crate) async fn taskflow_with(&self, settings: &[(&str, &str)]) -> Result<Program, BoxError> {
+        let mut command = Command::new(program("taskflow")?);
+        Program::start(command.env_clear().env("DATABASE_URL", &self.url).envs(settings.iter().copied())).await
+    }
+
     /// The floor on this database.
     pub(crate) async fn floor(&self) -> Result<Program, BoxError> {
         self.start(&std::env::current_exe()?, [OsStr::new(floor::COMMAND)]).await

@@ -97,19 +97,21 @@ impl Own {
             };
             options.env.iter().fold(recipe, |recipe, (name, value)| recipe.env(name, value))
         };
-        let mut functions = BTreeMap::new();
-        let mut urls = Vec::new();
-        for route in routes::ALL {
-            let port = free_port();
-            let recipe = Recipe::new(route.name, &program(&bin, route.name), folder).env("PORT", port.to_string());
-            let recipe = with_settings(recipe).env("DATABASE_URL", database_url).env("TASKFLOW_DB_POOL", POOL);
-            functions.insert(route.name, recipe.start());
+        let ports: Vec<(&str, u16)> = routes::ALL.iter().map(|route| (route.name, free_port())).collect();
+        let url = |(name, port): &(&str, u16)| {
             let own = format!("http://127.0.0.1:{port}");
             let url = if options.invocation { format!("http://127.0.0.1:{dapr_http}/v1.0/invoke/{own}/method") } else { own };
-            urls.push(format!("{}={url}", route.name));
+            format!("{name}={url}")
+        };
+        let urls = ports.iter().map(url).collect::<Vec<_>>().join(",");
+        let mut functions = BTreeMap::new();
+        for (name, port) in ports {
+            let recipe = Recipe::new(name, &program(&bin, name), folder).env("PORT", port.to_string()).env("TASKFLOW_FUNCTION_URL", &urls);
+            let recipe = with_settings(recipe).env("DATABASE_URL", database_url).env("TASKFLOW_DB_POOL", POOL);
+            functions.insert(name, recipe.start());
         }
         let gateway = Recipe::new("gateway", &program(&bin, "gateway"), folder).env("PORT", port.to_string());
-        let gateway = with_settings(gateway).env("TASKFLOW_FUNCTION_URL", urls.join(",")).start();
+        let gateway = with_settings(gateway).env("TASKFLOW_FUNCTION_URL", urls).start();
         Self { gateway, functions }
     }
 
