@@ -1,6 +1,7 @@
 //! The whole user story on real PostgreSQL, Kafka, Dapr scheduler and daprd, a process for each function.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod assistant;
 mod bad;
 mod ports;
 mod secrets;

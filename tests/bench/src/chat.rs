@@ -90,7 +90,8 @@ async fn stand_in() -> Result<SocketAddr, BoxError> {
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let last = body["contents"].as_array().and_then(|contents| contents.last()).map(|content| content["parts"][0].clone()).unwrap_or_default();
+    let last =
+        body["contents"].as_array().and_then(|contents| contents.last()).map(|content| content["parts"][0].clone()).unwrap_or_default();
     let tool = KINDS.iter().find(|(_, message, _)| last["text"] == *message).and_then(|(_, _, tool)| *tool);
     let part = match tool {
         Some(tool) => {
