@@ -36,10 +36,10 @@ async fn everyday_sentences_are_done() {
         overdue.contains(&format!("- “Call Ada” (#{}), due Wed 1 Jan 2020 10:00", late["id"])) && !overdue.contains("pay rent"),
         "{overdue}"
     );
-    // "It" is the one task that was spoken of; a title finds its task.
+    // "It" is the one task that was spoken of.
     assert!(say(&app, "complete it").await.starts_with("Completed “Call Ada”"));
     assert_eq!(app.task(&late["id"]).await["status"], "completed");
-    assert!(say(&app, "tag pay rent #money").await.starts_with("Tagged “pay rent”"));
+    assert!(say(&app, &format!("tag {id} #money")).await.starts_with("Tagged “pay rent”"));
     assert_eq!(app.task(&id).await["tags"], json!(["home", "money"]));
     let completed = ask(&app, &format!("complete {id}")).await;
     assert_eq!((&completed["actions"][0]["tool"], &completed["actions"][0]["status"]), (&json!("complete_task"), &json!("done")));

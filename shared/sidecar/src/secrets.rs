@@ -26,7 +26,8 @@ pub(crate) async fn fill(settings: &mut Settings, sidecar: &Sidecar, function: &
     let Some(store) = settings.secret_store.clone() else { return Ok(()) };
     let missing = |settings: &Settings| settings.database_url.is_none() || settings.api_token.is_none();
     let asks_model = function == CHAT.name;
-    if !missing(settings) && !(asks_model && settings.gemini_api_key.is_none()) {
+    let wants_key = asks_model && settings.gemini_api_key.is_none();
+    if !missing(settings) && !wants_key {
         return Ok(());
     }
     let secrets = ask(sidecar, &store).await.map_err(|error| format!("TASKFLOW_SECRET_STORE: {store} has no {SECRET}: {error}"))?;

@@ -169,9 +169,9 @@ pub(crate) struct Failure {
 impl Failure {
     /// Reads the body of an error; of what is no such body, nothing. A stream's error can come as a list of one.
     pub(crate) fn read(body: &[u8]) -> Self {
-        let one = serde_json::from_slice::<Self>(body).ok();
-        let list = || serde_json::from_slice::<Vec<Self>>(body).ok()?.into_iter().next();
-        one.or_else(list).unwrap_or_default()
+        let list = serde_json::from_slice::<Vec<Self>>(body).ok();
+        let one = || serde_json::from_slice::<Self>(body).ok();
+        list.and_then(|list| list.into_iter().next()).or_else(one).unwrap_or_default()
     }
 
     /// What it says.
