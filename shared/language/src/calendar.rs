@@ -515,10 +515,16 @@ fn day_of_month(view: View<'_>, at: usize, start: usize) -> Option<Phrase> {
     let word = view.word(name_at);
     let is_led = start > at;
     // "second" and "first" are everyday words; "on the first" is a day.
-    let number = if is_led && name_at > start { ordinal(word) } else { ordinal_figures(word) }.filter(|day| (1..=31).contains(day))?;
+    let is_of_month = view.is(name_at + 1, "of") && of_month(view, name_at + 1).is_some();
+    let number = if is_led && (name_at > start || is_of_month) { ordinal(word) } else { ordinal_figures(word) }
+        .filter(|day| (1..=31).contains(day))?;
     let day = i8::try_from(number).ok()?;
     if let Some((first, end)) = of_month(view, name_at + 1) {
-        return Date::new(first.year(), first.month(), day).ok().map(|date| with_part(view, on(end, date)));
+        let date = Date::new(first.year(), first.month(), day).ok()?;
+        // "The 1st of the month" is the next one.
+        let is_over = date < view.context.today() && !view.is(end - 2, "this");
+        let date = if is_over { date.checked_add(Span::new().months(1)).ok()? } else { date };
+        return Some(with_part(view, on(end, date)));
     }
     let is_clear = name_at > start || is_led;
     let is_alone = is_clear || view.is_end(name_at + 1) && name_at > 0;
@@ -536,6 +542,7 @@ fn of_month(view: View<'_>, at: usize) -> Option<(Date, usize)> {
     let following = this.checked_add(Span::new().months(1)).ok()?;
     match (view.word(at + 1), view.word(at + 2)) {
         ("the" | "this", "month") => Some((this, at + 3)),
+        ("month", _) => Some((this, at + 2)),
         ("next", "month") => Some((following, at + 3)),
         ("the", "year") => Some((today.first_of_year(), at + 3)),
         (name, _) => {
@@ -635,6 +642,12 @@ fn edge(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase> {
             let first =
                 if modifier == "next" { today.first_of_month().checked_add(Span::new().months(1)).ok()? } else { today.first_of_month() };
             (first, first.last_of_month(), name_at + 1)
+        }
+        "quarter" => {
+            let months = i32::from((today.month() - 1) % 3);
+            let first = today.first_of_month().checked_sub(Span::new().months(months)).ok()?;
+            let first = if modifier == "next" { first.checked_add(Span::new().months(3)).ok()? } else { first };
+            (first, first.checked_add(Span::new().months(2)).ok()?.last_of_month(), name_at + 1)
         }
         "year" => {
             let first =

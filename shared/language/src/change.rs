@@ -22,6 +22,8 @@ pub struct Change {
     pub(crate) repeats: Option<Repeats>,
     pub(crate) priority: Option<Priority>,
     pub(crate) tags: Vec<String>,
+    /// Whether it loses the tags it has.
+    pub(crate) untags: bool,
     pub(crate) reminder: Field<Option<ReminderOffset>>,
 }
 
@@ -65,6 +67,7 @@ impl Change {
             repeats: None,
             priority: None,
             tags: Vec::new(),
+            untags: false,
             reminder: Field::Keep,
         }
     }
@@ -100,7 +103,9 @@ impl Change {
         if matches!(update.due_date, Field::Set(None)) {
             let_go(&mut update, task);
         }
-        if !self.tags.is_empty() {
+        if self.untags {
+            update.tags = Field::Set(self.tags.clone());
+        } else if !self.tags.is_empty() {
             let tags = task.with_tags(&self.tags).map_err(|invalid| Note::missed(invalid.to_string()))?.tags;
             update.tags = Field::Set(tags);
         }

@@ -258,7 +258,8 @@ fn named(view: View<'_>, at: usize, lead: Lead) -> Option<Phrase> {
     let time = |hour, minute| Meaning::Clock(Clock { hour, minute, is_sure: true });
     let read = match view.word(at) {
         "noon" | "midday"
-            if view.before(at) != "high" && (view.is_free(at + 1) || view.is_any(at.wrapping_sub(1), &["today", "tomorrow"])) =>
+            if view.before(at) != "high"
+                && (view.is_free(at + 1) || lead == Lead::At || view.is_any(at.wrapping_sub(1), &["today", "tomorrow"])) =>
         {
             Phrase::new(at + 1, time(12, 0))
         }

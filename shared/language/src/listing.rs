@@ -1,10 +1,13 @@
 //! The tasks that a sentence asks for: "overdue", "due this week", "high priority tasks #home", "find rent".
 
-use domain::query::{Order, SearchTasks, SortBy, TagsMatch, TaskFilter};
+use std::ops::Range;
+
+use domain::query::{Order, QUERY_MAX, SearchTasks, SortBy, TERMS_MAX, TagsMatch, TaskFilter};
 use domain::task::{Priority, Status, TAGS_MAX};
 use jiff::Span;
 use jiff::civil::Date;
 
+use crate::calendar;
 use crate::draft::{bytes, unquoted};
 use crate::marks;
 use crate::moment::{self, TimeSaid};
@@ -140,8 +143,20 @@ const FILLERS: [&str; 78] = [
     "priority",
 ];
 
+/// Words that are not looked for, either.
+const SEARCH_FILLERS: [&str; 6] = ["task", "tasks", "todo", "todos", "due", "?"];
+
 /// Reads which tasks the words from `from` to `to` ask for.
 pub(crate) fn listing(sentence: &str, words: &[Word], from: usize, to: usize, context: &Context) -> Heard {
+    heard(sentence, words, from..to, context, false)
+}
+
+/// The same where the words are looked for, as after "find".
+pub(crate) fn search(sentence: &str, words: &[Word], from: usize, to: usize, context: &Context) -> Heard {
+    heard(sentence, words, from..to, context, true)
+}
+
+fn heard(sentence: &str, words: &[Word], Range { start: from, end: to }: Range<usize>, context: &Context, is_search: bool) -> Heard {
     let words = words.get(..to).unwrap_or(words);
     let mut reader = Reader {
         sentence,
@@ -149,7 +164,7 @@ pub(crate) fn listing(sentence: &str, words: &[Word], from: usize, to: usize, co
         known: phrases(words, context),
         context,
         listing: Listing::default(),
-        is_search: false,
+        is_search,
         wants_all: false,
         due: String::new(),
         rest: Vec::new(),
@@ -188,6 +203,8 @@ impl Reader<'_> {
             .or_else(|| self.sorted(at))
             .or_else(|| self.limited(at))
             .or_else(|| self.unsupported(at))
+            .or_else(|| self.made(at))
+            .or_else(|| self.between(at))
             .or_else(|| self.tagged(at))
             .or_else(|| self.prioritised(at))
             .or_else(|| self.period(at))
@@ -322,6 +339,44 @@ impl Reader<'_> {
         None
     }
 
+    /// "created today", "added this week": the search does not know when a task was made.
+    fn made(&mut self, at: usize) -> Option<usize> {
+        if !matches!(self.word(at), "created" | "added" | "made" | "updated" | "changed") {
+            return None;
+        }
+        let day = self.known.get(at + 1)?.as_ref().filter(|phrase| matches!(phrase.meaning, Meaning::Day { .. }))?;
+        let end = day.end;
+        self.notes.push(Note::missed("A list cannot be limited to when tasks were made or changed: the newest come first."));
+        self.listing.query.sort_by = Some(SortBy::CreatedAt);
+        Some(end)
+    }
+
+    /// "between Monday and Friday", "from Monday to Friday".
+    fn between(&mut self, at: usize) -> Option<usize> {
+        let first_at = match self.word(at) {
+            "between" => at + 1,
+            "from" => at,
+            _ => return None,
+        };
+        let (first, middle) = self.day_at(first_at)?;
+        let second_at = if matches!(self.word(middle), "and" | "to" | "-") { middle + 1 } else { middle };
+        let (second, end) = self.day_at(second_at)?;
+        // "From Friday to Monday": the Monday after that Friday.
+        let second = if second < first { shifted(second, 0, 7)? } else { second };
+        let today = self.context.today();
+        let text = format!("from {} to {}", tell::plain_date(first, today), tell::plain_date(second, today));
+        if second < first { None } else { self.within(at, end, (first, second.tomorrow().ok()?), text) }
+    }
+
+    fn day_at(&self, at: usize) -> Option<(Date, usize)> {
+        match self.known.get(at)?.as_ref()? {
+            Phrase { meaning: Meaning::Day { day, .. }, end, .. } => {
+                Some((moment::local(Some(day), TimeSaid::default(), self.context, &mut Vec::new())?.date(), *end))
+            }
+            _ => None,
+        }
+    }
+
     /// "#home", "tagged home and work", "with tag home".
     fn tagged(&mut self, at: usize) -> Option<usize> {
         if let Some(name) = marks::tag_name(self.word(at)).map(str::to_lowercase) {
@@ -358,6 +413,11 @@ impl Reader<'_> {
     }
 
     fn add_tag(&mut self, at: usize, end: usize, name: String) {
+        if let Err(invalid) = domain::task::tags(std::slice::from_ref(&name), "/tags") {
+            self.notes
+                .extend(invalid.errors().iter().map(|error| Note::missed(format!("\u{201c}{name}\u{201d} is no tag: {}.", error.detail))));
+            return;
+        }
         if !self.filter().tags.contains(&name) && self.filter().tags.len() < TAGS_MAX {
             self.part(at, end, Kind::Tag, name.clone());
             self.filter().tags.push(name);
@@ -398,6 +458,12 @@ impl Reader<'_> {
             let text = self.sentence.get(bytes(self.words, &(start..end)))?.to_lowercase();
             return self.within(at, end, (today, last), format!("in the {text}"));
         }
+        if let (Some(month), true) = (calendar::month(self.word(start)), start > at) {
+            let first = calendar::date_of(None, month, 1, self.context)?;
+            let this = self.context.today().first_of_month();
+            let first = if this.month() == month { this } else { first };
+            return self.within(at, start + 1, (first, shifted(first, 1, 0)?), format!("in {}", tell::month(month)));
+        }
         let which = match self.word(start) {
             "this" => 0,
             "next" => 1,
@@ -418,6 +484,13 @@ impl Reader<'_> {
 
     /// "today", "on Friday", "before 3 May", "by tomorrow".
     fn dated(&mut self, at: usize) -> Option<usize> {
+        if let Some(Phrase { meaning: Meaning::Ahead(length), end, .. }) = self.known.get(at)?.as_ref().filter(|_| !self.is_search) {
+            let (length, end) = (*length, *end);
+            let day = self.context.tz().to_datetime(moment::ahead(length, self.context)?).date();
+            self.filter().due_before = Some(self.midnight(day.tomorrow().ok()?)?);
+            self.due = format!("due by {}", tell::plain_date(day, self.context.today()));
+            return Some(self.part(at, end, Kind::Date, tell::date(day)));
+        }
         let (day, role, end, note) = match self.known.get(at)?.as_ref()? {
             Phrase { meaning: Meaning::Day { day, .. }, role, end, note } => (day.clone(), *role, *end, note.clone()),
             _ => return None,
@@ -430,7 +503,7 @@ impl Reader<'_> {
         };
         self.notes.extend(note.map(Note::assumed));
         let said = tell::near_date(date, self.context.today());
-        let day_said = said.trim_start_matches("on ").to_owned();
+        let day_said = tell::plain_date(date, self.context.today());
         let is_by = (at..end).any(|at| matches!(self.word(at), "by" | "until" | "till" | "til" | "up" | "no" | "not" | "through"));
         match role {
             Role::Before => {
@@ -473,6 +546,7 @@ impl Reader<'_> {
                 self.is_search = true;
                 self.rest.extend(unquoted(self.sentence, word).map(str::to_owned));
             }
+            WordKind::Word if self.is_search && SEARCH_FILLERS.contains(&word.lower.as_str()) => {}
             WordKind::Word if !self.is_search && FILLERS.contains(&word.lower.as_str()) => {
                 if matches!(word.lower.as_str(), "many" | "count" | "number") {
                     self.listing.counts = true;
@@ -496,10 +570,7 @@ impl Reader<'_> {
     }
 
     fn finish(mut self) -> Heard {
-        let query = self.rest.join(" ");
-        if !query.is_empty() {
-            self.listing.query.query = Some(query);
-        }
+        self.listing.query.query = self.looked_for();
         self.move_to_completion();
         let has_words = self.listing.query.query.is_some();
         let filter = &mut self.listing.query.filters;
@@ -512,6 +583,26 @@ impl Reader<'_> {
         }
         self.listing.about = self.about();
         Heard { listing: self.listing, parts: self.parts, notes: self.notes }
+    }
+
+    /// The words that are looked for, no more than a search takes.
+    fn looked_for(&mut self) -> Option<String> {
+        let all = self.rest.join(" ").replace(char::is_control, " ");
+        let words: Vec<&str> = all.split_whitespace().collect();
+        let mut query = String::new();
+        for word in words.iter().take(TERMS_MAX) {
+            if query.chars().count() + 1 + word.chars().count() > QUERY_MAX {
+                break;
+            }
+            if !query.is_empty() {
+                query.push(' ');
+            }
+            query.push_str(word);
+        }
+        if words.len() > TERMS_MAX {
+            self.notes.push(Note::missed(format!("A search has at most {TERMS_MAX} words: the others are left out.")));
+        }
+        (!query.is_empty()).then_some(query)
     }
 
     /// "What did I complete this week" is about when it was done, not when it was due.

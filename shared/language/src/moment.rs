@@ -10,6 +10,9 @@ use crate::part::Note;
 use crate::phrases::{Clock, Context, Day, DayPart};
 use crate::tell;
 
+/// The hour at which a night ends.
+const SMALL_HOURS: i8 = 5;
+
 /// The time of a day without one.
 pub(crate) const MORNING: Time = Time::constant(9, 0, 0, 0);
 /// The time of today without one, while it is ahead.
@@ -35,6 +38,8 @@ impl TimeSaid {
         let Some(clock) = self.clock else { return self.part.map(DayPart::time) };
         let is_late = match self.part {
             Some(DayPart::Morning) => false,
+            // "At 2 in the night" is early.
+            Some(DayPart::Night) => clock.hour >= SMALL_HOURS,
             Some(_) => true,
             // Few tasks are due before seven in the morning.
             None => clock.hour <= 6,
@@ -71,6 +76,13 @@ impl TimeSaid {
 
 /// The local date and time that a day and a time mean.
 pub(crate) fn local(day: Option<&Day>, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
+    let local = on_day(day, said, context, notes)?;
+    // The small hours of Friday night are Saturday's.
+    let is_next_day = day.is_some() && said.part == Some(DayPart::Night) && local.hour() < SMALL_HOURS;
+    if is_next_day { local.checked_add(Span::new().days(1)).ok() } else { Some(local) }
+}
+
+fn on_day(day: Option<&Day>, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
     let today = context.today();
     match day {
         None => next_time(said.time(notes)?, context, notes),

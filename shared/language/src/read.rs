@@ -180,6 +180,9 @@ mod reminders;
 mod talk;
 mod which;
 
+/// Polite beginnings that are passed over: "hey, could you please just …".
+const POLITENESS_MAX: usize = 4;
+
 #[derive(Clone, Copy)]
 struct Reader<'a> {
     sentence: &'a str,
@@ -300,11 +303,11 @@ impl Reader<'_> {
     /// "please", "could you", "I want to".
     fn after_politeness(&self, at: usize) -> usize {
         let mut at = at;
-        // Twice at most: "hey, could you please …".
-        for _ in 0..4 {
+        for _ in 0..POLITENESS_MAX {
             let next = self.after(
                 at,
-                "please|pls|can you|could you|would you|will you|i want you to|i'd like you to|i'd like to see|i want to see|hey taskflow|hi taskflow|ok taskflow|taskflow|hey|ok ,|okay ,|yes ,|also|then|and|just|now",
+                "please|pls|can you|could you|would you|will you|i want you to|i'd like you to|i'd like to see|i want to see|i want to|i'd like to|\
+                 let's|let me|hey taskflow|hi taskflow|ok taskflow|taskflow|hey|ok ,|okay ,|yes ,|also|then|and|just|now",
             );
             let Some(next) = next.filter(|next| *next < self.end()) else { break };
             at = self.skip(next, ",|:|!");

@@ -51,6 +51,12 @@ pub(crate) fn offset(offset: ReminderOffset) -> String {
 
 /// A date seen from today: "today", "tomorrow", "on Fri 4 Dec 2026".
 pub(crate) fn near_date(day: Date, today: Date) -> String {
+    let plain = plain_date(day, today);
+    if plain == date(day) { format!("on {plain}") } else { plain }
+}
+
+/// The same without "on".
+pub(crate) fn plain_date(day: Date, today: Date) -> String {
     if day == today {
         return "today".to_owned();
     }
@@ -60,5 +66,5 @@ pub(crate) fn near_date(day: Date, today: Date) -> String {
     if Ok(day) == today.yesterday().map_err(|_| ()) {
         return "yesterday".to_owned();
     }
-    format!("on {}", date(day))
+    date(day)
 }

@@ -130,10 +130,10 @@ impl Reader<'_> {
 
     /// "set the due date of 12 to Friday", "change the time of 12 to 10".
     pub(super) fn field(self, from: usize) -> Option<Reading> {
-        let start = self.after(from, "set|change|move|update")?;
-        let start = self.skip(start, "the");
+        let start = self.after(from, "set|change|move|update|add|give")?;
+        let start = self.skip(start, "the|a");
         let noun = self.after(start, "due date|due time|deadline|date|time|due|recurrence|reminder")?;
-        let link = self.skip(noun, "of|for|on");
+        let link = self.skip(noun, "of|for|on|to");
         let named = self.targets(link).filter(|_| link > noun)?;
         Some(self.changed(named, self.end()))
     }
@@ -147,7 +147,8 @@ impl Reader<'_> {
             let is_change = self.after(named.end, "is due|due|repeats|recurs|should be|is now|moves to|is moved to").is_some();
             let begin = self.skip(self.skip(self.skip(named.end, "should|moves|is"), "be|now|moved"), "to");
             let heard = Heard::new(self.words, begin, self.context);
-            let is_time = self.is_one(named.end, "to") && heard.covers(begin..to) && heard.says_when();
+            let is_time =
+                begin < to && !heard.found.is_empty() && heard.covers(begin..to) && (heard.says_when() || heard.repeat().is_some());
             return (is_change || is_time).then(|| self.changed(Named { end: begin, ..named }, to));
         };
         if let Some(named) = self.targets(start).or_else(|| self.matching_until(start, to)) {

@@ -23,7 +23,7 @@ impl Reader<'_> {
         }
         let start = self.after(
             from,
-            "i need to|i have to|i must|i should|i want to|i've got to|don't forget to|do not forget to|remember to|don't let me forget to|\
+            "i need to|i have to|i must|i should|i've got to|don't forget to|do not forget to|remember to|don't let me forget to|\
              note to self :|todo :|task :|note :|to-do :",
         )?;
         Some(self.drafted(&Scope { from: start, lead: from..start, reminds: false, priority: None }, true))
@@ -85,10 +85,11 @@ impl Reader<'_> {
             "could", "will", "would", "should", "whose",
         ];
         let asks = starters.contains(&self.word(from)) && self.words.last().is_some_and(|word| word.is("?"))
+            || self.after(from, "tell me").is_some()
             || matches!(self.word(from), "who" | "why" | "how" | "where" | "what" | "what's" | "which");
         if asks {
             return Reading::unclear(
-                "That question is beyond the offline assistant. It can answer \u{201c}what is overdue?\u{201d}, \u{201c}what is due this week?\u{201d} or \u{201c}find rent\u{201d}.",
+                "That is beyond the offline assistant. It can answer \u{201c}what is overdue?\u{201d}, \u{201c}what is due this week?\u{201d} or \u{201c}find rent\u{201d}.",
             );
         }
         self.drafted(&Scope { from, lead: from..from, reminds: false, priority: None }, false)

@@ -82,6 +82,25 @@ impl Reader<'_> {
         if field.is_some() {
             return field;
         }
+        if let Some(link) = self
+            .after(from, "remove|delete|clear|drop")
+            .and_then(|at| self.after(self.skip(at, "all"), "tags from|tags of|the tags from|the tags of"))
+        {
+            let change = Change { untags: true, ..Change::new(&self.context.zone) };
+            return self.targets(link).map(|named| self.act(named, to, |which| Intent::Update { which, change: Box::new(change) }));
+        }
+        // "remove the price from 12" is about something in a task, whatever it is: never about the task itself.
+        if let Some(of) =
+            (from + 1..to).find(|at| self.is_one(*at, "from|of") && self.targets(at + 1).is_some_and(|named| self.is_end(named.end)))
+        {
+            let is_removal = self.is_one(from, "remove|delete|erase|clear|drop|trash") && self.targets(from + 1).is_none() && of > from + 1;
+            if is_removal {
+                let text = self.text(from + 1..of).to_owned();
+                return Some(Reading::unclear(format!(
+                    "What to remove, \u{201c}{text}\u{201d}, was not understood: it can be tags, the due date, the recurrence, the reminder or the description."
+                )));
+            }
+        }
         if let Some(start) = self.after(from, "delete|remove|erase|trash|get rid of") {
             if self.is_end(start) {
                 return Some(Reading::unclear("Delete which task? Say its number, such as \u{201c}delete 12\u{201d}, or its title."));
@@ -136,7 +155,7 @@ impl Reader<'_> {
             }
         }
         // "set the priority of 12 to high".
-        let lead = self.after(from, "set|change|make|raise|lower|update").unwrap_or(from);
+        let lead = self.after(from, "set|change|make|raise|lower|update|give|mark").unwrap_or(from);
         let start = self.skip(lead, "the");
         if matches!(self.word(start), "priority" | "prio") {
             let begin = self.skip(start + 1, "of|for|on");
@@ -145,6 +164,13 @@ impl Reader<'_> {
             let before = if self.word(level_at - 1) == "to" || self.word(level_at - 1) == "as" { level_at - 1 } else { level_at };
             let named = self.tasks(begin, before)?;
             return Some(set(Named { end: to, ..named }, priority, level_at..to));
+        }
+        // "mark the dentist as urgent", "set pay rent to high".
+        if let (Some(start), Some(level_at)) = (self.after(from, "mark|set|change"), self.level_at_end()) {
+            let link = level_at.checked_sub(1).filter(|link| *link > start && self.is_one(*link, "as|to"));
+            if let (Some(link), Some(priority)) = (link.filter(|_| self.targets(start).is_none()), marks::level(self.word(level_at))) {
+                return self.tasks(start, link).map(|named| set(Named { end: to, ..named }, priority, level_at..to));
+            }
         }
         // "12 is urgent", "12 has high priority", "12 high priority", "set 12 to high", "make 12 low priority".
         let named = self.targets(lead)?;
@@ -159,17 +185,31 @@ impl Reader<'_> {
         Some(set(Named { end, ..named }, priority, begin..end))
     }
 
+    /// Where "high" or "high priority" begins, if the sentence ends with it.
+    fn level_at_end(&self) -> Option<usize> {
+        let last = self.end().checked_sub(1)?;
+        let level = if self.is_one(last, "priority|prio") { last.checked_sub(1)? } else { last };
+        marks::level(self.word(level)).map(|_| level)
+    }
+
     pub(super) fn tags(self, from: usize) -> Option<Reading> {
         let to = self.end();
         // "tag 12 with home and urgent".
         if let Some(start) = self.after(from, "tag|label|untag|unlabel") {
             let removes = self.word(from).starts_with("un");
-            let named = self.targets(start)?;
+            let link = (start..to).find(|at| self.is_one(*at, "with|as"));
+            let named =
+                self.targets(start).or_else(|| link.and_then(|link| self.matching(start, link).or_else(|| self.titled(start, link))))?;
             let begin = self.skip(named.end, "with|as|from|:");
             if removes && self.is_end(begin) {
                 return Some(Reading::unclear("Which tags should be removed? Say \u{201c}untag 12 home\u{201d}.").with_parts(named.parts));
             }
             return self.tagged(named, begin..to, removes);
+        }
+        // "give 12 the tag home".
+        if let Some(named) = self.after(from, "give").and_then(|start| self.targets(start)) {
+            let begin = self.after(named.end, "the tag|the tags|a tag|tag|tags")?;
+            return self.tagged(named, begin..to, false);
         }
         // "add tag home to 12", "add #home to 12", "remove #home from 12".
         let removes = matches!(self.word(from), "remove" | "delete" | "drop" | "take");

@@ -1,18 +1,30 @@
 //! Looking at tasks: one, or a list, or how many.
 
+use domain::task::Status;
+
 use super::which::name;
-use super::{Intent, Reader, Reading, Target};
+use super::{Intent, Named, Reader, Reading, Selection, Target};
 use crate::listing;
-use crate::part::Kind;
+use crate::part::{Kind, Note};
+use crate::repeats::joined;
 
 impl Reader<'_> {
     /// "show 12", "what is 12?", "when is 12 due?", "12".
     pub(super) fn get(self, from: usize) -> Option<Reading> {
         let to = self.end();
-        let phrases = "show me|show|get|open|view|see|display|details of|details for|details on|info on|info about|tell me about|what is|what's|what about|when is|when's|describe|look at|which is|status of";
+        let phrases = "show me|show|get|open|view|see|display|details of|details for|details on|info on|info about|tell me about|what is|what's|\
+            what about|when is|when's|describe|look at|which is|status of";
         let start = self.after(from, phrases).unwrap_or(from);
         let start = self.skip(start, "details|me");
         let start = self.skip(start, "of|for|about");
+        if let Some(Named { which: Selection::Tasks(targets), end, .. }) = self.targets(start).filter(|named| self.is_end(named.end))
+            && let [first, others @ ..] = &targets[..]
+            && !others.is_empty()
+        {
+            let note = format!("One task at a time: {} is left out.", joined(&others.iter().map(name).collect::<Vec<_>>()));
+            let part = self.part(start..end, Kind::Task, name(first));
+            return Some(Reading::of(Intent::Get(first.clone())).with_parts(vec![part]).with_notes(vec![Note::missed(note)]));
+        }
         let (target, end) = self.target(start).filter(|(target, _)| *target != Target::It || start > from)?;
         let end = self.skip(self.skip(end, "is"), "due|about");
         if !self.is_end(end) || end > to + 1 {
@@ -24,85 +36,58 @@ impl Reader<'_> {
 
     pub(super) fn list(self, from: usize) -> Option<Reading> {
         let to = self.end();
-        let is_led = matches!(
-            self.word(from),
-            "show" | "list" | "display" | "find" | "search" | "lookup" | "view" | "count" | "tasks" | "todos" | "overdue" | "agenda"
-        ) || self.after(from, "look for|look up|give me|get all|get my|see my|see all").is_some();
-        let asks = matches!(
-            self.word(from),
-            "what"
-                | "what's"
-                | "whats"
-                | "which"
-                | "how"
-                | "do"
-                | "any"
-                | "anything"
-                | "is"
-                | "are"
-                | "did"
-                | "have"
-                | "where"
-                | "when"
-                | "when's"
-        );
-        let is_noun = self.ends_like_a_list(from, to) || (self.word(from) == "my" && self.ends_like_a_list(from, to));
-        if asks {
+        if let Some(start) =
+            self.after(from, "when is|when's|where is|where's|when do i have|when do i").filter(|start| !self.is_end(*start))
+        {
+            return Some(self.sought(start, to));
+        }
+        let asks = "what|what's|whats|which|how many|how much|do i|do we|any|anything|is|are|did i|have i|am i|when|where";
+        if self.after(from, asks).is_some() {
             return self.question(from, to);
         }
-        if !is_led && !is_noun {
-            return None;
-        }
-        if matches!(self.word(from), "find" | "search" | "lookup" | "count" | "view") && self.is_end(from + 1) {
+        if self.is_one(from, "find|search|lookup|count|view") && self.is_end(from + 1) {
             return Some(Reading::unclear("What should be looked for? Say \u{201c}find rent\u{201d}, for example."));
         }
-        Some(self.listed(from, to))
+        let verbs = "show|list|display|find|search|lookup|view|count|tasks|todos|overdue|agenda|look for|look up|give me|get all|get my|see my|see all";
+        let is_list = self.after(from, verbs).is_some() || self.is_named_list(from, to);
+        is_list.then(|| self.listed(from, to))
     }
 
-    /// "overdue tasks", "high priority tasks", "my tasks", "tasks due today".
-    pub(super) fn ends_like_a_list(&self, from: usize, to: usize) -> bool {
-        let is_tasks = |at: usize| matches!(self.word(at), "tasks" | "todos" | "to-dos");
-        let starts = [
-            "my",
-            "all",
-            "overdue",
-            "open",
-            "pending",
-            "completed",
-            "done",
-            "finished",
-            "high",
-            "low",
-            "medium",
-            "urgent",
-            "today's",
-            "tomorrow's",
-            "important",
-            "late",
-            "every",
-            "recurring",
-            "the",
-        ];
+    /// "overdue tasks", "high priority tasks", "my tasks due today".
+    fn is_named_list(&self, from: usize, to: usize) -> bool {
+        let starts = "my|all|overdue|open|pending|completed|done|finished|high|low|medium|urgent|important|today's|tomorrow's|late|every|recurring|\
+            the|newest|latest|oldest|recent|unfinished";
         let is_short = to.saturating_sub(from) <= 8;
-        is_short && starts.contains(&self.word(from)) && (from..to).any(is_tasks)
+        is_short && self.is_one(from, starts) && (from..to).any(|at| self.is_one(at, "tasks|todos|to-dos"))
+    }
+
+    /// "when is the dentist?": tasks that are open and have these words.
+    fn sought(self, start: usize, to: usize) -> Reading {
+        let start = self.skip(start, "the|my|our|a");
+        let mut heard = listing::search(self.sentence, self.words, start, to, self.context);
+        heard.listing.query.filters.status.get_or_insert(Status::Pending);
+        heard.listing.about = format!("open {}", heard.listing.about.trim_start_matches("open "));
+        Reading::of(Intent::List(Box::new(heard.listing))).with_parts(heard.parts).with_notes(heard.notes)
     }
 
     /// A question is about tasks if it says so, or has words that only tasks have.
-    pub(super) fn question(self, from: usize, to: usize) -> Option<Reading> {
+    fn question(self, from: usize, to: usize) -> Option<Reading> {
         let nouns = "task|tasks|todo|todos|to-do|to-dos|due|overdue|deadline|deadlines|agenda";
-        // "What is left for today?" is about tasks, "is it open today?" is not.
-        let states = "late|done|complete|completed|finish|finished|open|pending|left|next|scheduled|upcoming|today|tomorrow|urgent|plate";
-        let is_open = self.is_one(from, "what|what's|whats|which|any|anything");
-        let is_about =
-            (from..to).any(|at| self.is_one(at, nouns) || (is_open && self.is_one(at, states)) || self.words[at].lower.starts_with('#'));
-        let asks = "what do i have|what should i do|do i have|what must i do|what did i do|what did i get done|what have i done";
-        if !is_about && self.after(from, asks).is_none() {
-            return None;
+        let is_about = (from..to).any(|at| self.is_one(at, nouns));
+        let asks = "what do i have|what should i do|do i have|what must i do|what did i do|what did i get done|what have i done|am i late|am i behind";
+        if is_about || self.after(from, asks).is_some() {
+            return Some(self.listed(from, to));
         }
-        Some(self.listed(from, to))
+        // "What is left for today?" is about tasks, "is it open today?" and "what day is it today?" are not.
+        let states =
+            "late|done|complete|completed|finish|finished|open|pending|left|next|scheduled|upcoming|today|tomorrow|urgent|plate|list";
+        let is_open = self.is_one(from, "what|what's|whats|which|any|anything|how");
+        let is_about = is_open && (from..to).any(|at| self.is_one(at, states) || self.words[at].lower.starts_with('#'));
+        let heard = is_about.then(|| listing::listing(self.sentence, self.words, from, to, self.context))?;
+        heard.listing.query.query.is_none().then(|| self.listed(from, to))
     }
 
-    pub(super) fn listed(self, from: usize, to: usize) -> Reading {
+    fn listed(self, from: usize, to: usize) -> Reading {
         let heard = listing::listing(self.sentence, self.words, from, to, self.context);
         Reading::of(Intent::List(Box::new(heard.listing))).with_parts(heard.parts).with_notes(heard.notes)
     }

@@ -7,6 +7,7 @@ use domain::reminder::ReminderStatus;
 
 use super::which::number;
 use super::{Intent, Named, Reader, Reading, Reminders, Selection};
+use crate::draft::Heard;
 use crate::listing::Listing;
 use crate::numbers::length;
 use crate::part::{Kind, Note};
@@ -97,8 +98,10 @@ impl Reader<'_> {
                 return Some(self.reminded(named, offset, start..end));
             }
             let link = self.skip(start, "of|about|for");
-            let named = self.targets(link).filter(|_| link > start)?;
-            return Some(self.remind_of(named, to));
+            if link == start {
+                return None;
+            }
+            return self.targets(link).map(|named| self.remind_of(named, to)).or_else(|| self.remind_of_title(link));
         }
         let start = self.after(from, "set|add|create|schedule|make")?;
         let start = self.skip(start, "a|the|another");
@@ -117,10 +120,20 @@ impl Reader<'_> {
         Some(self.remind_of(named, to))
     }
 
+    /// "remind me about pay rent 2 days before".
+    fn remind_of_title(self, at: usize) -> Option<Reading> {
+        let heard = Heard::new(self.words, at, self.context);
+        let offset = heard.reminder()?;
+        let place = heard.found.get(heard.said.reminder?)?.words.clone();
+        let is_known = heard.found.len() == 1 && self.is_end(place.end);
+        let named = self.titled(at, place.start).filter(|_| is_known)?;
+        Some(self.reminded(Named { end: place.end, ..named }, offset, place))
+    }
+
     /// What follows the task: "30 minutes before", or nothing, which is at the due time.
     pub(super) fn remind_of(self, named: Named, to: usize) -> Reading {
         let begin = self.skip(named.end, ":|,|-");
-        let begin = self.skip(begin, "at|for");
+        let begin = self.skip(begin, "at|for|to|is");
         if self.is_end(begin) {
             let note = Note::assumed("The reminder comes when the task is due; \u{201c}1 hour before\u{201d} would be earlier.");
             return match ReminderOffset::new(0, OffsetUnit::Minute) {

@@ -87,7 +87,7 @@ impl Reader<'_> {
     pub(super) fn titled(&self, at: usize, to: usize) -> Option<Named> {
         let start = self.skip(self.skip(at, "the|my"), "task|todo|item|to-do");
         let start =
-            if start > at + 1 || !matches!(self.word(at), "the" | "my") { self.skip(start, "called|named|titled|:") } else { start };
+            if start > at + 1 || !matches!(self.word(at), "the" | "my") { self.skip(start, "called|named|titled|about|:") } else { start };
         let range = start.min(to)..to;
         let words = self.words.get(range.clone())?;
         let title = match words {
