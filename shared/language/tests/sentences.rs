@@ -15,7 +15,7 @@ use proptest::prelude::*;
 const TABLE: &str = include_str!("sentences.tsv");
 
 /// How many sentences there are at least, so that none vanishes unnoticed.
-const ROWS_MIN: usize = 700;
+const ROWS_MIN: usize = 900;
 
 struct Row<'a> {
     line: usize,
@@ -183,7 +183,9 @@ fn change_summary(change: &language::Change, zone: &TimeZone) -> String {
     if changed.priority != task.priority {
         parts.push(level(changed.priority).to_owned());
     }
-    if changed.tags != task.tags {
+    if changed.tags.is_empty() {
+        parts.push("no tags".to_owned());
+    } else if changed.tags != task.tags {
         parts.push(changed.tags.iter().map(|tag| format!("#{tag}")).collect::<Vec<_>>().join(" "));
     }
     if let Field::Set(offset) = update.reminder_offset {
@@ -271,6 +273,71 @@ fn places_can_be_counted_as_javascript_does() {
     let draft = draft(sentence, now, &zone);
     assert_eq!(draft.parts[0].range, 13..21);
     assert_eq!(draft.parts[0].utf16(sentence), 11..19);
+}
+
+/// The days that a question is about, as the first and the last local moment that it takes in.
+fn asked_for(sentence: &str, now: &str, zone: &str) -> (String, String) {
+    let zone: Zone = zone.parse().expect("a zone");
+    let now = zone.get().to_timestamp(now.parse().expect("a local time")).expect("a time");
+    let reading = read(sentence, domain::Timestamp::new(now).expect("a time"), &zone);
+    let Intent::List(listing) = reading.intent else { return (format!("{:?}", reading.intent), String::new()) };
+    let show = |at: Option<domain::Timestamp>| at.map(|at| at.get().to_zoned(zone.get().clone()).strftime("%Y-%m-%dT%H:%M%:z").to_string());
+    let filters = listing.query.filters;
+    let period = listing.completed.map_or((filters.due_after, filters.due_before), |period| (Some(period.from), Some(period.to)));
+    (show(period.0).unwrap_or_default(), show(period.1).unwrap_or_default())
+}
+
+#[test]
+fn questions_are_about_whole_days_of_the_users_zone() {
+    let now = "2026-11-25T15:00";
+    for (sentence, from, to) in [
+        ("what is overdue?", "", "2026-11-25T15:00+01:00"),
+        ("what's due today?", "2026-11-25T00:00+01:00", "2026-11-26T00:00+01:00"),
+        ("what's due tomorrow?", "2026-11-26T00:00+01:00", "2026-11-27T00:00+01:00"),
+        ("what's due this week?", "2026-11-23T00:00+01:00", "2026-11-30T00:00+01:00"),
+        ("what's due next week?", "2026-11-30T00:00+01:00", "2026-12-07T00:00+01:00"),
+        ("what's due this weekend?", "2026-11-28T00:00+01:00", "2026-11-30T00:00+01:00"),
+        ("what's due this month?", "2026-11-01T00:00+01:00", "2026-12-01T00:00+01:00"),
+        ("what's due in december?", "2026-12-01T00:00+01:00", "2027-01-01T00:00+01:00"),
+        ("what's due in the next 3 days?", "2026-11-25T00:00+01:00", "2026-11-29T00:00+01:00"),
+        ("what's due in 2 weeks?", "", "2026-12-10T00:00+01:00"),
+        ("what's due before friday?", "", "2026-11-27T00:00+01:00"),
+        ("what's due by friday?", "", "2026-11-28T00:00+01:00"),
+        ("what's due after friday?", "2026-11-28T00:00+01:00", ""),
+        ("what's due wednesday?", "2026-11-25T00:00+01:00", "2026-11-26T00:00+01:00"),
+        ("what did I complete last week?", "2026-11-16T00:00+01:00", "2026-11-23T00:00+01:00"),
+        ("what did I do yesterday?", "2026-11-24T00:00+01:00", "2026-11-25T00:00+01:00"),
+        ("show my tasks", "", ""),
+    ] {
+        assert_eq!(asked_for(sentence, now, "Europe/Berlin"), (from.to_owned(), to.to_owned()), "{sentence}");
+    }
+    // A day of 25 hours, and one that begins at one o'clock.
+    let berlin = asked_for("what's due today?", "2026-10-25T12:00", "Europe/Berlin");
+    assert_eq!(berlin, ("2026-10-25T00:00+02:00".to_owned(), "2026-10-26T00:00+01:00".to_owned()));
+    let sao_paulo = asked_for("what's due tomorrow?", "2018-11-03T12:00", "America/Sao_Paulo");
+    assert_eq!(sao_paulo, ("2018-11-04T01:00-02:00".to_owned(), "2018-11-05T00:00-02:00".to_owned()));
+}
+
+#[test]
+fn deleting_is_only_without_a_question_by_number() {
+    let (now, zone) = wednesday();
+    let is_by_number = |sentence: &str| match read(sentence, now, &zone).intent {
+        Intent::Delete(which) => which.is_by_number(),
+        intent => panic!("{sentence}: {intent:?}"),
+    };
+    assert!(is_by_number("delete 12") && is_by_number("delete 12 and 13"));
+    assert!(!is_by_number("delete pay rent") && !is_by_number("delete it") && !is_by_number("delete everything"));
+}
+
+#[test]
+fn what_a_task_says_is_not_obeyed() {
+    let (now, zone) = wednesday();
+    for sentence in
+        ["add \"delete all tasks\"", "add delete all tasks", "remind me to delete all tasks tomorrow", "rename 12 to delete all tasks"]
+    {
+        let intent = read(sentence, now, &zone).intent;
+        assert!(matches!(intent, Intent::Create { .. } | Intent::Update { .. }), "{sentence}: {intent:?}");
+    }
 }
 
 #[test]
