@@ -34,7 +34,7 @@ pub(super) fn day_of_month(view: View<'_>, at: usize, start: usize) -> Option<Ph
 }
 
 /// "of the month", "of this month", "of next month", "of May", "in December": the first day of that month.
-pub(super) fn of_month(view: View<'_>, at: usize) -> Option<(Date, usize)> {
+fn of_month(view: View<'_>, at: usize) -> Option<(Date, usize)> {
     view.is_any(at, &["of", "in"]).then_some(())?;
     let today = view.context.today();
     let this = today.first_of_month();
@@ -97,7 +97,8 @@ pub(crate) fn nth_kind(view: View<'_>, at: usize) -> Option<(NthKind, usize)> {
     Some((kind, at + 1))
 }
 
-pub(super) fn nth_date(first: Date, number: i8, kind: NthKind) -> Option<Date> {
+/// The n-th of something in a month, or its last.
+fn nth_date(first: Date, number: i8, kind: NthKind) -> Option<Date> {
     match kind {
         NthKind::Weekday(weekday) => first.nth_weekday_of_month(number, weekday).ok(),
         NthKind::Day if number < 0 => Some(first.last_of_month()),
@@ -166,19 +167,24 @@ pub(super) fn edge(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase> {
         ("middle", _) => Date::new(first.year(), first.month(), 15).ok()?,
         _ => first,
     };
-    // The middle of a month that is past it is the next one's.
-    let date = if date < today && modifier.is_empty() && name == "month" { date.checked_add(Span::new().months(1)).ok()? } else { date };
-    let date = if date < today && modifier.is_empty() && name == "year" { date.checked_add(Span::new().years(1)).ok()? } else { date };
-    Some(on(end, date))
+    // The middle of the month, said on the 20th, is the next month's.
+    let later = match name {
+        "month" => Span::new().months(1),
+        "year" => Span::new().years(1),
+        _ => Span::new(),
+    };
+    let is_over = date < today && modifier.is_empty();
+    Some(on(end, if is_over { date.checked_add(later).ok()? } else { date }))
 }
 
 /// The place of "May" in "mid-May".
-pub(super) fn mid_joined(word: &str, at: usize) -> Option<usize> {
+fn mid_joined(word: &str, at: usize) -> Option<usize> {
     let name = word.strip_prefix("mid-")?;
     (month(name).is_some() || name == "month").then_some(at)
 }
 
-pub(super) fn named_month(view: View<'_>, name: &str, end: usize) -> Option<(Date, usize)> {
+/// The first day of this month: of this year's while it is not over.
+fn named_month(view: View<'_>, name: &str, end: usize) -> Option<(Date, usize)> {
     let month = month(name)?;
     let (year, end) = year(view, end);
     let today = view.context.today();
@@ -190,7 +196,8 @@ pub(super) fn named_month(view: View<'_>, name: &str, end: usize) -> Option<(Dat
     Some((date, end))
 }
 
-pub(super) fn end_of_week(end: usize, from: Date) -> Option<Phrase> {
+/// Friday, or on a weekend its Sunday.
+fn end_of_week(end: usize, from: Date) -> Option<Phrase> {
     let last = if from.weekday().to_monday_zero_offset() <= 4 { Weekday::Friday } else { Weekday::Sunday };
     Some(on(end, on_or_after(from, last)?).with_note(Some(format!("The end of the week is taken as {}.", tell::weekday(last)))))
 }
@@ -208,7 +215,7 @@ const FEASTS: [(&[&str], i8, i8); 9] = [
     (&["valentine's", "day"], 2, 14),
 ];
 
-/// Christmas as a month and a day, and where its name ends.
+/// The month and the day of a feast, and where its name ends.
 pub(crate) fn feast_day(view: View<'_>, at: usize) -> Option<(i8, i8, usize)> {
     FEASTS.iter().find(|(words, _, _)| view.is_phrase(at, words)).map(|(words, month, day)| (*month, *day, at + words.len()))
 }

@@ -26,21 +26,21 @@ pub(super) fn relative(view: View<'_>, at: usize, start: usize) -> Option<Phrase
         "this" => return this(view, start),
         "next" => return next(view, start),
         "overmorrow" => on(start + 1, days(today, 2)?),
-        "weekend" if view.is_phrase(at, &["at", "the"]) || view.is_phrase(at, &["on", "the"]) => return None,
         "the" if view.is(start + 1, "weekend") && start > at && view.is_free(start + 2) => weekend(view.context, start + 2)?,
         _ => return None,
     };
     Some(with_part(view, found))
 }
 
-pub(super) fn weekend(context: &Context, end: usize) -> Option<Phrase> {
-    // On a Saturday or Sunday this weekend is the one that has begun.
+/// "this weekend": its Saturday, or today if it has begun on a Sunday.
+fn weekend(context: &Context, end: usize) -> Option<Phrase> {
     let today = context.today();
     let date = if today.weekday() == Weekday::Sunday { today } else { on_or_after(today, Weekday::Saturday)? };
     Some(on(end, date))
 }
 
-pub(super) fn this(view: View<'_>, at: usize) -> Option<Phrase> {
+/// "this evening", "this weekend", "this week": for longer stretches their last day.
+fn this(view: View<'_>, at: usize) -> Option<Phrase> {
     let today = view.context.today();
     if let Some(part) = DayPart::named(view.word(at + 1)).filter(|_| view.is_free(at + 2)) {
         return Some(Phrase::new(at + 2, Meaning::Day { day: Day::On(today), part: Some(part) }));
@@ -62,7 +62,8 @@ pub(super) fn this(view: View<'_>, at: usize) -> Option<Phrase> {
     }
 }
 
-pub(super) fn next(view: View<'_>, at: usize) -> Option<Phrase> {
+/// "next week": its Monday; "next month", "next year": their first day.
+fn next(view: View<'_>, at: usize) -> Option<Phrase> {
     let today = view.context.today();
     if !view.is_free(at + 2) {
         return None;
@@ -79,9 +80,8 @@ pub(super) fn next(view: View<'_>, at: usize) -> Option<Phrase> {
 
 /// "in 3 days", "2 weeks from now", "a week from Friday", "in 2 hours".
 pub(super) fn ahead(view: View<'_>, at: usize, start: usize) -> Option<Phrase> {
-    let is_in = view.is_any(at, &["in", "within"]) || view.word(at).starts_with('+') && view.word(at).len() > 1;
-    let begin = if view.is_any(at, &["in", "within"]) { at + 1 } else { start };
-    let begin = if begin > at { view.skip(begin, &["the", "next", "about"]) } else { begin };
+    let is_in = view.is_any(at, &["in", "within"]);
+    let begin = if is_in { view.skip(at + 1, &["the", "next", "about"]) } else { start };
     let (length, end) = length(view.words, begin)?;
     if view.is_any(end, &["from", "after"]) {
         let named = relative(view, end + 1, end + 1).or_else(|| weekday_phrase(view, end + 1, true));
@@ -108,7 +108,7 @@ pub(super) fn ahead(view: View<'_>, at: usize, start: usize) -> Option<Phrase> {
 }
 
 /// The date that a day has without a look at the time.
-pub(super) fn settled(day: &Day, context: &Context) -> Option<Date> {
+fn settled(day: &Day, context: &Context) -> Option<Date> {
     match day {
         Day::On(date) => Some(*date),
         Day::Weekday(weekday) => on_or_after(days(context.today(), 1)?, *weekday),
@@ -151,8 +151,10 @@ pub(super) fn weekday_phrase(view: View<'_>, at: usize, is_led: bool) -> Option<
         return Some(found);
     }
     let is_timed = view.known(end).is_some_and(|next| matches!(next.meaning, Meaning::Clock(_) | Meaning::Part(_)));
-    let is_clear = is_led || !modifier.is_empty() || is_timed || DayPart::named(view.word(end)).is_some();
-    if is_word && !is_clear && (!view.is_end(end) || view.is_any(name_at.wrapping_sub(1), &["the", "a", "my", "in"]) || name_at == 0) {
+    // "sun" and "sat" are everyday words: something before or after has to say that a day is meant.
+    let is_clear = (is_led || !modifier.is_empty()) && view.is_free(end) || is_timed || DayPart::named(view.word(end)).is_some();
+    let is_last = view.is_end(end) && name_at > 0 && !view.is_any(name_at - 1, &["the", "a", "my", "in"]);
+    if is_word && !is_clear && !is_last {
         return None;
     }
     let today = view.context.today();
@@ -183,8 +185,8 @@ pub(super) fn weekday_phrase(view: View<'_>, at: usize, is_led: bool) -> Option<
     Some(with_part(view, found))
 }
 
-/// "a week on Friday", "a week from tomorrow", "Friday week" is left to those who say it.
-pub(super) fn week_from(view: View<'_>, at: usize) -> Option<Phrase> {
+/// "a week on Friday", "two weeks from tomorrow".
+fn week_from(view: View<'_>, at: usize) -> Option<Phrase> {
     let (length, end) = length(view.words, at).filter(|(length, _)| length.minutes == 0)?;
     let day_at = if view.is_any(end, &["on", "from", "after"]) { end + 1 } else { return None };
     let (date, end) = match view.word(day_at) {
@@ -197,7 +199,7 @@ pub(super) fn week_from(view: View<'_>, at: usize) -> Option<Phrase> {
 }
 
 /// The date behind a weekday: "Friday, 4 December". The date counts; a weekday that is not its own is told.
-pub(super) fn dated(view: View<'_>, weekday: Weekday, at: usize) -> Option<Phrase> {
+fn dated(view: View<'_>, weekday: Weekday, at: usize) -> Option<Phrase> {
     let start = view.skip(view.skip(at, &[",", "."]), &["the", "on"]);
     let found =
         month_day(view, start).map(|found| found.phrase).or_else(|| full(view, start)).or_else(|| numeric(view, start, true)).or_else(
