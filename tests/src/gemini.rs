@@ -219,7 +219,7 @@ fn said(state: &Mutex<State>, body: &Value, is_stream: bool) -> Option<Response<
     let mut state = lock(state);
     let said = match (state.script.pop_front(), state.answering.clone()) {
         (Some(said), _) => said,
-        (None, Some(answering)) => answering(&body),
+        (None, Some(answering)) => answering(body),
         (None, None) => panic!("nobody said what to answer to {body}"),
     };
     Some(match said {
@@ -335,14 +335,11 @@ fn signed(state: &mut State, parts: Vec<Value>) -> Vec<Value> {
     }
     let first_call = parts.iter().position(|part| part.get("functionCall").is_some());
     let signature = format!("c2ln/+{}==", state.count);
-    let at = match first_call {
-        Some(at) => at,
-        None => {
-            // While it streams, a signature can come in a part without text.
-            parts.push(json!({ "text": "" }));
-            parts.len() - 1
-        }
-    };
+    let at = first_call.unwrap_or(parts.len());
+    if at == parts.len() {
+        // While it streams, a signature can come in a part without text.
+        parts.push(json!({ "text": "" }));
+    }
     parts[at]["thoughtSignature"] = signature.as_str().into();
     state.signed.insert(signature, parts[at].clone());
     parts
@@ -377,7 +374,7 @@ fn chunks(parts: &[Value], finish: Option<&str>) -> Vec<Value> {
 
 /// Server-sent events as the API frames them, in pieces that end anywhere.
 fn streamed(chunks: &[Value], is_cut: bool) -> Response<Body> {
-    let text: String = chunks.iter().map(|chunk| format!("data: {chunk}\r\n\r\n")).collect();
+    let text = chunks.iter().map(|chunk| format!("data: {chunk}\r\n\r\n")).collect::<Vec<_>>().concat();
     let mut pieces: Vec<Result<Frame<Bytes>, std::io::Error>> =
         text.as_bytes().chunks(97).map(|piece| Ok(Frame::data(Bytes::copy_from_slice(piece)))).collect();
     if is_cut {

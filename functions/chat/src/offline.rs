@@ -52,12 +52,8 @@ impl Model for Offline {
             let results = results.filter_map(|part| part.get("functionResponse").map(|response| &response["response"]));
             let plan = Plan { results: results.collect(), next: 0, now: prompt.now, zone: prompt.zone, history: prompt.history };
             match plan.answer(&reading) {
-                Ok(text) => {
-                    sink.text(&text).await;
-                    Ok(Reply { content: content::of_model(&text), text, calls: Vec::new() })
-                }
                 Err(Stop::Call(calls)) => Ok(Reply { content: of_calls(&calls), text: String::new(), calls }),
-                Err(Stop::Say(text)) => {
+                Ok(text) | Err(Stop::Say(text)) => {
                     sink.text(&text).await;
                     Ok(Reply { content: content::of_model(&text), text, calls: Vec::new() })
                 }
@@ -136,11 +132,11 @@ impl Plan<'_> {
 
     /// The output of a call, or its problem's detail.
     fn call(&mut self, tool: &str, arguments: Value) -> Result<Value, Stop> {
-        self.calls(vec![(tool, arguments)])?.pop().unwrap_or_else(|| Err(String::new())).map_err(Stop::Say)
+        self.calls(&[(tool, arguments)])?.pop().unwrap_or_else(|| Err(String::new())).map_err(Stop::Say)
     }
 
     /// The outputs of calls, or their problems' details.
-    fn calls(&mut self, calls: Vec<(&str, Value)>) -> Result<Vec<Result<Value, String>>, Stop> {
+    fn calls(&mut self, calls: &[(&str, Value)]) -> Result<Vec<Result<Value, String>>, Stop> {
         let there = self.results.get(self.next..).unwrap_or_default();
         let missing: Vec<Call> = calls.iter().skip(there.len()).take(CALLS_MAX).map(|(tool, arguments)| call(tool, arguments)).collect();
         if !missing.is_empty() {
@@ -249,7 +245,7 @@ impl Plan<'_> {
     /// Calls a tool for each of the tasks, and tells what came of it.
     fn each(&mut self, tool: &str, which: &Selection, status: Option<&str>, verb: &str, more: &Value) -> Result<String, Stop> {
         let ids = self.select(which, status)?;
-        let outcomes = self.calls(ids.iter().map(|id| (tool, with_id(more, *id))).collect())?;
+        let outcomes = self.calls(&ids.iter().map(|id| (tool, with_id(more, *id))).collect::<Vec<_>>())?;
         Ok(self.results_told(verb, &ids, outcomes))
     }
 
@@ -269,23 +265,20 @@ impl Plan<'_> {
 
     fn delete(&mut self, which: &Selection) -> Result<String, Stop> {
         let ids = self.select(which, None)?;
-        let outcomes = self.calls(ids.iter().map(|id| ("delete_task", json!({ "task_id": id }))).collect())?;
-        let (mut deleted, mut asked, mut lines) = (0, 0, Vec::new());
+        let outcomes = self.calls(&ids.iter().map(|id| ("delete_task", json!({ "task_id": id }))).collect::<Vec<_>>())?;
+        let (mut asked, mut lines) = (0, Vec::new());
         for (id, outcome) in ids.iter().zip(outcomes) {
             match outcome {
                 Ok(output) if output["status"] == "asked" => asked += 1,
-                Ok(_) => {
-                    deleted += 1;
-                    lines.push(format!("Deleted task {id}."));
-                }
+                Ok(_) => lines.push(format!("Deleted task {id}.")),
                 Err(detail) => lines.push(format!("#{id}: {detail}.")),
             }
         }
-        match (deleted, asked) {
-            (_, 0) => {}
-            (_, 1) => lines.push("Shall I delete it? Say **yes**, and it is gone for good; nothing is deleted yet.".to_owned()),
-            (_, asked) => {
-                lines.push(format!("Shall I delete these {asked} tasks? Say **yes**, and they are gone for good; nothing is deleted yet."))
+        match asked {
+            0 => {}
+            1 => lines.push("Shall I delete it? Say **yes**, and it is gone for good; nothing is deleted yet.".to_owned()),
+            asked => {
+                lines.push(format!("Shall I delete these {asked} tasks? Say **yes**, and they are gone for good; nothing is deleted yet."));
             }
         }
         Ok(lines.join("\n"))
@@ -293,7 +286,7 @@ impl Plan<'_> {
 
     fn update(&mut self, which: &Selection, change: &language::Change) -> Result<String, Stop> {
         let ids = self.select(which, None)?;
-        let found = self.calls(ids.iter().map(|id| ("get_task", json!({ "task_id": id }))).collect())?;
+        let found = self.calls(&ids.iter().map(|id| ("get_task", json!({ "task_id": id }))).collect::<Vec<_>>())?;
         let (mut calls, mut called, mut lines, mut notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (id, outcome) in ids.iter().zip(found) {
             let task = match outcome {
@@ -312,7 +305,7 @@ impl Plan<'_> {
                 Err(note) => lines.push(format!("#{id}: {}", note.text)),
             }
         }
-        let outcomes = self.calls(calls)?;
+        let outcomes = self.calls(&calls)?;
         let told = self.results_told("Changed", &called, outcomes);
         let all = std::iter::once(told).filter(|told| !told.is_empty()).chain(lines).collect::<Vec<_>>().join("\n");
         Ok(with_notes(all, &notes))
@@ -320,8 +313,8 @@ impl Plan<'_> {
 
     fn remind(&mut self, which: &Selection, offset: &str) -> Result<String, Stop> {
         let ids = self.select(which, Some("pending"))?;
-        let outcomes =
-            self.calls(ids.iter().map(|id| ("schedule_reminder", json!({ "task_id": id, "reminder_offset": offset }))).collect())?;
+        let outcomes = self
+            .calls(&ids.iter().map(|id| ("schedule_reminder", json!({ "task_id": id, "reminder_offset": offset }))).collect::<Vec<_>>())?;
         let lines: Vec<String> = ids
             .iter()
             .zip(outcomes)
@@ -360,8 +353,8 @@ impl Plan<'_> {
             Reminders::Number(id) => vec![*id],
             Reminders::Of(selection) => {
                 let tasks = self.select(selection, None)?;
-                let found =
-                    self.calls(tasks.iter().map(|id| ("list_reminders", json!({ "task_id": id, "status": "pending" }))).collect())?;
+                let found = self
+                    .calls(&tasks.iter().map(|id| ("list_reminders", json!({ "task_id": id, "status": "pending" }))).collect::<Vec<_>>())?;
                 let found = found.into_iter().flatten().filter_map(|output| output["reminders"].as_array().cloned()).flatten();
                 found.filter_map(|reminder| reminder["id"].as_i64()).collect()
             }
@@ -369,7 +362,7 @@ impl Plan<'_> {
         if ids.is_empty() {
             return Ok("There is no reminder to cancel.".to_owned());
         }
-        let outcomes = self.calls(ids.iter().map(|id| ("cancel_reminder", json!({ "reminder_id": id }))).collect())?;
+        let outcomes = self.calls(&ids.iter().map(|id| ("cancel_reminder", json!({ "reminder_id": id }))).collect::<Vec<_>>())?;
         let lines: Vec<String> = ids
             .iter()
             .zip(outcomes)

@@ -130,13 +130,10 @@ impl Turn {
             let told = self.delete_one(tool, *task).await;
             self.note(told, sink).await;
         }
-        let (mut lines, mut count) = (String::new(), 0);
-        for action in &self.actions {
-            match action.status {
-                ActionStatus::Done => count += 1,
-                _ => lines.push_str(&format!("\n- {}: {}", action.task_id.map_or_else(String::new, |id| format!("#{id}")), action.detail)),
-            }
-        }
+        let is_done = |action: &&Action| action.status == ActionStatus::Done;
+        let count = self.actions.iter().filter(is_done).count();
+        let line = |action: &Action| format!("\n- {}: {}", action.task_id.map_or_else(String::new, |id| format!("#{id}")), action.detail);
+        let lines = self.actions.iter().filter(|action| !is_done(action)).map(line).collect::<Vec<_>>().concat();
         let first = match (count, self.actions.as_slice()) {
             (1, [only]) => only.detail.clone(),
             (1, _) => "Deleted 1 task.".to_owned(),
@@ -232,7 +229,7 @@ impl Turn {
             let told = if at < CALLS_MAX {
                 self.call_one(&call, may_delete).await
             } else {
-                self.not_called(&call, &format!("only {CALLS_MAX} calls are made at once: call it again"))
+                Self::not_called(&call, &format!("only {CALLS_MAX} calls are made at once: call it again"))
             };
             let result = self.note(told, sink).await;
             results.push((call, result));
@@ -242,17 +239,17 @@ impl Turn {
 
     async fn call_one(&mut self, call: &Call, may_delete: bool) -> Told {
         if self.seen >= RESULTS_MAX {
-            return self.not_called(call, "too much was read for one message already: answer with what is known");
+            return Self::not_called(call, "too much was read for one message already: answer with what is known");
         }
         if Instant::now() >= self.deadline {
-            return self.not_called(call, "there is no time left for this message");
+            return Self::not_called(call, "there is no time left for this message");
         }
-        let Some(tool) = tools::of(&call.name) else { return self.not_called(call, "there is no such tool") };
+        let Some(tool) = tools::of(&call.name) else { return Self::not_called(call, "there is no such tool") };
         match (tool.effect, call.name.as_str()) {
             (Effect::Deletes, "delete_task") if may_delete => {
                 let told = match call.task_id() {
                     Some(task) => self.delete_one(tool, task).await,
-                    None => self.not_called(call, "/task_id: is missing"),
+                    None => Self::not_called(call, "/task_id: is missing"),
                 };
                 if told.action.status == ActionStatus::Done {
                     self.consent.note();
@@ -270,9 +267,9 @@ impl Turn {
     /// Puts a deletion on the question to the user.
     async fn ask(&mut self, tool: &Tool, call: &Call) -> Told {
         if self.question.len() >= ASKED_MAX {
-            return self.not_called(call, &format!("at most {ASKED_MAX} tasks are asked about at once"));
+            return Self::not_called(call, &format!("at most {ASKED_MAX} tasks are asked about at once"));
         }
-        let Some(id) = call.task_id() else { return self.not_called(call, "/task_id: is missing") };
+        let Some(id) = call.task_id() else { return Self::not_called(call, "/task_id: is missing") };
         match self.task(id).await {
             Ok(task) => {
                 let told = action::asked(tool, &task);
@@ -285,7 +282,7 @@ impl Turn {
         }
     }
 
-    fn not_called(&self, call: &Call, detail: &str) -> Told {
+    fn not_called(call: &Call, detail: &str) -> Told {
         let changes = tools::of(&call.name).is_some_and(Tool::changes);
         action::failed(&call.name, changes, &call.arguments, &Failed::new(StatusCode::UNPROCESSABLE_ENTITY, detail))
     }

@@ -130,7 +130,7 @@ impl Gemini {
         let method = if sink.is_read() { "streamGenerateContent?alt=sse" } else { "generateContent" };
         let request =
             self.client.post(format!("{}:{method}", self.url)).header(KEY, self.header.clone()).header(CONTENT_TYPE, "application/json");
-        let response = request.body(body.to_owned()).send().await.map_err(|error| Trouble::of_transport(error))?;
+        let response = request.body(body.to_owned()).send().await.map_err(Trouble::of_transport)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut chunks = counted(BodyDataStream::new(http::Response::from(response).into_body()));
         if !status.is_success() {

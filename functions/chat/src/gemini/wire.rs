@@ -43,13 +43,18 @@ struct PromptFeedback {
     block_reason: Option<String>,
 }
 
+/// Tokens.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(default)]
 struct Usage {
-    prompt_token_count: u64,
-    candidates_token_count: u64,
-    thoughts_token_count: u64,
-    cached_content_token_count: u64,
+    #[serde(rename = "promptTokenCount")]
+    prompt: u64,
+    #[serde(rename = "candidatesTokenCount")]
+    answer: u64,
+    #[serde(rename = "thoughtsTokenCount")]
+    thoughts: u64,
+    #[serde(rename = "cachedContentTokenCount")]
+    cached: u64,
 }
 
 /// The body of an error: `google.rpc.Status`.
@@ -90,13 +95,7 @@ pub(crate) struct Gathered {
 impl Gathered {
     /// Takes a piece; the text in it that is for the user.
     pub(crate) fn take(&mut self, chunk: Chunk) -> Result<String, Unusable> {
-        if let Some(usage) = chunk.usage_metadata {
-            let Usage {
-                prompt_token_count: prompt,
-                candidates_token_count: answer,
-                thoughts_token_count: thoughts,
-                cached_content_token_count: cached,
-            } = usage;
+        if let Some(Usage { prompt, answer, thoughts, cached }) = chunk.usage_metadata {
             tracing::debug!(prompt, answer, thoughts, cached, "tokens of Gemini");
         }
         if let Some(reason) = chunk.prompt_feedback.and_then(|feedback| feedback.block_reason) {
