@@ -61,90 +61,15 @@ pub(crate) struct Heard {
     pub(crate) notes: Vec<Note>,
 }
 
-/// Words that say nothing of which tasks.
-const FILLERS: [&str; 78] = [
-    "show",
-    "me",
-    "my",
-    "the",
-    "tasks",
-    "task",
-    "todo",
-    "todos",
-    "to-do",
-    "to-dos",
-    "items",
-    "item",
-    "things",
-    "thing",
-    "list",
-    "what",
-    "what's",
-    "whats",
-    "which",
-    "are",
-    "is",
-    "do",
-    "i",
-    "have",
-    "has",
-    "any",
-    "there",
-    "for",
-    "of",
-    "with",
-    "that",
-    "to",
-    "please",
-    "due",
-    "need",
-    "must",
-    "should",
-    "get",
-    "on",
-    "in",
-    "left",
-    "give",
-    "display",
-    "view",
-    "see",
-    "still",
-    "currently",
-    "a",
-    "an",
-    "am",
-    "did",
-    "does",
-    "be",
-    "it",
-    "up",
-    "plate",
-    "agenda",
-    "schedule",
-    "scheduled",
-    "coming",
-    "upcoming",
-    "how",
-    "many",
-    "count",
-    "number",
-    "at",
-    "and",
-    "was",
-    "were",
-    "anything",
-    "something",
-    "nothing",
-    "today's",
-    "tomorrow's",
-    "deadline",
-    "deadlines",
-    "got",
-    "priority",
-];
+/// Words that say nothing of which tasks; bars separate them.
+const FILLERS: &str = "show|me|my|the|tasks|task|todo|todos|to-do|to-dos|items|item|things|thing|list|what|what's|whats|which|are|is|do|\
+    i|have|has|any\
+    |there|for|of|with|that|to|please|due|need|must|should|get|on|in|left|give|display|view|see|still|currently|a|an|am|did|does|be\
+    |it|up|plate|agenda|schedule|scheduled|coming|upcoming|how|many|count|number|at|and|was|were|anything|something|nothing|today's\
+    |tomorrow's|deadline|deadlines|got|priority";
 
 /// Words that are not looked for, either.
-const SEARCH_FILLERS: [&str; 6] = ["task", "tasks", "todo", "todos", "due", "?"];
+const SEARCH_FILLERS: &str = "task|tasks|todo|todos|due";
 
 /// Reads which tasks the words from `from` to `to` ask for.
 pub(crate) fn listing(sentence: &str, words: &[Word], from: usize, to: usize, context: &Context) -> Heard {
@@ -395,7 +320,7 @@ impl Reader<'_> {
         let mut next = start + 1;
         for _ in 0..TAGS_MAX {
             let name = self.word(next).trim_start_matches('#').to_owned();
-            if name.is_empty() || FILLERS.contains(&name.as_str()) {
+            if name.is_empty() || is_one_of(FILLERS, &name) {
                 break;
             }
             self.add_tag(next, next + 1, name);
@@ -546,8 +471,8 @@ impl Reader<'_> {
                 self.is_search = true;
                 self.rest.extend(unquoted(self.sentence, word).map(str::to_owned));
             }
-            WordKind::Word if self.is_search && SEARCH_FILLERS.contains(&word.lower.as_str()) => {}
-            WordKind::Word if !self.is_search && FILLERS.contains(&word.lower.as_str()) => {
+            WordKind::Word if self.is_search && is_one_of(SEARCH_FILLERS, &word.lower) => {}
+            WordKind::Word if !self.is_search && is_one_of(FILLERS, &word.lower) => {
                 if matches!(word.lower.as_str(), "many" | "count" | "number") {
                     self.listing.counts = true;
                 }
@@ -647,6 +572,10 @@ impl Reader<'_> {
         }
         words.join(" ")
     }
+}
+
+fn is_one_of(words: &str, word: &str) -> bool {
+    words.split('|').any(|listed| listed == word)
 }
 
 fn shifted(date: Date, months: i32, days: i32) -> Option<Date> {

@@ -198,7 +198,8 @@ fn every_nth_day(view: View<'_>, at: usize, by: By, end: usize) -> Option<Phrase
         (By::MonthDays(days), _) if of == end && days.first().is_none_or(|day| *day > 0) => None,
         (By::Nth(2, weekday), _) if of == end => {
             let note = format!(
-                "Every second {name} is taken as every other {name}; for a month's second write \u{201c}every 2nd {name} of the month\u{201d}.",
+                "Every second {name} is taken as every other {name}; for a month's second write \u{201c}every 2nd {name} of the \
+                    month\u{201d}.",
                 name = tell::weekday(weekday)
             );
             Some(found(end, Repeat { note: Some(note), ..repeat(Unit::Week, 2, By::Weekdays(vec![weekday])) }))

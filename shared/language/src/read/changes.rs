@@ -23,7 +23,8 @@ impl Reader<'_> {
             let change = Change { repeats: Some(Repeats::Not), ..Change::new(&self.context.zone) };
             self.act(named, to, |which| Intent::Update { which, change: Box::new(change) })
         };
-        let phrases = "stop repeating|stop recurring|don't repeat|do not repeat|unrepeat|end the recurrence of|stop the recurrence of|stop recurrence of";
+        let phrases = "stop repeating|stop recurring|don't repeat|do not repeat|unrepeat|end the recurrence of|stop the recurrence of|\
+            stop recurrence of";
         if let Some(start) = self.after(from, phrases) {
             return self.tasks(start, to).map(stop);
         }
@@ -32,7 +33,8 @@ impl Reader<'_> {
             return Some(self.changed(named, to));
         }
         let named = self.targets(from)?;
-        let over = "no longer recurs|no longer repeats|no longer recurring|doesn't repeat|doesn't recur|does not repeat|does not recur|should not repeat|shouldn't repeat|is no longer recurring|not recurring";
+        let over = "no longer recurs|no longer repeats|no longer recurring|doesn't repeat|doesn't recur|does not repeat|does not recur|\
+            should not repeat|shouldn't repeat|is no longer recurring|not recurring";
         let end = self.after(named.end, over)?;
         Some(stop(Named { end: self.skip(self.skip(end, "any|anymore"), "more|longer"), ..named }))
     }
@@ -81,7 +83,8 @@ impl Reader<'_> {
 
     /// "describe 12 as …", "add a note to 12: …".
     pub(super) fn describe(self, from: usize) -> Option<Reading> {
-        let phrases = "describe|add a note to|add note to|add a description to|add description to|set the description of|set description of|change the description of|change description of|note on|note for|set the note of";
+        let phrases = "describe|add a note to|add note to|add a description to|add description to|set the description of|set \
+            description of|change the description of|change description of|note on|note for|set the note of";
         let start = self.after(from, phrases)?;
         let named = self.targets(start)?;
         let begin = self.skip(named.end, "as|to|:");
@@ -193,7 +196,9 @@ impl Reader<'_> {
         if change.is_empty() {
             let text = self.text(begin..to).to_owned();
             let note = if text.is_empty() {
-                "What should change? Say a date, a time, a priority, tags, a recurrence or a reminder, such as \u{201c}move 12 to Friday 10am\u{201d}.".to_owned()
+                "What should change? Say a date, a time, a priority, tags, a recurrence or a reminder, such as \u{201c}move 12 to \
+                    Friday 10am\u{201d}."
+                    .to_owned()
             } else {
                 format!("\u{201c}{text}\u{201d} was not understood: say a date, a time, a priority, tags, a recurrence or a reminder.")
             };

@@ -61,35 +61,31 @@ impl Reader<'_> {
     /// The end of the sentence without "to my list".
     pub(super) fn without_list(&self, from: usize) -> usize {
         let to = self.end();
-        let whose = ["my", "the", "our"];
-        let nouns = ["list", "tasks", "todos", "to-dos", "tasklist", "to-do", "todo"];
-        let is_noun = |at: usize| nouns.contains(&self.word(at));
-        let start = if to >= from + 3 && is_noun(to - 1) && whose.contains(&self.word(to - 2)) {
+        let is_ours = |noun: usize| noun > from && self.is_one(noun - 1, "my|the|our");
+        let is_list = to > 0 && self.is_one(to - 1, "list|tasks|todos|to-dos|tasklist|to-do|todo");
+        let is_todo_list = to > 1 && self.is_one(to - 1, "list") && self.is_one(to - 2, "todo|to-do|task");
+        let start = if is_list && is_ours(to - 1) {
+            to - 2
+        } else if is_todo_list && is_ours(to - 2) {
             to - 3
-        } else if to >= from + 4
-            && self.word(to - 1) == "list"
-            && matches!(self.word(to - 2), "todo" | "to-do" | "task" | "do")
-            && whose.contains(&self.word(to - 3))
-        {
-            to - 4
         } else {
             return self.words.len();
         };
+        let Some(start) = start.checked_sub(1) else { return self.words.len() };
         if matches!(self.word(start), "to" | "on" | "onto") && start > from { start } else { self.words.len() }
     }
 
     /// A statement is most likely a task; a question is not.
     pub(super) fn fallback(self, from: usize) -> Reading {
-        let starters = [
-            "what", "what's", "which", "who", "who's", "where", "why", "when", "how", "is", "are", "am", "do", "does", "did", "can",
-            "could", "will", "would", "should", "whose",
-        ];
-        let asks = starters.contains(&self.word(from)) && self.words.last().is_some_and(|word| word.is("?"))
-            || self.after(from, "tell me").is_some()
-            || matches!(self.word(from), "who" | "why" | "how" | "where" | "what" | "what's" | "which");
+        let openers = "is|are|am|do|does|did|can|could|will|would|should|when|whose";
+        let has_mark = self.words.last().is_some_and(|word| word.is("?"));
+        let asks =
+            self.after(from, "who|who's|why|how|where|what|what's|which|tell me").is_some() || has_mark && self.is_one(from, openers);
         if asks {
             return Reading::unclear(
-                "That is beyond the offline assistant. It can answer \u{201c}what is overdue?\u{201d}, \u{201c}what is due this week?\u{201d} or \u{201c}find rent\u{201d}.",
+                "That is beyond the offline assistant. It can answer \u{201c}what is overdue?\u{201d}, \u{201c}what is due this \
+                    week?\u{201d} or \
+                 \u{201c}find rent\u{201d}.",
             );
         }
         self.drafted(&Scope { from, lead: from..from, reminds: false, priority: None }, false)

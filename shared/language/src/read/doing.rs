@@ -27,7 +27,8 @@ impl Reader<'_> {
             return self.mark(after);
         }
         let by_number = self.after(from, "done|completed|finished|did|i did|i've done|i have done|close|tick|check|resolve|completing");
-        let phrases = "done with|i'm done with|i am done with|finished with|i finished|i've finished|i have finished|i completed|i've completed|i have completed|check off|tick off|cross off|complete|finish|close out";
+        let phrases = "done with|i'm done with|i am done with|finished with|i finished|i've finished|i have finished|i completed|i've \
+            completed|i have completed|check off|tick off|cross off|complete|finish|close out";
         if let Some(start) = self.after(from, phrases) {
             let start = self.skip(start, ":");
             if self.targets(start).is_none() && self.matching(start, to).is_none() && self.is_like_a_task(start) {
@@ -45,7 +46,8 @@ impl Reader<'_> {
     pub(super) fn mark(self, at: usize) -> Option<Reading> {
         let to = self.end();
         let done = "as done|as complete|as completed|as finished|to done|done|complete|completed|finished";
-        let open = "as not done|as undone|as open|as pending|as incomplete|as todo|as to do|to pending|not done|undone|pending|open|incomplete|as unfinished|as not finished|as not completed";
+        let open = "as not done|as undone|as open|as pending|as incomplete|as todo|as to do|to pending|not done|undone|pending|open|\
+            incomplete|as unfinished|as not finished|as not completed";
         let ends_with = |phrases: &str| {
             let mut starts = phrases.split('|').filter_map(|phrase| {
                 to.checked_sub(phrase.split(' ').count()).filter(|start| *start > at && self.is(*start, phrase).is_some())
@@ -97,7 +99,8 @@ impl Reader<'_> {
             if is_removal {
                 let text = self.text(from + 1..of).to_owned();
                 return Some(Reading::unclear(format!(
-                    "What to remove, \u{201c}{text}\u{201d}, was not understood: it can be tags, the due date, the recurrence, the reminder or the description."
+                    "What to remove, \u{201c}{text}\u{201d}, was not understood: it can be tags, the due date, the recurrence, the \
+                        reminder or the description."
                 )));
             }
         }

@@ -60,7 +60,8 @@ impl Reader<'_> {
     /// "cancel the reminder of 12", "cancel reminder 5", "don't remind me of 12".
     pub(super) fn cancel_reminders(self, from: usize) -> Option<Reading> {
         let to = self.end();
-        let stop = "don't remind me of|don't remind me about|do not remind me of|do not remind me about|stop reminding me of|stop reminding me about|no reminder for|no reminders for";
+        let stop = "don't remind me of|don't remind me about|do not remind me of|do not remind me about|stop reminding me of|stop \
+            reminding me about|no reminder for|no reminders for";
         if let Some(start) = self.after(from, stop) {
             return self.tasks(start, to).map(|named| self.act(named, to, |which| Intent::CancelReminders(Reminders::Of(which))));
         }
@@ -81,7 +82,8 @@ impl Reader<'_> {
                 Reading::of(Intent::CancelReminders(Reminders::Of(Selection::Matching(Box::new(all)))))
             } else {
                 Reading::unclear(
-                    "Which reminder? Say \u{201c}cancel the reminder of 12\u{201d} with the task's number, or \u{201c}cancel reminder 5\u{201d} with its own.",
+                    "Which reminder? Say \u{201c}cancel the reminder of 12\u{201d} with the task's number, or \u{201c}cancel reminder \
+                        5\u{201d} with its own.",
                 )
             });
         }
@@ -146,7 +148,11 @@ impl Reader<'_> {
             self.reminded(Named { end: self.skip(after, "due"), ..named }, offset, begin..end)
         } else {
             let text = self.text(begin..to).to_owned();
-            Reading::unclear(format!("How long before? \u{201c}{text}\u{201d} is no length of time, such as \u{201c}30 minutes\u{201d}, \u{201c}1 hour\u{201d} or \u{201c}2 days\u{201d}.")).with_parts(named.parts)
+            Reading::unclear(format!(
+                "How long before? \u{201c}{text}\u{201d} is no length of time, such as \u{201c}30 minutes\u{201d}, \
+                \u{201c}1 hour\u{201d} or \u{201c}2 days\u{201d}."
+            ))
+            .with_parts(named.parts)
         }
     }
 

@@ -7,14 +7,17 @@ const HELP: &str = "help|help me|commands|what can you do|what can i say|what ca
     what do you understand|who are you|what are you|how can you help|how can you help me";
 const GREETINGS: &str = "hi|hello|hey|hi there|hello there|hey there|good morning|good afternoon|good evening|morning|greetings|howdy|\
     hi taskflow|hello taskflow|hey taskflow|how are you|what's up|good night|good day|bye|goodbye|see you|see you later|see you tomorrow";
-const THANKS: &str = "thanks|thank you|thx|ty|cheers|thanks a lot|thank you very much|thanks so much|many thanks|great|great thanks|perfect|\
+const THANKS: &str = "thanks|thank you|thx|ty|cheers|thanks a lot|thank you very much|thanks so much|many thanks|great|great thanks|\
+    perfect|\
     nice|cool|awesome|well done|good job|ok thanks|okay thanks";
 const YES: &str = "yes|y|yep|yeah|yup|sure|ok|okay|do it|go ahead|confirm|confirmed|yes please|please do|yes do it|yes go ahead|of course|\
     absolutely|right|correct|yes delete it|yes delete them|yes all|yes all of them|all of them|sure go ahead|ok do it";
-const NO: &str = "no|n|nope|nah|cancel|stop|never mind|nevermind|forget it|don't|do not|don't do it|no thanks|no thank you|no don't|no stop|\
+const NO: &str = "no|n|nope|nah|cancel|stop|never mind|nevermind|forget it|don't|do not|don't do it|no thanks|no thank you|no don't|no \
+    stop|\
     no cancel|abort|no way|leave it|keep it|keep them";
 /// How longer answers begin.
-const YES_AND: &str = "yes delete|yes do|yes go|yes please|yes complete|yes remove|yes all|yes i am|yes i'm|yes , delete|yes , do|yes , go|yes , please|\
+const YES_AND: &str = "yes delete|yes do|yes go|yes please|yes complete|yes remove|yes all|yes i am|yes i'm|yes , delete|yes , do|yes , \
+    go|yes , please|\
     yes , complete|yes , remove|yes , all|yes , i'm";
 const NO_AND: &str =
     "no don't|no do not|no stop|no keep|no leave|no wait|no , don't|no , do not|no , stop|no , keep|no , leave|no , wait|don't delete";
