@@ -122,14 +122,16 @@ impl Said {
     pub(crate) fn of(found: &[Found]) -> Self {
         let mut said = Self::default();
         let repeats = found.iter().any(|found| matches!(found.phrase.meaning, Meaning::Repeat(_)));
+        let mut tags = 0;
         for (index, Found { phrase, .. }) in found.iter().enumerate() {
             let place = match &phrase.meaning {
-                Meaning::Tag(_) if said.tags.len() < TAGS_MAX => {
-                    said.tags.push(index);
-                    continue;
-                }
-                Meaning::Tag(_) => {
-                    said.surplus.push(index);
+                Meaning::Tags(names) => {
+                    tags += names.len();
+                    if tags <= TAGS_MAX {
+                        said.tags.push(index);
+                    } else {
+                        said.surplus.push(index);
+                    }
                     continue;
                 }
                 Meaning::Priority(_) => {
@@ -215,14 +217,13 @@ impl<'a> Heard<'a> {
     }
 
     pub(crate) fn tags(&self) -> Vec<String> {
-        let name = |index: &usize| match self.meaning(Some(*index)) {
-            Some(Meaning::Tag(name)) => Some(name.to_lowercase()),
-            _ => None,
-        };
         let mut tags: Vec<String> = Vec::new();
-        for tag in self.said.tags.iter().filter_map(name) {
-            if !tags.contains(&tag) {
-                tags.push(tag);
+        for index in &self.said.tags {
+            let Some(Meaning::Tags(names)) = self.meaning(Some(*index)) else { continue };
+            for tag in names.iter().map(|name| name.to_lowercase()) {
+                if !tags.contains(&tag) {
+                    tags.push(tag);
+                }
             }
         }
         tags
@@ -339,7 +340,7 @@ impl<'a> Heard<'a> {
         let time = || when.local.map(|local| tell::time(local.time())).unwrap_or_default();
         let both = || format!("{} {}", date(), time());
         let (kind, meaning) = match &found.phrase.meaning {
-            Meaning::Tag(name) => (Kind::Tag, name.to_lowercase()),
+            Meaning::Tags(names) => (Kind::Tag, names.join(", ").to_lowercase()),
             Meaning::Priority(priority) => (Kind::Priority, tell::priority(*priority).to_owned()),
             Meaning::Reminder(offset) => (Kind::Reminder, tell::offset(*offset)),
             Meaning::Day { day, .. } if found.phrase.role == Role::Until && self.repeat().is_some() => {
@@ -493,6 +494,11 @@ fn without_empty_brackets(words: &[Word], mut left: Vec<usize>) -> Vec<usize> {
         |pair: &[usize]| matches!((words[pair[0]].lower.as_str(), words[pair[1]].lower.as_str()), ("(", ")") | ("[", "]") | ("{", "}"));
     while let Some(at) = left.windows(2).position(is_empty) {
         left.drain(at..at + 2);
+    }
+    // Of ", tomorrow," one comma is enough.
+    let is_twice = |pair: &[usize]| pair[1] - pair[0] > 1 && words[pair[0]].is(",") && words[pair[1]].is_any(&[",", ";"]);
+    while let Some(at) = left.windows(2).position(is_twice) {
+        left.remove(at);
     }
     left
 }

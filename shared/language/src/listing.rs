@@ -62,14 +62,15 @@ pub(crate) struct Heard {
 }
 
 /// Words that say nothing of which tasks; bars separate them.
-const FILLERS: &str = "show|me|my|the|tasks|task|todo|todos|to-do|to-dos|items|item|things|thing|list|what|what's|whats|which|are|is|do|\
+const FILLERS: &str = "most|from|planned|we|show|me|my|the|tasks|task|todo|todos|to-do|to-dos|items|item|things|thing|list|what|what's|\
+whats|which|are|is|do|\
     i|have|has|any\
     |there|for|of|with|that|to|please|due|need|must|should|get|on|in|left|give|display|view|see|still|currently|a|an|am|did|does|be\
     |it|up|plate|agenda|schedule|scheduled|coming|upcoming|how|many|count|number|at|and|was|were|anything|something|nothing|today's\
     |tomorrow's|deadline|deadlines|got|priority";
 
 /// Words that are not looked for, either.
-const SEARCH_FILLERS: &str = "task|tasks|todo|todos|due";
+const SEARCH_FILLERS: &str = "in|from|my|task|tasks|todo|todos|due";
 
 /// Reads which tasks the words from `from` to `to` ask for.
 pub(crate) fn listing(sentence: &str, words: &[Word], from: usize, to: usize, context: &Context) -> Heard {
@@ -155,6 +156,10 @@ impl Reader<'_> {
     }
 
     fn state(&mut self, at: usize) -> Option<usize> {
+        // "What should I work on?", "what's the plan?" say nothing of which tasks.
+        if self.is_phrase(at, &["work", "on"]) || self.is_phrase(at, &["the", "plan"]) {
+            return Some(at + 2);
+        }
         if self.is_phrase(at, &["past", "due"]) {
             return Some(self.overdue(at, at + 2));
         }
@@ -223,7 +228,7 @@ impl Reader<'_> {
         let (number_at, end) = match self.word(at) {
             "top" | "first" => (at + 1, at + 2),
             "next" | "last" | "latest" if self.is_task_word(at + 2) => (at + 1, at + 2),
-            _ if self.is_task_word(at + 1) => (at, at + 1),
+            _ if self.is_task_word(at + 1) || self.word(at + 1) == "most" => (at, at + 1),
             "next" if self.is_task_word(at + 1) || self.word(at + 1).is_empty() => {
                 self.listing.query.limit = Some(1);
                 return Some(at + 1);
@@ -450,7 +455,13 @@ impl Reader<'_> {
     }
 
     fn within(&mut self, at: usize, end: usize, (first, last): (Date, Date), text: String) -> Option<usize> {
-        let period = Period { from: self.midnight(first)?, to: self.midnight(last)? };
+        let mut period = Period { from: self.midnight(first)?, to: self.midnight(last)? };
+        let mut text = text;
+        if let (Some(from), Some(to), true) = (self.filter().due_after, self.filter().due_before, self.due.starts_with("due ")) {
+            // "today and tomorrow": all that is asked for.
+            period = Period { from: period.from.min(from), to: period.to.max(to) };
+            text = format!("{} and {text}", self.due.trim_start_matches("due "));
+        }
         self.filter().due_after = Some(period.from);
         self.filter().due_before = Some(period.to);
         self.due = format!("due {text}");

@@ -1,7 +1,7 @@
 //! Tags, priorities and reminders: "#home", "!high", "urgent", "remind me 1 hour before".
 
 use domain::offset::{MAX_AMOUNT, OffsetUnit, ReminderOffset};
-use domain::task::{Priority, TAG_MAX};
+use domain::task::{Priority, TAG_MAX, TAGS_MAX};
 
 use crate::numbers::{Length, length};
 use crate::phrases::{Meaning, Phrase, View};
@@ -21,16 +21,46 @@ pub(crate) fn tag_name(word: &str) -> Option<&str> {
 }
 
 fn tag(view: View<'_>, at: usize) -> Option<Phrase> {
-    let start = if view.is_phrase(at, &["with", "tag"]) || view.is_phrase(at, &["with", "tags"]) { at + 2 } else { at };
-    let name = tag_name(view.word(start))?;
+    let is_led = view.is(at, "with") && view.is_any(at + 1, &["tag", "tags"]);
+    let start = if is_led { at + 2 } else { at };
+    let Some(name) = tag_name(view.word(start)) else { return named_tags(view, at) };
     if name.chars().count() > TAG_MAX {
-        let note = format!(
-            "A tag has at most {TAG_MAX} characters: #{} stays in the title.",
-            name.chars().take(12).collect::<String>() + "\u{2026}"
-        );
+        let beginning: String = name.chars().take(12).collect();
+        let note = format!("A tag has at most {TAG_MAX} characters: #{beginning}\u{2026} stays in the title.");
         return Some(Phrase::new(start + 1, Meaning::Impossible).with_note(Some(note)));
     }
-    Some(Phrase::new(start + 1, Meaning::Tag(name.to_owned())))
+    Some(Phrase::new(start + 1, Meaning::Tags(vec![name.to_owned()])))
+}
+
+/// "tagged home and garden", "with the tags home, work", ", tag home": the words up to the first that does not stand free.
+fn named_tags(view: View<'_>, at: usize) -> Option<Phrase> {
+    let start = match view.word(at) {
+        "tagged" | "labelled" | "labeled" => view.skip(at + 1, &["with", "as"]),
+        "with" => {
+            let noun = view.skip(at + 1, &["the"]);
+            if view.is_any(noun, &["tag", "tags"]) { noun + 1 } else { return None }
+        }
+        "tag" | "tags" if at > 0 && view.words[at - 1].kind == WordKind::Mark => at + 1,
+        _ => return None,
+    };
+    let mut names: Vec<String> = Vec::new();
+    let (mut next, mut end) = (view.skip(start, &[":"]), at);
+    while names.len() < TAGS_MAX {
+        let name = view.word(next).trim_start_matches('#');
+        let is_name = !name.is_empty()
+            && name.chars().count() <= TAG_MAX
+            && view.known(next).is_none_or(|phrase| matches!(phrase.meaning, Meaning::Tags(_)));
+        if !is_name || !view.is_free(next + 1) || view.is_any(next, &["and", "the", "on", "at", "by", "for"]) {
+            break;
+        }
+        names.push(name.to_owned());
+        end = next + 1;
+        next = view.skip(view.skip(end, &[","]), &["and", "&"]);
+        if next == end {
+            break;
+        }
+    }
+    (!names.is_empty()).then(|| Phrase::new(end, Meaning::Tags(names)))
 }
 
 /// "high", "low", "medium".

@@ -146,7 +146,8 @@ pub(crate) enum By {
 /// What a phrase says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    Tag(String),
+    /// At least one.
+    Tags(Vec<String>),
     Priority(Priority),
     /// How long before; no time at all for "remind me" alone.
     Reminder(ReminderOffset),

@@ -16,11 +16,21 @@ impl Reader<'_> {
         let to = self.end();
         if let Some(named) = self.targets(from) {
             // "12 is done", "12 done".
-            let after = self.skip(named.end, "is|are|was|were|has|have|been");
+            let after = self.skip(named.end, "is|are|was|were|has|have|been|:");
             let after = self.skip(after, "been|now|already");
             if matches!(self.word(after), "done" | "finished" | "complete" | "completed") && self.is_end(after + 1) {
                 let named = Named { end: after + 1, ..named };
                 return Some(self.act_on(Status::Pending, named, to, Intent::Complete));
+            }
+        }
+        // "pay rent is done".
+        if let Some(before) = to
+            .checked_sub(2)
+            .filter(|before| *before > from && self.after(*before, "is done|are done|is finished|is complete|is completed").is_some())
+        {
+            let is_question = self.words.last().is_some_and(|word| word.is("?"));
+            if !is_question && !self.is_like_a_task(from) && !self.is_one(from, "when|once|if|what|which|who|how") {
+                return self.titled(from, before).map(|named| self.act_on(Status::Pending, named, before, Intent::Complete));
             }
         }
         if let Some(after) = self.after(from, "mark|set|flag") {
@@ -37,6 +47,9 @@ impl Reader<'_> {
             return self.tasks(start, to).map(|named| self.act_on(Status::Pending, named, to, Intent::Complete));
         }
         let start = self.skip(by_number?, ":");
+        if start > by_number? && self.targets(start).is_none() {
+            return self.tasks(start, to).map(|named| self.act_on(Status::Pending, named, to, Intent::Complete));
+        }
         let named = self.targets(start)?;
         let end = self.skip(named.end, "off");
         Some(self.act(Named { end, ..named }, to, Intent::Complete))
@@ -56,6 +69,9 @@ impl Reader<'_> {
         };
         if let Some(before) = ends_with(open) {
             return self.tasks(at, before).map(|named| self.act_on(Status::Completed, named, before, Intent::Reopen));
+        }
+        if let Some((named, end)) = self.targets(at).and_then(|named| self.after(named.end, done).map(|end| (named, end))) {
+            return Some(self.act_on(Status::Pending, Named { end, ..named }, to, Intent::Complete));
         }
         let before = ends_with(done)?;
         self.tasks(at, before).map(|named| self.act_on(Status::Pending, named, before, Intent::Complete))

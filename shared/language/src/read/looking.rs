@@ -12,7 +12,8 @@ impl Reader<'_> {
     /// "show 12", "what is 12?", "when is 12 due?", "12".
     pub(super) fn get(self, from: usize) -> Option<Reading> {
         let to = self.end();
-        let phrases = "show me|show|get|open|view|see|display|details of|details for|details on|info on|info about|tell me about|what \
+        let phrases = "show me|show|find task|get|open|view|see|display|details of|details for|details on|info on|info about|\
+            tell me about|what \
             is|what's|\
             what about|when is|when's|describe|look at|which is|status of";
         let start = self.after(from, phrases).unwrap_or(from);
@@ -49,9 +50,12 @@ impl Reader<'_> {
         if self.is_one(from, "find|search|lookup|count|view") && self.is_end(from + 1) {
             return Some(Reading::unclear("What should be looked for? Say \u{201c}find rent\u{201d}, for example."));
         }
-        let verbs = "show|list|display|find|search|lookup|view|count|tasks|todos|overdue|agenda|look for|look up|give me|get all|get my|\
+        let verbs = "show|list|display|number of|find|search|lookup|view|count|tasks|todos|overdue|agenda|look for|look up|give me|\
+            get all|get my|\
             see my|see all";
-        let is_list = self.after(from, verbs).is_some() || self.is_named_list(from, to);
+        let periods = "today|tomorrow|this week|next week|this weekend|this month|next month";
+        let is_period = self.after(from, periods).is_some_and(|end| self.is_end(end));
+        let is_list = is_period || self.after(from, verbs).is_some() || self.is_named_list(from, to);
         is_list.then(|| self.listed(from, to))
     }
 
@@ -61,7 +65,9 @@ impl Reader<'_> {
             every|recurring|\
             the|newest|latest|oldest|recent|unfinished";
         let is_short = to.saturating_sub(from) <= 8;
-        is_short && self.is_one(from, starts) && (from..to).any(|at| self.is_one(at, "tasks|todos|to-dos"))
+        is_short
+            && (self.is_one(from, starts) || self.word(from).starts_with('#'))
+            && (from..to).any(|at| self.is_one(at, "tasks|todos|to-dos"))
     }
 
     /// "when is the dentist?": tasks that are open and have these words.
@@ -77,7 +83,8 @@ impl Reader<'_> {
     fn question(self, from: usize, to: usize) -> Option<Reading> {
         let nouns = "task|tasks|todo|todos|to-do|to-dos|due|overdue|deadline|deadlines|agenda";
         let is_about = (from..to).any(|at| self.is_one(at, nouns));
-        let asks = "what do i have|what should i do|do i have|what must i do|what did i do|what did i get done|what have i done|am i \
+        let asks = "what do i have|what should i do|do i have|what must i do|what did i do|what did i get done|what have i done|\
+            what do i need to do|what should i work on|what must be done|what is planned|what's planned|am i \
             late|am i behind";
         if is_about || self.after(from, asks).is_some() {
             return Some(self.listed(from, to));

@@ -96,7 +96,10 @@ impl Reader<'_> {
         if let Some(start) = self.after(from, "remind me|alert me|notify me") {
             if let Some((offset, end)) = self.offset(start) {
                 let link = self.after(end, "before|ahead of|in advance of|prior to")?;
-                let named = self.targets(link).or_else(|| if self.is_like_a_task(link) { None } else { self.titled(link, to) })?;
+                // "2 days before 31 May to pay taxes" is about a day, not about task 31.
+                let by_number =
+                    self.targets(link).filter(|named| self.is_end(self.after(named.end, "is due|starts|begins").unwrap_or(named.end)));
+                let named = by_number.or_else(|| if self.is_like_a_task(link) { None } else { self.titled(link, to) })?;
                 return Some(self.reminded(named, offset, start..end));
             }
             let link = self.skip(start, "of|about|for");

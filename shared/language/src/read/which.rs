@@ -142,7 +142,7 @@ impl Reader<'_> {
                     | Meaning::Local(_)
                     | Meaning::Instant(_)
                     | Meaning::Repeat(_)
-                    | Meaning::Tag(_)
+                    | Meaning::Tags(_)
                     | Meaning::Priority(_)
             )
         })
