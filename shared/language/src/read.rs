@@ -306,7 +306,7 @@ impl Reader<'_> {
         for _ in 0..POLITENESS_MAX {
             let next = self.after(
                 at,
-                "please|pls|can you|could you|would you|will you|i want you to|i'd like you to|i'd like to see|i want to see|i want to|\
+                "please|pls|yes please|yes , please|can you|could you|would you|will you|i want you to|i'd like you to|i'd like to see|i want to see|i want to|\
                     i'd like to|\
                  let's|let me|hey taskflow|hi taskflow|ok taskflow|taskflow|hey|ok ,|okay ,|yes ,|also|then|and|just|now",
             );

@@ -16,9 +16,9 @@ const NO: &str = "no|n|nope|nah|cancel|stop|never mind|nevermind|forget it|don't
     stop|\
     no cancel|abort|no way|leave it|keep it|keep them";
 /// How longer answers begin.
-const YES_AND: &str = "yes delete|yes do|yes go|yes please|yes complete|yes remove|yes all|yes i am|yes i'm|yes , delete|yes , do|yes , \
-    go|yes , please|\
-    yes , complete|yes , remove|yes , all|yes , i'm";
+const YES_AND: &str = "yes delete|yes do|yes go|yes complete|yes remove|yes , delete|yes , do|yes , go|yes , complete|yes , remove";
+/// How they go on: anything else asks for something of its own.
+const YES_REST: &str = "it|them|all|these|those|the|tasks|task|that|this|everything|of|please|ahead|so|,|.|!";
 const NO_AND: &str =
     "no don't|no do not|no stop|no keep|no leave|no wait|no , don't|no , do not|no , stop|no , keep|no , leave|no , wait|don't delete";
 /// Words of an answer, at most.
@@ -47,7 +47,8 @@ impl Reader<'_> {
             (NO, Intent::No),
             (TAGS, Intent::ListTags),
         ];
-        if self.after(0, YES_AND).is_some() && self.is_short() {
+        let agrees = self.after(0, YES_AND).is_some_and(|end| (end..self.words.len()).all(|at| self.skip(at, YES_REST) > at));
+        if agrees && self.is_short() {
             return Some(Reading::of(Intent::Yes));
         }
         if self.after(0, NO_AND).is_some() && self.is_short() {
