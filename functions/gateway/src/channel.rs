@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cloudevents::{AttributesReader, Event};
 use domain::event::{CommandType, EventType, Topic};
-use domain::routes::{self, FIRE_REMINDER, NOTIFY, Route};
+use domain::routes::{self, Concern, FIRE_REMINDER, NOTIFY, Route};
 use function::call::{Caller, Failure, pause};
 use function::cloud_event::{self, Incoming, STRUCTURED};
 use function::ports::{Broker, Scheduler};
@@ -146,8 +146,8 @@ impl Channel {
                     return self.set_aside(app, Letter::of_event(&event, &why)).await;
                 }
             },
-            Addressee::One(route, topic) => concerned(std::slice::from_ref(route), *topic, &event),
-            Addressee::All(topic) => concerned(&routes::ALL.iter().collect::<Vec<_>>(), *topic, &event),
+            Addressee::One(route, topic) => concerned(app, std::slice::from_ref(route), *topic, &event),
+            Addressee::All(topic) => concerned(app, &routes::ALL.iter().collect::<Vec<_>>(), *topic, &event),
         };
         if consumers.is_empty() {
             return Ok(());
@@ -278,9 +278,14 @@ fn addressee(path: &str) -> Option<Addressee> {
 }
 
 /// Those of the consumers who want such an event from this topic, and have something to do for this one.
-fn concerned(consumers: &[&'static Route], topic: Topic, event: &Event) -> Vec<&'static Route> {
+fn concerned(app: &App, consumers: &[&'static Route], topic: Topic, event: &Event) -> Vec<&'static Route> {
     // A type that is none of ours is nobody's business here.
     let Ok(ty) = event.ty().parse::<EventType>() else { return Vec::new() };
     let data = cloud_event::data(event).unwrap_or_default();
-    consumers.iter().copied().filter(|route| route.wants(topic, ty) && route.is_concerned(ty, &data)).collect()
+    let is_watched = app.functions.sockets() != Some(0);
+    let has_to_do = |route: &&Route| {
+        let concern = route.wants(topic, ty).map(|subscription| subscription.concern);
+        concern.is_some_and(|concern| concern.is_met(ty, &data) && (is_watched || concern != Concern::Watched))
+    };
+    consumers.iter().copied().filter(has_to_do).collect()
 }

@@ -66,7 +66,7 @@ fn takers(event: &Event) -> Result<Vec<&'static Route>, Error> {
     }
     let ty = event.ty().parse::<EventType>().map_err(|unknown| Invalid::field("/type", format_args!("{unknown}: {}", event.ty())))?;
     let topic = topic(ty, event);
-    Ok(routes::ALL.iter().filter(|route| route.wants(topic, ty)).collect())
+    Ok(routes::ALL.iter().filter(|route| route.wants(topic, ty).is_some()).collect())
 }
 
 /// The topic on which such an event travels; the data tells an update for pages from what happened.

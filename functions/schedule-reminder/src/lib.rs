@@ -38,9 +38,9 @@ async fn schedule(change: &mut Change, command: ScheduleReminder) -> Result<Remi
 async fn follow_task(change: &mut Change, delivery: Delivery) -> Result<(), Error> {
     let event: TaskEvent = delivery.data()?;
     let task = match change.task(event.task_id).await {
-        // What becomes of reminders then is cancel-reminder's business.
+        // What becomes of reminders then is cancel-reminder's business, which is not told of a completed task without a due date.
         Err(store::Error::NotFound) => return Ok(()),
-        Ok(task) if task.status == Status::Completed => return Ok(()),
+        Ok(task) if task.status == Status::Completed && task.due_date.is_some() => return Ok(()),
         task => task?,
     };
     let reminders = change.reminders_of(task.id).await?;

@@ -67,6 +67,10 @@ pub enum Concern {
     Reminders,
     /// Those of a task that recurs.
     Recurring,
+    /// Not the completion of a task without a due date, for it has no reminder that waits.
+    Due,
+    /// Those that come while somebody watches: they are shown live and kept nowhere. Their data does not tell.
+    Watched,
 }
 
 impl Concern {
@@ -75,7 +79,8 @@ impl Concern {
     pub fn is_met(self, ty: EventType, data: &Value) -> bool {
         let field = |name: &str| data.get("task_data").and_then(|task| task.get(name));
         match self {
-            Self::All => true,
+            Self::All | Self::Watched => true,
+            Self::Due => ty != EventType::TaskCompleted || field("due_date").is_none_or(|due| !due.is_null()),
             Self::Reminders => ty != EventType::TaskCreated || field("reminder_offset").is_none_or(|offset| !offset.is_null()),
             Self::Recurring => field("recurrence").is_none_or(|recurrence| recurrence != "none"),
         }
@@ -123,10 +128,10 @@ impl Route {
         self.consumes.iter().any(|subscription| subscription.types.contains(&ty) && subscription.concern.is_met(ty, data))
     }
 
-    /// Whether it wants events of this type from this topic.
+    /// Under which subscription it wants events of this type from this topic, if it does.
     #[must_use]
-    pub fn wants(&self, topic: Topic, ty: EventType) -> bool {
-        self.consumes.iter().any(|subscription| subscription.topic == topic && subscription.types.contains(&ty))
+    pub fn wants(&self, topic: Topic, ty: EventType) -> Option<&Subscription> {
+        self.consumes.iter().find(|subscription| subscription.topic == topic && subscription.types.contains(&ty))
     }
 }
 
@@ -215,7 +220,7 @@ pub const LIST_REMINDERS: Route = Route::new("list-reminders").operations(&[get(
 /// Cancels reminders.
 pub const CANCEL_REMINDER: Route = Route::new("cancel-reminder")
     .operations(&[command("cancelReminder", Method::Delete, "/api/reminders/{reminder_id}", 204, CommandType::ReminderCancel)])
-    .consumes(&[on(Topic::TaskEvents, &[EventType::TaskCompleted, EventType::TaskDeleted])]);
+    .consumes(&[only(Concern::Due, Topic::TaskEvents, &[EventType::TaskCompleted, EventType::TaskDeleted])]);
 /// Fires a reminder at its time.
 pub const FIRE_REMINDER: Route = Route::new("fire-reminder").job();
 /// Shows and delivers notifications.
@@ -225,7 +230,7 @@ pub const NOTIFY: Route = Route::new("notify")
         get("listNotifications", "/api/notifications"),
         Operation { method: Method::Post, success: 204, ..get("readNotification", "/api/notifications/{notification_id}/read") },
     ])
-    .consumes(&[on(Topic::Reminders, &[EventType::ReminderTriggered]), on(Topic::TaskUpdates, TASK_TYPES)]);
+    .consumes(&[on(Topic::Reminders, &[EventType::ReminderTriggered]), only(Concern::Watched, Topic::TaskUpdates, TASK_TYPES)]);
 /// Creates the next occurrence of a task.
 pub const SPAWN_RECURRENCE: Route =
     Route::new("spawn-recurrence").consumes(&[only(Concern::Recurring, Topic::TaskEvents, &[EventType::TaskCompleted])]);
@@ -334,14 +339,17 @@ mod tests {
     #[test]
     fn a_consumer_is_not_woken_for_what_makes_no_difference_to_it() {
         let task = |fields: Value| serde_json::json!({ "task_data": fields });
-        let plain = task(serde_json::json!({ "reminder_offset": null, "recurrence": "none" }));
-        let both = task(serde_json::json!({ "reminder_offset": "1 hour", "recurrence": "daily" }));
+        let plain = task(serde_json::json!({ "reminder_offset": null, "recurrence": "none", "due_date": null }));
+        let both = task(serde_json::json!({ "reminder_offset": "1 hour", "recurrence": "daily", "due_date": "2027-01-31T08:00:00Z" }));
         assert!(!SCHEDULE_REMINDER.is_concerned(EventType::TaskCreated, &plain));
         assert!(SCHEDULE_REMINDER.is_concerned(EventType::TaskUpdated, &plain), "its reminder may have to go");
         assert!(!SPAWN_RECURRENCE.is_concerned(EventType::TaskCompleted, &plain));
+        assert!(!CANCEL_REMINDER.is_concerned(EventType::TaskCompleted, &plain));
+        assert!(CANCEL_REMINDER.is_concerned(EventType::TaskDeleted, &plain), "the change that took its due date may still be on its way");
         for data in [&both, &Value::Null] {
             assert!(SCHEDULE_REMINDER.is_concerned(EventType::TaskCreated, data));
             assert!(SPAWN_RECURRENCE.is_concerned(EventType::TaskCompleted, data));
+            assert!(CANCEL_REMINDER.is_concerned(EventType::TaskCompleted, data));
         }
         assert!(RECORD_AUDIT.is_concerned(EventType::TaskCreated, &plain));
     }

@@ -459,7 +459,7 @@ fn wanted() -> Wanted {
     let mut wanted = Wanted { consumers: Vec::new(), topics: Vec::new(), types: Vec::new() };
     for route in consumers() {
         for topic in Topic::ALL {
-            for ty in EventType::ALL.iter().filter(|ty| route.wants(*topic, **ty)) {
+            for ty in EventType::ALL.iter().filter(|ty| route.wants(*topic, **ty).is_some()) {
                 wanted.consumers.push(route.name);
                 wanted.topics.push(topic.as_str());
                 wanted.types.push(ty.as_str());

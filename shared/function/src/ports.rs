@@ -68,6 +68,11 @@ pub trait Scheduler: Send + Sync {
 pub trait Functions: Send + Sync {
     /// Calls a function; what goes wrong on the way is a 502, 503 or 504 problem.
     fn call(&self, function: &Route, request: Request) -> BoxFuture<'_, Response>;
+
+    /// How many WebSockets lead through here, if that is known: while there is none, nobody has to be woken for what is only shown live.
+    fn sockets(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// Keeps small JSON values under keys, with optimistic concurrency.

@@ -1,5 +1,7 @@
 //! Other functions, by their URLs: directly, or through Dapr service invocation, as the template says.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::routes::Route;
@@ -41,6 +43,23 @@ pub struct FunctionsByUrl {
     /// What the sidecar asks for where the way leads through it.
     token: Option<HeaderValue>,
     client: reqwest::Client,
+    sockets: Arc<AtomicUsize>,
+}
+
+/// A WebSocket that is open.
+struct Socket(Arc<AtomicUsize>);
+
+impl Socket {
+    fn open(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl FunctionsByUrl {
@@ -59,7 +78,7 @@ impl FunctionsByUrl {
             .no_proxy()
             .build()?;
         let token = settings.dapr_api_token.as_ref().map(|token| HeaderValue::from_str(token.expose())).transpose()?;
-        Ok(Self { urls: settings.function_url.clone(), token, client })
+        Ok(Self { urls: settings.function_url.clone(), token, client, sockets: Arc::default() })
     }
 
     async fn forward(&self, name: &'static str, request: Request) -> Result<Response, Error> {
@@ -91,6 +110,8 @@ impl FunctionsByUrl {
             headers.extend(request.headers().get(&name).map(|value| (name, value.clone())));
         }
         let caller = hyper::upgrade::on(&mut request);
+        // From before the function knows of it: what happens from then on is shown.
+        let socket = Socket::open(&self.sockets);
         let call = self.client.request(request.method().clone(), url).headers(headers);
         let answer = tokio::time::timeout(ANSWER, call.send()).await.map_err(|_| Error::NoAnswer(ANSWER))?.map_err(broken)?;
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -102,6 +123,7 @@ impl FunctionsByUrl {
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *response.headers_mut() = answer.headers().clone();
         tokio::spawn(async move {
+            let _open = socket;
             let (Ok(caller), Ok(mut function)) = tokio::join!(caller, answer.upgrade()) else { return };
             // Whichever side closes first ends it; a caller that is gone is no failure.
             let _ = tokio::io::copy_bidirectional(&mut TokioIo::new(caller), &mut function).await;
@@ -115,6 +137,10 @@ impl Functions for FunctionsByUrl {
         let name = function.name;
         let path = request.uri().path().to_owned();
         Box::pin(async move { self.forward(name, request).await.unwrap_or_else(|error| error.into_response(&path)) })
+    }
+
+    fn sockets(&self) -> Option<usize> {
+        Some(self.sockets.load(Ordering::Relaxed))
     }
 }
 
