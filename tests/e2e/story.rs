@@ -21,6 +21,7 @@ async fn the_story_over_pubsub_and_service_invocation() {
 
 async fn tell(options: Options) {
     let (_folder, stack) = crate::stack(options).await;
+    nobody_is_woken_for_what_nobody_watches(&stack).await;
     let mut socket = Socket::open(&stack.api, None).await;
     a_reminder_is_on_the_page_at_its_time(&stack, &mut socket).await;
     a_monthly_task_on_the_31st_comes_again(&stack).await;
@@ -29,6 +30,20 @@ async fn tell(options: Options) {
     a_change_is_shown_live(&stack, &mut socket).await;
     what_was_missed_comes_after_reconnecting(&stack).await;
     stack.stop().await;
+}
+
+/// Changes are shown live: while no WebSocket is open, notify stays where it is, which in a cluster is nowhere.
+async fn nobody_is_woken_for_what_nobody_watches(stack: &Stack) {
+    for n in 0..5 {
+        let task = stack.api.create(&json!({ "title": format!("unwatched {n}") })).await;
+        let path = format!("/api/audit?task_id={}", task["id"]);
+        eventually("its audit", async || (!stack.api.get(&path).await.json().as_array().unwrap().is_empty()).then_some(())).await;
+    }
+    let metrics = stack.api.get("/metrics").await.text;
+    let deliveries =
+        |function: &str| metrics.lines().filter(|line| line.starts_with("taskflow_deliveries_total") && line.contains(function)).count();
+    assert!(deliveries("record-audit") > 0, "{metrics}");
+    assert_eq!(deliveries("notify"), 0, "{metrics}");
 }
 
 async fn a_reminder_is_on_the_page_at_its_time(stack: &Stack, socket: &mut Socket) {
