@@ -264,7 +264,7 @@ fn named(view: View<'_>, at: usize, lead: Lead) -> Option<Phrase> {
             Phrase::new(at + 1, time(12, 0))
         }
         "lunchtime" if lead != Lead::None && view.is_free(at + 1) => Phrase::new(at + 1, time(12, 0)),
-        "midnight" if view.is_free(at + 1) => {
+        "midnight" if lead != Lead::None || view.is_end(at + 1) || view.known(at + 1).is_some() => {
             Phrase::new(at + 1, time(23, 59)).with_note(Some("Midnight is taken as the end of the day, 23:59.".to_owned()))
         }
         "eod" | "cob" => Phrase::new(at + 1, time(23, 59)),

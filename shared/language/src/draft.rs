@@ -94,7 +94,21 @@ pub(crate) fn select(words: &[Word], from: usize, context: &Context) -> Vec<Foun
             None => at += 1,
         }
     }
+    join_stretches(words, &mut found);
     found
+}
+
+/// "1 Dec to 14 Dec", "24/12 - 27/12": the second day is the end of a stretch.
+fn join_stretches(words: &[Word], found: &mut [Found]) {
+    let is_day = |found: &Found| matches!(found.phrase.meaning, Meaning::Day { .. });
+    for later in 1..found.len() {
+        let between = found[later - 1].words.end;
+        let is_joined = found[later].words.start == between + 1 && words[between].is_any(&["to", "-", "\u{2013}"]);
+        if is_joined && is_day(&found[later - 1]) && is_day(&found[later]) && found[later].phrase.role == Role::Plain {
+            found[later].words.start = between;
+            found[later].phrase.role = Role::Until;
+        }
+    }
 }
 
 /// What the phrases of a sentence say together.
@@ -113,8 +127,8 @@ pub(crate) struct Said {
     pub(crate) tags: Vec<usize>,
     /// Understood, but there is no room for it.
     pub(crate) surplus: Vec<usize>,
-    /// Understood, and left out of everything: a reminder of nothing.
-    pub(crate) dropped: Option<usize>,
+    /// Understood, and left out of everything: a reminder of nothing, the end of a stretch of days.
+    pub(crate) dropped: Vec<usize>,
 }
 
 impl Said {
@@ -139,6 +153,10 @@ impl Said {
                     continue;
                 }
                 Meaning::Day { .. } if phrase.role == Role::Until && repeats => &mut said.until,
+                Meaning::Day { .. } if phrase.role == Role::Until && said.day.is_some() => {
+                    said.dropped.push(index);
+                    continue;
+                }
                 Meaning::Day { .. } | Meaning::Ahead(_) | Meaning::Local(_) | Meaning::Instant(_) => {
                     let is_weaker = |old: usize| found[old].phrase.role == Role::Plain && matches!(phrase.role, Role::Due | Role::Before);
                     if let Some(old) = said.day.filter(|old| is_weaker(*old)) {
@@ -446,17 +464,19 @@ fn reminder(heard: &mut Heard<'_>, scope: &Scope, when: &When, notes: &mut Vec<N
     notes.push(Note::missed(reason));
     // "remind me 1 hour before" says nothing else; "1 hour before" may be about something of the title.
     let is_led = |index: &usize| heard.words[heard.found[*index].words.clone()].iter().any(|word| word.lower.starts_with("remind"));
-    heard.said.dropped = heard.said.reminder.take().filter(is_led);
+    heard.said.dropped.extend(heard.said.reminder.take().filter(is_led));
     None
 }
 
 fn surplus(heard: &Heard<'_>, sentence: &str) -> Vec<Note> {
+    let is_stretch = heard.said.dropped.iter().any(|index| heard.found[*index].phrase.role == Role::Until);
+    let stretch = is_stretch.then(|| Note::assumed("A task has one date: the first is taken."));
     let note = |index: &usize| {
         let found = &heard.found[*index];
         let text = sentence.get(heard.bytes(&found.words)).unwrap_or_default();
         Note::missed(format!("\u{201c}{text}\u{201d} is one more than a task has room for: it stays in the title."))
     };
-    heard.said.surplus.iter().map(note).collect()
+    stretch.into_iter().chain(heard.said.surplus.iter().map(note)).collect()
 }
 
 /// Words that lead nowhere when what they led to is gone.

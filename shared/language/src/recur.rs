@@ -62,6 +62,10 @@ fn every(view: View<'_>, at: usize) -> Option<Phrase> {
         .or_else(|| every_unit(view, body))
         .or_else(|| every_weekday(view, body))
         .or_else(|| every_date(view, body))?;
+    // "Every day is a gift" is a saying.
+    if view.is_any(found.end, &["is", "was", "are"]) {
+        return None;
+    }
     Some(if view.is(start + 1, "!") { counted_from_completion(found) } else { found })
 }
 
@@ -366,7 +370,9 @@ fn plural_days(view: View<'_>, at: usize) -> Option<Phrase> {
     let is_list_of_plurals =
         is_plural || view.words[start..end].iter().any(|word| word.lower.ends_with("days") && weekday(&word.lower).is_some());
     let is_range = days.len() > 1
-        && view.words[start..end].iter().any(|word| word.is_any(&["-", "\u{2013}", "to", "through", "thru"]) || word.lower.contains('-'));
+        && view.words[start..end]
+            .iter()
+            .any(|word| word.is_any(&["-", "\u{2013}", "to", "through", "thru"]) || word.lower.contains(['-', '/']));
     if !(is_list_of_plurals || is_range) || !(is_led || view.is_free(end)) {
         return None;
     }

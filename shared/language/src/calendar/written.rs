@@ -40,11 +40,14 @@ pub(crate) struct MonthDay {
 
 /// "31 May", "the 31st of May 2027", "May 31st, 2027".
 pub(crate) fn month_day(view: View<'_>, at: usize) -> Option<MonthDay> {
+    let word_at = |at: usize| view.word(view.skip(at, &["the"]));
+    let is_stretch = is_stretch(word_at(at)) || (month(word_at(at)).is_some() && is_stretch(view.word(at + 1)));
+    let stretch = is_stretch.then(|| "A task has one date: the first is taken.".to_owned());
     let (month, day, end) = day_month(view, at).or_else(|| month_then_day(view, at))?;
     let (year, end) = year(view, end);
     let date = date_of(year, month, day, view.context);
     let phrase = if let Some(date) = date {
-        on(end, date)
+        on(end, date).with_note(stretch)
     } else {
         let year = year.map(|year| format!(" {year}")).unwrap_or_default();
         let text = format!("There is no {day} {}{year}: it stays in the title.", tell::month(month));
@@ -53,9 +56,22 @@ pub(crate) fn month_day(view: View<'_>, at: usize) -> Option<MonthDay> {
     Some(MonthDay { month, day, phrase: with_part(view, phrase) })
 }
 
-pub(super) fn day_month(view: View<'_>, at: usize) -> Option<(i8, i8, usize)> {
+/// "3-5": the days from the 3rd to the 5th.
+fn is_stretch(word: &str) -> bool {
+    first_of_stretch(word) != word
+}
+
+/// The "3" of "3-5"; any other word itself.
+fn first_of_stretch(word: &str) -> &str {
+    let days = word.split_once(['-', '\u{2013}']);
+    let is_stretch =
+        |(first, last): &(&str, &str)| figures(first).zip(figures(last)).is_some_and(|(first, last)| first < last && last <= 31);
+    days.filter(is_stretch).map_or(word, |(first, _)| first)
+}
+
+fn day_month(view: View<'_>, at: usize) -> Option<(i8, i8, usize)> {
     let start = view.skip(at, &["the"]);
-    let word = view.word(start).trim_end_matches('.');
+    let word = first_of_stretch(view.word(start).trim_end_matches('.'));
     let day = ordinal(word).or_else(|| figures(word)).filter(|day| (1..=31).contains(day))?;
     let after = view.skip(start + 1, &["of", "."]);
     let month = month(view.word(after))?;
@@ -63,10 +79,10 @@ pub(super) fn day_month(view: View<'_>, at: usize) -> Option<(i8, i8, usize)> {
     Some((month, i8::try_from(day).ok()?, end))
 }
 
-pub(super) fn month_then_day(view: View<'_>, at: usize) -> Option<(i8, i8, usize)> {
+fn month_then_day(view: View<'_>, at: usize) -> Option<(i8, i8, usize)> {
     let month = month(view.word(at))?;
     let after = view.skip(view.skip(at + 1, &["."]), &["the"]);
-    let word = view.word(after);
+    let word = first_of_stretch(view.word(after));
     let is_time = view.is_any(after + 1, &["am", "pm", "o'clock"]);
     let day = ordinal(word).or_else(|| figures(word).filter(|_| word.len() <= 2)).filter(|day| (1..=31).contains(day) && !is_time)?;
     Some((month, i8::try_from(day).ok()?, after + 1))
