@@ -20,6 +20,9 @@ locals {
   } : name => 50 if wanted }
   disks_gb = sum(values(local.disks))
 
+  # Dapr's components differ with the broker.
+  overlay = coalesce(var.overlay, var.kafka == "redpanda" ? "knative/overlays/oke-redpanda" : "knative/overlays/oke")
+
   hostname = coalesce(var.domain, "taskflow.${replace(module.network.public_address, ".", "-")}.sslip.io")
 
   # Tried together; Knative, Dapr and Kafka are what the end-to-end tests run.
@@ -157,7 +160,7 @@ module "taskflow" {
   secrets_rotation = var.secrets_rotation
   rollout          = var.rollout
   repository       = local.repository
-  overlay          = var.overlay
+  overlay          = local.overlay
   image_prefix     = var.image_registry
   image_digests    = var.image_digests
 

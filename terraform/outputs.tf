@@ -22,6 +22,11 @@ output "kubeconfig_command" {
   ])
 }
 
+output "overlay" {
+  description = "The kustomize overlay of this deployment, for a roll-out by hand or by the pipeline."
+  value       = local.overlay
+}
+
 output "image_registry" {
   description = "Where images of this release are pulled from, and the repositories in Oracle's registry if there are any."
   value = {

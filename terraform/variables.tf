@@ -377,9 +377,14 @@ variable "image_digests" {
 }
 
 variable "overlay" {
-  description = "The kustomize overlay to roll out, from the repository's root."
+  description = "The kustomize overlay to roll out, from the repository's root; null for the one that fits kafka."
   type        = string
-  default     = "knative/overlays/oke"
+  default     = null
+
+  validation {
+    condition     = var.overlay == null || can(regex("^[a-z0-9][a-z0-9/_-]*[a-z0-9]$", var.overlay))
+    error_message = "overlay: a folder of the repository is wanted, such as knative/overlays/oke, or null."
+  }
 }
 
 variable "rollout" {

@@ -35,6 +35,11 @@ run "billed" {
   }
 
   assert {
+    condition     = output.overlay == "knative/overlays/oke-redpanda"
+    error_message = "The overlay has the components of Redpanda."
+  }
+
+  assert {
     condition     = output.block_storage_gb == 100
     error_message = "Boot volume and the scheduler's disk are all the block storage."
   }
