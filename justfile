@@ -156,6 +156,20 @@ workflows-check:
 scripts-check:
     tests/tools/scripts_check.sh
 
+# Load on a Taskflow of its own in one process: all of tests/load, or some (`just load mix socket`). Needs k6.
+load *names:
+    cargo build --profile {{ env("LOAD_PROFILE", "release") }} --package taskflow
+    tests/tools/load.sh process {{ names }}
+
+# The same on real Dapr and Kafka, a process for each function. Needs k6 and what run-dapr needs.
+load-dapr *names:
+    cargo build --profile {{ env("LOAD_PROFILE", "release") }} --workspace --bins --features tests/stack
+    tests/tools/load.sh dapr {{ names }}
+
+# A little of it, for a short while, on the process or on dapr: nothing may fail. Times are shown and not judged, for CI's machines are shared.
+load-short on="process":
+    LOAD_PROFILE=dev LOAD_USERS=50 LOAD_SECONDS=10 LOAD_JUDGE=errors just {{ if on == "dapr" { "load-dapr" } else { "load" } }}
+
 # Benchmarks. Each builds the release binaries and prints its figures with the setting, as Markdown; see tests/bench.
 
 # Search at 10,000 and 1,000,000 tasks, or at `rows`, and the plans.

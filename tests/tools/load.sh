@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Puts load on a Taskflow of its own, in a folder and at a port of its own, on this machine only: load.sh process | dapr [NAME…]
+# NAME is a file of tests/load without its .js (default: all). Needs k6; `dapr` also what run-dapr needs. LOAD_USERS and LOAD_SECONDS set how much,
+# LOAD_JUDGE=errors has times shown but not judged. LOAD_PROFILE says which build is taken: release, which figures are for, or dev.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+command -v k6 >/dev/null || { echo "load: k6 is missing" >&2; exit 1; }
+profile=${LOAD_PROFILE:-release}
+[ "$profile" != dev ] || profile=debug
+case ${1:-} in
+  process) program=taskflow ;;
+  dapr) program=run-dapr ;;
+  *) sed -n '2,4s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
+shift
+if [ $# -eq 0 ]; then
+  for file in tests/load/*.js; do
+    name=$(basename "$file" .js)
+    [ "$name" = parts ] || set -- "$@" "$name"
+  done
+fi
+for name in "$@"; do
+  [ -f "tests/load/$name.js" ] || { echo "load: there is no tests/load/$name.js" >&2; exit 1; }
+done
+
+ulimit -n 8192 2>/dev/null || true # a socket for each user
+work=$(mktemp -d)
+PORT=0 TASKFLOW_DATA_DIR=$work/data RUST_LOG=warn,embedded=info "${CARGO_TARGET_DIR:-target}/$profile/$program" 2>"$work/said" &
+server=$!
+finish() {
+  code=$?
+  kill "$server" 2>/dev/null || true
+  wait "$server" 2>/dev/null || true
+  [ "$code" -eq 0 ] || tail -n 20 "$work/said" >&2
+  rm -rf "$work"
+  exit "$code"
+}
+trap finish EXIT
+url=
+until [ -n "$url" ]; do
+  kill -0 "$server" || exit 1
+  sleep 0.2
+  url=$(grep -o 'Taskflow is at http://[0-9.:]*' "$work/said" | head -n 1 | grep -o 'http.*' || true)
+done
+for name in "$@"; do
+  echo "--- $name"
+  TASKFLOW_URL=$url k6 run --quiet --no-usage-report --address '' "tests/load/$name.js"
+done
