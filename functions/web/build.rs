@@ -1,5 +1,8 @@
 //! Puts every file of `assets/` into the program, as it is and compressed, so that serving one is copying bytes.
 //!
+//! Of scripts, lines that are only a comment are left empty: most of the types are there, and the browser needs none of it. The code style makes
+//! them easy to tell: a comment begins its line, and no text that spans lines looks like one.
+//!
 //! Writes `assets.rs` to `OUT_DIR`: an array of `(name, plain, brotli, gzip)`, where the latter two are empty for what does not get smaller.
 
 use std::error::Error;
@@ -21,7 +24,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     for name in names {
         let name = name.map_err(|name| format!("{} is not UTF-8", name.display()))?;
         let file = folder.join(&name);
-        let plain = fs::read(&file)?;
+        let (file, plain) = match fs::read(&file)? {
+            script if file.extension().is_some_and(|ending| ending == "js") => {
+                let sent = Path::new(&out).join(&name);
+                let script = without_comments(&String::from_utf8(script)?);
+                fs::write(&sent, &script)?;
+                (sent, script.into_bytes())
+            }
+            other => (file, other),
+        };
         write!(table, "    ({name:?}, {}", bytes_of(&file)?)?;
         for (ending, bytes) in [("br", brotli(&plain)?), ("gz", gzip(&plain)?)] {
             let compressed = Path::new(&out).join(format!("{name}.{ending}"));
@@ -34,6 +45,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     table.push_str("]\n");
     fs::write(Path::new(&out).join("assets.rs"), table)?;
     Ok(())
+}
+
+/// The script with an empty line for each that is only a comment, so that an error names the line that a person finds it in.
+fn without_comments(script: &str) -> String {
+    let mut is_inside = false;
+    let mut sent = String::with_capacity(script.len());
+    for line in script.lines() {
+        let text = line.trim();
+        let begins = text.starts_with("/**");
+        let is_comment = is_inside || text.starts_with("//") || (begins && (text.ends_with("*/") || !text.contains("*/")));
+        is_inside = (is_inside || (begins && is_comment)) && !text.ends_with("*/");
+        sent.push_str(if is_comment { "" } else { line });
+        sent.push('\n');
+    }
+    sent
 }
 
 /// The expression that puts a file into the program.

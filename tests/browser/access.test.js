@@ -40,6 +40,13 @@ const VIEWS = {
     },
     close: (page) => page.getByRole('textbox', { name: 'New task' }).press('x'),
   },
+  'a line and what it is read as': {
+    open: async (page) => {
+      await page.getByRole('textbox', { name: 'New task' }).fill('Call Mira tomorrow at 9 every 2 weeks #family !high');
+      await page.locator('.understood .of-due').waitFor();
+    },
+    close: (page) => page.getByRole('textbox', { name: 'New task' }).fill(''),
+  },
   'the tags': {
     open: async (page) => {
       await page.getByRole('button', { name: /Filter by tags/ }).click();
@@ -75,14 +82,25 @@ const VIEWS = {
       await page.getByRole('button', { name: 'Close the task' }).click();
     },
   },
-  'the assistant with a problem': {
+  'the assistant, with tasks, a question and a problem': {
     open: async (page) => {
       if (!(await page.locator('#chat').isVisible())) await page.getByRole('button', { name: 'Assistant', exact: true }).click();
-      await page.getByLabel('Message to the assistant').fill('Hello');
-      await page.getByLabel('Message to the assistant').press('Enter');
-      await page.getByText('This Taskflow has no assistant.').last().waitFor();
+      const line = page.getByLabel('Message to the assistant');
+      await page.route('**/api/chat', (route) => route.abort(), { times: 1 });
+      await line.fill('Hello');
+      await line.press('Enter');
+      await page.getByText('The service cannot be reached.').waitFor();
+      await line.fill('What is overdue?');
+      await line.press('Enter');
+      await page.locator('#chat .card').first().waitFor();
+      await line.fill('delete all overdue tasks');
+      await line.press('Enter');
+      await page.locator('#chat').getByRole('group').waitFor();
     },
-    close: (page) => page.getByRole('button', { name: 'Close the assistant' }).click(),
+    close: async (page) => {
+      await page.getByRole('button', { name: 'New conversation' }).click();
+      await page.getByRole('button', { name: 'Close the assistant' }).click();
+    },
   },
   'the settings': {
     open: async (page) => {
@@ -122,7 +140,7 @@ stories('everybody', {}, (story) => {
   ])) {
     for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
       story(`axe finds nothing on ${size}, ${colorScheme}`, async ({ taskflow, task, open, expectErrors }) => {
-        expectErrors(/status of 404/);
+        expectErrors(/status of 404/, /ERR_FAILED/);
         await everydayLife(taskflow, new Date());
         await task({ title: 'Remind me', due_date: new Date(Date.now() + 1_800_000).toISOString(), reminder_offset: '1 hour' });
         const page = await open({ ...window, colorScheme });

@@ -1,7 +1,154 @@
-// How the page shows what an assistant answers.
+// The assistant: the offline one, which is part of Taskflow, and how the page shows what any assistant answers.
 
 import assert from 'node:assert/strict';
-import { stories } from './story.js';
+import { PHONE, eventually, pane, row, showsTitles, stories } from './story.js';
+
+/** @typedef {import('playwright-core').Page} Page */
+
+const DAY = 86_400_000;
+/** A due time that is past. */
+const YESTERDAY = new Date(Date.now() - DAY).toISOString();
+
+/** The pane, opened if it is not. @param {Page} page */
+async function assistant(page) {
+  const chat = page.locator('#chat');
+  if (!(await chat.isVisible())) await page.getByRole('button', { name: 'Assistant', exact: true }).click();
+  await chat.getByLabel('Message to the assistant').waitFor();
+  return chat;
+}
+
+/** Says something and waits for the whole answer. @param {Page} page @param {string} text */
+async function say(page, text) {
+  const chat = await assistant(page);
+  const answers = chat.locator('.message.assistant[aria-busy="false"]');
+  const before = await answers.count();
+  await chat.getByLabel('Message to the assistant').fill(text);
+  await chat.getByLabel('Message to the assistant').press('Enter');
+  await answers.nth(before).waitFor();
+  return answers.nth(before);
+}
+
+stories('the assistant', {}, (story) => {
+  story('a sentence becomes a task, which the list shows and the answer leads to', async ({ taskflow, open }) => {
+    const page = await open();
+    const answer = await say(page, 'Add pay rent monthly on the 1st at 9 #home !high');
+    await row(page, 'Pay rent').or(row(page, 'pay rent')).waitFor();
+    const [task] = await taskflow.call('GET', '/api/tasks');
+    assert.deepEqual([task.priority, task.tags, task.time_zone], ['high', ['home'], 'Europe/Berlin']);
+    await answer.getByRole('button', { name: `Open ${task.title}` }).first().click();
+    assert.equal(await pane(page).getByRole('textbox', { name: 'Title' }).inputValue(), task.title);
+  });
+
+  story('it says that it is the offline one', async ({ open }) => {
+    const page = await open();
+    await say(page, 'What is overdue?');
+    await page.locator('#chat').getByText('offline', { exact: true }).waitFor();
+  });
+
+  story('what is asked for is shown with its tasks, and what is completed leaves the list', async ({ task, taskflow, open }) => {
+    const { id } = await task({ title: 'Return the books', due_date: YESTERDAY });
+    await task({ title: 'Some day' });
+    const page = await open();
+    const answer = await say(page, 'What is overdue?');
+    await answer.getByRole('button', { name: 'Open Return the books' }).waitFor();
+    assert.equal(await answer.getByRole('button', { name: /Some day/ }).count(), 0);
+    await say(page, `complete ${id}`);
+    await showsTitles(page, ['Some day']);
+    assert.equal((await taskflow.call('GET', `/api/tasks/${id}`)).status, 'completed');
+  });
+
+  story('deleting many is asked first: no keeps them, yes deletes them', async ({ task, taskflow, open }) => {
+    await task({ title: 'A', due_date: YESTERDAY });
+    await task({ title: 'B', due_date: YESTERDAY });
+    await task({ title: 'C' });
+    const page = await open();
+    const count = async () => (await taskflow.call('GET', '/api/tasks')).length;
+    await say(page, 'delete all overdue tasks');
+    const question = page.locator('#chat').getByRole('group');
+    await question.getByRole('button', { name: 'No', exact: true }).click();
+    await eventually(async () => assert.equal(await question.count(), 0));
+    assert.equal(await count(), 3);
+    await say(page, 'delete all overdue tasks');
+    await question.getByRole('button', { name: 'Yes, do it' }).click();
+    await eventually(async () => assert.equal(await count(), 1));
+    await showsTitles(page, ['C']);
+  });
+
+  story('the conversation is there again after a reload and in another window, and a new one forgets it', async ({ taskflow, open, tab, expectErrors }) => {
+    const page = await open();
+    await say(page, 'What is overdue?');
+    await page.reload();
+    const chat = await assistant(page);
+    await chat.getByText('What is overdue?').waitFor();
+    const other = await tab(page.context());
+    await (await assistant(other)).locator('.message.person', { hasText: 'What is overdue?' }).waitFor();
+    const id = await page.evaluate(() => localStorage.getItem('taskflow.conversation'));
+    assert.equal((await taskflow.call('GET', `/api/chat/${id}`)).history.length, 1);
+    await chat.getByRole('button', { name: 'New conversation' }).click();
+    await chat.getByText('Tell the assistant what to do').waitFor();
+    expectErrors(/status of 404/);
+    await eventually(async () => {
+      await assert.rejects(taskflow.call('GET', `/api/chat/${id}`), /404/);
+    });
+  });
+
+  story('an answer that is lost on its way is found again', async ({ taskflow, open, expectErrors }) => {
+    expectErrors(/status of 404|Failed to load resource|ERR_/);
+    const page = await open();
+    await assistant(page);
+    let isFirst = true;
+    // The service hears it, and the line breaks before the page hears the answer.
+    await page.route('**/api/chat', async (route) => {
+      const answer = await route.fetch();
+      const text = await answer.text();
+      if (!isFirst) return route.fulfill({ response: answer, body: text });
+      isFirst = false;
+      return route.fulfill({ response: answer, body: text.slice(0, text.indexOf('event: done')) });
+    });
+    await say(page, 'Add water the plants');
+    await row(page, 'water the plants').or(row(page, 'Water the plants')).waitFor();
+    assert.equal((await taskflow.call('GET', '/api/tasks')).length, 1, 'it was not said twice');
+    assert.equal(await page.locator('.chat-problem').count(), 0);
+    assert.equal(await page.locator('.message.person').count(), 1);
+  });
+
+  story('a message that the service did not get says why, survives a reload, and is sent again', async ({ open, expectErrors }) => {
+    expectErrors(/status of (503|404)/);
+    const page = await open();
+    const chat = await assistant(page);
+    await page.route('**/api/chat', (route) => route.fulfill({ status: 503, contentType: 'application/problem+json', body: '{"title":"Service Unavailable","status":503,"detail":"the assistant is not available"}' }));
+    await chat.getByLabel('Message to the assistant').fill('What is overdue?');
+    await chat.getByRole('button', { name: 'Send', exact: true }).click();
+    await chat.getByRole('alert').getByText('The assistant is not available').waitFor();
+    await page.reload();
+    await (await assistant(page)).getByText('The assistant is not available').waitFor();
+    await page.unroute('**/api/chat');
+    await chat.getByRole('button', { name: 'Send again' }).click();
+    await chat.locator('.message.assistant[aria-busy="false"]').waitFor();
+    assert.equal(await chat.locator('.message.person').count(), 1);
+    assert.equal(await chat.getByRole('alert').count(), 0);
+  });
+
+  story('a title that looks like markup stays a title', async ({ task, open }) => {
+    const title = '<img src=x onerror=alert(1)> [now](javascript:alert(2)) **bold**';
+    await task({ title, due_date: YESTERDAY });
+    const page = await open();
+    const answer = await say(page, 'What is overdue?');
+    await answer.getByRole('button', { name: `Open ${title}` }).waitFor();
+    assert.equal(await page.locator('#chat img, #chat a').count(), 0);
+  });
+
+  story('on a phone it covers the list, and leads to a task and back', async ({ task, open }) => {
+    await task({ title: 'Return the books', due_date: YESTERDAY });
+    const page = await open(PHONE);
+    const answer = await say(page, 'What is overdue?');
+    await answer.getByRole('button', { name: 'Open Return the books' }).click();
+    await pane(page).getByRole('button', { name: 'Close the task' }).click();
+    await answer.getByRole('button', { name: 'Open Return the books' }).waitFor();
+    await page.getByRole('button', { name: 'Close the assistant' }).click();
+    await row(page, 'Return the books').waitFor();
+  });
+});
 
 stories('what an assistant writes', {}, (story) => {
   story('Markdown becomes elements, of a fixed set, and all else stays text', async ({ open }) => {

@@ -28,9 +28,17 @@ const VIEWS = {
     const detail = await openTask(page, 'Lunch with friends');
     await detail.getByText('It comes back').waitFor();
   },
-  search: async (page) => {
-    await page.getByLabel('Search tasks').fill('book');
-    await page.locator('#count', { hasText: '2 tasks' }).waitFor();
+  assistant: async (page) => {
+    const chat = page.locator('#chat');
+    if (!(await chat.isVisible())) await page.getByRole('button', { name: 'Assistant', exact: true }).click();
+    await chat.getByLabel('Message to the assistant').fill('Show tasks tagged travel');
+    await chat.getByLabel('Message to the assistant').press('Enter');
+    await chat.getByRole('button', { name: 'Open Renew the passport' }).waitFor();
+    await chat.getByLabel('Message to the assistant').fill('Remind me 2 hours before the piano lesson');
+  },
+  'quick-add': async (page) => {
+    await page.getByRole('textbox', { name: 'New task' }).fill('Call Mira on Saturday at 10 every 2 weeks #family !high');
+    await page.locator('.understood .of-repeats').waitFor();
   },
 };
 

@@ -227,6 +227,20 @@ async function call(path, options = {}) {
   }
 }
 
+/**
+ * The answer that first.js has asked for, if it is this one; once, for after that it is old.
+ *
+ * @param {string} path
+ * @param {string} used the token
+ * @returns {Promise<Response> | undefined}
+ */
+function takeFirst(path, used) {
+  const first = Reflect.get(window, 'first');
+  if (first?.path !== path || first.token !== used) return undefined;
+  Reflect.deleteProperty(window, 'first');
+  return first.response;
+}
+
 /** @param {Response} response */
 const textIn = (response) => response.text();
 
@@ -246,7 +260,8 @@ async function once(path, { method = 'GET', body, headers = {}, signal, within =
   let text = '';
   try {
     const request = { method, headers: sent, body: body === undefined ? null : JSON.stringify(body) };
-    response = await fetch(path, { ...request, signal: signal ? AbortSignal.any([signal, late]) : late });
+    const either = signal ? AbortSignal.any([signal, late]) : late;
+    response = await ((method === 'GET' && takeFirst(path, used)) || fetch(path, { ...request, signal: either }));
     text = await (response.ok ? read(response) : response.text());
   } catch (error) {
     if (error instanceof Problem) throw error;

@@ -1,7 +1,8 @@
 //! Serves the page and its assets, which are part of the binary, and the OpenAPI and AsyncAPI documents.
 //!
 //! Everything has an `ETag` and is asked for again each time (`no-cache`): a new version is seen at once, and what has not changed
-//! costs a 304. The files of `assets/` are sent compressed to whoever takes that; `build.rs` has done the work.
+//! costs a 304. The files of `assets/` are sent compressed to whoever takes that, scripts without the lines that are only comments;
+//! `build.rs` has done the work.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -18,8 +19,13 @@ use sha2::{Digest, Sha256};
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
      manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
      trusted-types 'none'";
-/// What anything else may do, if somebody opens it as a page: an SVG is a document of its own.
+/// What anything else may do, if somebody opens it as a page: an SVG is a document of its own. Scripts, styles and pixels are none, and
+/// go without: a first visit asks for many of them.
 const POLICY: &str = "default-src 'none'; style-src 'self'; frame-ancestors 'none'";
+/// Endings of what is never a document.
+const NO_DOCUMENTS: [&str; 4] = [".js", ".css", ".png", ".webmanifest"];
+/// Bytes of the SHA-256 that a tag is made of: as good as unique, and half as long in every answer.
+const TAG_BYTES: usize = 16;
 /// The page among the files of `assets/`; it is served at `/` only.
 const PAGE: &str = "index.html";
 
@@ -47,7 +53,7 @@ impl Form {
 /// Something to serve that does not change while the process runs.
 struct Document {
     content_type: &'static str,
-    policy: &'static str,
+    policy: Option<&'static str>,
     plain: Form,
     /// The smallest first.
     compressed: Vec<Form>,
@@ -55,13 +61,14 @@ struct Document {
 
 impl Document {
     fn made(content_type: &'static str, body: String) -> Self {
-        Self { content_type, policy: POLICY, plain: Form::new(None, body.into()), compressed: Vec::new() }
+        Self { content_type, policy: Some(POLICY), plain: Form::new(None, body.into()), compressed: Vec::new() }
     }
 
     fn asset(name: &str, plain: &'static [u8], compressed: [(&'static str, &'static [u8]); 2]) -> Self {
         let forms = compressed.into_iter().filter(|(_, body)| !body.is_empty());
         let compressed = forms.map(|(coding, body)| Form::new(Some(coding), Bytes::from_static(body))).collect();
-        let policy = if name == PAGE { PAGE_POLICY } else { POLICY };
+        let is_document = !NO_DOCUMENTS.iter().any(|ending| name.ends_with(ending));
+        let policy = is_document.then_some(if name == PAGE { PAGE_POLICY } else { POLICY });
         Self { content_type: content_type(name), policy, plain: Form::new(None, Bytes::from_static(plain)), compressed }
     }
 
@@ -74,7 +81,7 @@ impl Document {
         let mut set = |name: HeaderName, value: &str| headers.extend(HeaderValue::try_from(value).ok().map(|value| (name, value)));
         set(header::ETAG, &form.etag);
         set(header::CACHE_CONTROL, "no-cache");
-        set(header::CONTENT_SECURITY_POLICY, self.policy);
+        self.policy.into_iter().for_each(|policy| set(header::CONTENT_SECURITY_POLICY, policy));
         set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
         set(header::REFERRER_POLICY, "no-referrer");
         if !self.compressed.is_empty() {
@@ -138,11 +145,11 @@ async fn asyncapi(_: Arc<App>, request: Request) -> Response {
     DOCUMENT.get_or_init(|| Document::made("application/json", contract::asyncapi().to_string())).answer(request.headers())
 }
 
-/// A strong tag: the SHA-256 of the content.
+/// A strong tag: the first half of the SHA-256 of the content.
 fn etag(body: &[u8]) -> String {
-    let mut tag = String::with_capacity(66);
+    let mut tag = String::with_capacity(2 * TAG_BYTES + 2);
     tag.push('"');
-    for byte in Sha256::digest(body) {
+    for byte in Sha256::digest(body).iter().take(TAG_BYTES) {
         // Writing to a string does not fail.
         let _ = write!(tag, "{byte:02x}");
     }
@@ -223,7 +230,8 @@ mod tests {
             assert_eq!((status, value(&headers, &header::CONTENT_TYPE)), (StatusCode::OK, content_type), "{path}");
             assert_eq!(value(&headers, &header::CACHE_CONTROL), "no-cache", "{path}");
             assert_eq!(value(&headers, &header::X_CONTENT_TYPE_OPTIONS), "nosniff", "{path}");
-            assert!(value(&headers, &header::CONTENT_SECURITY_POLICY).starts_with("default-src 'none'; "), "{path}");
+            let is_document = !path.ends_with(".js") && !path.ends_with(".css");
+            assert_eq!(value(&headers, &header::CONTENT_SECURITY_POLICY).starts_with("default-src 'none'; "), is_document, "{path}");
             assert!(!body.is_empty(), "{path}");
             let tag = value(&headers, &header::ETAG);
             for tags in [tag.to_owned(), format!("W/{tag}"), format!("\"other\", {tag}"), "*".to_owned()] {
@@ -282,6 +290,20 @@ mod tests {
             bytes += ask(&service, &path, &[(header::ACCEPT_ENCODING, "gzip")]).await?.2.len();
         }
         assert!(bytes <= FIRST_LOAD_MAX, "{bytes} bytes");
+        Ok(())
+    }
+
+    #[test]
+    fn scripts_are_sent_without_their_comments_line_by_line() -> Result<(), BoxError> {
+        for (name, sent) in scripts() {
+            let written = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(name))?;
+            assert_eq!(sent.lines().count(), written.lines().count(), "{name}: an error names the line that a person finds it in");
+            for (sent, written) in sent.lines().zip(written.lines()).filter(|(sent, written)| sent != written) {
+                let is_comment = ["//", "/**", "*"].iter().any(|sign| written.trim_start().starts_with(sign));
+                assert!(sent.is_empty() && is_comment, "{name}: {written}");
+            }
+            assert!(!sent.contains("\n//") && !sent.contains("\n/**"), "{name}");
+        }
         Ok(())
     }
 
