@@ -23,12 +23,64 @@ stories('the list', {}, (story) => {
 
   story('what only looks like a sign stays in the title', async ({ taskflow, open }) => {
     const page = await open();
-    for (const title of ['Rank #1, then stop', 'Wow!', '# heading !', 'C# lesson', '!important thing']) {
+    for (const title of ['Rank #1, then stop', 'Wow!', '# heading !', 'C# lesson']) {
       await page.getByRole('textbox', { name: 'New task' }).fill(title);
       await page.keyboard.press('Enter');
       await row(page, title).waitFor();
     }
     assert.equal((await taskflow.call('GET', '/api/tags')).length, 0);
+  });
+
+  story('a line is read while it is written: day, time, repetition, tag and priority, in the zone of the browser', async ({ taskflow, open }) => {
+    const page = await open();
+    await page.getByRole('textbox', { name: 'New task' }).fill('Call Mira tomorrow at 10 every 2 weeks #family !high');
+    await page.locator('.understood').getByText('due Tomorrow 10:00').waitFor();
+    await page.locator('.understood').getByText('repeats every 2 weeks').waitFor();
+    await page.keyboard.press('Enter');
+    await row(page, 'Call Mira').waitFor();
+    const [task] = await taskflow.call('GET', '/api/tasks');
+    assert.deepEqual([task.recurrence, task.tags, task.priority, task.time_zone], ['custom', ['family'], 'high', 'Europe/Berlin']);
+    assert.match(task.recurrence_rule, /FREQ=WEEKLY;INTERVAL=2/);
+    assert.equal(new Date(task.due_date).toLocaleTimeString('en-GB', { timeZone: 'Europe/Berlin' }), '10:00:00');
+  });
+
+  story('a line that is written and sent at once is read all the same', async ({ taskflow, open }) => {
+    const page = await open();
+    await page.getByRole('textbox', { name: 'New task' }).fill('Water the roses tomorrow at 7 #garden');
+    await page.keyboard.press('Enter');
+    await row(page, 'Water the roses').waitFor();
+    const [task] = await taskflow.call('GET', '/api/tasks');
+    assert.deepEqual(task.tags, ['garden']);
+    assert.notEqual(task.due_date, null);
+  });
+
+  story('a line can be taken as it is written, and without the service its signs are read here', async ({ taskflow, open, expectErrors }) => {
+    const page = await open();
+    const line = page.getByRole('textbox', { name: 'New task' });
+    await line.fill('Read the report of tomorrow #2');
+    await page.locator('.understood .of-due').waitFor();
+    await page.getByRole('button', { name: 'As written' }).click();
+    await line.press('Enter');
+    await row(page, 'Read the report of tomorrow #2').waitFor();
+    const [plain] = await taskflow.call('GET', '/api/tasks');
+    assert.deepEqual([plain.due_date, plain.tags], [null, []]);
+    expectErrors(/status of 404/);
+    await page.route('**/api/chat/draft', (route) => route.fulfill({ status: 404, contentType: 'application/problem+json', body: '{"title":"Not Found","status":404}' }));
+    await line.fill('Buy bread tomorrow #home !high');
+    await line.press('Enter');
+    await row(page, 'Buy bread tomorrow').waitFor();
+    const [alone] = await taskflow.call('GET', '/api/tasks');
+    assert.deepEqual([alone.tags, alone.priority], [['home'], 'high']);
+  });
+
+  story('the first visit asks for its tasks once, before the page is read', async ({ task, open }) => {
+    await task({ title: 'There' });
+    const page = await open();
+    const asked = await page.evaluate(() => performance.getEntriesByType('resource').filter(({ name }) => name.includes('/api/tasks')).map(({ startTime }) => startTime));
+    const read = await page.evaluate(() => performance.getEntriesByType('navigation').map((entry) => Reflect.get(entry, 'domInteractive'))[0]);
+    assert.equal(asked.length, 1);
+    assert.ok(Number(asked[0]) < read, `${asked[0]} ${read}`);
+    await showsTitles(page, ['There']);
   });
 
   story('a day is chosen beside the line, with a time that makes sense', async ({ taskflow, open }) => {

@@ -27,10 +27,11 @@ const EXAMPLES = ['What is overdue?', 'Add pay rent monthly on the 1st at 9 #hom
 function cardOf(card, isGone) {
   const { title, status, priority, due_date } = tasks.get(card.id) ?? card;
   const due = due_date && h('time', { className: isOverdue({ status, due_date }) ? 'late' : 'muted', dateTime: due_date, title: inFull(due_date), textContent: inWords(due_date) });
-  const parts = [h('span', { className: 'grow', textContent: title }), priority === 'high' && h('span', { className: 'priority', textContent: 'High' }), due];
-  if (isGone) return h('li', {}, h('span', { className: 'card gone' }, ...parts));
-  const words = `${title}${status === 'completed' ? ', completed' : ''}`;
-  return h('li', {}, h('button', { type: 'button', className: status === 'completed' ? 'card done' : 'card', 'aria-label': `Open ${words}`, onclick: () => show({ task: card.id }) }, ...parts));
+  const rest = [priority === 'high' && h('span', { className: 'priority', textContent: 'High' }), due];
+  if (isGone) return h('li', {}, h('span', { className: 'card gone' }, h('span', { className: 'grow', textContent: title }), ...rest));
+  const isDone = status === 'completed';
+  const words = h('span', { className: 'grow' }, h('span', { className: 'sr', textContent: 'Open ' }), title, isDone && h('span', { className: 'sr', textContent: ', completed' }));
+  return h('li', {}, h('button', { type: 'button', className: isDone ? 'card done' : 'card', onclick: () => show({ task: card.id }) }, words, ...rest));
 }
 
 /** @param {TaskCard[]} cards @param {boolean} isGone */
