@@ -230,7 +230,7 @@ mod tests {
             assert_eq!((status, value(&headers, &header::CONTENT_TYPE)), (StatusCode::OK, content_type), "{path}");
             assert_eq!(value(&headers, &header::CACHE_CONTROL), "no-cache", "{path}");
             assert_eq!(value(&headers, &header::X_CONTENT_TYPE_OPTIONS), "nosniff", "{path}");
-            let is_document = !path.ends_with(".js") && !path.ends_with(".css");
+            let is_document = !NO_DOCUMENTS.iter().any(|ending| path.ends_with(ending));
             assert_eq!(value(&headers, &header::CONTENT_SECURITY_POLICY).starts_with("default-src 'none'; "), is_document, "{path}");
             assert!(!body.is_empty(), "{path}");
             let tag = value(&headers, &header::ETAG);
