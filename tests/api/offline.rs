@@ -93,6 +93,12 @@ async fn deleting_more_than_one_is_asked_first() {
     assert_eq!(answer["response"], "Deleted 35 tasks.");
     assert_eq!(app.list("/api/tasks").await.len(), 4);
     assert_eq!(say(&app, "yes").await, "There is nothing to say yes to.");
+    // What it cannot do whole, it does not begin.
+    for number in 0..100 {
+        app.create(&json!({ "title": format!("Another {number}") })).await;
+    }
+    let answer = ask(&app, "delete all tasks").await;
+    assert!(answer["question"].is_null() && answer["response"].as_str().unwrap().contains("104"), "{answer}");
     app.stop().await;
 }
 

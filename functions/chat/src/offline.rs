@@ -92,6 +92,15 @@ struct Plan<'a> {
     history: &'a [Value],
 }
 
+/// Tasks that were looked for.
+struct Found {
+    tasks: Vec<Task>,
+    /// How many the search has answered, those that do not fit included.
+    seen: usize,
+    /// How many there are.
+    total: usize,
+}
+
 impl Plan<'_> {
     fn answer(mut self, reading: &Reading) -> Result<String, Stop> {
         let text = match &reading.intent {
@@ -158,11 +167,18 @@ impl Plan<'_> {
         match which {
             Selection::Tasks(targets) => self.resolve(targets, status),
             Selection::Matching(listing) => {
-                let tasks = self.matching(listing)?;
-                if tasks.is_empty() {
-                    return Err(Stop::say(format!("There are no {}.", listing.about)));
+                let found = self.find(listing)?;
+                let about = &listing.about;
+                if found.seen < found.total {
+                    let total = found.total;
+                    return Err(Stop::say(format!(
+                        "There are {total} {about}: more than I change at once. Say which, so that it is fewer."
+                    )));
                 }
-                Ok(tasks.iter().map(|task| task.id).collect())
+                if found.tasks.is_empty() {
+                    return Err(Stop::say(format!("There are no {about}.")));
+                }
+                Ok(found.tasks.iter().map(|task| task.id).collect())
             }
         }
     }
@@ -210,23 +226,24 @@ impl Plan<'_> {
         }
     }
 
-    fn matching(&mut self, listing: &Listing) -> Result<Vec<Task>, Stop> {
-        let found = self.call("search_tasks", search(&listing.query, MATCHING_MAX))?;
-        let within =
-            |task: &Task| listing.completed.is_none_or(|period| task.completed_at.is_some_and(|at| at >= period.from && at < period.to));
-        Ok(tasks_of(&found)?.into_iter().filter(within).collect())
+    /// The tasks that a listing is about.
+    fn find(&mut self, listing: &Listing) -> Result<Found, Stop> {
+        let output = self.call("search_tasks", search(&listing.query, MATCHING_MAX))?;
+        let mut tasks = tasks_of(&output)?;
+        let seen = tasks.len();
+        let total = output["total_count"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(seen);
+        // The search does not know of the time of completion.
+        if let Some(period) = listing.completed {
+            tasks.retain(|task| task.completed_at.is_some_and(|at| at >= period.from && at < period.to));
+        }
+        Ok(Found { tasks, seen, total })
     }
 
     // --- What is done -----------------------------------------------------------------------------------------------------
 
     fn list(&mut self, listing: &Listing) -> Result<String, Stop> {
-        let found = self.call("search_tasks", search(&listing.query, MATCHING_MAX))?;
-        self.next -= 1;
-        let tasks = self.matching(listing)?;
-        let total = match listing.completed {
-            None => found["total_count"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(tasks.len()),
-            Some(_) => tasks.len(),
-        };
+        let Found { tasks, total, .. } = self.find(listing)?;
+        let total = if listing.completed.is_some() { tasks.len() } else { total };
         let about = &listing.about;
         match (total, listing.counts) {
             (0, _) => Ok(format!("There are no {about}.")),
