@@ -3,8 +3,8 @@
 # Terraform and the pipeline call it, and so can you: rollout.sh [--render | --back]
 #   --render  prints the manifests, applies nothing
 #   --back    rolls out the images of the rollout before the last one
-# Environment: OVERLAY, the overlay's folder; IMAGES, a line NAME=REFERENCE@DIGEST for each image; NAMESPACE (taskflow); SECRETS_ROTATION (1),
-# another number starts every program anew. Uses kubectl's current context.
+# Environment: OVERLAY, the overlay's folder; IMAGES, a line NAME=REFERENCE@DIGEST for each image (or NAME=REFERENCE:TAG where no registry gives
+# digests, as in Minikube); NAMESPACE (taskflow); SECRETS_ROTATION (1), another number starts every program anew. Uses kubectl's current context.
 set -euo pipefail
 
 readonly wait_for_programs=10m wait_for_certificate=5m
@@ -24,16 +24,20 @@ images() { # key: what a rollout left behind about its images
 
 # The overlay's image names, whatever stands before them, become this release's references. What is no function of ours stays.
 image_entries() { # rendered overlay
-  local reference name prefix
+  local reference name prefix image
   sed -nE 's/^ *(- )?image: *"?([^" ]+)"?$/\2/p' "$1" | sort -u | while read -r reference; do
     reference=${reference%@*}
     name=${reference##*/}
     prefix=${reference%"$name"}
     name=${name%%:*}
-    if [ -n "${digest_of[$name]:-}" ]; then
-      printf -- '- name: %s\n  newName: %s\n  digest: %s\n' "$prefix$name" "${digest_of[$name]%@*}" "${digest_of[$name]#*@}"
+    image=${image_of[$name]:-}
+    if [[ $image == *@* ]]; then
+      printf -- '- name: %s\n  newName: %s\n  digest: %s\n' "$prefix$name" "${image%@*}" "${image#*@}"
+    elif [ -n "$image" ]; then
+      [[ ${image##*/} == *:* ]] || fail "neither digest nor tag in the image of $name: $image"
+      printf -- '- name: %s\n  newName: %s\n  newTag: "%s"\n' "$prefix$name" "${image%:*}" "${image##*:}"
     elif [ -d "$overlay/../../../functions/$name" ]; then
-      fail "no digest for the image of $name: IMAGES has none"
+      fail "no image of $name: IMAGES has none"
     fi
   done
 }
@@ -116,9 +120,9 @@ if [ "${1:-}" = --back ]; then
   [ -n "$IMAGES" ] || fail "there was no rollout before the last one"
 fi
 
-declare -A digest_of=()
+declare -A image_of=()
 while IFS='=' read -r name reference; do
-  [ -z "$name" ] || digest_of[$name]=$reference
+  [ -z "$name" ] || image_of[$name]=$reference
 done <<<"${IMAGES:-}"
 
 # Beside the overlay, for kustomize takes relative paths only.

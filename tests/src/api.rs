@@ -16,6 +16,8 @@ pub struct Api {
     /// Where it listens.
     pub address: SocketAddr,
     token: Option<String>,
+    /// What every call and handshake brings along.
+    pub(crate) authorization: Option<String>,
     client: reqwest::Client,
 }
 
@@ -26,7 +28,13 @@ impl Api {
         // The client asks for a provider of cryptography, even where it needs none.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().unwrap();
-        Self { address, token, client }
+        Self { address, token, authorization: None, client }
+    }
+
+    /// The same, and every call brings the token along.
+    #[must_use]
+    pub fn with_token(address: SocketAddr, token: &str) -> Self {
+        Self { authorization: Some(format!("Bearer {token}")), ..Self::new(address, Some(token.to_owned())) }
     }
 
     /// One HTTP call; an error if nothing answered.
@@ -41,8 +49,9 @@ impl Api {
         body: impl Into<reqwest::Body>,
     ) -> Result<Answer, reqwest::Error> {
         let mut request = self.client.request(method.parse().unwrap(), format!("http://{}{path}", self.address)).body(body);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
+        let authorization = self.authorization.iter().map(|value| ("authorization", value.as_str()));
+        for (name, value) in headers.iter().copied().chain(authorization) {
+            request = request.header(name, value);
         }
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -57,7 +66,7 @@ impl Api {
         Ok(answer)
     }
 
-    /// One HTTP call. The token is not added: name it, to be let in.
+    /// One HTTP call. The token is not added, unless this was made [`Api::with_token`]: name it, to be let in.
     pub async fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Answer {
         self.try_call(method, path, headers, body).await.unwrap()
     }

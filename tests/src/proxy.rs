@@ -24,14 +24,19 @@ enum Target {
 }
 
 impl Proxy {
-    /// Before the database of this address.
+    /// Before the database of this address, on this machine only.
     pub async fn start(url: &str) -> Self {
+        Self::start_at(url, Ipv4Addr::LOCALHOST).await
+    }
+
+    /// Before the database of this address, at this address of the machine.
+    pub async fn start_at(url: &str, host: Ipv4Addr) -> Self {
         let options: PgConnectOptions = url.parse().unwrap();
         let target = match options.get_socket() {
             Some(folder) => Target::Socket(folder.join(format!(".s.PGSQL.{}", options.get_port()))),
             None => Target::Host(options.get_host().to_owned(), options.get_port()),
         };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let listener = TcpListener::bind((host, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (user, rest) = url.rsplit_once('@').unwrap();
         let (_, database) = rest.split_once('/').unwrap();

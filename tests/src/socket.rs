@@ -39,7 +39,8 @@ impl Socket {
     pub async fn handshake(api: &Api, query: &str, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
         let stream = TcpStream::connect(api.address).await.unwrap();
         let mut request = format!("ws://{}/ws/notifications{query}", api.address).into_client_request().unwrap();
-        for (name, value) in headers {
+        let authorization = api.authorization.iter().map(|value| ("authorization", value.as_str()));
+        for (name, value) in headers.iter().copied().chain(authorization) {
             request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
         let (stream, handshake) = tokio::time::timeout(PATIENCE, tokio_tungstenite::client_async(request, stream)).await.unwrap()?;

@@ -149,8 +149,12 @@ check "and is not noted as rolled out" sh -c "! grep -q 'create configmap' '$scr
 rm "$scratch/state/not-ready"
 
 run env OVERLAY="$overlay" IMAGES="$(tail -n 2 <<<"$images")" "$here/terraform/scripts/rollout.sh"
-check "a function without a digest is refused" fails
-check "by name" output_has "no digest for the image of complete-task"
+check "a function without an image is refused" fails
+check "by name" output_has "no image of complete-task"
+run env OVERLAY="$overlay" IMAGES="${images//@$digest/:0123abc}" "$here/terraform/scripts/rollout.sh" --render
+check "an image may be named by its tag" output_has "image: ghcr.io/x/complete-task:0123abc"
+run env OVERLAY="$overlay" IMAGES="${images//@$digest/}" "$here/terraform/scripts/rollout.sh" --render
+check "but not by neither" fails
 
 run env OVERLAY="$overlay" "$here/terraform/scripts/rollout.sh" --back
 check "without a release before there is no way back" output_has "there was no rollout before"

@@ -32,6 +32,8 @@ const JOBS: &str = "/job/";
 const TOKEN: HeaderName = HeaderName::from_static("dapr-api-token");
 /// Calls to one function at once: many reminders are due at 09:00.
 const PARALLEL: usize = 16;
+/// Calls of fire-reminder at once, where it is woken ahead of time: those that wait for their moment hold up none that is due.
+const PARALLEL_AHEAD: usize = 128;
 /// Tries after which a record is given up: with the pauses between them, about a minute.
 const ATTEMPTS_MAX: u32 = 10;
 /// The first pause after a failure; each further one is twice as long.
@@ -47,6 +49,7 @@ pub(crate) struct Channel {
     pub(crate) scheduler: Arc<dyn Scheduler>,
     caller: OnceLock<Caller>,
     permits: HashMap<&'static str, Semaphore>,
+    ahead: Semaphore,
     refused: AtomicBool,
 }
 
@@ -66,7 +69,8 @@ struct Again(String);
 impl Channel {
     pub(crate) fn new(broker: Arc<dyn Broker>, scheduler: Arc<dyn Scheduler>) -> Self {
         let permits = routes::ALL.iter().map(|route| (route.name, Semaphore::new(PARALLEL))).collect();
-        Self { broker, scheduler, caller: OnceLock::new(), permits, refused: AtomicBool::new(false) }
+        let ahead = Semaphore::new(PARALLEL_AHEAD);
+        Self { broker, scheduler, caller: OnceLock::new(), permits, ahead, refused: AtomicBool::new(false) }
     }
 
     /// The answer, if this is a call of the sidecar's.
@@ -208,7 +212,7 @@ impl Channel {
         if *request.method() != Method::POST {
             return Err(Error::MethodNotAllowed("POST".to_owned()));
         }
-        if route.name == FIRE_REMINDER.name && !app.settings.wake_lead.is_zero() {
+        if is_ahead(app, route) {
             wake_notify(app);
         }
         match self.post(app, route, &format!("{JOBS}{name}"), None, Bytes::new()).await {
@@ -231,7 +235,8 @@ impl Channel {
         content_type: Option<&'static str>,
         body: Bytes,
     ) -> Result<(), Failure> {
-        let permit = match self.permits.get(route.name) {
+        let permits = if is_ahead(app, route) { Some(&self.ahead) } else { self.permits.get(route.name) };
+        let permit = match permits {
             Some(permits) => permits.acquire().await.ok(),
             None => None,
         };
@@ -243,6 +248,11 @@ impl Channel {
         }
         result.map(drop)
     }
+}
+
+/// Whether it is called ahead of its time, and waits.
+fn is_ahead(app: &App, route: &Route) -> bool {
+    route.name == FIRE_REMINDER.name && !app.settings.wake_lead.is_zero()
 }
 
 /// Any request wakes it; what it answers does not matter.

@@ -14,7 +14,7 @@ use std::time::Instant;
 use domain::routes::{self, Operation, Route};
 use function::ports::{Broker, Scheduler};
 use function::service::OUTBOX;
-use function::{App, Error, Function, Request, Response, full};
+use function::{Answer, App, Error, Function, Request, Response, full};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use crate::channel::Channel;
@@ -56,6 +56,8 @@ fn with(channel: Option<Arc<Channel>>) -> Function {
     })
 }
 
+/// Where probes ask whether it lives. The gateway answers by itself: forwarded, they would keep a function awake for nothing.
+const LIVE: &str = "/health/live";
 /// Where the metrics are.
 const METRICS: &str = "/metrics";
 /// The media type of their text form.
@@ -95,6 +97,9 @@ impl Table {
             return metrics(&app, request.method().clone(), request.headers().clone())
                 .await
                 .unwrap_or_else(|error| error.into_response(METRICS));
+        }
+        if path == LIVE && matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Answer::json(&serde_json::json!({ "status": "live" })).map_or_else(|error| error.into_response(LIVE), Into::into);
         }
         match self.find(&path, request.method()) {
             Ok(route) => call(&app, route, request).await,

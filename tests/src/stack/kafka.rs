@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -26,11 +27,11 @@ pub struct Kafka {
 }
 
 impl Kafka {
-    /// Starts one, with its data in this folder.
+    /// Starts one at this address of the machine, with its data in this folder.
     #[must_use]
-    pub fn start(libs: &Path, folder: &Path) -> Self {
+    pub fn start(libs: &Path, folder: &Path, host: Ipv4Addr) -> Self {
         let (port, controller) = (free_port(), free_port());
-        let address = format!("127.0.0.1:{port}");
+        let address = format!("{host}:{port}");
         let file = folder.join("kafka.properties");
         let data = folder.join("kafka");
         std::fs::write(&file, properties(&address, controller, &data)).unwrap();

@@ -137,7 +137,8 @@ impl Own {
 }
 
 /// A variable that names a part.
-fn part(name: &str) -> PathBuf {
+#[must_use]
+pub fn part(name: &str) -> PathBuf {
     let value = std::env::var_os(name).filter(|value| !value.is_empty());
     let path = PathBuf::from(value.unwrap_or_else(|| panic!("{name} is not set: it names a part that this needs, see tests/README.md")));
     assert!(path.exists(), "{name}: {} is not there", path.display());
@@ -179,7 +180,7 @@ impl Stack {
         let folder = folder.canonicalize().unwrap();
         // The parts are looked for before anything starts.
         let (daprd, scheduler) = (part("DAPRD"), part("DAPR_SCHEDULER"));
-        let kafka = Kafka::start(&part("KAFKA_LIBS"), &folder);
+        let kafka = Kafka::start(&part("KAFKA_LIBS"), &folder, Ipv4Addr::LOCALHOST);
         let postgres = Postgres::start(&folder.join("database")).await.unwrap();
         let database_url = url_for_all(postgres.url());
         Own::migrate(&folder, &database_url);

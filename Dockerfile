@@ -1,0 +1,39 @@
+# syntax=docker/dockerfile:1
+# Every image of Taskflow: one static program each, a few MB, for linux/amd64 and linux/arm64. docker-bake.hcl builds them all; one by itself:
+#   docker build --build-arg PROGRAM=complete-task --tag complete-task .
+# All images share the stages up to `programs`, so these run once. Dependencies are a layer of their own, which a change of our code leaves as it is.
+
+ARG RUST_VERSION=1.95.0
+
+# Compiles for either platform on whichever one builds, without emulation: zig is the linker, and the C compiler of what few crates have C.
+FROM --platform=$BUILDPLATFORM rust:${RUST_VERSION}-slim-bookworm AS rust
+RUN apt-get update && apt-get install --yes --no-install-recommends python3-pip && rm -rf /var/lib/apt/lists/* && \
+    pip install --no-cache-dir --break-system-packages ziglang==0.15.2 && \
+    cargo install --locked cargo-chef@0.1.78 cargo-zigbuild@0.24.1 && rm -rf "$CARGO_HOME/registry"
+# The toolchain is the image's: the file would have rustup fetch it once more, with components for people.
+ENV RUSTUP_TOOLCHAIN=${RUST_VERSION}
+WORKDIR /taskflow
+
+# What the dependencies depend on: the manifests and the lock file.
+FROM rust AS recipe
+COPY . .
+RUN cargo chef prepare --recipe-path recipe.json
+
+FROM rust AS programs
+ARG TARGETARCH
+# Docker's name of the platform, as Rust has it.
+RUN case "$TARGETARCH" in amd64) echo x86_64 ;; arm64) echo aarch64 ;; *) echo "no such platform: $TARGETARCH" >&2; exit 1 ;; esac >/arch && \
+    rustup target add "$(cat /arch)-unknown-linux-musl"
+COPY --from=recipe /taskflow/recipe.json recipe.json
+RUN cargo chef cook --locked --zigbuild --profile image --target "$(cat /arch)-unknown-linux-musl" --workspace --bins --recipe-path recipe.json
+COPY . .
+RUN cargo zigbuild --locked --profile image --target "$(cat /arch)-unknown-linux-musl" --workspace --bins && \
+    mkdir /programs && find "target/$(cat /arch)-unknown-linux-musl/image" -maxdepth 1 -type f -executable -exec cp {} /programs/ \;
+
+# Certificates of authorities, time zones, a user 65532, and nothing else: no shell.
+FROM gcr.io/distroless/static-debian12:nonroot
+ARG PROGRAM
+COPY --from=programs /programs/${PROGRAM} /function
+USER 65532:65532
+EXPOSE 8080
+ENTRYPOINT ["/function"]

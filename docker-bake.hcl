@@ -1,0 +1,59 @@
+# One image for each program, for both platforms: `docker buildx bake` builds all, `docker buildx bake complete-task` one. They are named
+# REGISTRY/NAME:TAG. tests/manifests.rs knows which programs there are.
+
+variable "REGISTRY" {
+  default = "taskflow"
+}
+
+variable "TAG" {
+  default = "dev"
+}
+
+variable "SOURCE" {
+  default = ""
+}
+
+group "default" {
+  targets = ["images"]
+}
+
+target "images" {
+  name = program
+  matrix = { program = [
+    "cancel-reminder",
+    "complete-task",
+    "create-task",
+    "delete-task",
+    "fire-reminder",
+    "gateway",
+    "get-task",
+    "health",
+    "housekeeping",
+    "list-reminders",
+    "list-tags",
+    "list-tasks",
+    "migrate",
+    "notify",
+    "publish-events",
+    "record-audit",
+    "reopen-task",
+    "schedule-reminder",
+    "search-tasks",
+    "set-priority",
+    "spawn-recurrence",
+    "tag-task",
+    "update-task",
+    "web",
+  ] }
+  args      = { PROGRAM = program }
+  tags      = ["${REGISTRY}/${program}:${TAG}"]
+  platforms = ["linux/amd64", "linux/arm64"]
+  attest    = ["type=sbom", "type=provenance,mode=max"]
+  labels = {
+    "org.opencontainers.image.title"       = program
+    "org.opencontainers.image.description" = "Taskflow: ${program}"
+    "org.opencontainers.image.licenses"    = "Apache-2.0"
+    "org.opencontainers.image.revision"    = TAG
+    "org.opencontainers.image.source"      = SOURCE
+  }
+}

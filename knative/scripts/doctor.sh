@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# Says what is wrong with a Taskflow in a cluster, each thing with what to do: `just doctor`. Looks only, changes nothing. Environment: NAMESPACE
+# (taskflow). Uses kubectl's current context. Ends with 1 if something is wrong.
+set -euo pipefail
+
+namespace=${NAMESPACE:-taskflow}
+readonly log_lines=3
+wrong=0
+
+cluster() { kubectl --namespace "$namespace" "$@"; }
+bad() { wrong=$((wrong + 1)); echo "- $*"; }
+
+for tool in kubectl jq; do
+  command -v "$tool" >/dev/null || { echo "doctor: $tool is missing" >&2; exit 2; }
+done
+kubectl version --output json >/dev/null 2>&1 || { echo "doctor: the cluster of kubectl's context does not answer: kubectl version" >&2; exit 2; }
+cluster get namespace "$namespace" >/dev/null 2>&1 || { echo "doctor: there is no namespace $namespace" >&2; exit 2; }
+
+check_secrets() {
+  local name key value
+  while read -r name key; do
+    if ! cluster get secret "$name" >/dev/null 2>&1; then
+      bad "secret $name is missing: it needs the key $key"
+      continue
+    fi
+    value=$(cluster get secret "$name" --output json | jq -r --arg key "$key" '.data[$key] // "" | @base64d')
+    if [ -z "$value" ]; then
+      bad "secret $name has no $key"
+    elif [ "$key" = neon-connection-string ] && [[ ! $value =~ ^postgres(ql)?://[^@]+@[^/]+/. ]]; then
+      bad "secret $name: $key is not of the form postgres://user:password@host:5432/database"
+    elif [[ $key == *token && ${#value} -lt 8 ]]; then
+      bad "secret $name: $key has fewer than 8 characters"
+    fi
+  done <<'NEEDED'
+taskflow-secrets neon-connection-string
+taskflow-secrets redpanda-bootstrap-servers
+taskflow-secrets api-token
+dapr-api-token token
+app-api-token token
+NEEDED
+}
+
+check_migration() {
+  local condition
+  condition=$(cluster get job migrate --ignore-not-found --output json | jq -r '[.status.conditions[]? | select(.status == "True") | .type] | join(" ")')
+  case " $condition " in
+    *" Complete "*) ;;
+    *" Failed "*) bad "the migration failed: $(last_words --selector app=migrate --container migrate)" ;;
+    *) bad "the migration has not come to its end: kubectl --namespace $namespace describe job migrate" ;;
+  esac
+}
+
+# The last lines of a log, on one line, without what JSON has around them.
+last_words() {
+  { cluster logs "$@" --tail "$log_lines" 2>/dev/null || true; } | jq -rR 'fromjson? // {message: .} | .message // .msg // empty' | tail -n 1
+}
+
+check_functions() {
+  local services name reason message
+  services=$(cluster get ksvc --output json)
+  # Ready is false where the newest revision does not start; the one before goes on answering.
+  jq -r '.items[] | . as $service | .status.conditions[]? | select(.type == "Ready" and .status != "True")
+    | [$service.metadata.name, .reason // "Unknown", (.message // "" | gsub("\\s+"; " "))] | @tsv' <<<"$services" |
+    while IFS=$'\t' read -r name reason message; do printf '%s\t%s\t%s\n' "$name" "$reason" "$message"; done >"$scratch/functions"
+  while IFS=$'\t' read -r name reason message; do
+    bad "function $name is not ready: $reason: $message"
+  done <"$scratch/functions"
+  # Everything that the gateway routes to, by the manifests of this checkout.
+  for name in "$(dirname "$0")"/../base/functions/*.yaml; do
+    name=$(basename "$name" .yaml)
+    case $name in kustomization | every-function) continue ;; esac
+    jq -e --arg name "$name" 'any(.items[]; .metadata.name == $name)' <<<"$services" >/dev/null || bad "function $name is not there: just deploy"
+  done
+}
+
+check_pods() {
+  local pod container reason message restarts words
+  cluster get pods --output json | jq -r '.items[] | select(.metadata.deletionTimestamp == null) | .metadata.name as $pod
+    | (.status.initContainerStatuses[]?, .status.containerStatuses[]?)
+    | select(.state.waiting.reason // "" | IN("ContainerCreating", "PodInitializing", "") | not)
+    | [$pod, .name, .state.waiting.reason, (.state.waiting.message // "" | gsub("\\s+"; " ")), .restartCount] | @tsv' >"$scratch/pods"
+  while IFS=$'\t' read -r pod container reason message restarts; do
+    case $reason in
+      CrashLoopBackOff | Error | RunContainerError)
+        words=$(last_words "$pod" --container "$container" --previous)
+        bad "$pod: $container has ended $restarts times: ${words:-$message}"
+        ;;
+      ImagePullBackOff | ErrImagePull | ErrImageNeverPull | InvalidImageName) bad "$pod: the image of $container cannot be had: $message" ;;
+      *) bad "$pod: $container waits: $reason: $message" ;;
+    esac
+  done <"$scratch/pods"
+  cluster get pods --output json | jq -r '.items[] | select(.status.phase == "Pending" and .metadata.deletionTimestamp == null) | .metadata.name as $pod
+    | .status.conditions[]? | select(.type == "PodScheduled" and .status == "False") | "\($pod)\t\(.message)"' >"$scratch/pending"
+  while IFS=$'\t' read -r pod message; do bad "$pod has no place: $message"; done <"$scratch/pending"
+}
+
+check_daprd() {
+  local containers
+  containers=$(cluster get pods --selector app=gateway --output json | jq -r '[.items[].spec | (.containers[], .initContainers[]?) | .name] | join(" ")')
+  case " $containers " in
+    "  ") bad "there is no gateway: kubectl --namespace $namespace describe deployment gateway" ;;
+    *" daprd "*) ;;
+    *) bad "the gateway has no daprd beside it: is Dapr installed? kubectl --namespace dapr-system get pods; then kubectl --namespace $namespace rollout restart deployment gateway" ;;
+  esac
+  { cluster logs deployment/gateway --container daprd --tail 500 2>/dev/null || true; } |
+    jq -rR 'fromjson? | select(.level == "fatal" or (.level == "error" and (.msg // "" | test("component|secret|init")))) | .msg' | tail -n "$log_lines" >"$scratch/daprd"
+  while read -r message; do bad "daprd: $message"; done <"$scratch/daprd"
+}
+
+# Through the API server, so that it needs no way in.
+check_health() {
+  local health
+  health=$(kubectl get --raw "/api/v1/namespaces/$namespace/services/gateway:80/proxy/health" 2>&1) || true
+  if jq -e '.status == "healthy"' <<<"$health" >/dev/null 2>&1; then return; fi
+  # kubectl keeps the body of a 503 for itself; the parts are in the metrics of nobody, so it is asked for once more from inside.
+  bad "/health is not well: $(tr '\n' ' ' <<<"$health" | cut -c 1-300)"
+}
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+check_secrets
+check_migration
+check_functions
+check_pods
+check_daprd
+check_health
+
+if [ "$wrong" = 0 ]; then
+  echo "doctor: all is well"
+else
+  echo "doctor: $wrong things are wrong; docs/runbook.md says more"
+  exit 1
+fi

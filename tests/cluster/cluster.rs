@@ -1,0 +1,235 @@
+//! The cluster with Taskflow in it: Kafka and PostgreSQL beside it, the roll-out as it is done everywhere, and how many instances there are.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use domain::routes;
+use embedded::postgres::Postgres;
+use serde_json::Value;
+use store::Store;
+use tempfile::TempDir;
+use tests::stack::{Kafka, part};
+use tests::{Api, Proxy, eventually, eventually_within};
+
+/// Where everything is: the overlays say so.
+pub(crate) const NAMESPACE: &str = "taskflow";
+/// The token that callers bring.
+pub(crate) const API_TOKEN: &str = "cluster-api-token";
+const DAPR_TOKEN: &str = "cluster-dapr-token";
+const APP_TOKEN: &str = "cluster-app-token";
+/// How long functions may take to be gone: Knative's window and grace period, and what was woken by what was woken.
+const TO_ZERO: Duration = Duration::from_mins(3);
+/// How long a namespace may take to go.
+const TO_GO: Duration = Duration::from_mins(2);
+
+/// All of it, running.
+pub(crate) struct Cluster {
+    /// The gateway's API, with the token.
+    pub(crate) api: Api,
+    /// Kafka, beside the cluster.
+    pub(crate) kafka: Kafka,
+    /// The database, which wakes no function.
+    pub(crate) store: Store,
+    /// The address of the database, for pods.
+    pub(crate) database_url: String,
+    _proxy: Proxy,
+    postgres: Postgres,
+    _folder: TempDir,
+}
+
+impl Cluster {
+    /// Starts Kafka and PostgreSQL on the node's address, and rolls Taskflow out.
+    pub(crate) async fn start() -> Self {
+        let node: Ipv4Addr = variable("CLUSTER_NODE").parse().unwrap_or_else(|_| panic!("CLUSTER_NODE: not an address"));
+        let images = variable("IMAGES");
+        let folder = tempfile::tempdir().unwrap();
+        let kafka = Kafka::start(&part("KAFKA_LIBS"), folder.path(), node);
+        let postgres = Postgres::start(&folder.path().join("database")).await.unwrap();
+        let proxy = Proxy::start_at(postgres.url(), node).await;
+        let database_url = proxy.url().to_owned();
+        kafka.wait().await;
+        clear().await;
+        make_secrets(&kafka.address, &database_url);
+        roll_out(&images);
+        let address: IpAddr = kubectl(&["get", "service", "gateway", "--output", "jsonpath={.spec.clusterIP}"]).parse().unwrap();
+        let api = Api::with_token(SocketAddr::new(address, 80), API_TOKEN);
+        let store = Store::connect_lazy(&database_url, 2).unwrap();
+        Self { api, kafka, store, database_url, _proxy: proxy, postgres, _folder: folder }
+    }
+
+    /// Takes Taskflow out again, and stops what is beside the cluster.
+    pub(crate) async fn stop(mut self) {
+        clear().await;
+        self.store.pool().close().await;
+        self.kafka.program.stop();
+        self.postgres.stop().await.unwrap();
+    }
+}
+
+/// A variable that has to be there.
+fn variable(name: &str) -> String {
+    let value = std::env::var(name).ok().filter(|value| !value.is_empty());
+    value.unwrap_or_else(|| panic!("{name} is not set: `just cluster-e2e` runs this inside the cluster's network, see tests/README.md"))
+}
+
+/// The repository.
+pub(crate) fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// What kubectl answers, whatever that is.
+pub(crate) fn try_kubectl(arguments: &[&str], input: &str) -> Output {
+    let mut command = Command::new("kubectl");
+    command.args(["--namespace", NAMESPACE]).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("kubectl does not start: {error}"));
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// What kubectl answers, if all is well.
+pub(crate) fn kubectl(arguments: &[&str]) -> String {
+    kubectl_with(arguments, "")
+}
+
+/// The same, with this for it to read.
+pub(crate) fn kubectl_with(arguments: &[&str], input: &str) -> String {
+    let output = try_kubectl(arguments, input);
+    assert!(output.status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn json(arguments: &[&str]) -> Value {
+    serde_json::from_str(&kubectl(&[arguments, &["--output", "json"]].concat())).unwrap()
+}
+
+/// Takes away what an earlier run left, and waits until it is gone.
+async fn clear() {
+    let _ = try_kubectl(&["delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false"], "");
+    eventually_within(TO_GO, "the namespace to go", async || {
+        (!try_kubectl(&["get", "namespace", NAMESPACE], "").status.success()).then_some(())
+    })
+    .await;
+}
+
+fn make_secrets(kafka: &str, database_url: &str) {
+    kubectl(&["create", "namespace", NAMESPACE]);
+    secret(kafka, database_url);
+    for (name, token) in [("dapr-api-token", DAPR_TOKEN), ("app-api-token", APP_TOKEN)] {
+        kubectl(&["create", "secret", "generic", name, &format!("--from-literal=token={token}")]);
+    }
+}
+
+/// Writes taskflow-secrets, anew if it is there.
+pub(crate) fn secret(kafka: &str, database_url: &str) {
+    let values = [
+        format!("--from-literal=api-token={API_TOKEN}"),
+        format!("--from-literal=neon-connection-string={database_url}"),
+        format!("--from-literal=redpanda-bootstrap-servers={kafka}"),
+    ];
+    let create = ["create", "secret", "generic", "taskflow-secrets", "--dry-run=client", "--output=yaml"];
+    let arguments: Vec<&str> = create.into_iter().chain(values.iter().map(String::as_str)).collect();
+    kubectl_with(&["apply", "--filename", "-"], &kubectl(&arguments));
+}
+
+/// As Terraform, the pipeline and Minikube do it.
+fn roll_out(images: &str) {
+    let mut command = Command::new(repository().join("terraform/scripts/rollout.sh"));
+    let status = command.env("OVERLAY", repository().join("tests/cluster/overlay")).env("IMAGES", images).status().unwrap();
+    if !status.success() {
+        eprintln!("{}", doctor());
+        panic!("the roll-out failed: {status}");
+    }
+}
+
+/// What `just doctor` says.
+pub(crate) fn doctor() -> String {
+    let output = Command::new(repository().join("knative/scripts/doctor.sh")).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// The server takes every overlay as it is, whatever there is of Strimzi's types.
+pub(crate) fn manifests_are_accepted() {
+    for overlay in ["minikube", "oke", "oke-redpanda"] {
+        let folder = repository().join("knative/overlays").join(overlay);
+        let rendered = kubectl(&["kustomize", folder.to_str().unwrap()]);
+        // A Job cannot be changed, so it is tried under a name of its own.
+        let rendered = rendered.replace("kind: Job\nmetadata:\n  labels:\n    app.kubernetes.io/part-of: taskflow\n  name: migrate\n", "kind: Job\nmetadata:\n  name: migrate-again\n");
+        let accepted = kubectl_with(&["apply", "--dry-run=server", "--filename", "-"], &rendered);
+        let functions = accepted.lines().filter(|line| line.starts_with("service.serving.knative.dev/")).count();
+        assert_eq!(functions, routes::ALL.len(), "{overlay}: {accepted}");
+    }
+}
+
+/// How many instances of each function Knative wants.
+pub(crate) fn instances() -> BTreeMap<String, u64> {
+    let deployments = json(&["get", "deployments", "--selector", "serving.knative.dev/service"]);
+    let mut instances = BTreeMap::new();
+    for deployment in deployments["items"].as_array().unwrap() {
+        let name = deployment["metadata"]["labels"]["serving.knative.dev/service"].as_str().unwrap().to_owned();
+        *instances.entry(name).or_default() += deployment["spec"]["replicas"].as_u64().unwrap();
+    }
+    instances
+}
+
+/// The functions that are there.
+pub(crate) fn awake() -> Vec<String> {
+    instances().into_iter().filter(|(_, count)| *count > 0).map(|(name, _)| name).collect()
+}
+
+/// Waits until no function is there.
+pub(crate) async fn at_zero() {
+    let mut last = Vec::new();
+    eventually_within(TO_ZERO, "every function to be at zero", async || {
+        let now = awake();
+        if now != last {
+            last.clone_from(&now);
+        }
+        now.is_empty().then_some(())
+    })
+    .await;
+}
+
+/// Waits until nothing is left of any function either: an instance that is going takes time from one that comes.
+pub(crate) async fn all_gone() {
+    at_zero().await;
+    eventually_within(TO_ZERO, "the last pods to go", async || (pods() == ["gateway"]).then_some(())).await;
+}
+
+/// What runs in the namespace: functions, the gateway; not what has ended.
+pub(crate) fn pods() -> Vec<String> {
+    let pods = json(&["get", "pods", "--field-selector", "status.phase!=Succeeded,status.phase!=Failed"]);
+    let labels = pods["items"].as_array().unwrap().iter().map(|pod| pod["metadata"]["labels"].clone());
+    labels.map(|labels| labels["serving.knative.dev/service"].as_str().or(labels["app"].as_str()).unwrap_or("?").to_owned()).collect()
+}
+
+/// Memory in use, in MB, of each container of the pods that run.
+pub(crate) fn memory() -> BTreeMap<String, f64> {
+    let summary: Value = serde_json::from_str(&kubectl(&["get", "--raw", "/api/v1/nodes/node/proxy/stats/summary"])).unwrap();
+    let pods = summary["pods"].as_array().unwrap().iter().filter(|pod| pod["podRef"]["namespace"] == NAMESPACE);
+    let containers = pods.flat_map(|pod| pod["containers"].as_array().cloned().unwrap_or_default());
+    containers
+        .filter_map(|container| {
+            let bytes = container["memory"]["workingSetBytes"].as_f64()?;
+            Some((container["name"].as_str()?.to_owned(), bytes / 1_000_000.0))
+        })
+        .collect()
+}
+
+/// The address of a function's own URL, inside the cluster.
+pub(crate) async fn url_of(function: &str) -> SocketAddr {
+    let host = host_of(function);
+    eventually(&format!("an address of {host}"), async || {
+        let mut found = tokio::net::lookup_host((host.as_str(), 80)).await.ok()?;
+        found.next()
+    })
+    .await
+}
+
+/// The host of a function's own URL, inside the cluster.
+pub(crate) fn host_of(function: &str) -> String {
+    format!("{function}.{NAMESPACE}.svc.cluster.local")
+}

@@ -1,0 +1,152 @@
+//! What is measured on the cluster, each from zero, and printed as it was.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tests::{Api, eventually_within, in_seconds};
+
+use crate::cluster::{Cluster, NAMESPACE, all_gone, at_zero, awake, host_of, kubectl, kubectl_with, memory, pods, url_of};
+use crate::story::eventually_sent;
+
+/// How often each cold start is measured, unless `CLUSTER_ROUNDS` says otherwise.
+const ROUNDS: usize = 5;
+/// How often a recurrence is, which takes longer.
+const RECURRENCES: usize = 3;
+/// How far apart reminders are, so that everything is at zero again in between, in seconds.
+const APART: i64 = 45;
+/// How far ahead the first one is.
+const AHEAD: i64 = 75;
+/// The functions whose cold start is measured: without a query, and with one.
+const COLD: [(&str, &str); 2] = [("web", "/"), ("list-tags", "/api/tags")];
+
+#[derive(Default)]
+pub(crate) struct Figures {
+    rows: Vec<(String, String, &'static str)>,
+}
+
+impl Figures {
+    fn row(&mut self, what: impl Into<String>, figure: String, aim: &'static str) {
+        let what = what.into();
+        eprintln!("{what}: {figure} ({aim})");
+        self.rows.push((what, figure, aim));
+    }
+
+    pub(crate) fn print(&self) {
+        println!("\n| figure | measured | aim |\n|---|---|---|");
+        for (what, figure, aim) in &self.rows {
+            println!("| {what} | {figure} | {aim} |");
+        }
+    }
+}
+
+pub(crate) async fn measure(cluster: &Cluster, figures: &mut Figures) {
+    cold_starts(cluster, figures).await;
+    reminders(cluster, figures).await;
+    recurrences(cluster, figures).await;
+    idle(figures).await;
+}
+
+fn rounds() -> usize {
+    std::env::var("CLUSTER_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
+}
+
+/// A function through the gateway against one that is a single line, with the same settings, reached without a gateway.
+async fn cold_starts(cluster: &Cluster, figures: &mut Figures) {
+    make_hello();
+    let hello = Api::new(url_of("hello").await, None);
+    let host = host_of("hello");
+    let mut times = vec![Vec::new(); COLD.len() + 1];
+    for _ in 0..rounds() {
+        all_gone().await;
+        let begin = Instant::now();
+        let _ = hello.call("GET", "/", &[("host", &host)], "").await.is(200);
+        times[0].push(begin.elapsed());
+        for (index, (_, path)) in COLD.iter().enumerate() {
+            let begin = Instant::now();
+            let _ = cluster.api.get(path).await.is(200);
+            times[index + 1].push(begin.elapsed());
+        }
+    }
+    kubectl(&["delete", "ksvc", "hello"]);
+    let floor = median(&mut times[0]);
+    figures.row("cold start of the one-line function, median", milliseconds(floor), "the floor");
+    for ((name, _), times) in COLD.iter().zip(&mut times[1..]) {
+        let cold = median(times);
+        let ratio = cold.as_secs_f64() / floor.as_secs_f64();
+        figures.row(format!("cold start of {name} through the gateway, median"), format!("{}, {ratio:.2} ×", milliseconds(cold)), "1.2 ×");
+    }
+}
+
+/// The one-line function, with all that the manifests say of a function.
+fn make_hello() {
+    let image = std::env::var("HELLO_IMAGE").unwrap_or_else(|_| panic!("HELLO_IMAGE is not set: see tests/tools/cluster.sh"));
+    let mut service: Value = serde_json::from_str(&kubectl(&["get", "ksvc", "list-tags", "--output", "json"])).unwrap();
+    service["metadata"] = json!({ "name": "hello", "namespace": NAMESPACE, "labels": service["metadata"]["labels"] });
+    service["spec"]["template"]["spec"]["containers"][0]["image"] = image.into();
+    service.as_object_mut().unwrap().remove("status");
+    kubectl_with(&["apply", "--filename", "-"], &service.to_string());
+    kubectl(&["wait", "ksvc/hello", "--for", "condition=Ready", "--timeout", "2m"]);
+}
+
+async fn reminders(cluster: &Cluster, figures: &mut Figures) {
+    at_zero().await;
+    let mut tasks = Vec::new();
+    for index in 0..rounds() {
+        let due = in_seconds(AHEAD + APART * i64::try_from(index).unwrap());
+        tasks.push(cluster.api.create(&json!({ "title": format!("reminder {index}"), "due_date": due, "reminder_offset": "0 minutes" })).await);
+    }
+    for task in &tasks {
+        at_zero().await;
+        eventually_sent(cluster, task).await;
+    }
+    let mut late = Vec::new();
+    for task in &tasks {
+        let query = "SELECT (extract(epoch FROM n.created_at - r.scheduled_at) * 1000000)::bigint FROM notifications n JOIN reminders r USING (task_id) WHERE task_id = $1";
+        let query = sqlx::query_scalar::<_, i64>(query).bind(task["id"].as_i64().unwrap());
+        let microseconds = query.fetch_one(cluster.store.pool()).await.unwrap();
+        late.push(Duration::from_micros(u64::try_from(microseconds).unwrap_or_else(|_| panic!("{microseconds} µs: too early"))));
+    }
+    let (median, last) = (median(&mut late), late[late.len() - 1]);
+    let figure = format!("{} / {} of {}", milliseconds(median), milliseconds(last), late.len());
+    figures.row("reminder from zero, how late its notification is, median / most", figure, "500 ms");
+}
+
+async fn recurrences(cluster: &Cluster, figures: &mut Figures) {
+    let mut times = Vec::new();
+    for _ in 0..RECURRENCES {
+        at_zero().await;
+        let task = json!({ "title": "again", "due_date": "2030-01-31T09:00:00Z", "recurrence": "daily" });
+        let task = cluster.api.create(&task).await;
+        all_gone().await;
+        let begin = Instant::now();
+        let _ = cluster.api.post(&format!("/api/tasks/{}/complete", task["id"]), &Value::Null).await.is(200);
+        eventually_within(Duration::from_mins(1), "the next occurrence", async || {
+            let child = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM tasks WHERE parent_task_id = $1").bind(task["id"].as_i64());
+            (child.fetch_one(cluster.store.pool()).await.unwrap() == 1).then_some(())
+        })
+        .await;
+        times.push(begin.elapsed());
+    }
+    let (median, last) = (median(&mut times), times[times.len() - 1]);
+    let figure = format!("{} / {} of {}", milliseconds(median), milliseconds(last), times.len());
+    figures.row("recurrence from zero, from the call that completes to the next occurrence, median / most", figure, "5 s");
+}
+
+async fn idle(figures: &mut Figures) {
+    all_gone().await;
+    assert_eq!(awake(), Vec::<String>::new());
+    figures.row("pods when idle", pods().join(", "), "the gateway's");
+    for (container, used) in memory() {
+        figures.row(format!("memory of {container} when idle"), format!("{used:.1} MB"), if container == "gateway" { "10 MB" } else { "" });
+    }
+}
+
+/// The middle one; they are in order after it.
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.0} ms", time.as_secs_f64() * 1000.0)
+}

@@ -1,0 +1,25 @@
+//! Taskflow on a real cluster: Kubernetes, Knative and Dapr, the very manifests that are deployed, every function at zero before each step.
+//!
+//! It runs inside the network of the cluster (`just cluster-e2e`), with Kafka and PostgreSQL beside it, and takes the namespace `taskflow`.
+//! Its figures are printed at the end.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod cluster;
+mod figures;
+mod story;
+mod trouble;
+
+use cluster::Cluster;
+use figures::Figures;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_works_from_zero_and_goes_back_to_it() {
+    let cluster = Cluster::start().await;
+    let mut figures = Figures::default();
+    cluster::manifests_are_accepted();
+    story::tell(&cluster).await;
+    figures::measure(&cluster, &mut figures).await;
+    trouble::is_told(&cluster).await;
+    cluster.stop().await;
+    figures.print();
+}

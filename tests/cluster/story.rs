@@ -1,0 +1,122 @@
+//! The user story, each step with every function at zero.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::{Api, Socket, eventually, in_seconds, moment};
+
+use crate::cluster::{API_TOKEN, Cluster, at_zero, awake, host_of, url_of};
+
+/// How long nothing may wake anything.
+const QUIET: Duration = Duration::from_secs(45);
+/// How far ahead a reminder is that is to find everything at zero.
+const AHEAD: i64 = 75;
+
+pub(crate) async fn tell(cluster: &Cluster) {
+    at_zero().await;
+    nothing_wakes_anything_by_itself().await;
+    a_task_is_made_found_and_searched(cluster).await;
+    a_reminder_finds_everything_at_zero(cluster).await;
+    a_page_is_woken_by_nobody_and_sees_it(cluster).await;
+    a_recurring_task_comes_again(cluster).await;
+    a_command_from_kafka_is_obeyed(cluster).await;
+    a_function_answers_at_its_own_url(cluster).await;
+    at_zero().await;
+    nothing_wakes_anything_by_itself().await;
+}
+
+async fn nothing_wakes_anything_by_itself() {
+    let begin = tokio::time::Instant::now();
+    while begin.elapsed() < QUIET {
+        assert_eq!(awake(), Vec::<String>::new(), "something woke it");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+async fn a_task_is_made_found_and_searched(cluster: &Cluster) {
+    let task = cluster.api.create(&json!({ "title": "sleep well", "tags": ["zero"] })).await;
+    at_zero().await;
+    assert_eq!(cluster.api.task(&task["id"]).await["title"], "sleep well");
+    at_zero().await;
+    assert_eq!(cluster.api.list("/api/tasks?tags=zero").await.len(), 1);
+    at_zero().await;
+    let found = cluster.api.post("/api/tasks/search", &json!({ "query": "sleep" })).await.is(200).json();
+    assert_eq!(found["total_count"], 1);
+    // What it announced arrived, though nobody was there to take it.
+    assert_eq!(count(cluster, "SELECT count(*) FROM audit_log WHERE event_type = 'task.created'").await, 1);
+}
+
+async fn a_reminder_finds_everything_at_zero(cluster: &Cluster) {
+    at_zero().await;
+    let task = cluster.api.create(&json!({ "title": "stretch", "due_date": in_seconds(AHEAD), "reminder_offset": "0 minutes" })).await;
+    cluster.api.reminder(&task["id"], "pending").await;
+    at_zero().await;
+    assert!(tests::now() < moment(&task["due_date"]), "it took too long to be at zero: nothing is shown by this");
+    eventually_sent(cluster, &task).await;
+}
+
+async fn a_page_is_woken_by_nobody_and_sees_it(cluster: &Cluster) {
+    at_zero().await;
+    let mut socket = Socket::open(&cluster.api, None).await;
+    let task = cluster.api.create(&json!({ "title": "look up", "due_date": in_seconds(12), "reminder_offset": "0 minutes" })).await;
+    let frame = socket.frame_of("notification").await;
+    assert_eq!((&frame["title"], &frame["task_id"]), (&json!("look up"), &task["id"]));
+}
+
+async fn a_recurring_task_comes_again(cluster: &Cluster) {
+    at_zero().await;
+    let body = json!({ "title": "pay rent", "due_date": "2030-01-31T09:00:00Z", "recurrence": "monthly" });
+    let task = cluster.api.create(&body).await;
+    at_zero().await;
+    let _ = cluster.api.post(&format!("/api/tasks/{}/complete", task["id"]), &Value::Null).await.is(200);
+    let child = eventually("the next occurrence", async || {
+        let pending = cluster.api.list("/api/tasks?status=pending").await;
+        pending.into_iter().find(|other| other["parent_task_id"] == task["id"])
+    })
+    .await;
+    assert_eq!(moment(&child["due_date"]), "2030-02-28T09:00:00Z".parse().unwrap());
+}
+
+async fn a_command_from_kafka_is_obeyed(cluster: &Cluster) {
+    at_zero().await;
+    let command = json!({ "specversion": "1.0", "id": "1", "source": "/cluster", "type": "task.create", "data": { "title": "from Kafka" } });
+    cluster.kafka.produce("task-commands", &[("a", &command.to_string())]);
+    eventually("the task of the command", async || {
+        (count(cluster, "SELECT count(*) FROM tasks WHERE title = 'from Kafka'").await == 1).then_some(())
+    })
+    .await;
+}
+
+async fn a_function_answers_at_its_own_url(cluster: &Cluster) {
+    at_zero().await;
+    let own = Api::with_token(url_of("create-task").await, API_TOKEN);
+    let host = host_of("create-task");
+    let headers = [
+        ("host", host.as_str()),
+        ("content-type", "application/json"),
+        ("ce-specversion", "1.0"),
+        ("ce-id", "own-url-1"),
+        ("ce-source", "/cluster"),
+        ("ce-type", "task.create"),
+    ];
+    let reply = own.call("POST", "/", &headers, json!({ "title": "by its own URL" }).to_string()).await.is(200).json();
+    assert_eq!((&reply["type"], &reply["source"]), (&json!("task.created"), &json!("/taskflow/create-task")));
+    // Its own host asks for the token, whoever brings the call.
+    let stranger = Api::new(own.address, None);
+    let _ = stranger.call("POST", "/", &headers, "{}").await.problem(401);
+    assert_eq!(count(cluster, "SELECT count(*) FROM tasks WHERE title = 'by its own URL'").await, 1);
+}
+
+/// Waits until the reminder of a task is sent, without waking anybody by asking.
+pub(crate) async fn eventually_sent(cluster: &Cluster, task: &Value) {
+    let id = task["id"].as_i64().unwrap();
+    tests::eventually_within(Duration::from_mins(3), "the reminder to be sent", async || {
+        let sent = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM reminders WHERE task_id = $1 AND status = 'sent'").bind(id);
+        (sent.fetch_one(cluster.store.pool()).await.unwrap() == 1).then_some(())
+    })
+    .await;
+}
+
+pub(crate) async fn count(cluster: &Cluster, query: &'static str) -> i64 {
+    sqlx::query_scalar(query).fetch_one(cluster.store.pool()).await.unwrap()
+}

@@ -1,0 +1,90 @@
+//! What goes wrong, and who says so: callers hear a clear problem, `just doctor` names the cause.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::eventually_within;
+
+use crate::cluster::{API_TOKEN, Cluster, at_zero, doctor, kubectl, kubectl_with, secret};
+
+/// How long Knative may take to find out: its deadline for a revision, and then some.
+const TO_FIND_OUT: Duration = Duration::from_mins(4);
+
+pub(crate) async fn is_told(cluster: &Cluster) {
+    at_zero().await;
+    assert!(doctor().contains("all is well"), "{}", doctor());
+    let _ = cluster.api.get("/api/unknown").await.problem(404);
+    a_function_that_is_not_there(cluster).await;
+    an_image_that_is_missing_and_a_program_that_ends(cluster).await;
+    a_database_that_does_not_let_in(cluster).await;
+}
+
+async fn a_function_that_is_not_there(cluster: &Cluster) {
+    let mut service = ksvc("list-tags");
+    kubectl(&["delete", "ksvc", "list-tags"]);
+    eventually_within(TO_FIND_OUT, "the function to be missed", async || {
+        (cluster.api.get("/api/tags").await.status == 503).then_some(())
+    })
+    .await;
+    let _ = cluster.api.get("/api/tags").await.problem(503);
+    assert!(doctor().contains("function list-tags is not there"), "{}", doctor());
+    service["metadata"] = json!({ "name": "list-tags", "labels": service["metadata"]["labels"] });
+    apply(&service);
+    ready("list-tags");
+}
+
+/// Both leave the release before at work.
+async fn an_image_that_is_missing_and_a_program_that_ends(cluster: &Cluster) {
+    for (name, change) in [
+        ("list-tags", json!([{ "op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "dev.local/nothing:none" }])),
+        (
+            "list-tasks",
+            json!([{ "op": "add", "path": "/spec/template/spec/containers/0/env/-", "value": { "name": "TASKFLOW_TIME_ZONE", "value": "Mars/Base" } }]),
+        ),
+    ] {
+        kubectl(&["patch", "ksvc", name, "--type", "json", "--patch", &change.to_string()]);
+    }
+    let mut said = String::new();
+    eventually_within(TO_FIND_OUT, "the doctor to find both", async || {
+        said = doctor();
+        let finds = |word: &str| said.contains(word);
+        (finds("dev.local/nothing:none") && finds("TASKFLOW_TIME_ZONE") && finds("Mars/Base")).then_some(())
+    })
+    .await;
+    eprintln!("{said}");
+    let _ = cluster.api.get("/api/tags").await.is(200);
+    let _ = cluster.api.get("/api/tasks").await.is(200);
+    for name in ["list-tags", "list-tasks"] {
+        let _ = kubectl(&["delete", "ksvc", name]);
+    }
+}
+
+async fn a_database_that_does_not_let_in(cluster: &Cluster) {
+    at_zero().await;
+    let (before, at) = cluster.database_url.split_once("@").unwrap();
+    let user = before.rsplit_once(':').unwrap().0;
+    secret(&cluster.kafka.address, &format!("{user}:wrong@{at}"));
+    let health = cluster.api.get("/health").await.is(503).json();
+    assert_eq!((&health["status"], &health["services"]["database"]), (&json!("unhealthy"), &json!("down")), "{health}");
+    let _ = cluster.api.get("/api/reminders").await.problem(503);
+    assert!(doctor().contains("database"), "{}", doctor());
+    at_zero().await;
+    secret(&cluster.kafka.address, "no URL at all");
+    let said = doctor();
+    assert!(said.contains("neon-connection-string is not of the form"), "{said}");
+    assert!(!said.contains("no URL at all") && !said.contains(API_TOKEN), "a secret was shown: {said}");
+}
+
+fn ksvc(name: &str) -> Value {
+    let mut service: Value = serde_json::from_str(&kubectl(&["get", "ksvc", name, "--output", "json"])).unwrap();
+    service.as_object_mut().unwrap().remove("status");
+    service
+}
+
+fn apply(service: &Value) {
+    kubectl_with(&["apply", "--filename", "-"], &service.to_string());
+}
+
+fn ready(name: &str) {
+    kubectl(&["wait", &format!("ksvc/{name}"), "--for", "condition=Ready", "--timeout", "2m"]);
+}
