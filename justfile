@@ -36,6 +36,20 @@ e2e: stack-build
 faults *names: stack-build
     FAULTS={{ names }} cargo test --package tests --features stack --test faults -- --nocapture
 
+# Taskflow on a real cluster that is running, with Knative and Dapr: the story from zero, figures, troubles; or some of the parts `story`,
+# `figures`, `trouble`. Needs CLUSTER_EXEC, CLUSTER_IMAGE and KAFKA_LIBS; tests/README.md says what they are.
+cluster-e2e parts="":
+    cargo build --release --workspace --bins --features tests/stack
+    CLUSTER_PARTS={{ quote(parts) }} tests/tools/cluster.sh
+
+# Everything from `minikube start` to a URL. Needs minikube, kubectl, helm, docker with buildx.
+minikube-up:
+    knative/scripts/minikube-up.sh
+
+# Say what is wrong with the Taskflow in the cluster of kubectl's context, and what to do.
+doctor:
+    knative/scripts/doctor.sh
+
 # Format all Rust code.
 format:
     cargo fmt --all

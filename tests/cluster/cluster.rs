@@ -157,7 +157,10 @@ pub(crate) fn manifests_are_accepted() {
         let folder = repository().join("knative/overlays").join(overlay);
         let rendered = kubectl(&["kustomize", folder.to_str().unwrap()]);
         // A Job cannot be changed, so it is tried under a name of its own.
-        let rendered = rendered.replace("kind: Job\nmetadata:\n  labels:\n    app.kubernetes.io/part-of: taskflow\n  name: migrate\n", "kind: Job\nmetadata:\n  name: migrate-again\n");
+        let rendered = rendered.replace(
+            "kind: Job\nmetadata:\n  labels:\n    app.kubernetes.io/part-of: taskflow\n  name: migrate\n",
+            "kind: Job\nmetadata:\n  name: migrate-again\n",
+        );
         let accepted = kubectl_with(&["apply", "--dry-run=server", "--filename", "-"], &rendered);
         let functions = accepted.lines().filter(|line| line.starts_with("service.serving.knative.dev/")).count();
         assert_eq!(functions, routes::ALL.len(), "{overlay}: {accepted}");

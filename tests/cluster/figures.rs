@@ -15,7 +15,7 @@ const RECURRENCES: usize = 3;
 /// How far apart reminders are, so that everything is at zero again in between, in seconds.
 const APART: i64 = 45;
 /// How far ahead the first one is.
-const AHEAD: i64 = 75;
+const AHEAD: i64 = 60;
 /// The functions whose cold start is measured: without a query, and with one.
 const COLD: [(&str, &str); 2] = [("web", "/"), ("list-tags", "/api/tags")];
 
@@ -93,7 +93,9 @@ async fn reminders(cluster: &Cluster, figures: &mut Figures) {
     let mut tasks = Vec::new();
     for index in 0..rounds() {
         let due = in_seconds(AHEAD + APART * i64::try_from(index).unwrap());
-        tasks.push(cluster.api.create(&json!({ "title": format!("reminder {index}"), "due_date": due, "reminder_offset": "0 minutes" })).await);
+        tasks.push(
+            cluster.api.create(&json!({ "title": format!("reminder {index}"), "due_date": due, "reminder_offset": "0 minutes" })).await,
+        );
     }
     for task in &tasks {
         at_zero().await;

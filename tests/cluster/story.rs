@@ -8,18 +8,24 @@ use tests::{Api, Socket, eventually, in_seconds, moment};
 use crate::cluster::{API_TOKEN, Cluster, at_zero, awake, host_of, url_of};
 
 /// How long nothing may wake anything.
-const QUIET: Duration = Duration::from_secs(45);
+const QUIET: Duration = Duration::from_secs(30);
 /// How far ahead a reminder is that is to find everything at zero.
-const AHEAD: i64 = 75;
+const AHEAD: i64 = 60;
 
 pub(crate) async fn tell(cluster: &Cluster) {
     at_zero().await;
     nothing_wakes_anything_by_itself().await;
+    eprintln!("a task is made, found and searched");
     a_task_is_made_found_and_searched(cluster).await;
+    eprintln!("a reminder finds everything at zero");
     a_reminder_finds_everything_at_zero(cluster).await;
-    a_page_is_woken_by_nobody_and_sees_it(cluster).await;
+    eprintln!("a page sees a reminder");
+    a_page_sees_a_reminder(cluster).await;
+    eprintln!("a recurring task comes again");
     a_recurring_task_comes_again(cluster).await;
+    eprintln!("a command comes from Kafka");
     a_command_from_kafka_is_obeyed(cluster).await;
+    eprintln!("a function is called at its own URL");
     a_function_answers_at_its_own_url(cluster).await;
     at_zero().await;
     nothing_wakes_anything_by_itself().await;
@@ -55,7 +61,7 @@ async fn a_reminder_finds_everything_at_zero(cluster: &Cluster) {
     eventually_sent(cluster, &task).await;
 }
 
-async fn a_page_is_woken_by_nobody_and_sees_it(cluster: &Cluster) {
+async fn a_page_sees_a_reminder(cluster: &Cluster) {
     at_zero().await;
     let mut socket = Socket::open(&cluster.api, None).await;
     let task = cluster.api.create(&json!({ "title": "look up", "due_date": in_seconds(12), "reminder_offset": "0 minutes" })).await;
@@ -79,7 +85,8 @@ async fn a_recurring_task_comes_again(cluster: &Cluster) {
 
 async fn a_command_from_kafka_is_obeyed(cluster: &Cluster) {
     at_zero().await;
-    let command = json!({ "specversion": "1.0", "id": "1", "source": "/cluster", "type": "task.create", "data": { "title": "from Kafka" } });
+    let command =
+        json!({ "specversion": "1.0", "id": "1", "source": "/cluster", "type": "task.create", "data": { "title": "from Kafka" } });
     cluster.kafka.produce("task-commands", &[("a", &command.to_string())]);
     eventually("the task of the command", async || {
         (count(cluster, "SELECT count(*) FROM tasks WHERE title = 'from Kafka'").await == 1).then_some(())

@@ -246,7 +246,7 @@ check "a setting that is missing is named" output_has "OCI_CLIENT_SECRET is not 
 
 # --- all of them
 
-check "shellcheck" shellcheck terraform/scripts/*.sh tests/tools/*.sh .github/actions/cloud/*.sh .ci/run
+check "shellcheck" shellcheck terraform/scripts/*.sh knative/scripts/*.sh tests/tools/*.sh .github/actions/cloud/*.sh .ci/run
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

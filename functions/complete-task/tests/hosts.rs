@@ -263,6 +263,56 @@ async fn as_a_lambda_function_url() {
 }
 
 #[tokio::test]
+async fn as_a_target_of_eventbridge() {
+    let (database, store) = database().await;
+    let runtime_api = RuntimeApi::start().await;
+    let _child = program(&database)
+        .env("AWS_LAMBDA_RUNTIME_API", runtime_api.address.to_string())
+        .env("AWS_LAMBDA_FUNCTION_NAME", "complete-task")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        // Who may invoke it is for IAM to say; a function URL asks for the token.
+        .env("TASKFLOW_API_TOKEN", "token-of-a-url")
+        .spawn()
+        .unwrap();
+    let [first, ..] = tasks(&store).await;
+    let envelope = |detail: Value| {
+        json!({
+            "version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "detail-type": "task.complete", "source": "shop",
+            "account": "111122223333", "time": "2027-01-31T09:00:00Z", "region": "eu-central-1", "resources": [], "detail": detail,
+        })
+    };
+    let reply = runtime_api.answer(&envelope(json!({ "task_id": first }))).await;
+    assert_eq!((&reply["type"], &reply["data"]["task_data"]["status"]), (&json!("task.completed"), &json!("completed")), "{reply}");
+    // The platform tries an event again that failed: done once, answered the same.
+    assert_eq!(runtime_api.answer(&envelope(json!({ "task_id": first }))).await, reply);
+    let refused = runtime_api.answer(&json!({ "neither": "event" })).await;
+    assert_eq!(refused["status"], 400, "{refused}");
+}
+
+#[tokio::test]
+async fn an_event_that_lambda_could_not_take_is_an_invocation_error() {
+    let runtime_api = RuntimeApi::start().await;
+    // Nobody listens there.
+    let _child = Command::new(env!("CARGO_BIN_EXE_complete-task"))
+        .env_clear()
+        .env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")
+        .env("AWS_LAMBDA_RUNTIME_API", runtime_api.address.to_string())
+        .env("AWS_LAMBDA_FUNCTION_NAME", "complete-task")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let event = json!({ "specversion": "1.0", "id": "1", "source": "/tests", "type": "task.complete", "data": { "task_id": 1 } });
+    let failed = runtime_api.answer(&event).await;
+    assert!(failed["error"]["errorMessage"].as_str().is_some_and(|message| message.starts_with("503")), "{failed}");
+    // By its URL there is somebody who hears it.
+    let call = Call { path: "/api/tasks/1/complete".to_owned(), headers: vec![], body: String::new() };
+    assert_eq!(runtime_api.answer(&RuntimeApi::function_url(&call)).await["statusCode"], 503);
+}
+
+#[tokio::test]
 async fn mounted_in_the_one_process() {
     let (database, store) = database().await;
     let settings = Settings::read(&|_| None, Ipv4Addr::LOCALHOST.into()).unwrap();
@@ -339,20 +389,27 @@ impl RuntimeApi {
 
     /// Invokes the function as a function URL does (payload format 2.0); the body of its answer.
     async fn invoke(&self, call: Call) -> Value {
+        let answer = self.answer(&Self::function_url(&call)).await;
+        assert_eq!(answer["statusCode"], 200, "{answer}");
+        assert_eq!(answer["isBase64Encoded"], false);
+        serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
+    }
+
+    fn function_url(call: &Call) -> Value {
         let headers: serde_json::Map<String, Value> = call.headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
         let time = json!({ "method": "POST", "path": call.path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "test" });
-        let payload = json!({
+        json!({
             "version": "2.0", "routeKey": "$default", "rawPath": call.path, "rawQueryString": "", "headers": headers,
             "requestContext": { "accountId": "anonymous", "apiId": "x", "domainName": "x.lambda-url.test", "domainPrefix": "x", "http": time,
                 "requestId": "x", "routeKey": "$default", "stage": "$default", "time": "24/Nov/2026:00:00:00 +0000", "timeEpoch": 1_795_478_400_000_i64 },
             "body": call.body, "isBase64Encoded": false,
-        });
-        self.invocations.send(payload).await.unwrap();
-        let answer =
-            tokio::time::timeout(Duration::from_secs(30), async { self.answers.lock().await.recv().await }).await.unwrap().unwrap();
-        assert_eq!(answer["statusCode"], 200, "{answer}");
-        assert_eq!(answer["isBase64Encoded"], false);
-        serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
+        })
+    }
+
+    /// Invokes the function with this payload; its answer, or what it reports as the invocation's error.
+    async fn answer(&self, payload: &Value) -> Value {
+        self.invocations.send(payload.clone()).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(30), async { self.answers.lock().await.recv().await }).await.unwrap().unwrap()
     }
 }
 
@@ -371,8 +428,10 @@ async fn runtime_api(
             .header("content-type", "application/json")
             .body(Bytes::from(event.to_string()).into());
     }
-    assert_eq!(path, "/2018-06-01/runtime/invocation/8476a536-e9f4-11e8-9739-2dfe598c3fcd/response");
+    let end = path.strip_prefix("/2018-06-01/runtime/invocation/8476a536-e9f4-11e8-9739-2dfe598c3fcd/").unwrap().to_owned();
+    assert!(end == "response" || end == "error", "{end}");
     let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    let _ = answer.send(serde_json::from_slice(&body).unwrap_or_default()).await;
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let _ = answer.send(if end == "error" { json!({ "error": body }) } else { body }).await;
     http::Response::builder().status(202).body(Bytes::new().into())
 }

@@ -41,6 +41,8 @@ pub(crate) fn watch(app: Arc<App>, hub: &Arc<Hub>, mut request: Request) -> Resp
     match answer {
         Err(error) => error.into_response(request.uri().path()),
         Ok((_, None)) => upgrade_required(request.uri().path()),
+        // A host that answers one call at a time, as AWS Lambda does, has no connection to hand over.
+        Ok(_) if request.extensions().get::<hyper::upgrade::OnUpgrade>().is_none() => no_socket_here(request.uri().path()),
         Ok((after, Some(response))) => {
             let upgrade = hyper::upgrade::on(&mut request);
             let (background, hub) = (app.background.clone(), hub.clone());
@@ -110,6 +112,15 @@ fn upgrade_required(path: &str) -> Response {
     let mut response = Response::new(full(problem.to_string()));
     *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
     response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response
+}
+
+fn no_socket_here(path: &str) -> Response {
+    let detail = "there is no WebSocket on this host; GET /api/notifications?after= answers what is new";
+    let problem = json!({ "type": "about:blank", "title": "Not Implemented", "status": 501, "detail": detail, "instance": path });
+    let mut response = Response::new(full(problem.to_string()));
+    *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     response
 }
