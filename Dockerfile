@@ -7,6 +7,7 @@ ARG RUST_VERSION=1.95.0
 
 # Compiles for either platform on whichever one builds, without emulation: zig is the linker, and the C compiler of what few crates have C.
 FROM --platform=$BUILDPLATFORM rust:${RUST_VERSION}-slim-bookworm AS rust
+# hadolint ignore=DL3008 # Debian keeps only the newest version of a package
 RUN apt-get update && apt-get install --yes --no-install-recommends python3-pip && rm -rf /var/lib/apt/lists/* && \
     pip install --no-cache-dir --break-system-packages ziglang==0.15.2 && \
     cargo install --locked cargo-chef@0.1.78 cargo-zigbuild@0.24.1 && rm -rf "$CARGO_HOME/registry"

@@ -36,8 +36,7 @@ e2e: stack-build
 faults *names: stack-build
     FAULTS={{ names }} cargo test --package tests --features stack --test faults -- --nocapture
 
-# Taskflow on a real cluster that is running, with Knative and Dapr: the story from zero, figures, troubles; or some of the parts `story`,
-# `figures`, `trouble`. Needs CLUSTER_EXEC, CLUSTER_IMAGE and KAFKA_LIBS; tests/README.md says what they are.
+# Taskflow on a running cluster, all parts or a comma list: story, cold, reminders, recurrences, trouble. Needs CLUSTER_EXEC, CLUSTER_IMAGE, KAFKA_LIBS.
 cluster-e2e parts="":
     cargo build --release --workspace --bins --features tests/stack
     CLUSTER_PARTS={{ quote(parts) }} tests/tools/cluster.sh
@@ -45,6 +44,13 @@ cluster-e2e parts="":
 # Everything from `minikube start` to a URL. Needs minikube, kubectl, helm, docker with buildx.
 minikube-up:
     knative/scripts/minikube-up.sh
+
+# Zip functions for AWS Lambda on arm64, all that have a use there or those of a list, into target/lambda. Needs cargo-lambda.
+lambda *names:
+    names={{ quote(names) }}; for name in ${names:-cancel-reminder complete-task create-task delete-task get-task health list-reminders list-tags list-tasks \
+      record-audit reopen-task schedule-reminder search-tasks set-priority tag-task update-task}; do \
+      cargo lambda build --profile image --arm64 --output-format zip --bin "$name"; \
+    done
 
 # Say what is wrong with the Taskflow in the cluster of kubectl's context, and what to do.
 doctor:
@@ -165,6 +171,10 @@ backup-check:
 workflows-check:
     @command -v actionlint >/dev/null || { echo "workflows-check: actionlint is missing" >&2; exit 1; }
     actionlint
+
+# The images' Dockerfile. Needs hadolint.
+images-check:
+    hadolint Dockerfile
 
 # The shell scripts of deployment and operations, run against stand-ins of the clouds' commands.
 scripts-check:

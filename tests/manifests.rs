@@ -140,9 +140,9 @@ fn every_program_has_an_image() {
     assert_eq!(images, routes::ALL.iter().map(|route| route.name).chain(own).collect(), "docker-bake.hcl");
 }
 
-/// The value that a JSON patch gives a path.
-fn patched<'a>(patch: &'a Value, path: &str) -> &'a Value {
-    let all = patch.as_sequence().unwrap();
+/// The value that a list of JSON patches gives a path.
+fn patched<'a>(operations: &'a Value, path: &str) -> &'a Value {
+    let all = operations.as_sequence().unwrap();
     &all.iter().find(|operation| operation["path"] == path).unwrap_or_else(|| panic!("nothing at {path}"))["value"]
 }
 

@@ -23,6 +23,8 @@ const DAPR_TOKEN: &str = "cluster-dapr-token";
 const APP_TOKEN: &str = "cluster-app-token";
 /// How long functions may take to be gone: Knative's window and grace period, and what was woken by what was woken.
 const TO_ZERO: Duration = Duration::from_mins(3);
+/// How often kubectl is asked at most.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long a namespace may take to go.
 const TO_GO: Duration = Duration::from_mins(2);
 
@@ -185,21 +187,25 @@ pub(crate) fn awake() -> Vec<String> {
 
 /// Waits until no function is there.
 pub(crate) async fn at_zero() {
-    let mut last = Vec::new();
-    eventually_within(TO_ZERO, "every function to be at zero", async || {
-        let now = awake();
-        if now != last {
-            last.clone_from(&now);
-        }
-        now.is_empty().then_some(())
-    })
-    .await;
+    slowly("every function to be at zero", || awake().is_empty()).await;
 }
 
 /// Waits until nothing is left of any function either: an instance that is going takes time from one that comes.
 pub(crate) async fn all_gone() {
     at_zero().await;
-    eventually_within(TO_ZERO, "the last pods to go", async || (pods() == ["gateway"]).then_some(())).await;
+    slowly("the last pods to go", || pods() == ["gateway"]).await;
+}
+
+/// Waits for this, and looks seldom: kubectl takes time from what is measured.
+async fn slowly(what: &str, is_so: impl Fn() -> bool) {
+    eventually_within(TO_ZERO, what, async || {
+        if is_so() {
+            return Some(());
+        }
+        tokio::time::sleep(LOOK).await;
+        None
+    })
+    .await;
 }
 
 /// What runs in the namespace: functions, the gateway; not what has ended.

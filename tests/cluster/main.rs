@@ -1,7 +1,8 @@
 //! Taskflow on a real cluster: Kubernetes, Knative and Dapr, the very manifests that are deployed, every function at zero before each step.
 //!
 //! It runs inside the network of the cluster (`just cluster-e2e`), with Kafka and PostgreSQL beside it, and takes the namespace `taskflow`.
-//! Its figures are printed at the end. `CLUSTER_PARTS=story,figures` leaves out the third, `trouble`.
+//! Its figures are printed at the end. `CLUSTER_PARTS` names parts, where not all of them are
+//! wanted: story, cold, reminders, recurrences, trouble.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod cluster;
@@ -22,9 +23,7 @@ async fn everything_works_from_zero_and_goes_back_to_it() {
     if is_wanted("story") {
         story::tell(&cluster).await;
     }
-    if is_wanted("figures") {
-        figures::measure(&cluster, &mut figures).await;
-    }
+    figures::measure(&cluster, &mut figures, is_wanted).await;
     if is_wanted("trouble") {
         trouble::is_told(&cluster).await;
     }
