@@ -31,11 +31,10 @@ impl Figures {
         self.rows.push((what, figure, aim));
     }
 
-    pub(crate) fn print(&self) {
-        println!("\n| figure | measured | aim |\n|---|---|---|");
-        for (what, figure, aim) in &self.rows {
-            println!("| {what} | {figure} | {aim} |");
-        }
+    /// All of them, as a table of Markdown.
+    pub(crate) fn table(&self) -> String {
+        let rows = self.rows.iter().map(|(what, figure, aim)| format!("| {what} | {figure} | {aim} |\n")).collect::<Vec<_>>().concat();
+        format!("\n| figure | measured | aim |\n|---|---|---|\n{rows}")
     }
 }
 

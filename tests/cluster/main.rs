@@ -28,5 +28,5 @@ async fn everything_works_from_zero_and_goes_back_to_it() {
         trouble::is_told(&cluster).await;
     }
     cluster.stop().await;
-    figures.print();
+    println!("{}", figures.table());
 }

@@ -59,7 +59,7 @@ async fn an_image_that_is_missing_and_a_program_that_ends(cluster: &Cluster) {
 
 async fn a_database_that_does_not_let_in(cluster: &Cluster) {
     at_zero().await;
-    let (before, at) = cluster.database_url.split_once("@").unwrap();
+    let (before, at) = cluster.database_url.split_once('@').unwrap();
     let user = before.rsplit_once(':').unwrap().0;
     secret(&cluster.kafka.address, &format!("{user}:wrong@{at}"));
     let health = cluster.api.get("/health").await.is(503).json();

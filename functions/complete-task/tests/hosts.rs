@@ -287,7 +287,7 @@ async fn as_a_target_of_eventbridge() {
     // The platform tries an event again that failed: done once, answered the same.
     assert_eq!(runtime_api.answer(&envelope(json!({ "task_id": first }))).await, reply);
     let refused = runtime_api.answer(&json!({ "neither": "event" })).await;
-    assert_eq!(refused["status"], 400, "{refused}");
+    assert_eq!(refused["status"], 422, "{refused}");
 }
 
 #[tokio::test]
