@@ -21,6 +21,7 @@ target "images" {
   name = program
   matrix = { program = [
     "cancel-reminder",
+    "chat",
     "complete-task",
     "create-task",
     "delete-task",
@@ -32,6 +33,7 @@ target "images" {
     "list-reminders",
     "list-tags",
     "list-tasks",
+    "mcp",
     "migrate",
     "notify",
     "publish-events",
