@@ -128,7 +128,7 @@ try {
   const elsewhere = await updates(browser, taskflow);
   loads.push(loadavg()[0] ?? 0);
   const version = execFileSync(chromium(), ['--version']).toString().trim().split(' ').slice(0, 2).join(' ');
-  console.log(`${version}, ${cpus().length} cores (${cpus()[0]?.model}), service and browser on the same machine, release build, load ${loads.map((load) => load.toFixed(1)).join(', ')} before, between and after.
+  console.log(`${version}, ${cpus().length} cores (${cpus()[0]?.model}), service and browser on the same machine, ${process.env.TASKFLOW ?? 'release build'}, load ${loads.map((load) => load.toFixed(1)).join(', ')} before, between and after.
 
 | figure | measured | aim |
 |---|---|---|
