@@ -516,6 +516,7 @@ async fn what_is_wrong_with_a_message_is_said() {
         (json!({ "message": "a", "mood": "good" }), "/mood"),
         (json!({ "message": "a", "conversation_id": "short" }), "/conversation_id"),
         (json!({ "message": "a", "time_zone": "Mars/Base" }), "/time_zone"),
+        (json!({ "message": "a", "confirms": "a".repeat(65) }), "/confirms"),
     ] {
         for accept in ["application/json", "text/event-stream"] {
             let answer = app.send("POST", "/api/chat", &[token, ("accept", accept)], &body).await;

@@ -131,7 +131,7 @@ def repair_task(task):
 def repair_ids(parameters):
     """The stateful phase guesses links: an event's id, which is a UUID, is no task's."""
     for name, value in list(parameters.items()):
-        if (name == "after" or name.endswith("_id")) and not re.fullmatch(r"-?\d+", str(value)):
+        if (name == "after" or name.endswith("_id")) and name != "conversation_id" and not re.fullmatch(r"-?\d+", str(value)):
             parameters[name] = 1
 
 

@@ -92,8 +92,11 @@ impl SendMessage {
     /// # Errors
     /// None, too many characters, or a NUL character.
     pub fn checked(self) -> Result<Self, Invalid> {
-        let message = line(&self.message, "/message", MESSAGE_MAX)?;
-        Ok(Self { message, ..self })
+        let mut checks = Checks::new();
+        let message = checks.take(line(&self.message, "/message", MESSAGE_MAX));
+        let is_short = self.confirms.as_ref().is_none_or(|id| id.chars().count() <= ID_MAX);
+        checks.require(is_short, "/confirms", format_args!("at most {ID_MAX} characters"));
+        checks.finish(Self { message, ..self })
     }
 }
 
