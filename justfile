@@ -167,6 +167,14 @@ restore file:
 backup-check:
     tests/tools/backup_check.sh
 
+# The events that were given up, one JSON line each. Where: Taskflow's URL (one process), strimzi (kubectl's context), redpanda (rpk), HOST:PORT (KAFKA_LIBS).
+dead-letters where="http://127.0.0.1:8080":
+    tests/tools/dead_letters.sh read {{ quote(where) }}
+
+# Hand the dead letters of a file, as `just dead-letters` prints them, to their consumers again. Its token: TASKFLOW_API_TOKEN.
+replay url file:
+    tests/tools/dead_letters.sh replay {{ quote(url) }} {{ quote(file) }}
+
 # The pipeline's own files. Needs actionlint.
 workflows-check:
     @command -v actionlint >/dev/null || { echo "workflows-check: actionlint is missing" >&2; exit 1; }

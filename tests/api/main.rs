@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod chat;
+mod dead_letters;
 mod errors;
 mod events;
 mod mcp;

@@ -41,6 +41,13 @@ async fn a_ping_is_answered_and_nonsense_is_not() {
 }
 
 #[tokio::test]
+async fn a_goodbye_is_answered() {
+    let app = App::start().await;
+    assert!(Socket::open(&app, None).await.close().await);
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn who_may_not_come_in_is_told_so() {
     let app = App::start().await;
     let own = format!("http://{}", app.address);

@@ -3,6 +3,7 @@
 
 mod assistant;
 mod bad;
+mod dead_letters;
 mod ports;
 mod secrets;
 mod story;

@@ -52,6 +52,21 @@ impl Socket {
         self.stream.send(Message::text(text)).await.unwrap();
     }
 
+    /// Says goodbye; whether that is answered.
+    pub async fn close(mut self) -> bool {
+        self.stream.close(None).await.unwrap();
+        let answer = async {
+            loop {
+                match self.stream.next().await {
+                    Some(Ok(Message::Close(_))) => return true,
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => return false,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, answer).await.unwrap()
+    }
+
     /// Sends a ping and waits for the pong, which has to be the next frame.
     pub async fn ping(&mut self) {
         self.send(r#"{"type":"ping"}"#).await;

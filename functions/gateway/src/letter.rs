@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use cloudevents::{AttributesReader, Event};
 use domain::event::PARTITION_KEY;
+use function::ports::{ATTEMPTS, CONSUMER, LAST_ERROR};
 use function::{App, Body, Error, cloud_event};
 use http::HeaderMap;
 use http_body_util::BodyExt;
@@ -17,7 +18,7 @@ const LETTER_MAX: usize = 768 * 1024;
 /// Bytes that are kept of a record that is too large for a letter.
 const BEGINNING_MAX: usize = 64 * 1024;
 /// The type of what wraps a record that is no event.
-const UNREADABLE: &str = "record.unreadable";
+pub(crate) const UNREADABLE: &str = "record.unreadable";
 /// Characters of an error that are kept.
 const ERROR_MAX: usize = 500;
 
@@ -120,9 +121,9 @@ impl Letter {
     fn new(id: String, key: String, mut fields: Value, why: &Why) -> Self {
         // A CloudEvents string has no control characters.
         let error: String = why.error.chars().filter(|char| !char.is_control()).take(ERROR_MAX).collect();
-        fields["consumer"] = why.consumer.into();
-        fields["attempts"] = why.attempts.into();
-        fields["lasterror"] = error.clone().into();
+        fields[CONSUMER] = why.consumer.into();
+        fields[ATTEMPTS] = why.attempts.into();
+        fields[LAST_ERROR] = error.clone().into();
         let mut event = fields.to_string();
         if event.len() > LETTER_MAX {
             let beginning: String = fields["data"].to_string().chars().take(BEGINNING_MAX).collect();

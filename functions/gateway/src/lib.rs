@@ -4,6 +4,7 @@
 //! sidecar delivers to: records of Kafka and calls of jobs.
 
 mod channel;
+mod dead_letters;
 mod events;
 mod letter;
 mod watch;
@@ -100,6 +101,9 @@ impl Table {
         }
         if path == LIVE && matches!(*request.method(), Method::GET | Method::HEAD) {
             return Answer::json(&serde_json::json!({ "status": "live" })).map_or_else(|error| error.into_response(LIVE), Into::into);
+        }
+        if path == dead_letters::PATH {
+            return dead_letters::answer(&app, request).await.unwrap_or_else(|error| error.into_response(dead_letters::PATH));
         }
         match self.find(&path, request.method()) {
             Ok(route) => call(&app, route, request).await,

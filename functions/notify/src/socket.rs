@@ -171,7 +171,8 @@ impl Session {
                     heard = Instant::now();
                     match message {
                         Some(Ok(Message::Text(text))) => self.answer(&text).await?,
-                        Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Ended::Gone),
+                        Some(Ok(Message::Close(_))) => return self.say_goodbye().await,
+                        Some(Err(_)) | None => return Err(Ended::Gone),
                         Some(Ok(_)) => {}
                     }
                 }
@@ -229,6 +230,12 @@ impl Session {
     async fn answer(&mut self, text: &str) -> Result<(), Ended> {
         let is_ping = serde_json::from_str::<serde_json::Value>(text).is_ok_and(|message| message["type"] == "ping");
         if is_ping { self.send(Message::text(r#"{"type":"pong"}"#)).await } else { Ok(()) }
+    }
+
+    /// Reading a close has its answer queued, and nothing is read after it.
+    async fn say_goodbye(&mut self) -> Result<(), Ended> {
+        let _ = tokio::time::timeout(SEND_MAX, self.socket.flush()).await;
+        Err(Ended::Gone)
     }
 
     async fn send(&mut self, message: Message) -> Result<(), Ended> {

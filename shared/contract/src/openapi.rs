@@ -41,6 +41,8 @@ pub(crate) fn document() -> Value {
     }
     add("/", "POST", send_event(&mut schemas));
     add("/metrics", "GET", metrics());
+    add("/dead-letters", "GET", dead_letters(&mut schemas));
+    add("/dead-letters", "POST", replay(&mut schemas));
     let responses = responses(&mut schemas);
     json!({
         "openapi": "3.1.0",
@@ -378,6 +380,56 @@ fn metrics() -> Value {
         "security": optional_token(),
         "responses": answers,
     })
+}
+
+fn dead_letters(schemas: &mut Schemas) -> Value {
+    let letter = dead_letter(schemas);
+    let content = json!({ "application/cloudevents-batch+json": { "schema": { "type": "array", "maxItems": 500, "items": letter } } });
+    let total = json!({ "X-Total-Count": { "$ref": "#/components/headers/X-Total-Count" } });
+    let told = json!({ "description": "The oldest 500 of them.", "headers": total, "content": content });
+    let mut answers = Map::from_iter([("200".to_owned(), told)]);
+    with_problems(&mut answers, &[401, 404, 503]);
+    json!({
+        "operationId": "listDeadLetters",
+        "summary": "The events that were given up",
+        "description": "Behind Dapr they are records of the Kafka topic dead-letters instead, and this is a 404.",
+        "tags": ["events"],
+        "security": optional_token(),
+        "responses": answers,
+    })
+}
+
+fn replay(schemas: &mut Schemas) -> Value {
+    let letter = dead_letter(schemas);
+    let mut answers = Map::from_iter([("204".to_owned(), json!({ "description": "The consumer has taken it, now or earlier." }))]);
+    with_problems(&mut answers, &[400, 401, 404, 408, 409, 413, 422, 503]);
+    json!({
+        "operationId": "replayDeadLetter",
+        "summary": "Hands a dead letter to its one consumer again",
+        "description": "Once, in effect: a consumer remembers for seven days what it has taken. Any problem is the consumer's.",
+        "tags": ["events"],
+        "security": optional_token(),
+        "requestBody": { "required": true, "content": { "application/cloudevents+json": { "schema": letter } } },
+        "responses": answers,
+    })
+}
+
+fn dead_letter(schemas: &mut Schemas) -> Value {
+    let envelope = cloud_event::any(schemas);
+    schemas.define(
+        "DeadLetter",
+        json!({
+            "description": "An event as it came, with who could not take it and why.",
+            "allOf": [envelope],
+            "type": "object",
+            "required": ["consumer"],
+            "properties": {
+                "consumer": { "type": "string", "description": "The function that could not take it." },
+                "attempts": { "type": "integer", "minimum": 0, "description": "How often it was tried." },
+                "lasterror": { "type": "string", "description": "What went wrong the last time." },
+            },
+        }),
+    )
 }
 
 fn failed(schemas: &mut Schemas) -> Value {

@@ -14,8 +14,9 @@ use domain::Timestamp;
 use domain::ambient::Clock;
 use domain::event::{EventType, Topic};
 use function::call::{Caller, pause};
-use function::ports::{Publisher, PublisherHealth};
+use function::ports::{self, ATTEMPTS, CONSUMER, LAST_ERROR, Publisher, PublisherHealth};
 use function::{BoxError, BoxFuture};
+use serde_json::Value;
 use sqlx::{FromRow, PgPool};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -75,6 +76,7 @@ const DEPTHS: &str = "SELECT (SELECT count(*) FROM outbox) AS outbox, (SELECT co
      (SELECT count(*) FROM embedded.dead_letters) AS dead_letters, (SELECT count(*) FROM embedded.jobs) AS jobs";
 const DEAD_LETTERS: &str = "SELECT id, consumer, topic, key, event::text AS event, attempts, last_error, created_at FROM embedded.dead_letters \
      WHERE (id, consumer) > ($1, $2) ORDER BY id, consumer LIMIT $3";
+const TAKEN: &str = "DELETE FROM embedded.dead_letters WHERE consumer = $1 AND event->>'source' = $2 AND event->>'id' = $3";
 const REPLAY: &str = "WITH back AS (DELETE FROM embedded.dead_letters RETURNING id, consumer, key, topic, event, created_at) \
      INSERT INTO embedded.deliveries (id, consumer, key, topic, event, created_at) \
      SELECT id, consumer, key, topic, event, created_at FROM back ON CONFLICT (id, consumer) DO NOTHING";
@@ -438,6 +440,37 @@ impl Publisher for Bus {
             let events = answers && !tasks.mover.is_finished() && !tasks.acknowledger.is_finished();
             PublisherHealth { events, jobs: answers && !tasks.timer.is_finished() }
         })
+    }
+}
+
+impl ports::DeadLetters for Bus {
+    fn oldest(&self, limit: i64) -> BoxFuture<'_, Result<(Vec<Value>, i64), BoxError>> {
+        Box::pin(async move {
+            let letters = self.dead_letters(None, limit).await?.into_iter().map(|letter| letter.to_event()).collect::<Result<_, _>>()?;
+            Ok((letters, Bus::depth(self).await?.dead_letters))
+        })
+    }
+
+    fn taken<'a>(&'a self, consumer: &'a str, source: &'a str, id: &'a str) -> BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(async move {
+            let mut transaction = begin(&self.pool, BEGIN).await?;
+            sqlx::query(TAKEN).bind(consumer).bind(source).bind(id).execute(&mut *transaction).await?;
+            Ok(transaction.commit().await?)
+        })
+    }
+}
+
+impl DeadLetter {
+    /// The event with what is known of its end as extensions.
+    fn to_event(&self) -> Result<Value, serde_json::Error> {
+        let mut event: Value = serde_json::from_str(&self.event)?;
+        if let Some(fields) = event.as_object_mut() {
+            // A CloudEvents string has no control characters.
+            let error: String = self.last_error.chars().filter(|char| !char.is_control()).collect();
+            let own = [(CONSUMER, self.consumer.as_str().into()), (ATTEMPTS, self.attempts.into()), (LAST_ERROR, error.into())];
+            fields.extend(own.map(|(name, value): (_, Value)| (name.to_owned(), value)));
+        }
+        Ok(event)
     }
 }
 

@@ -78,6 +78,7 @@ impl Process {
             publisher: bus.clone(),
             functions: mounted.clone(),
             state: Arc::new(StateTable::new(store.pool().clone(), clock)),
+            dead_letters: Some(bus.clone()),
             traces: Traces::to(settings.otlp_endpoint.as_deref()),
             settings,
             metrics: Arc::default(),

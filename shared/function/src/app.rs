@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::ambient::{RandomIds, SystemClock};
 use crate::metrics::Metrics;
 use crate::otlp::Traces;
-use crate::ports::{Alone, Functions, Publisher, State};
+use crate::ports::{Alone, DeadLetters, Functions, Publisher, State};
 use crate::settings::{DB_POOL_DEFAULT, Settings};
 use crate::{Change, Error, span};
 
@@ -30,6 +30,8 @@ pub struct App {
     pub functions: Arc<dyn Functions>,
     /// Keeps conversations.
     pub state: Arc<dyn State>,
+    /// The events that were given up, where this process keeps them itself.
+    pub dead_letters: Option<Arc<dyn DeadLetters>>,
     /// Where spans go.
     pub traces: Traces,
     /// The environment, as read at start.
@@ -57,6 +59,7 @@ impl App {
             publisher: Arc::new(Alone),
             functions: Arc::new(Alone),
             state: Arc::new(Alone),
+            dead_letters: None,
             traces: Traces::to(settings.otlp_endpoint.as_deref()),
             settings,
             metrics: Arc::default(),

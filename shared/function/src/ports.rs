@@ -49,6 +49,30 @@ pub trait Broker: Send + Sync {
     fn send<'a>(&'a self, topic: Topic, key: &'a str, event: &'a str) -> BoxFuture<'a, Result<(), BoxError>>;
 }
 
+/// Keeps the events that were given up, where this process does so itself: the embedded bus. Behind Dapr they are records of Kafka, which
+/// no program of ours reads.
+pub trait DeadLetters: Send + Sync {
+    /// The oldest ones, at most `limit`, and how many there are in all. Each is an event in the structured JSON form of `CloudEvents`, with
+    /// [`CONSUMER`], [`ATTEMPTS`] and [`LAST_ERROR`] as extensions, as it is in the topic `dead-letters`.
+    ///
+    /// # Errors
+    /// They cannot be read right now.
+    fn oldest(&self, limit: i64) -> BoxFuture<'_, Result<(Vec<Value>, i64), BoxError>>;
+
+    /// Forgets one that its consumer has taken after all; none is fine.
+    ///
+    /// # Errors
+    /// It may still be there. Taking it once more does no harm.
+    fn taken<'a>(&'a self, consumer: &'a str, source: &'a str, id: &'a str) -> BoxFuture<'a, Result<(), BoxError>>;
+}
+
+/// The extension of a dead letter that names who could not take it.
+pub const CONSUMER: &str = "consumer";
+/// The extension of a dead letter that says how often it was tried.
+pub const ATTEMPTS: &str = "attempts";
+/// The extension of a dead letter that says what went wrong the last time.
+pub const LAST_ERROR: &str = "lasterror";
+
 /// The scheduler of jobs, as the one who watches over it needs it. Reminders register their jobs through the outbox.
 pub trait Scheduler: Send + Sync {
     /// Whether it has a job of this name.
