@@ -89,7 +89,7 @@ fn consumer(event: &Event) -> Result<&'static Route, Invalid> {
     let name = cloud_event::extension(event, CONSUMER).ok_or_else(|| Invalid::field("/consumer", "is missing: who is to take it?"))?;
     let takes = |route: &&Route| match (event.ty().parse::<CommandType>(), event.ty().parse::<EventType>()) {
         (Ok(command), _) => route.commands().any(|own| own == command),
-        (_, Ok(ty)) => Topic::ALL.iter().any(|topic| route.wants(*topic, ty)),
+        (_, Ok(ty)) => Topic::ALL.iter().any(|topic| route.wants(*topic, ty).is_some()),
         _ => false,
     };
     let named = routes::ALL.iter().find(|route| route.name == name);
