@@ -446,8 +446,11 @@ impl Publisher for Bus {
 impl ports::DeadLetters for Bus {
     fn oldest(&self, limit: i64) -> BoxFuture<'_, Result<(Vec<Value>, i64), BoxError>> {
         Box::pin(async move {
-            let letters = self.dead_letters(None, limit).await?.into_iter().map(|letter| letter.to_event()).collect::<Result<_, _>>()?;
-            Ok((letters, Bus::depth(self).await?.dead_letters))
+            let letters = self.dead_letters(None, limit).await?;
+            let shown = i64::try_from(letters.len())?;
+            // All of them are seen at once; only a full page leaves some to count, a moment later.
+            let total = if shown < limit { shown } else { shown.max(Bus::depth(self).await?.dead_letters) };
+            Ok((letters.iter().map(DeadLetter::to_event).collect::<Result<_, _>>()?, total))
         })
     }
 
