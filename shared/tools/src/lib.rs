@@ -4,7 +4,7 @@
 //! the operation's request and hands it to the function through the port [`Functions`](function::ports::Functions): in process, by
 //! URL, it is the call that a page makes. So validation, events, audit and limits are the same, and a tool can do nothing that the API cannot.
 //!
-//! To add a tool: a row in [`registry`]; a test tells what does not fit.
+//! To add a tool: a row in `registry.rs`; a test tells what does not fit.
 
 mod call;
 mod registry;
