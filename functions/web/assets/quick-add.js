@@ -185,6 +185,10 @@ export class QuickAdd extends HTMLElement {
 
   /** @param {string} text */
   #refuse(text) {
+    // A reading that is still on its way must not wipe this away.
+    clearTimeout(this.#timer);
+    this.#flight?.abort();
+    this.#flight = null;
     delete this.#understood.dataset.key;
     setText(this.#understood, text);
     this.#title.setAttribute('aria-invalid', 'true');
