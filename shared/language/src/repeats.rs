@@ -1,6 +1,6 @@
 //! A recurrence as a task keeps it: a preset or a rule, and the first due date.
 
-use domain::recurrence::{Pattern, Rule, Series};
+use domain::recurrence::{Pattern, Rule, Series, weekday_code};
 use domain::task::Frequency;
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::{SignedDuration, Span};
@@ -152,13 +152,13 @@ fn by(repeat: &Repeat, first: Date) -> String {
     match (&repeat.by, repeat.unit) {
         (By::Start, Unit::Month) if first.day() > SHORTEST_MONTH => clamped(first.day()),
         (By::Start, _) => String::new(),
-        (By::Weekdays(days), _) => format!(";BYDAY={}", list(days.iter().map(|day| code(*day).to_owned()))),
+        (By::Weekdays(days), _) => format!(";BYDAY={}", list(days.iter().map(|day| weekday_code(*day).to_owned()))),
         (By::MonthDays(days), _) if days.len() == 1 && days[0] > SHORTEST_MONTH => clamped(days[0]),
         (By::MonthDays(days), _) => format!(";BYMONTHDAY={}", list(days.iter().map(i8::to_string))),
-        (By::Nth(number, weekday), _) => format!(";BYDAY={number}{}", code(*weekday)),
+        (By::Nth(number, weekday), _) => format!(";BYDAY={number}{}", weekday_code(*weekday)),
         (By::Workday(number), _) => format!(";BYDAY=MO,TU,WE,TH,FR;BYSETPOS={number}"),
         (By::YearDay(month, day), _) => format!(";BYMONTH={month};BYMONTHDAY={day}"),
-        (By::NthIn(month, number, weekday), _) => format!(";BYMONTH={month};BYDAY={number}{}", code(*weekday)),
+        (By::NthIn(month, number, weekday), _) => format!(";BYMONTH={month};BYDAY={number}{}", weekday_code(*weekday)),
     }
 }
 
@@ -169,18 +169,6 @@ fn clamped(day: i8) -> String {
 
 fn list(items: impl Iterator<Item = String>) -> String {
     items.collect::<Vec<_>>().join(",")
-}
-
-fn code(weekday: Weekday) -> &'static str {
-    match weekday {
-        Weekday::Monday => "MO",
-        Weekday::Tuesday => "TU",
-        Weekday::Wednesday => "WE",
-        Weekday::Thursday => "TH",
-        Weekday::Friday => "FR",
-        Weekday::Saturday => "SA",
-        Weekday::Sunday => "SU",
-    }
 }
 
 /// The recurrence in words: "every 2 weeks on Tuesday".

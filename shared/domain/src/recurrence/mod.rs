@@ -34,7 +34,7 @@ mod rule;
 mod series;
 
 pub use parse::RuleError;
-pub use rule::Rule;
+pub use rule::{Rule, weekday_code};
 pub use series::{Completion, Pattern, Series};
 
 /// The longest text read as a rule, in bytes: a rule that lists every month, day and weekday takes about 300.

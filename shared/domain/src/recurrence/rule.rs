@@ -112,7 +112,8 @@ impl Display for WeekdayNumber {
 }
 
 /// The two letters that RFC 5545 gives a weekday.
-pub(super) fn weekday_code(weekday: Weekday) -> &'static str {
+#[must_use]
+pub fn weekday_code(weekday: Weekday) -> &'static str {
     match weekday {
         Weekday::Monday => "MO",
         Weekday::Tuesday => "TU",
