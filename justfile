@@ -147,7 +147,7 @@ deploy digests registry overlay="knative/overlays/oke":
     OVERLAY={{ quote(overlay) }} IMAGES="$(jq --raw-output --arg registry {{ quote(registry) }} '.image_digests | to_entries[] | "\(.key)=\($registry)/\(.key)@\(.value)"' {{ quote(digests) }})" \
       terraform/scripts/rollout.sh
 
-# Bring back the images of the rollout before the last one.
+# Bring back the images of the release before: after a rollout that failed, of the last one that came to its end.
 roll-back overlay="knative/overlays/oke":
     OVERLAY={{ quote(overlay) }} terraform/scripts/rollout.sh --back
 

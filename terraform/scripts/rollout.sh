@@ -2,7 +2,7 @@
 # Rolls out a kustomize overlay with the images of one release, in the order that an upgrade needs: settings, then migrations, then programs.
 # Terraform and the pipeline call it, and so can you: rollout.sh [--render | --back]
 #   --render  prints the manifests, applies nothing
-#   --back    rolls out the images of the rollout before the last one
+#   --back    rolls out the images of the release before: of the last rollout that came to its end, or where that was the last one, of the one before it
 # Environment: OVERLAY, the overlay's folder; IMAGES, a line NAME=REFERENCE@DIGEST for each image (or NAME=REFERENCE:TAG where no registry gives
 # digests, as in Minikube); NAMESPACE (taskflow); SECRETS_ROTATION (1), another number starts every program anew. Uses kubectl's current context.
 set -euo pipefail
@@ -18,8 +18,15 @@ say() { echo "rollout: $*" >&2; }
 fail() { say "$*"; exit 1; }
 cluster() { kubectl --namespace "$namespace" "$@"; }
 
-images() { # key: what a rollout left behind about its images
+# What rollouts left behind about their images: those that were begun last (attempted), those of the last that came to its end (current), and of
+# the one before (previous). The programs may be of either of the first two where they differ.
+images() { # key
   cluster get configmap rollouts --ignore-not-found --output "jsonpath={.data.$1}"
+}
+
+note() { # ATTEMPTED CURRENT PREVIOUS
+  cluster create configmap rollouts --from-literal "attempted=$1" --from-literal "current=$2" --from-literal "previous=$3" --dry-run=client --output yaml |
+    cluster apply --filename -
 }
 
 # The overlay's image names, whatever stands before them, become this release's references. What is no function of ours stays.
@@ -115,15 +122,26 @@ await() {
 command -v kubectl >/dev/null || fail "kubectl is missing"
 [ -f "$overlay/kustomization.yaml" ] || fail "$overlay has no kustomization.yaml: is this a checkout of the whole repository?"
 
-if [ "${1:-}" = --back ]; then
-  IMAGES=$(images previous)
-  [ -n "$IMAGES" ] || fail "there was no rollout before the last one"
+attempted='' current='' previous=''
+if [ "${1:-}" != --render ]; then
+  attempted=$(images attempted)
+  current=$(images current)
+  previous=$(images previous)
 fi
+if [ "${1:-}" = --back ]; then
+  # A rollout that failed is not the release before: that is the one which came to its end.
+  if [ -n "$attempted" ] && [ "$attempted" != "$current" ]; then IMAGES=$current; else IMAGES=$previous; fi
+  [ -n "$IMAGES" ] || fail "there is no release to go back to: none came to its end before"
+fi
+
+IMAGES=$(printf '%s' "${IMAGES:-}") # as it comes back from the cluster: without a line's end at its end
+# Before anything can fail: whoever goes back must not take the release before this one for this one.
+[ "${1:-}" = --render ] || note "$IMAGES" "$current" "$previous"
 
 declare -A image_of=()
 while IFS='=' read -r name reference; do
   [ -z "$name" ] || image_of[$name]=$reference
-done <<<"${IMAGES:-}"
+done <<<"$IMAGES"
 
 # Beside the overlay, for kustomize takes relative paths only.
 scratch=$(mktemp -d "$(dirname "$overlay")/.rollout.XXXXXX")
@@ -145,11 +163,7 @@ if ! await "$scratch"; then
 fi
 
 # The same images again are no new rollout: what was before stays what one goes back to.
-current=$(images current)
-if [ "$current" != "${IMAGES:-}" ]; then
-  cluster create configmap rollouts --from-literal "current=${IMAGES:-}" --from-literal "previous=$current" --dry-run=client --output yaml |
-    cluster apply --filename -
-fi
+[ "$current" = "$IMAGES" ] || note "$IMAGES" "$IMAGES" "$current"
 [ -z "$(cluster get domainmappings --output name)" ] ||
   cluster wait domainmappings --all --for condition=Ready --timeout "$wait_for_certificate" ||
   say "no certificate yet for the public name: does it point at the load balancer's address? kubectl describe domainmappings says more"

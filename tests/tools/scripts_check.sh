@@ -56,9 +56,11 @@ echo "kubectl $*" >>"$CALLS"
 args=" $* "
 case $args in
   *" version "*) cat "$STATE/version" 2>/dev/null || echo ok; [ ! -f "$STATE/version" ] ;;
-  *"get configmap rollouts"*".data.previous"*) cat "$STATE/previous" 2>/dev/null || true ;;
-  *"get configmap rollouts"*".data.current"*) cat "$STATE/current" 2>/dev/null || true ;;
-  *"create configmap rollouts"*) printf '%s\n' "$@" >"$STATE/created" ;;
+  *"get configmap rollouts"*) key=${args##*.data.}; cat "$STATE/rollouts/${key%%\}*}" 2>/dev/null || true ;;
+  *"create configmap rollouts"*)
+    rm -rf "$STATE/rollouts" && mkdir "$STATE/rollouts"
+    for pair in "$@"; do case $pair in attempted=* | current=* | previous=*) printf '%s' "${pair#*=}" >"$STATE/rollouts/${pair%%=*}" ;; esac; done
+    ;;
   *" get --filename "*) echo job.batch/migrate ;;
   *"get job.batch/migrate"*) cat "$STATE/job" ;;
   *"get deployments "*) echo deployment.apps/gateway ;;
@@ -126,7 +128,8 @@ check "a rendering applies nothing" test ! -s "$scratch/calls"
 
 run "${rollout[@]}"
 check "a roll-out succeeds" succeeds
-check "settings, then migrations, then programs" order "apply .*settings.yaml" "delete .*jobs.yaml" "apply .*jobs.yaml" "get job.batch/migrate" "apply .*programs.yaml" "rollout status deployment.apps/gateway" "wait ksvc" "create configmap rollouts"
+check "it is noted before anything is changed, and when it came to its end" order "create configmap rollouts .*attempted=" "apply .*settings.yaml" "wait ksvc" "from-literal current=complete-task"
+check "settings, then migrations, then programs" order "apply .*settings.yaml" "delete .*jobs.yaml" "apply .*jobs.yaml" "get job.batch/migrate" "apply .*programs.yaml" "rollout status deployment.apps/gateway" "wait ksvc"
 check "a Service of Kubernetes is a setting" grep -q "kind: Service" "$scratch/state/applied-settings.yaml"
 check "a Service of Knative is a program" grep -q "serving.knative.dev/v1" "$scratch/state/applied-programs.yaml"
 check "a job is no program" sh -c "! grep -q 'kind: Job' '$scratch/state/applied-programs.yaml'"
@@ -145,7 +148,6 @@ touch "$scratch/state/not-ready"
 run "${rollout[@]}"
 check "a function that does not start fails the roll-out" fails
 check "and says how to go back" output_has "rollout.sh --back"
-check "and is not noted as rolled out" sh -c "! grep -q 'create configmap' '$scratch/calls'"
 rm "$scratch/state/not-ready"
 
 run env OVERLAY="$overlay" IMAGES="$(tail -n 2 <<<"$images")" "$here/terraform/scripts/rollout.sh"
@@ -156,14 +158,52 @@ check "an image may be named by its tag" output_has "image: ghcr.io/x/complete-t
 run env OVERLAY="$overlay" IMAGES="${images//@$digest/}" "$here/terraform/scripts/rollout.sh" --render
 check "but not by neither" fails
 
-run env OVERLAY="$overlay" "$here/terraform/scripts/rollout.sh" --back
-check "without a release before there is no way back" output_has "there was no rollout before"
-printf '%s' "${images//$digest/sha256:$(printf '1%.0s' {1..64})}" >"$scratch/state/previous"
-printf '%s' "$images" >"$scratch/state/current"
-run env OVERLAY="$overlay" "$here/terraform/scripts/rollout.sh" --back
+# Releases 1, 2, 3 differ in their digests.
+release() { # NUMBER [ARGUMENT…]
+  local number=$1
+  shift
+  run env OVERLAY="$overlay" IMAGES="${images//$digest/sha256:$(printf "$number%.0s" {1..64})}" "$here/terraform/scripts/rollout.sh" "$@"
+}
+back() { run env -u IMAGES OVERLAY="$overlay" "$here/terraform/scripts/rollout.sh" --back; }
+runs() { grep -q "complete-task@sha256:$1$1$1" "$scratch/state/applied-programs.yaml"; } # which release the programs are of
+
+rm -rf "$scratch/state/rollouts"
+back
+check "without a release before there is no way back" output_has "there is no release to go back to"
+release 1
+back
+check "nor with one alone" fails
+release 2
+back
 check "the way back succeeds" succeeds
-check "with the images of before" grep -q "complete-task@sha256:1111" "$scratch/state/applied-programs.yaml"
-check "and the release that failed is what one could go back to" grep -q "previous=complete-task=ghcr.io/x/complete-task@sha256:0000" "$scratch/state/created"
+check "with the images of before" runs 1
+back
+check "and once more brings back where it began" runs 2
+release 2
+back
+check "the same images again are no new release" runs 1
+release 2
+touch "$scratch/state/not-ready"
+release 3
+check "a release whose programs do not start fails" fails
+check "with some of them there" runs 3
+rm "$scratch/state/not-ready"
+back
+check "from there the way back leads to the last that came to its end, not to the one before" runs 2
+back
+check "and from that one to the one before" runs 1
+release 2
+echo Failed >"$scratch/state/job"
+release 3
+echo Complete >"$scratch/state/job"
+back
+check "and so it does from a migration that failed" runs 2
+run env OVERLAY="$overlay" IMAGES="$(tail -n 2 <<<"$images")" "$here/terraform/scripts/rollout.sh"
+back
+check "and from a release that lacks an image" runs 2
+release 3 --render
+back
+check "a rendering is no release" runs 1
 
 run env OVERLAY="$scratch/repo/nowhere" "$here/terraform/scripts/rollout.sh"
 check "a missing overlay is named" output_has "has no kustomization.yaml"
