@@ -128,7 +128,7 @@ browser-tools:
 # Everything that CI checks of the programs, but for the fuzzing.
 check: format-check lint doc test deny
 
-# Terraform: format, validity, tests against mock providers, tflint, checkov, secrets. Needs terraform, tflint, checkov.
+# Terraform: format, validity, tests against mock providers, tflint, checkov, secrets. Needs terraform, tflint, checkov, jq.
 terraform-check:
     tests/tools/terraform_check.sh
 

@@ -64,6 +64,7 @@ module "network" {
   node_ports     = local.node_ports
 
   egress_ports = merge(
+    var.egress_ports,
     { "443" = "images, certificates, Gemini, webhooks" },
     var.database == "neon" ? { "5432" = "Neon" } : {},
     var.kafka == "redpanda" ? { "9092" = "Redpanda" } : {},

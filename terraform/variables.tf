@@ -37,6 +37,11 @@ variable "oci_profile" {
   description = "Profile in the oci command's configuration file."
   type        = string
   default     = "DEFAULT"
+
+  validation {
+    condition     = can(regex("^[^\\s\\[\\]]+$", var.oci_profile))
+    error_message = "oci_profile: the name of a profile in ~/.oci/config is wanted, without its brackets."
+  }
 }
 
 variable "oci_auth" {
@@ -112,6 +117,11 @@ variable "tags" {
   description = "Freeform tags besides project, environment and managed-by."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = length(var.tags) <= 7 && alltrue([for key in keys(var.tags) : can(regex("^[^\\s.]{1,100}$", key)) && !contains(["project", "environment", "managed-by"], key)])
+    error_message = "tags: seven at most are wanted (a resource holds ten, and project, environment and managed-by are set here), with keys of up to 100 letters without spaces and dots."
+  }
 }
 
 variable "kubernetes_minor" {
@@ -223,6 +233,11 @@ variable "acme_email" {
   description = "Address that the certificate authority may write to; null for none."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.acme_email == null || can(regex("^[^@ ]+@[^@ ]+\\.[^@ ]+$", var.acme_email))
+    error_message = "acme_email: an e-mail address is wanted, or null."
+  }
 }
 
 variable "acme_server" {
@@ -233,6 +248,17 @@ variable "acme_server" {
   validation {
     condition     = startswith(var.acme_server, "https://")
     error_message = "acme_server: a URL that begins with https:// is wanted."
+  }
+}
+
+variable "egress_ports" {
+  description = "TCP ports on the internet that pods may reach besides 443 and those of Neon and Redpanda, each with what for, such as { 8443 = \"webhook\" }."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for port in keys(var.egress_ports) : try(tonumber(port) >= 1 && tonumber(port) <= 65535 && floor(tonumber(port)) == tonumber(port), false)])
+    error_message = "egress_ports: port numbers from 1 to 65535 are wanted as keys, such as { 8443 = \"webhook\" }."
   }
 }
 
@@ -258,6 +284,11 @@ variable "redpanda_region" {
   description = "Region of Redpanda Serverless, near the cluster's."
   type        = string
   default     = "eu-central-1"
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+-?[a-z]*[0-9]+$", var.redpanda_region))
+    error_message = "redpanda_region: a name such as eu-central-1 is wanted, as Redpanda Cloud lists them for Serverless."
+  }
 }
 
 variable "redpanda_client_id" {
@@ -317,6 +348,11 @@ variable "neon_region" {
   description = "Neon's region, near the cluster's."
   type        = string
   default     = "aws-eu-central-1"
+
+  validation {
+    condition     = can(regex("^(aws|azure)-[a-z0-9-]+$", var.neon_region))
+    error_message = "neon_region: a name such as aws-eu-central-1 is wanted, as Neon's console lists them."
+  }
 }
 
 # --- Taskflow
@@ -343,6 +379,11 @@ variable "secrets_rotation" {
   description = "Raise it to replace the API token, Dapr's tokens and Redpanda's password."
   type        = number
   default     = 1
+
+  validation {
+    condition     = var.secrets_rotation >= 1 && floor(var.secrets_rotation) == var.secrets_rotation
+    error_message = "secrets_rotation: a whole number from 1 is wanted, one more than the last."
+  }
 }
 
 variable "create_registry" {
@@ -362,7 +403,7 @@ variable "image_registry" {
 }
 
 variable "image_digests" {
-  description = "Digest of each image by the function's name, as the pipeline writes them to image-digests.auto.tfvars.json."
+  description = "Digest of each image by the function's name, as the pipeline writes them to image-digests.tfvars.json."
   type        = map(string)
 
   validation {

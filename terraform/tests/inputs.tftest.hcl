@@ -254,6 +254,61 @@ run "a_secret_among_the_settings" {
   expect_failures = [var.settings]
 }
 
+run "what_is_no_name_and_no_address" {
+  command = plan
+
+  variables {
+    oci_profile      = "[DEFAULT]"
+    tags             = { project = "other" }
+    acme_email       = "me"
+    acme_server      = "http://acme.example.org"
+    budget_email     = "me"
+    budget_amount    = 0.5
+    egress_ports     = { https = "webhook" }
+    redpanda_region  = "Frankfurt"
+    neon_region      = "eu-central-1"
+    secrets_rotation = 1.5
+  }
+
+  expect_failures = [
+    var.oci_profile, var.tags, var.acme_email, var.acme_server, var.budget_email, var.budget_amount, var.egress_ports, var.redpanda_region,
+    var.neon_region, var.secrets_rotation,
+  ]
+}
+
+run "choices_that_there_are_not" {
+  command = plan
+
+  variables {
+    region              = "Frankfurt"
+    oci_auth            = "password"
+    name                = "Taskflow!"
+    kubernetes_minor    = "1.34.2"
+    availability_domain = 4
+    kafka               = "redis"
+    database            = "sqlite"
+    image_registry      = "ghcr.io"
+    overlay             = "../elsewhere"
+  }
+
+  expect_failures = [
+    var.region, var.oci_auth, var.name, var.kubernetes_minor, var.availability_domain, var.kafka, var.database, var.image_registry, var.overlay,
+  ]
+}
+
+run "a_webhook_at_a_port_of_its_own" {
+  command = plan
+
+  variables {
+    egress_ports = { 8443 = "webhook" }
+  }
+
+  assert {
+    condition     = tomap(module.network.internet_ports) == tomap({ 443 = "images, certificates, Gemini, webhooks", 8443 = "webhook" })
+    error_message = "Pods reach that port as well."
+  }
+}
+
 run "no_ocid" {
   command = plan
 
@@ -298,5 +353,15 @@ run "a_registry_of_oracles" {
   assert {
     condition     = output.image_registry.created == "ocir.eu-frankfurt-1.oci.oraclecloud.com/frspace/taskflow"
     error_message = "The registry's address is printed."
+  }
+
+  assert {
+    condition     = toset(module.registry[0].repositories) == toset([for name in local.functions : "taskflow/${name}"])
+    error_message = "There is a repository for each image."
+  }
+
+  assert {
+    condition     = contains(output.billed, "Oracle's registry: storage beyond the free object storage")
+    error_message = "What it may cost is said."
   }
 }

@@ -68,7 +68,13 @@ run "exposure" {
   }
 
   assert {
-    condition     = alltrue([for subnet in oci_core_subnet.this : subnet.freeform_tags == tomap({ project = "taskflow" })]) && oci_core_vcn.this.freeform_tags == tomap({ project = "taskflow" })
+    condition = alltrue([for resource in concat(
+      values(oci_core_subnet.this), values(oci_core_network_security_group.this),
+      [
+        oci_core_vcn.this, oci_core_internet_gateway.this, oci_core_nat_gateway.this, oci_core_service_gateway.this, oci_core_route_table.public,
+        oci_core_route_table.private, oci_core_default_security_list.empty, oci_core_public_ip.lb,
+      ],
+    ) : resource.freeform_tags == tomap({ project = "taskflow" })])
     error_message = "Everything is tagged."
   }
 

@@ -71,13 +71,26 @@ run "free" {
   }
 
   assert {
+    condition     = one(oci_containerengine_cluster.this.endpoint_config).nsg_ids == toset(["ga"]) && one(oci_containerengine_node_pool.this.node_config_details).nsg_ids == toset(["gn"])
+    error_message = "Kubernetes API and nodes are behind their security groups."
+  }
+
+  assert {
     condition     = oci_containerengine_node_pool.this.node_metadata["areLegacyImdsEndpointsDisabled"] == "true"
     error_message = "The old metadata service, which answers any pod's plain request, is off."
   }
 
   assert {
-    condition     = alltrue([for tags in [oci_containerengine_cluster.this.freeform_tags, oci_containerengine_node_pool.this.freeform_tags, one(one(oci_containerengine_cluster.this.options).service_lb_config).freeform_tags] : tags == tomap({ project = "taskflow" })])
-    error_message = "Cluster, nodes and what the cluster makes are tagged."
+    condition = alltrue([for tags in concat(
+      [for disk in oci_core_volume.disk : disk.freeform_tags],
+      [
+        oci_containerengine_cluster.this.freeform_tags, oci_containerengine_node_pool.this.freeform_tags,
+        one(oci_containerengine_node_pool.this.node_config_details).freeform_tags,
+        one(one(oci_containerengine_cluster.this.options).service_lb_config).freeform_tags,
+        one(one(oci_containerengine_cluster.this.options).persistent_volume_config).freeform_tags,
+      ],
+    ) : tags == tomap({ project = "taskflow" })])
+    error_message = "Cluster, nodes, disks and what the cluster makes are tagged."
   }
 }
 

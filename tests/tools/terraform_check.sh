@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that can be checked of terraform/ without an account: format, validity, tests against mock providers, tflint, checkov, secrets.
-# Needs terraform, tflint and checkov on the PATH, and the providers: from the registry, or from a mirror that TF_CLI_CONFIG_FILE names.
+# Needs terraform, tflint, checkov and jq on the PATH, and the providers: from the registry, or from a mirror that TF_CLI_CONFIG_FILE names.
 # TERRAFORM_ROOTS limits which roots are checked (default: all).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 roots=${TERRAFORM_ROOTS:-. examples/lambda}
 examples="free-tier managed"
 
-for tool in terraform tflint checkov; do
+for tool in terraform tflint checkov jq; do
   command -v "$tool" >/dev/null || { echo "terraform-check: $tool is missing" >&2; exit 1; }
 done
 
@@ -34,11 +34,36 @@ for example in $examples; do
   terraform -chdir="$copy/terraform" test -no-color -test-directory=examples -filter="examples/$example.tftest.hcl" -var-file="examples/$example.tfvars"
 done
 
+# There is no cluster to be waited for: whatever is asked of it is so.
+echo "--- terraform/tests/apply"
+mkdir "$copy/stand-ins"
+# shellcheck disable=SC2016 # for the stand-in
+printf '#!/bin/sh\necho "${0##*/} $*" >>"%s"\n' "$copy/asked" >"$copy/stand-ins/kubectl"
+chmod +x "$copy/stand-ins/kubectl"
+cp "$copy/stand-ins/kubectl" "$copy/stand-ins/oci"
+PATH=$copy/stand-ins:$PATH terraform -chdir="$copy/terraform" test -no-color -test-directory=tests/apply
+for resource in knativeserving/knative-serving kafka/taskflow; do
+  grep -q "kubectl wait $resource " "$copy/asked" || { echo "terraform-check: an apply does not wait for $resource" >&2; exit 1; }
+done
+
 echo "--- tflint"
 tflint --chdir=terraform --recursive --config="$PWD/terraform/.tflint.hcl"
 
+# checkov counts a skip once for each instance of its resource (a function, a log group …), and says nothing of one that has lost its object. So each is
+# listed here as it is written, with its reason; one that is written and skips nothing, or the other way round, fails.
 echo "--- checkov"
-checkov --directory terraform --framework terraform --quiet --compact --skip-download
+failed=false
+checkov --directory terraform --framework terraform --compact --skip-download --output json >"$copy/checkov.json" || failed=true
+checks() { # KIND FORMAT: a line for each object as it is written, not for each of its instances
+  jq --raw-output --arg kind "$1" 'if type == "array" then .[] else . end | .results[$kind]
+    | group_by([.check_id, .file_path, (.resource | sub("\\[[^\\]]*\\]$"; ""))])[] | (.[0] + {instances: length}) | '"$2" "$copy/checkov.json" | sort
+}
+checks failed_checks '"\(.check_id) FAILED in terraform\(.file_path):\(.file_line_range[0]), \(.resource): \(.check_name)"'
+checks skipped_checks '"\(.check_id) skipped in terraform\(.file_path), instances: \(.instances): \(.check_result.suppress_comment)"' | tee "$copy/skipped"
+jq --raw-output 'if type == "array" then .[] else . end | .summary | "passed: \(.passed), failed: \(.failed), skipped: \(.skipped)"' "$copy/checkov.json"
+[ "$failed" = false ] || exit 1
+written=$(git ls-files --cached --others --exclude-standard -- 'terraform/*.tf' | xargs grep --no-filename '#checkov:skip=' | wc -l)
+[ "$(wc -l <"$copy/skipped")" -eq "$written" ] || { echo "terraform-check: $written skips are written, and $(wc -l <"$copy/skipped") skip anything" >&2; exit 1; }
 
 # .checkov.baseline knows the examples of connection strings in tests; `just secrets-known` writes it anew after somebody has read it.
 echo "--- secrets"

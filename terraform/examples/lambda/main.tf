@@ -71,7 +71,7 @@ resource "aws_iam_role_policy" "log" {
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_50:traces leave over OTLP, by the program itself
   #checkov:skip=CKV_AWS_115:concurrency is a variable; accounts whose limit is 10 may reserve nothing
-  #checkov:skip=CKV_AWS_116:function URLs are answered at once; there is no event to lose
+  #checkov:skip=CKV_AWS_116:nothing here calls a function but its URL, which is answered at once; there is no event to lose
   #checkov:skip=CKV_AWS_117:the database is reached over the internet with TLS; inside a VPC that would take a NAT gateway, billed by the hour
   #checkov:skip=CKV_AWS_173:encrypted with AWS's key; one of one's own is billed by the month
   #checkov:skip=CKV_AWS_272:packages come from this very apply

@@ -1,6 +1,11 @@
 variable "region" {
   description = "AWS region, near the database."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]+$", var.region))
+    error_message = "region: a name such as eu-central-1 is wanted."
+  }
 }
 
 variable "name" {
@@ -29,6 +34,11 @@ variable "functions" {
   ]
 
   validation {
+    condition     = length(setsubtract(var.functions, [for file in fileset(path.root, "../../../functions/*/Cargo.toml") : basename(dirname(file))])) == 0
+    error_message = "functions: there is no function ${join(", ", setsubtract(var.functions, [for file in fileset(path.root, "../../../functions/*/Cargo.toml") : basename(dirname(file))]))}; the folders of functions/ are their names."
+  }
+
+  validation {
     condition     = !contains(var.functions, "gateway") && !contains(var.functions, "notify") && !contains(var.functions, "taskflow")
     error_message = "functions: gateway, notify and taskflow hold connections open, which Lambda does not."
   }
@@ -55,6 +65,11 @@ variable "settings" {
   description = "Environment variables of every function, without secrets."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.settings) : can(regex("^(TASKFLOW_[A-Z_]+|GEMINI_(MODEL|BASE_URL)|DAPR_GRPC_ENDPOINT|OTEL_[A-Z_]+|RUST_LOG)$", name))])
+    error_message = "settings: names of Taskflow's settings are wanted, as README.md lists them; database_url is a variable of its own."
+  }
 }
 
 variable "concurrency" {

@@ -16,6 +16,11 @@ output "security_group_ids" {
   depends_on = [oci_core_network_security_group_security_rule.this]
 }
 
+output "internet_ports" {
+  description = "TCP ports on the internet that pods may reach, each with what for."
+  value       = { for port, why in var.egress_ports : port => oci_core_network_security_group_security_rule.this["nodes-to-internet-${port}"].description }
+}
+
 output "public_address" {
   description = "The reserved public IPv4 address."
   value       = oci_core_public_ip.lb.ip_address

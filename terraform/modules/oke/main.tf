@@ -44,7 +44,8 @@ data "oci_containerengine_node_pool_option" "this" {
   compartment_id      = var.compartment_id
 }
 
-# Asked before anything is built: a pool without room fails only after a long while, with "Out of host capacity".
+# Asked before anything is built: a pool without room fails only after a long while, with "Out of host capacity". The answer stays in the state, so
+# that nodes which are there are not refused because they took the room; whoever got a no asks again by -replace.
 resource "oci_core_compute_capacity_report" "nodes" {
   count = var.check_capacity ? 1 : 0
 
@@ -63,7 +64,7 @@ resource "oci_core_compute_capacity_report" "nodes" {
   lifecycle {
     postcondition {
       condition     = self.shape_availabilities[0].availability_status == "AVAILABLE"
-      error_message = "${local.availability_domain} has no room for ${local.shape} with ${var.node_ocpus} OCPU and ${var.node_memory_gb} GB now (${self.shape_availabilities[0].availability_status}). Set another availability_domain (1 to ${length(data.oci_identity_availability_domains.all.availability_domains)}), or smaller nodes, or try again later; accounts that are upgraded to pay-as-you-go are served first and still pay nothing inside the free allowance."
+      error_message = "${local.availability_domain} has no room for ${local.shape} with ${var.node_ocpus} OCPU and ${var.node_memory_gb} GB now (${self.shape_availabilities[0].availability_status}). Set another availability_domain (1 to ${length(data.oci_identity_availability_domains.all.availability_domains)}), or smaller nodes, or ask again later with `terraform apply -replace='module.oke.oci_core_compute_capacity_report.nodes[0]'` (and the same -var-file); accounts that are upgraded to pay-as-you-go are served first and still pay nothing inside the free allowance."
     }
   }
 }

@@ -37,6 +37,31 @@ run "private" {
     condition     = aws_cloudwatch_log_group.this["complete-task"].retention_in_days == 7
     error_message = "Logs end."
   }
+
+  assert {
+    condition     = toset(data.aws_iam_policy_document.log["complete-task"].statement[0].actions) == toset(["logs:CreateLogStream", "logs:PutLogEvents"]) && length(data.aws_iam_policy_document.log["complete-task"].statement) == 1
+    error_message = "A function may write its log, and nothing else."
+  }
+
+  assert {
+    condition     = toset(data.aws_iam_policy_document.caller.statement[0].actions) == toset(["lambda:InvokeFunctionUrl", "lambda:InvokeFunction"])
+    error_message = "Whoever holds the policy may call the functions, and nothing else."
+  }
+}
+
+run "bad_input" {
+  command = plan
+
+  variables {
+    region             = "Frankfurt"
+    name               = "Task flow"
+    functions          = ["complete-tusk"]
+    settings           = { DATABASE_URL = "postgres://other" }
+    concurrency        = 1.5
+    log_retention_days = 2
+  }
+
+  expect_failures = [var.region, var.name, var.functions, var.settings, var.concurrency, var.log_retention_days]
 }
 
 run "not_built" {

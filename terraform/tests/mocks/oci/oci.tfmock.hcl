@@ -100,3 +100,11 @@ mock_resource "oci_containerengine_cluster" {
     id = "ocid1.cluster.oc1..c"
   }
 }
+
+mock_resource "oci_core_compute_capacity_report" {
+  defaults = {
+    shape_availabilities = {
+      availability_status = "AVAILABLE"
+    }
+  }
+}
