@@ -1,11 +1,14 @@
-//! The manifests say what the table of routes says: each is a file, and its name is the component's.
+//! The manifests say what the table of routes says: each is a file, and its name is the component's. And what runs elsewhere than in tests (the
+//! pipeline, dashboards, the commands of the documents) names what there is.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use domain::event::Topic;
 use domain::routes;
+use function::metrics::Metrics;
 use serde_yaml_ng::Value;
 
 /// Where one folder's resources are.
@@ -104,10 +107,15 @@ fn every_topic_that_is_consumed_has_a_subscription_that_sets_aside() {
     }
 }
 
+/// The file at this path of the repository.
+fn text(path: &str) -> String {
+    let path = folder("..").join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 /// The manifest or list at this path of the repository.
 fn yaml(path: &str) -> Value {
-    let path = folder("..").join(path);
-    serde_yaml_ng::from_str(&std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).unwrap()
+    serde_yaml_ng::from_str(&text(path)).unwrap()
 }
 
 fn texts(list: &Value) -> BTreeSet<&str> {
@@ -202,4 +210,162 @@ fn every_topic_is_made_in_minikube() {
         topics.map(|topic| (topic["metadata"]["name"].as_str().unwrap().to_owned(), topic["spec"].clone())).collect();
     assert_eq!(topics.keys().cloned().collect::<BTreeSet<_>>(), Topic::ALL.iter().map(ToString::to_string).collect());
     assert!(topics.values().all(|spec| spec["partitions"] == 3 && spec["replicas"] == 1));
+}
+
+/// The recipes of the justfile.
+fn recipes() -> BTreeSet<String> {
+    let justfile = text("justfile");
+    let heads = justfile.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_lowercase()) && !line.starts_with("set "));
+    heads.map(|line| line.split([' ', ':']).next().unwrap().to_owned()).collect()
+}
+
+/// The recipes that these commands run.
+fn run_by<'a>(commands: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for command in commands {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let called = words.windows(2).filter(|pair| pair[0].trim_start_matches(['"', '(', '$', '`']) == "just");
+        let called = called.map(|pair| pair[1].trim_end_matches(|last: char| !last.is_ascii_lowercase() && !last.is_ascii_digit()));
+        // `just bench-…` stands for many, and so does `just` in a sentence.
+        names.extend(called.filter(|name| !name.is_empty() && !name.contains('…')).map(ToOwned::to_owned));
+    }
+    names
+}
+
+/// Every value of this key, however deep it is.
+fn values<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a str>) {
+    match value {
+        Value::Mapping(map) => {
+            for (own, value) in map {
+                match value.as_str() {
+                    Some(text) if own == key => found.push(text),
+                    _ => values(value, key, found),
+                }
+            }
+        }
+        Value::Sequence(list) => list.iter().for_each(|value| values(value, key, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_pipeline_runs_what_ci_runs_in_the_same_versions() {
+    // What a hosted runner cannot do, and what stands for it there.
+    const ELSEWHERE: [(&str, &str); 1] = [("cluster-e2e", "minikube-up")];
+    let ci = text(".ci/run");
+    let lines: Vec<&str> = ci.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+    let wanted = run_by(lines.iter().copied());
+    assert!(wanted.len() > 15, "{wanted:?}");
+    let (pipeline, as_text) = (yaml(".github/workflows/ci.yml"), text(".github/workflows/ci.yml"));
+    let mut commands = Vec::new();
+    values(&pipeline, "run", &mut commands);
+    let run = run_by(commands.iter().flat_map(|command| command.lines()));
+    for recipe in wanted {
+        let there = ELSEWHERE.iter().find(|(own, _)| *own == recipe).map_or(recipe.as_str(), |(_, there)| *there);
+        assert!(run.contains(there), ".ci/run runs `just {recipe}`, and .github/workflows/ci.yml does not run `just {there}`");
+    }
+    assert_eq!(run.difference(&recipes()).collect::<Vec<_>>(), Vec::<&String>::new(), "no such recipe");
+    let pinned =
+        lines.iter().flat_map(|line| line.split_whitespace()).filter_map(|word| word.split_once("==").or_else(|| word.split_once('@')));
+    let mut count = 0;
+    for (name, version) in pinned.filter(|(_, version)| version.starts_with(|first: char| first.is_ascii_digit())) {
+        let version = version.trim_end_matches([';', '}']);
+        assert!(as_text.contains(version), ".ci/run takes {name} {version}, and .github/workflows/ci.yml another");
+        count += 1;
+    }
+    assert!(count >= 5, "{count} versions");
+}
+
+#[test]
+fn dapr_and_kafka_are_of_one_version_everywhere() {
+    let fetched = text(".github/actions/stack/fetch.sh");
+    let version = |name: &str| fetched.split_once(&format!(" {name}=")).unwrap().1.split_whitespace().next().unwrap().to_owned();
+    for (name, files) in [
+        ("dapr", ["terraform/main.tf", "knative/scripts/minikube-up.sh"].as_slice()),
+        ("kafka", &["terraform/main.tf", "knative/overlays/minikube/platform/kafka.yaml", "compose.yaml"]),
+    ] {
+        for file in files {
+            let version = version(name);
+            assert!(text(file).contains(&version), "{name} is {version} in the pipeline's tests, and another in {file}");
+        }
+    }
+}
+
+#[test]
+fn every_recipe_that_a_document_names_exists() {
+    let recipes = recipes();
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "docs/runbook.md",
+        "docs/data-model.md",
+        "knative/README.md",
+        "terraform/README.md",
+        "tests/README.md",
+    ] {
+        let all = text(document);
+        // Fences first: what is left has code between single ticks.
+        let (fenced, prose): (Vec<_>, Vec<_>) = all.split("```").enumerate().partition(|(at, _)| at % 2 == 1);
+        let spans = prose.iter().flat_map(|(_, part)| part.split('`').skip(1).step_by(2));
+        let named = run_by(fenced.iter().flat_map(|(_, part)| part.lines()).chain(spans));
+        assert_eq!(named.difference(&recipes).collect::<Vec<_>>(), Vec::<&String>::new(), "{document} names recipes that there are not");
+    }
+}
+
+/// The metrics that a gateway shows, and their labels.
+fn exposed() -> (BTreeSet<String>, BTreeSet<String>) {
+    let metrics = Metrics::default();
+    metrics.call("get-task", &http::Method::GET, http::StatusCode::OK, Duration::from_millis(1));
+    metrics.delivery("notify", true);
+    metrics.dead_letter("notify");
+    metrics.reminder(1);
+    metrics.outbox(1);
+    let text = metrics.text().unwrap();
+    let (mut names, mut labels) = (BTreeSet::new(), BTreeSet::new());
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        names.insert(line.split(['{', ' ']).next().unwrap().to_owned());
+        labels.extend(matched(line));
+    }
+    (names, labels)
+}
+
+/// The labels that stand in braces, or after `by`.
+fn matched(expression: &str) -> Vec<String> {
+    let parts = |open: &str, close: char| -> Vec<String> {
+        let lists = expression.split(open).skip(1).map(|rest| rest.split(close).next().unwrap());
+        lists.flat_map(|list| list.split(',')).map(|item| item.split(['=', '!']).next().unwrap().trim().to_owned()).collect()
+    };
+    [parts("{", '}'), parts("by (", ')')].concat()
+}
+
+#[test]
+fn dashboard_and_alerts_ask_for_metrics_that_there_are() {
+    let (names, labels) = exposed();
+    let (dashboard, alerts) = (yaml("docs/monitoring/dashboard.json"), yaml("docs/monitoring/alerts.yaml"));
+    let (mut shown, mut watched) = (Vec::new(), Vec::new());
+    values(&dashboard, "expr", &mut shown);
+    values(&alerts, "expr", &mut watched);
+    let mut asked = BTreeSet::new();
+    for expression in shown.iter().chain(&watched) {
+        let own =
+            expression.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').filter(|word| word.starts_with("taskflow_"));
+        let own: BTreeSet<String> = own.map(ToOwned::to_owned).collect();
+        assert!(!own.is_empty() || expression.starts_with("up{"), "{expression} asks for nothing of Taskflow");
+        assert_eq!(own.difference(&names).collect::<Vec<_>>(), Vec::<&String>::new(), "no such metric: {expression}");
+        for label in matched(expression).iter().filter(|_| !own.is_empty()) {
+            assert!(labels.contains(label), "no metric has the label {label}: {expression}");
+        }
+        assert_eq!(expression.matches('(').count(), expression.matches(')').count(), "{expression}");
+        asked.extend(own);
+    }
+    // Sum and count of a histogram say nothing that its buckets do not.
+    let unseen: Vec<&String> = names.difference(&asked).filter(|name| !name.ends_with("_sum") && !name.ends_with("_count")).collect();
+    assert_eq!(unseen, Vec::<&String>::new(), "metrics that nobody looks at");
+    let mut parts = Vec::new();
+    values(&alerts, "runbook", &mut parts);
+    assert_eq!(parts.len(), watched.len(), "every alert says where the runbook says what to do");
+    let runbook = text("docs/runbook.md");
+    for part in parts {
+        assert!(runbook.contains(&format!("\n## {part}\n")), "docs/runbook.md has no part {part}");
+    }
 }

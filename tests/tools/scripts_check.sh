@@ -284,9 +284,37 @@ check "with Oracle's reason" output_has "who are you?"
 run env -u OCI_CLIENT_SECRET "${session[@]:1}" "$here/.github/actions/cloud/session.sh"
 check "a setting that is missing is named" output_has "OCI_CLIENT_SECRET is not set"
 
+# --- fetch.sh
+
+releases=$scratch/releases
+mkdir -p "$releases/v1.18.2" "$releases/4.1.2" "$scratch/kafka_2.13-4.1.2/libs"
+for part in daprd scheduler; do
+  printf '#!/bin/sh\n' >"$scratch/$part"
+  chmod +x "$scratch/$part"
+  tar --create --gzip --file "$releases/v1.18.2/${part}_linux_amd64.tar.gz" --directory "$scratch" "$part"
+  (cd "$releases/v1.18.2" && sha256sum --binary "${part}_linux_amd64.tar.gz" >"${part}_linux_amd64.tar.gz.sha256")
+done
+kafka=$releases/4.1.2/kafka_2.13-4.1.2.tgz
+tar --create --gzip --file "$kafka" --directory "$scratch" kafka_2.13-4.1.2
+# As Apache writes it: capitals in groups of eight, four in a line.
+printf '%s: %s\n' "${kafka##*/}" "$(sha512sum "$kafka" | cut -c 1-128 | tr a-f A-F | sed -E 's/(.{8})/\1 /g; s/(.{36}) /\1\n                      /g')" >"$kafka.sha512"
+fetch=(env DAPR_RELEASES="file://$releases" KAFKA_RELEASES="file://$releases" "$here/.github/actions/stack/fetch.sh" "$scratch/stack")
+run "${fetch[@]}"
+check "released parts are fetched" succeeds
+check "and named" output_has "KAFKA_LIBS=$scratch/stack/kafka_2.13-4.1.2/libs"
+# shellcheck disable=SC2016 # for the inner shell
+check "where they are" sh -c '. "$1" && [ -x "$DAPRD" ] && [ -x "$DAPR_SCHEDULER" ] && [ -d "$KAFKA_LIBS" ]' sh "$scratch/out"
+echo changed >>"$kafka"
+run "${fetch[@]}"
+check "what was changed is refused" fails
+check "by name" output_has "kafka_2.13-4.1.2.tgz is not what its publisher's checksum says"
+echo "<html>not found</html>" >"$kafka.sha512"
+run "${fetch[@]}"
+check "and so is what has no checksum" output_has "no checksum of 128 digits"
+
 # --- all of them
 
-check "shellcheck" shellcheck terraform/scripts/*.sh knative/scripts/*.sh tests/tools/*.sh .github/actions/cloud/*.sh .ci/run
+check "shellcheck" shellcheck terraform/scripts/*.sh knative/scripts/*.sh tests/tools/*.sh .github/actions/*/*.sh .ci/run
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
