@@ -277,6 +277,33 @@ fn the_pipeline_runs_what_ci_runs_in_the_same_versions() {
 }
 
 #[test]
+fn the_pipeline_takes_others_actions_by_digest_and_few_rights() {
+    let files = |folder_name: &str| -> BTreeSet<PathBuf> {
+        std::fs::read_dir(folder("..").join(folder_name)).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    let workflows: Vec<PathBuf> = files(".github/workflows").into_iter().collect();
+    let actions = files(".github/actions").into_iter().map(|path| path.join("action.yml"));
+    for path in workflows.iter().cloned().chain(actions) {
+        let file: Value = serde_yaml_ng::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let mut used = Vec::new();
+        values(&file, "uses", &mut used);
+        for action in used.iter().filter(|action| !action.starts_with("./")) {
+            let digest = action.split_once('@').map(|(_, digest)| digest).unwrap_or_default();
+            let is_digest = digest.len() == 40 && digest.chars().all(|digit| digit.is_ascii_hexdigit());
+            assert!(is_digest, "{}: {action} may become another one", path.display());
+        }
+    }
+    for path in workflows {
+        let file: Value = serde_yaml_ng::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let rights = file["permissions"].as_mapping().unwrap_or_else(|| panic!("{}: without permissions, all", path.display()));
+        assert!(rights.values().all(|right| right == "read"), "{}: a right to write is for the job that needs it", path.display());
+        for (name, job) in file["jobs"].as_mapping().unwrap() {
+            assert!(job["timeout-minutes"].is_u64(), "{}: {name:?} may run for hours", path.display());
+        }
+    }
+}
+
+#[test]
 fn dapr_and_kafka_are_of_one_version_everywhere() {
     let fetched = text(".github/actions/stack/fetch.sh");
     let version = |name: &str| fetched.split_once(&format!(" {name}=")).unwrap().1.split_whitespace().next().unwrap().to_owned();
