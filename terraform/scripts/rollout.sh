@@ -18,14 +18,14 @@ say() { echo "rollout: $*" >&2; }
 fail() { say "$*"; exit 1; }
 cluster() { kubectl --namespace "$namespace" "$@"; }
 
-# What rollouts left behind about their images: those that were begun last (attempted), those of the last that came to its end (current), and of
-# the one before (previous). The programs may be of either of the first two where they differ.
+# What rollouts left behind about their images: those of one that was begun and has not come to its end (unfinished), those of the last that did
+# (current), and of the one before (previous). Where there is an unfinished one, programs may be of it.
 images() { # key
   cluster get configmap rollouts --ignore-not-found --output "jsonpath={.data.$1}"
 }
 
-note() { # ATTEMPTED CURRENT PREVIOUS
-  cluster create configmap rollouts --from-literal "attempted=$1" --from-literal "current=$2" --from-literal "previous=$3" --dry-run=client --output yaml |
+note() { # UNFINISHED CURRENT PREVIOUS
+  cluster create configmap rollouts --from-literal "unfinished=$1" --from-literal "current=$2" --from-literal "previous=$3" --dry-run=client --output yaml |
     cluster apply --filename -
 }
 
@@ -108,7 +108,8 @@ migrate() {
 
 await() {
   local deployment function
-  for deployment in $(cluster get deployments --output name); do
+  # Not those that Knative makes for revisions: one that never started is in nobody's way.
+  for deployment in $(cluster get deployments --selector '!serving.knative.dev/revision' --output name); do
     cluster rollout status "$deployment" --timeout "$wait_for_programs" || return 1
   done
   cluster wait ksvc --all --for condition=Ready --timeout "$wait_for_programs" || return 1
@@ -122,15 +123,15 @@ await() {
 command -v kubectl >/dev/null || fail "kubectl is missing"
 [ -f "$overlay/kustomization.yaml" ] || fail "$overlay has no kustomization.yaml: is this a checkout of the whole repository?"
 
-attempted='' current='' previous=''
+unfinished='' current='' previous=''
 if [ "${1:-}" != --render ]; then
-  attempted=$(images attempted)
+  unfinished=$(images unfinished)
   current=$(images current)
   previous=$(images previous)
 fi
 if [ "${1:-}" = --back ]; then
   # A rollout that failed is not the release before: that is the one which came to its end.
-  if [ -n "$attempted" ] && [ "$attempted" != "$current" ]; then IMAGES=$current; else IMAGES=$previous; fi
+  if [ -n "$unfinished" ]; then IMAGES=$current; else IMAGES=$previous; fi
   [ -n "$IMAGES" ] || fail "there is no release to go back to: none came to its end before"
 fi
 
@@ -163,7 +164,7 @@ if ! await "$scratch"; then
 fi
 
 # The same images again are no new rollout: what was before stays what one goes back to.
-[ "$current" = "$IMAGES" ] || note "$IMAGES" "$IMAGES" "$current"
+if [ "$current" = "$IMAGES" ]; then note "" "$current" "$previous"; else note "" "$IMAGES" "$current"; fi
 [ -z "$(cluster get domainmappings --output name)" ] ||
   cluster wait domainmappings --all --for condition=Ready --timeout "$wait_for_certificate" ||
   say "no certificate yet for the public name: does it point at the load balancer's address? kubectl describe domainmappings says more"

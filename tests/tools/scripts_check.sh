@@ -59,11 +59,12 @@ case $args in
   *"get configmap rollouts"*) key=${args##*.data.}; cat "$STATE/rollouts/${key%%\}*}" 2>/dev/null || true ;;
   *"create configmap rollouts"*)
     rm -rf "$STATE/rollouts" && mkdir "$STATE/rollouts"
-    for pair in "$@"; do case $pair in attempted=* | current=* | previous=*) printf '%s' "${pair#*=}" >"$STATE/rollouts/${pair%%=*}" ;; esac; done
+    for pair in "$@"; do case $pair in unfinished=* | current=* | previous=*) printf '%s' "${pair#*=}" >"$STATE/rollouts/${pair%%=*}" ;; esac; done
     ;;
   *" get --filename "*) echo job.batch/migrate ;;
   *"get job.batch/migrate"*) cat "$STATE/job" ;;
-  *"get deployments "*) echo deployment.apps/gateway ;;
+  *"get deployments --selector !serving.knative.dev/revision "*) echo deployment.apps/gateway ;;
+  *"get deployments --output"*) echo deployment.apps/gateway deployment.apps/of-a-revision ;;
   *"get ksvc --output"*) echo "complete-task old-function" ;;
   *"wait ksvc"*) [ ! -f "$STATE/not-ready" ] ;;
   *"apply --filename -"*) cat >/dev/null ;;
@@ -128,10 +129,11 @@ check "a rendering applies nothing" test ! -s "$scratch/calls"
 
 run "${rollout[@]}"
 check "a roll-out succeeds" succeeds
-check "it is noted before anything is changed, and when it came to its end" order "create configmap rollouts .*attempted=" "apply .*settings.yaml" "wait ksvc" "from-literal current=complete-task"
+check "it is noted before anything is changed, and when it came to its end" order "create configmap rollouts .*unfinished=complete-task" "apply .*settings.yaml" "wait ksvc" "from-literal current=complete-task"
 check "settings, then migrations, then programs" order "apply .*settings.yaml" "delete .*jobs.yaml" "apply .*jobs.yaml" "get job.batch/migrate" "apply .*programs.yaml" "rollout status deployment.apps/gateway" "wait ksvc"
 check "a Service of Kubernetes is a setting" grep -q "kind: Service" "$scratch/state/applied-settings.yaml"
 check "a Service of Knative is a program" grep -q "serving.knative.dev/v1" "$scratch/state/applied-programs.yaml"
+check "the deployments of revisions are Knative's to wait for" sh -c "! grep -q 'rollout status deployment.apps/of-a-revision' '$scratch/calls'"
 check "a job is no program" sh -c "! grep -q 'kind: Job' '$scratch/state/applied-programs.yaml'"
 check "a function that is no more is removed" calls_have "delete ksvc old-function"
 check "a function that is there stays" sh -c "! grep -q 'delete ksvc complete-task' '$scratch/calls'"
@@ -187,6 +189,8 @@ touch "$scratch/state/not-ready"
 release 3
 check "a release whose programs do not start fails" fails
 check "with some of them there" runs 3
+back
+check "a way back that fails can be gone once more" fails
 rm "$scratch/state/not-ready"
 back
 check "from there the way back leads to the last that came to its end, not to the one before" runs 2
