@@ -95,7 +95,10 @@ fn name(target: &Target) -> String {
 fn selection(which: &Selection) -> String {
     match which {
         Selection::Tasks(targets) => targets.iter().map(name).collect::<Vec<_>>().join(","),
-        Selection::Matching(listing) => format!("all({})", listing.about),
+        Selection::Matching(listing) => {
+            let limit = listing.query.limit.map(|limit| format!(", at most {limit}")).unwrap_or_default();
+            format!("all({}{limit})", listing.about)
+        }
     }
 }
 

@@ -78,14 +78,17 @@ impl Reader<'_> {
     /// A statement is most likely a task; a question is not.
     pub(super) fn fallback(self, from: usize) -> Reading {
         let openers = "is|are|am|do|does|did|can|could|will|would|should|when|whose";
+        // "Do it" is none.
+        let pronouns = if self.is_one(from, "do") { "you|i|we|they" } else { "you|i|we|they|he|she|it|there|this|that|these|those" };
         let has_mark = self.words.last().is_some_and(|word| word.is("?"));
-        let asks =
-            self.after(from, "who|who's|why|how|where|what|what's|which|tell me").is_some() || has_mark && self.is_one(from, openers);
+        let asks = has_mark
+            || self.after(from, "who|who's|why|how|where|what|what's|which|tell me").is_some()
+            || self.is_one(from, openers) && self.is_one(from + 1, pronouns);
         if asks {
             return Reading::unclear(
                 "That is beyond the offline assistant. It can answer \u{201c}what is overdue?\u{201d}, \u{201c}what is due this \
                     week?\u{201d} or \
-                 \u{201c}find rent\u{201d}.",
+                 \u{201c}find rent\u{201d}. If it is to be a task, say \u{201c}add\u{201d} before it.",
             );
         }
         self.drafted(&Scope { from, lead: from..from, reminds: false, priority: None }, false)

@@ -5,6 +5,7 @@ use domain::task::Status;
 use super::which::name;
 use super::{Intent, Named, Reader, Reading, Selection, Target};
 use crate::listing;
+use crate::numbers::cardinal;
 use crate::part::{Kind, Note};
 use crate::repeats::joined;
 
@@ -55,8 +56,16 @@ impl Reader<'_> {
             see my|see all";
         let periods = "today|tomorrow|this week|next week|this weekend|this month|next month";
         let is_period = self.after(from, periods).is_some_and(|end| self.is_end(end));
-        let is_list = is_period || self.after(from, verbs).is_some() || self.is_named_list(from, to);
+        let is_list = is_period || self.after(from, verbs).is_some() || self.is_named_list(from, to) || self.is_counted_list(from, to);
         is_list.then(|| self.listed(from, to))
+    }
+
+    /// "top 5", "next three tasks", "the first two overdue tasks"; "first 3 chapters" is none.
+    fn is_counted_list(&self, from: usize, to: usize) -> bool {
+        let at = self.skip(from, "the|my");
+        self.is_one(at, "top|first|next|last")
+            && cardinal(self.word(at + 1)).is_some()
+            && (self.is_end(at + 2) || (at + 2..to).any(|at| self.is_one(at, "tasks|todos|to-dos|overdue|items|things")))
     }
 
     /// "overdue tasks", "high priority tasks", "my tasks due today".
