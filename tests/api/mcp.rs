@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use futures_util::future::join_all;
 use rmcp::model::{CallToolRequestParams, CallToolResult, ClientConfig};
 use rmcp::service::RunningService;
 use rmcp::transport::StreamableHttpClientTransport;
@@ -104,13 +105,28 @@ async fn answers_are_json_and_nothing_is_kept_between_requests() {
     let answer = by_hand(&app, &[], &initialize.to_string()).await.is(200);
     assert_eq!(answer.json()["result"]["protocolVersion"], "2025-06-18");
     assert!(answer.json()["result"]["capabilities"]["tools"].is_object());
+    let many = join_all((0..8).map(|_| by_hand(&app, &[], LIST))).await;
+    assert!(many.iter().all(|answer| answer.status == 200 && answer.json()["result"]["tools"].is_array()), "many calls at once");
     let notification = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
     assert_eq!(by_hand(&app, &[], notification).await.is(202).text, "");
     assert_eq!(app.get("/mcp").await.is(405).header("allow"), "POST");
     let _ = app.delete("/mcp").await.is(405);
     let unknown = by_hand(&app, &[], r#"{"jsonrpc":"2.0","id":7,"method":"tools/unknown","params":{}}"#).await;
     assert_eq!((&unknown.json()["id"], &unknown.json()["error"]["code"]), (&json!(7), &json!(-32601)));
-    assert!((400..500).contains(&by_hand(&app, &[], "{").await.status));
+    // What is no JSON, and what is JSON and no message, have their codes; a body of another kind is refused as such.
+    for (body, code, id) in [
+        ("{", -32_700, Value::Null),
+        ("", -32_700, Value::Null),
+        ("[1, 2]", -32_600, Value::Null),
+        (r#""hello""#, -32_600, Value::Null),
+        (r#"{"id": 7, "method": "tools/list"}"#, -32_600, json!(7)),
+    ] {
+        let answer = by_hand(&app, &[], body).await.is(400);
+        assert_eq!(answer.header("content-type"), "application/json");
+        let answer = answer.json();
+        assert_eq!((&answer["jsonrpc"], &answer["id"], &answer["error"]["code"]), (&json!("2.0"), &id, &json!(code)), "{body}: {answer}");
+    }
+    let _ = app.call("POST", "/mcp", &[BOTH, ("content-type", "text/plain")], LIST.to_owned()).await.is(415);
     let _ = by_hand(&app, &[], &format!("\"{}\"", "a".repeat(300 * 1024))).await.is(413);
     app.stop().await;
 }

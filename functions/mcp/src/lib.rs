@@ -8,10 +8,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use domain::routes;
-use function::service::{BODY_MAX, boxed};
-use function::{App, Function, Request, Response};
+use function::service::{BODY_MAX, boxed, collect};
+use function::{App, Function, Request, Response, full};
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorCode, ErrorData, Implementation, JsonObject,
     ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
@@ -20,7 +21,7 @@ use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{RoleServer, ServerHandler};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tools::{Caller, Effect, Failed};
 
 /// What clients tell their models of this server.
@@ -40,7 +41,31 @@ pub fn function() -> Function {
 async fn mcp(app: Arc<App>, request: Request) -> Response {
     let config = config(&app, request.headers());
     let server = StreamableHttpService::new(move || Ok(Server { app: app.clone() }), Arc::new(NeverSessionManager::default()), config);
-    server.handle(request).await.map(boxed)
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    let is_json = parts.headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
+    let body = match collect(body).await {
+        Ok(body) => body,
+        Err(error) => return error.into_response(&path),
+    };
+    let response = server.handle(Request::from_parts(parts, full(body.clone()))).await;
+    // What is announced as JSON and is no message is no matter of media types: to JSON-RPC it is an error with a code.
+    if is_json && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE { no_message(&body) } else { response.map(boxed) }
+}
+
+/// The answer to a body that is no JSON, or no message of JSON-RPC.
+fn no_message(body: &[u8]) -> Response {
+    let (error, id) = match serde_json::from_slice::<Value>(body) {
+        Err(error) => (ErrorData::parse_error(format!("Parse error: {error}"), None), Value::Null),
+        Ok(message) => {
+            let id = message.get("id").filter(|id| id.is_string() || id.is_number()).cloned().unwrap_or_default();
+            (ErrorData::invalid_request("Invalid Request: this is no message of JSON-RPC 2.0", None), id)
+        }
+    };
+    let mut response = Response::new(full(json!({ "jsonrpc": "2.0", "id": id, "error": error }).to_string()));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 /// Who may call, and how they are answered.
