@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde_json::json;
 use tests::stack::{Options, Program, Recipe, Stack, binaries, free_port};
-use tests::{Api, eventually};
+use tests::{Api, GEMINI_KEY, Gemini, Said, eventually};
 
 /// A store of files: of the stores that need no cloud, the one that has values under names as that of Kubernetes has.
 const STORE: &str = "apiVersion: dapr.io/v1alpha1
@@ -33,7 +33,9 @@ async fn what_the_environment_does_not_say_the_secret_store_does() {
         // The database is known once it runs; the store reads its file when daprd starts, so a first start is for the URL only.
         let folder = tempfile::tempdir().unwrap();
         let mut stack = Stack::start(folder.path(), &Options { resources: Some(resources.path().to_owned()), ..Options::default() }).await;
-        let secret = json!({ "taskflow-secrets": { "api-token": TOKEN, "neon-connection-string": stack.database_url() } });
+        let secret = json!({ "taskflow-secrets": {
+            "api-token": TOKEN, "neon-connection-string": stack.database_url(), "gemini-api-key": GEMINI_KEY,
+        } });
         write("full.json", &secret.to_string());
         stack.daprd.kill();
         stack.daprd.start_again();
@@ -41,7 +43,7 @@ async fn what_the_environment_does_not_say_the_secret_store_does() {
         (folder, stack)
     };
 
-    let (mut function, api) = start(&stack, resources.path(), "full");
+    let (mut function, api) = start(&stack, resources.path(), "get-task", "full", &[]);
     let task = stack.api.create(&json!({ "title": "found through a secret" })).await;
     let path = format!("/api/tasks/{}", task["id"]);
     let refused = eventually("the function", async || api.try_call("GET", &path, &[], "").await.ok()).await;
@@ -52,8 +54,23 @@ async fn what_the_environment_does_not_say_the_secret_store_does() {
     function.stop();
     assert!(!function.said().contains(TOKEN) && !function.said().contains("postgres://"), "a secret was logged");
 
+    // The key of the assistant's model: it is sent to the model, in its header, and to nobody else.
+    let gemini = Gemini::start([Said::text("Hello through a secret.")]).await;
+    let (mut function, api) = start(&stack, resources.path(), "chat", "full", &[("GEMINI_BASE_URL", &gemini.url)]);
+    let _ = eventually("the function", async || api.try_call("GET", "/api/chat/of-secrets", &[], "").await.ok()).await.problem(401);
+    let message = json!({ "message": "hello", "conversation_id": "of-secrets" });
+    let answer = api.send("POST", "/api/chat", &[("authorization", &bearer)], &message).await.is(200);
+    assert_eq!((&answer.json()["assistant"], &answer.json()["response"]), (&json!("gemini"), &json!("Hello through a secret.")));
+    // The stand-in refuses whoever does not bring its key as a header; it was asked once, and by a URL without the key.
+    let urls = gemini.urls();
+    assert!(urls.len() == 1 && !urls[0].contains(GEMINI_KEY), "{urls:?}");
+    let kept = api.call("GET", "/api/chat/of-secrets", &[("authorization", &bearer)], "").await.is(200);
+    assert_eq!(kept.json()["history"][0]["status"], "answered");
+    function.stop();
+    assert!(![answer.text, kept.text, function.said()].iter().any(|said| said.contains(GEMINI_KEY)), "the key was told");
+
     for (store, reason) in [("empty", "has no taskflow-secrets"), ("nowhere", "has no taskflow-secrets")] {
-        let (mut function, _) = start(&stack, resources.path(), store);
+        let (mut function, _) = start(&stack, resources.path(), "get-task", store, &[]);
         eventually("the function to give up", async || (!function.is_running()).then_some(())).await;
         let said = function.said();
         assert!(said.contains("TASKFLOW_SECRET_STORE") && said.contains(reason), "{store}: {said}");
@@ -61,10 +78,11 @@ async fn what_the_environment_does_not_say_the_secret_store_does() {
     stack.stop().await;
 }
 
-/// get-task with nothing but a sidecar and a secret store.
-fn start(stack: &Stack, folder: &std::path::Path, store: &str) -> (Program, Api) {
+/// A function with nothing but a sidecar, a secret store and these settings.
+fn start(stack: &Stack, folder: &std::path::Path, name: &str, store: &str, settings: &[(&str, &str)]) -> (Program, Api) {
     let port = free_port();
-    let recipe = Recipe::new(&format!("get-task-{store}"), &binaries().join("get-task"), folder).env("PORT", port.to_string());
+    let recipe = Recipe::new(&format!("{name}-{store}"), &binaries().join(name), folder).env("PORT", port.to_string());
+    let recipe = settings.iter().fold(recipe, |recipe, (name, value)| recipe.env(name, *value));
     let recipe = recipe.env("TASKFLOW_BIND", "127.0.0.1").env("TASKFLOW_SECRET_STORE", store).env("DAPR_GRPC_ENDPOINT", &stack.dapr_grpc);
     (recipe.start(), Api::new((Ipv4Addr::LOCALHOST, port).into(), None))
 }
