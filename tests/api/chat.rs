@@ -56,12 +56,12 @@ async fn a_message_is_answered_and_the_conversation_kept() {
     assert_eq!(say(&app, &id, "What did I say?").await["response"], "You said hello.");
     let conversation = app.read(&format!("/api/chat/{id}")).await;
     let said: Vec<_> =
-        conversation["history"].as_array().unwrap().iter().map(|turn| (&turn["message"], &turn["response"], &turn["problem"])).collect();
+        conversation["history"].as_array().unwrap().iter().map(|turn| (&turn["message"], &turn["response"], &turn["status"])).collect();
     assert_eq!(
         said,
         [
-            (&json!("Hello"), &json!("Hello! What is to be done?"), &Value::Null),
-            (&json!("What did I say?"), &json!("You said hello."), &Value::Null)
+            (&json!("Hello"), &json!("Hello! What is to be done?"), &json!("answered")),
+            (&json!("What did I say?"), &json!("You said hello."), &json!("answered"))
         ]
     );
     assert_eq!((&conversation["conversation_id"], &conversation["user_id"]), (&json!(id), &json!(1)));
@@ -277,7 +277,8 @@ async fn an_answer_that_breaks_off_after_something_was_done_says_so() {
     let answer = try_say(&app, "broke-off", "make it").await;
     assert!(answer.problem(502).is_empty());
     let turn = &history(&app, "broke-off").await[0];
-    assert_eq!((&turn["actions"][0]["detail"], turn["problem"].is_null()), (&json!("Created “Made” (#1)."), false));
+    assert_eq!((&turn["actions"][0]["detail"], &turn["status"]), (&json!("Created “Made” (#1)."), &json!("failed")));
+    assert!(turn["problem"].as_str().unwrap().contains("declined"), "{turn}");
     gemini.then([Said::text("It is there.")]);
     assert_eq!(say(&app, "broke-off", "is it?").await["response"], "It is there.");
     let contents = gemini.requests().last().unwrap()["contents"].clone();
@@ -491,7 +492,8 @@ async fn a_conversation_that_is_forgotten_while_it_is_answered_stays_forgotten()
     let app = app(&gemini).await;
     let forgetting = async {
         eventually("the model to be asked", async || (!gemini.requests().is_empty()).then_some(())).await;
-        assert_eq!(history(&app, "forgotten").await[0]["problem"], "not answered yet");
+        let open = &history(&app, "forgotten").await[0];
+        assert_eq!((&open["status"], &open["problem"]), (&json!("open"), &Value::Null));
         let _ = app.delete("/api/chat/forgotten").await.is(204);
         gemini.release();
     };

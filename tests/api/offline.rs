@@ -51,6 +51,51 @@ async fn everyday_sentences_are_done() {
 }
 
 #[tokio::test]
+async fn as_many_are_listed_and_changed_as_were_asked_for() {
+    let app = App::with(&[ZONE]).await;
+    for number in 1..=25 {
+        app.create(&json!({ "title": format!("Task {number}"), "due_date": format!("2199-01-{number:02}T09:00:00Z") })).await;
+    }
+    let lines = |text: &str| text.lines().filter(|line| line.starts_with("- ")).count();
+    let all = say(&app, "show my tasks").await;
+    assert!(all.starts_with("Open tasks:\n") && all.ends_with("\n\nand 5 more.") && lines(&all) == 20, "{all}");
+    for (asked, count) in [("top 5", 5), ("show the first 3 tasks", 3), ("next three tasks", 3), ("show me 22 tasks", 22)] {
+        let text = say(&app, asked).await;
+        assert!(text.starts_with(&format!("Open tasks, the first {count} of 25:\n\n- “Task 1” (#1)")), "{asked}: {text}");
+        assert!(lines(&text) == count && !text.contains("more"), "{asked}: {text}");
+    }
+    let next = say(&app, "what's next?").await;
+    assert!(next.starts_with("Open tasks, the first of 25:\n\n- “Task 1”") && lines(&next) == 1, "{next}");
+    let few = say(&app, "show the first 30 tasks").await;
+    assert!(few.starts_with("Open tasks:\n") && lines(&few) == 25, "{few}");
+    // What is changed is no more than what was asked for, either.
+    let done = ask(&app, "complete the first 3 tasks").await;
+    assert_eq!(lines(done["response"].as_str().unwrap()), 3, "{done}");
+    let pending: Vec<_> = app.list("/api/tasks?status=pending&limit=100").await.iter().map(|task| task["id"].as_i64().unwrap()).collect();
+    assert_eq!((pending.len(), pending.iter().min()), (22, Some(&4)));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn small_talk_and_questions_make_no_task() {
+    let app = App::with(&[ZONE]).await;
+    for greeting in ["hello", "Hello, how are you?", "hi Taskflow! How is it going today?", "good morning", "what can you do?", "help"] {
+        let text = say(&app, greeting).await;
+        assert!(text.contains("I understand everyday sentences") && text.contains("**add**"), "{greeting}: {text}");
+    }
+    for thanks in ["thanks", "Thank you so much for your help!", "great, thanks a lot", "you are awesome"] {
+        assert!(say(&app, thanks).await.starts_with("You are welcome."), "{thanks}");
+    }
+    for question in ["will it rain tomorrow", "buy milk?", "what is the weather like?", "do you speak German", "why?"] {
+        let text = say(&app, question).await;
+        assert!(text.contains("beyond the offline assistant") && text.contains("“add”"), "{question}: {text}");
+    }
+    assert_eq!(app.list("/api/tasks").await.len(), 0);
+    assert!(say(&app, "say hello to Ada tomorrow").await.starts_with("Added “say hello to Ada”"));
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn a_title_that_fits_several_is_asked_back() {
     let app = App::with(&[ZONE]).await;
     for title in ["Water the plants", "Water the lawn"] {

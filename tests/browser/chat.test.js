@@ -112,6 +112,34 @@ stories('the assistant', {}, (story) => {
     assert.equal(await page.locator('.message.person').count(), 1);
   });
 
+  story('a message that is still being answered is waited for after a reload; where nobody waits for it, it can be sent again', async ({ open, tab, expectErrors }) => {
+    expectErrors(/Failed to load resource|ERR_/);
+    const page = await open();
+    const chat = await assistant(page);
+    const exchange = { at: new Date().toISOString(), message: 'What is overdue?', response: '', actions: [], assistant: 'gemini', status: 'open', problem: null };
+    let looks = 0;
+    let isAnswered = false;
+    await page.context().route('**/api/chat', () => {});
+    await page.context().route('**/api/chat/*', (route) => {
+      looks += 1;
+      const history = [isAnswered ? { ...exchange, response: 'Nothing at all.', status: 'answered' } : exchange];
+      return route.fulfill({ json: { conversation_id: 'conversation', user_id: 1, history, question: null, last_updated: exchange.at } });
+    });
+    await chat.getByLabel('Message to the assistant').fill('What is overdue?');
+    await chat.getByRole('button', { name: 'Send', exact: true }).click();
+    await chat.locator('.message.person').waitFor();
+    await page.reload();
+    await eventually(() => assert.ok(looks > 0));
+    assert.equal(await (await assistant(page)).getByRole('alert').count(), 0, 'it may be answered yet');
+    // Another window has not asked.
+    const other = await assistant(await tab(page.context()));
+    await other.getByRole('alert').getByText('Not answered yet.').waitFor();
+    await other.getByRole('button', { name: 'Send again' }).waitFor();
+    isAnswered = true;
+    await chat.getByText('Nothing at all.').waitFor();
+    assert.equal(await chat.getByRole('alert').count(), 0);
+  });
+
   story('a message that the service did not get says why, survives a reload, and is sent again', async ({ open, expectErrors }) => {
     expectErrors(/status of (503|404)/);
     const page = await open();

@@ -2,8 +2,12 @@
 
 use domain::Task;
 use domain::chat::{Action, ActionStatus, SHOWN_MAX, TaskCard};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tools::{Done, Failed, Tool};
+
+use crate::content::raw;
 
 /// Bytes of one result that a model gets to see.
 const RESULT_MAX: usize = 64 * 1024;
@@ -12,7 +16,7 @@ const RESULT_MAX: usize = 64 * 1024;
 pub(crate) struct Told {
     pub(crate) action: Action,
     /// The function's response, as the API wants it: an object with `output` or `error`.
-    pub(crate) result: Value,
+    pub(crate) result: Box<RawValue>,
 }
 
 /// A tool did what it was called for. `before` is the task that is no longer there.
@@ -24,7 +28,7 @@ pub(crate) fn done(tool: &Tool, arguments: &Map<String, Value>, done: Done, befo
     });
     let detail = detail(tool, arguments, &done, cards.first());
     let action = Action { tool: tool.name.to_owned(), status: ActionStatus::Done, changes: tool.changes(), task_id, tasks: cards, detail };
-    Told { action, result: json!({ "output": bounded(done.output) }) }
+    Told { action, result: bounded(done.output) }
 }
 
 /// A tool did nothing.
@@ -32,7 +36,7 @@ pub(crate) fn failed(name: &str, changes: bool, arguments: &Map<String, Value>, 
     let task_id = arguments.get("task_id").and_then(Value::as_i64);
     let detail = failed.detail.clone();
     let action = Action { tool: name.to_owned(), status: ActionStatus::Failed, changes, task_id, tasks: Vec::new(), detail };
-    Told { action, result: json!({ "error": failed.problem }) }
+    Told { action, result: raw(&json!({ "error": failed.problem })) }
 }
 
 /// The user is asked first.
@@ -40,7 +44,8 @@ pub(crate) fn asked(tool: &Tool, task: &Task) -> Told {
     let detail = format!("Asked whether to delete {}.", named(&TaskCard::from(task)));
     let tasks = vec![TaskCard::from(task)];
     let action = Action { tool: tool.name.to_owned(), status: ActionStatus::Asked, changes: true, task_id: Some(task.id), tasks, detail };
-    let result = json!({ "output": { "status": "asked", "detail": "Nothing is deleted yet. Taskflow asks the user, who answers with the next message." } });
+    let detail_for_model = "Nothing is deleted yet. Taskflow asks the user, who answers with the next message.";
+    let result = raw(&json!({ "output": { "status": "asked", "detail": detail_for_model } }));
     Told { action, result }
 }
 
@@ -84,20 +89,23 @@ fn said(value: &Value) -> String {
     }
 }
 
-/// Leaves out the last tasks of a list that is too long for a model to read, and says so.
-fn bounded(mut output: Value) -> Value {
-    let too_long = |output: &Value| output.to_string().len() > RESULT_MAX;
+/// A call's output as a model gets to see it: of a list that is too long to read, without the last tasks, and it says so.
+fn bounded(mut output: Value) -> Box<RawValue> {
+    #[derive(Serialize)]
+    struct Result<'a> {
+        output: &'a Value,
+    }
+    let mut result = raw(&Result { output: &output });
     let mut left_out = 0;
-    while too_long(&output) {
+    while result.get().len() > RESULT_MAX {
         let Some(tasks) = output.get_mut("tasks").and_then(Value::as_array_mut).filter(|tasks| tasks.len() > 1) else { break };
         let keep = tasks.len() / 2;
         left_out += tasks.len() - keep;
         tasks.truncate(keep);
-    }
-    if left_out > 0 {
         output["left_out"] = left_out.into();
+        result = raw(&Result { output: &output });
     }
-    output
+    result
 }
 
 #[cfg(test)]
@@ -107,8 +115,9 @@ mod tests {
     #[test]
     fn a_result_is_bounded() {
         let task = json!({ "id": 1, "title": "a".repeat(1_000) });
-        let output = bounded(json!({ "tasks": vec![task; 100], "total_count": 100 }));
-        assert!(output.to_string().len() <= RESULT_MAX);
+        let result = bounded(json!({ "tasks": vec![task; 100], "total_count": 100 }));
+        assert!(result.get().len() <= RESULT_MAX);
+        let output = crate::content::read(&result)["output"].take();
         assert_eq!(output["tasks"].as_array().unwrap().len() + usize::try_from(output["left_out"].as_u64().unwrap()).unwrap(), 100);
     }
 }

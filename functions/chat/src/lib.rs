@@ -151,7 +151,7 @@ async fn draft(app: Arc<App>, line: DraftTask) -> Result<Answer, Error> {
 async fn get_conversation(app: Arc<App>, which: ConversationRef) -> Result<Answer, Error> {
     let found = conversation::read(&app, &which.conversation_id).await?;
     let found = found.ok_or_else(|| Error::NotFound("there is no such conversation, or no longer".to_owned()))?;
-    Answer::json(&found.shown(which.conversation_id))
+    Answer::json(&found.shown(which.conversation_id)?)
 }
 
 async fn delete_conversation(app: Arc<App>, which: ConversationRef) -> Result<Answer, Error> {

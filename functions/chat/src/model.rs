@@ -9,6 +9,7 @@ use function::{BoxError, BoxFuture, Error};
 use http::StatusCode;
 use serde_json::{Map, Value};
 
+use crate::content::Content;
 use crate::stream::Sink;
 
 /// Replies to a conversation.
@@ -23,9 +24,9 @@ pub(crate) trait Model: Send + Sync {
 /// What a model is asked.
 pub(crate) struct Prompt<'a> {
     /// The contents of earlier turns.
-    pub(crate) history: &'a [Value],
+    pub(crate) history: &'a [Content],
     /// The contents of this turn: the message, and what came of it so far.
-    pub(crate) turn: &'a [Value],
+    pub(crate) turn: &'a [Content],
     /// The time.
     pub(crate) now: Timestamp,
     /// The user's zone.
@@ -35,10 +36,10 @@ pub(crate) struct Prompt<'a> {
 }
 
 /// What a model replies.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct Reply {
-    /// As it came, to be sent back as it is.
-    pub(crate) content: Value,
+    /// As it came, to be sent back as it is; `None` where nothing did.
+    pub(crate) content: Option<Content>,
     /// What is for the user; Markdown.
     pub(crate) text: String,
     /// What it wants done, in order.

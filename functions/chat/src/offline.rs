@@ -6,14 +6,15 @@
 use domain::chat::Assistant;
 use domain::command::UpdateTask;
 use domain::query::{Order, SearchTasks, SortBy, TagsMatch};
+use domain::task::{Priority, Recurrence, Status};
 use domain::zone::Zone;
 use domain::{Task, Timestamp};
 use function::BoxFuture;
 use language::{Intent, Listing, Note, NoteKind, Reading, Reminders, Selection, Target};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::content;
+use crate::content::{self, Content};
 use crate::model::{Call, Model, ModelError, Prompt, Reply};
 use crate::stream::Sink;
 
@@ -46,25 +47,26 @@ impl Model for Offline {
 
     fn reply<'a>(&'a self, prompt: &'a Prompt<'a>, sink: &'a mut Sink) -> BoxFuture<'a, Result<Reply, ModelError>> {
         Box::pin(async move {
-            let message = prompt.turn.first().and_then(|content| content["parts"][0]["text"].as_str()).unwrap_or_default();
+            let turn: Vec<Value> = prompt.turn.iter().map(|content| content::read(content)).collect();
+            let message = turn.first().and_then(|content| content["parts"][0]["text"].as_str()).unwrap_or_default();
             let reading = language::read(message, prompt.now, prompt.zone);
-            let results = prompt.turn.iter().filter_map(|content| content["parts"].as_array()).flatten();
+            let results = turn.iter().filter_map(|content| content["parts"].as_array()).flatten();
             let results = results.filter_map(|part| part.get("functionResponse").map(|response| &response["response"]));
             let plan = Plan { results: results.collect(), next: 0, now: prompt.now, zone: prompt.zone, history: prompt.history };
             match plan.answer(&reading) {
-                Err(Stop::Call(calls)) => Ok(Reply { content: of_calls(&calls), text: String::new(), calls }),
+                Err(Stop::Call(calls)) => Ok(Reply { content: Some(of_calls(&calls)), text: String::new(), calls }),
                 Ok(text) | Err(Stop::Say(text)) => {
                     sink.text(&text).await;
-                    Ok(Reply { content: content::of_model(&text), text, calls: Vec::new() })
+                    Ok(Reply { content: Some(content::of_model(&text)), text, calls: Vec::new() })
                 }
             }
         })
     }
 }
 
-fn of_calls(calls: &[Call]) -> Value {
+fn of_calls(calls: &[Call]) -> Content {
     let part = |call: &Call| json!({ "functionCall": { "name": call.name, "args": call.arguments } });
-    json!({ "role": "model", "parts": calls.iter().map(part).collect::<Vec<_>>() })
+    content::raw(&json!({ "role": "model", "parts": calls.iter().map(part).collect::<Vec<_>>() }))
 }
 
 /// Why the plan goes no further now.
@@ -89,16 +91,35 @@ struct Plan<'a> {
     next: usize,
     now: Timestamp,
     zone: &'a Zone,
-    history: &'a [Value],
+    history: &'a [Content],
+}
+
+/// A task, as far as an answer tells of it: a list has no more, and leaves out what is not there.
+#[derive(Deserialize)]
+struct Seen {
+    id: i64,
+    title: String,
+    #[serde(default)]
+    description: String,
+    due_date: Option<Timestamp>,
+    #[serde(default)]
+    recurrence: Recurrence,
+    recurrence_rule: Option<String>,
+    priority: Priority,
+    #[serde(default)]
+    tags: Vec<String>,
+    status: Status,
+    completed_at: Option<Timestamp>,
+    reminder_offset: Option<String>,
 }
 
 /// Tasks that were looked for.
 struct Found {
-    tasks: Vec<Task>,
-    /// How many the search has answered, those that do not fit included.
-    seen: usize,
+    tasks: Vec<Seen>,
     /// How many there are.
     total: usize,
+    /// Whether these are all that are wanted.
+    is_whole: bool,
 }
 
 impl Plan<'_> {
@@ -106,13 +127,13 @@ impl Plan<'_> {
         let text = match &reading.intent {
             Intent::Create { task, .. } => {
                 let made = self.call("create_task", json!(task))?;
-                format!("Added {}.", self.told(&task_of(&made)?))
+                format!("Added {}.", self.told(&seen_of(&made)?))
             }
             Intent::List(listing) => self.list(listing)?,
             Intent::Get(target) => {
                 let id = self.resolve(std::slice::from_ref(target), None)?;
                 let found = self.call("get_task", json!({ "task_id": id[0] }))?;
-                self.shown(&task_of(&found)?)
+                self.shown(&seen_of(&found)?)
             }
             Intent::Complete(which) => self.each("complete_task", which, Some("pending"), "Completed", &json!({}))?,
             Intent::Reopen(which) => self.each("reopen_task", which, Some("completed"), "Reopened", &json!({}))?,
@@ -128,8 +149,8 @@ impl Plan<'_> {
             Intent::CancelReminders(which) => self.cancel(which)?,
             Intent::ListTags => self.tags()?,
             Intent::Help => HELP.to_owned(),
-            Intent::Greeting => "Hello! Tell me what is to be done, or say “help” for what I understand.".to_owned(),
-            Intent::Thanks => "You are welcome.".to_owned(),
+            Intent::Greeting => format!("Hello! I am here and keep your tasks. {HELP}"),
+            Intent::Thanks => "You are welcome. Say “help” for what else I understand.".to_owned(),
             Intent::Yes => "There is nothing to say yes to.".to_owned(),
             Intent::No => "Fine, I leave it.".to_owned(),
             Intent::Unclear => "I did not understand that. Say “help” for what I understand.".to_owned(),
@@ -169,8 +190,8 @@ impl Plan<'_> {
             Selection::Matching(listing) => {
                 let found = self.find(listing)?;
                 let about = &listing.about;
-                if found.seen < found.total {
-                    let total = found.total;
+                if !found.is_whole {
+                    let total = listing.query.limit.map_or(found.total, wanted);
                     return Err(Stop::say(format!(
                         "There are {total} {about}: more than I change at once. Say which, so that it is fewer."
                     )));
@@ -202,7 +223,7 @@ impl Plan<'_> {
         let filters = status.map_or_else(|| json!({}), |status| json!({ "status": status }));
         let found = self.call("search_tasks", json!({ "query": title, "filters": filters, "limit": LISTED_MAX }))?;
         let tasks = tasks_of(&found)?;
-        let exact: Vec<&Task> = tasks.iter().filter(|task| task.title.eq_ignore_ascii_case(title)).collect();
+        let exact: Vec<&Seen> = tasks.iter().filter(|task| task.title.eq_ignore_ascii_case(title)).collect();
         match (exact.as_slice(), tasks.as_slice()) {
             ([only], _) => Ok(only.id),
             ([], [only]) => Ok(only.id),
@@ -216,7 +237,9 @@ impl Plan<'_> {
 
     /// "It": the one task that the last answer named.
     fn spoken_of(&self) -> Result<i64, Stop> {
-        let last = self.history.iter().rev().find(|content| content["role"] == "model" && content["parts"][0]["text"].is_string());
+        let contents = self.history.iter().rev().map(|content| content::read(content));
+        let last = contents.into_iter().find(|content| content["role"] == "model" && content["parts"][0]["text"].is_string());
+        let last = last.as_ref();
         let text = last.and_then(|content| content["parts"][0]["text"].as_str()).unwrap_or_default();
         let mut ids: Vec<i64> = text.split("(#").skip(1).filter_map(|rest| rest.split(')').next()?.parse().ok()).collect();
         ids.dedup();
@@ -228,33 +251,47 @@ impl Plan<'_> {
 
     /// The tasks that a listing is about.
     fn find(&mut self, listing: &Listing) -> Result<Found, Stop> {
-        let output = self.call("search_tasks", search(&listing.query, MATCHING_MAX))?;
+        let wanted = listing.query.limit.map(wanted);
+        // The search does not know of the time of completion: what does not fit is left out here.
+        let asked_for = wanted.filter(|_| listing.completed.is_none()).unwrap_or(MATCHING_MAX).min(MATCHING_MAX);
+        let output = self.call("search_tasks", search(&listing.query, asked_for))?;
         let mut tasks = tasks_of(&output)?;
         let seen = tasks.len();
-        let total = output["total_count"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(seen);
-        // The search does not know of the time of completion.
+        let mut total = output["total_count"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(seen);
+        let mut is_whole = seen == total;
         if let Some(period) = listing.completed {
             tasks.retain(|task| task.completed_at.is_some_and(|at| at >= period.from && at < period.to));
+            total = tasks.len();
         }
-        Ok(Found { tasks, seen, total })
+        if let Some(wanted) = wanted {
+            is_whole |= tasks.len() >= wanted;
+            tasks.truncate(wanted);
+        }
+        Ok(Found { tasks, total, is_whole })
     }
 
     // --- What is done -----------------------------------------------------------------------------------------------------
 
     fn list(&mut self, listing: &Listing) -> Result<String, Stop> {
         let Found { tasks, total, .. } = self.find(listing)?;
-        let total = if listing.completed.is_some() { tasks.len() } else { total };
         let about = &listing.about;
         match (total, listing.counts) {
             (0, _) => Ok(format!("There are no {about}.")),
             (1, true) => Ok(format!("There is 1 of your {about}.")),
             (total, true) => Ok(format!("There are {total} {about}.")),
             (total, false) => {
-                let lines: Vec<String> = tasks.iter().take(LISTED_MAX).map(|task| format!("- {}", self.told(task))).collect();
-                let more = if total > lines.len() { format!("\n\nand {} more.", total - lines.len()) } else { String::new() };
+                // As many as were asked for, be it more than are shown otherwise.
+                let shown = if listing.query.limit.is_some() { MATCHING_MAX } else { LISTED_MAX };
+                let lines: Vec<String> = tasks.iter().take(shown).map(|task| format!("- {}", self.told(task))).collect();
+                let (part, more) = match (total.saturating_sub(lines.len()), listing.query.limit) {
+                    (0, _) => (String::new(), String::new()),
+                    (_, Some(_)) if lines.len() == 1 => (format!(", the first of {total}"), String::new()),
+                    (_, Some(_)) => (format!(", the first {} of {total}", lines.len()), String::new()),
+                    (left, None) => (String::new(), format!("\n\nand {left} more.")),
+                };
                 let mut head = about.chars();
                 let head: String = head.next().map(|first| first.to_uppercase().collect::<String>() + head.as_str()).unwrap_or_default();
-                Ok(format!("{head}:\n\n{}{more}", lines.join("\n")))
+                Ok(format!("{head}{part}:\n\n{}{more}", lines.join("\n")))
             }
         }
     }
@@ -270,11 +307,9 @@ impl Plan<'_> {
         let lines: Vec<String> = ids
             .iter()
             .zip(outcomes)
-            .map(|(id, outcome)| {
-                match outcome.and_then(|output| serde_json::from_value::<Task>(output["task"].clone()).map_err(|error| error.to_string())) {
-                    Ok(task) => format!("{verb} {}.", self.told(&task)),
-                    Err(detail) => format!("#{id}: {detail}."),
-                }
+            .map(|(id, outcome)| match outcome.and_then(|output| Seen::deserialize(&output["task"]).map_err(|error| error.to_string())) {
+                Ok(task) => format!("{verb} {}.", self.told(&task)),
+                Err(detail) => format!("#{id}: {detail}."),
             })
             .collect();
         if lines.len() == 1 { lines.concat() } else { lines.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n") }
@@ -404,7 +439,7 @@ impl Plan<'_> {
     // --- How it is told ---------------------------------------------------------------------------------------------------
 
     /// A task in one line.
-    fn told(&self, task: &Task) -> String {
+    fn told(&self, task: &Seen) -> String {
         let mut text = format!("“{}” (#{})", task.title, task.id);
         let mut more = Vec::new();
         if let Some(due) = task.due_date {
@@ -412,10 +447,10 @@ impl Plan<'_> {
         }
         if let Some(rule) = &task.recurrence_rule {
             more.push(format!("repeats {rule}"));
-        } else if task.recurrence != domain::task::Recurrence::None {
+        } else if task.recurrence != Recurrence::None {
             more.push(word(&task.recurrence));
         }
-        if task.priority != domain::task::Priority::Medium {
+        if task.priority != Priority::Medium {
             more.push(format!("{} priority", word(&task.priority)));
         }
         if let Some(offset) = &task.reminder_offset {
@@ -430,8 +465,8 @@ impl Plan<'_> {
     }
 
     /// A task in full.
-    fn shown(&self, task: &Task) -> String {
-        let status = if task.status == domain::task::Status::Completed { "completed" } else { "pending" };
+    fn shown(&self, task: &Seen) -> String {
+        let status = if task.status == Status::Completed { "completed" } else { "pending" };
         let description = if task.description.is_empty() { String::new() } else { format!("\n\n{}", task.description) };
         format!("{}, {status}{description}", self.told(task))
     }
@@ -507,6 +542,11 @@ fn search(query: &SearchTasks, limit: usize) -> Value {
     arguments
 }
 
+/// How many tasks a sentence asks for.
+fn wanted(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
 fn sort_name(sort_by: SortBy) -> &'static str {
     match sort_by {
         SortBy::CreatedAt => "created_at",
@@ -526,11 +566,15 @@ fn tags_match(tags_match: TagsMatch) -> &'static str {
 }
 
 fn task_of(output: &Value) -> Result<Task, Stop> {
-    serde_json::from_value(output["task"].clone()).map_err(|_| Stop::say("Something went wrong: the task cannot be read."))
+    Task::deserialize(&output["task"]).map_err(|_| Stop::say("Something went wrong: the task cannot be read."))
 }
 
-fn tasks_of(output: &Value) -> Result<Vec<Task>, Stop> {
-    serde_json::from_value(output["tasks"].clone()).map_err(|_| Stop::say("Something went wrong: the tasks cannot be read."))
+fn seen_of(output: &Value) -> Result<Seen, Stop> {
+    Seen::deserialize(&output["task"]).map_err(|_| Stop::say("Something went wrong: the task cannot be read."))
+}
+
+fn tasks_of(output: &Value) -> Result<Vec<Seen>, Stop> {
+    Vec::deserialize(&output["tasks"]).map_err(|_| Stop::say("Something went wrong: the tasks cannot be read."))
 }
 
 fn word(value: &impl Serialize) -> String {

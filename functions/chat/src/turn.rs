@@ -8,14 +8,16 @@ use domain::chat::{Action, ActionStatus, Assistant, ChatAnswer, ConversationId, 
 use domain::routes::CHAT;
 use domain::zone::Zone;
 use function::{App, BoxFuture, Error};
+use futures_util::future::join_all;
 use http::{HeaderMap, StatusCode};
-use serde_json::{Map, Value};
+use serde_json::Map;
+use serde_json::value::RawValue;
 use tokio::time::Instant;
-use tools::{Caller, Effect, Failed, Tool};
+use tools::{Caller, Failed, Tool};
 
 use crate::action::{self, Told, named};
 use crate::consent::{ASKED_MAX, Consent, is_yes};
-use crate::content;
+use crate::content::{self, Content};
 use crate::conversation::{self, Asking, Begun, Ended};
 use crate::model::{Call, Model, ModelError, Prompt, Reply};
 use crate::stream::{PARAGRAPH, Sink};
@@ -28,6 +30,8 @@ const STOP_MAX: Duration = Duration::from_secs(7);
 const ROUNDS_MAX: usize = 10;
 /// Calls of one reply that are made.
 const CALLS_MAX: usize = 30;
+/// Calls that are made together: as many as a function has connections to its database.
+const TOGETHER_MAX: usize = 4;
 /// Bytes of results that a model gets to see in one turn.
 const RESULTS_MAX: usize = 160 * 1024;
 
@@ -53,7 +57,7 @@ pub(crate) struct Turn {
     /// What was done so far.
     actions: Vec<Action>,
     /// The message and what followed, for the model.
-    contents: Vec<Value>,
+    contents: Vec<Content>,
     /// What was said so far.
     response: String,
     consent: Consent,
@@ -105,7 +109,7 @@ impl Turn {
         };
         let asking = self.asking();
         let ended = self.ended(outcome.as_ref().err(), asking.clone());
-        self.keep(&begun, ended).await;
+        self.keep(begun, ended).await;
         outcome?;
         Ok(ChatAnswer {
             response: self.response,
@@ -169,9 +173,7 @@ impl Turn {
             sink.paragraph();
             let reply = self.reply(begun, may_call, sink).await?;
             self.add_text(&reply.text);
-            if !reply.content.is_null() {
-                self.contents.push(reply.content);
-            }
+            self.contents.extend(reply.content);
             if reply.calls.is_empty() || !may_call {
                 return self.finish(sink).await;
             }
@@ -182,7 +184,7 @@ impl Turn {
     }
 
     async fn reply(&self, begun: &Begun, may_call: bool, sink: &mut Sink) -> Result<Reply, ModelError> {
-        let prompt = Prompt { history: &begun.history, turn: &self.contents, now: begun.at, zone: &self.asked.zone, may_call };
+        let prompt = Prompt { history: &begun.history, turn: &self.contents, now: begun.at(), zone: &self.asked.zone, may_call };
         let stopped = async {
             self.app.stopping.cancelled().await;
             tokio::time::sleep(STOP_MAX).await;
@@ -220,47 +222,72 @@ impl Turn {
         sink.text(text).await;
     }
 
-    /// Makes the calls of one reply, one after the other, in their order.
-    async fn call(&mut self, calls: Vec<Call>, sink: &mut Sink) -> Vec<(Call, Value)> {
+    /// Makes the calls of one reply. Those that only look are made together where they follow one another; what changes something is done in its turn,
+    /// on its own.
+    async fn call(&mut self, calls: Vec<Call>, sink: &mut Sink) -> Vec<(Call, Box<RawValue>)> {
         let wanted: Vec<i64> = calls.iter().filter(|call| call.name == "delete_task").filter_map(Call::task_id).collect();
         let may_delete = self.question.is_empty() && self.consent.allows(&wanted);
+        let (made, left) = calls.split_at(calls.len().min(CALLS_MAX));
         let mut results = Vec::with_capacity(calls.len());
-        for (at, call) in calls.into_iter().enumerate() {
-            let told = if at < CALLS_MAX {
-                self.call_one(&call, may_delete).await
-            } else {
-                Self::not_called(&call, &format!("only {CALLS_MAX} calls are made at once: call it again"))
-            };
-            let result = self.note(told, sink).await;
-            results.push((call, result));
+        for group in made.chunk_by(|one, next| one.looks() && next.looks()).flat_map(|group| group.chunks(TOGETHER_MAX)) {
+            if let [call] = group {
+                let told = self.call_one(call, may_delete).await;
+                results.push(self.note(told, sink).await);
+                continue;
+            }
+            let looked = join_all(group.iter().map(|call| self.make(call))).await;
+            for (call, told) in group.iter().zip(looked) {
+                // What the one before has brought may have been enough.
+                let told = self.refusal(call).unwrap_or(told);
+                results.push(self.note(told, sink).await);
+            }
         }
-        results
+        for call in left {
+            let told = Self::not_called(call, &format!("only {CALLS_MAX} calls are made at once: call it again"));
+            results.push(self.note(told, sink).await);
+        }
+        calls.into_iter().zip(results).collect()
+    }
+
+    /// Why a call is not made now, if it is not.
+    fn refusal(&self, call: &Call) -> Option<Told> {
+        if self.seen >= RESULTS_MAX {
+            return Some(Self::not_called(call, "too much was read for one message already: answer with what is known"));
+        }
+        let is_late = Instant::now() >= self.deadline;
+        is_late.then(|| Self::not_called(call, "there is no time left for this message"))
     }
 
     async fn call_one(&mut self, call: &Call, may_delete: bool) -> Told {
-        if self.seen >= RESULTS_MAX {
-            return Self::not_called(call, "too much was read for one message already: answer with what is known");
+        if call.name != "delete_task" {
+            return self.make(call).await;
         }
-        if Instant::now() >= self.deadline {
-            return Self::not_called(call, "there is no time left for this message");
+        if let Some(refusal) = self.refusal(call) {
+            return refusal;
         }
         let Some(tool) = tools::of(&call.name) else { return Self::not_called(call, "there is no such tool") };
-        match (tool.effect, call.name.as_str()) {
-            (Effect::Deletes, "delete_task") if may_delete => {
-                let told = match call.task_id() {
-                    Some(task) => self.delete_one(tool, task).await,
-                    None => Self::not_called(call, "/task_id: is missing"),
-                };
-                if told.action.status == ActionStatus::Done {
-                    self.consent.note();
-                }
-                told
-            }
-            (Effect::Deletes, "delete_task") => self.ask(tool, call).await,
-            _ => match self.tools.call(tool, call.arguments.clone()).await {
-                Ok(done) => action::done(tool, &call.arguments, done, None),
-                Err(failed) => action::failed(tool.name, tool.changes(), &call.arguments, &failed),
-            },
+        if !may_delete {
+            return self.ask(tool, call).await;
+        }
+        let told = match call.task_id() {
+            Some(task) => self.delete_one(tool, task).await,
+            None => Self::not_called(call, "/task_id: is missing"),
+        };
+        if told.action.status == ActionStatus::Done {
+            self.consent.note();
+        }
+        told
+    }
+
+    /// Makes a call that needs nobody's consent.
+    async fn make(&self, call: &Call) -> Told {
+        if let Some(refusal) = self.refusal(call) {
+            return refusal;
+        }
+        let Some(tool) = tools::of(&call.name) else { return Self::not_called(call, "there is no such tool") };
+        match self.tools.call(tool, call.arguments.clone()).await {
+            Ok(done) => action::done(tool, &call.arguments, done, None),
+            Err(failed) => action::failed(tool.name, tool.changes(), &call.arguments, &failed),
         }
     }
 
@@ -288,10 +315,10 @@ impl Turn {
     }
 
     /// Notes what a call came to, and tells the caller. What the model gets to see of it.
-    async fn note(&mut self, told: Told, sink: &mut Sink) -> Value {
+    async fn note(&mut self, told: Told, sink: &mut Sink) -> Box<RawValue> {
         sink.action(&told.action).await;
         self.actions.push(told.action);
-        self.seen += told.result.to_string().len();
+        self.seen += told.result.get().len();
         told.result
     }
 
@@ -310,8 +337,8 @@ impl Turn {
         Some(Asking { question, delete: self.question.iter().map(|task| task.id).collect() })
     }
 
-    fn ended(&self, error: Option<&ModelError>, asked: Option<Asking>) -> Ended {
-        let mut contents = self.contents.clone();
+    fn ended(&mut self, error: Option<&ModelError>, asked: Option<Asking>) -> Ended {
+        let mut contents = std::mem::take(&mut self.contents);
         if self.model.assistant() == Assistant::Offline {
             // Calls that no model made are nothing for a model to see, if there is one some day.
             contents = vec![content::of_user(&self.asked.text), content::of_model(&self.response)];
@@ -329,7 +356,7 @@ impl Turn {
     }
 
     /// Keeps the turn. What was done is done, and the caller has to hear of it, even if the conversation cannot have it.
-    async fn keep(&self, begun: &Begun, ended: Ended) {
+    async fn keep(&self, begun: Begun, ended: Ended) {
         if let Err(error) = conversation::end(&self.app, &self.asked.conversation_id, begun, ended).await {
             error.log(CHAT.name);
         }
@@ -337,6 +364,11 @@ impl Turn {
 }
 
 impl Call {
+    /// Whether it changes nothing.
+    fn looks(&self) -> bool {
+        tools::of(&self.name).is_some_and(|tool| !tool.changes())
+    }
+
     /// The task that it is about. A number of a language with one kind of numbers is one, too.
     fn task_id(&self) -> Option<i64> {
         let id = self.arguments.get("task_id")?;
@@ -351,25 +383,26 @@ mod tests {
     use std::sync::Mutex;
 
     use domain::chat::Assistant;
-    use function::ports::{State, StateError};
+    use function::ports::{State, StateError, Stored};
     use function::settings::Settings;
+    use serde_json::Value;
 
     use super::*;
 
     /// Values in memory, with numbers for `ETags`.
     #[derive(Default)]
-    struct Memory(Mutex<HashMap<String, (Value, u64)>>);
+    struct Memory(Mutex<HashMap<String, (String, u64)>>);
 
     impl State for Memory {
-        fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<(Value, String)>, StateError>> {
-            let found = self.0.lock().unwrap().get(key).map(|(value, etag)| (value.clone(), etag.to_string()));
+        fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StateError>> {
+            let found = self.0.lock().unwrap().get(key).map(|(value, etag)| Stored { value: value.clone(), etag: etag.to_string() });
             Box::pin(std::future::ready(Ok(found)))
         }
 
         fn set<'a>(
             &'a self,
             key: &'a str,
-            value: &'a Value,
+            value: &'a str,
             etag: Option<&'a str>,
             _: Option<Duration>,
         ) -> BoxFuture<'a, Result<(), StateError>> {
@@ -377,7 +410,7 @@ mod tests {
             let now = values.get(key).map(|(_, etag)| *etag);
             let is_current = now.map(|etag| etag.to_string()).as_deref() == etag;
             if is_current {
-                values.insert(key.to_owned(), (value.clone(), now.unwrap_or_default() + 1));
+                values.insert(key.to_owned(), (value.to_owned(), now.unwrap_or_default() + 1));
             }
             Box::pin(std::future::ready(if is_current { Ok(()) } else { Err(StateError::Stale) }))
         }
@@ -417,7 +450,7 @@ mod tests {
 
     async fn problem(app: &App) -> Value {
         let kept = conversation::read(app, &"conversation".parse().unwrap()).await.unwrap().unwrap();
-        let shown = kept.shown("conversation".parse().unwrap());
+        let shown = kept.shown("conversation".parse().unwrap()).unwrap();
         serde_json::to_value(shown).unwrap()["history"][0]["problem"].clone()
     }
 

@@ -118,7 +118,8 @@ import { Key, keep, kept } from './kept.js';
  * @property {string} response
  * @property {Action[]} actions
  * @property {Assistant} assistant
- * @property {string | null} problem
+ * @property {'open' | 'answered' | 'failed'} status how far it is
+ * @property {string | null} problem why it was not answered to its end
  */
 
 /** @typedef {{ conversation_id: string, history: Exchange[], question: Question | null }} Conversation */

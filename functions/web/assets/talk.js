@@ -12,8 +12,8 @@ const KEPT_MAX = 100;
 const LOOKS_MAX = 40;
 const LOOK_EVERY = 1_500;
 const STORE = 'taskflow.chat';
-/** What the service says of a message that it is still answering. */
-const OPEN = 'not answered yet';
+/** What is said of a message that has no answer yet, and is none that this page waits for. */
+const OPEN = 'Not answered yet.';
 /** Milliseconds by which the clock of the service may differ from this one. */
 const SKEW = 60_000;
 
@@ -35,9 +35,10 @@ function messagesOf(history) {
     !response && actions.length === 0 && history[at + 1]?.message === message;
   return history
     .filter((exchange, at) => !isAgain(exchange, at))
-    .flatMap(({ message, response, actions, assistant, problem }) => {
+    .flatMap(({ message, response, actions, assistant, status, problem }) => {
+      const why = status === 'open' ? OPEN : problem;
       /** @type {Message} */
-      const said = { from: 'person', text: message, ...(problem ? { problem } : {}) };
+      const said = { from: 'person', text: message, ...(why ? { problem: why } : {}) };
       return response || actions.length ? [said, { from: 'assistant', text: response, actions, assistant }] : [said];
     });
 }
@@ -115,7 +116,7 @@ export class Talk extends EventTarget {
     const coming = this.messages.find(({ state }) => state === 'coming');
     const last = history.at(-1);
     const isIt = coming && last?.message === coming.text && Date.parse(last.at) >= (coming.sentAt ?? 0) - SKEW;
-    const state = !isIt ? 'unknown' : last.problem === OPEN ? 'open' : 'answered';
+    const state = !isIt ? 'unknown' : last.status === 'open' ? 'open' : 'answered';
     const answered = messagesOf(state === 'open' ? history.slice(0, -1) : history);
     const end = answered.at(-1);
     if (end && question) end.question = question;

@@ -252,14 +252,29 @@ pub struct Exchange {
     pub at: Timestamp,
     /// What the user said.
     pub message: String,
-    /// The answer: Markdown; empty where there is a problem.
+    /// The answer: Markdown; empty while there is none, and what there is of it where it failed.
     pub response: String,
     /// What was done for it, in order.
     pub actions: Vec<Action>,
-    /// Who answered.
+    /// Who answers.
     pub assistant: Assistant,
-    /// Why it was not answered to its end, for a person; null where it was.
+    /// How far it is: open while there is no answer yet (it comes, or whoever was at it is gone and none comes), answered, or failed.
+    pub status: ExchangeStatus,
+    /// Why it was not answered to its end, for a person; null unless it failed.
     pub problem: Option<String>,
+}
+
+/// How far a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum ExchangeStatus {
+    /// There is no answer yet.
+    Open,
+    /// It is answered.
+    Answered,
+    /// It was not answered to its end.
+    Failed,
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ CREATE INDEX IF NOT EXISTS jobs_next ON embedded.jobs (next_at, name);
 CREATE SEQUENCE IF NOT EXISTS embedded.state_etag;
 CREATE TABLE IF NOT EXISTS embedded.state (
     key text PRIMARY KEY,
-    value json NOT NULL,
+    value text NOT NULL,
     etag bigint NOT NULL,
     expires_at timestamptz
 );
@@ -58,6 +58,15 @@ pub(crate) const BEGIN_QUICK: &str = "BEGIN; SET LOCAL synchronous_commit = off"
 /// 2000-01-01T00:00:00Z, from which PostgreSQL counts, in microseconds since 1970.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
+/// Where an earlier version has left it otherwise. JSON was checked, at each write, by a database that never looks into it.
+const CHANGES: &str = "
+DO $$ BEGIN
+    IF (SELECT atttypid FROM pg_attribute WHERE attrelid = 'embedded.state'::regclass AND attname = 'value') = 'json'::regtype THEN
+        ALTER TABLE embedded.state ALTER COLUMN value TYPE text;
+    END IF;
+END $$;
+";
+
 /// Creates the tables of the ports in one process, where they are not there yet. The tables of the store have to be.
 ///
 /// # Errors
@@ -65,6 +74,7 @@ const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 pub(crate) async fn prepare(pool: &PgPool) -> Result<(), store::Error> {
     let mut transaction = begin(pool, BEGIN).await?;
     sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
+    sqlx::raw_sql(CHANGES).execute(&mut *transaction).await?;
     Ok(transaction.commit().await?)
 }
 
@@ -73,6 +83,21 @@ pub(crate) async fn begin(pool: &PgPool, how: &'static str) -> Result<Transactio
     let mut tries = pool.options().get_max_connections();
     loop {
         match pool.begin_with(how).await {
+            Err(error) if is_broken(&error) && tries > 0 => tries -= 1,
+            result => return result,
+        }
+    }
+}
+
+/// Runs one statement, a transaction of its own, and on another connection where the pool's was dead. One whose answer was lost with its connection may
+/// be run twice: it has to do no harm then.
+pub(crate) async fn run<T, F>(pool: &PgPool, statement: impl Fn() -> F) -> Result<T, sqlx::Error>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    let mut tries = pool.options().get_max_connections();
+    loop {
+        match statement().await {
             Err(error) if is_broken(&error) && tries > 0 => tries -= 1,
             result => return result,
         }

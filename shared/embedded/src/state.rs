@@ -1,21 +1,20 @@
-//! Small values under keys, in a table.
+//! Values under keys, in a table.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ambient::Clock;
 use function::BoxFuture;
-use function::ports::{State, StateError};
-use serde_json::Value;
+use function::ports::{State, StateError, Stored};
 use sqlx::PgPool;
 
-use crate::sql::{self, BEGIN, Micros, begin};
+use crate::sql::{self, Micros, begin};
 
-const GET: &str = "SELECT value::text, etag FROM embedded.state WHERE key = $1 AND (expires_at IS NULL OR expires_at > $2)";
+const GET: &str = "SELECT value, etag FROM embedded.state WHERE key = $1 AND (expires_at IS NULL OR expires_at > $2)";
 /// An expired value is none.
-const CREATE: &str = "INSERT INTO embedded.state AS s (key, value, etag, expires_at) VALUES ($1, $2::json, nextval('embedded.state_etag'), $4) \
+const CREATE: &str = "INSERT INTO embedded.state AS s (key, value, etag, expires_at) VALUES ($1, $2, nextval('embedded.state_etag'), $4) \
      ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value, etag = EXCLUDED.etag, expires_at = EXCLUDED.expires_at WHERE s.expires_at <= $3";
-const REPLACE: &str = "UPDATE embedded.state SET value = $2::json, etag = nextval('embedded.state_etag'), expires_at = $4 \
+const REPLACE: &str = "UPDATE embedded.state SET value = $2, etag = nextval('embedded.state_etag'), expires_at = $4 \
      WHERE key = $1 AND etag = $5 AND (expires_at IS NULL OR expires_at > $3)";
 const DELETE: &str = "DELETE FROM embedded.state WHERE key = $1";
 const PRUNE: &str = "DELETE FROM embedded.state WHERE expires_at <= $1";
@@ -39,30 +38,27 @@ impl StateTable {
     }
 
     async fn read(&self, key: &str) -> Result<Option<(String, i64)>, sqlx::Error> {
-        let mut transaction = begin(&self.pool, BEGIN).await?;
-        let found = sqlx::query_as(GET).bind(key).bind(self.now()).fetch_optional(&mut *transaction).await?;
-        transaction.commit().await?;
-        Ok(found)
+        let now = self.now();
+        sql::run(&self.pool, || sqlx::query_as(GET).bind(key).bind(now).fetch_optional(&self.pool)).await
     }
 
-    async fn write(&self, key: &str, value: String, etag: Option<i64>, ttl: Option<Duration>) -> Result<bool, sqlx::Error> {
+    /// Whether it was written. One that is run twice says no the second time, as if somebody else had written it.
+    async fn write(&self, key: &str, value: &str, etag: Option<i64>, ttl: Option<Duration>) -> Result<bool, sqlx::Error> {
         let now = self.now();
-        let mut transaction = begin(&self.pool, BEGIN).await?;
-        let query = sqlx::query(if etag.is_some() { REPLACE } else { CREATE });
-        let query = query.bind(key).bind(value).bind(now).bind(ttl.map(|ttl| now.plus(ttl)));
-        let query = match etag {
-            Some(etag) => query.bind(etag),
-            None => query,
-        };
-        let written = query.execute(&mut *transaction).await?.rows_affected() > 0;
-        transaction.commit().await?;
-        Ok(written)
+        let expires_at = ttl.map(|ttl| now.plus(ttl));
+        let written = sql::run(&self.pool, || {
+            let query = sqlx::query(if etag.is_some() { REPLACE } else { CREATE }).bind(key).bind(value).bind(now).bind(expires_at);
+            let query = match etag {
+                Some(etag) => query.bind(etag),
+                None => query,
+            };
+            query.execute(&self.pool)
+        });
+        Ok(written.await?.rows_affected() > 0)
     }
 
     async fn remove(&self, key: &str) -> Result<(), sqlx::Error> {
-        let mut transaction = begin(&self.pool, BEGIN).await?;
-        sqlx::query(DELETE).bind(key).execute(&mut *transaction).await?;
-        transaction.commit().await
+        sql::run(&self.pool, || sqlx::query(DELETE).bind(key).execute(&self.pool)).await.map(drop)
     }
 }
 
@@ -78,24 +74,24 @@ fn unavailable(error: impl Into<function::BoxError>) -> StateError {
 }
 
 impl State for StateTable {
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<(Value, String)>, StateError>> {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StateError>> {
         Box::pin(async move {
             let Some((value, etag)) = self.read(key).await.map_err(unavailable)? else { return Ok(None) };
-            Ok(Some((serde_json::from_str(&value).map_err(unavailable)?, etag.to_string())))
+            Ok(Some(Stored { value, etag: etag.to_string() }))
         })
     }
 
     fn set<'a>(
         &'a self,
         key: &'a str,
-        value: &'a Value,
+        value: &'a str,
         etag: Option<&'a str>,
         ttl: Option<Duration>,
     ) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(async move {
             // An ETag that is no number was never ours.
             let etag = etag.map(|etag| etag.parse().map_err(|_| StateError::Stale)).transpose()?;
-            let written = self.write(key, value.to_string(), etag, ttl).await.map_err(unavailable)?;
+            let written = self.write(key, value, etag, ttl).await.map_err(unavailable)?;
             if written { Ok(()) } else { Err(StateError::Stale) }
         })
     }

@@ -99,22 +99,24 @@ pub trait Functions: Send + Sync {
     }
 }
 
-/// Keeps small JSON values under keys, with optimistic concurrency.
+/// Keeps JSON values of at most some hundred kilobytes under keys, with optimistic concurrency.
+///
+/// A value goes in and out as the text that it is: it is read by whoever knows what it means, and nobody on the way reads and writes it anew.
 pub trait State: Send + Sync {
-    /// The value and its `ETag`, if there is one.
+    /// The value, if there is one.
     ///
     /// # Errors
     /// [`StateError::Unavailable`].
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<(Value, String)>, StateError>>;
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StateError>>;
 
-    /// Writes the value if the `ETag` is still that one, or, with `None`, if there is no value yet. It is gone after `ttl`.
+    /// Writes the value, JSON, if the `ETag` is still that one, or, with `None`, if there is no value yet. It is gone after `ttl`.
     ///
     /// # Errors
-    /// [`StateError::Stale`] if somebody else wrote it meanwhile, [`StateError::Unavailable`].
+    /// [`StateError::Stale`] if somebody else wrote it meanwhile, or this call did and its answer was lost on the way; [`StateError::Unavailable`].
     fn set<'a>(
         &'a self,
         key: &'a str,
-        value: &'a Value,
+        value: &'a str,
         etag: Option<&'a str>,
         ttl: Option<Duration>,
     ) -> BoxFuture<'a, Result<(), StateError>>;
@@ -127,6 +129,15 @@ pub trait State: Send + Sync {
 
     /// Whether it answers right now.
     fn check(&self) -> BoxFuture<'_, bool>;
+}
+
+/// A value of [`State`], as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// JSON.
+    pub value: String,
+    /// What the value is known by until it is written again.
+    pub etag: String,
 }
 
 /// Why state could not be read or written.
@@ -172,11 +183,11 @@ impl Functions for Alone {
 }
 
 impl State for Alone {
-    fn get<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<(Value, String)>, StateError>> {
+    fn get<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StateError>> {
         Box::pin(async { Err(StateError::Unavailable(StandsAlone.into())) })
     }
 
-    fn set<'a>(&'a self, _: &'a str, _: &'a Value, _: Option<&'a str>, _: Option<Duration>) -> BoxFuture<'a, Result<(), StateError>> {
+    fn set<'a>(&'a self, _: &'a str, _: &'a str, _: Option<&'a str>, _: Option<Duration>) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(async { Err(StateError::Unavailable(StandsAlone.into())) })
     }
 

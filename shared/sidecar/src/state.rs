@@ -1,4 +1,4 @@
-//! State: small JSON values in the Dapr state store, with optimistic concurrency.
+//! State: JSON values in the Dapr state store, with optimistic concurrency.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,8 +6,7 @@ use std::time::Duration;
 use dapr::client::{DeleteStateRequest, Etag, GetStateRequest, SaveStateRequest, StateItem, StateOptions};
 use dapr::dapr::proto::common::v1::state_options::{StateConcurrency, StateConsistency};
 use function::BoxFuture;
-use function::ports::{State, StateError};
-use serde_json::Value;
+use function::ports::{State, StateError, Stored};
 use tonic::Code;
 
 use crate::{Sidecar, SidecarError};
@@ -32,15 +31,15 @@ impl StateStore {
         Self { sidecar }
     }
 
-    async fn read(&self, key: &str) -> Result<Option<(Value, String)>, StateError> {
+    async fn read(&self, key: &str) -> Result<Option<Stored>, StateError> {
         let consistency = StateConsistency::ConsistencyStrong.into();
         let request = GetStateRequest { store_name: STORE.to_owned(), key: key.to_owned(), consistency, metadata: HashMap::new() };
         let found = self.sidecar.call(async |mut client| client.get_state(request).await).await.map_err(failed)?;
         if found.data.is_empty() {
             return Ok(None);
         }
-        let value = serde_json::from_slice(&found.data).map_err(|error| StateError::Unavailable(error.into()))?;
-        Ok(Some((value, found.etag)))
+        let value = String::from_utf8(found.data).map_err(|error| StateError::Unavailable(error.into()))?;
+        Ok(Some(Stored { value, etag: found.etag }))
     }
 
     async fn write(&self, item: StateItem) -> Result<(), StateError> {
@@ -60,14 +59,14 @@ fn failed(error: SidecarError) -> StateError {
 }
 
 impl State for StateStore {
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<(Value, String)>, StateError>> {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StateError>> {
         Box::pin(self.read(key))
     }
 
     fn set<'a>(
         &'a self,
         key: &'a str,
-        value: &'a Value,
+        value: &'a str,
         etag: Option<&'a str>,
         ttl: Option<Duration>,
     ) -> BoxFuture<'a, Result<(), StateError>> {
@@ -79,7 +78,7 @@ impl State for StateStore {
         let metadata = ttl.map(|ttl| ("ttlInSeconds".to_owned(), ttl.as_secs().max(1).to_string())).into_iter().collect();
         let item = StateItem {
             key: key.to_owned(),
-            value: value.to_string().into_bytes(),
+            value: value.into(),
             etag: etag.map(|value| Etag { value: value.to_owned() }),
             metadata,
             options: Some(options),

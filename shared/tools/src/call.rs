@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use domain::Task;
 use domain::routes::{Method, Operation};
+use domain::task::Recurrence;
 use domain::zone::Zone;
 use function::error::Problem;
 use function::service::{CORRELATION, OUTBOX, TRACEPARENT};
@@ -14,6 +15,7 @@ use function::{App, Body, Request, Response, full};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::registry::Tool;
@@ -161,33 +163,29 @@ impl Caller {
         if parts.status == StatusCode::NO_CONTENT {
             return Ok(Done { output: json!({ tool.answer: true }), tasks: Vec::new() });
         }
-        let value: Value =
-            serde_json::from_slice(&body).map_err(|_| Failed::new(StatusCode::BAD_GATEWAY, "the function answered no JSON"))?;
         let total = parts.headers.get(TOTAL_COUNT).and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
-        Ok(self.done(tool, value, total))
+        self.done(tool, &body, total)
+            .map_err(|_| Failed::new(StatusCode::BAD_GATEWAY, "the function answered something else than it should"))
     }
 
-    fn done(&self, tool: &Tool, value: Value, total: Option<i64>) -> Done {
-        let (mut output, tasks) = match (tool.answer, value) {
-            ("task", value) => (json!({ "task": value }), vec![value]),
-            ("tasks", Value::Object(mut found)) => {
-                let results = found.remove("results").unwrap_or_default();
-                let tasks = results.as_array().cloned().unwrap_or_default();
-                (json!({ "tasks": results, "total_count": found.remove("total_count") }), tasks)
+    fn done(&self, tool: &Tool, body: &[u8], total: Option<i64>) -> Result<Done, serde_json::Error> {
+        let (mut output, tasks) = match tool.answer {
+            "task" => {
+                let value: Value = serde_json::from_slice(body)?;
+                // What was done is done, whatever else the function may have made of its answer.
+                let task = Task::deserialize(&value).ok();
+                (json!({ "task": value }), task.into_iter().collect())
             }
-            ("tasks", value) => {
-                let tasks = value.as_array().cloned().unwrap_or_default();
-                (json!({ "tasks": value, "total_count": total }), tasks)
+            "tasks" => {
+                let Page { results, total_count } = Page::read(body, total)?;
+                let listed: Vec<Value> = results.iter().map(|task| listed(task, &self.zone)).collect();
+                (json!({ "tasks": listed, "total_count": total_count }), results)
             }
-            (name, value) => (json!({ name: value }), Vec::new()),
+            name => (json!({ name: serde_json::from_slice::<Value>(body)? }), Vec::new()),
         };
-        let tasks = tasks.into_iter().filter_map(|task| serde_json::from_value(task).ok()).collect();
-        if tool.answer == "tasks" {
-            shorten(&mut output["tasks"]);
-        }
         without_null(&mut output);
         times::in_zone(&mut output, &self.zone);
-        Done { output, tasks }
+        Ok(Done { output, tasks })
     }
 
     /// The function could not publish what it announced. Where the gateway was not between, it falls to the one who called.
@@ -265,15 +263,55 @@ fn query(arguments: &Map<String, Value>) -> Result<String, Failed> {
     Ok(query.finish())
 }
 
-/// Cuts the descriptions of a list, and says so.
-fn shorten(tasks: &mut Value) {
-    for task in tasks.as_array_mut().into_iter().flatten() {
-        let Some(Value::String(description)) = task.get_mut("description") else { continue };
-        if let Some((end, _)) = description.char_indices().nth(SUMMARY_MAX) {
-            description.truncate(end);
-            description.push('…');
+/// A page of tasks: as the search answers it, or the list, which has the number of all in a header.
+#[derive(Deserialize)]
+struct Page {
+    results: Vec<Task>,
+    total_count: Option<i64>,
+}
+
+impl Page {
+    fn read(body: &[u8], total_count: Option<i64>) -> Result<Self, serde_json::Error> {
+        if body.first() == Some(&b'[') {
+            return Ok(Self { results: serde_json::from_slice(body)?, total_count });
+        }
+        serde_json::from_slice(body)
+    }
+}
+
+/// A task of a list, by what tells it from others. A model reads each word of it again with each message that follows; `get_task` answers the rest.
+fn listed(task: &Task, zone: &Zone) -> Value {
+    let mut fields = json!({ "id": task.id, "title": task.title, "status": task.status, "priority": task.priority });
+    let mut set = |name: &str, value: Value| fields[name] = value;
+    let mut description = task.description.chars();
+    let mut summary: String = description.by_ref().take(SUMMARY_MAX).collect();
+    if description.next().is_some() {
+        summary.push('…');
+    }
+    if !summary.is_empty() {
+        set("description", summary.into());
+    }
+    if !task.tags.is_empty() {
+        set("tags", json!(task.tags));
+    }
+    if task.recurrence != Recurrence::None {
+        set("recurrence", json!(task.recurrence));
+    }
+    if task.time_zone != *zone && task.due_date.is_some() {
+        set("time_zone", json!(task.time_zone));
+    }
+    for (name, value) in [
+        ("due_date", json!(task.due_date)),
+        ("recurrence_rule", json!(task.recurrence_rule)),
+        ("reminder_offset", json!(task.reminder_offset)),
+        ("completed_at", json!(task.completed_at)),
+        ("parent_task_id", json!(task.parent_task_id)),
+    ] {
+        if !value.is_null() {
+            set(name, value);
         }
     }
+    fields
 }
 
 /// Leaves out what is not there: a model reads each word of it.

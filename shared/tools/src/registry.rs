@@ -99,7 +99,7 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: "get_task",
         title: "Get a task",
-        description: "Answers one task, with all of its description.",
+        description: "Answers one task with all of its fields and all of its description; lists leave out some.",
         effect: Effect::Reads,
         operation: "getTask",
         answer: "task",

@@ -17,10 +17,13 @@ use futures_util::{Stream, StreamExt};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use http_body_util::BodyDataStream;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use sse_stream::SseStream;
 use tools::Tool;
 
+use crate::content::{self, Content};
 use crate::gemini::wire::{Chunk, Failure, Gathered};
 use crate::instruction;
 use crate::model::{Model, ModelError, Prompt, Reply};
@@ -100,7 +103,7 @@ impl Gemini {
         let mut tries = 0;
         loop {
             let mut told = false;
-            let trouble = match self.request(&body(prompt, history), sink, &mut told).await {
+            let trouble = match self.request(body(prompt, history), sink, &mut told).await {
                 Ok(reply) => return Ok(reply),
                 Err(trouble) => trouble,
             };
@@ -126,11 +129,11 @@ impl Gemini {
     }
 
     /// One request. `told` is whether the caller has heard any of the answer.
-    async fn request(&self, body: &str, sink: &mut Sink, told: &mut bool) -> Result<Reply, Trouble> {
+    async fn request(&self, body: String, sink: &mut Sink, told: &mut bool) -> Result<Reply, Trouble> {
         let method = if sink.is_read() { "streamGenerateContent?alt=sse" } else { "generateContent" };
         let request =
             self.client.post(format!("{}:{method}", self.url)).header(KEY, self.header.clone()).header(CONTENT_TYPE, "application/json");
-        let response = request.body(body.to_owned()).send().await.map_err(Trouble::of_transport)?;
+        let response = request.body(body).send().await.map_err(Trouble::of_transport)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut chunks = counted(BodyDataStream::new(http::Response::from(response).into_body()));
         if !status.is_success() {
@@ -225,21 +228,29 @@ impl Model for Gemini {
 }
 
 /// The body of a request.
-fn body(prompt: &Prompt<'_>, history: &[Value]) -> String {
-    let contents: Vec<&Value> = history.iter().chain(prompt.turn).collect();
-    json!({
-        "systemInstruction": { "parts": [{ "text": instruction::text(prompt.now, prompt.zone) }] },
-        "contents": contents,
-        "tools": [{ "functionDeclarations": declarations() }],
-        "toolConfig": { "functionCallingConfig": { "mode": if prompt.may_call { "AUTO" } else { "NONE" } } },
-        "generationConfig": { "maxOutputTokens": TOKENS_MAX },
-    })
-    .to_string()
+fn body(prompt: &Prompt<'_>, history: &[Content]) -> String {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Body<'a> {
+        system_instruction: Value,
+        contents: Vec<&'a RawValue>,
+        tools: &'a RawValue,
+        tool_config: Value,
+        generation_config: Value,
+    }
+    let body = Body {
+        system_instruction: json!({ "parts": [{ "text": instruction::text(prompt.now, prompt.zone) }] }),
+        contents: history.iter().chain(prompt.turn).map(Box::as_ref).collect(),
+        tools: declarations(),
+        tool_config: json!({ "functionCallingConfig": { "mode": if prompt.may_call { "AUTO" } else { "NONE" } } }),
+        generation_config: json!({ "maxOutputTokens": TOKENS_MAX }),
+    };
+    serde_json::to_string(&body).unwrap_or_default()
 }
 
 /// The tools, as the API wants them.
-fn declarations() -> &'static Value {
-    static DECLARATIONS: OnceLock<Value> = OnceLock::new();
+fn declarations() -> &'static RawValue {
+    static DECLARATIONS: OnceLock<Box<RawValue>> = OnceLock::new();
     let declaration = |tool: &Tool| {
         let mut fields = Map::new();
         fields.insert("name".to_owned(), tool.name.into());
@@ -247,7 +258,7 @@ fn declarations() -> &'static Value {
         fields.insert("parametersJsonSchema".to_owned(), tool.schema());
         Value::Object(fields)
     };
-    DECLARATIONS.get_or_init(|| tools::ALL.iter().map(declaration).collect())
+    DECLARATIONS.get_or_init(|| content::raw(&json!([{ "functionDeclarations": tools::ALL.iter().map(declaration).collect::<Value>() }])))
 }
 
 /// Why an answer could not be read to its end.

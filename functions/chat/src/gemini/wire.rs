@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
+use crate::content;
 use crate::model::{Call, Reply};
 
 /// Characters of an error's message that are passed on.
@@ -34,7 +36,7 @@ struct Candidate {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Content {
-    parts: Vec<Value>,
+    parts: Vec<Box<RawValue>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -85,7 +87,7 @@ pub(crate) enum Unusable {
 /// An answer, gathered from its pieces.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
-    parts: Vec<Value>,
+    parts: Vec<Box<RawValue>>,
     text: String,
     calls: Vec<Call>,
     finish: Option<String>,
@@ -104,6 +106,8 @@ impl Gathered {
         let Some(candidate) = chunk.candidates.into_iter().next() else { return Ok(String::new()) };
         let mut text = String::new();
         for part in candidate.content.unwrap_or_default().parts {
+            let raw = part;
+            let part = content::read(&raw);
             if let Some(call) = part.get("functionCall") {
                 self.calls.push(call_of(call)?);
             }
@@ -111,7 +115,7 @@ impl Gathered {
             if let Some(said) = part.get("text").and_then(Value::as_str).filter(|_| !is_thought) {
                 text.push_str(said);
             }
-            self.parts.push(part);
+            self.parts.push(raw);
         }
         self.text.push_str(&text);
         self.finish = candidate.finish_reason.or(self.finish.take());
@@ -142,7 +146,7 @@ impl Gathered {
             None => return Err(Unusable::CutOff),
         }
         // An answer without anything in it is none; what is only a signature has to come back nevertheless.
-        let content = if self.parts.is_empty() { Value::Null } else { json!({ "role": "model", "parts": self.parts }) };
+        let content = (!self.parts.is_empty()).then(|| content::of_parts(&self.parts));
         Ok(Reply { content, text: self.text + cut.unwrap_or_default(), calls: self.calls })
     }
 }
@@ -208,6 +212,8 @@ fn shortened(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn gathered(chunks: &[Value]) -> Result<Reply, Unusable> {
@@ -238,7 +244,7 @@ mod tests {
             chunk(&json!([parts[5]]), Some("STOP")),
         ])
         .unwrap();
-        assert_eq!(reply.content, json!({ "role": "model", "parts": parts }));
+        assert_eq!(content::read(&reply.content.unwrap()), json!({ "role": "model", "parts": parts }));
         assert_eq!(reply.text, "Looking it up.", "a thought is not for the user");
         let calls: Vec<_> =
             reply.calls.iter().map(|call| (call.id.as_deref(), call.name.as_str(), Value::Object(call.arguments.clone()))).collect();
