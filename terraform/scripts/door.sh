@@ -20,7 +20,7 @@ case ${1:-} in
     ;;
   close)
     [ -s "$rule_file" ] || exit 0
-    oci network nsg rules remove "${auth[@]}" --nsg-id "$API_SECURITY_GROUP" --security-rule-ids "[\"$(cat "$rule_file")\"]" --force
+    oci network nsg rules remove "${auth[@]}" --nsg-id "$API_SECURITY_GROUP" --security-rule-ids "[\"$(cat "$rule_file")\"]"
     rm -f "$rule_file"
     ;;
   *) echo "usage: door.sh open | close" >&2; exit 2 ;;
