@@ -44,6 +44,7 @@ resource "helm_release" "knative_serving" {
       workloads = [for name, container in {
         activator                = "activator"
         autoscaler               = "autoscaler"
+        autoscaler-hpa           = "autoscaler-hpa" # the operator brings it along, used or not
         controller               = "controller"
         webhook                  = "webhook"
         net-kourier-controller   = "controller"

@@ -14,6 +14,7 @@ locals {
       knative-operator-webhook = { cpu = 20, memory = 60 }
       activator                = { cpu = 30, memory = 60 }
       autoscaler               = { cpu = 30, memory = 60 }
+      autoscaler-hpa           = { cpu = 10, memory = 40 }
       controller               = { cpu = 30, memory = 100 }
       webhook                  = { cpu = 30, memory = 60 }
       net-kourier-controller   = { cpu = 20, memory = 60 }
