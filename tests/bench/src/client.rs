@@ -18,19 +18,25 @@ pub(crate) struct Call {
     pub(crate) path: String,
     pub(crate) body: Bytes,
     pub(crate) expects: StatusCode,
+    /// What it is, for figures of its own.
+    pub(crate) kind: &'static str,
 }
 
 impl Call {
     pub(crate) fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), body: Bytes::new(), expects: StatusCode::OK }
+        Self { method: Method::GET, path: path.into(), body: Bytes::new(), expects: StatusCode::OK, kind: "" }
     }
 
     pub(crate) fn post(path: impl Into<String>, body: impl Into<Bytes>) -> Self {
-        Self { method: Method::POST, path: path.into(), body: body.into(), expects: StatusCode::OK }
+        Self { method: Method::POST, path: path.into(), body: body.into(), expects: StatusCode::OK, kind: "" }
     }
 
     pub(crate) fn expecting(self, expects: StatusCode) -> Self {
         Self { expects, ..self }
+    }
+
+    pub(crate) fn kind(self, kind: &'static str) -> Self {
+        Self { kind, ..self }
     }
 }
 

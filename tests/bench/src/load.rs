@@ -1,5 +1,6 @@
 //! Makes load: so many connections, each with its own work, at full speed or at a pace.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub(crate) struct Figures {
     pub(crate) errors: u32,
     /// The first error.
     pub(crate) error: Option<String>,
+    /// The figures of each kind of call, where the calls have kinds.
+    pub(crate) kinds: BTreeMap<&'static str, Figures>,
 }
 
 impl Figures {
@@ -56,7 +59,7 @@ impl Figures {
         for time in times {
             histogram.record(u64::try_from(time.as_micros())?.max(1))?;
         }
-        Ok(Self { times: histogram, lasting: Duration::ZERO, errors: 0, error: None })
+        Ok(Self { times: histogram, lasting: Duration::ZERO, errors: 0, error: None, kinds: BTreeMap::new() })
     }
 
     pub(crate) fn quantile(&self, quantile: f64) -> Duration {
@@ -95,20 +98,26 @@ pub(crate) async fn run<W: Work>(address: SocketAddr, plan: Plan, mut work: impl
     }
     let begin = Instant::now();
     let workers = workers.into_iter().zip(0..).map(|((client, work), number)| tokio::spawn(worker(client, work, plan, begin, number)));
-    let mut times = Vec::new();
+    let mut times: BTreeMap<&'static str, Vec<Duration>> = BTreeMap::new();
     let (mut errors, mut error) = (0, None);
     for worker in workers.collect::<Vec<_>>() {
         let done = worker.await?;
-        times.extend(done.times);
+        for (kind, time) in done.times {
+            times.entry(kind).or_default().push(time);
+        }
         errors += done.errors;
         error = error.or(done.error);
     }
-    Ok(Figures { lasting: plan.lasting, errors, error, ..Figures::of(times)? })
+    let mut all = Figures::of(times.values().flatten().copied())?;
+    for (kind, times) in times.into_iter().filter(|(kind, _)| !kind.is_empty()) {
+        all.kinds.insert(kind, Figures { lasting: plan.lasting, ..Figures::of(times)? });
+    }
+    Ok(Figures { lasting: plan.lasting, errors, error, ..all })
 }
 
 #[derive(Default)]
 struct Done {
-    times: Vec<Duration>,
+    times: Vec<(&'static str, Duration)>,
     errors: u32,
     error: Option<String>,
 }
@@ -128,14 +137,16 @@ async fn worker(mut client: Client, mut work: impl Work, plan: Plan, begin: Inst
         if due >= end {
             return done;
         }
-        let answer = client.call(work.next()).await;
+        let call = work.next();
+        let kind = call.kind;
+        let answer = client.call(call).await;
         let now = Instant::now();
         match answer {
             Ok(body) => {
                 work.answered(&body);
                 // At full speed what counts is what was answered in time.
                 if due >= measured && (plan.pace.is_some() || now < end) {
-                    done.times.push(now - due);
+                    done.times.push((kind, now - due));
                 }
             }
             Err(error) => {

@@ -60,12 +60,12 @@ impl<G: FnMut() -> Call + Send + 'static> Work for Mix<G> {
         let place = self.number % 10;
         self.created = place == 4;
         match (place, self.mine) {
-            (1 | 6, _) => list(),
-            (2, _) => search(seed::RARE),
-            (7, _) => search("project report"),
-            (4, _) => create(&json!({ "title": format!("Order coffee for meeting {}", self.number) })),
-            (9, Some(id)) => complete(id),
-            _ => (self.get)(),
+            (1 | 6, _) => list().kind("list"),
+            (2, _) => search(seed::RARE).kind("search"),
+            (7, _) => search("project report").kind("search"),
+            (4, _) => create(&json!({ "title": format!("Order coffee for meeting {}", self.number) })).kind("create"),
+            (9, Some(id)) => complete(id).kind("complete"),
+            _ => (self.get)().kind("get"),
         }
     }
 
