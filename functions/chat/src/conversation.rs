@@ -216,7 +216,9 @@ async fn changed(app: &App, id: &ConversationId, mut change: impl FnMut(Option<K
 async fn found(app: &App, key: &str) -> Result<(Option<Kept>, Option<String>), Error> {
     let Some(Stored { value, etag }) = app.state.get(key).await.map_err(unavailable)? else { return Ok((None, None)) };
     let kept = serde_json::from_str(&value);
-    let kept = kept.inspect_err(|error| tracing::warn!(key, %error, "a conversation that cannot be read is begun anew"));
+    // Where it cannot be read, and not what: that is the user's.
+    let told = |error: &serde_json::Error| tracing::warn!(key, column = error.column(), "a conversation that cannot be read is begun anew");
+    let kept = kept.inspect_err(told);
     Ok((kept.ok(), Some(etag)))
 }
 

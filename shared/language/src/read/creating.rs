@@ -77,7 +77,7 @@ impl Reader<'_> {
 
     /// A statement is most likely a task; a question is not.
     pub(super) fn fallback(self, from: usize) -> Reading {
-        let openers = "is|are|am|do|does|did|can|could|will|would|should|when|whose";
+        let openers = "is|are|am|do|does|did|can|could|will|would|should";
         // "Do it" is none.
         let pronouns = if self.is_one(from, "do") { "you|i|we|they" } else { "you|i|we|they|he|she|it|there|this|that|these|those" };
         let has_mark = self.words.last().is_some_and(|word| word.is("?"));
