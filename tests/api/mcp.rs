@@ -73,7 +73,13 @@ async fn a_real_client_finds_the_tools_and_uses_them() {
     assert_eq!(found.structured_content.as_ref().unwrap()["total_count"], 1);
     assert_eq!(serde_json::from_str::<Value>(text(&found)).unwrap(), found.structured_content.unwrap(), "for clients that know text only");
     let listed = call(&client, "list_tasks", json!({ "tags": [], "status": "pending", "limit": 5 })).await.structured_content.unwrap();
-    assert_eq!((listed["tasks"].as_array().unwrap().len(), &listed["total_count"]), (1, &json!(1)));
+    assert_eq!(listed["total_count"], 1);
+    // A list tells tasks apart, and get_task tells the rest.
+    let expected = json!([{ "id": id, "title": "Pay rent", "status": "pending", "priority": "medium", "due_date": "2199-01-31T09:00:00+01:00",
+        "recurrence": "monthly", "reminder_offset": "1 hour" }]);
+    assert_eq!(listed["tasks"], expected);
+    let got = call(&client, "get_task", json!({ "task_id": id })).await.structured_content.unwrap();
+    assert_eq!((&got["task"]["version"], &got["task"]["time_zone"]), (&json!(1), &json!("Europe/Berlin")));
     call(&client, "complete_task", json!({ "task_id": id })).await;
     // What the function refuses is for the model to read.
     let refused = call(&client, "create_task", json!({ "title": "" })).await;

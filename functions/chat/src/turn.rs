@@ -381,21 +381,28 @@ impl Call {
 mod tests {
     use std::collections::HashMap;
     use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use domain::chat::Assistant;
-    use function::ports::{State, StateError, Stored};
+    use domain::routes::Route;
+    use function::ports::{Functions, State, StateError, Stored};
     use function::settings::Settings;
     use serde_json::Value;
+    use tokio::sync::Notify;
 
     use super::*;
 
     /// Values in memory, with numbers for `ETags`.
     #[derive(Default)]
-    struct Memory(Mutex<HashMap<String, (String, u64)>>);
+    struct Memory {
+        values: Mutex<HashMap<String, (String, u64)>>,
+        /// The answers of so many writes are lost: the caller hears that somebody else has written.
+        loses: AtomicUsize,
+    }
 
     impl State for Memory {
         fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StateError>> {
-            let found = self.0.lock().unwrap().get(key).map(|(value, etag)| Stored { value: value.clone(), etag: etag.to_string() });
+            let found = self.values.lock().unwrap().get(key).map(|(value, etag)| Stored { value: value.clone(), etag: etag.to_string() });
             Box::pin(std::future::ready(Ok(found)))
         }
 
@@ -406,22 +413,64 @@ mod tests {
             etag: Option<&'a str>,
             _: Option<Duration>,
         ) -> BoxFuture<'a, Result<(), StateError>> {
-            let mut values = self.0.lock().unwrap();
+            let mut values = self.values.lock().unwrap();
             let now = values.get(key).map(|(_, etag)| *etag);
             let is_current = now.map(|etag| etag.to_string()).as_deref() == etag;
             if is_current {
                 values.insert(key.to_owned(), (value.to_owned(), now.unwrap_or_default() + 1));
             }
-            Box::pin(std::future::ready(if is_current { Ok(()) } else { Err(StateError::Stale) }))
+            let is_lost = self.loses.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+            Box::pin(std::future::ready(if is_current && !is_lost { Ok(()) } else { Err(StateError::Stale) }))
         }
 
         fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StateError>> {
-            self.0.lock().unwrap().remove(key);
+            self.values.lock().unwrap().remove(key);
             Box::pin(std::future::ready(Ok(())))
         }
 
         fn check(&self) -> BoxFuture<'_, bool> {
             Box::pin(std::future::ready(true))
+        }
+    }
+
+    /// Calls these tools, and then is done.
+    struct Calls(&'static [&'static str]);
+
+    impl Model for Calls {
+        fn assistant(&self) -> Assistant {
+            Assistant::Gemini
+        }
+
+        fn reply<'a>(&'a self, prompt: &'a Prompt<'a>, _: &'a mut Sink) -> BoxFuture<'a, Result<Reply, ModelError>> {
+            let names = if prompt.turn.len() == 1 { self.0 } else { &[] };
+            let call =
+                |name: &&str| Call { id: None, name: (*name).to_owned(), arguments: Map::from_iter([("task_id".to_owned(), 1.into())]) };
+            let text = if names.is_empty() { "Done." } else { "" };
+            let reply = Reply { content: None, text: text.to_owned(), calls: names.iter().map(call).collect() };
+            Box::pin(std::future::ready(Ok(reply)))
+        }
+    }
+
+    /// Functions that answer once so many of them are called at a time, and note how many are.
+    struct Together {
+        waits_for: usize,
+        under_way: AtomicUsize,
+        most: AtomicUsize,
+        come: Notify,
+    }
+
+    impl Functions for Together {
+        fn call(&self, _: &Route, _: function::Request) -> BoxFuture<'_, function::Response> {
+            Box::pin(async {
+                let now = self.under_way.fetch_add(1, Ordering::Relaxed) + 1;
+                if self.most.fetch_max(now, Ordering::Relaxed).max(now) >= self.waits_for {
+                    self.come.notify_waiters();
+                } else {
+                    self.come.notified().await;
+                }
+                self.under_way.fetch_sub(1, Ordering::Relaxed);
+                function::Response::new(function::full("[]"))
+            })
         }
     }
 
@@ -444,14 +493,53 @@ mod tests {
     }
 
     fn turn(app: &Arc<App>) -> Turn {
+        turn_of(app, Arc::new(Silent))
+    }
+
+    fn turn_of(app: &Arc<App>, model: Arc<dyn Model>) -> Turn {
         let asked = Asked { conversation_id: "conversation".parse().unwrap(), text: "hello".to_owned(), confirms: None, zone: Zone::utc() };
-        Turn::new(app.clone(), Arc::new(Silent), &HeaderMap::new(), asked)
+        Turn::new(app.clone(), model, &HeaderMap::new(), asked)
     }
 
     async fn problem(app: &App) -> Value {
         let kept = conversation::read(app, &"conversation".parse().unwrap()).await.unwrap().unwrap();
         let shown = kept.shown("conversation".parse().unwrap()).unwrap();
         serde_json::to_value(shown).unwrap()["history"][0]["problem"].clone()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_look_are_made_together_and_those_that_change_something_on_their_own() {
+        for (calls, together) in [
+            (&["list_tags", "list_reminders", "list_tags", "list_reminders", "list_tags"][..], TOGETHER_MAX),
+            (&["list_tags", "complete_task", "complete_task", "list_tags"][..], 1),
+            (&["complete_task", "list_tags", "list_reminders", "complete_task"][..], 2),
+        ] {
+            let functions = Arc::new(Together { waits_for: together, under_way: 0.into(), most: 0.into(), come: Notify::new() });
+            let app = App { functions: functions.clone(), ..Arc::into_inner(app()).unwrap() };
+            // Where a call waits for more than are made, it fails after a while.
+            let answer = turn_of(&Arc::new(app), Arc::new(Calls(calls))).answer(&mut Sink::none()).await.unwrap();
+            let made: Vec<&str> = answer.actions.iter().map(|action| action.tool.as_str()).collect();
+            assert_eq!((made.as_slice(), functions.most.load(Ordering::Relaxed)), (calls, together), "in their order");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_whose_answer_was_lost_is_not_done_twice() {
+        let state = Arc::new(Memory { loses: 2.into(), ..Memory::default() });
+        let app = Arc::new(App { state, ..Arc::into_inner(app()).unwrap() });
+        let answer = turn_of(&app, Arc::new(Calls(&[]))).answer(&mut Sink::none()).await.unwrap();
+        let kept = conversation::read(&app, &answer.conversation_id).await.unwrap().unwrap();
+        let history = kept.shown(answer.conversation_id).unwrap().history;
+        assert_eq!((history.len(), history[0].response.as_str()), (1, "Done."));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_conversation_that_cannot_be_read_is_begun_anew() {
+        let app = app();
+        app.state.set("chat-conversation", r#"{"history":"of another time"}"#, None, None).await.unwrap();
+        let answer = turn_of(&app, Arc::new(Calls(&[]))).answer(&mut Sink::none()).await.unwrap();
+        assert_eq!(answer.response, "Done.");
+        assert!(problem(&app).await.is_null());
     }
 
     #[tokio::test(start_paused = true)]

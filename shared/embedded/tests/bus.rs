@@ -505,6 +505,24 @@ impl Clock for Hands {
 }
 
 #[tokio::test]
+async fn state_that_an_earlier_version_kept_is_there_still() {
+    let (_database, pool) = database().await;
+    sqlx::raw_sql(
+        "ALTER TABLE embedded.state ALTER COLUMN value TYPE json USING value::json; \
+        INSERT INTO embedded.state (key, value, etag) VALUES ('k', '{\"n\": 1}', 7)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    Bus::new(pool.clone(), Arc::new(SystemClock)).prepare().await.unwrap();
+    let table = StateTable::new(pool, Arc::new(SystemClock));
+    let found = table.get("k").await.unwrap().unwrap();
+    assert_eq!((found.value.as_str(), found.etag.as_str()), (r#"{"n": 1}"#, "7"));
+    table.set("k", "2", Some("7"), None).await.unwrap();
+    assert_eq!(table.get("k").await.unwrap().unwrap().value, "2");
+}
+
+#[tokio::test]
 async fn state_is_written_only_over_what_was_read_and_expires() {
     let (_database, pool) = database().await;
     let clock = Arc::new(Hands(Mutex::new(in_millis(0))));
