@@ -72,6 +72,16 @@ export class Stage {
     for (const context of this.#contexts) await context.close();
   }
 
+  /** Says what its windows show and what the service knows, for a story that failed. */
+  async tell() {
+    for (const page of this.#contexts.flatMap((context) => context.pages())) {
+      const shown = await page.locator('body').innerText({ timeout: 2000 }).catch(String);
+      console.error(`# ${page.url()} shows: ${shown.replace(/\s+/g, ' ')}`);
+    }
+    const tasks = await this.taskflow.call('GET', '/api/tasks').catch(String);
+    console.error(`# the service has: ${JSON.stringify(tasks)}`);
+  }
+
   /** Fails if the browser logged what was not announced. */
   checkLog() {
     const errors = this.#errors.filter((error) => !this.#announced.some((pattern) => pattern.test(error)));
@@ -149,6 +159,9 @@ export function stories(name, settings, tell) {
         try {
           await act(stage);
           stage.checkLog();
+        } catch (error) {
+          await stage.tell();
+          throw error;
         } finally {
           await stage.end();
         }
