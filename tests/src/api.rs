@@ -1,11 +1,15 @@
 //! A client of the API, wherever it is.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use http::HeaderMap;
 use serde_json::Value;
 
-use crate::{PATIENCE, eventually};
+use crate::eventually;
+
+/// How long an answer may take: longer than the gateway waits for a function, so that what it says of that is heard.
+const ANSWER: Duration = Duration::from_secs(90);
 
 /// What no answer that reports an error may hold.
 const FORBIDDEN: &[&str] =
@@ -27,7 +31,7 @@ impl Api {
     pub fn new(address: SocketAddr, token: Option<String>) -> Self {
         // The client asks for a provider of cryptography, even where it needs none.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().unwrap();
+        let client = reqwest::Client::builder().timeout(ANSWER).no_proxy().build().unwrap();
         Self { address, token, authorization: None, client }
     }
 

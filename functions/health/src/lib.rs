@@ -22,14 +22,8 @@ pub fn function() -> Function {
 struct Ask {}
 
 async fn health(app: Arc<App>, _: Ask) -> Result<Answer, Error> {
-    let database = async {
-        match app.store() {
-            Ok(store) => store.ping().await.is_ok(),
-            Err(_) => false,
-        }
-    };
     let (database, publisher, state) =
-        tokio::join!(in_time(database), tokio::time::timeout(PATIENCE, app.publisher.check()), in_time(app.state.check()));
+        tokio::join!(in_time(database(&app)), tokio::time::timeout(PATIENCE, app.publisher.check()), in_time(app.state.check()));
     let (events, jobs) = publisher.map_or((false, false), |health| (health.events, health.jobs));
     let is_healthy = database && events && jobs && state;
     let word = |up| if up { "up" } else { "down" };
@@ -38,6 +32,18 @@ async fn health(app: Arc<App>, _: Ask) -> Result<Answer, Error> {
         "services": { "database": word(database), "events": word(events), "jobs": word(jobs), "state": word(state) },
     }))?;
     Ok(answer.status(if is_healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }))
+}
+
+/// Whether the database answers. Why not is for the log: callers need no token here.
+async fn database(app: &App) -> bool {
+    let answer = match app.store() {
+        Ok(store) => store.ping().await.map_err(Error::from),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = &answer {
+        error.log("/health");
+    }
+    answer.is_ok()
 }
 
 async fn in_time(check: impl Future<Output = bool>) -> bool {

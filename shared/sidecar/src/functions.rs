@@ -98,6 +98,9 @@ impl FunctionsByUrl {
         }
         let call = self.client.request(parts.method, format!("{base}{path}")).headers(headers).body(body);
         let answer = tokio::time::timeout(ANSWER, call.send()).await.map_err(|_| Error::NoAnswer(ANSWER))?.map_err(broken)?;
+        if let Some(error) = not_of_a_function(name, answer.status(), answer.headers()) {
+            return Err(error);
+        }
         let (mut parts, body) = http::Response::from(answer).into_parts();
         parts.headers = without_hop_by_hop(&parts.headers);
         Ok(Response::from_parts(parts, boxed(body)))
@@ -146,6 +149,19 @@ impl Functions for FunctionsByUrl {
 
 fn broken(error: reqwest::Error) -> Error {
     if error.is_connect() { Error::unavailable("the function", error) } else { Error::BrokenOff(error.into()) }
+}
+
+/// What Knative says, in its own words, of a function that does not start or breaks off: what functions answer is JSON. Callers get a problem
+/// whoever failed them.
+fn not_of_a_function(name: &str, status: StatusCode, headers: &HeaderMap) -> Option<Error> {
+    let is_between = matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
+    let is_json = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains("json"));
+    (is_between && !is_json).then(|| Error::Elsewhere {
+        status,
+        detail: format!("the function {name} does not start, or broke off"),
+        retry_after: None,
+        source: None,
+    })
 }
 
 fn is_upgrade(headers: &HeaderMap) -> bool {
@@ -200,6 +216,22 @@ mod tests {
         let through = "http://127.0.0.1:3500/v1.0/invoke/http://notify.taskflow.svc.cluster.local/method";
         assert_eq!(directly(through), "http://notify.taskflow.svc.cluster.local");
         assert_eq!(directly("http://notify.taskflow"), "http://notify.taskflow");
+    }
+
+    #[test]
+    fn what_knative_says_of_a_function_that_does_not_start_becomes_a_problem() {
+        let of = |status: StatusCode, media: Option<&'static str>| {
+            let media = media.map(|media| (header::CONTENT_TYPE, HeaderValue::from_static(media)));
+            not_of_a_function("list-tags", status, &media.into_iter().collect())
+        };
+        for status in [StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE, StatusCode::GATEWAY_TIMEOUT] {
+            for media in [Some("text/plain; charset=utf-8"), None] {
+                let problem = of(status, media).unwrap().problem("/api/tags");
+                assert_eq!((problem.status, problem.detail.contains("list-tags")), (status.as_u16(), true));
+            }
+            assert!(of(status, Some("application/problem+json")).is_none() && of(status, Some("application/json")).is_none());
+        }
+        assert!(of(StatusCode::INTERNAL_SERVER_ERROR, None).is_none() && of(StatusCode::OK, Some("text/html")).is_none());
     }
 
     #[test]
