@@ -4,13 +4,13 @@
 set -euo pipefail
 
 namespace=${NAMESPACE:-taskflow}
-readonly log_lines=3
+readonly log_lines=3 health_seconds=90 proxy_tries=50
 wrong=0
 
 cluster() { kubectl --namespace "$namespace" "$@"; }
 bad() { wrong=$((wrong + 1)); echo "- $*"; }
 
-for tool in kubectl jq; do
+for tool in kubectl jq curl; do
   command -v "$tool" >/dev/null || { echo "doctor: $tool is missing" >&2; exit 2; }
 done
 kubectl version --output json >/dev/null 2>&1 || { echo "doctor: the cluster of kubectl's context does not answer: kubectl version" >&2; exit 2; }
@@ -50,9 +50,9 @@ check_migration() {
   esac
 }
 
-# The last lines of a log, on one line, without what JSON has around them.
+# The last line of a log, without what JSON has around it.
 last_words() {
-  { cluster logs "$@" --tail "$log_lines" 2>/dev/null || true; } | jq -rR 'fromjson? // {message: .} | .message // .msg // empty' | tail -n 1
+  { cluster logs "$@" --tail "$log_lines" 2>/dev/null || true; } | jq -rR 'fromjson? // {message: .} | [.message // .msg, .error] | map(select(. != null)) | join(": ")' | tail -n 1
 }
 
 check_functions() {
@@ -107,23 +107,51 @@ check_daprd() {
   while read -r message; do bad "daprd: $message"; done <"$scratch/daprd"
 }
 
-# Through the API server, so that it needs no way in.
+# Through the API server, so that it needs no way in; by a proxy, for `kubectl get --raw` keeps the body of a 503 for itself. A function that cannot
+# start lets its caller wait for a minute.
 check_health() {
-  local health
-  health=$(kubectl get --raw "/api/v1/namespaces/$namespace/services/gateway:80/proxy/health" 2>&1) || true
-  if jq -e '.status == "healthy"' <<<"$health" >/dev/null 2>&1; then return; fi
-  # kubectl keeps the body of a 503 for itself; the parts are in the metrics of nobody, so it is asked for once more from inside.
-  bad "/health is not well: $(tr '\n' ' ' <<<"$health" | cut -c 1-300)"
+  local health status part advice words try
+  kubectl proxy --unix-socket "$scratch/api" >"$scratch/proxy" 2>&1 &
+  proxy=$!
+  for ((try = 0; try < proxy_tries; try++)); do
+    [ ! -S "$scratch/api" ] || break
+    sleep 0.1
+  done
+  health=$(curl --silent --max-time "$health_seconds" --unix-socket "$scratch/api" --write-out '\n%{http_code}' \
+    "http://localhost/api/v1/namespaces/$namespace/services/gateway:http/proxy/health") || true
+  status=${health##*$'\n'}
+  health=${health%$'\n'*}
+  if ! jq -e '.services' <<<"$health" >/dev/null 2>&1; then
+    words=$(jq -r '.detail // .message // empty' <<<"$health" 2>/dev/null) || true
+    bad "/health does not answer: status $status: ${words:-$(tr '\n' ' ' <<<"$health" | cut -c 1-300)}"
+    return
+  fi
+  while read -r part; do
+    case $part in
+      database)
+        words=$(last_words --selector serving.knative.dev/service=health --container user-container)
+        # It was called for the first time, or gave up waiting: then its last word is of something else.
+        [[ $words == *database* ]] || words=
+        advice="is neon-connection-string in secret taskflow-secrets right, and the database there?${words:+ Its function says: $words}"
+        ;;
+      events) advice="is Kafka there, and do daprd and redpanda-bootstrap-servers in secret taskflow-secrets agree with it?" ;;
+      jobs) advice="kubectl --namespace dapr-system get pods: is the scheduler there?" ;;
+      *) advice="see what daprd says" ;;
+    esac
+    bad "/health: $part is down: $advice"
+  done < <(jq -r '.services | to_entries[] | select(.value != "up") | .key' <<<"$health")
 }
 
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+proxy=
+trap '[ -z "$proxy" ] || kill "$proxy" 2>/dev/null; rm -rf "$scratch"' EXIT
 check_secrets
 check_migration
+# Before the pods: it wakes a function, and what cannot start is seen there.
+check_health
 check_functions
 check_pods
 check_daprd
-check_health
 
 if [ "$wrong" = 0 ]; then
   echo "doctor: all is well"
