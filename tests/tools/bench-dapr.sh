@@ -3,25 +3,12 @@
 # and takes everything down again. Arguments: the benchmarks; without any, those whose figures the parts make.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# shellcheck source=tests/tools/taskflow.sh
+. tests/tools/taskflow.sh
 [ $# -gt 0 ] || set -- recurrence reminder users
-work=$(mktemp -d)
-PORT=0 TASKFLOW_DATA_DIR=$work RUST_LOG=warn target/release/run-dapr 2>"$work/said" &
-server=$!
-finish() {
-  code=$?
-  kill "$server" 2>/dev/null || true
-  wait "$server" 2>/dev/null || true
-  [ "$code" -eq 0 ] || tail -n 20 "$work/said" >&2
-  rm -rf "$work"
-  exit "$code"
-}
-trap finish EXIT
-until [ -f "$work/there.env" ]; do
-  kill -0 "$server" || exit 1
-  sleep 0.2
-done
+start_taskflow target/release/run-dapr
 # shellcheck source=/dev/null
-. "$work/there.env"
+. "$work/data/there.env"
 for benchmark in "$@"; do
   target/release/bench "$benchmark"
 done

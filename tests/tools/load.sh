@@ -4,6 +4,8 @@
 # LOAD_JUDGE=errors has times shown but not judged. LOAD_PROFILE says which build is taken: release, which figures are for, or dev.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# shellcheck source=tests/tools/taskflow.sh
+. tests/tools/taskflow.sh
 
 command -v k6 >/dev/null || { echo "load: k6 is missing" >&2; exit 1; }
 profile=${LOAD_PROFILE:-release}
@@ -25,24 +27,7 @@ for name in "$@"; do
 done
 
 ulimit -n 8192 2>/dev/null || true # a socket for each user
-work=$(mktemp -d)
-PORT=0 TASKFLOW_DATA_DIR=$work/data RUST_LOG=warn,embedded=info "${CARGO_TARGET_DIR:-target}/$profile/$program" 2>"$work/said" &
-server=$!
-finish() {
-  code=$?
-  kill "$server" 2>/dev/null || true
-  wait "$server" 2>/dev/null || true
-  [ "$code" -eq 0 ] || tail -n 20 "$work/said" >&2
-  rm -rf "$work"
-  exit "$code"
-}
-trap finish EXIT
-url=
-until [ -n "$url" ]; do
-  kill -0 "$server" || exit 1
-  sleep 0.2
-  url=$(grep -o 'Taskflow is at http://[0-9.:]*' "$work/said" | head -n 1 | grep -o 'http.*' || true)
-done
+start_taskflow "${CARGO_TARGET_DIR:-target}/$profile/$program"
 for name in "$@"; do
   echo "--- $name"
   TASKFLOW_URL=$url k6 run --quiet --no-usage-report --address '' "tests/load/$name.js"
