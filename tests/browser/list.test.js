@@ -280,6 +280,26 @@ stories('the list', {}, (story) => {
     assert.equal(await page.locator('#detail').isVisible(), false, 'the pane of a task that is gone closes');
   });
 
+  story('deleting the open task stays on the page, however long the step back takes', async ({ task, open }) => {
+    await task({ title: 'Old plan' });
+    const page = await open({
+      init: () => {
+        const back = history.back.bind(history);
+        history.back = () => void setTimeout(back, 500);
+      },
+    });
+    await openTask(page, 'Old plan');
+    const address = page.url();
+    await page.getByRole('button', { name: 'Delete the task' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click();
+    await page.getByText('Deleted “Old plan”.').waitFor();
+    await page.getByText('All done').waitFor();
+    await page.waitForURL((url) => url.href !== address);
+    await task({ title: 'New plan' });
+    await row(page, 'New plan').waitFor();
+    assert.equal(await page.getByText('was deleted elsewhere').count(), 0, 'it was deleted here');
+  });
+
   story('the whole list can be worked with the keyboard alone', async ({ task, taskflow, open }) => {
     for (const title of ['A', 'B', 'C', 'D']) await task({ title });
     const page = await open();

@@ -165,6 +165,23 @@ stories('a connection that comes and goes', {}, (story) => {
     assert.equal(await toast.count(), 1, 'what was missed is told once');
   });
 
+  story('a part of the page that does not come is tried again until it does', async ({ task, open, expectErrors }) => {
+    expectErrors(...AWAY);
+    await task({ title: 'Before' });
+    const page = await open();
+    let isAway = true;
+    await page.route('**/assets/{task-detail,dialogs}.js', (route) => (isAway ? route.abort('connectionrefused') : route.continue()));
+    await page.getByRole('button', { name: 'Before', exact: true }).click();
+    await page.getByText('A part of the page could not be loaded.').waitFor();
+    isAway = false;
+    await pane(page).getByRole('textbox', { name: 'Title' }).waitFor();
+    isAway = true;
+    await page.getByRole('button', { name: 'Delete the task' }).click();
+    await page.getByText('A part of the page could not be loaded.').nth(1).waitFor();
+    isAway = false;
+    await page.getByRole('dialog', { name: 'Delete this task?' }).waitFor();
+  });
+
   story('what cannot be saved is taken back, with its reason and another try', async ({ task, taskflow, open, expectErrors }) => {
     expectErrors(...AWAY);
     const { id } = await task({ title: 'Buy bread', priority: 'low' });

@@ -58,7 +58,8 @@ export class Stage {
     page.on('console', (message) => {
       if (message.type() === 'error' || message.type() === 'warning') this.#errors.push(message.text());
     });
-    page.on('pageerror', (error) => this.#errors.push(String(error.stack)));
+    // What the browser itself rejects with, such as a module that did not come, has no stack.
+    page.on('pageerror', (error) => this.#errors.push(error.stack || String(error)));
     await page.goto(this.taskflow.url + path);
     if (ready) await isReady(page);
     return page;

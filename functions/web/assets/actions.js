@@ -1,6 +1,7 @@
 // What a person does to a task, wherever on the page: done at once, told in a toast, and taken back with its reason if it fails.
 
 import { Problem, textOf } from './api.js';
+import { part } from './part.js';
 import { Conflict, Tasks } from './tasks.js';
 import { toast } from './toasts.js';
 import { queryOf, view } from './view.js';
@@ -99,7 +100,7 @@ export async function change(task, fields) {
  * @param {Task} task
  */
 export async function remove(task) {
-  const { confirmDelete } = await import('./dialogs.js');
+  const { confirmDelete } = await part(() => import('./dialogs.js'));
   if (!(await confirmDelete(task))) return;
   const send = async (/** @type {number} */ version) => {
     try {

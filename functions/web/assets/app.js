@@ -5,12 +5,13 @@ import { token, whenTokenIsNeeded } from './api.js';
 import { byId, setText } from './dom.js';
 import { FilterBar } from './filter-bar.js';
 import { Key, changes, hasShortcuts, keep, kept } from './kept.js';
+import { part } from './part.js';
 import { QuickAdd } from './quick-add.js';
 import { TaskList } from './task-list.js';
 import { toast } from './toasts.js';
 import { closeTask, queryOf, show, view, viewChanges } from './view.js';
 
-whenTokenIsNeeded(async (wasWrong) => (await import('./dialogs.js')).askForToken(wasWrong));
+whenTokenIsNeeded(async (wasWrong) => (await part(() => import('./dialogs.js'))).askForToken(wasWrong));
 
 // What the list shows is asked for first: the rest of the page is made while the answer is under way.
 let asked = questionOf();
@@ -69,7 +70,7 @@ async function followDetail(edit = false) {
     if (closed !== null) list.enter();
     return;
   }
-  const { TaskDetail } = await import('./task-detail.js');
+  const { TaskDetail } = await part(() => import('./task-detail.js'));
   const element = detail.querySelector('task-detail');
   if (element instanceof TaskDetail && view().task === task) await element.open(edit);
 }
@@ -82,14 +83,14 @@ async function setChat(isOpen) {
   chatButton.setAttribute('aria-expanded', String(isOpen));
   cover();
   if (!isOpen) return;
-  await import('./chat-pane.js');
+  await part(() => import('./chat-pane.js'));
 }
 
 /** @param {boolean} isOpen */
 async function toggleChat(isOpen) {
   keep(Key.chat, isOpen ? 'open' : 'closed');
   await setChat(isOpen);
-  const { ChatPane } = await import('./chat-pane.js');
+  const { ChatPane } = await part(() => import('./chat-pane.js'));
   const pane = chat.querySelector('chat-pane');
   if (isOpen && pane instanceof ChatPane) pane.enter();
   else chatButton.focus();
@@ -119,7 +120,7 @@ addEventListener('beforeinstallprompt', (event) => {
 });
 
 async function openSettings() {
-  const dialogs = await import('./dialogs.js');
+  const dialogs = await part(() => import('./dialogs.js'));
   await dialogs.openSettings(installOffer);
 }
 
@@ -193,5 +194,5 @@ const isChatOpen = chatChoice === 'open' || (chatChoice === null && matchMedia('
 chat.hidden = !isChatOpen;
 cover();
 await answered;
-await import('./live.js');
+await part(() => import('./live.js'));
 await setChat(isChatOpen);

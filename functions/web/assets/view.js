@@ -78,17 +78,28 @@ export function show(parts) {
   viewChanges.dispatchEvent(new Event('change'));
 }
 
+/** Whether a step back is under way that closeTask began. */
+let isGoingBack = false;
+
 /** Closes the open task, by the step back that its opening made, if there is one. */
 export function closeTask() {
   if (current.task === null) return;
-  if (history.state?.isOurs) history.back();
-  else show({ task: null });
+  if (!history.state?.isOurs) {
+    show({ task: null });
+    return;
+  }
+  // The step takes a while. The task is closed at once, so that no second one is taken, which would leave the page.
+  isGoingBack = true;
+  current = { ...current, task: null };
+  viewChanges.dispatchEvent(new Event('change'));
+  history.back();
 }
 
 addEventListener('popstate', () => {
   const found = read();
   // A step back closes a task; it takes back no filter that was set meanwhile.
-  current = found.task === current.task ? found : { ...current, task: found.task };
+  if (!isGoingBack) current = found.task === current.task ? found : { ...current, task: found.task };
+  isGoingBack = false;
   history.replaceState(history.state, '', write(current));
   viewChanges.dispatchEvent(new Event('change'));
 });
