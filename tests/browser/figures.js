@@ -96,12 +96,15 @@ async function updates(browser, taskflow) {
     const painted = page.evaluate(
       (words) =>
         new Promise((resolve) => {
-          const observer = new MutationObserver(() => {
+          const look = () => {
             if (![...document.querySelectorAll('.title')].some(({ textContent }) => textContent === words)) return;
             observer.disconnect();
             requestAnimationFrame(() => setTimeout(() => resolve(performance.timeOrigin + performance.now())));
-          });
+          };
+          const observer = new MutationObserver(look);
           observer.observe(document.body, { childList: true, characterData: true, subtree: true });
+          // The change may be there before anybody looks for it.
+          look();
         }),
       title,
     );

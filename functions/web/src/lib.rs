@@ -4,10 +4,13 @@
 //! costs a 304. The files of `assets/` are sent compressed to whoever takes that, scripts without the lines that are only comments;
 //! `build.rs` has done the work.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::{Arc, LazyLock, OnceLock};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use domain::routes;
 use function::{App, Error, Function, Request, Response, full};
@@ -15,8 +18,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
 /// What the page may do: its own script, style, images and calls (which covers its own WebSocket), and nothing else; and no script may
-/// turn text into markup.
-const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+/// turn text into markup. Before it come the scripts: [`page_policy`].
+const PAGE_POLICY: &str = "style-src 'self'; img-src 'self' data:; connect-src 'self'; \
      manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
      trusted-types 'none'";
 /// What anything else may do, if somebody opens it as a page: an SVG is a document of its own. Scripts, styles and pixels are none, and
@@ -53,7 +56,7 @@ impl Form {
 /// Something to serve that does not change while the process runs.
 struct Document {
     content_type: &'static str,
-    policy: Option<&'static str>,
+    policy: Option<Cow<'static, str>>,
     plain: Form,
     /// The smallest first.
     compressed: Vec<Form>,
@@ -61,14 +64,14 @@ struct Document {
 
 impl Document {
     fn made(content_type: &'static str, body: String) -> Self {
-        Self { content_type, policy: Some(POLICY), plain: Form::new(None, body.into()), compressed: Vec::new() }
+        Self { content_type, policy: Some(POLICY.into()), plain: Form::new(None, body.into()), compressed: Vec::new() }
     }
 
     fn asset(name: &str, plain: &'static [u8], compressed: [(&'static str, &'static [u8]); 2]) -> Self {
         let forms = compressed.into_iter().filter(|(_, body)| !body.is_empty());
         let compressed = forms.map(|(coding, body)| Form::new(Some(coding), Bytes::from_static(body))).collect();
         let is_document = !NO_DOCUMENTS.iter().any(|ending| name.ends_with(ending));
-        let policy = is_document.then_some(if name == PAGE { PAGE_POLICY } else { POLICY });
+        let policy = is_document.then(|| if name == PAGE { page_policy(plain).into() } else { POLICY.into() });
         Self { content_type: content_type(name), policy, plain: Form::new(None, Bytes::from_static(plain)), compressed }
     }
 
@@ -81,7 +84,7 @@ impl Document {
         let mut set = |name: HeaderName, value: &str| headers.extend(HeaderValue::try_from(value).ok().map(|value| (name, value)));
         set(header::ETAG, &form.etag);
         set(header::CACHE_CONTROL, "no-cache");
-        self.policy.into_iter().for_each(|policy| set(header::CONTENT_SECURITY_POLICY, policy));
+        self.policy.iter().for_each(|policy| set(header::CONTENT_SECURITY_POLICY, policy));
         set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
         set(header::REFERRER_POLICY, "no-referrer");
         if !self.compressed.is_empty() {
@@ -103,6 +106,14 @@ static ASSETS: LazyLock<HashMap<&str, Document>> = LazyLock::new(|| {
     let files = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
     files.into_iter().map(|(name, plain, brotli, gzip)| (name, Document::asset(name, plain, [("br", brotli), ("gzip", gzip)]))).collect()
 });
+
+/// The policy of the page: besides scripts of its own files, the one that is written in it, told by its hash (CSP 3, section 2.3.1).
+fn page_policy(page: &[u8]) -> String {
+    let page = String::from_utf8_lossy(page);
+    let inline = page.split_once("<script>").and_then(|(_, rest)| rest.split_once("</script>")).map_or("", |(script, _)| script);
+    let hash = BASE64_STANDARD.encode(Sha256::digest(inline));
+    format!("default-src 'none'; script-src 'self' 'sha256-{hash}'; {PAGE_POLICY}")
+}
 
 /// By the ending of a file's name.
 fn content_type(name: &str) -> &'static str {
@@ -183,7 +194,8 @@ mod tests {
     use http_body_util::BodyExt;
     use std::net::{IpAddr, Ipv4Addr};
 
-    const INDEX: &str = include_str!("../assets/index.html");
+    /// The page as it is sent.
+    static INDEX: LazyLock<String> = LazyLock::new(|| String::from_utf8_lossy(&ASSETS[PAGE].plain.body).into_owned());
     /// Bytes that a first visit may cost, compressed, before anybody opens anything.
     const FIRST_LOAD_MAX: usize = 60 * 1024;
 
@@ -295,12 +307,22 @@ mod tests {
 
     #[test]
     fn scripts_are_sent_without_their_comments_line_by_line() -> Result<(), BoxError> {
-        for (name, sent) in scripts() {
-            let written = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(name))?;
-            assert_eq!(sent.lines().count(), written.lines().count(), "{name}: an error names the line that a person finds it in");
+        let scripts: HashMap<_, _> = scripts().into_iter().collect();
+        let together = scripts.get("core.js").ok_or("no core.js")?;
+        let modules: HashMap<_, _> = together.split("// ---- ").skip(1).filter_map(|module| module.split_once('\n')).collect();
+        for entry in std::fs::read_dir(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets"))? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+            if !name.ends_with(".js") || name == "first.js" {
+                continue;
+            }
+            let written = std::fs::read_to_string(&path)?;
+            let sent = scripts.get(name).map(String::as_str).or_else(|| modules.get(name).copied()).ok_or(format!("{name} is not sent"))?;
+            assert_eq!(sent.lines().count(), written.lines().count(), "{name}: a person finds a line that an error names");
             for (sent, written) in sent.lines().zip(written.lines()).filter(|(sent, written)| sent != written) {
-                let is_comment = ["//", "/**", "*"].iter().any(|sign| written.trim_start().starts_with(sign));
-                assert!(sent.is_empty() && is_comment, "{name}: {written}");
+                let is_comment = sent.is_empty() && ["//", "/**", "*"].iter().any(|sign| written.trim_start().starts_with(sign));
+                let is_import = written.starts_with("import {") && (sent.is_empty() || sent.ends_with(" from './core.js';"));
+                assert!(is_comment || is_import, "{name}: {written}");
             }
             assert!(!sent.contains("\n//") && !sent.contains("\n/**"), "{name}");
         }
@@ -334,13 +356,13 @@ mod tests {
         INDEX.split("\"/assets/").skip(1).filter_map(|rest| rest.split('"').next()).map(|name| format!("/assets/{name}")).collect()
     }
 
-    /// The names of the modules that a script imports at once, and of those that it imports when it needs them or whose types it names.
+    /// The names of the modules that a script imports at once, and of those that it imports when it needs them.
     fn imports(script: &str) -> (Vec<&str>, Vec<&str>) {
         let names = |before: &str| -> Vec<&str> {
             let found = script.split(before).skip(1).filter_map(|rest| rest.split('\'').next());
             found.filter_map(|name| name.strip_prefix("./")).collect()
         };
-        (names(" from '"), names("import('"))
+        (names(" from '"), names("=> import('"))
     }
 
     #[tokio::test]
@@ -358,7 +380,7 @@ mod tests {
                 .skip(1)
                 .filter_map(|rest| Some(format!("/assets/{}", rest.split('"').next()?))),
         );
-        assert!(paths.len() >= 30, "{paths:?}");
+        assert!(paths.len() >= 20, "{paths:?}");
         for path in paths {
             assert_eq!(ask(&service, &path, &[]).await?.0, StatusCode::OK, "{path}");
         }
@@ -386,10 +408,8 @@ mod tests {
         for inline in ["<style", " style=", " onclick=", " onload=", " onsubmit=", "javascript:", "http://", "https://"] {
             assert!(!INDEX.contains(inline), "{inline}");
         }
-        assert_eq!(
-            INDEX.matches("<script").count(),
-            INDEX.matches("src=\"/assets/").count() - INDEX.matches("<img src=\"/assets/").count()
-        );
+        assert_eq!(INDEX.matches("<script").count(), 2);
+        assert!(INDEX.contains("<script>(() => {\n") && INDEX.contains("<script type=\"module\" src=\"/assets/app.js\">"));
         for (name, script) in scripts() {
             for unsafe_call in
                 ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "setHTML", "parseHTML"]
