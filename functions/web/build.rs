@@ -1,15 +1,12 @@
-//! Puts the files of `assets/` into the program, as they are and compressed, so that serving one is copying bytes.
-//!
-//! A browser takes longer to ask for many small files than to read them, so what a first visit needs at once comes together: `first.js`
-//! becomes part of the page, and the modules that `app.js` imports become one, `core.js`, which the others import instead. It is made of
-//! whole files, one after the other, so no two of them may have a name of the same spelling at their top.
+//! Puts every file of `assets/` into the program, as it is and compressed, so that serving one is copying bytes.
 //!
 //! Of scripts, lines that are only a comment are left empty: most of the types are there, and the browser needs none of it. The code style makes
 //! them easy to tell: a comment begins its line, and no text that spans lines looks like one.
 //!
+//! `first.js` becomes part of the page: what it asks for must not wait for a file.
+//!
 //! Writes `assets.rs` to `OUT_DIR`: an array of `(name, plain, brotli, gzip)`, where the latter two are empty for what does not get smaller.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -21,17 +18,31 @@ use flate2::write::GzEncoder;
 
 const PAGE: &str = "index.html";
 const FIRST: &str = "first.js";
-const APP: &str = "app.js";
-const CORE: &str = "core.js";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=assets");
     let folder = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("assets");
     let out = env::var("OUT_DIR")?;
+    let mut names = fs::read_dir(&folder)?.map(|entry| Ok(entry?.file_name().into_string())).collect::<Result<Vec<_>, std::io::Error>>()?;
+    names.sort();
+    let first = without_comments(&fs::read_to_string(folder.join(FIRST))?);
     let mut table = String::from("[\n");
-    for (name, plain) in sent(&folder)? {
-        let file = Path::new(&out).join(&name);
-        fs::write(&file, &plain)?;
+    for name in names {
+        let name = name.map_err(|name| format!("{} is not UTF-8", name.display()))?;
+        if name == FIRST {
+            continue;
+        }
+        let file = folder.join(&name);
+        let (file, plain) = if name == PAGE || name.ends_with(".js") {
+            let text = fs::read_to_string(&file)?;
+            let text = if name == PAGE { with_first(&text, &first)? } else { without_comments(&text) };
+            let sent = Path::new(&out).join(&name);
+            fs::write(&sent, &text)?;
+            (sent, text.into_bytes())
+        } else {
+            let bytes = fs::read(&file)?;
+            (file, bytes)
+        };
         write!(table, "    ({name:?}, {}", bytes_of(&file)?)?;
         for (ending, bytes) in [("br", brotli(&plain)?), ("gz", gzip(&plain)?)] {
             let compressed = Path::new(&out).join(format!("{name}.{ending}"));
@@ -44,63 +55,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     table.push_str("]\n");
     fs::write(Path::new(&out).join("assets.rs"), table)?;
     Ok(())
-}
-
-/// The files as they are sent, by their names.
-fn sent(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Box<dyn Error>> {
-    let mut files = BTreeMap::new();
-    let mut scripts = BTreeMap::new();
-    for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name().into_string().map_err(|name| format!("{} is not UTF-8", name.display()))?;
-        if name.ends_with(".js") {
-            scripts.insert(name.clone(), without_comments(&fs::read_to_string(folder.join(&name))?));
-        } else {
-            files.insert(name.clone(), fs::read(folder.join(&name))?);
-        }
-    }
-    let first = scripts.remove(FIRST).ok_or("first.js is missing")?;
-    let page = String::from_utf8(files.remove(PAGE).ok_or("index.html is missing")?)?;
-    files.insert(PAGE.to_owned(), with_first(&page, &first)?.into_bytes());
-    let mut core = Vec::new();
-    for name in imports(scripts.get(APP).ok_or("app.js is missing")?) {
-        add_with_imports(&name, &scripts, &mut core)?;
-    }
-    let mut together = String::new();
-    for name in &core {
-        writeln!(together, "// ---- {name}")?;
-        for line in scripts.remove(name).unwrap_or_default().lines() {
-            writeln!(together, "{}", if imported(line).is_some() { "" } else { line })?;
-        }
-    }
-    files.insert(CORE.to_owned(), together.into_bytes());
-    for (name, script) in scripts {
-        let script =
-            core.iter().fold(script, |script, module| script.replace(&format!(" from './{module}';"), &format!(" from './{CORE}';")));
-        files.insert(name, script.into_bytes());
-    }
-    Ok(files)
-}
-
-/// Adds a module after all that it imports, as a browser runs them.
-fn add_with_imports(name: &str, scripts: &BTreeMap<String, String>, to: &mut Vec<String>) -> Result<(), String> {
-    if to.iter().any(|added| added == name) {
-        return Ok(());
-    }
-    for needed in imports(scripts.get(name).ok_or_else(|| format!("{name} is imported and missing"))?) {
-        add_with_imports(&needed, scripts, to)?;
-    }
-    to.push(name.to_owned());
-    Ok(())
-}
-
-/// The modules that a script imports at once.
-fn imports(script: &str) -> Vec<String> {
-    script.lines().filter_map(imported).map(str::to_owned).collect()
-}
-
-/// The module that a line imports.
-fn imported(line: &str) -> Option<&str> {
-    line.strip_prefix("import {")?.strip_suffix("';")?.split_once(" from './").map(|(_, module)| module)
 }
 
 /// The page with the script in it, in the place of the element that names it.

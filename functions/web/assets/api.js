@@ -320,7 +320,7 @@ const ifMatch = (version) => ({ 'If-Match': `"${version}"` });
 export const updateTask = async (id, change, version) => (await call(`/api/tasks/${id}`, { method: 'PUT', body: change, headers: ifMatch(version) })).data;
 
 /** @param {number} id @param {boolean} isDone @param {number} version @returns {Promise<Task>} */
-export const sendDone = async (id, isDone, version) =>
+export const setDone = async (id, isDone, version) =>
   (await call(`/api/tasks/${id}/${isDone ? 'complete' : 'reopen'}`, { method: 'POST', headers: ifMatch(version) })).data;
 
 /** @param {number} id @param {number} version */

@@ -1,5 +1,6 @@
-// What cannot wait for the modules, written into the head of the page: the chosen theme, so that a dark page never flashes white, and the
-// tasks, which travel while the page is still being read. api.js takes them if they are what the page asks for first.
+// What cannot wait for the modules: the chosen theme, so that a dark page never flashes white, and the tasks, which travel while the page
+// is still being read; api.js takes them if they are what the page asks for first. It becomes part of the page, before the style, for
+// which it would wait.
 (() => {
   const kept = (/** @type {string} */ key) => {
     try {

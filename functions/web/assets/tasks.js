@@ -1,7 +1,7 @@
 // The tasks as this page knows them: a window on a list that may be long, what the service said last of each task, and, on top of
 // it, changes that are on their way. A change is shown at once, sent with the version it was made on, and taken back if it fails.
 
-import { Problem, createTask, deleteTask, findTasks, getTask, isAborted, newKey, sendDone, updateTask } from './api.js';
+import { Problem, createTask, deleteTask, findTasks, getTask, isAborted, newKey, setDone, updateTask } from './api.js';
 import { soon } from './dom.js';
 
 /** @typedef {import('./api.js').Task} Task */
@@ -350,7 +350,7 @@ export class Tasks extends EventTarget {
   setDone(id, isDone) {
     /** @type {Patch} */
     const patch = isDone ? { status: 'completed', completed_at: new Date().toISOString() } : { status: 'pending', completed_at: null };
-    return this.#send(id, patch, (version) => sendDone(id, isDone, version));
+    return this.#send(id, patch, (version) => setDone(id, isDone, version));
   }
 
   /**

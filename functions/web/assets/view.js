@@ -47,7 +47,7 @@ function read() {
 }
 
 /** @param {View} view */
-function addressOf(view) {
+function write(view) {
   const parts = new URLSearchParams();
   for (const [name, value] of Object.entries(view)) {
     if (String(value ?? '') !== String(START[/** @type {keyof View} */ (name)] ?? '')) parts.set(name, String(value ?? ''));
@@ -72,7 +72,7 @@ export const view = () => current;
 export function show(parts) {
   const before = current;
   current = { ...before, ...parts };
-  const address = addressOf(current);
+  const address = write(current);
   if (current.task !== null && before.task === null) history.pushState({ isOurs: true }, '', address);
   else history.replaceState(history.state, '', address);
   viewChanges.dispatchEvent(new Event('change'));
@@ -100,7 +100,7 @@ addEventListener('popstate', () => {
   // A step back closes a task; it takes back no filter that was set meanwhile.
   if (!isGoingBack) current = found.task === current.task ? found : { ...current, task: found.task };
   isGoingBack = false;
-  history.replaceState(history.state, '', addressOf(current));
+  history.replaceState(history.state, '', write(current));
   viewChanges.dispatchEvent(new Event('change'));
 });
 
