@@ -33,7 +33,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             continue;
         }
         let file = folder.join(&name);
-        let (file, plain) = if name == PAGE || name.ends_with(".js") {
+        let is_script = file.extension().is_some_and(|ending| ending == "js");
+        let (file, plain) = if name == PAGE || is_script {
             let text = fs::read_to_string(&file)?;
             let text = if name == PAGE { with_first(&text, &first)? } else { without_comments(&text) };
             let sent = Path::new(&out).join(&name);
