@@ -33,16 +33,21 @@ fn main() -> Result<(), Box<dyn Error>> {
             continue;
         }
         let file = folder.join(&name);
-        let is_script = file.extension().is_some_and(|ending| ending == "js");
-        let (file, plain) = if name == PAGE || is_script {
-            let text = fs::read_to_string(&file)?;
-            let text = if name == PAGE { with_first(&text, &first)? } else { without_comments(&text) };
-            let sent = Path::new(&out).join(&name);
-            fs::write(&sent, &text)?;
-            (sent, text.into_bytes())
+        let text = || fs::read_to_string(&file);
+        let changed = if name == PAGE {
+            Some(with_first(&text()?, &first)?)
+        } else if file.extension().is_some_and(|ending| ending == "js") {
+            Some(without_comments(&text()?))
         } else {
-            let bytes = fs::read(&file)?;
-            (file, bytes)
+            None
+        };
+        let (file, plain) = match changed {
+            Some(text) => {
+                let sent = Path::new(&out).join(&name);
+                fs::write(&sent, &text)?;
+                (sent, text.into_bytes())
+            }
+            None => (file.clone(), fs::read(&file)?),
         };
         write!(table, "    ({name:?}, {}", bytes_of(&file)?)?;
         for (ending, bytes) in [("br", brotli(&plain)?), ("gz", gzip(&plain)?)] {

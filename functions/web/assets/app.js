@@ -77,22 +77,22 @@ async function followDetail(edit = false) {
 
 // ---- the assistant
 
-/** @param {boolean} isOpen */
+/** The pane, if it is open now. @param {boolean} isOpen */
 async function setChat(isOpen) {
   chat.hidden = !isOpen;
   chatButton.setAttribute('aria-expanded', String(isOpen));
   cover();
-  if (!isOpen) return;
-  await part(() => import('./chat-pane.js'));
+  if (!isOpen) return null;
+  const { ChatPane } = await part(() => import('./chat-pane.js'));
+  const pane = chat.querySelector('chat-pane');
+  return pane instanceof ChatPane ? pane : null;
 }
 
 /** @param {boolean} isOpen */
 async function toggleChat(isOpen) {
   keep(Key.chat, isOpen ? 'open' : 'closed');
-  await setChat(isOpen);
-  const { ChatPane } = await part(() => import('./chat-pane.js'));
-  const pane = chat.querySelector('chat-pane');
-  if (isOpen && pane instanceof ChatPane) pane.enter();
+  const pane = await setChat(isOpen);
+  if (pane) pane.enter();
   else chatButton.focus();
 }
 

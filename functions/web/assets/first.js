@@ -12,7 +12,7 @@
   };
   const theme = kept('taskflow.theme');
   if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
-  // The first one that a browser makes takes a hundred times as long as the next, and there is nothing else to do yet.
+  // The first one that a browser makes takes tens of milliseconds, which the list would wait for; there is nothing else to do yet.
   setTimeout(() => Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' }).format());
   // Behind the # is another view, which asks for something else.
   if (location.hash) return;

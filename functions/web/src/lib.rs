@@ -17,11 +17,6 @@ use function::{App, Error, Function, Request, Response, full};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
-/// What the page may do: its own style, images and calls (which covers its own WebSocket), the scripts that [`page_policy`] names, and nothing
-/// else; and no script may turn text into markup.
-const PAGE_POLICY: &str = "style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-     manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
-     trusted-types 'none'";
 /// What anything else may do, if somebody opens it as a page: an SVG is a document of its own. Scripts, styles and pixels are none, and
 /// go without: a first visit asks for many of them.
 const POLICY: &str = "default-src 'none'; style-src 'self'; frame-ancestors 'none'";
@@ -107,12 +102,17 @@ static ASSETS: LazyLock<HashMap<&str, Document>> = LazyLock::new(|| {
     files.into_iter().map(|(name, plain, brotli, gzip)| (name, Document::asset(name, plain, [("br", brotli), ("gzip", gzip)]))).collect()
 });
 
-/// The policy of the page: besides scripts of its own files, the one that is written in it, told by its hash (CSP 3, section 2.3.1).
+/// What the page may do: its own scripts, of which the one that is written in it is told by its hash (CSP 3, section 2.3.1), its own style, images
+/// and calls (which covers its own WebSocket), and nothing else; and no script may turn text into markup.
 fn page_policy(page: &[u8]) -> String {
     let page = String::from_utf8_lossy(page);
     let inline = page.split_once("<script>").and_then(|(_, rest)| rest.split_once("</script>")).map_or("", |(script, _)| script);
     let hash = BASE64_STANDARD.encode(Sha256::digest(inline));
-    format!("default-src 'none'; script-src 'self' 'sha256-{hash}'; {PAGE_POLICY}")
+    format!(
+        "default-src 'none'; script-src 'self' 'sha256-{hash}'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+         manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+         trusted-types 'none'"
+    )
 }
 
 /// By the ending of a file's name.
