@@ -41,20 +41,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         } else {
             None
         };
-        let (file, plain) = match changed {
-            Some(text) => {
-                let sent = Path::new(&out).join(&name);
-                fs::write(&sent, &text)?;
-                (sent, text.into_bytes())
-            }
-            None => (file.clone(), fs::read(&file)?),
-        };
-        write!(table, "    ({name:?}, {}", bytes_of(&file)?)?;
-        for (ending, bytes) in [("br", brotli(&plain)?), ("gz", gzip(&plain)?)] {
-            let compressed = Path::new(&out).join(format!("{name}.{ending}"));
-            // One that is not smaller is not worth unpacking.
-            fs::write(&compressed, if bytes.len() < plain.len() { bytes } else { Vec::new() })?;
-            write!(table, ", {}", bytes_of(&compressed)?)?;
+        let plain = changed.map_or_else(|| fs::read(&file), |text| Ok(text.into_bytes()))?;
+        // One that is not smaller is not worth unpacking.
+        let smaller = |bytes: Vec<u8>| if bytes.len() < plain.len() { bytes } else { Vec::new() };
+        let (brotli, gzip) = (smaller(brotli(&plain)?), smaller(gzip(&plain)?));
+        write!(table, "    ({name:?}")?;
+        for (ending, bytes) in [("", &plain), (".br", &brotli), (".gz", &gzip)] {
+            let sent = format!("{name}{ending}");
+            fs::write(Path::new(&out).join(&sent), bytes)?;
+            // Beside the table: a build folder that was moved is still whole.
+            write!(table, ", include_bytes!({sent:?}).as_slice()")?;
         }
         table.push_str("),\n");
     }
@@ -84,12 +80,6 @@ fn without_comments(script: &str) -> String {
         sent.push('\n');
     }
     sent
-}
-
-/// The expression that puts a file into the program.
-fn bytes_of(file: &Path) -> Result<String, String> {
-    let path = file.to_str().ok_or_else(|| format!("{} is not UTF-8", file.display()))?;
-    Ok(format!("include_bytes!({path:?}).as_slice()"))
 }
 
 fn brotli(bytes: &[u8]) -> Result<Vec<u8>, std::io::Error> {

@@ -29,7 +29,7 @@ async fn state_jobs_and_events_through_the_sidecar() {
     let event = json!({ "specversion": "1.0", "id": "1", "source": "/e2e", "type": "of.nobody" }).to_string();
     events.send(Topic::DeadLetters, "key", &event).await.unwrap();
     let found = stack.kafka.records("dead-letters");
-    assert!(found.iter().any(|(key, event)| key == "key" && event["type"] == "of.nobody"), "{found:?}");
+    assert!(found.iter().any(|record| record.key == "key" && record.value["type"] == "of.nobody"), "{found:?}");
 
     // Without the token nothing is done.
     let stranger = sidecar(&stack, None);

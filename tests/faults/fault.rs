@@ -36,7 +36,7 @@ pub(crate) struct Fault {
 /// All of them.
 pub(crate) const FAULTS: &[Fault] = &[
     Fault { name: "functions", what: "kill -9 of each function, one after the other", strike: |stack| Box::pin(functions(stack)) },
-    Fault { name: "gateway", what: "kill -9 of the gateway, three times", strike: |stack| Box::pin(gateway(stack)) },
+    Fault { name: "gateway", what: "kill -9 of the gateway, ten times", strike: |stack| Box::pin(gateway(stack)) },
     Fault { name: "daprd", what: "kill -9 of daprd, twice", strike: |stack| Box::pin(daprd(stack)) },
     Fault { name: "scheduler", what: "kill -9 of the scheduler", strike: |stack| Box::pin(scheduler(stack)) },
     Fault { name: "scheduler-data", what: "loss of the scheduler's data", strike: |stack| Box::pin(async { scheduler_data(stack) }) },
@@ -69,7 +69,7 @@ async fn functions(stack: &mut Stack) -> BTreeSet<i64> {
 }
 
 async fn gateway(stack: &mut Stack) -> BTreeSet<i64> {
-    for _ in 0..3 {
+    for _ in 0..10 {
         stack.own.gateway.kill();
         tokio::time::sleep(AWAY).await;
         stack.own.gateway.start_again();
@@ -126,7 +126,7 @@ async fn everything(stack: &mut Stack) -> BTreeSet<i64> {
 fn duplicates(stack: &mut Stack) -> BTreeSet<i64> {
     for topic in ["task-events", "reminders"] {
         let records = stack.kafka.records(topic);
-        let texts: Vec<(String, String)> = records.into_iter().map(|(key, event)| (key, event.to_string())).collect();
+        let texts: Vec<(String, String)> = records.into_iter().map(|record| (record.key, record.value.to_string())).collect();
         let records: Vec<(&str, &str)> = texts.iter().map(|(key, event)| (key.as_str(), event.as_str())).collect();
         stack.kafka.produce(topic, &records);
     }
@@ -174,9 +174,9 @@ async fn consumer(stack: &mut Stack) -> BTreeSet<i64> {
     impostor.abort();
     let _ = impostor.await;
     stack.function("spawn-recurrence").start_again();
-    let letters = stack.kafka.records("dead-letters");
-    let own =
-        letters.iter().map(|(_, letter)| letter).filter(|letter| letter["consumer"] == "spawn-recurrence" && letter["attempts"] == 10);
+    let records = stack.kafka.records("dead-letters");
+    let letters = records.iter().map(|record| &record.value);
+    let own = letters.filter(|letter| letter["consumer"] == "spawn-recurrence" && letter["attempts"] == 10);
     own.filter_map(|letter: &Value| letter["data"]["task_id"].as_i64()).collect()
 }
 

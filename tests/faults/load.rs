@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use domain::event::Topic;
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use tests::stack::Stack;
+use tests::stack::{Record, Stack};
 use tests::{Api, eventually, in_seconds};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -162,6 +163,10 @@ impl Account {
         let created = per("SELECT task_id, count(*) FROM audit_log WHERE event_type = 'task.created' GROUP BY 1").await;
         let completed = per("SELECT task_id, count(*) FROM audit_log WHERE event_type = 'task.completed' GROUP BY 1").await;
         let children = per("SELECT parent_task_id, count(*) FROM tasks WHERE parent_task_id IS NOT NULL GROUP BY 1").await;
+        let announced =
+            per("SELECT t.parent_task_id, count(*) FROM tasks t JOIN audit_log a ON a.task_id = t.id AND a.event_type = 'task.created' \
+             WHERE t.parent_task_id IS NOT NULL GROUP BY 1")
+            .await;
         let triggered = per("SELECT task_id, count(*) FROM audit_log WHERE event_type = 'reminder.triggered' GROUP BY 1").await;
         let shown = per("SELECT task_id, count(*) FROM notifications GROUP BY 1").await;
         let told = per("SELECT task_id, count(*) FROM reminders WHERE status = 'sent' GROUP BY 1").await;
@@ -170,6 +175,7 @@ impl Account {
             ("task.created", &sent.tasks, created),
             ("task.completed", &sent.completed, completed),
             ("occurrence", &sent.completed, children),
+            ("announced occurrence", &sent.completed, announced),
             ("reminder.triggered", &sent.reminded, triggered),
             ("notification", &sent.reminded, shown),
             ("reminder that is sent", &sent.reminded, told),
@@ -177,7 +183,7 @@ impl Account {
             for id in wanted {
                 let count = found.iter().find(|(own, _)| own == id).map_or(0, |(_, count)| *count);
                 match count {
-                    0 if set_aside.contains(id) && what == "occurrence" => {}
+                    0 if set_aside.contains(id) && what.ends_with("occurrence") => {}
                     0 => account.lost.push(format!("{what} {id}")),
                     1 => {}
                     _ => account.doubled.push(format!("{what} {id}: {count}")),
@@ -197,6 +203,31 @@ impl Account {
             account.lost.push(format!("{waiting} rows still in the outbox"));
         }
         account
+    }
+
+    /// Where each lost event is: what is in Kafka, and how far record-audit has come there.
+    pub(crate) fn places(&self, stack: &Stack) -> Vec<String> {
+        let mut places = Vec::new();
+        for topic in [Topic::TaskEvents, Topic::Reminders] {
+            let of_topic = |lost: &&String| {
+                lost.split_once(' ')
+                    .is_some_and(|(what, _)| what.contains('.') && (topic == Topic::Reminders) == what.starts_with("reminder."))
+            };
+            let lost: Vec<&String> = self.lost.iter().filter(of_topic).collect();
+            if lost.is_empty() {
+                continue;
+            }
+            let records = stack.kafka.records(topic.as_str());
+            let committed = stack.kafka.committed(topic.as_str(), &format!("record-audit-{topic}"));
+            for event in lost {
+                let (ty, id) = event.split_once(' ').unwrap();
+                let is_it = |record: &&Record| record.key == id && record.value["type"] == ty;
+                let found: Vec<String> =
+                    records.iter().filter(is_it).map(|record| format!("{}/{}", record.partition, record.offset)).collect();
+                places.push(format!("{event}: in {topic} at {found:?}; record-audit has committed {committed:?}"));
+            }
+        }
+        places
     }
 
     pub(crate) fn row(&self) -> String {

@@ -34,6 +34,9 @@ async fn nothing_is_lost_and_nothing_is_done_twice() {
         let sent = load.stop().await;
         let account = Account::settle(&stack, &sent, letters).await;
         eprintln!("{account:?}");
+        for place in account.places(&stack) {
+            eprintln!("{place}");
+        }
         table.push((fault, account));
     }
     println!("\n| fault | tasks | completions | reminders | answers that failed and were asked again | lost | doubled | dead letters |");

@@ -1,7 +1,8 @@
 // Writes and reads raw records of Kafka for tests, with Kafka's own client: our code has none. One file, run by `java Records.java`.
 //
 //   produce <bootstrap> <topic>    lines of standard input, key|value
-//   consume <bootstrap> <topic>    all that is there now, to standard output, key|value
+//   consume <bootstrap> <topic>    all that is there now, to standard output, partition|offset|key|value
+//   committed <bootstrap> <topic> <group>    what the group has committed of the topic, partition|offset
 
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
@@ -9,6 +10,8 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -19,10 +22,11 @@ import org.apache.kafka.common.serialization.StringSerializer;
 class Records {
     public static void main(String[] arguments) throws Exception {
         Map<String, Object> at = Map.of("bootstrap.servers", arguments[1]);
-        if (arguments[0].equals("produce")) {
-            produce(at, arguments[2]);
-        } else {
-            consume(at, arguments[2]);
+        switch (arguments[0]) {
+            case "produce" -> produce(at, arguments[2]);
+            case "consume" -> consume(at, arguments[2]);
+            case "committed" -> committed(at, arguments[2], arguments[3]);
+            default -> throw new IllegalArgumentException(arguments[0]);
         }
     }
 
@@ -44,8 +48,23 @@ class Records {
             consumer.seekToBeginning(partitions);
             Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
             while (partitions.stream().anyMatch(partition -> consumer.position(partition) < ends.get(partition))) {
-                consumer.poll(Duration.ofMillis(200)).forEach(record -> System.out.println(record.key() + "|" + record.value()));
+                consumer.poll(Duration.ofMillis(200)).forEach(Records::print);
             }
+        }
+    }
+
+    private static void print(ConsumerRecord<String, String> record) {
+        System.out.println(record.partition() + "|" + record.offset() + "|" + record.key() + "|" + record.value());
+    }
+
+    private static void committed(Map<String, Object> at, String topic, String group) throws Exception {
+        try (var admin = Admin.create(at)) {
+            var offsets = admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get();
+            offsets.forEach((partition, offset) -> {
+                if (partition.topic().equals(topic) && offset != null) {
+                    System.out.println(partition.partition() + "|" + offset.offset());
+                }
+            });
         }
     }
 }

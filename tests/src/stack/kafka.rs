@@ -1,5 +1,6 @@
 //! A real Kafka: one broker in `KRaft` mode, and its own client for raw records (tests/tools/Records.java), for our code has none.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
 use std::net::Ipv4Addr;
@@ -16,6 +17,19 @@ use crate::eventually;
 const JAVA: &str = "-Xmx256m -Xms64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1";
 /// The id of the cluster: any will do.
 const CLUSTER: &str = "dGFza2Zsb3ctdGVzdHM0Mg";
+
+/// A record, and where it is.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The partition of its topic.
+    pub partition: u32,
+    /// Its place in it.
+    pub offset: u64,
+    /// Its key.
+    pub key: String,
+    /// Its value; a JSON string if it is no JSON.
+    pub value: Value,
+}
 
 /// A broker.
 pub struct Kafka {
@@ -58,15 +72,27 @@ impl Kafka {
         assert!(child.wait().unwrap().success());
     }
 
-    /// Everything that a topic holds: keys and values.
+    /// Everything that a topic holds.
     #[must_use]
-    pub fn records(&self, topic: &str) -> Vec<(String, Value)> {
-        let output = self.records_tool("consume", topic).stdin(Stdio::null()).output().unwrap();
-        assert!(output.status.success());
-        let text = String::from_utf8(output.stdout).unwrap();
-        let records = text.lines().filter_map(|line| line.split_once('|'));
-        records
-            .map(|(key, value)| (key.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()))))
+    pub fn records(&self, topic: &str) -> Vec<Record> {
+        let text = said(&mut self.records_tool("consume", topic));
+        let record = |line: &str| {
+            let mut parts = line.splitn(4, '|');
+            let (partition, offset) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+            let (key, value) = (parts.next()?.to_owned(), parts.next()?);
+            let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+            Some(Record { partition, offset, key, value })
+        };
+        text.lines().filter_map(record).collect()
+    }
+
+    /// The offset that a consumer group will go on from, of each partition of a topic that it has ended something of.
+    #[must_use]
+    pub fn committed(&self, topic: &str, group: &str) -> BTreeMap<u32, u64> {
+        let text = said(self.records_tool("committed", topic).arg(group));
+        text.lines()
+            .filter_map(|line| line.split_once('|'))
+            .map(|(partition, offset)| (partition.parse().unwrap(), offset.parse().unwrap()))
             .collect()
     }
 
@@ -85,6 +111,12 @@ impl Kafka {
         self.program.start_again();
         self.wait().await;
     }
+}
+
+fn said(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
 }
 
 fn tool(libs: &Path, folder: &Path, name: &str, class: &str) -> Recipe {

@@ -19,7 +19,7 @@ use embedded::postgres::Postgres;
 
 use crate::{Api, PATIENCE, eventually};
 
-pub use kafka::Kafka;
+pub use kafka::{Kafka, Record};
 pub use process::{Program, Recipe};
 
 /// The token that callers bring.
