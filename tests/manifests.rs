@@ -70,12 +70,10 @@ fn every_consumer_has_a_binding_for_each_of_its_topics_and_every_topic_one_to_pu
     assert_eq!(inputs.keys().cloned().collect::<BTreeSet<_>>(), wanted);
     for (name, binding) in &inputs {
         let topic = Topic::ALL.iter().find(|topic| name.ends_with(&format!("-{topic}"))).unwrap();
-        let consumer = name.strip_suffix(&format!("-{topic}")).unwrap();
-        let route = format!("/deliveries/{consumer}/{topic}");
         for (key, value) in [
             ("topics", topic.as_str()),
             ("consumerGroup", name),
-            ("route", &route),
+            ("escapeHeaders", "true"),
             ("initialOffset", "oldest"),
             ("consumeRetryEnabled", "true"),
             ("backOffPolicy", "constant"),
@@ -103,6 +101,7 @@ fn every_topic_that_is_consumed_has_a_subscription_that_sets_aside() {
         let spec = &subscription["spec"];
         assert_eq!(spec["topic"], topic);
         assert_eq!(spec["routes"]["default"], format!("/deliveries/{topic}").as_str());
+        assert_eq!(spec["metadata"]["rawPayload"], "true");
         assert_eq!(spec["deadLetterTopic"], Topic::DeadLetters.as_str());
     }
 }

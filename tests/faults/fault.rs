@@ -137,8 +137,11 @@ fn poison(stack: &mut Stack) -> BTreeSet<i64> {
     let nameless = json!({ "specversion": "1.0", "type": "task.created", "source": "/faults" }).to_string();
     let empty = json!({ "specversion": "1.0", "id": "empty", "type": "task.completed", "source": "/faults", "data": { "event_type": "task.completed" } }).to_string();
     for topic in ["task-events", "reminders", "task-updates", "task-commands"] {
-        let records: Vec<(String, &str)> =
-            (0..12).flat_map(|key| ["not json", "", "\u{1}\u{2}", &nameless, &empty].map(|value| (key.to_string(), value))).collect();
+        let records: Vec<(String, &str)> = (0..12)
+            .map(|key| key.to_string())
+            .chain(["hex:ff00fe".to_owned()])
+            .flat_map(|key| ["not json", "", "\u{1}\u{2}", &nameless, &empty].map(|value| (key.clone(), value)))
+            .collect();
         let records: Vec<(&str, &str)> = records.iter().map(|(key, value)| (key.as_str(), *value)).collect();
         stack.kafka.produce(topic, &records);
     }
@@ -195,7 +198,8 @@ async fn impostor(stack: &mut Stack, name: &str) -> (Arc<AtomicUsize>, JoinHandl
             tokio::spawn(async move {
                 let mut buffer = vec![0; 64 * 1024];
                 let _ = stream.read(&mut buffer).await;
-                let answer = "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                let answer =
+                    "HTTP/1.1 500 Internal Server Error\r\ntaskflow-function: impostor\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
                 let _ = stream.write_all(answer.as_bytes()).await;
             });
         }

@@ -1,13 +1,15 @@
 // Writes and reads raw records of Kafka for tests, with Kafka's own client: our code has none. One file, run by `java Records.java`.
 //
-//   produce <bootstrap> <topic>    lines of standard input, key|value
-//   consume <bootstrap> <topic>    all that is there now, to standard output, partition|offset|key|value
+//   produce <bootstrap> <topic>    lines of standard input, key|value; a key hex:… is of these bytes, and has headers as nobody should make them
+//   consume <bootstrap> <topic>    all that is there now, to standard output, partition|offset|key|value, the key URL-encoded
 //   committed <bootstrap> <topic> <group>    what the group has committed of the topic, partition|offset
 
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
+import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
@@ -16,6 +18,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
@@ -32,12 +35,25 @@ class Records {
 
     private static void produce(Map<String, Object> at, String topic) throws Exception {
         var input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-        try (var producer = new KafkaProducer<>(at, new StringSerializer(), new StringSerializer())) {
+        try (var producer = new KafkaProducer<>(at, new ByteArraySerializer(), new StringSerializer())) {
             for (String line = input.readLine(); line != null; line = input.readLine()) {
                 String[] parts = line.split("\\|", 2);
-                producer.send(new ProducerRecord<>(topic, parts[0], parts[1])).get();
+                producer.send(record(topic, parts[0], parts[1])).get();
             }
         }
+    }
+
+    private static ProducerRecord<byte[], String> record(String topic, String key, String value) {
+        if (!key.startsWith("hex:")) {
+            return new ProducerRecord<>(topic, key.getBytes(StandardCharsets.UTF_8), value);
+        }
+        byte[] bytes = HexFormat.of().parseHex(key.substring(4));
+        var record = new ProducerRecord<>(topic, bytes, value);
+        var names = List.of("connection", "dapr-api-token", "ce_id", "grpc-timeout", "content-type", "traceparent", "a\u00e4 b", ":path", "");
+        for (String name : names) {
+            record.headers().add(name, bytes);
+        }
+        return record;
     }
 
     private static void consume(Map<String, Object> at, String topic) {
@@ -54,7 +70,8 @@ class Records {
     }
 
     private static void print(ConsumerRecord<String, String> record) {
-        System.out.println(record.partition() + "|" + record.offset() + "|" + record.key() + "|" + record.value());
+        String key = URLEncoder.encode(String.valueOf(record.key()), StandardCharsets.UTF_8);
+        System.out.println(record.partition() + "|" + record.offset() + "|" + key + "|" + record.value());
     }
 
     private static void committed(Map<String, Object> at, String topic, String group) throws Exception {

@@ -44,7 +44,7 @@ records() {
       [ -d "${KAFKA_LIBS:-}" ] || fail "KAFKA_LIBS does not name the folder of Kafka's jars"
       # Kafka's own client; a value is one line.
       { java -Xmx128m -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error -cp "$KAFKA_LIBS/*" \
-        "$(dirname "$0")/Records.java" consume "$1" "$topic" | cut --delimiter '|' --fields 2-; } 2>"$scratch/said" || status=$?
+        "$(dirname "$0")/Records.java" consume "$1" "$topic" | cut --delimiter '|' --fields 4-; } 2>"$scratch/said" || status=$?
       ;;
     *) usage ;;
   esac

@@ -25,11 +25,11 @@ use crate::letter::{Letter, Why};
 
 /// Where records are delivered: `/deliveries/<consumer>/<topic>` by the binding of that consumer, `/deliveries/<topic>` by pub/sub, for
 /// all who want it.
-const DELIVERIES: &str = "/deliveries/";
+pub(crate) const DELIVERIES: &str = "/deliveries/";
 /// Where jobs call.
-const JOBS: &str = "/job/";
+pub(crate) const JOBS: &str = "/job/";
 /// The token that daprd sends with everything.
-const TOKEN: HeaderName = HeaderName::from_static("dapr-api-token");
+pub(crate) const TOKEN: HeaderName = HeaderName::from_static("dapr-api-token");
 /// Calls to one function at once: many reminders are due at 09:00.
 const PARALLEL: usize = 16;
 /// Calls of fire-reminder at once, where it is woken ahead of time: those that wait for their moment hold up none that is due.
@@ -40,8 +40,6 @@ const ATTEMPTS_MAX: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long a record is held while its function or the broker is away, before daprd is asked to bring it again.
 const HOLD_MAX: Duration = Duration::from_mins(10);
-/// The type of what daprd makes of a record that is no event, in pub/sub.
-const WRAPPED: &str = "com.dapr.event.sent";
 
 /// The app channel of the sidecar.
 pub(crate) struct Channel {
@@ -73,26 +71,15 @@ impl Channel {
         Self { broker, scheduler, caller: OnceLock::new(), permits, ahead, refused: AtomicBool::new(false) }
     }
 
-    /// The answer, if this is a call of the sidecar's.
-    pub(crate) async fn answer(&self, app: &Arc<App>, request: Request) -> Result<Response, Request> {
+    /// Answers a call of the sidecar's.
+    pub(crate) async fn answer(&self, app: &Arc<App>, request: Request) -> Response {
         let path = request.uri().path().to_owned();
-        let (delivery, job) = (path.strip_prefix(DELIVERIES), path.strip_prefix(JOBS));
-        if delivery.or(job).is_none() {
-            return Err(request);
-        }
-        // daprd asks in this way whether the app wants a binding, and sends no token with it.
-        if *request.method() == Method::OPTIONS {
-            return Ok(match delivery.and_then(addressee) {
-                Some(_) => Response::new(full("")),
-                None => Error::NotFound(format!("nobody consumes {path}")).into_response(&path),
-            });
-        }
-        let result = match (self.authorize(app, request.headers()), delivery, job) {
-            (Err(error), ..) => Err(error),
-            (Ok(()), Some(name), _) => self.delivery(app, name, request).await,
-            (Ok(()), _, job) => self.job(app, job.unwrap_or_default(), request).await,
+        let result = match (self.authorize(app, request.headers()), path.strip_prefix(DELIVERIES)) {
+            (Err(error), _) => Err(error),
+            (Ok(()), Some(name)) => self.delivery(app, name, request).await,
+            (Ok(()), None) => self.job(app, path.strip_prefix(JOBS).unwrap_or_default()).await,
         };
-        Ok(result.unwrap_or_else(|error| error.into_response(&path)))
+        result.unwrap_or_else(|error| error.into_response(&path))
     }
 
     pub(crate) fn caller(&self, app: &App) -> &Caller {
@@ -113,9 +100,6 @@ impl Channel {
 
     async fn delivery(&self, app: &Arc<App>, name: &str, request: Request) -> Result<Response, Error> {
         let to = addressee(name).ok_or_else(|| Error::NotFound(format!("nobody consumes {name}")))?;
-        if *request.method() != Method::POST {
-            return Err(Error::MethodNotAllowed("POST".to_owned()));
-        }
         let (parts, body) = request.into_parts();
         let record = crate::letter::Record::read(name, &parts.headers, body).await?;
         match self.take(app, &to, &parts.headers, &record).await {
@@ -127,9 +111,6 @@ impl Channel {
     async fn take(&self, app: &Arc<App>, to: &Addressee, headers: &HeaderMap, record: &crate::letter::Record) -> Result<(), Again> {
         let incoming = if record.is_whole() { cloud_event::read(headers, &record.bytes) } else { Err(Error::TooLarge(record.bytes.len())) };
         let events = match incoming {
-            Ok(Incoming::One(event)) if event.ty() == WRAPPED => {
-                return self.set_aside(app, Letter::of_record(app, record, "not a CloudEvent")).await;
-            }
             Ok(Incoming::One(event)) => vec![*event],
             Ok(Incoming::Batch(events)) => events,
             Err(error) => return self.set_aside(app, Letter::of_record(app, record, &error.to_string())).await,
@@ -204,14 +185,11 @@ impl Channel {
     }
 
     /// A job ends with an answer of 200 or 404; with anything else it is called again.
-    async fn job(&self, app: &Arc<App>, name: &str, request: Request) -> Result<Response, Error> {
+    async fn job(&self, app: &Arc<App>, name: &str) -> Result<Response, Error> {
         let Some(route) = routes::of_job(name) else {
             tracing::warn!(name, "a job that no function has: it is not called again");
             return Err(Error::NotFound(format!("no function has the job {name}")));
         };
-        if *request.method() != Method::POST {
-            return Err(Error::MethodNotAllowed("POST".to_owned()));
-        }
         if is_ahead(app, route) {
             wake_notify(app);
         }

@@ -47,7 +47,13 @@ impl Record {
         }
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         let place = json!({ "topic": text("__topic"), "partition": text("__partition"), "offset": text("__offset") });
-        Ok(Self { delivery: delivery.to_owned(), key: text("__key"), place, bytes: bytes.freeze(), size })
+        Ok(Self {
+            delivery: delivery.to_owned(),
+            key: percent_encoding::percent_decode_str(&text("__key")).decode_utf8_lossy().into_owned(),
+            place,
+            bytes: bytes.freeze(),
+            size,
+        })
     }
 
     /// Whether `bytes` is all of it.

@@ -3,6 +3,7 @@
 //! It knows the table of routes and the port to the functions, and nothing of what they do. Behind Dapr it is also the app that the one
 //! sidecar delivers to: records of Kafka and calls of jobs.
 
+mod app_callback;
 mod channel;
 mod dead_letters;
 mod events;
@@ -13,10 +14,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use domain::routes::{self, Operation, Route};
-use function::ports::{Broker, Scheduler};
-use function::service::OUTBOX;
+use function::service::{FUNCTION, OUTBOX};
 use function::{Answer, App, Error, Function, Request, Response, full};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use sidecar::Dapr;
 
 use crate::channel::Channel;
 
@@ -24,35 +25,24 @@ use crate::channel::Channel;
 pub const NAME: &str = routes::GATEWAY.name;
 
 /// The function.
-///
-/// # Panics
-/// Never: a test mounts the table of routes.
 #[must_use]
 pub fn function() -> Function {
-    with(None)
-}
-
-/// The function as the app of a sidecar. `broker` takes what is given up; `scheduler` is watched over.
-#[must_use]
-pub fn behind_dapr(broker: Arc<dyn Broker>, scheduler: Arc<dyn Scheduler>) -> Function {
-    let channel = Arc::new(Channel::new(broker, scheduler));
-    let watched = channel.clone();
-    with(Some(channel)).at_start(move |app| watch::watch(app, watched.clone()))
-}
-
-fn with(channel: Option<Arc<Channel>>) -> Function {
     let table = Arc::new(Table::new());
     Function::new(routes::GATEWAY).fallback(move |app, request| {
-        let (table, channel) = (table.clone(), channel.clone());
+        let table = table.clone();
+        async move { table.answer(app, request).await }
+    })
+}
+
+/// The function as the app of a sidecar.
+#[must_use]
+pub fn behind_dapr(dapr: Dapr) -> Function {
+    let (channel, listener) = (Arc::new(Channel::new(dapr.broker, dapr.scheduler)), Arc::new(dapr.app_channel));
+    function().at_start(move |app| {
+        let (channel, listener) = (channel.clone(), listener.clone());
         async move {
-            let request = match channel {
-                Some(channel) => match channel.answer(&app, request).await {
-                    Ok(response) => return response,
-                    Err(request) => request,
-                },
-                None => request,
-            };
-            table.answer(app, request).await
+            let watching = watch::watch(app.clone(), channel.clone());
+            tokio::join!(watching, app_callback::serve(&listener, app, channel));
         }
     })
 }
@@ -136,6 +126,7 @@ pub(crate) async fn call(app: &Arc<App>, route: &'static Route, request: Request
     let mut response = app.functions.call(route, request).await;
     let status = response.status();
     app.metrics.call(route.name, &method, status, begin.elapsed());
+    response.headers_mut().remove(FUNCTION);
     // The header is not for the caller. After a call that broke off nobody knows what is in the outbox.
     let waits = response.headers_mut().remove(OUTBOX).is_some();
     if waits || (method != Method::GET && broke_off(status)) {

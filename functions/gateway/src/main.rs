@@ -2,7 +2,7 @@
 
 fn main() -> std::process::ExitCode {
     sidecar::main_of_gateway(|dapr| match dapr {
-        Some(dapr) => gateway::behind_dapr(dapr.broker, dapr.scheduler),
+        Some(dapr) => gateway::behind_dapr(dapr),
         None => gateway::function(),
     })
 }

@@ -34,6 +34,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const IDEMPOTENCY_KEY_MAX: usize = 255;
 /// Tells the gateway that something waits in the outbox; it strips the header and sees to it.
 pub const OUTBOX: HeaderName = HeaderName::from_static("taskflow-outbox");
+/// The function that answers. What has no such header was said by somebody on the way, whatever its status.
+pub const FUNCTION: HeaderName = HeaderName::from_static("taskflow-function");
 /// Where jobs call.
 const JOB_PATH: &str = "/job/{name}";
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -218,7 +220,8 @@ impl Inner {
                 };
                 response.unwrap_or_else(|error| error.into_response(&path))
             });
-            let response = span.scope(answering).await;
+            let mut response = span.scope(answering).await;
+            response.headers_mut().insert(FUNCTION, HeaderValue::from_static(self.function.name));
             span.answered(response.status());
             response
         })

@@ -16,6 +16,8 @@ pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 pub struct Settings {
     /// `PORT`: where to listen.
     pub port: u16,
+    /// `APP_PORT`: where, on loopback, the gateway awaits the sidecar.
+    pub app_port: u16,
     /// `TASKFLOW_BIND`: on which address.
     pub bind: IpAddr,
     /// `TASKFLOW_DATA_DIR`: where the embedded database keeps its data.
@@ -139,6 +141,7 @@ impl Settings {
         let text = |name: &'static str| lookup(name).filter(|value| !value.is_empty());
         Ok(Self {
             port: parse(lookup, "PORT", "a port, 0 to 65535")?.unwrap_or(8080),
+            app_port: parse(lookup, "APP_PORT", "a port, 0 to 65535")?.unwrap_or(8081),
             bind: parse(lookup, "TASKFLOW_BIND", "an IP address, such as 127.0.0.1 or ::")?.unwrap_or(bind),
             data_dir: text("TASKFLOW_DATA_DIR").map(PathBuf::from),
             database_url: text("DATABASE_URL").map(database_url).transpose()?,
@@ -336,6 +339,7 @@ mod tests {
         for (name, value) in [
             ("PORT", "http"),
             ("PORT", "70000"),
+            ("APP_PORT", "grpc"),
             ("TASKFLOW_BIND", "localhost"),
             ("DATABASE_URL", "hunter2secret"),
             ("TASKFLOW_DB_POOL", "0"),

@@ -1,5 +1,6 @@
 //! The `main` of a function and of the gateway, in the cluster: with a sidecar where the settings name one, else alone.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use function::call::Caller;
 use function::ports::{Broker, Scheduler};
 use function::settings::{DB_POOL_DEFAULT, Settings};
 use function::{App, BoxError, Function, host};
+use tokio::net::TcpListener;
 
 use crate::{Elsewhere, Events, FunctionsByUrl, Jobs, Outbox, Sidecar, StateStore, secrets};
 
@@ -43,6 +45,8 @@ fn with_publisher_elsewhere(app: App) -> App {
 
 /// What the gateway needs of Dapr to be the app that the sidecar delivers to.
 pub struct Dapr {
+    /// Where the sidecar, which is on the same host, delivers.
+    pub app_channel: TcpListener,
     /// Takes what is given up.
     pub broker: Arc<dyn Broker>,
     /// Is watched over.
@@ -62,11 +66,23 @@ pub fn main_of_gateway(gateway: impl FnOnce(Option<Dapr>) -> Function) -> ExitCo
         }
         settings.database_url = None;
         let functions = Arc::new(FunctionsByUrl::new(&settings)?);
-        let dapr = sidecar.map(|sidecar| Dapr {
-            broker: Arc::new(Events::new(sidecar.clone(), settings.events)),
-            scheduler: Arc::new(Jobs::new(sidecar, settings.wake_lead)),
-        });
+        let dapr = match sidecar {
+            Some(sidecar) => Some(Dapr {
+                app_channel: app_channel(settings.app_port).await?,
+                broker: Arc::new(Events::new(sidecar.clone(), settings.events)),
+                scheduler: Arc::new(Jobs::new(sidecar, settings.wake_lead)),
+            }),
+            None => None,
+        };
         let app = with_publisher_elsewhere(App { functions, ..App::alone(settings)? });
         host::run(Arc::new(app), gateway(dapr)).await
     })
+}
+
+/// Nobody but a sidecar on the same host is awaited there.
+async fn app_channel(port: u16) -> Result<TcpListener, BoxError> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}; APP_PORT says where the sidecar is awaited").into())
 }

@@ -3,17 +3,17 @@
 //! `PORT` says where the gateway listens (8080), `TASKFLOW_DATA_DIR` where data and logs are kept, `TASKFLOW_EVENTS` whether events go
 //! over bindings or pubsub, and `TASKFLOW_INVOKE=dapr` has functions called through Dapr service invocation.
 //!
-//! Under `dapr run -f .` there are a sidecar and a scheduler already, which `DAPR_GRPC_PORT` tells, and `DATABASE_URL` names a database:
-//! then only Taskflow's own processes are started.
+//! Under `dapr run -f .` there are a sidecar and a scheduler already, which `DAPR_GRPC_PORT` tells, `APP_PORT` says where the sidecar
+//! expects the gateway, and `DATABASE_URL` names a database: then only Taskflow's own processes are started.
 #![expect(clippy::panic, reason = "it ends by panicking, which stops everything it has started")]
 
 use std::path::{Path, PathBuf};
 
-use tests::stack::{Options, Own, Stack};
+use tests::stack::{Options, Own, Ports, Stack};
 
 #[tokio::main]
 async fn main() {
-    let port = variable("PORT").map_or(8080, |port| port.parse().unwrap_or_else(|_| panic!("PORT: not a port")));
+    let port = port("PORT", 8080);
     let folder = variable("TASKFLOW_DATA_DIR").map_or_else(|| PathBuf::from("target/run-dapr"), PathBuf::from);
     let options = Options {
         port,
@@ -26,6 +26,10 @@ async fn main() {
         Some(grpc) => beside_dapr(&folder, &options, &grpc).await,
         None => with_all_parts(&folder, &options).await,
     }
+}
+
+fn port(name: &str, default: u16) -> u16 {
+    variable(name).map_or(default, |port| port.parse().unwrap_or_else(|_| panic!("{name}: not a port")))
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -56,7 +60,8 @@ async fn beside_dapr(folder: &Path, options: &Options, grpc: &str) {
     let http = variable("DAPR_HTTP_PORT").and_then(|port| port.parse().ok()).unwrap_or(3500);
     std::fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     Own::migrate(folder, &database_url);
-    let mut own = Own::start(folder, options, options.port, (http, &format!("http://127.0.0.1:{grpc}")), &database_url);
+    let ports = Ports { callers: options.port, sidecar: port("APP_PORT", 8081) };
+    let mut own = Own::start(folder, options, ports, (http, &format!("http://127.0.0.1:{grpc}")), &database_url);
     eprintln!("Taskflow is at http://127.0.0.1:{}", options.port);
     stop.await;
     own.stop();

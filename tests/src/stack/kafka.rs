@@ -25,7 +25,7 @@ pub struct Record {
     pub partition: u32,
     /// Its place in it.
     pub offset: u64,
-    /// Its key.
+    /// Its key, URL-encoded.
     pub key: String,
     /// Its value; a JSON string if it is no JSON.
     pub value: Value,

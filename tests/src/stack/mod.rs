@@ -66,10 +66,21 @@ pub struct Stack {
     pub store: store::Store,
     /// Where daprd's gRPC is.
     pub dapr_grpc: String,
+    /// Where daprd delivers.
+    pub app_channel: String,
     database_url: String,
     postgres: Option<Postgres>,
     folder: PathBuf,
     dapr_http: u16,
+}
+
+/// Where the gateway listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    /// To callers.
+    pub callers: u16,
+    /// To the sidecar.
+    pub sidecar: u16,
 }
 
 /// Taskflow's own processes.
@@ -81,9 +92,9 @@ pub struct Own {
 }
 
 impl Own {
-    /// Starts them, with their logs in this folder, the gateway at this port, beside a sidecar whose HTTP port and gRPC endpoint these are.
+    /// Starts them, with their logs in this folder, beside a sidecar whose HTTP port and gRPC endpoint these are.
     #[must_use]
-    pub fn start(folder: &Path, options: &Options, port: u16, sidecar: (u16, &str), database_url: &str) -> Self {
+    pub fn start(folder: &Path, options: &Options, ports: Ports, sidecar: (u16, &str), database_url: &str) -> Self {
         let bin = binaries();
         let (dapr_http, dapr_grpc) = sidecar;
         let with_settings = |recipe: Recipe| {
@@ -97,20 +108,21 @@ impl Own {
             };
             options.env.iter().fold(recipe, |recipe, (name, value)| recipe.env(name, value))
         };
-        let ports: Vec<(&str, u16)> = routes::ALL.iter().map(|route| (route.name, free_port())).collect();
+        let own_ports: Vec<(&str, u16)> = routes::ALL.iter().map(|route| (route.name, free_port())).collect();
         let url = |(name, port): &(&str, u16)| {
             let own = format!("http://127.0.0.1:{port}");
             let url = if options.invocation { format!("http://127.0.0.1:{dapr_http}/v1.0/invoke/{own}/method") } else { own };
             format!("{name}={url}")
         };
-        let urls = ports.iter().map(url).collect::<Vec<_>>().join(",");
+        let urls = own_ports.iter().map(url).collect::<Vec<_>>().join(",");
         let mut functions = BTreeMap::new();
-        for (name, port) in ports {
+        for (name, port) in own_ports {
             let recipe = Recipe::new(name, &program(&bin, name), folder).env("PORT", port.to_string()).env("TASKFLOW_FUNCTION_URL", &urls);
             let recipe = with_settings(recipe).env("DATABASE_URL", database_url).env("TASKFLOW_DB_POOL", POOL);
             functions.insert(name, recipe.start());
         }
-        let gateway = Recipe::new("gateway", &program(&bin, "gateway"), folder).env("PORT", port.to_string());
+        let gateway = Recipe::new("gateway", &program(&bin, "gateway"), folder);
+        let gateway = gateway.env("PORT", ports.callers.to_string()).env("APP_PORT", ports.sidecar.to_string());
         let gateway = with_settings(gateway).env("TASKFLOW_FUNCTION_URL", urls).start();
         Self { gateway, functions }
     }
@@ -189,14 +201,15 @@ impl Stack {
         let (dapr_http, dapr_grpc) = (free_port(), free_port());
         let grpc = format!("http://127.0.0.1:{dapr_grpc}");
         let port = if options.port == 0 { free_port() } else { options.port };
-        let own = Own::start(&folder, options, port, (dapr_http, &grpc), &database_url);
+        let ports = Ports { callers: port, sidecar: free_port() };
+        let own = Own::start(&folder, options, ports, (dapr_http, &grpc), &database_url);
         kafka.wait().await;
         let daprd = start_daprd(
             &daprd,
             &folder,
             options,
             &Sidecar {
-                app: port,
+                app: ports.sidecar,
                 http: dapr_http,
                 grpc: dapr_grpc,
                 scheduler: &scheduler_address,
@@ -215,6 +228,7 @@ impl Stack {
             own,
             store,
             dapr_grpc: grpc,
+            app_channel: format!("http://127.0.0.1:{}", ports.sidecar),
             database_url,
             postgres: Some(postgres),
             folder,
@@ -337,7 +351,7 @@ fn start_daprd(program: &Path, folder: &Path, options: &Options, sidecar: &Sidec
     let components = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("dapr-components");
     let events = if options.pubsub { "pubsub" } else { "bindings" };
     let recipe = Recipe::new("daprd", program, folder).words(&format!(
-        "--app-id taskflow --app-port {app} --app-channel-address 127.0.0.1 --app-protocol http --dapr-http-port {http} --dapr-grpc-port {grpc} \
+        "--app-id taskflow --app-port {app} --app-channel-address 127.0.0.1 --app-protocol grpc --dapr-http-port {http} --dapr-grpc-port {grpc} \
          --dapr-internal-grpc-port {internal} --dapr-listen-addresses 127.0.0.1 --dapr-internal-grpc-listen-address 127.0.0.1 \
          --scheduler-host-address {scheduler} --enable-metrics=false --dapr-graceful-shutdown-seconds 1 --log-level info"
     ));
