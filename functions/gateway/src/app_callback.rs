@@ -93,7 +93,7 @@ async fn answer(service: Service, request: http::Request<Incoming>) -> Answer {
 }
 
 /// Answers a call with an empty message where the service takes what it brings.
-async fn unary<Q, A>(service: Service, request: http::Request<Incoming>, read: fn(Q, HeaderMap) -> Option<Request>) -> Answer
+async fn unary<Q, A>(service: Service, request: http::Request<Incoming>, read: fn(Q, &HeaderMap) -> Option<Request>) -> Answer
 where
     Q: Message + Default + 'static,
     A: Message + Default + 'static,
@@ -102,7 +102,7 @@ where
         let service = service.clone();
         async move {
             let (metadata, _, asked) = asked.into_parts();
-            let request = read(asked, metadata.into_headers()).ok_or_else(|| Status::not_found("nobody has a name like that"))?;
+            let request = read(asked, &metadata.into_headers()).ok_or_else(|| Status::not_found("nobody has a name like that"))?;
             match refusal(service.handle(request).await).await {
                 None => Ok(tonic::Response::new(A::default())),
                 Some(refusal) => Err(refusal),
@@ -115,11 +115,11 @@ where
 }
 
 /// A record by the binding `<consumer>-<topic>`.
-fn of_binding(binding: BindingEventRequest, metadata: HeaderMap) -> Option<Request> {
+fn of_binding(binding: BindingEventRequest, metadata: &HeaderMap) -> Option<Request> {
     let name = binding.name;
     let consumer = |topic: &Topic| name.strip_suffix(topic.as_str())?.strip_suffix('-').map(|consumer| format!("{consumer}/{topic}"));
     let delivery = Topic::ALL.iter().find_map(consumer)?;
-    let mut headers = of_sidecar(&metadata);
+    let mut headers = of_sidecar(metadata);
     for (name, value) in &binding.metadata {
         headers.extend(HeaderName::try_from(name).ok().and_then(|name| of_record(name, value.as_bytes())));
     }
@@ -127,14 +127,15 @@ fn of_binding(binding: BindingEventRequest, metadata: HeaderMap) -> Option<Reque
 }
 
 /// A record by a subscription with `rawPayload`: as it is in Kafka.
-fn of_topic(event: TopicEventRequest, metadata: HeaderMap) -> Option<Request> {
-    let mut headers = of_sidecar(&metadata);
+fn of_topic(event: TopicEventRequest, metadata: &HeaderMap) -> Option<Request> {
+    let mut headers = of_sidecar(metadata);
     headers.extend(metadata.iter().filter_map(|(name, value)| of_record(name.clone(), value.as_bytes())));
     request(&event.path, headers, event.data)
 }
 
-fn of_job(job: JobEventRequest, metadata: HeaderMap) -> Option<Request> {
-    request(&format!("{JOBS}{}", job.name), of_sidecar(&metadata), Vec::new())
+fn of_job(job: JobEventRequest, metadata: &HeaderMap) -> Option<Request> {
+    let name = job.name;
+    request(&format!("{JOBS}{name}"), of_sidecar(metadata), Vec::new())
 }
 
 fn request(path: &str, headers: HeaderMap, body: Vec<u8>) -> Option<Request> {
