@@ -157,6 +157,8 @@ export class TaskList extends HTMLElement {
   /** Of what is in sight; reading it from the document each time would have the page laid out each time. */
   #height = 0;
   #frame = 0;
+  /** Rows beside those in sight that are there as well: none until the first have been painted, for somebody waits for those. */
+  #ahead = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #glide;
   /** The place that the Tab key leads to, and what in it. @type {{ index: number, id: number | null, part: 'open' | 'check' }} */
@@ -283,10 +285,14 @@ export class TaskList extends HTMLElement {
   #render() {
     const total = tasks.total ?? 0;
     const { scrollTop } = this.#scroller;
-    const first = Math.max(0, this.#placeAt(scrollTop) - AHEAD);
-    const last = Math.min(total - 1, this.#placeAt(scrollTop + this.#height) + AHEAD);
+    const first = Math.max(0, this.#placeAt(scrollTop) - this.#ahead);
+    const last = Math.min(total - 1, this.#placeAt(scrollTop + this.#height) + this.#ahead);
     this.#rows.style.height = `${this.#top(total)}px`;
-    if (total > 0) tasks.need(first, last);
+    if (total > 0) {
+      tasks.need(first, last);
+      if (this.#ahead === 0) requestAnimationFrame(() => setTimeout(() => this.#render()));
+      this.#ahead = AHEAD;
+    }
     const focused = this.#place(document.activeElement);
     const places = [];
     for (let index = first; index <= last; index += 1) places.push(index);

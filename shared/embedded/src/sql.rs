@@ -5,7 +5,9 @@ use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo, PgValueFormat, PgValueRef};
-use sqlx::{Decode, Encode, PgPool, Postgres, Transaction, Type};
+use sqlx::{Decode, Encode, PgPool, Postgres, Type};
+pub(crate) use store::begin;
+use store::is_broken;
 
 /// Its own schema, so that the database of a cluster, which has none of this, looks the same otherwise.
 /// Queues are small and all churn: vacuumed by count, not by share. The lock is for two processes that start at once.
@@ -78,17 +80,6 @@ pub(crate) async fn prepare(pool: &PgPool) -> Result<(), store::Error> {
     Ok(transaction.commit().await?)
 }
 
-/// Begins a transaction, on another connection where the pool's was dead: after a restart of the database all of them are.
-pub(crate) async fn begin(pool: &PgPool, how: &'static str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    let mut tries = pool.options().get_max_connections();
-    loop {
-        match pool.begin_with(how).await {
-            Err(error) if is_broken(&error) && tries > 0 => tries -= 1,
-            result => return result,
-        }
-    }
-}
-
 /// Runs one statement, a transaction of its own, and on another connection where the pool's was dead. One whose answer was lost with its connection may
 /// be run twice: it has to do no harm then.
 pub(crate) async fn run<T, F>(pool: &PgPool, statement: impl Fn() -> F) -> Result<T, sqlx::Error>
@@ -109,15 +100,6 @@ pub(crate) async fn answers(pool: &PgPool) -> bool {
     match begin(pool, BEGIN).await {
         Ok(transaction) => transaction.rollback().await.is_ok(),
         Err(_) => false,
-    }
-}
-
-fn is_broken(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::ConnectionRefused,
-        // The server closed the session while it was idle: shutdown, crash, restart, idle timeout.
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P") || code == "25P03" || code == "08006"),
-        _ => false,
     }
 }
 

@@ -6,7 +6,7 @@ use cloudevents::Event;
 use domain::Timestamp;
 use domain::ambient::Ids;
 use domain::event::Origin;
-use sqlx::{Postgres, Transaction};
+use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::Store;
 use crate::error::{Error, is_broken};
@@ -69,16 +69,30 @@ impl Store {
         Ok(Unit { transaction, work, outgoing: Outgoing::default() })
     }
 
-    /// Begins a transaction, on another connection if the pool's was dead.
-    pub(crate) async fn transaction(&self, begin: &'static str) -> Result<Transaction<'static, Postgres>, Error> {
-        let mut tries = self.pool().options().get_max_connections();
+    pub(crate) async fn transaction(&self, how: &'static str) -> Result<Transaction<'static, Postgres>, Error> {
+        Ok(begin(self.pool(), how).await?)
+    }
+}
+
+/// Begins a transaction, on another connection where the pool's was dead: after a restart of the database all of them are.
+///
+/// In a task of its own: where whoever asks goes away meanwhile, sqlx 0.9.0 leaves a connection in the pool that is inside a transaction
+/// (its issue 4385), and what is written by it next is undone in the end.
+///
+/// # Errors
+/// Those of the database; [`sqlx::Error::WorkerCrashed`] while the runtime stops.
+pub async fn begin(pool: &PgPool, how: &'static str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let pool = pool.clone();
+    let beginning = tokio::spawn(async move {
+        let mut tries = pool.options().get_max_connections();
         loop {
-            match self.pool().begin_with(begin).await {
+            match pool.begin_with(how).await {
                 Err(error) if is_broken(&error) && tries > 0 => tries -= 1,
-                result => return Ok(result?),
+                result => return result,
             }
         }
-    }
+    });
+    beginning.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
 }
 
 impl Unit {

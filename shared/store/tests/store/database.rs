@@ -11,7 +11,14 @@ use crate::fixtures::{create, draft, work};
 /// A fresh database with the schema, for one test; it is dropped with this value.
 pub(crate) struct Fresh {
     store: Store,
-    _database: TestDatabase,
+    database: TestDatabase,
+}
+
+impl Fresh {
+    /// Where the database is.
+    fn url(&self) -> &str {
+        self.database.url()
+    }
 }
 
 impl Deref for Fresh {
@@ -24,7 +31,7 @@ impl Deref for Fresh {
 
 pub(crate) async fn fresh() -> Fresh {
     let database = TestDatabase::new(|url| async move { Store::connect_lazy(&url, 1)?.migrate().await }).await.unwrap();
-    Fresh { store: Store::connect_lazy(database.url(), 16).unwrap(), _database: database }
+    Fresh { store: Store::connect_lazy(database.url(), 16).unwrap(), database }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,6 +69,30 @@ async fn connections_that_the_server_closed_are_replaced() {
         .unwrap();
         assert_eq!(store.task(task.id).await.unwrap(), task);
         drop(store.begin(work()).await.unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_beginning_that_is_broken_off_leaves_no_transaction_open() {
+    let store = fresh().await;
+    let one = Store::connect_lazy(store.url(), 1).unwrap();
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+    // The caller leaves a little later each time.
+    for patience in 0..40 {
+        one.ping().await.unwrap();
+        let caller_leaves = async {
+            for _ in 0..patience {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = one.begin(work()) => {}
+            () = caller_leaves => {}
+        }
+        let closed = async { while sqlx::query_scalar::<_, i64>(sql).fetch_one(store.pool()).await.unwrap() > 0 {} };
+        // Sooner than the pool closes connections that nobody uses.
+        tokio::time::timeout(Duration::from_secs(20), closed).await.unwrap_or_else(|_| panic!("open, after {patience}"));
     }
 }
 
