@@ -68,7 +68,7 @@ async fn state(state: &StateStore) {
 }
 
 async fn jobs(jobs: &Jobs) {
-    assert!(jobs.has_job("housekeeping").await.unwrap(), "the gateway has registered it");
+    tests::eventually("the gateway to register it", async || jobs.has_job("housekeeping").await.unwrap().then_some(())).await;
     assert!(!jobs.has_job("fire-reminder-404").await.unwrap());
     jobs.repeat_job("publish-events", Duration::from_hours(24)).await.unwrap();
     jobs.repeat_job("publish-events", Duration::from_hours(12)).await.unwrap();
