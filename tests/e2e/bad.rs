@@ -94,7 +94,8 @@ async fn poison_is_set_aside_and_the_partition_goes_on(stack: &Stack) {
     let good = command("good", "task.create", json!({ "title": "after the poison", "tags": ["survivor"] }));
     let records = ["not json", "[1, 2]", "{\"a\": 1}", &no_id, &unknown_type, &invalid, &large, &good];
     // One of them with a key and headers as nobody should make them, for every way to Kafka has its own idea of what fits into them.
-    stack.kafka.produce("task-commands", &[("hex:ff0afe", "not json")]);
+    let key = format!("hex:ff0afe{}", "ff".repeat(20_000));
+    stack.kafka.produce("task-commands", &[(key.as_str(), "not json")]);
     stack.kafka.produce("task-commands", &records.map(|record| ("k", record)));
     let bearer = format!("Bearer {API_TOKEN}");
     eventually("the command behind the poison", async || {

@@ -198,8 +198,7 @@ async fn impostor(stack: &mut Stack, name: &str) -> (Arc<AtomicUsize>, JoinHandl
             tokio::spawn(async move {
                 let mut buffer = vec![0; 64 * 1024];
                 let _ = stream.read(&mut buffer).await;
-                let answer =
-                    "HTTP/1.1 500 Internal Server Error\r\ntaskflow-function: impostor\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                let answer = "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
                 let _ = stream.write_all(answer.as_bytes()).await;
             });
         }

@@ -32,6 +32,8 @@ use crate::channel::{Channel, DELIVERIES, JOBS, TOKEN};
 
 /// Deliveries under way on one connection: daprd opens another for each hundred.
 const STREAMS_MAX: u32 = 1024;
+/// Bytes of a call's metadata, which has the key and the headers of a record of pub/sub: up to a record of Kafka, escaped.
+const METADATA_MAX: u32 = 16 * 1024 * 1024;
 /// How long to wait after the machine ran out of files, before the next connection is taken.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Characters of what a refusal says.
@@ -40,7 +42,7 @@ const DETAIL_MAX: usize = 500;
 type Answer = http::Response<tonic::body::Body>;
 
 /// Serves the sidecar's calls until the stop, and lets those under way come to their end.
-pub(crate) async fn serve(listener: &TcpListener, app: Arc<App>, channel: Arc<Channel>) {
+pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, channel: Arc<Channel>) {
     let stopping = app.stopping.clone();
     let function = Function::new(GATEWAY).fallback(move |app, request| {
         let channel = channel.clone();
@@ -52,7 +54,7 @@ pub(crate) async fn serve(listener: &TcpListener, app: Arc<App>, channel: Arc<Ch
     };
     let graceful = GracefulShutdown::new();
     let mut http = http2::Builder::new(TokioExecutor::new());
-    http.max_concurrent_streams(STREAMS_MAX);
+    http.max_concurrent_streams(STREAMS_MAX).max_header_list_size(METADATA_MAX);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -78,6 +80,7 @@ pub(crate) async fn serve(listener: &TcpListener, app: Arc<App>, channel: Arc<Ch
             let _ = connection.await;
         });
     }
+    drop(listener);
     graceful.shutdown().await;
 }
 
@@ -121,7 +124,7 @@ fn of_binding(binding: BindingEventRequest, metadata: &HeaderMap) -> Option<Requ
     let delivery = Topic::ALL.iter().find_map(consumer)?;
     let mut headers = of_sidecar(metadata);
     for (name, value) in &binding.metadata {
-        headers.extend(HeaderName::try_from(name).ok().and_then(|name| of_record(name, value.as_bytes())));
+        add(&mut headers, HeaderName::try_from(name).ok().and_then(|name| of_record(name, value.as_bytes())));
     }
     request(&format!("{DELIVERIES}{delivery}"), headers, binding.data)
 }
@@ -129,7 +132,9 @@ fn of_binding(binding: BindingEventRequest, metadata: &HeaderMap) -> Option<Requ
 /// A record by a subscription with `rawPayload`: as it is in Kafka.
 fn of_topic(event: TopicEventRequest, metadata: &HeaderMap) -> Option<Request> {
     let mut headers = of_sidecar(metadata);
-    headers.extend(metadata.iter().filter_map(|(name, value)| of_record(name.clone(), value.as_bytes())));
+    for (name, value) in metadata {
+        add(&mut headers, of_record(name.clone(), value.as_bytes()));
+    }
     request(&event.path, headers, event.data)
 }
 
@@ -157,6 +162,13 @@ fn of_record(name: HeaderName, value: &[u8]) -> Option<(HeaderName, HeaderValue)
     let is_kept = ["__", "ce_", "ce-"].iter().any(|prefix| name.as_str().starts_with(prefix));
     let value = std::str::from_utf8(value).ok().filter(|_| is_kept)?.replace('+', "%20");
     Some((name, HeaderValue::try_from(value).ok()?))
+}
+
+/// More than fit are more than an event has.
+fn add(headers: &mut HeaderMap, header: Option<(HeaderName, HeaderValue)>) {
+    if let Some((name, value)) = header {
+        let _ = headers.try_append(name, value);
+    }
 }
 
 /// Why the service did not take it. Of a job, 404 means that it is not called again; a record comes again after anything.

@@ -41,6 +41,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long a record is held while its function or the broker is away, before daprd is asked to bring it again.
 const HOLD_MAX: Duration = Duration::from_mins(10);
 
+/// The type of what some other app's daprd makes of data that is no event, before it publishes it.
+const WRAPPED: &str = "com.dapr.event.sent";
+
 /// The app channel of the sidecar.
 pub(crate) struct Channel {
     broker: Arc<dyn Broker>,
@@ -111,6 +114,9 @@ impl Channel {
     async fn take(&self, app: &Arc<App>, to: &Addressee, headers: &HeaderMap, record: &crate::letter::Record) -> Result<(), Again> {
         let incoming = if record.is_whole() { cloud_event::read(headers, &record.bytes) } else { Err(Error::TooLarge(record.bytes.len())) };
         let events = match incoming {
+            Ok(Incoming::One(event)) if event.ty() == WRAPPED => {
+                return self.set_aside(app, Letter::of_record(app, record, "not a CloudEvent")).await;
+            }
             Ok(Incoming::One(event)) => vec![*event],
             Ok(Incoming::Batch(events)) => events,
             Err(error) => return self.set_aside(app, Letter::of_record(app, record, &error.to_string())).await,

@@ -10,7 +10,7 @@ mod events;
 mod letter;
 mod watch;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use domain::routes::{self, Operation, Route};
@@ -37,12 +37,17 @@ pub fn function() -> Function {
 /// The function as the app of a sidecar.
 #[must_use]
 pub fn behind_dapr(dapr: Dapr) -> Function {
-    let (channel, listener) = (Arc::new(Channel::new(dapr.broker, dapr.scheduler)), Arc::new(dapr.app_channel));
+    let channel = Arc::new(Channel::new(dapr.broker, dapr.scheduler));
+    let listener = Mutex::new(Some(dapr.app_channel));
     function().at_start(move |app| {
-        let (channel, listener) = (channel.clone(), listener.clone());
+        let channel = channel.clone();
+        let listener = listener.lock().unwrap_or_else(PoisonError::into_inner).take();
         async move {
             let watching = watch::watch(app.clone(), channel.clone());
-            tokio::join!(watching, app_callback::serve(&listener, app, channel));
+            match listener {
+                Some(listener) => drop(tokio::join!(watching, app_callback::serve(listener, app, channel))),
+                None => watching.await,
+            }
         }
     })
 }

@@ -124,7 +124,7 @@ impl Service {
             *request.method_mut() = Method::GET;
         }
         let inner = self.inner.clone();
-        let response = if request.method() == Method::GET {
+        let mut response = if request.method() == Method::GET {
             inner.answer(asked, request).await
         } else {
             let path = request.uri().path().to_owned();
@@ -133,6 +133,7 @@ impl Service {
                 Err(error) => Error::internal(error).into_response(&path),
             }
         };
+        response.headers_mut().insert(FUNCTION, HeaderValue::from_static(self.name()));
         if is_head { response.map(|_| full("")) } else { response }
     }
 }
@@ -220,8 +221,7 @@ impl Inner {
                 };
                 response.unwrap_or_else(|error| error.into_response(&path))
             });
-            let mut response = span.scope(answering).await;
-            response.headers_mut().insert(FUNCTION, HeaderValue::from_static(self.function.name));
+            let response = span.scope(answering).await;
             span.answered(response.status());
             response
         })

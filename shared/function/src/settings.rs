@@ -141,7 +141,7 @@ impl Settings {
         let text = |name: &'static str| lookup(name).filter(|value| !value.is_empty());
         Ok(Self {
             port: parse(lookup, "PORT", "a port, 0 to 65535")?.unwrap_or(8080),
-            app_port: parse(lookup, "APP_PORT", "a port, 0 to 65535")?.unwrap_or(8081),
+            app_port: parse(lookup, "APP_PORT", "a port, 0 to 65535")?.unwrap_or(8090),
             bind: parse(lookup, "TASKFLOW_BIND", "an IP address, such as 127.0.0.1 or ::")?.unwrap_or(bind),
             data_dir: text("TASKFLOW_DATA_DIR").map(PathBuf::from),
             database_url: text("DATABASE_URL").map(database_url).transpose()?,

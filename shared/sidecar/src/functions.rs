@@ -98,7 +98,7 @@ impl FunctionsByUrl {
         }
         let call = self.client.request(parts.method, format!("{base}{path}")).headers(headers).body(body);
         let answer = tokio::time::timeout(ANSWER, call.send()).await.map_err(|_| Error::NoAnswer(ANSWER))?.map_err(broken)?;
-        if !answer.headers().contains_key(FUNCTION) {
+        if !is_of_a_function(&base, answer.status(), answer.headers()) {
             return Err(not_of_a_function(name, answer.status()));
         }
         let (mut parts, body) = http::Response::from(answer).into_parts();
@@ -151,12 +151,22 @@ fn broken(error: reqwest::Error) -> Error {
     if error.is_connect() { Error::unavailable("the function", error) } else { Error::BrokenOff(error.into()) }
 }
 
-/// What somebody on the way says of a function that does not start or breaks off: Knative in its own words, and daprd 1.18 now and then with
-/// an empty 200, see `gateway::app_callback`. Callers get a problem whoever failed them.
+/// Whether a function has said this, or somebody on the way to it: Knative says in its own words that one does not start or breaks off, where
+/// functions answer JSON; and daprd 1.18 says so too, but now and then with an empty 200, see `gateway::app_callback`.
+fn is_of_a_function(base: &str, status: StatusCode, headers: &HeaderMap) -> bool {
+    if base.contains(INVOKE) {
+        return headers.contains_key(FUNCTION);
+    }
+    let is_between = matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
+    let is_json = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains("json"));
+    !is_between || is_json
+}
+
+/// What callers get instead. It counts as a failure of the function, unless whoever said it asks for patience.
 fn not_of_a_function(name: &str, status: StatusCode) -> Error {
-    let is_between = matches!(status, StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT);
+    let asks_for_patience = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
     Error::Elsewhere {
-        status: if is_between { status } else { StatusCode::SERVICE_UNAVAILABLE },
+        status: if asks_for_patience { status } else { StatusCode::BAD_GATEWAY },
         detail: format!("the function {name} does not start, or broke off"),
         retry_after: None,
         source: None,
@@ -219,9 +229,27 @@ mod tests {
 
     #[test]
     fn what_somebody_on_the_way_says_becomes_a_problem() {
-        let of = |status: StatusCode| not_of_a_function("list-tags", status).problem("/api/tags");
-        for (said, told) in [(502, 502), (503, 503), (504, 504), (500, 503), (200, 503), (404, 503)] {
-            let problem = of(StatusCode::from_u16(said).unwrap());
+        const DIRECT: &str = "http://list-tags.taskflow";
+        const INVOKED: &str = "http://127.0.0.1:3500/v1.0/invoke/http://list-tags.taskflow/method";
+        let headers = |name: HeaderName, value| std::iter::once((name, HeaderValue::from_static(value))).collect::<HeaderMap>();
+        let json = headers(header::CONTENT_TYPE, "application/problem+json");
+        let own = headers(FUNCTION, "list-tags");
+        for (base, status, headers, expected) in [
+            (DIRECT, 200, &HeaderMap::new(), true),
+            (DIRECT, 500, &HeaderMap::new(), true),
+            (DIRECT, 503, &HeaderMap::new(), false),
+            (DIRECT, 502, &headers(header::CONTENT_TYPE, "text/plain"), false),
+            (DIRECT, 503, &json, true),
+            (INVOKED, 200, &HeaderMap::new(), false),
+            (INVOKED, 500, &json, false),
+            (INVOKED, 200, &own, true),
+            (INVOKED, 503, &own, true),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(is_of_a_function(base, status, headers), expected, "{base}: {status}");
+        }
+        for (said, told) in [(200, 502), (500, 502), (502, 502), (503, 503), (504, 504)] {
+            let problem = not_of_a_function("list-tags", StatusCode::from_u16(said).unwrap()).problem("/api/tags");
             assert_eq!((problem.status, problem.detail.contains("list-tags")), (told, true), "{said}");
         }
     }

@@ -1,4 +1,4 @@
-//! Jobs: registered with the Dapr scheduler, which calls the one app that registered them, `POST /job/<name>`.
+//! Jobs: registered with the Dapr scheduler, which calls the one app that registered them.
 
 use std::time::Duration;
 

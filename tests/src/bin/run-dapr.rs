@@ -60,7 +60,7 @@ async fn beside_dapr(folder: &Path, options: &Options, grpc: &str) {
     let http = variable("DAPR_HTTP_PORT").and_then(|port| port.parse().ok()).unwrap_or(3500);
     std::fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     Own::migrate(folder, &database_url);
-    let ports = Ports { callers: options.port, sidecar: port("APP_PORT", 8081) };
+    let ports = Ports { callers: options.port, sidecar: port("APP_PORT", 8090) };
     let mut own = Own::start(folder, options, ports, (http, &format!("http://127.0.0.1:{grpc}")), &database_url);
     eprintln!("Taskflow is at http://127.0.0.1:{}", options.port);
     stop.await;
