@@ -9,14 +9,17 @@ import java.io.InputStreamReader;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Future;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
@@ -35,10 +38,14 @@ class Records {
 
     private static void produce(Map<String, Object> at, String topic) throws Exception {
         var input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        List<Future<RecordMetadata>> sent = new ArrayList<>();
         try (var producer = new KafkaProducer<>(at, new ByteArraySerializer(), new StringSerializer())) {
             for (String line = input.readLine(); line != null; line = input.readLine()) {
                 String[] parts = line.split("\\|", 2);
-                producer.send(record(topic, parts[0], parts[1])).get();
+                sent.add(producer.send(record(topic, parts[0], parts[1])));
+            }
+            for (var one : sent) {
+                one.get();
             }
         }
     }
