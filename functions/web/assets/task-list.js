@@ -170,7 +170,10 @@ export class TaskList extends HTMLElement {
     this.#scroller.addEventListener('scroll', () => this.#later(), { passive: true });
     new ResizeObserver(() => this.#measure()).observe(this.#probe);
     new ResizeObserver(() => {
-      this.#height = this.#scroller.clientHeight;
+      // It also speaks when it begins to observe, which would have everything drawn twice.
+      const height = this.#scroller.clientHeight;
+      if (height === this.#height) return;
+      this.#height = height;
       this.#later();
     }).observe(this.#scroller);
     tasks.addEventListener('change', () => this.#changed());
