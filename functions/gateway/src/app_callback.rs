@@ -7,7 +7,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use dapr::dapr::proto::runtime::v1::{
@@ -16,7 +15,7 @@ use dapr::dapr::proto::runtime::v1::{
 use domain::event::Topic;
 use domain::routes::GATEWAY;
 use function::service::{Service, TRACEPARENT, collect};
-use function::{App, Function, Request, Response, full};
+use function::{App, Function, Request, Response, full, host};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
@@ -34,8 +33,6 @@ use crate::channel::{Channel, DELIVERIES, JOBS, TOKEN};
 const STREAMS_MAX: u32 = 1024;
 /// Bytes of a call's metadata, which has the key and the headers of a record of pub/sub: up to a record of Kafka, escaped.
 const METADATA_MAX: u32 = 16 * 1024 * 1024;
-/// How long to wait after the machine ran out of files, before the next connection is taken.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Characters of what a refusal says.
 const DETAIL_MAX: usize = 500;
 
@@ -56,19 +53,10 @@ pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, channel: Arc<Cha
     let mut http = http2::Builder::new(TokioExecutor::new());
     http.max_concurrent_streams(STREAMS_MAX).max_header_list_size(METADATA_MAX);
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let stream = tokio::select! {
+            stream = host::accept(&listener) => stream,
             () = stopping.cancelled() => break,
         };
-        let (stream, _) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "cannot take a connection of the sidecar");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        let _ = stream.set_nodelay(true);
         let service = service.clone();
         let call = hyper::service::service_fn(move |request| {
             let service = service.clone();

@@ -40,7 +40,6 @@ const ATTEMPTS_MAX: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long a record is held while its function or the broker is away, before daprd is asked to bring it again.
 const HOLD_MAX: Duration = Duration::from_mins(10);
-
 /// The type of what some other app's daprd makes of data that is no event, before it publishes it.
 const WRAPPED: &str = "com.dapr.event.sent";
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use domain::routes::{self, Operation, Route};
-use function::service::{FUNCTION, OUTBOX};
+use function::service::OUTBOX;
 use function::{Answer, App, Error, Function, Request, Response, full};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use sidecar::Dapr;
@@ -131,7 +131,6 @@ pub(crate) async fn call(app: &Arc<App>, route: &'static Route, request: Request
     let mut response = app.functions.call(route, request).await;
     let status = response.status();
     app.metrics.call(route.name, &method, status, begin.elapsed());
-    response.headers_mut().remove(FUNCTION);
     // The header is not for the caller. After a call that broke off nobody knows what is in the outbox.
     let waits = response.headers_mut().remove(OUTBOX).is_some();
     if waits || (method != Method::GET && broke_off(status)) {

@@ -127,7 +127,7 @@ pub fn main(gateway: Function, functions: Vec<Function>) -> ExitCode {
 
 async fn run(settings: Settings, gateway: Function, functions: Vec<Function>) -> Result<(), BoxError> {
     // Bound first: a port that is taken is told before a database is started.
-    let listener = host::bind(SocketAddr::new(settings.bind, settings.port)).await?;
+    let listener = host::bind(SocketAddr::new(settings.bind, settings.port), host::CALLERS).await?;
     let stop = host::stop_signal();
     let (url, postgres) = if let Some(url) = &settings.database_url {
         (url.expose().to_owned(), None)

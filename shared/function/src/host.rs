@@ -9,7 +9,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto as http1;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::error::Chain;
@@ -68,20 +68,37 @@ where
 async fn listen(service: Service) -> Result<(), BoxError> {
     let address = SocketAddr::new(service.app().settings.bind, service.app().settings.port);
     let stop = stop_signal();
-    let listener = bind(address).await?;
+    let listener = bind(address, CALLERS).await?;
     tracing::info!(function = service.name(), address = %listener.local_addr()?, "listening");
     serve(listener, service, stop).await;
     Ok(())
 }
 
-/// Listens, or says what is in the way.
+/// What [`bind`] says of the address where callers are listened to.
+pub const CALLERS: &str = "PORT and TASKFLOW_BIND say where to listen";
+
+/// Listens, or says what is in the way, and `settings`: which ones name the address.
 ///
 /// # Errors
 /// The address is taken or not this machine's.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, BoxError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| format!("cannot listen on {address}: {error}; PORT and TASKFLOW_BIND say where to listen").into())
+pub async fn bind(address: SocketAddr, settings: &str) -> Result<TcpListener, BoxError> {
+    TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}; {settings}").into())
+}
+
+/// The next connection; one that cannot be taken is told of and passed over.
+pub async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let _ = stream.set_nodelay(true);
+                return stream;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot take a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
 }
 
 /// Serves until `stop` ends, then lets what is under way come to its end, for a while.
@@ -95,28 +112,19 @@ pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Ou
     loop {
         let accept = async {
             let permit = connections.clone().acquire_owned().await;
-            (listener.accept().await, permit)
+            (self::accept(&listener).await, permit)
         };
-        let (accepted, permit) = tokio::select! {
+        let (stream, permit) = tokio::select! {
             accepted = accept => accepted,
             () = &mut stop => break,
         };
-        match accepted {
-            Ok((stream, _)) => {
-                let _ = stream.set_nodelay(true);
-                let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service.clone()));
-                let connection = graceful.watch(connection.into_owned());
-                tokio::spawn(async move {
-                    let _permit = permit;
-                    // A caller that hangs up is no fault of ours.
-                    let _ = connection.await;
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot take a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
+        let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service.clone()));
+        let connection = graceful.watch(connection.into_owned());
+        tokio::spawn(async move {
+            let _permit = permit;
+            // A caller that hangs up is no fault of ours.
+            let _ = connection.await;
+        });
     }
     drop(listener);
     app.stopping.cancel();

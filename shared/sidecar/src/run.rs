@@ -1,6 +1,6 @@
 //! The `main` of a function and of the gateway, in the cluster: with a sidecar where the settings name one, else alone.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -68,7 +68,9 @@ pub fn main_of_gateway(gateway: impl FnOnce(Option<Dapr>) -> Function) -> ExitCo
         let functions = Arc::new(FunctionsByUrl::new(&settings)?);
         let dapr = match sidecar {
             Some(sidecar) => Some(Dapr {
-                app_channel: app_channel(settings.app_port).await?,
+                // Nobody but a sidecar on the same host is awaited there.
+                app_channel: host::bind((Ipv4Addr::LOCALHOST, settings.app_port).into(), "APP_PORT says where the sidecar is awaited")
+                    .await?,
                 broker: Arc::new(Events::new(sidecar.clone(), settings.events)),
                 scheduler: Arc::new(Jobs::new(sidecar, settings.wake_lead)),
             }),
@@ -77,12 +79,4 @@ pub fn main_of_gateway(gateway: impl FnOnce(Option<Dapr>) -> Function) -> ExitCo
         let app = with_publisher_elsewhere(App { functions, ..App::alone(settings)? });
         host::run(Arc::new(app), gateway(dapr)).await
     })
-}
-
-/// Nobody but a sidecar on the same host is awaited there.
-async fn app_channel(port: u16) -> Result<TcpListener, BoxError> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| format!("cannot listen on {address}: {error}; APP_PORT says where the sidecar is awaited").into())
 }
