@@ -17,10 +17,14 @@ async function assistant(page) {
   return chat;
 }
 
-/** Says something and waits for the whole answer. @param {Page} page @param {string} text */
+/** What was answered so far, from its beginning to its end. @param {import('playwright-core').Locator} chat */
+const answersIn = (chat) => chat.locator('.message.assistant[aria-busy="false"]');
+
+/** Says something, once what was said before has its answer, and waits for the whole answer. @param {Page} page @param {string} text */
 async function say(page, text) {
   const chat = await assistant(page);
-  const answers = chat.locator('.message.assistant[aria-busy="false"]');
+  await chat.locator('button:not([aria-disabled])', { hasText: 'Send' }).waitFor();
+  const answers = answersIn(chat);
   const before = await answers.count();
   await chat.getByLabel('Message to the assistant').fill(text);
   await chat.getByLabel('Message to the assistant').press('Enter');
@@ -66,7 +70,8 @@ stories('the assistant', {}, (story) => {
     await say(page, 'delete all overdue tasks');
     const question = page.locator('#chat').getByRole('group');
     await question.getByRole('button', { name: 'No', exact: true }).click();
-    await eventually(async () => assert.equal(await question.count(), 0));
+    await answersIn(page.locator('#chat')).nth(1).waitFor();
+    assert.equal(await question.count(), 0);
     assert.equal(await count(), 3);
     await say(page, 'delete all overdue tasks');
     await question.getByRole('button', { name: 'Yes, do it' }).click();
