@@ -7,24 +7,50 @@
 mod fault;
 mod load;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tests::stack::{Options, Stack};
+use tokio::time::Instant;
 
-use crate::fault::FAULTS;
+use crate::fault::{FAULTS, Fault};
 use crate::load::{Account, Load};
 
 /// How long the load runs before the fault, and at least after it.
 const AROUND: Duration = Duration::from_secs(4);
 
+/// Stacks that faults are tried on side by side: most of the time of one is spent waiting for what was killed.
+const STACKS: usize = 2;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_and_nothing_is_done_twice() {
     let only = std::env::var("FAULTS").ok().filter(|names| !names.is_empty());
     let is_wanted = |name: &str| only.as_deref().is_none_or(|names| names.split(',').any(|own| own == name));
+    let wanted: Vec<&Fault> = FAULTS.iter().filter(|fault| is_wanted(fault.name)).collect();
+    assert!(!wanted.is_empty(), "FAULTS names none of {:?}", FAULTS.iter().map(|fault| fault.name).collect::<Vec<_>>());
+    let next = AtomicUsize::new(0);
+    let stacks = (0..STACKS.min(wanted.len())).map(|_| on_a_stack(&wanted, &next));
+    let mut table: Vec<(usize, Account)> = futures_util::future::join_all(stacks).await.into_iter().flatten().collect();
+    table.sort_by_key(|(place, _)| *place);
+    println!("\n| fault | tasks | completions | reminders | answers that failed and were asked again | lost | doubled | dead letters |");
+    println!("|---|---|---|---|---|---|---|---|");
+    for (place, account) in &table {
+        println!("| {} {}", wanted[*place].what, account.row());
+    }
+    for (place, account) in &table {
+        account.must_be_clean(wanted[*place].name);
+    }
+}
+
+/// One fault after the other, whichever is next, on a stack of their own; the accounts with the faults' places.
+async fn on_a_stack(wanted: &[&Fault], next: &AtomicUsize) -> Vec<(usize, Account)> {
     let folder = tempfile::tempdir().unwrap();
     let mut stack = Stack::start(folder.path(), &Options::default()).await;
-    let mut table = Vec::new();
-    for fault in FAULTS.iter().filter(|fault| is_wanted(fault.name)) {
+    let mut accounts = Vec::new();
+    loop {
+        let place = next.fetch_add(1, Ordering::SeqCst);
+        let Some(fault) = wanted.get(place) else { break };
+        let begin = Instant::now();
         eprintln!("{}: {}", fault.name, fault.what);
         let load = Load::start(&stack, fault.name);
         tokio::time::sleep(AROUND).await;
@@ -33,20 +59,12 @@ async fn nothing_is_lost_and_nothing_is_done_twice() {
         tokio::time::sleep(AROUND).await;
         let sent = load.stop().await;
         let account = Account::settle(&stack, &sent, letters).await;
-        eprintln!("{account:?}");
+        eprintln!("{}: {account:?}, {} s", fault.name, begin.elapsed().as_secs());
         for place in account.places(&stack) {
             eprintln!("{place}");
         }
-        table.push((fault, account));
+        accounts.push((place, account));
     }
-    println!("\n| fault | tasks | completions | reminders | answers that failed and were asked again | lost | doubled | dead letters |");
-    println!("|---|---|---|---|---|---|---|---|");
-    for (fault, account) in &table {
-        println!("| {} {}", fault.what, account.row());
-    }
-    for (fault, account) in &table {
-        account.must_be_clean(fault.name);
-    }
-    assert!(!table.is_empty(), "FAULTS names none of {:?}", FAULTS.iter().map(|fault| fault.name).collect::<Vec<_>>());
     stack.stop().await;
+    accounts
 }
