@@ -78,6 +78,8 @@ enum Stays {
     Held,
     #[error("it failed a moment ago")]
     Resting,
+    #[error("the database was away: what had left may be there again")]
+    Back,
     #[error("not within {0:?}")]
     Late(Duration),
     #[error(transparent)]
@@ -243,7 +245,8 @@ impl Publisher for Outbox {
     fn publish<'a>(&'a self, keys: &'a [i64]) -> BoxFuture<'a, Result<(), BoxError>> {
         Box::pin(async move {
             let publishing = tokio::time::timeout(PUBLISH_MAX, self.courier.carry(keys.to_vec()));
-            Ok(publishing.await.unwrap_or(Err(Stays::Late(PUBLISH_MAX)))?)
+            publishing.await.unwrap_or(Err(Stays::Late(PUBLISH_MAX)))?;
+            if self.courier.store.was_broken() { Err(Stays::Back.into()) } else { Ok(()) }
         })
     }
 

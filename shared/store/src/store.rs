@@ -1,6 +1,8 @@
 //! The pool of connections, and how the store reads.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -27,6 +29,7 @@ pub(crate) type Querying<'c, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Er
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: PgPool,
+    pub(crate) broke: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -47,13 +50,20 @@ impl Store {
             .test_before_acquire(false)
             .after_connect(|connection, _| Box::pin(async { sqlx::raw_sql(SESSION).execute(connection).await.map(drop) }))
             .connect_lazy_with(options);
-        Ok(Self { pool })
+        Ok(Self { pool, broke: Arc::default() })
     }
 
     /// The pool itself.
     #[must_use]
     pub fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// Whether a connection was found broken since this was last asked. Then the database may have been killed, and rows of the outbox that
+    /// had been published and deleted may be there again: their deletion does not wait for the disk.
+    #[must_use]
+    pub fn was_broken(&self) -> bool {
+        self.broke.swap(false, Ordering::Relaxed)
     }
 
     /// Brings the schema up to date; two at once wait for each other.
@@ -81,6 +91,7 @@ impl Store {
             match query(&mut connection).await {
                 Err(error) if is_broken(&error) && tries > 0 => {
                     tries -= 1;
+                    self.broke.store(true, Ordering::Relaxed);
                     drop(connection.detach());
                 }
                 result => return Ok(result?),

@@ -1,6 +1,7 @@
 //! The unit of work: one transaction, with the events and jobs that follow from it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cloudevents::Event;
 use domain::Timestamp;
@@ -70,7 +71,7 @@ impl Store {
     }
 
     pub(crate) async fn transaction(&self, how: &'static str) -> Result<Transaction<'static, Postgres>, Error> {
-        Ok(begin(self.pool(), how).await?)
+        Ok(begin_noting(self.pool(), how, self.broke.clone()).await?)
     }
 }
 
@@ -82,12 +83,19 @@ impl Store {
 /// # Errors
 /// Those of the database; [`sqlx::Error::WorkerCrashed`] while the runtime stops.
 pub async fn begin(pool: &PgPool, how: &'static str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    begin_noting(pool, how, Arc::default()).await
+}
+
+async fn begin_noting(pool: &PgPool, how: &'static str, broke: Arc<AtomicBool>) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     let pool = pool.clone();
     let beginning = tokio::spawn(async move {
         let mut tries = pool.options().get_max_connections();
         loop {
             match pool.begin_with(how).await {
-                Err(error) if is_broken(&error) && tries > 0 => tries -= 1,
+                Err(error) if is_broken(&error) && tries > 0 => {
+                    tries -= 1;
+                    broke.store(true, Ordering::Relaxed);
+                }
                 result => return result,
             }
         }
