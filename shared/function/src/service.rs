@@ -552,9 +552,12 @@ fn if_match(headers: &HeaderMap) -> Result<Option<IfMatch>, Error> {
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    let key = value.to_str().ok().map(str::trim).filter(|key| (1..=IDEMPOTENCY_KEY_MAX).contains(&key.len()));
-    key.map(|key| Some(key.to_owned()))
-        .ok_or_else(|| Error::Malformed(format!("Idempotency-Key is not 1 to {IDEMPOTENCY_KEY_MAX} visible ASCII characters")))
+    // `to_str` takes a tab within the text for a visible character.
+    let is_printable = |byte: u8| matches!(byte, b' '..=b'~');
+    let key = value.to_str().ok().map(str::trim);
+    key.filter(|key| (1..=IDEMPOTENCY_KEY_MAX).contains(&key.len()) && key.bytes().all(is_printable))
+        .map(|key| Some(key.to_owned()))
+        .ok_or_else(|| Error::Malformed(format!("Idempotency-Key is not 1 to {IDEMPOTENCY_KEY_MAX} printable ASCII characters")))
 }
 
 /// Checks the caller's token, if the settings ask for one: `Authorization: Bearer <token>`, or for a WebSocket, whose headers a page
