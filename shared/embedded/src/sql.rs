@@ -7,7 +7,6 @@ use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo, PgValueFormat, PgValueRef};
 use sqlx::{Decode, Encode, PgPool, Postgres, Type};
 pub(crate) use store::begin;
-use store::is_broken;
 
 /// Its own schema, so that the database of a cluster, which has none of this, looks the same otherwise.
 /// Queues are small and all churn: vacuumed by count, not by share. The lock is for two processes that start at once.
@@ -78,21 +77,6 @@ pub(crate) async fn prepare(pool: &PgPool) -> Result<(), store::Error> {
     sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
     sqlx::raw_sql(CHANGES).execute(&mut *transaction).await?;
     Ok(transaction.commit().await?)
-}
-
-/// Runs one statement, a transaction of its own, and on another connection where the pool's was dead. One whose answer was lost with its connection may
-/// be run twice: it has to do no harm then.
-pub(crate) async fn run<T, F>(pool: &PgPool, statement: impl Fn() -> F) -> Result<T, sqlx::Error>
-where
-    F: Future<Output = Result<T, sqlx::Error>>,
-{
-    let mut tries = pool.options().get_max_connections();
-    loop {
-        match statement().await {
-            Err(error) if is_broken(&error) && tries > 0 => tries -= 1,
-            result => return result,
-        }
-    }
 }
 
 /// Whether the database answers.

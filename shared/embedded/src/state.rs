@@ -39,14 +39,14 @@ impl StateTable {
 
     async fn read(&self, key: &str) -> Result<Option<(String, i64)>, sqlx::Error> {
         let now = self.now();
-        sql::run(&self.pool, || sqlx::query_as(GET).bind(key).bind(now).fetch_optional(&self.pool)).await
+        store::unbroken(&self.pool, || sqlx::query_as(GET).bind(key).bind(now).fetch_optional(&self.pool)).await
     }
 
     /// Whether it was written. One that is run twice says no the second time, as if somebody else had written it.
     async fn write(&self, key: &str, value: &str, etag: Option<i64>, ttl: Option<Duration>) -> Result<bool, sqlx::Error> {
         let now = self.now();
         let expires_at = ttl.map(|ttl| now.plus(ttl));
-        let written = sql::run(&self.pool, || {
+        let written = store::unbroken(&self.pool, || {
             let query = sqlx::query(if etag.is_some() { REPLACE } else { CREATE }).bind(key).bind(value).bind(now).bind(expires_at);
             let query = match etag {
                 Some(etag) => query.bind(etag),
@@ -58,7 +58,7 @@ impl StateTable {
     }
 
     async fn remove(&self, key: &str) -> Result<(), sqlx::Error> {
-        sql::run(&self.pool, || sqlx::query(DELETE).bind(key).execute(&self.pool)).await.map(drop)
+        store::unbroken(&self.pool, || sqlx::query(DELETE).bind(key).execute(&self.pool)).await.map(drop)
     }
 }
 

@@ -84,7 +84,7 @@ fn is_passing(code: &str) -> bool {
 
 /// Whether the connection broke rather than the statement: the same statement on another connection is worth a try.
 #[must_use]
-pub fn is_broken(error: &sqlx::Error) -> bool {
+pub(crate) fn is_broken(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(error) => error.kind() != io::ErrorKind::ConnectionRefused,
         // The server closed the session while it was idle: shutdown, crash, restart, idle timeout.

@@ -21,12 +21,12 @@ mod tasks;
 mod unit;
 
 pub use audit::NewAuditEntry;
-pub use error::{Error, is_broken};
+pub use error::Error;
 pub use housekeeping::Pruned;
 pub use notifications::NOTIFICATIONS_MAX;
 pub use once::Idempotency;
 pub use outbox::{BATCH_MAX, Entry, OutboxBatch, OutboxRow};
 pub use reminders::{Cause, NewReminder, REMINDERS_MAX, StoredReminder};
-pub use store::Store;
+pub use store::{Store, unbroken};
 pub use tasks::{TAGS_MAX, TagCount};
 pub use unit::{Committed, IfMatch, Unit, Work, begin};

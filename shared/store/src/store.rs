@@ -82,20 +82,44 @@ impl Store {
         self.read(|connection| Box::pin(async { sqlx::query("SELECT 1").execute(connection).await.map(drop) })).await
     }
 
-    /// Runs a query that changes nothing. A pooled connection that turns out to be dead is thrown away, and another is
-    /// tried: after a restart of the database all of them are dead.
+    /// Runs a query that changes nothing. A pooled connection that turns out to be dead is thrown away, and another is tried.
     pub(crate) async fn read<T>(&self, query: impl for<'c> Fn(&'c mut PgConnection) -> Querying<'c, T>) -> Result<T, Error> {
-        let mut tries = self.pool.options().get_max_connections();
-        loop {
+        let reading = || async {
             let mut connection = self.pool.acquire().await?;
-            match query(&mut connection).await {
-                Err(error) if is_broken(&error) && tries > 0 => {
-                    tries -= 1;
-                    self.broke.store(true, Ordering::Relaxed);
-                    drop(connection.detach());
-                }
-                result => return Ok(result?),
+            let result = query(&mut connection).await;
+            if result.as_ref().is_err_and(is_broken) {
+                drop(connection.detach());
             }
+            result
+        };
+        Ok(unbroken_noting(&self.pool, &self.broke, reading).await?)
+    }
+}
+
+/// Runs something on a connection of the pool, and again on another where that one was dead: after a restart of the database all of them
+/// are. Where only the answer was lost with a connection, it is run twice: it has to do no harm then.
+///
+/// # Errors
+/// Those of the database.
+pub async fn unbroken<T, F>(pool: &PgPool, run: impl Fn() -> F) -> Result<T, sqlx::Error>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    unbroken_noting(pool, &AtomicBool::default(), run).await
+}
+
+pub(crate) async fn unbroken_noting<T, F>(pool: &PgPool, broke: &AtomicBool, run: impl Fn() -> F) -> Result<T, sqlx::Error>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    let mut tries = pool.options().get_max_connections();
+    loop {
+        match run().await {
+            Err(error) if is_broken(&error) && tries > 0 => {
+                tries -= 1;
+                broke.store(true, Ordering::Relaxed);
+            }
+            result => return result,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The unit of work: one transaction, with the events and jobs that follow from it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use cloudevents::Event;
 use domain::Timestamp;
@@ -10,8 +10,9 @@ use domain::event::Origin;
 use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::Store;
-use crate::error::{Error, is_broken};
+use crate::error::Error;
 use crate::outbox::Outgoing;
+use crate::store::unbroken_noting;
 
 /// What a unit of work needs to know of the call that it serves.
 #[derive(Clone)]
@@ -88,18 +89,7 @@ pub async fn begin(pool: &PgPool, how: &'static str) -> Result<Transaction<'stat
 
 async fn begin_noting(pool: &PgPool, how: &'static str, broke: Arc<AtomicBool>) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     let pool = pool.clone();
-    let beginning = tokio::spawn(async move {
-        let mut tries = pool.options().get_max_connections();
-        loop {
-            match pool.begin_with(how).await {
-                Err(error) if is_broken(&error) && tries > 0 => {
-                    tries -= 1;
-                    broke.store(true, Ordering::Relaxed);
-                }
-                result => return result,
-            }
-        }
-    });
+    let beginning = tokio::spawn(async move { unbroken_noting(&pool, &broke, || pool.begin_with(how)).await });
     beginning.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
 }
 
