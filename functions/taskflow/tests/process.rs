@@ -408,13 +408,14 @@ async fn complete(client: &Client, book: &Mutex<Book>, task: i64) -> Result<Stat
     Ok(answer.status)
 }
 
-/// The id of the server's first process, if it is the server of this folder.
-fn postmaster(data: &Path) -> u32 {
-    let file = fs::read_to_string(data.join("postgresql/data/postmaster.pid")).unwrap();
-    let process = file.lines().next().unwrap().parse().unwrap();
+/// The id of the first process of this folder's server, once that has said it.
+fn postmaster(data: &Path) -> Option<u32> {
+    let file = fs::read_to_string(data.join("postgresql/data/postmaster.pid")).ok()?;
+    let mut lines = file.lines();
+    let (process, folder) = (lines.next()?.parse().ok()?, lines.next()?);
     let cluster = fs::canonicalize(data.join("postgresql/data")).unwrap();
-    assert_eq!(file.lines().nth(1), cluster.to_str(), "another server");
-    process
+    assert_eq!(Some(folder), cluster.to_str(), "another server");
+    Some(process)
 }
 
 /// The embedded database, past Taskflow.
@@ -454,13 +455,15 @@ async fn kill_dash_nine_loses_nothing() {
             .collect();
         let enough = u32::try_from(20 + dice.below(60)).unwrap();
         within("answers", answered.acquire_many(enough)).await.unwrap().forget();
+        let server = postmaster(folder.path()).unwrap();
         if round % 3 > 0 {
-            signal("-KILL", postmaster(folder.path())).await;
+            signal("-KILL", server).await;
         }
         if round % 3 == 2 {
-            let client = taskflow.client();
-            let unhealthy = async || (client.get("/health").await.status == StatusCode::SERVICE_UNAVAILABLE).then_some(());
-            eventually("Taskflow to notice that its database is gone", unhealthy).await;
+            let another = async || postmaster(folder.path()).filter(|process| *process != server);
+            eventually("Taskflow to start its database again", another).await;
+            answered.forget_permits(usize::MAX);
+            within("answers of the next database", answered.acquire_many(enough)).await.unwrap().forget();
         }
         taskflow.kill().await;
         is_over.store(true, Ordering::SeqCst);

@@ -1,6 +1,7 @@
 //! The one process: PostgreSQL, the world, every function, the gateway in front of them.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -129,7 +130,7 @@ async fn run(settings: Settings, gateway: Function, functions: Vec<Function>) ->
     // Bound first: a port that is taken is told before a database is started.
     let listener = host::bind(SocketAddr::new(settings.bind, settings.port), host::CALLERS).await?;
     let stop = host::stop_signal();
-    let (url, postgres) = if let Some(url) = &settings.database_url {
+    let (url, mut postgres) = if let Some(url) = &settings.database_url {
         (url.expose().to_owned(), None)
     } else {
         let postgres = Postgres::start(&data_dir(&settings)?).await?;
@@ -139,13 +140,24 @@ async fn run(settings: Settings, gateway: Function, functions: Vec<Function>) ->
     let process = Process::start(settings, store.clone(), gateway, functions).await;
     let process = process.map_err(|error| if postgres.is_none() { NamedDatabase(error).into() } else { error })?;
     tracing::info!("Taskflow is at http://{}", listener.local_addr()?);
-    process.serve(listener, stop).await;
+    tokio::select! {
+        () = process.serve(listener, stop) => {}
+        never = keep(postgres.as_mut()) => match never {},
+    }
     store.pool().close().await;
     if let Some(postgres) = postgres {
         postgres.stop().await?;
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Keeps the database of this process running, if it has one of its own.
+async fn keep(postgres: Option<&mut Postgres>) -> Infallible {
+    match postgres {
+        Some(postgres) => postgres.keep().await,
+        None => std::future::pending().await,
+    }
 }
 
 fn data_dir(settings: &Settings) -> Result<PathBuf, BoxError> {

@@ -26,7 +26,7 @@ use std::{
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::{runtime, sync::OnceCell};
 
-use crate::postgres::{Cluster, PostgresError, Programs, Server, cache, layout_name, random_hex, url, wait_for_lock};
+use crate::postgres::{Address, Cluster, PostgresError, Programs, Server, cache, layout_name, random_hex, url, wait_for_lock};
 
 const SCRATCH: &str = include_str!("postgres/scratch.sh");
 
@@ -188,7 +188,7 @@ async fn start_scratch_server() -> Result<Server, PostgresError> {
     let copy = original.at(scratch_folder()?);
     let words = ["sh", "-c", SCRATCH, "scratch"].map(OsStr::new);
     let folders = [original.folder().as_os_str(), copy.folder().as_os_str()];
-    Server::start_once(&programs, &copy, &[&words[..], &folders[..]].concat()).await
+    Server::start_once(&programs, &copy, Address::choose(copy.folder())?, &[&words[..], &folders[..]].concat()).await
 }
 
 async fn laid_out(programs: &Programs) -> Result<Cluster, PostgresError> {

@@ -19,7 +19,7 @@ mod file_lock;
 mod programs;
 mod server;
 
-use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path};
+use std::{convert::Infallible, fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path, time::Duration};
 
 use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 
@@ -27,17 +27,24 @@ pub use self::error::PostgresError;
 pub(crate) use self::{
     cluster::{Cluster, layout_name, random_hex},
     programs::{Programs, cache, wait_for_lock},
-    server::Server,
+    server::{Address, Server},
 };
 use self::{error::file_error, file_lock::FileLock};
 
 const DATABASE: &str = "taskflow";
+
+/// How often it is asked whether the server is still there.
+const KEEP_POLL: Duration = Duration::from_secs(1);
+/// The longest pause between two tries to start it again.
+const KEEP_PAUSE_MAX: Duration = Duration::from_mins(1);
 
 /// A running PostgreSQL that belongs to this process. Stop it with [`Postgres::stop`]; a value that is merely dropped,
 /// and a process that is killed, stop it too, but nobody waits for that.
 #[derive(Debug)]
 pub struct Postgres {
     url: String,
+    programs: Programs,
+    cluster: Cluster,
     server: Server,
     _lock: FileLock, // let go last, when the server is stopped
 }
@@ -56,16 +63,41 @@ impl Postgres {
         let lock = claim(data_dir)?;
         let programs = Programs::get().await?;
         let cluster = Cluster::open_or_create(&programs, data_dir, "postgresql").await?;
-        let server = Server::start(&programs, &cluster).await?;
+        let server = Server::start(&programs, &cluster, Address::choose(cluster.folder())?).await?;
         create_database(&server).await?;
         let url = url(&server.options(DATABASE));
-        Ok(Self { url, server, _lock: lock })
+        Ok(Self { url, programs, cluster, server, _lock: lock })
     }
 
     /// Where the database `taskflow` is, password included: for sqlx, psql and everything else that takes such a URL.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Starts the server again whenever it ends by itself, at the same URL, for as long as this is polled: one that was killed, or that the
+    /// system took for want of memory, recovers everything that was committed.
+    pub async fn keep(&mut self) -> Infallible {
+        let mut pause = KEEP_POLL;
+        loop {
+            tokio::time::sleep(pause).await;
+            pause = match self.revive().await {
+                Ok(()) => KEEP_POLL,
+                Err(error) => {
+                    tracing::error!("PostgreSQL is tried again: {error}");
+                    (pause * 2).min(KEEP_PAUSE_MAX)
+                }
+            };
+        }
+    }
+
+    async fn revive(&mut self) -> Result<(), PostgresError> {
+        if let Some(last_words) = self.server.last_words()? {
+            tracing::error!("PostgreSQL ended, and is started again; the end of its log said: {last_words}");
+            self.server = Server::start(&self.programs, &self.cluster, self.server.address().clone()).await?;
+            tracing::info!("PostgreSQL is back");
+        }
+        Ok(())
     }
 
     /// Stops the server and waits for it, half a minute at most. Open connections are cut off, so close pools first.

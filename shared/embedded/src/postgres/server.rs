@@ -83,12 +83,12 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts a server on a cluster that is ours alone, and waits until it answers.
-    pub(crate) async fn start(programs: &Programs, cluster: &Cluster) -> Result<Self, PostgresError> {
+    pub(crate) async fn start(programs: &Programs, cluster: &Cluster, address: Address) -> Result<Self, PostgresError> {
         let mut tries = START_TRIES;
         loop {
             stop_leftover(programs, cluster).await?;
             tries -= 1;
-            match Self::start_once(programs, cluster, &[]).await {
+            match Self::start_once(programs, cluster, address.clone(), &[]).await {
                 Err(PostgresError::Ended { tail, .. }) if tries > 0 && is_passing(&tail) => {
                     tracing::debug!("PostgreSQL is not free to start yet: {tail}");
                     sleep(START_PAUSE).await;
@@ -99,8 +99,12 @@ impl Server {
     }
 
     /// Starts a server. `wrapper` is a command that runs what it is given as its last arguments.
-    pub(crate) async fn start_once(programs: &Programs, cluster: &Cluster, wrapper: &[&OsStr]) -> Result<Self, PostgresError> {
-        let address = Address::choose(cluster.folder())?;
+    pub(crate) async fn start_once(
+        programs: &Programs,
+        cluster: &Cluster,
+        address: Address,
+        wrapper: &[&OsStr],
+    ) -> Result<Self, PostgresError> {
         let mut command = keeper(programs, cluster, &address, wrapper);
         let keeper = command.spawn().map_err(file_error("start a server in", cluster.folder()))?;
         let password = cluster.password().to_owned();
@@ -117,6 +121,16 @@ impl Server {
             Address::Socket(folder) => options.socket(folder).port(SOCKET_PORT),
             Address::Tcp(port) => options.host(&Ipv4Addr::LOCALHOST.to_string()).port(*port),
         }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The end of the log of a server that has ended.
+    pub(crate) fn last_words(&mut self) -> Result<Option<String>, PostgresError> {
+        Ok(self.ended()?.map(|_| self.log_tail()))
     }
 
     /// Stops the server: its clients are cut off, their open transactions rolled back, everything committed kept.
@@ -161,24 +175,27 @@ impl Server {
     }
 
     fn ended_error(&self) -> PostgresError {
+        PostgresError::Ended { log: self.log.clone(), tail: self.log_tail() }
+    }
+
+    fn log_tail(&self) -> String {
         let log = fs::read(&self.log).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().collect();
-        let tail = lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("; ");
-        PostgresError::Ended { log: self.log.clone(), tail }
+        lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("; ")
     }
 }
 
 /// Where a server listens: a socket in a folder that only this user may enter, or a port that only this machine reaches.
-#[derive(Debug)]
-enum Address {
+#[derive(Clone, Debug)]
+pub(crate) enum Address {
     Socket(PathBuf),
     Tcp(u16),
 }
 
 impl Address {
     /// A socket takes up no port and is behind the folder's permissions, but its path may be too long for the system.
-    fn choose(folder: &Path) -> Result<Self, PostgresError> {
+    pub(crate) fn choose(folder: &Path) -> Result<Self, PostgresError> {
         let socket = folder.join(format!(".s.PGSQL.{SOCKET_PORT}"));
         if socket.as_os_str().len() <= SOCKET_PATH_LIMIT {
             return Ok(Self::Socket(folder.to_owned()));
