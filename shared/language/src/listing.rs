@@ -223,11 +223,12 @@ impl Reader<'_> {
         Some((by, by.default_order(), end))
     }
 
-    /// "top 5", "first 10", "next 3 tasks", "5 tasks".
+    /// "top 5", "first 10", "next 3 tasks", "5 tasks", "the last 5 completed tasks".
     fn limited(&mut self, at: usize) -> Option<usize> {
         let (number_at, end) = match self.word(at) {
             "top" | "first" => (at + 1, at + 2),
-            "next" | "last" | "latest" if self.is_task_word(at + 2) => (at + 1, at + 2),
+            "last" => return self.last(at),
+            "next" if self.is_task_word(at + 2) => (at + 1, at + 2),
             _ if self.is_task_word(at + 1) || self.word(at + 1) == "most" => (at, at + 1),
             "next" if self.is_task_word(at + 1) || self.word(at + 1).is_empty() => {
                 self.listing.query.limit = Some(1);
@@ -241,6 +242,22 @@ impl Reader<'_> {
             return Some(at + 1);
         }
         self.listing.query.limit = Some(limit?);
+        Some(end)
+    }
+
+    /// "last 5 tasks" are those that were made last, "last 5 completed tasks" those that were completed last.
+    fn last(&mut self, at: usize) -> Option<usize> {
+        let limit = cardinal(self.word(at + 1)).filter(|limit| (1..=domain::query::LIMIT_MAX).contains(limit));
+        let end = if limit.is_some() { at + 2 } else { at + 1 };
+        let is_completed = matches!(self.word(end), "completed" | "done" | "finished" | "closed");
+        let is_stated = is_completed || matches!(self.word(end), "open" | "pending" | "unfinished" | "added" | "created");
+        let noun = end + usize::from(is_stated);
+        if !self.is_task_word(noun) {
+            return None;
+        }
+        self.listing.query.limit = limit.or((!self.word(noun).ends_with('s')).then_some(1));
+        self.listing.query.sort_by = Some(if is_completed { SortBy::UpdatedAt } else { SortBy::CreatedAt });
+        self.listing.query.order = Some(Order::Desc);
         Some(end)
     }
 
