@@ -104,7 +104,7 @@ impl Postgres {
     ///
     /// # Errors
     ///
-    /// The server ended badly or not in time. Everything committed is safe all the same.
+    /// The server ended badly or not in time; one that had ended before is none. Everything committed is safe all the same.
     pub async fn stop(self) -> Result<(), PostgresError> {
         self.server.stop().await
     }

@@ -135,6 +135,10 @@ impl Server {
 
     /// Stops the server: its clients are cut off, their open transactions rolled back, everything committed kept.
     pub(crate) async fn stop(mut self) -> Result<(), PostgresError> {
+        if self.ended()?.is_some() {
+            tracing::warn!("there is no PostgreSQL to stop: it had ended by itself, and recovers at the next start");
+            return Ok(());
+        }
         drop(self.keeper.stdin.take());
         let ended = timeout(STOP_LIMIT, async {
             loop {
