@@ -104,6 +104,15 @@ fn heard(sentence: &str, words: &[Word], Range { start: from, end: to }: Range<u
     reader.finish()
 }
 
+/// "completed", "open": which state a word names.
+fn status(word: &str) -> Option<Status> {
+    match word {
+        "completed" | "complete" | "done" | "finished" | "finish" | "closed" => Some(Status::Completed),
+        "open" | "pending" | "unfinished" | "incomplete" | "outstanding" | "remaining" | "active" | "uncompleted" => Some(Status::Pending),
+        _ => None,
+    }
+}
+
 impl Reader<'_> {
     fn word(&self, at: usize) -> &str {
         self.words.get(at).and_then(Word::plain).unwrap_or_default()
@@ -176,12 +185,8 @@ impl Reader<'_> {
         }
         match self.word(at) {
             "overdue" | "late" => return Some(self.overdue(at, at + 1)),
-            "completed" | "complete" | "done" | "finished" | "finish" | "closed" => self.filter().status = Some(Status::Completed),
-            "open" | "pending" | "unfinished" | "incomplete" | "outstanding" | "remaining" | "active" | "uncompleted" => {
-                self.filter().status = Some(Status::Pending);
-            }
             "all" | "everything" | "every" => self.wants_all = true,
-            _ => return None,
+            word => self.filter().status = Some(status(word)?),
         }
         Some(at + 1)
     }
@@ -236,7 +241,7 @@ impl Reader<'_> {
             }
             _ => return None,
         };
-        let limit = cardinal(self.word(number_at)).filter(|limit| (1..=domain::query::LIMIT_MAX).contains(limit));
+        let limit = self.limit(number_at);
         if limit.is_none() && self.word(at) == "next" && self.is_task_word(at + 1) {
             self.listing.query.limit = Some(1);
             return Some(at + 1);
@@ -247,18 +252,23 @@ impl Reader<'_> {
 
     /// "last 5 tasks" are those that were made last, "last 5 completed tasks" those that were completed last.
     fn last(&mut self, at: usize) -> Option<usize> {
-        let limit = cardinal(self.word(at + 1)).filter(|limit| (1..=domain::query::LIMIT_MAX).contains(limit));
+        let limit = self.limit(at + 1);
         let end = if limit.is_some() { at + 2 } else { at + 1 };
-        let is_completed = matches!(self.word(end), "completed" | "done" | "finished" | "closed");
-        let is_stated = is_completed || matches!(self.word(end), "open" | "pending" | "unfinished" | "added" | "created");
+        let stated = status(self.word(end));
+        let is_stated = stated.is_some() || matches!(self.word(end), "added" | "created");
         let noun = end + usize::from(is_stated);
         if !self.is_task_word(noun) {
             return None;
         }
         self.listing.query.limit = limit.or((!self.word(noun).ends_with('s')).then_some(1));
-        self.listing.query.sort_by = Some(if is_completed { SortBy::UpdatedAt } else { SortBy::CreatedAt });
+        self.listing.query.sort_by = Some(if stated == Some(Status::Completed) { SortBy::UpdatedAt } else { SortBy::CreatedAt });
         self.listing.query.order = Some(Order::Desc);
         Some(end)
+    }
+
+    /// A number of tasks that a page can have.
+    fn limit(&self, at: usize) -> Option<u32> {
+        cardinal(self.word(at)).filter(|limit| (1..=domain::query::LIMIT_MAX).contains(limit))
     }
 
     fn is_task_word(&self, at: usize) -> bool {
