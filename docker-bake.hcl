@@ -1,5 +1,5 @@
 # One image for each program, for both platforms: `docker buildx bake` builds all, `docker buildx bake complete-task` one. They are named
-# REGISTRY/NAME:TAG. tests/manifests.rs knows which programs there are.
+# REGISTRY/NAME:TAG.
 
 variable "REGISTRY" {
   default = "taskflow"
@@ -20,6 +20,7 @@ group "default" {
 target "images" {
   name = program
   matrix = { program = [
+    # Written by `just manifests` from shared/domain/src/routes.rs; edits are lost.
     "cancel-reminder",
     "chat",
     "complete-task",
@@ -46,6 +47,7 @@ target "images" {
     "tag-task",
     "update-task",
     "web",
+    # End of what `just manifests` writes.
   ] }
   args      = { PROGRAM = program }
   tags      = ["${REGISTRY}/${program}:${TAG}"]

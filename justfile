@@ -32,11 +32,16 @@ test:
 e2e: stack-build
     cargo test --package tests --features stack --test e2e -- --test-threads=1
 
+# HTTPS with certificates of a real ACME authority. Needs PEBBLE and PEBBLE_CHALLTESTSRV.
+https: stack-build
+    cargo test --package tests --features stack --test https -- --test-threads=1 --nocapture
+
 # Every fault under load, or those of a comma list, and what was lost and doubled. Needs what run-dapr needs.
 faults *names: stack-build
     FAULTS={{ names }} cargo test --package tests --features stack --test faults -- --nocapture
 
-# Taskflow on a running cluster, all parts or a comma list: story, cold, reminders, recurrences, trouble. Needs CLUSTER_EXEC, CLUSTER_IMAGE, KAFKA_LIBS.
+# Taskflow on a running cluster, all parts or a comma list: story, https, strangers, cold, reminders, recurrences, trouble. Needs CLUSTER_EXEC,
+# CLUSTER_IMAGE, KAFKA_LIBS, and for https PEBBLE and PEBBLE_CHALLTESTSRV.
 cluster-e2e parts="":
     cargo build --release --workspace --bins --features tests/stack
     CLUSTER_PARTS={{ quote(parts) }} tests/tools/cluster.sh
@@ -47,9 +52,8 @@ minikube-up:
 
 # Zip functions for AWS Lambda on arm64, all that have a use there or those of a list, into target/lambda. Needs cargo-lambda.
 lambda *names:
-    names={{ quote(names) }}; for name in ${names:-cancel-reminder complete-task create-task delete-task get-task health list-reminders list-tags list-tasks \
-      record-audit reopen-task schedule-reminder search-tasks set-priority tag-task update-task}; do \
-      cargo lambda build --profile image --arm64 --output-format zip --bin "$name"; \
+    names={{ quote(names) }}; names=${names:-$(cargo run --quiet --package manifests --bin manifests -- lambda)}; for name in $names; do \
+      cargo lambda build --profile image --arm64 --output-format zip --package "$name" --bin "$name" --features sidecar/lambda; \
     done
 
 # Say what is wrong with the Taskflow in the cluster of kubectl's context, and what to do.
@@ -81,6 +85,20 @@ contract:
     cargo run --quiet --package contract --example contract -- openapi > tests/contract/openapi.yaml
     cargo run --quiet --package contract --example contract -- asyncapi > tests/contract/events.yaml
 
+# Write the manifests and lists that follow from the table of functions: Knative, Dapr, images, Lambda, the one process.
+manifests:
+    cargo run --quiet --package manifests --bin manifests
+
+# Scaffold a function, which compiles and passes the tests as it is: `just new-function snooze-task "Hides a task for a while" command consumer job`.
+new-function name description *parts:
+    cargo run --quiet --package manifests --bin new-function -- {{ quote(name) }} {{ quote(description) }} {{ parts }}
+    cargo fmt --all
+    just contract manifests
+
+# Count the files that a new function and a new field are written in by hand, on a copy of the repository. Fails above the limit.
+edit-counts:
+    tests/tools/edit_counts.sh
+
 # Write the table of recurrence cases anew, with python-dateutil as the judge. Needs Python with python-dateutil.
 rrule-cases:
     python3 tests/tools/rrule_cases.py
@@ -97,6 +115,7 @@ mcp-conformance:
 
 # The types of the page, and of what tests it. Needs Node.
 page-check: page-tools
+    node tests/browser/types.js
     tests/browser/node_modules/.bin/tsc --noEmit --project functions/web
     tests/browser/node_modules/.bin/tsc --noEmit --project tests/browser
 
@@ -134,9 +153,14 @@ terraform-check:
 
 # Write the checksums of Terraform's providers anew, for every platform that people and the pipeline use. Reaches the providers' registry.
 terraform-lock:
-    for root in terraform terraform/examples/lambda; do \
+    for root in terraform terraform/pipeline terraform/examples/lambda; do \
       terraform -chdir="$root" providers lock -platform=linux_amd64 -platform=linux_arm64 -platform=darwin_amd64 -platform=darwin_arm64; \
     done
+
+# Bring the custom resource definitions of the platform's charts up to date, in the cluster of kubectl's context: helm installs them once and never
+# upgrades them. Run it before `terraform apply` raises a chart's version. Needs helm, kubectl, jq.
+upgrade-crds:
+    platform/upgrade-crds.sh
 
 # Note what the secrets scan finds now as known and harmless. Read the list first. Needs checkov.
 secrets-known:
@@ -154,6 +178,10 @@ roll-back overlay="knative/overlays/oke":
 # Ask a deployed Taskflow for what users notice. Its token: TASKFLOW_API_TOKEN.
 smoke url:
     tests/tools/smoke.sh {{ quote(url) }}
+
+# The smoke test against a Taskflow of its own.
+smoke-check:
+    tests/tools/smoke_check.sh
 
 # Back the database of DATABASE_URL up into a new file. Needs PostgreSQL's client programs, of the server's version or newer.
 backup file:
@@ -183,6 +211,10 @@ workflows-check:
 # The images' Dockerfile. Needs hadolint.
 images-check:
     hadolint Dockerfile
+
+# Write the newest digest of each base image into the Dockerfile. Needs docker with buildx, and reaches the registries.
+pin-images:
+    tests/tools/pin_images.sh
 
 # The shell scripts of deployment and operations, run against stand-ins of the clouds' commands.
 scripts-check:

@@ -20,6 +20,25 @@ locals {
   ])
 }
 
+# Oracle refuses what would exceed the free allowance, whoever asks for it: the allowance is the tenancy's, so the quota is too. A limit of A1 has
+# two names, one for an availability domain and one for a region. What is there already stays.
+resource "oci_limits_quota" "free" {
+  count = var.stay_free ? 1 : 0
+
+  compartment_id = var.tenancy_id # where quotas are kept
+  name           = "${var.name}-free"
+  description    = "No more than is free; stay_free = false removes it"
+  freeform_tags  = local.tags
+
+  statements = concat(
+    flatten([for scope in ["", "-regional"] : [
+      "set compute-core quota standard-a1-core${scope}-count to ${local.free.ocpus} in tenancy",
+      "set compute-memory quota standard-a1-memory${scope}-count to ${local.free.memory_gb} in tenancy",
+    ]]),
+    ["set block-storage quota total-storage-gb to ${local.free.block_gb} in tenancy"],
+  )
+}
+
 resource "oci_budget_budget" "this" {
   count = var.budget_email == null ? 0 : 1
 

@@ -10,32 +10,38 @@ locals {
   tags   = merge(var.tags, { project = "taskflow", environment = var.name, managed-by = "terraform" })
   labels = { "app.kubernetes.io/part-of" = "taskflow", "app.kubernetes.io/managed-by" = "terraform" }
 
-  node_ports = { http = 30080, https = 30443 }
+  # What is installed in the cluster, for Minikube and the tests as well.
+  platform = "${local.repository}/platform"
 
-  # 50 GB is the smallest disk that there is.
-  disks = { for name, wanted in {
-    scheduler = true
-    kafka     = var.kafka == "strimzi"
-    postgres  = var.database == "cluster"
-  } : name => 50 if wanted }
-  disks_gb = sum(values(local.disks))
+  node_ports = yamldecode(file("${local.platform}/gateway-public/values.yaml")).nodePorts
+
+  disks = { for name, size_gb in jsondecode(file("${local.platform}/disks.json")) : name => size_gb if {
+    kafka    = var.kafka == "strimzi"
+    postgres = var.database == "cluster"
+  }[name] }
+  disks_gb = sum(concat([0], values(local.disks)))
+
+  # Nodes encrypt the traffic to their disks, which only one kind of attachment can do: the node pool and the volumes have to agree.
+  encryption_in_transit = true
 
   # Dapr's components differ with the broker.
   overlay = coalesce(var.overlay, var.kafka == "redpanda" ? "knative/overlays/oke-redpanda" : "knative/overlays/oke")
 
-  hostname = coalesce(var.domain, "taskflow.${replace(module.network.public_address, ".", "-")}.sslip.io")
+  hostname = coalesce(var.domain, "taskflow.${replace(module.network.public_address, ".", "-")}.${var.derived_suffix}")
+}
 
-  # Tried together; Knative, Dapr and Kafka are what the end-to-end tests run.
-  versions = {
-    cert_manager     = "1.21.2"
-    knative_operator = "1.23.0"
-    knative_serving  = "1.23"
-    dapr             = "1.18.2"
-    strimzi          = "1.0.1"
-    kafka            = "4.1.2"
-  }
-  postgres_image    = "docker.io/library/postgres:18.6-alpine"
-  postgres_requests = { cpu = 100, memory = 512 }
+locals {
+  # The gateway serves this domain over TLS. A page calls the host that it came from, so no other origin has to be let in.
+  settings = merge(
+    {
+      TASKFLOW_DOMAIN         = local.hostname
+      TASKFLOW_ACME_DIRECTORY = var.acme_server
+      TASKFLOW_FUNCTION_HOSTS = tostring(var.function_hosts)
+      TASKFLOW_TIME_ZONE      = var.time_zone
+    },
+    var.acme_email == null ? {} : { TASKFLOW_ACME_EMAIL = var.acme_email },
+    var.settings,
+  )
 }
 
 data "oci_identity_region_subscriptions" "this" {
@@ -54,6 +60,29 @@ data "oci_identity_region_subscriptions" "this" {
   }
 }
 
+# An account that was not upgraded to pay-as-you-go may have a limit of 0 for what every cluster needs. Oracle says so only after the rest is built.
+data "oci_limits_limit_values" "this" {
+  for_each = var.check_capacity ? local.needed_limits : {}
+
+  compartment_id = var.tenancy_id
+  service_name   = each.key
+
+  lifecycle {
+    postcondition {
+      condition     = alltrue([for limit in self.limit_values : limit.value != "0" if can(regex(each.value, limit.name))])
+      error_message = "The tenancy's limit is 0 for ${join(", ", [for limit in self.limit_values : limit.name if can(regex(each.value, limit.name)) && limit.value == "0"])}. Upgrade the account to pay-as-you-go, which costs nothing inside the free allowance: accounts that were not upgraded have no NAT gateway, service gateway or cluster."
+    }
+  }
+}
+
+locals {
+  # By service, the names of limits: at least 1 of each is needed.
+  needed_limits = {
+    vcn              = "^(nat|service)-?gateways?-count$"
+    container-engine = "^cluster-count$"
+  }
+}
+
 module "network" {
   source = "./modules/network"
 
@@ -69,6 +98,9 @@ module "network" {
     var.database == "neon" ? { "5432" = "Neon" } : {},
     var.kafka == "redpanda" ? { "9092" = "Redpanda" } : {},
   )
+
+  # The first that is built.
+  depends_on = [data.oci_limits_limit_values.this, data.oci_identity_region_subscriptions.this]
 }
 
 module "oke" {
@@ -81,7 +113,7 @@ module "oke" {
   vcn_id              = module.network.vcn_id
   subnet_ids          = module.network.subnet_ids
   security_group_ids  = module.network.security_group_ids
-  kubernetes_minor    = var.kubernetes_minor
+  kubernetes_version  = var.kubernetes_version
   availability_domain = var.availability_domain
   node_count          = var.node_count
   node_ocpus          = var.node_ocpus
@@ -89,6 +121,8 @@ module "oke" {
   boot_volume_gb      = var.boot_volume_gb
   disks               = local.disks
   check_capacity      = var.check_capacity
+
+  encryption_in_transit = local.encryption_in_transit
 
   depends_on = [data.oci_identity_region_subscriptions.this]
 }
@@ -104,30 +138,30 @@ module "registry" {
   tags           = local.tags
 }
 
+data "redpanda_serverless_regions" "this" {
+  for_each = var.kafka == "redpanda" ? toset(["aws", "gcp"]) : toset([])
+
+  cloud_provider = each.key
+}
+
 # Everything in the cluster goes before the nodes do: operators must be there to clean up after themselves.
 
 module "platform" {
   source = "./modules/platform"
 
+  platform         = local.platform
   name             = var.name
   tags             = local.tags
   labels           = local.labels
   kubeconfig       = local.kubeconfig
-  disks            = { for name, disk in module.oke.disks : name => disk if name != "postgres" }
-  hostname         = local.hostname
-  acme_email       = var.acme_email
-  acme_server      = var.acme_server
+  disks            = module.oke.disks
+  namespaces       = concat(["taskflow"], var.database == "cluster" ? ["postgres"] : [])
   kafka            = var.kafka
   redpanda_region  = var.redpanda_region
+  redpanda_regions = flatten([for list in data.redpanda_serverless_regions.this : list.serverless_regions[*].name])
   secrets_rotation = var.secrets_rotation
-  versions         = local.versions
 
-  load_balancer = {
-    address           = module.network.public_address
-    subnet_id         = module.network.subnet_ids["lb"]
-    security_group_id = module.network.security_group_ids["lb"]
-    node_ports        = local.node_ports
-  }
+  encryption_in_transit = local.encryption_in_transit
 
   depends_on = [module.oke]
 }
@@ -135,14 +169,29 @@ module "platform" {
 module "database" {
   source = "./modules/database"
 
+  platform    = local.platform
   name        = var.name
   labels      = local.labels
   database    = var.database
-  disk        = lookup(module.oke.disks, "postgres", null)
-  image       = local.postgres_image
-  requests    = local.postgres_requests
+  namespace   = lookup(module.platform.namespaces, "postgres", null)
   neon_org_id = var.neon_org_id
   neon_region = var.neon_region
+
+  depends_on = [module.oke]
+}
+
+module "backup" {
+  source = "./modules/backup"
+  count  = var.backups ? 1 : 0
+
+  platform         = local.platform
+  compartment_id   = local.compartment_id
+  region           = var.region
+  name             = var.name
+  tags             = local.tags
+  labels           = local.labels
+  namespace        = module.platform.namespaces["taskflow"]
+  secrets_rotation = var.secrets_rotation
 
   depends_on = [module.oke]
 }
@@ -150,20 +199,29 @@ module "database" {
 module "taskflow" {
   source = "./modules/taskflow"
 
-  name             = "taskflow" # the overlay's namespace
+  namespace        = module.platform.namespaces["taskflow"]
+  tags             = local.tags
   labels           = local.labels
   kubeconfig       = local.kubeconfig
   hostname         = local.hostname
+  settings         = local.settings
   database_url     = module.database.url
   kafka            = module.platform.kafka
   gemini_api_key   = var.gemini_api_key
-  settings         = var.settings
   secrets_rotation = var.secrets_rotation
   rollout          = var.rollout
   repository       = local.repository
   overlay          = local.overlay
   image_prefix     = var.image_registry
   image_digests    = var.image_digests
+  plan_group_id    = var.plan_group_id
+
+  load_balancer = {
+    address           = module.network.public_address
+    subnet_id         = module.network.subnet_ids["lb"]
+    security_group_id = module.network.security_group_ids["lb"]
+    node_ports        = local.node_ports
+  }
 
   depends_on = [module.platform]
 }

@@ -22,6 +22,11 @@ output "kubeconfig_command" {
   ])
 }
 
+output "backups" {
+  description = "Bucket of the daily backups; null for none."
+  value       = one(module.backup[*].bucket)
+}
+
 output "overlay" {
   description = "The kustomize overlay of this deployment, for a roll-out by hand or by the pipeline."
   value       = local.overlay

@@ -124,14 +124,14 @@ variable "tags" {
   }
 }
 
-variable "kubernetes_minor" {
-  description = "Kubernetes version without its patch number; the newest patch that OKE offers is taken."
+variable "kubernetes_version" {
+  description = "Kubernetes version of control plane and nodes, with its patch number."
   type        = string
-  default     = "1.34"
+  default     = "1.35.2"
 
   validation {
-    condition     = can(regex("^1\\.[0-9]{2}$", var.kubernetes_minor))
-    error_message = "kubernetes_minor: a version such as 1.34 is wanted, without the patch number."
+    condition     = can(regex("^1\\.[0-9]{2}\\.[0-9]+$", var.kubernetes_version))
+    error_message = "kubernetes_version: a version such as 1.35.2 is wanted, with its patch number."
   }
 }
 
@@ -211,7 +211,7 @@ variable "boot_volume_gb" {
 }
 
 variable "check_capacity" {
-  description = "Whether to ask for room and limits before building. Needs the right to read both of the whole tenancy; without it set false."
+  description = "Whether to ask for capacity and limits before building. Needs the right to read both of the whole tenancy; without it set false."
   type        = bool
   default     = true
 }
@@ -219,7 +219,7 @@ variable "check_capacity" {
 # --- Address
 
 variable "domain" {
-  description = "Name under which Taskflow is reached. Point it, and *.NAME for functions with public URLs, at the output public_address. Null for a name that is derived from the address and needs no domain."
+  description = "Name under which Taskflow is reached. Point it, and *.NAME with function_hosts, at the output public_address. Null for a name that is derived from the address and needs no domain."
   type        = string
   default     = null
 
@@ -227,6 +227,23 @@ variable "domain" {
     condition     = var.domain == null || can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.domain))
     error_message = "domain: a name such as tasks.example.org is wanted, or null."
   }
+}
+
+variable "derived_suffix" {
+  description = "Domain of a service that resolves ADDRESS.SUFFIX to the address, for the derived name: nip.io, or sslip.io."
+  type        = string
+  default     = "nip.io"
+
+  validation {
+    condition     = can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.derived_suffix))
+    error_message = "derived_suffix: a name such as nip.io is wanted; with a domain of your own, set domain instead."
+  }
+}
+
+variable "function_hosts" {
+  description = "Whether each function has a public URL of its own, https://FUNCTION.NAME. The certificate then has these names as well."
+  type        = bool
+  default     = false
 }
 
 variable "acme_email" {
@@ -281,14 +298,9 @@ variable "kafka" {
 }
 
 variable "redpanda_region" {
-  description = "Region of Redpanda Serverless, near the cluster's."
+  description = "Region of Redpanda Serverless, near the cluster's. Redpanda's own list decides."
   type        = string
   default     = "eu-central-1"
-
-  validation {
-    condition     = can(regex("^[a-z]+-[a-z]+-?[a-z]*[0-9]+$", var.redpanda_region))
-    error_message = "redpanda_region: a name such as eu-central-1 is wanted, as Redpanda Cloud lists them for Serverless."
-  }
 }
 
 variable "redpanda_client_id" {
@@ -326,6 +338,12 @@ variable "database" {
   }
 }
 
+variable "backups" {
+  description = "Whether to back the database up each day into Object Storage, for 14 days."
+  type        = bool
+  default     = true
+}
+
 variable "neon_api_key" {
   description = "Key of Neon's API."
   type        = string
@@ -357,6 +375,16 @@ variable "neon_region" {
 
 # --- Taskflow
 
+variable "time_zone" {
+  description = "The user's time zone, such as Europe/Berlin. A pod's own is UTC, in which \"today\", 09:00 and reminders would be wrong."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", var.time_zone))
+    error_message = "time_zone: a name of the IANA database is wanted, such as Europe/Berlin."
+  }
+}
+
 variable "gemini_api_key" {
   description = "Key of the Gemini API; null for the offline assistant."
   type        = string
@@ -365,13 +393,18 @@ variable "gemini_api_key" {
 }
 
 variable "settings" {
-  description = "Environment variables of every function, such as TASKFLOW_TIME_ZONE and TASKFLOW_WEBHOOK_URL. No secrets."
+  description = "Environment variables of every function, such as TASKFLOW_WEBHOOK_URL. No secrets."
   type        = map(string)
   default     = {}
 
   validation {
     condition     = alltrue([for name in keys(var.settings) : can(regex("^(TASKFLOW_[A-Z_]+|GEMINI_(MODEL|BASE_URL)|OTEL_[A-Z_]+|RUST_LOG)$", name))])
     error_message = "settings: names of Taskflow's settings are wanted, as README.md lists them; secrets have variables of their own."
+  }
+
+  validation {
+    condition     = length(setintersection(keys(var.settings), ["TASKFLOW_DOMAIN", "TASKFLOW_ACME_DIRECTORY", "TASKFLOW_ACME_EMAIL", "TASKFLOW_FUNCTION_HOSTS", "TASKFLOW_TIME_ZONE"])) == 0
+    error_message = "settings: set domain, acme_server, acme_email, function_hosts and time_zone instead of the settings that follow from them."
   }
 }
 
@@ -383,6 +416,17 @@ variable "secrets_rotation" {
   validation {
     condition     = var.secrets_rotation >= 1 && floor(var.secrets_rotation) == var.secrets_rotation
     error_message = "secrets_rotation: a whole number from 1 is wanted, one more than the last."
+  }
+}
+
+variable "plan_group_id" {
+  description = "OCID of the group whose members may read what a plan refreshes in the cluster, the Secrets among it; null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.plan_group_id == null || can(regex("^ocid1\\.group\\.", var.plan_group_id))
+    error_message = "plan_group_id: an OCID that begins with ocid1.group. is wanted, or null."
   }
 }
 

@@ -1,5 +1,6 @@
-//! The manifests say what the table of routes says: each is a file, and its name is the component's. And what runs elsewhere than in tests (the
-//! pipeline, dashboards, the commands of the documents) names what there is.
+//! The manifests fit the platform: a file is a component of its name, all functions fit the database and a free node, and what a manifest names is
+//! made. What runs elsewhere than in tests (the pipeline, dashboards, the commands of the documents) names what there is. `tests/manifests` compares
+//! with the table of routes.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,10 +33,6 @@ fn metadata<'a>(component: &'a Value, name: &str) -> Option<&'a str> {
     all.iter().find(|item| item["name"] == name)?["value"].as_str()
 }
 
-fn consumed() -> BTreeSet<Topic> {
-    routes::ALL.iter().flat_map(|route| route.consumes).map(|subscription| subscription.topic).collect()
-}
-
 #[test]
 fn a_file_is_a_component_of_its_name_and_the_folder_lists_it() {
     for name in ["bindings", "pubsub", "common", "configuration"] {
@@ -59,53 +56,6 @@ fn a_file_is_a_component_of_its_name_and_the_folder_lists_it() {
     }
 }
 
-#[test]
-fn every_consumer_has_a_binding_for_each_of_its_topics_and_every_topic_one_to_publish_by() {
-    let own = routes::ALL.iter().flat_map(|route| route.consumes.iter().map(|subscription| (route.name, subscription.topic)));
-    let wanted: BTreeSet<_> =
-        own.chain([(routes::GATEWAY.name, Topic::TaskCommands)]).map(|(name, topic)| format!("{name}-{topic}")).collect();
-    let bindings = resources("bindings");
-    let (inputs, outputs): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        bindings.into_iter().partition(|(_, binding)| metadata(binding, "direction") == Some("input"));
-    assert_eq!(inputs.keys().cloned().collect::<BTreeSet<_>>(), wanted);
-    for (name, binding) in &inputs {
-        let topic = Topic::ALL.iter().find(|topic| name.ends_with(&format!("-{topic}"))).unwrap();
-        for (key, value) in [
-            ("topics", topic.as_str()),
-            ("consumerGroup", name),
-            ("escapeHeaders", "true"),
-            ("initialOffset", "oldest"),
-            ("consumeRetryEnabled", "true"),
-            ("backOffPolicy", "constant"),
-            ("backOffMaxRetries", "-1"),
-        ] {
-            assert_eq!(metadata(binding, key), Some(value), "{name}: {key}");
-        }
-    }
-    // Commands come from others.
-    let published: BTreeSet<String> = Topic::ALL.iter().filter(|topic| **topic != Topic::TaskCommands).map(ToString::to_string).collect();
-    assert_eq!(outputs.keys().cloned().collect::<BTreeSet<_>>(), published);
-    for (name, binding) in &outputs {
-        assert_eq!((metadata(binding, "publishTopic"), metadata(binding, "direction")), (Some(name.as_str()), Some("output")));
-    }
-}
-
-#[test]
-fn every_topic_that_is_consumed_has_a_subscription_that_sets_aside() {
-    let subscriptions: BTreeMap<_, _> =
-        resources("pubsub").into_iter().filter(|(_, resource)| resource["kind"] == "Subscription").collect();
-    let wanted: BTreeSet<_> = consumed().into_iter().chain([Topic::TaskCommands]).map(|topic| format!("{topic}-subscription")).collect();
-    assert_eq!(subscriptions.keys().cloned().collect::<BTreeSet<_>>(), wanted);
-    for (name, subscription) in subscriptions {
-        let topic = name.strip_suffix("-subscription").unwrap();
-        let spec = &subscription["spec"];
-        assert_eq!(spec["topic"], topic);
-        assert_eq!(spec["routes"]["default"], format!("/deliveries/{topic}").as_str());
-        assert_eq!(spec["metadata"]["rawPayload"], "true");
-        assert_eq!(spec["deadLetterTopic"], Topic::DeadLetters.as_str());
-    }
-}
-
 /// The file at this path of the repository.
 fn text(path: &str) -> String {
     let path = folder("..").join(path);
@@ -117,98 +67,377 @@ fn yaml(path: &str) -> Value {
     serde_yaml_ng::from_str(&text(path)).unwrap()
 }
 
-fn texts(list: &Value) -> BTreeSet<&str> {
-    list.as_sequence().unwrap().iter().map(|item| item.as_str().unwrap()).collect()
-}
-
-#[test]
-fn every_function_is_a_knative_service_and_nothing_else_is() {
-    let list = yaml("knative/base/functions/kustomization.yaml");
-    let listed: BTreeSet<&str> = texts(&list["resources"]).into_iter().map(|file| file.strip_suffix(".yaml").unwrap()).collect();
-    assert_eq!(listed, routes::ALL.iter().map(|route| route.name).collect(), "knative/base/functions/kustomization.yaml");
-    let files = std::fs::read_dir(folder("../knative/base/functions")).unwrap().map(|entry| entry.unwrap().path());
-    let files: BTreeSet<String> = files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
-    let beside = ["kustomization", "every-function"];
-    assert_eq!(files.iter().map(String::as_str).collect::<BTreeSet<_>>(), listed.iter().copied().chain(beside).collect());
-    for name in listed {
-        let service = yaml(&format!("knative/base/functions/{name}.yaml"));
-        assert_eq!((&service["apiVersion"], &service["kind"]), (&"serving.knative.dev/v1".into(), &"Service".into()), "{name}");
-        let image = &service["spec"]["template"]["spec"]["containers"][0]["image"];
-        assert_eq!((&service["metadata"]["name"], image), (&name.into(), &name.into()), "one name everywhere");
-    }
-}
-
-#[test]
-fn every_program_has_an_image() {
-    let bake = std::fs::read_to_string(folder("../docker-bake.hcl")).unwrap();
-    let list = bake.split_once("matrix = { program = [").and_then(|(_, rest)| rest.split_once(']')).unwrap().0;
-    let images: BTreeSet<&str> = list.split(',').map(|name| name.trim().trim_matches('"')).filter(|name| !name.is_empty()).collect();
-    let own = [routes::GATEWAY.name, "migrate"];
-    assert_eq!(images, routes::ALL.iter().map(|route| route.name).chain(own).collect(), "docker-bake.hcl");
-}
-
 /// The value that a list of JSON patches gives a path.
 fn patched<'a>(operations: &'a Value, path: &str) -> &'a Value {
     let all = operations.as_sequence().unwrap();
     &all.iter().find(|operation| operation["path"] == path).unwrap_or_else(|| panic!("nothing at {path}"))["value"]
 }
 
-/// The smallest server that Taskflow is deployed with (Minikube's; Neon's smallest has more) takes 100 connections, and keeps three for its
-/// superuser.
+/// PostgreSQL keeps three connections for its superuser.
 #[test]
 fn all_instances_of_all_functions_fit_the_database() {
-    const CONNECTIONS: u64 = 100 - 3;
-    const MAX_SCALE: &str = "autoscaling.knative.dev/max-scale";
+    const RESERVED: u32 = 3;
+    const ROOM: u32 = 12;
+    let server = text("platform/postgres/templates/postgres.yaml");
+    let limit = server.split_once("max_connections=").unwrap().1.split(|letter: char| !letter.is_ascii_digit()).next().unwrap();
+    let limit = limit.parse::<u32>().unwrap() - RESERVED;
+    let functions: u32 = routes::ALL.iter().map(|route| route.scale * route.pool).sum();
+    let state: u32 = metadata(&resources("common")["statestore"], "maxConns").unwrap().parse().unwrap();
+    let migrate = 1;
+    let sum = functions + state + migrate;
+    assert!(sum + ROOM <= limit, "{functions} + {state} + {migrate} of {limit} connections leave no room for {ROOM} more functions");
+    assert_eq!(routes::NOTIFY.scale, 1, "one instance holds all sockets");
+}
+
+/// The folder `platform`, by the names of its files.
+fn platform(folder_name: &str) -> BTreeMap<String, Value> {
+    let files = std::fs::read_dir(folder("../platform").join(folder_name)).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    files
+        .map(|path| {
+            (
+                path.file_stem().unwrap().to_str().unwrap().to_owned(),
+                serde_yaml_ng::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap(),
+            )
+        })
+        .collect()
+}
+
+/// The releases of the platform.
+fn charts() -> Value {
+    yaml("platform/charts.json")
+}
+
+/// Millicores and MiB.
+#[derive(Clone, Copy, Debug, Default)]
+struct Requests {
+    cpu: u64,
+    memory: u64,
+}
+
+impl Requests {
+    fn new(cpu: &Value, memory: &Value) -> Self {
+        let number = |value: &Value, unit: &str| value.as_str().unwrap().strip_suffix(unit).unwrap().parse::<u64>().unwrap();
+        Self { cpu: number(cpu, "m"), memory: number(memory, "Mi") }
+    }
+
+    fn times(self, count: u64) -> Self {
+        Self { cpu: self.cpu * count, memory: self.memory * count }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self { cpu: self.cpu + other.cpu, memory: self.memory + other.memory }
+    }
+
+    /// All that these values request, however deep.
+    fn of(value: &Value) -> Self {
+        match value {
+            Value::Mapping(map) => map.iter().fold(Self::default(), |sum, (key, value)| {
+                sum.plus(if key == "requests" { Self::new(&value["cpu"], &value["memory"]) } else { Self::of(value) })
+            }),
+            Value::Sequence(list) => list.iter().fold(Self::default(), |sum, value| sum.plus(Self::of(value))),
+            _ => Self::default(),
+        }
+    }
+}
+
+/// A free node holds everything at the worst moment: a roll-out while every instance of every old revision is awake, and one of every new one starts.
+#[test]
+fn a_roll_out_while_all_is_awake_fits_a_free_node() {
+    // What OKE leaves of 2 processors and 12 GB: the kubelet keeps 70 m and about 2.7 GB. Oracle's own pods (CoreDNS, flannel, kube-proxy, the CSI
+    // driver, proxymux) request about 400 m and 400 MiB.
+    const ALLOCATABLE: Requests = Requests { cpu: 1_930, memory: 9_200 };
+    const ORACLE: Requests = Requests { cpu: 400, memory: 400 };
+    let mut platform = Requests::default();
+    for release in charts().as_mapping().unwrap().keys() {
+        let release = release.as_str().unwrap();
+        for file in [format!("platform/values/{release}.yaml"), format!("platform/{release}/values.yaml")] {
+            if folder("..").join(&file).exists() {
+                platform = platform.plus(Requests::of(&yaml(&file)));
+            }
+        }
+    }
+    assert!(platform.cpu > 500 && platform.memory > 2_000, "the platform's requests were not found: {platform:?}");
+
     let every = yaml("knative/base/functions/every-function.yaml");
-    let number = |value: &Value| value.as_str().unwrap().parse::<u64>().unwrap();
-    let scale = number(&patched(&every, "/spec/template/metadata")["annotations"][MAX_SCALE]);
-    let list = yaml("knative/base/functions/kustomization.yaml");
-    let own: BTreeMap<&str, u64> = list["patches"]
+    let annotation = |what: &str| format!("/spec/template/metadata/annotations/queue.sidecar.serving.knative.dev~1{what}-resource-request");
+    let own = &patched(&every, "/spec/template/spec/containers/0/resources")["requests"];
+    let instance = Requests::new(&own["cpu"], &own["memory"])
+        .plus(Requests::new(patched(&every, &annotation("cpu")), patched(&every, &annotation("memory"))));
+    let old: u32 = routes::ALL.iter().map(|route| route.scale).sum();
+    let functions = instance.times(u64::from(old) + u64::try_from(routes::ALL.len()).unwrap());
+
+    let gateway = documents("knative/base/gateway.yaml").into_iter().find(|document| document["kind"] == "Deployment").unwrap();
+    let annotations = &gateway["spec"]["template"]["metadata"]["annotations"];
+    let daprd = Requests::new(&annotations["dapr.io/sidecar-cpu-request"], &annotations["dapr.io/sidecar-memory-request"]);
+    let gateways = Requests::of(&gateway).plus(daprd).times(2);
+
+    // The migration of the roll-out, and the daily backup, of whose two containers one runs at a time.
+    let migrate = Requests::of(&documents("knative/base/migrate.yaml").remove(0));
+    let backup = Requests::of(
+        &documents("platform/backup/templates/backup.yaml").remove(0)["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"],
+    );
+    let jobs = migrate.plus(backup);
+
+    let sum = ORACLE.plus(platform).plus(functions).plus(gateways).plus(jobs);
+    let report = format!(
+        "platform {platform:?}, functions {functions:?}, gateways {gateways:?}, jobs {jobs:?}, Oracle {ORACLE:?}: {sum:?} of {ALLOCATABLE:?}"
+    );
+    // terraform/README.md has the sum as a table.
+    let readme = text("terraform/README.md");
+    let shown = |figure: u64| if figure < 1_000 { figure.to_string() } else { format!("{},{:03}", figure / 1_000, figure % 1_000) };
+    for Requests { cpu, memory } in [platform, functions, gateways, jobs, sum] {
+        let cells = [format!(" | {} | {} |", shown(cpu), shown(memory)), format!(" | **{}** | **{}** |", shown(cpu), shown(memory))];
+        assert!(cells.iter().any(|cell| readme.contains(cell)), "terraform/README.md does not show {cpu} m and {memory} MiB: {report}");
+    }
+    assert!(sum.cpu <= ALLOCATABLE.cpu && sum.memory <= ALLOCATABLE.memory, "{report}");
+    println!("{report}");
+}
+
+#[test]
+fn every_topic_is_made() {
+    let values = yaml("platform/kafka/values.yaml");
+    let topics: BTreeSet<String> = values["topics"].as_mapping().unwrap().keys().map(|name| name.as_str().unwrap().to_owned()).collect();
+    assert_eq!(topics, Topic::ALL.iter().map(ToString::to_string).collect());
+    assert_eq!(values["partitions"], 3);
+}
+
+/// The documents of a file of manifests. What a chart fills in is a word of its own here.
+fn documents(path: &str) -> Vec<Value> {
+    let text: String = text(path).lines().filter(|line| !line.trim_start().starts_with("{{-")).fold(String::new(), |mut all, line| {
+        all.push_str(&line.replace("{{", "\"").replace("}}", "\""));
+        all.push('\n');
+        all
+    });
+    text.split("\n---\n").map(|document| serde_yaml_ng::from_str(document).unwrap_or_else(|error| panic!("{path}: {error}"))).collect()
+}
+
+/// Everything that is deployed: ours in `knative`, and the templates of our charts.
+fn deployed() -> Vec<(String, Value)> {
+    let mut paths = Vec::new();
+    let mut folders = vec!["knative/base".to_owned(), "platform".to_owned()];
+    while let Some(path) = folders.pop() {
+        for entry in std::fs::read_dir(folder("..").join(&path)).unwrap().map(|entry| entry.unwrap()) {
+            let name = format!("{path}/{}", entry.file_name().to_str().unwrap());
+            if entry.path().is_dir() {
+                folders.push(name);
+            } else if entry.path().extension().is_some_and(|extension| extension == "yaml")
+                && (name.starts_with("knative/") || name.contains("/templates/"))
+            {
+                paths.push(name);
+            }
+        }
+    }
+    paths.into_iter().flat_map(|path| documents(&path).into_iter().map(move |document| (path.clone(), document))).collect()
+}
+
+/// Every value of these keys, however deep, with the value itself.
+fn find<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
+    match value {
+        Value::Mapping(map) => {
+            for (own, value) in map {
+                if own == key {
+                    found.push(value);
+                }
+                find(value, key, found);
+            }
+        }
+        Value::Sequence(list) => list.iter().for_each(|value| find(value, key, found)),
+        _ => {}
+    }
+}
+
+/// Kourier reads a target port as a number only, and makes it 0 if it is a name. A load balancer's health check needs one as well.
+#[test]
+fn target_ports_are_numbers() {
+    let mut count = 0;
+    for (path, document) in deployed() {
+        if document["kind"] == "Service" && document["apiVersion"] == "v1" {
+            for port in document["spec"]["ports"].as_sequence().unwrap() {
+                assert!(port["targetPort"].is_u64(), "{path}: the target port of {:?} is not a number", port["name"]);
+                count += 1;
+            }
+        }
+        let mut policies = Vec::new();
+        if document["kind"] == "NetworkPolicy" {
+            find(&document, "port", &mut policies);
+        }
+        assert!(policies.iter().all(|port| port.is_u64()), "{path}: a policy names a port by its name");
+    }
+    assert!(count >= 4, "{count} ports");
+}
+
+/// The load balancer leads to ports that the gateway listens on, which a policy lets in.
+#[test]
+fn the_load_balancer_leads_to_the_gateway() {
+    let service = documents("platform/gateway-public/templates/service.yaml").remove(0);
+    let ports: BTreeMap<u64, u64> = service["spec"]["ports"]
         .as_sequence()
         .unwrap()
         .iter()
-        .filter_map(|patch| {
-            let name = patch["target"]["name"].as_str()?;
-            let operations: Value = serde_yaml_ng::from_str(patch["patch"].as_str()?).unwrap();
-            let path = format!("/spec/template/metadata/annotations/{}", MAX_SCALE.replace('/', "~1"));
-            let operation = operations.as_sequence().unwrap().iter().find(|operation| operation["path"] == path.as_str())?.clone();
-            Some((name, number(&operation["value"])))
+        .map(|port| (port["port"].as_u64().unwrap(), port["targetPort"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(service["spec"]["type"], "LoadBalancer");
+    let gateway = documents("knative/base/gateway.yaml").into_iter().find(|document| document["kind"] == "Deployment").unwrap();
+    let template = &gateway["spec"]["template"];
+    let label = &service["spec"]["selector"]["app"];
+    assert_eq!(label, &template["metadata"]["labels"]["app"]);
+    let container = &template["spec"]["containers"][0];
+    let setting = |name: &str| -> u64 {
+        let all = container["env"].as_sequence().unwrap();
+        all.iter().find(|entry| entry["name"] == name).unwrap()["value"].as_str().unwrap().parse().unwrap()
+    };
+    assert_eq!(ports, BTreeMap::from([(443, setting("TASKFLOW_HTTPS_PORT")), (80, setting("TASKFLOW_HTTP_PORT"))]));
+    let listens: BTreeSet<u64> =
+        container["ports"].as_sequence().unwrap().iter().map(|port| port["containerPort"].as_u64().unwrap()).collect();
+    let policy = documents("knative/base/network.yaml").into_iter().find(|document| document["metadata"]["name"] == "gateway").unwrap();
+    let mut open = Vec::new();
+    find(&policy, "port", &mut open);
+    assert_eq!(listens, open.into_iter().map(|port| port.as_u64().unwrap()).collect());
+}
+
+/// The gateway gets its certificate itself, so nothing stands before it: an ingress that redirected answered the first challenge with a redirect, and one
+/// that rewrote the Host made every page one of another origin.
+#[test]
+fn nothing_stands_before_the_gateway() {
+    let serving = documents("platform/knative-serving/templates/serving.yaml").remove(0);
+    assert_eq!(serving["spec"]["ingress"]["kourier"]["service-type"], "ClusterIP", "Kourier has an address inside the cluster only");
+    let network = serving["spec"]["config"]["network"].as_mapping().unwrap();
+    let keys: Vec<&str> = network.keys().map(|key| key.as_str().unwrap()).collect();
+    assert_eq!(keys, ["ingress-class"], "Knative has neither certificates nor redirects");
+    assert_eq!(serving["spec"]["config"].as_mapping().unwrap().len(), 1);
+    let releases = charts();
+    assert!(releases.get("cert-manager").is_none());
+    for (path, document) in deployed() {
+        let kind = document["kind"].as_str().unwrap_or_default();
+        assert!(!["DomainMapping", "ClusterIssuer", "Issuer", "Certificate", "Ingress"].contains(&kind), "{path}: {kind}");
+    }
+}
+
+/// Terraform and `minikube-up.sh` make each namespace, each `Secret` and `ConfigMap` that a manifest names; manifests make each `ServiceAccount`.
+#[test]
+fn something_makes_everything_that_a_manifest_names() {
+    let namespaces: BTreeSet<String> =
+        documents("platform/namespaces.yaml").iter().map(|document| document["metadata"]["name"].as_str().unwrap().to_owned()).collect();
+    let wanted: BTreeSet<String> =
+        charts().as_mapping().unwrap().values().map(|release| release["namespace"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(namespaces, wanted, "a namespace that no release is in, or the other way round");
+
+    let (mut secrets, mut accounts, mut maps) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let (mut own_accounts, mut own_maps) = (BTreeSet::new(), BTreeSet::new());
+    for (_, document) in deployed() {
+        let name = document["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        match document["kind"].as_str() {
+            Some("ServiceAccount") => own_accounts.extend([name]),
+            Some("ConfigMap") => own_maps.extend([name]),
+            _ => {}
+        }
+        let named = |key: &str| -> Vec<String> {
+            let mut found = Vec::new();
+            find(&document, key, &mut found);
+            found.into_iter().filter_map(|reference| reference["name"].as_str().map(ToOwned::to_owned)).collect()
+        };
+        secrets.extend(named("secretKeyRef"));
+        maps.extend(["configMapKeyRef", "configMapRef", "configMap"].into_iter().flat_map(named));
+        let mut found = Vec::new();
+        find(&document, "serviceAccountName", &mut found);
+        accounts.extend(found.into_iter().map(|account| account.as_str().unwrap().to_owned()));
+        for key in ["dapr.io/api-token-secret", "dapr.io/app-token-secret"] {
+            let mut found = Vec::new();
+            find(&document, key, &mut found);
+            secrets.extend(found.into_iter().map(|secret| secret.as_str().unwrap().to_owned()));
+        }
+        if document["kind"] == "Role" {
+            let mut found = Vec::new();
+            find(&document, "resourceNames", &mut found);
+            secrets.extend(found.into_iter().flat_map(|names| names.as_sequence().unwrap()).map(|name| name.as_str().unwrap().to_owned()));
+        }
+    }
+    assert!(secrets.contains("taskflow-certificate") && secrets.contains("postgres") && secrets.contains("backup"), "{secrets:?}");
+    assert_eq!(accounts, own_accounts, "a ServiceAccount that nothing makes, or that nothing uses");
+
+    let terraform = ["taskflow", "database", "backup"].map(|module| text(&format!("terraform/modules/{module}/main.tf"))).concat();
+    let minikube = text("knative/scripts/minikube-up.sh");
+    for secret in &secrets {
+        let made = terraform.contains(&format!("\"{secret}\""));
+        assert!(made, "no module of Terraform makes the Secret {secret}");
+        // Minikube has no object store.
+        let made = secret == "backup" || minikube.contains(&format!(" {secret} ")) || minikube.contains(&format!(" {secret}\n"));
+        assert!(made, "minikube-up.sh does not make the Secret {secret}");
+    }
+    for map in maps.difference(&own_maps) {
+        assert_eq!(map, "taskflow-settings", "nothing makes the ConfigMap {map}");
+        assert!(terraform.contains(map.as_str()));
+    }
+}
+
+/// The gateway may read and write the Secret of its certificate, and daprd may read the one of Taskflow.
+#[test]
+fn the_gateway_has_few_rights() {
+    let documents = documents("knative/base/gateway.yaml");
+    let of = |kind: &str| documents.iter().filter(|document| document["kind"] == kind).collect::<Vec<_>>();
+    let rules: Vec<&Value> = of("Role").into_iter().flat_map(|role| role["rules"].as_sequence().unwrap()).collect();
+    let rights: BTreeSet<String> = rules
+        .iter()
+        .map(|rule| {
+            let words =
+                |key: &str| rule[key].as_sequence().unwrap().iter().map(|word| word.as_str().unwrap()).collect::<Vec<_>>().join(",");
+            format!("{} {} {}", words("verbs"), words("resources"), words("resourceNames"))
         })
         .collect();
-    assert_eq!(own.get(routes::NOTIFY.name), Some(&1), "one instance holds all sockets");
-    let pool = number(&yaml("knative/base/settings.yaml")["data"]["TASKFLOW_DB_POOL"]);
-    // The page needs no database.
-    let functions = routes::ALL.iter().filter(|route| route.name != routes::WEB.name);
-    let functions: u64 = functions.map(|route| own.get(route.name).unwrap_or(&scale) * pool).sum();
-    let state = number(metadata(&resources("common")["statestore"], "maxConns").map(Value::from).as_ref().unwrap());
-    let migrate = 1;
-    assert!(functions + state + migrate <= CONNECTIONS, "{functions} + {state} + {migrate} connections do not fit {CONNECTIONS}");
+    assert_eq!(rights, BTreeSet::from(["get secrets taskflow-secrets".to_owned(), "get,update secrets taskflow-certificate".to_owned()]));
+    let bound: BTreeSet<&str> = of("RoleBinding").iter().map(|binding| binding["roleRef"]["name"].as_str().unwrap()).collect();
+    assert_eq!(bound, of("Role").iter().map(|role| role["metadata"]["name"].as_str().unwrap()).collect());
 }
 
-/// A node that is free of charge has two processors and 12 GB, of which the platform asks for about a half.
+/// The values of Oracle Cloud are those of a release, and name a disk of Terraform's.
 #[test]
-fn all_functions_at_once_fit_a_free_node() {
-    const MILLICORES: u64 = 700;
-    const MEBIBYTES: u64 = 4096;
-    let every = yaml("knative/base/functions/every-function.yaml");
-    let number = |value: &Value, unit: &str| value.as_str().unwrap().strip_suffix(unit).unwrap().parse::<u64>().unwrap();
-    let requests = &patched(&every, "/spec/template/spec/containers/0/resources")["requests"];
-    let annotations = &patched(&every, "/spec/template/metadata")["annotations"];
-    let sidecar = |what: &str| annotations[format!("queue.sidecar.serving.knative.dev/{what}-resource-request").as_str()].clone();
-    let count = u64::try_from(routes::ALL.len()).unwrap();
-    assert!(count * (number(&requests["cpu"], "m") + number(&sidecar("cpu"), "m")) <= MILLICORES);
-    assert!(count * (number(&requests["memory"], "Mi") + number(&sidecar("memory"), "Mi")) <= MEBIBYTES);
+fn a_disk_is_claimed_in_its_own_size() {
+    let disks = yaml("platform/disks.json");
+    for (name, values) in platform("oke") {
+        let storage = &values["storage"];
+        assert_eq!(storage["class"].as_str(), Some(format!("disk-{name}").as_str()));
+        assert_eq!(storage["size"].as_str(), Some(format!("{}Gi", disks[name.as_str()].as_u64().unwrap()).as_str()));
+    }
+    assert_eq!(platform("oke").len(), disks.as_mapping().unwrap().len());
+    // The smallest boot volume is as large as the smallest disk: 50 GB.
+    let sum = 50 + disks.as_mapping().unwrap().values().map(|size| size.as_u64().unwrap()).sum::<u64>();
+    assert!(
+        text("terraform/README.md").contains(&format!("| sum | **{sum}** |\n")),
+        "terraform/README.md does not show {sum} GB of block storage"
+    );
+    let releases = charts();
+    for name in platform("values").keys().chain(platform("oke").keys()) {
+        assert!(releases.get(name.as_str()).is_some(), "values of {name}, which is no release");
+    }
 }
 
+/// A tag may move. `just pin-images` writes the digests.
 #[test]
-fn every_topic_is_made_in_minikube() {
-    let all = std::fs::read_to_string(folder("../knative/overlays/minikube/platform/kafka.yaml")).unwrap();
-    let documents = all.split("\n---\n").map(|document| serde_yaml_ng::from_str::<Value>(document).unwrap());
-    let topics = documents.filter(|document| document["kind"] == "KafkaTopic");
-    let topics: BTreeMap<String, Value> =
-        topics.map(|topic| (topic["metadata"]["name"].as_str().unwrap().to_owned(), topic["spec"].clone())).collect();
-    assert_eq!(topics.keys().cloned().collect::<BTreeSet<_>>(), Topic::ALL.iter().map(ToString::to_string).collect());
-    assert!(topics.values().all(|spec| spec["partitions"] == 3 && spec["replicas"] == 1));
+fn base_images_are_pinned_by_digest() {
+    let file = text("Dockerfile");
+    let stages: BTreeSet<&str> =
+        file.lines().filter(|line| line.starts_with("FROM ")).filter_map(|line| line.split(" AS ").nth(1)).collect();
+    let images: Vec<&str> = file
+        .lines()
+        .filter(|line| line.starts_with("FROM "))
+        .map(|line| line.split_whitespace().skip(1).find(|word| !word.starts_with("--")).unwrap())
+        .filter(|image| !stages.contains(image))
+        .collect();
+    assert!(images.len() >= 2, "{images:?}");
+    for image in images {
+        let digest = image.split_once("@sha256:").map(|(_, digest)| digest).unwrap_or_default();
+        assert!(
+            digest.len() == 64 && digest.chars().all(|digit| digit.is_ascii_hexdigit()),
+            "{image} may become another one: just pin-images"
+        );
+    }
+    let toolchain = text("rust-toolchain.toml");
+    let rust = toolchain.split_once("channel = \"").unwrap().1.split('"').next().unwrap();
+    assert!(
+        file.contains(&format!(" rust:{rust}-slim")) && file.contains(&format!("RUSTUP_TOOLCHAIN={rust}\n")),
+        "the image has another Rust than {rust}"
+    );
 }
 
 /// The recipes of the justfile.
@@ -306,10 +535,9 @@ fn the_pipeline_takes_others_actions_by_digest_and_few_rights() {
 fn dapr_and_kafka_are_of_one_version_everywhere() {
     let fetched = text(".github/actions/stack/fetch.sh");
     let version = |name: &str| fetched.split_once(&format!(" {name}=")).unwrap().1.split_whitespace().next().unwrap().to_owned();
-    for (name, files) in [
-        ("dapr", ["terraform/main.tf", "knative/scripts/minikube-up.sh"].as_slice()),
-        ("kafka", &["terraform/main.tf", "knative/overlays/minikube/platform/kafka.yaml", "compose.yaml"]),
-    ] {
+    for (name, files) in
+        [("dapr", ["platform/charts.json"].as_slice()), ("kafka", &["platform/kafka/templates/kafka.yaml", "compose.yaml"])]
+    {
         for file in files {
             let version = version(name);
             assert!(text(file).contains(&version), "{name} is {version} in the pipeline's tests, and another in {file}");
@@ -326,6 +554,7 @@ fn every_recipe_that_a_document_names_exists() {
         "docs/runbook.md",
         "docs/data-model.md",
         "knative/README.md",
+        "platform/README.md",
         "terraform/README.md",
         "tests/README.md",
     ] {
@@ -344,7 +573,7 @@ fn exposed() -> (BTreeSet<String>, BTreeSet<String>) {
     metrics.call("get-task", &http::Method::GET, http::StatusCode::OK, Duration::from_millis(1));
     metrics.delivery("notify", true);
     metrics.dead_letter("notify");
-    metrics.reminder(1);
+    metrics.late(Duration::from_micros(1));
     metrics.outbox(1);
     let text = metrics.text().unwrap();
     let (mut names, mut labels) = (BTreeSet::new(), BTreeSet::new());

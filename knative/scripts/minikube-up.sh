@@ -1,51 +1,31 @@
 #!/usr/bin/env bash
-# Everything from `minikube start` to a URL: `just minikube-up`. Again, it brings what is there up to date. Needs minikube, kubectl, helm, docker with
+# Everything from `minikube start` to a URL: `just minikube-up`. Again, it brings what is there up to date. Needs minikube, kubectl, helm, jq, docker with
 # buildx, openssl, curl, and 4 CPUs, 8 GB of memory and 20 GB of disk for the node. `minikube delete --profile taskflow` takes all of it away.
-# Environment: PROFILE (taskflow); PORT (8080), where Taskflow is on this machine.
+# What is installed, and in which version, is said in platform/, for Terraform as well. Environment: PROFILE (taskflow); PORT (8080), where Taskflow is
+# on this machine.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 readonly profile=${PROFILE:-taskflow} port=${PORT:-8080} node_port=30080
-# Tried together; Kubernetes, Dapr and Kafka are what the end-to-end tests run, see tests/README.md.
-readonly kubernetes=v1.34.4 knative=knative-v1.23.0 kourier=knative-v1.23.0 dapr=1.18.2 strimzi=1.0.1
+readonly kubernetes=v1.35.2
 readonly patience=10m
+# No load balancer and no object store: the gateway is reached by a port of the node.
+readonly left_out='["gateway-public", "backup"]'
 
 say() { echo "minikube-up: $*" >&2; }
 fail() { say "$*"; exit 1; }
 kube() { kubectl --context "$profile" "$@"; }
 random() { openssl rand -hex 24; }
 
-for tool in minikube kubectl helm docker openssl curl; do
+for tool in minikube kubectl helm jq docker openssl curl; do
   command -v "$tool" >/dev/null || fail "$tool is missing"
 done
+[[ $(helm version --template '{{.Version}}') == v3.* ]] || fail "helm is $(helm version --template '{{.Version}}'); 3 is needed, because a post-renderer of 4 is a plugin"
 docker buildx version >/dev/null 2>&1 || fail "docker has no buildx, which builds the images"
 
 start_node() {
   # Without effect on a node that is there.
   minikube start --profile "$profile" --cpus 4 --memory 8g --disk-size 20g --kubernetes-version "$kubernetes" --ports "127.0.0.1:$port:$node_port"
-}
-
-install_knative() {
-  local serving=https://github.com/knative/serving/releases/download/$knative
-  kube apply --server-side --filename "$serving/serving-crds.yaml"
-  kube wait --for condition=Established --timeout "$patience" crd --all
-  kube apply --filename "$serving/serving-core.yaml"
-  kube apply --filename "https://github.com/knative-extensions/net-kourier/releases/download/$kourier/kourier.yaml"
-  kube --namespace knative-serving patch configmap config-network --type merge \
-    --patch '{"data": {"ingress-class": "kourier.ingress.networking.knative.dev"}}'
-  kube --namespace knative-serving wait deployment --all --for condition=Available --timeout "$patience"
-}
-
-install_dapr() {
-  helm --kube-context "$profile" upgrade --install dapr dapr --repo https://dapr.github.io/helm-charts --version "$dapr" \
-    --namespace dapr-system --create-namespace --set global.actors.enabled=false --wait --timeout "$patience"
-  helm --kube-context "$profile" upgrade --install dapr-dashboard dapr-dashboard --repo https://dapr.github.io/helm-charts \
-    --namespace dapr-system --wait --timeout "$patience"
-}
-
-# Makes a namespace that is not there.
-namespace() {
-  kube create namespace "$1" --dry-run=client --output yaml | kube apply --filename -
 }
 
 # Makes a secret that is not there: what was given out once stays.
@@ -61,24 +41,40 @@ value() { # NAMESPACE NAME KEY
   kube --namespace "$1" get secret "$2" --output "jsonpath={.data.$3}" | openssl base64 -d -A
 }
 
-install_parts() {
-  namespace kafka
-  namespace postgres
-  helm --kube-context "$profile" upgrade --install strimzi oci://quay.io/strimzi-helm/strimzi-kafka-operator --version "$strimzi" \
-    --namespace kafka --wait --timeout "$patience"
-  secret postgres postgres "password=$(random)"
-  kube apply --kustomize knative/overlays/minikube/platform
-  kube --namespace kafka wait kafka/taskflow --for condition=Ready --timeout "$patience"
-  kube --namespace postgres rollout status statefulset/postgres --timeout "$patience"
-}
-
 make_secrets() {
-  namespace taskflow
+  secret postgres postgres "password=$(random)"
   secret taskflow dapr-api-token "token=$(random)"
   secret taskflow app-api-token "token=$(random)"
+  secret taskflow taskflow-certificate
   secret taskflow taskflow-secrets "api-token=$(random)" "gemini-api-key=${GEMINI_API_KEY:-}" \
     "neon-connection-string=postgres://taskflow:$(value postgres postgres password)@postgres.postgres.svc.cluster.local:5432/taskflow?sslmode=disable" \
     redpanda-bootstrap-servers=taskflow-kafka-bootstrap.kafka.svc.cluster.local:9092 redpanda-username= redpanda-password=
+}
+
+# The releases of platform/charts.json, in its order: operators come before what they operate.
+install_platform() {
+  local release namespace repository chart version options
+  while read -r release namespace repository chart version; do
+    options=()
+    case $repository in
+      ours) chart=platform/$release ;;
+      oci://*) chart=$repository/$chart options=(--version "$version") ;;
+      *) options=(--repo "$repository" --version "$version") ;;
+    esac
+    [ ! -f "platform/values/$release.yaml" ] || options+=(--values "platform/values/$release.yaml")
+    [ "$release" != dapr ] || options+=(--post-renderer platform/one-scheduler.sh)
+    say "installing $release"
+    helm --kube-context "$profile" upgrade --install "$release" "$chart" --namespace "$namespace" --wait --timeout "$patience" "${options[@]}" </dev/null >&2
+  done < <(jq --raw-output --argjson left_out "$left_out" 'to_entries[] | select(.key | IN($left_out[]) | not)
+    | [.key, .value.namespace, .value.repository // "ours", .value.chart // "-", .value.version // "-"] | join(" ")' platform/charts.json)
+  kube --namespace knative-serving wait knativeserving/knative-serving --for condition=Ready --timeout "$patience"
+  kube --namespace kafka wait kafka/taskflow --for condition=Ready --timeout "$patience"
+}
+
+# Dapr's dashboard is for people at a screen, so it is Minikube's alone.
+install_dashboard() {
+  helm --kube-context "$profile" upgrade --install dapr-dashboard dapr-dashboard --repo https://dapr.github.io/helm-charts \
+    --namespace dapr-system --wait --timeout "$patience" >&2
 }
 
 # In the node's own Docker, so that no registry is needed. Knative looks up no digest for names of dev.local.
@@ -117,10 +113,10 @@ find_url() {
 }
 
 start_node
-install_knative
-install_dapr
-install_parts
+kube apply --filename platform/namespaces.yaml
 make_secrets
+install_platform
+install_dashboard
 roll_out
 url=$(find_url)
 say "the API's token: $(value taskflow taskflow-secrets api-token)"

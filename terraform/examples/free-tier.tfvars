@@ -1,4 +1,4 @@
-# Nothing to pay: one node of 2 OCPU and 12 GB, Kafka and PostgreSQL on it, 200 GB of disks, a load balancer that costs nothing.
+# Nothing to pay: one node of 2 OCPU and 12 GB, Kafka and PostgreSQL on it, 150 GB of disks, a load balancer that costs nothing.
 #
 #   export TF_VAR_tenancy_id=ocid1.tenancy.oc1..…
 #   export TF_VAR_operator_cidrs='["203.0.113.7/32"]'          # your own address
@@ -14,6 +14,4 @@ node_ocpus     = 2
 node_memory_gb = 12
 boot_volume_gb = 50
 
-settings = {
-  TASKFLOW_TIME_ZONE = "Europe/Berlin"
-}
+time_zone = "Europe/Berlin" # the user's

@@ -40,7 +40,7 @@ run "billed" {
   }
 
   assert {
-    condition     = output.block_storage_gb == 100
-    error_message = "Boot volume and the scheduler's disk are all the block storage."
+    condition     = output.block_storage_gb == 50
+    error_message = "The boot volume is all the block storage."
   }
 }

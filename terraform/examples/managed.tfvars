@@ -16,6 +16,4 @@ node_ocpus      = 2
 node_memory_gb  = 12
 boot_volume_gb  = 50
 
-settings = {
-  TASKFLOW_TIME_ZONE = "Europe/Berlin"
-}
+time_zone = "Europe/Berlin" # the user's

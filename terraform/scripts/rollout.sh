@@ -7,7 +7,7 @@
 # digests, as in Minikube); NAMESPACE (taskflow); SECRETS_ROTATION (1), another number starts every program anew. Uses kubectl's current context.
 set -euo pipefail
 
-readonly wait_for_programs=10m wait_for_certificate=5m
+readonly wait_for_programs=10m
 readonly migration_polls=150 migration_pause=2 # seconds
 
 namespace=${NAMESPACE:-taskflow}
@@ -165,7 +165,4 @@ fi
 
 # The same images again are no new rollout: what was before stays what one goes back to.
 if [ "$current" = "$IMAGES" ]; then note "" "$current" "$previous"; else note "" "$IMAGES" "$current"; fi
-[ -z "$(cluster get domainmappings --output name)" ] ||
-  cluster wait domainmappings --all --for condition=Ready --timeout "$wait_for_certificate" ||
-  say "no certificate yet for the public name: does it point at the load balancer's address? kubectl describe domainmappings says more"
 say "done"

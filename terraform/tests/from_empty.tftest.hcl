@@ -17,6 +17,7 @@ variables {
   image_registry  = "ghcr.io/example/taskflow"
   image_digests   = {}
   rollout         = false
+  time_zone       = "Europe/Berlin"
   create_registry = true
   budget_email    = "me@example.org"
 }
@@ -25,7 +26,7 @@ run "everything_in_the_cluster" {
   command = plan
 
   assert {
-    condition     = length(module.oke.disks) == 3
+    condition     = length(module.oke.disks) == 2
     error_message = "The disks are known by name."
   }
 }
@@ -43,7 +44,7 @@ run "managed" {
   }
 
   assert {
-    condition     = keys(module.oke.disks) == ["scheduler"]
-    error_message = "The scheduler's disk is the only one."
+    condition     = length(module.oke.disks) == 0
+    error_message = "There is no disk."
   }
 }

@@ -22,19 +22,51 @@ variables {
   image_registry = "ghcr.io/example/taskflow"
   image_digests  = {}
   rollout        = false
+  time_zone      = "Europe/Berlin"
 }
 
 run "defaults_are_free" {
   command = plan
 
   assert {
-    condition     = length(output.billed) == 0 && output.block_storage_gb == 200
+    condition     = length(output.billed) == 0 && output.block_storage_gb == 150
     error_message = "Without a choice, nothing is billed."
   }
 
   assert {
     condition     = length(oci_budget_budget.this) == 0
     error_message = "There is no budget without somebody to write to."
+  }
+
+  assert {
+    condition = toset(oci_limits_quota.free[0].statements) == toset([
+      "set compute-core quota standard-a1-core-count to 2 in tenancy",
+      "set compute-core quota standard-a1-core-regional-count to 2 in tenancy",
+      "set compute-memory quota standard-a1-memory-count to 12 in tenancy",
+      "set compute-memory quota standard-a1-memory-regional-count to 12 in tenancy",
+      "set block-storage quota total-storage-gb to 200 in tenancy",
+    ])
+    error_message = "Oracle itself refuses what is not free."
+  }
+
+  assert {
+    condition     = local.used.block_gb + var.boot_volume_gb <= local.free.block_gb
+    error_message = "There is room for a new node's boot volume while Oracle has not removed the old one."
+  }
+
+  assert {
+    condition     = local.hostname == "taskflow.203-0-113-10.nip.io"
+    error_message = "Without a domain, the name is derived from the address."
+  }
+
+  assert {
+    condition = tomap(local.settings) == tomap({
+      TASKFLOW_DOMAIN         = "taskflow.203-0-113-10.nip.io"
+      TASKFLOW_ACME_DIRECTORY = "https://acme-v02.api.letsencrypt.org/directory"
+      TASKFLOW_FUNCTION_HOSTS = "false"
+      TASKFLOW_TIME_ZONE      = "Europe/Berlin"
+    })
+    error_message = "The gateway serves the public name itself, in the user's time zone."
   }
 
   assert {
@@ -55,7 +87,7 @@ run "too_many_processors" {
     node_count = 2
   }
 
-  expect_failures = [var.node_ocpus, var.boot_volume_gb]
+  expect_failures = [var.node_ocpus]
 }
 
 run "too_much_memory" {
@@ -92,7 +124,7 @@ run "too_much_disk" {
   command = plan
 
   variables {
-    boot_volume_gb = 60
+    boot_volume_gb = 101
   }
 
   expect_failures = [var.boot_volume_gb]
@@ -120,8 +152,8 @@ run "two_small_nodes_are_free_with_neon" {
   }
 
   assert {
-    condition     = output.block_storage_gb == 200
-    error_message = "Two boot volumes and two disks."
+    condition     = output.block_storage_gb == 150
+    error_message = "Two boot volumes and one disk."
   }
 }
 
@@ -133,7 +165,13 @@ run "more_than_free_says_what_is_billed" {
     node_count     = 2
     node_ocpus     = 2
     node_memory_gb = 12
+    boot_volume_gb = 75
     budget_email   = "me@example.org"
+  }
+
+  assert {
+    condition     = length(oci_limits_quota.free) == 0
+    error_message = "Nothing keeps a deployment free that shall not be."
   }
 
   assert {
@@ -149,6 +187,48 @@ run "more_than_free_says_what_is_billed" {
     condition     = oci_budget_budget.this[0].amount == 1 && toset([for rule in oci_budget_alert_rule.this : rule.type]) == toset(["ACTUAL", "FORECAST"]) && alltrue([for rule in oci_budget_alert_rule.this : rule.recipients == "me@example.org"])
     error_message = "Somebody is written to before the money is spent, and after."
   }
+}
+
+run "an_account_without_gateways" {
+  command = plan
+
+  override_data {
+    target          = data.oci_limits_limit_values.this["vcn"]
+    override_during = plan
+    values = {
+      limit_values = [{ availability_domain = "", name = "nat-gateway-count", scope_type = "REGION", value = "0" }]
+    }
+  }
+
+  expect_failures = [data.oci_limits_limit_values.this]
+}
+
+run "an_account_without_service_gateways" {
+  command = plan
+
+  override_data {
+    target          = data.oci_limits_limit_values.this["vcn"]
+    override_during = plan
+    values = {
+      limit_values = [{ availability_domain = "", name = "service-gateway-count", scope_type = "REGION", value = "0" }]
+    }
+  }
+
+  expect_failures = [data.oci_limits_limit_values.this]
+}
+
+run "an_account_without_clusters" {
+  command = plan
+
+  override_data {
+    target          = data.oci_limits_limit_values.this["container-engine"]
+    override_during = plan
+    values = {
+      limit_values = [{ availability_domain = "", name = "cluster-count", scope_type = "REGION", value = "0" }]
+    }
+  }
+
+  expect_failures = [data.oci_limits_limit_values.this]
 }
 
 run "not_at_home" {
@@ -265,14 +345,16 @@ run "what_is_no_name_and_no_address" {
     budget_email     = "me"
     budget_amount    = 0.5
     egress_ports     = { https = "webhook" }
-    redpanda_region  = "Frankfurt"
     neon_region      = "eu-central-1"
     secrets_rotation = 1.5
+    time_zone        = "here"
+    plan_group_id    = "taskflow-plan"
+    derived_suffix   = "nip"
   }
 
   expect_failures = [
-    var.oci_profile, var.tags, var.acme_email, var.acme_server, var.budget_email, var.budget_amount, var.egress_ports, var.redpanda_region,
-    var.neon_region, var.secrets_rotation,
+    var.oci_profile, var.tags, var.acme_email, var.acme_server, var.budget_email, var.budget_amount, var.egress_ports, var.neon_region,
+    var.secrets_rotation, var.time_zone, var.plan_group_id, var.derived_suffix,
   ]
 }
 
@@ -283,7 +365,7 @@ run "choices_that_there_are_not" {
     region              = "Frankfurt"
     oci_auth            = "password"
     name                = "Taskflow!"
-    kubernetes_minor    = "1.34.2"
+    kubernetes_version  = "1.35"
     availability_domain = 4
     kafka               = "redis"
     database            = "sqlite"
@@ -292,7 +374,7 @@ run "choices_that_there_are_not" {
   }
 
   expect_failures = [
-    var.region, var.oci_auth, var.name, var.kubernetes_minor, var.availability_domain, var.kafka, var.database, var.image_registry, var.overlay,
+    var.region, var.oci_auth, var.name, var.kubernetes_version, var.availability_domain, var.kafka, var.database, var.image_registry, var.overlay,
   ]
 }
 
@@ -318,6 +400,16 @@ run "no_ocid" {
   }
 
   expect_failures = [var.tenancy_id, var.compartment_id]
+}
+
+run "a_setting_that_has_a_variable" {
+  command = plan
+
+  variables {
+    settings = { TASKFLOW_TIME_ZONE = "UTC" }
+  }
+
+  expect_failures = [var.settings]
 }
 
 run "a_domain_of_ones_own" {

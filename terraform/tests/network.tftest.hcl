@@ -52,17 +52,9 @@ run "exposure" {
     condition = alltrue([
       for name, rule in oci_core_network_security_group_security_rule.this :
       contains(["NETWORK_SECURITY_GROUP", "SERVICE_CIDR_BLOCK"], rule.direction == "INGRESS" ? rule.source_type : rule.destination_type)
-      || contains(["0.0.0.0/0", "198.51.100.7/32", "203.0.113.10/32", "10.0.0.0/16"], rule.direction == "INGRESS" ? rule.source : rule.destination)
+      || contains(["0.0.0.0/0", "198.51.100.7/32", "10.0.0.0/16"], rule.direction == "INGRESS" ? rule.source : rule.destination)
     ])
     error_message = "Everything else is between groups."
-  }
-
-  assert {
-    condition = toset([
-      for name, rule in oci_core_network_security_group_security_rule.this : "${rule.direction} ${one(one(rule.tcp_options).destination_port_range).min}"
-      if contains([rule.source, rule.destination], "203.0.113.10/32")
-    ]) == toset(["EGRESS 80"])
-    error_message = "Of the public address, nodes reach the port of challenges, besides 443."
   }
 
   assert {

@@ -13,14 +13,16 @@ variables {
   vcn_id              = "ocid1.vcn.oc1..v"
   subnet_ids          = { api = "a", nodes = "n", lb = "l" }
   security_group_ids  = { api = "ga", nodes = "gn", lb = "gl" }
-  kubernetes_minor    = "1.34"
+  kubernetes_version  = "1.35.2"
   availability_domain = 2
   node_count          = 1
   node_ocpus          = 2
   node_memory_gb      = 12
   boot_volume_gb      = 50
-  disks               = { scheduler = 50, kafka = 50, postgres = 50 }
+  disks               = { kafka = 50, postgres = 50 }
   check_capacity      = true
+
+  encryption_in_transit = true
 }
 
 run "free" {
@@ -46,7 +48,7 @@ run "free" {
   }
 
   assert {
-    condition     = toset([for disk in oci_core_volume.disk : "${disk.size_in_gbs} GB, ${disk.vpus_per_gb} units"]) == toset(["50 GB, 10 units"]) && length(oci_core_volume.disk) == 3
+    condition     = toset([for disk in oci_core_volume.disk : "${disk.size_in_gbs} GB, ${disk.vpus_per_gb} units"]) == toset(["50 GB, 10 units"]) && length(oci_core_volume.disk) == 2
     error_message = "Disks are of the smallest size and of balanced performance, which is what is free."
   }
 
@@ -61,18 +63,28 @@ run "free" {
   }
 
   assert {
-    condition     = oci_containerengine_cluster.this.kubernetes_version == "v1.34.10" && oci_containerengine_node_pool.this.kubernetes_version == "v1.34.10"
-    error_message = "The newest patch is taken, by number: 10 comes after 9."
+    condition     = oci_containerengine_cluster.this.kubernetes_version == "v1.35.2" && oci_containerengine_node_pool.this.kubernetes_version == "v1.35.2"
+    error_message = "Control plane and nodes are of the pinned patch."
   }
 
   assert {
     condition     = one(oci_containerengine_node_pool.this.node_source_details).image_id == "new"
-    error_message = "The newest arm64 image of that Kubernetes version is taken."
+    error_message = "The newest arm64 image of that patch is taken: 1.35.20 is another."
   }
 
   assert {
     condition     = one(oci_containerengine_cluster.this.endpoint_config).nsg_ids == toset(["ga"]) && one(oci_containerengine_node_pool.this.node_config_details).nsg_ids == toset(["gn"])
     error_message = "Kubernetes API and nodes are behind their security groups."
+  }
+
+  assert {
+    condition     = one(oci_containerengine_node_pool.this.node_config_details).is_pv_encryption_in_transit_enabled
+    error_message = "Nodes encrypt the traffic to their disks."
+  }
+
+  assert {
+    condition     = strcontains(base64decode(oci_containerengine_node_pool.this.node_metadata["user_data"]), "oci-growfs") && strcontains(base64decode(oci_containerengine_node_pool.this.node_metadata["user_data"]), "oke-init.sh")
+    error_message = "A node starts as OKE wants it, and uses all of its boot volume."
   }
 
   assert {
@@ -140,7 +152,7 @@ run "no_such_kubernetes" {
   }
 
   variables {
-    kubernetes_minor = "1.29"
+    kubernetes_version = "1.29.1"
   }
 
   expect_failures = [data.oci_containerengine_cluster_option.this]
@@ -158,7 +170,7 @@ run "no_image_for_it" {
     values = { sources = [] }
   }
 
-  expect_failures = [oci_containerengine_node_pool.this]
+  expect_failures = [oci_containerengine_cluster.this]
 }
 
 run "no_third_domain" {

@@ -1,4 +1,4 @@
-# What runs in the cluster before Taskflow does.
+# What runs in the cluster before Taskflow does: the releases of platform/, on the disks of Oracle Cloud.
 
 mock_provider "helm" {}
 mock_provider "kubernetes" {}
@@ -10,33 +10,19 @@ mock_provider "redpanda" {
 }
 
 variables {
+  platform         = "../platform"
   name             = "taskflow"
   tags             = { project = "taskflow" }
   labels           = { "app.kubernetes.io/part-of" = "taskflow" }
   kubeconfig       = "none"
-  disks            = { scheduler = { id = "ocid1.volume.s", size_gb = 50 }, kafka = { id = "ocid1.volume.k", size_gb = 50 } }
-  hostname         = "tasks.example.org"
-  acme_email       = null
-  acme_server      = "https://acme.example.org/directory"
+  disks            = { kafka = { id = "ocid1.volume.k", size_gb = 50 }, postgres = { id = "ocid1.volume.p", size_gb = 50 } }
+  namespaces       = ["taskflow", "postgres"]
   kafka            = "strimzi"
   redpanda_region  = "eu-central-1"
+  redpanda_regions = ["eu-central-1", "pro-us-east-1"]
   secrets_rotation = 1
 
-  load_balancer = {
-    address           = "203.0.113.10"
-    subnet_id         = "ocid1.subnet.lb"
-    security_group_id = "ocid1.networksecuritygroup.lb"
-    node_ports        = { http = 30080, https = 30443 }
-  }
-
-  versions = {
-    cert_manager     = "1.21.2"
-    knative_operator = "1.23.0"
-    knative_serving  = "1.23"
-    dapr             = "1.18.2"
-    strimzi          = "1.0.1"
-    kafka            = "4.1.2"
-  }
+  encryption_in_transit = true
 }
 
 run "strimzi" {
@@ -47,39 +33,23 @@ run "strimzi" {
   }
 
   assert {
-    condition     = output.requests.cpu <= 1000 && output.requests.memory <= 4096
-    error_message = "The platform leaves half of a free node's 2 processors, and two thirds of its memory, to Oracle's own pods and to Taskflow."
+    condition     = toset(keys(merge(helm_release.operator, helm_release.part))) == toset(["knative-operator", "knative-serving", "dapr", "strimzi", "kafka"])
+    error_message = "Every release of charts.json that belongs to the platform is installed."
   }
 
   assert {
-    condition     = kubernetes_service_v1.public.spec[0].load_balancer_ip == "203.0.113.10" && kubernetes_service_v1.public.metadata[0].annotations["oci.oraclecloud.com/load-balancer-type"] == "nlb"
-    error_message = "The load balancer is the free kind, on the reserved address."
+    condition     = alltrue([for release in helm_release.operator : can(regex("^v?[0-9]+\\.[0-9]+\\.[0-9]+$", release.version))])
+    error_message = "Every chart's version is pinned."
   }
 
   assert {
-    condition     = toset(kubernetes_service_v1.public.spec[0].port[*].port) == toset([80, 443]) && toset(kubernetes_service_v1.public.spec[0].port[*].node_port) == toset([30080, 30443])
-    error_message = "It listens on 80 and 443 only, and uses the node ports that the security groups know."
+    condition     = toset(keys(kubernetes_namespace_v1.this)) == toset(["knative-operator", "knative-serving", "dapr-system", "kafka", "postgres", "taskflow"])
+    error_message = "Every namespace that a release names is made."
   }
 
   assert {
-    condition     = jsondecode(kubernetes_service_v1.public.metadata[0].annotations["oci-network-load-balancer.oraclecloud.com/initial-freeform-tags-override"]) == { project = "taskflow" }
-    error_message = "The load balancer is tagged."
-  }
-
-  assert {
-    condition     = kubernetes_service_v1.public.metadata[0].annotations["oci-network-load-balancer.oraclecloud.com/oci-network-security-groups"] == "ocid1.networksecuritygroup.lb" && kubernetes_service_v1.public.metadata[0].annotations["oci.oraclecloud.com/security-rule-management-mode"] == "None"
-    error_message = "Its security group is ours, and nobody else writes rules."
-  }
-
-  assert {
-    condition     = yamldecode(helm_release.knative_serving.values[0]).manifests[0].spec.ingress.kourier["service-type"] == "ClusterIP"
-    error_message = "Kourier makes no load balancer of its own."
-  }
-
-  assert {
-    condition = alltrue([for key, value in { external-domain-tls = "Enabled", http-protocol = "Redirected" } :
-    yamldecode(helm_release.knative_serving.values[0]).manifests[0].spec.config.network[key] == value])
-    error_message = "The public URL is https only."
+    condition     = kubernetes_namespace_v1.this["postgres"].metadata[0].labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    error_message = "A namespace has the labels of namespaces.yaml."
   }
 
   assert {
@@ -88,36 +58,31 @@ run "strimzi" {
   }
 
   assert {
-    condition     = yamldecode(helm_release.dapr.values[0]).dapr_scheduler.cluster.storageClassName == kubernetes_persistent_volume_v1.disk["scheduler"].spec[0].storage_class_name
-    error_message = "The scheduler claims its disk."
+    condition     = alltrue([for disk in kubernetes_persistent_volume_v1.disk : disk.spec[0].persistent_volume_source[0].csi[0].volume_attributes["attachment-type"] == "paravirtualized"])
+    error_message = "A node that encrypts in transit refuses disks of every other attachment."
   }
 
   assert {
-    condition     = helm_release.dapr.postrender.binary_path == "sed" && contains(helm_release.dapr.postrender.args, "s/^  replicas: 3$/  replicas: 1/")
+    condition = alltrue([for name in ["kafka", "postgres"] : (
+      yamldecode(file("../platform/oke/${name}.yaml")).storage.class == kubernetes_persistent_volume_v1.disk[name].spec[0].storage_class_name
+      && yamldecode(file("../platform/oke/${name}.yaml")).storage.size == kubernetes_persistent_volume_v1.disk[name].spec[0].capacity.storage
+    )])
+    error_message = "Kafka and PostgreSQL claim their disks."
+  }
+
+  assert {
+    condition     = contains(helm_release.part["kafka"].values, file("../platform/oke/kafka.yaml")) && contains(helm_release.operator["dapr"].values, file("../platform/values/dapr.yaml"))
+    error_message = "A release has the values of platform/."
+  }
+
+  assert {
+    condition     = alltrue([for release in helm_release.part : can(regex("^[0-9a-f]{64}$", yamldecode(release.values[length(release.values) - 1]).sources))])
+    error_message = "A change of a chart's file is a change of the plan."
+  }
+
+  assert {
+    condition     = endswith(helm_release.operator["dapr"].postrender.binary_path, "/one-scheduler.sh") && length([for release in helm_release.operator : release if release.postrender != null]) == 1
     error_message = "There is one scheduler."
-  }
-
-  assert {
-    condition     = one([for manifest in yamldecode(helm_release.kafka[0].values[0]).manifests : manifest.spec.storage.class if manifest.kind == "KafkaNodePool"]) == kubernetes_persistent_volume_v1.disk["kafka"].spec[0].storage_class_name
-    error_message = "The broker claims its disk."
-  }
-
-  assert {
-    condition = toset([for manifest in yamldecode(helm_release.kafka[0].values[0]).manifests : "${manifest.metadata.name} ${manifest.spec.partitions} ${manifest.spec.replicas}" if manifest.kind == "KafkaTopic"]) == toset([
-      "task-events 3 1", "reminders 3 1", "task-updates 3 1", "task-commands 3 1", "dead-letters 3 1",
-    ])
-    error_message = "Every topic is there, with three partitions."
-  }
-
-  assert {
-    condition = alltrue([for manifest in yamldecode(helm_release.kafka[0].values[0]).manifests :
-    alltrue([for listener in manifest.spec.kafka.listeners : listener.type == "internal"]) if manifest.kind == "Kafka"])
-    error_message = "Kafka is reached inside the cluster only."
-  }
-
-  assert {
-    condition     = alltrue([for release in [helm_release.knative_operator, helm_release.cert_manager, helm_release.dapr, helm_release.strimzi[0]] : can(regex("^v?[0-9]+\\.[0-9]+\\.[0-9]+$", release.version))])
-    error_message = "Every chart's version is pinned."
   }
 
   assert {
@@ -131,6 +96,23 @@ run "strimzi" {
   }
 }
 
+run "without_encryption" {
+  command = plan
+
+  module {
+    source = "./modules/platform"
+  }
+
+  variables {
+    encryption_in_transit = false
+  }
+
+  assert {
+    condition     = alltrue([for disk in kubernetes_persistent_volume_v1.disk : disk.spec[0].persistent_volume_source[0].csi[0].volume_attributes["attachment-type"] == "iscsi"])
+    error_message = "The attachment follows the encryption."
+  }
+}
+
 run "redpanda" {
   command = plan
 
@@ -140,17 +122,17 @@ run "redpanda" {
 
   variables {
     kafka = "redpanda"
-    disks = { scheduler = { id = "ocid1.volume.s", size_gb = 50 } }
+    disks = {}
   }
 
   assert {
-    condition     = length(helm_release.strimzi) == 0 && length(helm_release.kafka) == 0 && length(terraform_data.kafka_ready) == 0
+    condition     = toset(keys(merge(helm_release.operator, helm_release.part))) == toset(["knative-operator", "knative-serving", "dapr"]) && keys(terraform_data.ready) == ["knative-serving"]
     error_message = "There is no broker in the cluster."
   }
 
   assert {
-    condition     = toset([for name, topic in redpanda_topic.this : "${name} ${topic.partition_count}"]) == toset(["task-events 3", "reminders 3", "task-updates 3", "task-commands 3", "dead-letters 3"])
-    error_message = "Every topic is there, with three partitions."
+    condition     = toset([for name, topic in redpanda_topic.this : "${name} ${topic.partition_count}"]) == toset([for name in keys(yamldecode(file("../platform/kafka/values.yaml")).topics) : "${name} 3"])
+    error_message = "The topics are those of the broker in the cluster, with three partitions."
   }
 
   assert {
@@ -172,4 +154,39 @@ run "redpanda" {
     condition     = output.kafka.bootstrap_servers == "seed.example.fmc.prd.cloud.redpanda.com:9092" && output.kafka.username == "taskflow"
     error_message = "The brokers are Redpanda's."
   }
+}
+
+run "a_region_by_its_whole_name" {
+  command = plan
+
+  module {
+    source = "./modules/platform"
+  }
+
+  variables {
+    kafka           = "redpanda"
+    disks           = {}
+    redpanda_region = "pro-us-east-1"
+  }
+
+  assert {
+    condition     = redpanda_serverless_cluster.this[0].serverless_region == "pro-us-east-1"
+    error_message = "Redpanda's list decides, whatever a name looks like."
+  }
+}
+
+run "a_region_that_redpanda_has_not" {
+  command = plan
+
+  module {
+    source = "./modules/platform"
+  }
+
+  variables {
+    kafka           = "redpanda"
+    disks           = {}
+    redpanda_region = "eu-frankfurt-1"
+  }
+
+  expect_failures = [redpanda_serverless_cluster.this]
 }

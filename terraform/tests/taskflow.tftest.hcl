@@ -1,4 +1,4 @@
-# Taskflow's own part: secrets under the names that the functions read, the public name, the roll-out.
+# Taskflow's own part: secrets under the names that the functions read, the way in, the roll-out.
 
 mock_provider "helm" {}
 mock_provider "kubernetes" {}
@@ -14,7 +14,8 @@ mock_provider "random" {
 }
 
 variables {
-  name             = "taskflow"
+  namespace        = "taskflow"
+  tags             = { project = "taskflow" }
   labels           = {}
   kubeconfig       = "none"
   hostname         = "tasks.example.org"
@@ -28,6 +29,14 @@ variables {
   overlay          = "knative/overlays/oke"
   image_prefix     = "ghcr.io/example/taskflow"
   image_digests    = { gateway = "sha256:0" }
+  plan_group_id    = null
+
+  load_balancer = {
+    address           = "203.0.113.10"
+    subnet_id         = "ocid1.subnet.lb"
+    security_group_id = "ocid1.networksecuritygroup.lb"
+    node_ports        = { http = 30080, https = 30443 }
+  }
 }
 
 run "secrets" {
@@ -65,8 +74,38 @@ run "secrets" {
   }
 
   assert {
-    condition     = yamldecode(helm_release.address.values[0]).manifests[0].metadata.name == "tasks.example.org" && yamldecode(helm_release.address.values[0]).manifests[0].spec.ref.name == "gateway"
-    error_message = "The public name leads to the gateway, and to nothing else."
+    condition     = kubernetes_secret_v1.certificate.metadata[0].name == "taskflow-certificate" && kubernetes_secret_v1.certificate.metadata[0].namespace == "taskflow"
+    error_message = "The gateway finds the Secret of its certificate."
+  }
+
+  assert {
+    condition = alltrue([for name, value in {
+      "oci.oraclecloud.com/load-balancer-type"                                = "nlb"
+      "oci.oraclecloud.com/security-rule-management-mode"                     = "None"
+      "oci-network-load-balancer.oraclecloud.com/oci-network-security-groups" = "ocid1.networksecuritygroup.lb"
+      "oci-network-load-balancer.oraclecloud.com/subnet"                      = "ocid1.subnet.lb"
+    } : yamldecode(helm_release.public.values[0]).annotations[name] == value]) && yamldecode(helm_release.public.values[0]).address == "203.0.113.10"
+    error_message = "The load balancer is the free kind, on the reserved address, in our security group, and nobody else writes rules."
+  }
+
+  assert {
+    condition     = jsondecode(yamldecode(helm_release.public.values[0]).annotations["oci-network-load-balancer.oraclecloud.com/initial-freeform-tags-override"]) == { project = "taskflow" }
+    error_message = "The load balancer is tagged."
+  }
+
+  assert {
+    condition     = yamldecode(helm_release.public.values[0]).nodePorts == { http = 30080, https = 30443 } && helm_release.public.wait
+    error_message = "The load balancer reaches the ports that the nodes' security group opens."
+  }
+
+  assert {
+    condition     = kubernetes_config_map_v1.settings.data == tomap({ TASKFLOW_TIME_ZONE = "Europe/Berlin" })
+    error_message = "The settings are as given."
+  }
+
+  assert {
+    condition     = length(kubernetes_cluster_role_binding_v1.plan) == 0
+    error_message = "Nobody may read the cluster unless a group is named."
   }
 
   assert {
@@ -88,4 +127,21 @@ run "no_manifests" {
   }
 
   expect_failures = [terraform_data.rollout]
+}
+
+run "a_plan_reads" {
+  command = plan
+
+  module {
+    source = "./modules/taskflow"
+  }
+
+  variables {
+    plan_group_id = "ocid1.group.oc1..g"
+  }
+
+  assert {
+    condition     = alltrue(flatten([for rule in kubernetes_cluster_role_v1.plan[0].rule : [for verb in rule.verbs : contains(["get", "list"], verb)]])) && kubernetes_cluster_role_binding_v1.plan[0].subject[0].name == "ocid1.group.oc1..g"
+    error_message = "The group of the pipeline's plan reads, and changes nothing."
+  }
 }

@@ -126,7 +126,7 @@ async fn calls_in_parallel_and_one_after_the_other_come_back_with_their_results(
         ),
         Said::text("One is done, the other tagged."),
     ]);
-    let answer = say(&app, "parallel", "the plants are watered; tag the lawn").await;
+    let answer = say(&app, "parallel", "the plants (#1) are watered; tag the lawn (#2)").await;
     assert_eq!(answer["response"], "Found both.\n\nOne is done, the other tagged.");
     let actions: Vec<_> = answer["actions"]
         .as_array()
@@ -191,7 +191,7 @@ async fn a_caller_who_hangs_up_stops_nothing() {
     let app = app(&gemini).await;
     let body = json!({ "message": "make it", "conversation_id": "hung-up-on" }).to_string();
     let request = format!(
-        "POST /api/chat HTTP/1.1\r\nhost: taskflow\r\naccept: text/event-stream\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST /api/chat HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
     let mut socket = tokio::net::TcpStream::connect(app.address).await.unwrap();
@@ -448,6 +448,160 @@ async fn deleting_is_asked_first_unless_the_message_names_the_one() {
     say(&app, "deleting", "no").await;
     assert!(app.read("/api/chat/deleting").await["question"].is_null());
     assert_eq!(gemini.refusals(), Vec::<String>::new());
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_number_that_is_no_tasks_lets_no_model_delete() {
+    let gemini = Gemini::start([]).await;
+    let app = app(&gemini).await;
+    for number in 1..=3 {
+        app.create(&json!({ "title": format!("Task {number}") })).await;
+    }
+    let delete = |id: i64| Said::calls(&[("delete_task", json!({ "task_id": id }))]);
+    for message in [
+        "move the meeting to 3 pm",
+        "delete the 3 pm meeting",
+        "delete the last 3 tasks",
+        "remove 2 of them, 3 at most",
+        "what is due on the 3rd?",
+        "remind me in 3 days, 3 times",
+        "delete everything before 3",
+        "delete room 3 !3 3%",
+        "don't delete 3",
+        "delete all but #3",
+        "delete 3?",
+        "should I delete 3?",
+        "complete 3",
+        "move #3 to Friday",
+        "remind me to delete 3",
+    ] {
+        gemini.then([delete(3), Said::text("I tried.")]);
+        let answer = say(&app, "no-numbers", message).await;
+        assert_eq!((&answer["question"]["text"], count(&app).await), (&json!("Delete “Task 3” (#3)?"), 3), "{message}");
+    }
+    for (message, id) in [("delete 3", 3), ("could you remove task no. 2, please?", 2), ("das hier, #1, kann weg", 1)] {
+        gemini.then([delete(id), Said::text("Deleted.")]);
+        assert!(say(&app, "no-numbers", message).await["question"].is_null(), "{message}");
+    }
+    assert_eq!(count(&app).await, 0);
+    assert_eq!(gemini.refusals(), Vec::<String>::new());
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn changing_more_than_one_task_is_asked_first_unless_the_message_names_them() {
+    let gemini = Gemini::start([]).await;
+    let app = app(&gemini).await;
+    for number in 1..=5 {
+        app.create(&json!({ "title": format!("Task {number}"), "tags": ["home"], "due_date": "2199-01-01T09:00:00Z" })).await;
+    }
+    let complete = |id: i64| ("complete_task", json!({ "task_id": id }));
+    let statuses = async || {
+        let tasks = app.list("/api/tasks?order=asc").await;
+        tasks.iter().map(|task| task["status"].as_str().unwrap().chars().next().unwrap()).collect::<String>()
+    };
+    // Nothing of it is done without a yes, and a yes needs no model.
+    gemini.then([
+        Said::calls(&[("list_tasks", json!({ "tags": ["home"] }))]),
+        Said::calls(&[complete(1), complete(2), complete(3)]),
+        Said::text("Shall I?"),
+    ]);
+    let answer = say(&app, "changing", "complete all tasks tagged #home").await;
+    assert_eq!((&answer["question"]["text"], &answer["question"]["count"]), (&json!("Complete 3 tasks?"), &json!(3)));
+    assert_eq!(statuses().await, "ppppp");
+    assert_eq!(gemini.results()[0]["response"]["output"]["status"], "asked");
+    let asked = gemini.requests().len();
+    let answer = say(&app, "changing", "yes, complete them").await;
+    assert_eq!((&answer["response"], gemini.requests().len()), (&json!("Completed 3 tasks."), asked));
+    assert_eq!(statuses().await, "cccpp");
+    // One task is changed at once, as often as the model likes; a second one, later, is asked. So is one that is changed in another way.
+    let due = json!({ "task_id": 4, "due_date": "2199-02-01T09:00:00Z" });
+    gemini.then([
+        Said::calls(&[("update_task", due), ("set_priority", json!({ "task_id": 4, "priority": "high" }))]),
+        Said::calls(&[("reopen_task", json!({ "task_id": 1 }))]),
+        Said::calls(&[("schedule_reminder", json!({ "task_id": 5, "reminder_offset": "1 hour" }))]),
+        Said::calls(&[("add_tags", json!({ "task_id": 4, "tags": ["late"] })), ("remove_tags", json!({ "task_id": 5, "tags": ["home"] }))]),
+        Said::text("Shall I?"),
+    ]);
+    let answer = say(&app, "changing", "do something about the late ones").await;
+    let expected = "Reopen “Task 1” (#1), and set a reminder of “Task 5” (#5), 1 hour before, and take home off “Task 5” (#5)?";
+    assert_eq!((&answer["question"]["text"], &answer["question"]["count"]), (&json!(expected), &json!(2)));
+    let four = app.task(&json!(4)).await;
+    assert_eq!(
+        (&four["priority"], &four["tags"], &four["due_date"]),
+        (&json!("high"), &json!(["home", "late"]), &json!("2199-02-01T09:00:00.000000Z"))
+    );
+    assert_eq!((statuses().await.as_str(), &app.task(&json!(5)).await["tags"]), ("cccpp", &json!(["home"])));
+    // Any other message drops the question.
+    gemini.then([Said::text("Fine."), Said::text("Yes to what?")]);
+    say(&app, "changing", "no").await;
+    say(&app, "changing", "yes").await;
+    assert_eq!((statuses().await.as_str(), app.list("/api/reminders").await.len()), ("cccpp", 0));
+    // Named by their numbers: done.
+    gemini.then([Said::calls(&[complete(4), complete(5)]), Said::text("Done.")]);
+    assert!(say(&app, "changing", "complete 4 and 5").await["question"].is_null());
+    assert_eq!(statuses().await, "ccccc");
+    // So is what is changed of tasks that the message has just made.
+    let (make, tag) =
+        (|title: &str| ("create_task", json!({ "title": title })), |id: i64| ("add_tags", json!({ "task_id": id, "tags": ["new"] })));
+    gemini.then([Said::calls(&[make("Six"), make("Seven")]), Said::calls(&[tag(6), tag(7)]), Said::text("Done.")]);
+    assert!(say(&app, "changing", "add six and seven, both new").await["question"].is_null());
+    assert_eq!(app.task(&json!(7)).await["tags"], json!(["new"]));
+    // An id that is no number names nothing, and does nothing.
+    gemini
+        .then([Said::calls(&[("reopen_task", json!({ "task_id": "1" })), ("reopen_task", json!({ "task_id": [2] }))]), Said::text("No.")]);
+    say(&app, "changing", "open them again").await;
+    assert_eq!(statuses().await, "cccccpp");
+    assert_eq!(gemini.refusals(), Vec::<String>::new());
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn cancelling_reminders_of_more_than_one_task_is_asked_first() {
+    let gemini = Gemini::start([]).await;
+    let app = app(&gemini).await;
+    let mut reminders = Vec::new();
+    for number in 1..=2 {
+        let task = json!({ "title": format!("Task {number}"), "due_date": "2199-01-01T09:00:00Z", "reminder_offset": "1 hour" });
+        let task = app.create(&task).await;
+        reminders.push(app.reminder(&task["id"], "pending").await["id"].clone());
+    }
+    let cancel = |at: usize| ("cancel_reminder", json!({ "reminder_id": reminders[at] }));
+    gemini.then([Said::calls(&[cancel(0)]), Said::calls(&[cancel(1)]), Said::text("Shall I?")]);
+    let answer = say(&app, "reminders", "I need fewer reminders").await;
+    assert_eq!(answer["question"]["text"], "Cancel a reminder of “Task 2” (#2)?");
+    assert_eq!(app.list("/api/reminders?status=pending").await.len(), 1);
+    assert_eq!(say(&app, "reminders", "yes").await["actions"][0]["status"], "done");
+    assert_eq!(app.list("/api/reminders?status=pending").await.len(), 0);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn one_message_creates_only_so_many_tasks() {
+    let gemini = Gemini::answering(|request| {
+        if request["toolConfig"]["functionCallingConfig"]["mode"] == "NONE" {
+            return Said::text("Enough.");
+        }
+        Said::calls(&vec![("create_task", json!({ "title": "Again" })); 20])
+    })
+    .await;
+    let app = app(&gemini).await;
+    assert_eq!(say(&app, "so-many-tasks", "go on").await["response"], "Enough.");
+    assert_eq!(app.list("/api/tasks?limit=500").await.len(), 50);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_question_that_the_user_could_not_see_is_not_asked() {
+    let gemini = Gemini::start([Said::calls(&[("delete_task", json!({ "task_id": 1 }))]), Said::Blocked("OTHER")]).await;
+    let app = app(&gemini).await;
+    app.create(&json!({ "title": "Kept" })).await;
+    assert!(try_say(&app, "not-seen", "tidy up").await.problem(502).is_empty());
+    assert!(app.read("/api/chat/not-seen").await["question"].is_null());
+    gemini.then([Said::text("Yes to what?")]);
+    say(&app, "not-seen", "yes").await;
+    assert_eq!(count(&app).await, 1);
     app.stop().await;
 }
 

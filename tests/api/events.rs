@@ -79,7 +79,7 @@ async fn every_command_is_obeyed_and_answered_by_what_happened() {
 }
 
 #[tokio::test]
-async fn a_command_comes_structured_binary_or_as_plain_json() {
+async fn a_command_comes_structured_or_binary_as_its_content_type_says() {
     let app = App::start().await;
     let data = json!({ "title": "Bezahle die Miete – €" });
     let binary = [
@@ -90,17 +90,8 @@ async fn a_command_comes_structured_binary_or_as_plain_json() {
         ("ce-type", "task.create"),
         ("ce-correlationid", "binary"),
     ];
-    let kafka = [
-        ("content-type", "application/json"),
-        ("ce_specversion", "1.0"),
-        ("ce_id", "k"),
-        ("ce_source", "/tests"),
-        ("ce_type", "task.create"),
-    ];
     let answers = [
         app.call("POST", "/", &binary, data.to_string()).await,
-        app.call("POST", "/", &kafka, data.to_string()).await,
-        app.call("POST", "/", &[("content-type", "application/json")], event("plain", "task.create", &data).to_string()).await,
         app.call(
             "POST",
             "/",
@@ -109,14 +100,14 @@ async fn a_command_comes_structured_binary_or_as_plain_json() {
         )
         .await,
     ];
-    for (answer, correlation) in answers.into_iter().zip(["binary", "k", "plain", "cased"]) {
+    for (answer, correlation) in answers.into_iter().zip(["binary", "cased"]) {
         let answer = answer.is(200).json();
         assert_eq!((&answer["data"]["task_data"]["title"], &answer["correlationid"]), (&data["title"], &json!(correlation)));
     }
     // The id of the binary one was percent-encoded: it is the same command as this one.
     let again = obeyed(&app, "a b", "task.create", &data).await;
     assert_eq!(again["correlationid"], "binary");
-    assert_eq!(app.get("/api/tasks").await.header("x-total-count"), "4");
+    assert_eq!(app.get("/api/tasks").await.header("x-total-count"), "2");
     app.stop().await;
 }
 
@@ -232,13 +223,17 @@ async fn what_is_no_event_is_refused() {
         (BATCH, "{}"),
         (BATCH, "[5]"),
         (BATCH, "[{]"),
-        ("application/json", "{}"),
-        ("application/json", "nonsense"),
-        ("text/plain", "hello"),
-        ("application/json", ""),
     ] {
         let answer = app.call("POST", "/", &[("content-type", content_type)], body).await;
         assert!(answer.problem(400).is_empty(), "{content_type} {body}");
+    }
+    // Nothing else is an event, whatever the body holds: not even the headers as Kafka spells them.
+    let kafka = [("ce_specversion", "1.0"), ("ce_id", "k"), ("ce_source", "/tests"), ("ce_type", "task.create")];
+    for content_type in ["application/json", "text/plain", "application/cloudevents", "application/cloudevents+xml", ""] {
+        for body in [good.to_string(), "{}".to_owned(), String::new()] {
+            let headers: Vec<_> = [("content-type", content_type)].into_iter().chain(kafka).collect();
+            assert!(app.call("POST", "/", &headers, body).await.problem(415).is_empty(), "{content_type}");
+        }
     }
     let many: Vec<Value> =
         (0..1_001).map(|id| json!({ "specversion": "1.0", "id": id.to_string(), "source": "/t", "type": "task.create" })).collect();
@@ -248,39 +243,6 @@ async fn what_is_no_event_is_refused() {
     assert!(app.call("POST", "/", &binary, "{").await.problem(400).is_empty());
     assert_eq!(app.call("POST", "/", &binary[..4], "{}").await.problem(422), ["/type"]);
     assert_eq!(app.call("POST", "/", &binary, "").await.problem(422), ["/data"]);
-    app.stop().await;
-}
-
-#[tokio::test]
-async fn an_event_of_wrong_data_is_refused_and_never_breaks_a_consumer() {
-    let app = App::start().await;
-    let task = app.create(&json!({ "title": "x", "due_date": AHEAD, "recurrence": "daily" })).await;
-    app.settled().await;
-    for ty in
-        ["task.created", "task.updated", "task.completed", "task.deleted", "reminder.scheduled", "reminder.triggered", "reminder.sent"]
-    {
-        for data in [json!({}), json!([]), json!({ "task_id": "1" }), json!({ "task_id": 1.5, "task_data": {} })] {
-            let answer = structured(&app, &event("wrong", ty, &data)).await;
-            assert!(answer.status == 422, "{ty} {data}: {answer:?}");
-        }
-    }
-    // A completion that somebody made up, of a task that is not there, with what no task can have.
-    for (field, value) in [
-        ("title", json!("a\0b")),
-        ("title", json!("")),
-        ("title", json!("x".repeat(300))),
-        ("tags", json!(["a\0b"])),
-        ("description", json!("a\0b")),
-    ] {
-        let mut forged = task.clone();
-        forged["id"] = json!(77);
-        forged["status"] = json!("completed");
-        forged["completed_at"] = json!("2199-03-31T09:00:00Z");
-        forged[field] = value;
-        let data = json!({ "event_type": "task.completed", "task_id": 77, "task_data": forged, "user_id": 1, "timestamp": AHEAD, "correlation_id": "c" });
-        let answer = structured(&app, &event(&format!("forged {data}"), "task.completed", &data)).await;
-        assert!(answer.status < 500, "{field}: {answer:?}");
-    }
     app.stop().await;
 }
 

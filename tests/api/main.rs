@@ -1,10 +1,14 @@
-//! Everything that PRODUCT promises of the API, through HTTP, events and WebSockets, against the one process.
+//! Everything that the API promises, through HTTP, events and WebSockets, against the one process.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod chat;
+mod consumers;
 mod dead_letters;
+mod doors;
 mod errors;
 mod events;
+mod housekeeping;
+mod locks;
 mod mcp;
 mod metrics;
 mod offline;

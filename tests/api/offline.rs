@@ -95,6 +95,242 @@ async fn small_talk_and_questions_make_no_task() {
     app.stop().await;
 }
 
+/// Titles of all tasks, the oldest first.
+async fn titles(app: &App) -> Vec<String> {
+    app.list("/api/tasks?order=asc&limit=500").await.iter().map(|task| task["title"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn an_order_that_it_cannot_carry_out_becomes_no_task() {
+    let app = App::with(&[ZONE]).await;
+    for order in [
+        "snooze dentist 1 day",
+        "set priority of pay rent to high and tag it money",
+        "every overdue task to monday",
+        "undo",
+        "redo that",
+        "archive 12",
+        "share it with Bob",
+        "merge 3 and 4",
+        "skip 12 this week",
+        "mark everything",
+        "delete all but 3",
+        "don't delete 12",
+    ] {
+        let answer = ask(&app, order).await;
+        assert!(
+            answer["question"].is_null()
+                && answer["actions"].as_array().unwrap().iter().all(|action| action["status"] != "done" || action["changes"] == false),
+            "{order}: {answer}"
+        );
+        assert!(!answer["response"].as_str().unwrap().is_empty());
+    }
+    for order in [
+        "snooze the dentist",
+        "postpone gym a bit",
+        "sort my tasks by tag",
+        "hide completed tasks",
+        "archive dentist",
+        "duplicate pay rent",
+        "assign pay rent to Bob",
+        "share my list with Bob",
+        "export my tasks",
+        "empty the list",
+        "mark pay rent as paid",
+        "rename pay rent",
+        "set the colour of pay rent to red",
+        "push dentist back",
+        "skip gym this week",
+        "stop reminding me",
+        "turn off notifications",
+        "unsubscribe me",
+        "change pay rent to weekly",
+        "delete the 3 pm meeting",
+    ] {
+        let answer = ask(&app, order).await;
+        let question = answer["question"]["text"].as_str().unwrap_or_else(|| panic!("{order}: {answer}"));
+        assert!(question.starts_with("Add “") && question.ends_with("” as a task?"), "{order}: {question}");
+    }
+    assert_eq!(titles(&app).await, Vec::<String>::new());
+    // Only a yes adds it.
+    ask(&app, "archive dentist").await;
+    assert!(say(&app, "not that").await.starts_with("Added “not that”"));
+    ask(&app, "archive dentist tomorrow").await;
+    assert_eq!(say(&app, "yes").await, "Created “archive dentist” (#2).");
+    assert_eq!(say(&app, "yes").await, "There is nothing to say yes to.");
+    assert_eq!(titles(&app).await, ["not that", "archive dentist"]);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_to_do_that_begins_like_an_order_is_added() {
+    let app = App::with(&[ZONE]).await;
+    let all = [
+        "call mom",
+        "buy milk",
+        "clear gutters saturday",
+        "cancel gym membership",
+        "set up the router",
+        "change oil in the car",
+        "share notes with Bob",
+        "copy keys",
+        "export tax documents friday",
+        "mark exams",
+        "add snooze the dentist",
+        "add delete 12",
+    ];
+    for line in all {
+        let answer = ask(&app, line).await;
+        assert!(answer["response"].as_str().unwrap().starts_with("Added “") && answer["question"].is_null(), "{line}: {answer}");
+    }
+    assert_eq!(titles(&app).await.len(), all.len());
+    // About a task that is there it could be an order.
+    let answer = ask(&app, "cancel mark exams").await;
+    assert!(answer["response"].as_str().unwrap().starts_with("There is a task “mark exams” (#10)"), "{answer}");
+    assert_eq!(answer["question"]["text"], "Add “cancel mark exams” as a task?");
+    // What no task is called like is perhaps one.
+    let answer = ask(&app, "finish essay").await;
+    assert!(answer["response"].as_str().unwrap().starts_with("I found no task “essay”."), "{answer}");
+    assert_eq!(say(&app, "yes, add it").await, "Created “finish essay” (#13).");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_order_that_it_can_carry_out_is_carried_out() {
+    let app = App::with(&[ZONE]).await;
+    for title in ["Dentist", "Pay rent"] {
+        app.create(&json!({ "title": title, "due_date": "2020-01-01T09:00:00Z", "time_zone": "Europe/Berlin" })).await;
+    }
+    for (order, id, field, value) in [
+        ("snooze dentist 1 day", 1, "due_date", json!("2020-01-02T09:00:00.000000Z")),
+        ("push the dentist back by a week", 1, "due_date", json!("2020-01-09T09:00:00.000000Z")),
+        ("set priority of pay rent to high", 2, "priority", json!("high")),
+        ("change pay rent to weekly", 2, "recurrence", json!("weekly")),
+        ("set the due date of dentist to 2199-01-03", 1, "due_date", json!("2199-01-03T09:00:00.000000Z")),
+        ("set the reminder of dentist to 1 hour", 1, "title", json!("Dentist")),
+        ("every overdue task to 2199-01-02", 2, "due_date", json!("2199-01-02T09:00:00.000000Z")),
+    ] {
+        let answer = ask(&app, order).await;
+        assert_eq!((&app.task(&json!(id)).await[field], &answer["question"]), (&value, &Value::Null), "{order}: {answer}");
+    }
+    assert_eq!(app.reminder(&json!(1), "pending").await["reminder_offset"], "1 hour");
+    assert_eq!(titles(&app).await.len(), 2);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_order_with_a_question_mark_is_asked_first() {
+    let app = App::with(&[ZONE]).await;
+    for number in 1..=4 {
+        app.create(&json!({ "title": format!("Task {number}") })).await;
+    }
+    for (order, question) in [
+        ("delete 1?", "Delete “Task 1” (#1)?"),
+        ("complete 1 and 2?", "Complete “Task 1” (#1) and “Task 2” (#2)?"),
+        ("move 1 to 2199-01-01?", "Change the due date of “Task 1” (#1)?"),
+        ("tag 1 with home?", "Tag “Task 1” (#1) with home?"),
+        ("set 1 to high?", "Set the priority of “Task 1” (#1) to high?"),
+    ] {
+        assert_eq!(ask(&app, order).await["question"]["text"], question, "{order}");
+    }
+    assert_eq!(app.task(&json!(1)).await["version"], 1, "nothing was done");
+    assert!(say(&app, "delete 3737?").await.contains("no such thing"));
+    assert!(say(&app, "should I delete 1?").await.contains("beyond the offline assistant"));
+    // The yes to it does it.
+    ask(&app, "complete 1?").await;
+    assert_eq!(say(&app, "ok").await, "Completed “Task 1” (#1).");
+    // A request is none.
+    for order in ["can you delete 2?", "could you please delete 3?", "would you delete 4, please?"] {
+        assert!(say(&app, order).await.starts_with("Deleted task"), "{order}");
+    }
+    assert_eq!(titles(&app).await, ["Task 1"]);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn many_at_once_are_asked_first_with_their_number() {
+    let app = App::with(&[ZONE]).await;
+    for number in 1..=7 {
+        app.create(&json!({ "title": format!("Task {number}"), "tags": ["home"] })).await;
+    }
+    let pending = async || app.list("/api/tasks?status=pending").await.len();
+    ask(&app, "complete 2").await;
+    for (order, question, count) in [
+        ("complete 1-999999999", "Complete 6 tasks?", 6),
+        ("complete 3-999999999999999999", "Complete 5 tasks?", 5),
+        ("complete tasks 1 to 5", "Complete 4 tasks?", 4),
+        ("complete all tasks tagged #home", "Complete 6 tasks?", 6),
+        ("move everything to 2199-01-01", "Change the due date of 6 tasks?", 6),
+        ("tag all tasks with work", "Tag 7 tasks with work?", 7),
+        ("reopen 1-999999999", "Reopen “Task 2” (#2)?", 1),
+        ("delete 1-999999999", "Delete 7 tasks?", 7),
+    ] {
+        let answer = ask(&app, order).await;
+        assert_eq!((&answer["question"]["text"], &answer["question"]["count"]), (&json!(question), &json!(count)), "{order}: {answer}");
+        assert!(answer["response"].as_str().unwrap().contains(&count.to_string()) || count == 1, "{order}: {answer}");
+    }
+    assert_eq!(pending().await, 6);
+    assert_eq!(say(&app, "complete 50-999999999").await, "There are no pending tasks from 50 to 999999999.");
+    // Few of them, or each by its number, are done.
+    ask(&app, "complete 1-3").await;
+    ask(&app, "complete 4, 5, 6 and 7").await;
+    assert_eq!(pending().await, 0);
+    ask(&app, "reopen 1-7").await;
+    assert_eq!(say(&app, "yes").await, "Reopened 7 tasks.");
+    assert_eq!(pending().await, 7);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_and_its_cards_tell_the_same() {
+    let app = App::with(&[ZONE]).await;
+    for title in ["Pay rent", "Pay rent for the garage", "Water the lawn"] {
+        app.create(&json!({ "title": title })).await;
+    }
+    ask(&app, "complete 3").await;
+    let cards = |answer: &Value| -> Vec<i64> {
+        let looked = answer["actions"].as_array().unwrap().iter().filter(|action| action["changes"] == false);
+        looked.flat_map(|action| action["tasks"].as_array().unwrap()).map(|card| card["id"].as_i64().unwrap()).collect()
+    };
+    for (asked, response, ids) in [
+        ("what did I complete yesterday?", "There are no completed tasks yesterday.", vec![]),
+        ("what did I complete today?", "Completed tasks today:\n\n- “Water the lawn” (#3)", vec![3]),
+        ("how many tasks did I complete today?", "You completed 1 task today.", vec![3]),
+        ("how many tasks did I complete yesterday?", "There are no completed tasks yesterday.", vec![]),
+        ("how many tasks do I have?", "There are 2 open tasks.", vec![2, 1]),
+        ("show 2-99", "Tasks 2 to 99:\n\n- “Pay rent for the garage” (#2)\n- “Water the lawn” (#3)", vec![2, 3]),
+        // What it looked at to find the one is not what it tells of.
+        ("tag pay rent with home", "Tagged “Pay rent” (#1), #home.", vec![]),
+    ] {
+        let answer = ask(&app, asked).await;
+        let mut shown = cards(&answer);
+        shown.sort_unstable();
+        let mut expected = ids.clone();
+        expected.sort_unstable();
+        assert_eq!((answer["response"].as_str().unwrap(), &shown), (response, &expected), "{asked}");
+    }
+    let answer = ask(&app, "complete pay").await;
+    assert!(answer["response"].as_str().unwrap().starts_with("Which one do you mean?"), "{answer}");
+    assert_eq!(cards(&answer).len(), 2);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_title_in_an_answer_is_text() {
+    let app = App::with(&[ZONE]).await;
+    app.create(&json!({ "title": "[click](https://evil.example) **bold** `code`" })).await;
+    let escaped = r"“\[click\](https://evil.example) \*\*bold\*\* \`code\`” (#1)";
+    assert_eq!(say(&app, "show 1").await, format!("{escaped}, pending"));
+    assert_eq!(say(&app, "complete 1").await, format!("Completed {escaped}."));
+    ask(&app, "delete 1?").await;
+    let answer = ask(&app, "yes").await;
+    assert_eq!(
+        (&answer["response"], &answer["actions"][0]["detail"]),
+        (&json!(format!("Deleted {escaped}.")), &json!("Deleted “[click](https://evil.example) **bold** `code`” (#1)."))
+    );
+    app.stop().await;
+}
+
 #[tokio::test]
 async fn a_title_that_fits_several_is_asked_back() {
     let app = App::with(&[ZONE]).await;

@@ -1,10 +1,15 @@
 //! Tasks that come back.
 
+use domain::event::{EventType, Topic};
+use domain::routes;
+use function::guard::Trust;
 use jiff::civil::{DateTime, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, ToSpan};
 use serde_json::{Value, json};
 use tests::{App, eventually, moment, now};
+
+use crate::doors::{deliver, function};
 
 fn berlin() -> TimeZone {
     TimeZone::get("Europe/Berlin").unwrap()
@@ -203,7 +208,10 @@ async fn there_is_one_child_however_often_completion_is_asked_for_or_told() {
     let mut event = entry["event_data"].clone();
     for id in [event["id"].clone(), json!("another")] {
         event["id"] = id;
-        let _ = app.call("POST", "/", &[("content-type", "application/cloudevents+json")], event.to_string()).await.is(200);
+        for route in routes::ALL.iter().filter(|route| route.wants(Topic::TaskEvents, EventType::TaskCompleted).is_some()) {
+            let consumer = function(route.name, &[], app.database_url());
+            assert_eq!(deliver(&consumer, &[], Some(Trust::Delivery), &event).await.0, 200, "{}", route.name);
+        }
     }
     app.settled().await;
     assert_eq!(child(&app, &task).await.unwrap(), only);

@@ -53,8 +53,7 @@ async fn who_may_not_come_in_is_told_so() {
     let own = format!("http://{}", app.address);
     Socket::handshake(&app, "", &[("origin", &own)]).await.unwrap().ping().await;
     for origin in ["http://evil.example", "null", "https://", &format!("{own}.evil.example"), &format!("{own}0")] {
-        let status = refused(&app, "", &[("origin", origin)]).await;
-        assert!((400..500).contains(&status), "{origin}: {status}");
+        assert_eq!(refused(&app, "", &[("origin", origin)]).await, 403, "{origin}");
     }
     for query in ["?after=abc", "?after=", "?after=9223372036854775808", "?before=1", "?after=1&limit=2"] {
         assert_eq!(refused(&app, query, &[]).await, 422, "{query}");

@@ -260,6 +260,9 @@ async fn lists_are_filtered_sorted_and_paged() {
         ("due_before=2199-03-02T00:00:00Z", "a A", 2),
         ("due_after=2199-03-02T00:00:00Z", "D c", 2),
         ("due_after=2199-03-01T01:00:00%2B01:00&due_before=2199-03-02T00:00:00.000001Z", "a D A", 3),
+        ("completed_after=2020-01-01T00:00:00Z", "D", 1),
+        ("completed_before=2020-01-01T00:00:00Z", "", 0),
+        ("id_from=2&id_to=3", "b A", 2),
         ("limit=2", "a D", 5),
         ("limit=2&offset=2", "b A", 5),
         ("limit=2&offset=4", "c", 5),
@@ -317,6 +320,12 @@ async fn a_search_finds_words_beginnings_and_parts_the_best_match_first() {
             2,
         ),
         (json!({ "filters": { "status": "completed" } }), vec!["Rental car"], 1),
+        (json!({ "filters": { "completed_after": "2020-01-01T00:00:00Z" } }), vec!["Rental car"], 1),
+        (json!({ "filters": { "completed_before": "2020-01-01T00:00:00Z" } }), vec![], 0),
+        (json!({ "query": "rent", "filters": { "id_from": 3, "id_to": 4 } }), vec!["Rent", "Rental car"], 2),
+        (json!({ "filters": { "id_to": 1 } }), vec!["Parental leave"], 1),
+        (json!({ "filters": { "id_from": 6 } }), vec!["Straße fegen_jetzt"], 1),
+        (json!({ "filters": { "id_from": 5, "id_to": 2 } }), vec![], 0),
         (json!({ "query": "   ", "limit": 1, "sort_by": "title" }), vec!["Call the bank"], 6),
     ] {
         assert_eq!(found(&app, search.clone()).await, (expected.into_iter().map(str::to_owned).collect(), total), "{search}");

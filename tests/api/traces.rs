@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use domain::routes::{self, Route};
 use function::call::Caller;
+use function::guard::Trust;
 use function::ports::Functions;
 use function::service::Service;
 use function::settings::Settings;
@@ -28,14 +29,24 @@ fn find<'a>(spans: &'a [Collected], service: &str, name: &str, event: &str) -> &
     let is = |span: &&Collected| (&*span.service, &*span.name, span.attribute("cloudevents.event_type")) == (service, name, event);
     let mut found = spans.iter().filter(is);
     let span = found.next().unwrap_or_else(|| panic!("no {service} {name} {event} in {spans:#?}"));
-    assert!(found.next().is_none(), "two of {service} {name} {event}");
+    let other = found.next();
+    assert!(other.is_none(), "two of {service} {name} {event}: {span:#?} and {other:#?}");
     span
+}
+
+/// The spans of the trace, without the attempts for which a busy machine's database had no time: each is made again.
+fn of_trace(collector: &Collector) -> Vec<Collected> {
+    let mut spans = collector.trace(TRACE);
+    spans.retain(|span| span.attribute("http.response.status_code") != "503");
+    spans
 }
 
 #[tokio::test]
 async fn one_trace_leads_from_the_call_to_the_reminder_on_the_page() {
     let collector = Collector::start().await;
     let app = App::with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url)]).await;
+    // Housekeeping registers the jobs of waiting reminders again, which would then belong to it.
+    app.kept_house().await;
     let mut socket = Socket::open(&app, None).await;
     let headers = [("x-correlation-id", "corr-1"), ("traceparent", &*parent(TRACE, CALLER))];
     let body = json!({ "title": "Pay rent", "due_date": in_seconds(3600), "reminder_offset": "1 hour" });
@@ -46,7 +57,7 @@ async fn one_trace_leads_from_the_call_to_the_reminder_on_the_page() {
     let entries = app.list(&format!("/api/audit?task_id={}", task["id"])).await;
     app.stop().await;
 
-    let spans = collector.trace(TRACE);
+    let spans = of_trace(&collector);
     let id = |service, name, event| find(&spans, service, name, event).id.clone();
     let gateway = id("gateway", "POST /api/tasks", "");
     let create = id("create-task", "POST /api/tasks", "");
@@ -91,6 +102,8 @@ async fn one_trace_leads_from_the_call_to_the_reminder_on_the_page() {
 async fn a_reminder_that_is_moved_belongs_to_the_change_that_moved_it() {
     let collector = Collector::start().await;
     let app = App::with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url)]).await;
+    // Housekeeping registers the jobs of waiting reminders again, which would then belong to it.
+    app.kept_house().await;
     let task = app.create(&json!({ "title": "Pay rent", "due_date": "2199-03-31T09:00:00Z", "reminder_offset": "1 hour" })).await;
     app.reminder(&task["id"], "pending").await;
     let headers = [("traceparent", &*parent(TRACE, CALLER))];
@@ -99,7 +112,7 @@ async fn a_reminder_that_is_moved_belongs_to_the_change_that_moved_it() {
     app.reminder(&task["id"], "sent").await;
     app.stop().await;
 
-    let spans = collector.trace(TRACE);
+    let spans = of_trace(&collector);
     let schedule = find(&spans, "schedule-reminder", "process task-events", "task.updated");
     assert_eq!(find(&spans, "fire-reminder", "job fire-reminder", "").parent, schedule.id);
     let update = find(&spans, "update-task", "PUT /api/tasks/{task_id}", "");
@@ -125,7 +138,9 @@ async fn call(service: &Service, method: &str, path: &str, headers: &[(&str, &st
         request = request.header(*name, *value);
     }
     let body = if body.is_null() { String::new() } else { body.to_string() };
-    service.handle(request.body(full(body)).unwrap()).await.status().as_u16()
+    let mut request = request.body(full(body)).unwrap();
+    request.extensions_mut().insert(Trust::Delivery);
+    service.handle(request).await.status().as_u16()
 }
 
 /// Takes the audit's events, but for those that say no.

@@ -162,13 +162,40 @@ stories('the assistant', {}, (story) => {
     assert.equal(await chat.getByRole('alert').count(), 0);
   });
 
-  story('a title that looks like markup stays a title', async ({ task, open }) => {
-    const title = '<img src=x onerror=alert(1)> [now](javascript:alert(2)) **bold**';
-    await task({ title, due_date: YESTERDAY });
+  story('a title is text wherever it is shown, whoever tells of it', async ({ task, open }) => {
+    const title = '<img src=https://evil.example/i> [now](https://evil.example/n) **bold** `code` _x_ ”*y*” https://evil.example/z <a href="https://evil.example">';
+    await task({ title, due_date: YESTERDAY, tags: ['**loud**'] });
     const page = await open();
+    const chat = page.locator('#chat');
+    const isText = async () => {
+      const markup = page.locator('[href*="evil"], [src*="evil"], .markdown :is(a, img, strong, em, code, s)');
+      // The assistant's own word.
+      assert.deepEqual((await markup.allTextContents()).filter((text) => text !== 'yes'), []);
+    };
+    // By the offline assistant: in its text, in the cards, in a question.
     const answer = await say(page, 'What is overdue?');
     await answer.getByRole('button', { name: `Open ${title}` }).waitFor();
-    assert.equal(await page.locator('#chat img, #chat a').count(), 0);
+    assert.ok((await answer.locator('.markdown').textContent())?.includes(`“${title}” (#`));
+    assert.ok((await answer.locator('.markdown').textContent())?.includes('#**loud**'));
+    await isText();
+    await say(page, 'complete all overdue tasks?');
+    await chat.getByRole('group').getByText(title).first().waitFor();
+    await isText();
+    await chat.getByRole('button', { name: 'No', exact: true }).click();
+    // By a model that quotes it as it is.
+    const quoted = title.replaceAll('”', '');
+    const told = { response: `You have “${quoted}” (#1), see https://evil.example/m or [here](https://evil.example/h).`, actions: [], assistant: 'gemini', question: null };
+    await page.route('**/api/chat', (route) => route.fulfill({ json: { ...told, conversation_id: 'conversation' } }));
+    const models = await say(page, 'And now?');
+    assert.ok((await models.locator('.markdown').textContent())?.includes(`“${quoted}” (#1), see https://evil.example/m or [here](https://evil.example/h).`));
+    await isText();
+    // In a toast, in the list of notifications and in the list of tasks.
+    await task({ title: `Soon ${title}`, due_date: new Date(Date.now() + 2_000).toISOString(), reminder_offset: '0 minutes' });
+    await page.locator('.toast-title', { hasText: 'Soon <img' }).waitFor();
+    await page.getByRole('button', { name: /^Notifications/ }).click();
+    await page.locator('.notice-title', { hasText: 'Soon <img' }).waitFor();
+    await row(page, title).waitFor();
+    await isText();
   });
 
   story('on a phone it covers the list, and leads to a task and back', async ({ task, open }) => {
@@ -192,7 +219,6 @@ stories('what an assistant writes', {}, (story) => {
         const made = (await import(path)).markdown(markdown);
         return made.map((/** @type {HTMLElement} */ element) => element.outerHTML).join('');
       }, text);
-    const link = (/** @type {string} */ to, /** @type {string} */ text) => `<a href="${to}" target="_blank" rel="noopener noreferrer">${text}</a>`;
     for (const [text, expected] of [
       ['', ''],
       ['one\ntwo\n\nthree', '<p>one<br>two</p><p>three</p>'],
@@ -213,14 +239,14 @@ stories('what an assistant writes', {}, (story) => {
         '<div class="table" tabindex="0"><table><thead><tr><th>a</th><th>b</th></tr></thead><tbody><tr><td>1 | 2</td><td><strong>3</strong></td></tr></tbody></table></div>',
       ],
       ['a | b', '<p>a | b</p>'],
-      ['[a *b*](https://example.org/x_(y) "t")', `<p>${link('https://example.org/x_(y)', 'a <em>b</em>')}</p>`],
-      ['[https://a.example](https://b.example)', `<p>${link('https://b.example/', 'https://a.example')}</p>`],
-      ['see https://example.org/a_b.', `<p>see ${link('https://example.org/a_b', 'https://example.org/a_b')}.</p>`],
-      ['<https://example.org>', `<p>${link('https://example.org/', 'https://example.org')}</p>`],
-      ['[a](mailto:a@example.org)', `<p>${link('mailto:a@example.org', 'a')}</p>`],
-      ['[a](javascript:alert`1`)', '<p>[a](javascript:alert`1`)</p>'],
+      ['“**a** \\*b\\* `c` [d](https://e.example)” **f**', '<p>“**a** *b* `c` [d](https://e.example)” <strong>f</strong></p>'],
+      ['“**a** and **b**', '<p>“<strong>a</strong> and <strong>b</strong></p>'],
+      ['[a](https://example.org/x_(y) "t")', '<p>[a](https://example.org/x_(y) "t")</p>'],
+      ['see https://example.org/a_b.', '<p>see https://example.org/a_b.</p>'],
+      ['<https://example.org> [a](mailto:a@example.org)', '<p>&lt;https://example.org&gt; [a](mailto:a@example.org)</p>'],
+      ['[a](javascript:alert`1`)', '<p>[a](javascript:alert<code>1</code>)</p>'],
       ['[a](data:text/html,x) [b](/api/tasks) [c](vbscript:x)', '<p>[a](data:text/html,x) [b](/api/tasks) [c](vbscript:x)</p>'],
-      ['![a](https://example.org/track.png)', `<p>${link('https://example.org/track.png', 'a')}</p>`],
+      ['![a](https://example.org/track.png)', '<p>![a](https://example.org/track.png)</p>'],
       ['<script>alert(1)</script> <b onclick=x>b</b> &lt;', '<p>&lt;script&gt;alert(1)&lt;/script&gt; &lt;b onclick=x&gt;b&lt;/b&gt; &amp;lt;</p>'],
     ]) {
       assert.equal(await read(text ?? ''), expected, text);
@@ -229,7 +255,7 @@ stories('what an assistant writes', {}, (story) => {
 
   story('no text makes reading it slow, however its signs are nested', async ({ open }) => {
     const page = await open();
-    for (const sign of ['*', '**a ', '_', '`', '[', '[a](', '> ', '- ', '  - ', '|', '~~a', '1. ', 'https://', '<', '\\', '#']) {
+    for (const sign of ['*', '**a ', '_', '`', '[', '[a](', '> ', '- ', '  - ', '|', '~~a', '1. ', 'https://', '<', '\\', '#', '“', '“*']) {
       const length = await page.evaluate(async (text) => {
         const path = '/assets/markdown.js';
         return (await import(path)).markdown(text).map((/** @type {HTMLElement} */ one) => one.textContent).join('').length;

@@ -2,6 +2,7 @@
 // missing, the error names it and says how to get it.
 
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -16,6 +17,8 @@ const CHROMIUMS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/g
 const START_MAX = 180_000;
 /** Milliseconds that a graceful stop may take. */
 const STOP_MAX = 30_000;
+/** How often a call is made that a busy machine refuses. */
+const TRIES_MAX = 20;
 /** Lines of the server's log that are kept to be shown if it fails. */
 const LOG_MAX = 200;
 
@@ -127,7 +130,7 @@ export class Taskflow {
   }
 
   /**
-   * Calls its API.
+   * Calls its API. A busy machine may refuse a call with 503; it is repeated with the same key, so that it is done once.
    *
    * @param {string} method
    * @param {string} path
@@ -136,8 +139,13 @@ export class Taskflow {
    */
   async call(method, path, body) {
     const token = this.#settings.TASKFLOW_API_TOKEN;
-    const headers = { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) };
-    const response = await fetch(this.url + path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+    const headers = { 'content-type': 'application/json', 'idempotency-key': randomUUID(), ...(token ? { authorization: `Bearer ${token}` } : {}) };
+    const call = () => fetch(this.url + path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+    let response = await call();
+    for (let tries = 1; response.status === 503 && tries < TRIES_MAX; tries += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 1_000 * Number(response.headers.get('retry-after') ?? 1)));
+      response = await call();
+    }
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return text ? JSON.parse(text) : null;

@@ -18,7 +18,7 @@ use tests::{Api, Proxy, eventually, eventually_within};
 /// Where everything is: the overlays say so.
 pub(crate) const NAMESPACE: &str = "taskflow";
 /// The token that callers bring.
-pub(crate) const API_TOKEN: &str = "cluster-api-token";
+pub(crate) const API_TOKEN: &str = "cluster-api-token-that-nobody-guesses";
 const DAPR_TOKEN: &str = "cluster-dapr-token";
 const APP_TOKEN: &str = "cluster-app-token";
 /// How long functions may take to be gone: Knative's window and grace period, and what was woken by what was woken.
@@ -30,7 +30,7 @@ const TO_GO: Duration = Duration::from_mins(2);
 
 /// All of it, running.
 pub(crate) struct Cluster {
-    /// The gateway's API, with the token.
+    /// The gateway's API: without a token, until [`Cluster::ask_for_token`].
     pub(crate) api: Api,
     /// Kafka, beside the cluster.
     pub(crate) kafka: Kafka,
@@ -44,7 +44,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts Kafka and PostgreSQL on the node's address, and rolls Taskflow out.
+    /// Starts Kafka and PostgreSQL on the node's address, and rolls Taskflow out, without a token for callers.
     pub(crate) async fn start() -> Self {
         let node: Ipv4Addr = variable("CLUSTER_NODE").parse().unwrap_or_else(|_| panic!("CLUSTER_NODE: not an address"));
         let images = variable("IMAGES");
@@ -56,11 +56,19 @@ impl Cluster {
         kafka.wait().await;
         clear().await;
         make_secrets(&kafka.address, &database_url);
-        roll_out(&images);
+        roll_out(&images, "1");
         let address: IpAddr = kubectl(&["get", "service", "gateway", "--output", "jsonpath={.spec.clusterIP}"]).parse().unwrap();
-        let api = Api::with_token(SocketAddr::new(address, 80), API_TOKEN);
+        let api = Api::new(SocketAddr::new(address, 80), None);
         let store = Store::connect_lazy(&database_url, 2).unwrap();
         Self { api, kafka, store, database_url, _proxy: proxy, postgres, _folder: folder }
+    }
+
+    /// From now on callers need the token: the secret has it, and every program is started anew.
+    pub(crate) async fn ask_for_token(&mut self) {
+        secret(&self.kafka.address, &self.database_url, API_TOKEN);
+        roll_out(&variable("IMAGES"), "2");
+        self.api = Api::with_token(self.api.address, API_TOKEN);
+        all_gone().await;
     }
 
     /// Takes Taskflow out again, and stops what is beside the cluster.
@@ -83,7 +91,7 @@ pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// What kubectl answers, whatever that is.
+/// What kubectl answers, whatever that is. The namespace is Taskflow's, unless the arguments name another.
 pub(crate) fn try_kubectl(arguments: &[&str], input: &str) -> Output {
     let mut command = Command::new("kubectl");
     command.args(["--namespace", NAMESPACE]).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -119,16 +127,17 @@ async fn clear() {
 
 fn make_secrets(kafka: &str, database_url: &str) {
     kubectl(&["create", "namespace", NAMESPACE]);
-    secret(kafka, database_url);
+    secret(kafka, database_url, "");
     for (name, token) in [("dapr-api-token", DAPR_TOKEN), ("app-api-token", APP_TOKEN)] {
         kubectl(&["create", "secret", "generic", name, &format!("--from-literal=token={token}")]);
     }
+    kubectl(&["create", "secret", "generic", "taskflow-certificate"]);
 }
 
 /// Writes taskflow-secrets, anew if it is there.
-pub(crate) fn secret(kafka: &str, database_url: &str) {
+pub(crate) fn secret(kafka: &str, database_url: &str, api_token: &str) {
     let values = [
-        format!("--from-literal=api-token={API_TOKEN}"),
+        format!("--from-literal=api-token={api_token}"),
         format!("--from-literal=neon-connection-string={database_url}"),
         format!("--from-literal=redpanda-bootstrap-servers={kafka}"),
     ];
@@ -138,9 +147,14 @@ pub(crate) fn secret(kafka: &str, database_url: &str) {
 }
 
 /// As Terraform, the pipeline and Minikube do it.
-fn roll_out(images: &str) {
+fn roll_out(images: &str, rotation: &str) {
     let mut command = Command::new(repository().join("terraform/scripts/rollout.sh"));
-    let status = command.env("OVERLAY", repository().join("tests/cluster/overlay")).env("IMAGES", images).status().unwrap();
+    let status = command
+        .env("OVERLAY", repository().join("tests/cluster/overlay"))
+        .env("IMAGES", images)
+        .env("SECRETS_ROTATION", rotation)
+        .status()
+        .unwrap();
     if !status.success() {
         eprintln!("{}", doctor());
         panic!("the roll-out failed: {status}");
@@ -153,8 +167,29 @@ pub(crate) fn doctor() -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-/// The server takes every overlay as it is, whatever there is of Strimzi's types.
+/// What helm renders of a chart of `platform`, with the values of Oracle Cloud.
+fn chart(name: &str, namespace: &str) -> String {
+    let platform = repository().join("platform");
+    let mut command = Command::new("helm");
+    command.args(["template", name, "--namespace", namespace]).arg(platform.join(name));
+    let values = platform.join("oke").join(name).with_extension("yaml");
+    if values.exists() {
+        command.arg("--values").arg(values);
+    }
+    let output = command.output().unwrap_or_else(|error| panic!("helm does not start: {error}"));
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The server accepts every overlay, and every chart of ours whose types it knows: those of Strimzi are not on this cluster.
 pub(crate) fn manifests_are_accepted() {
+    for (name, namespace) in
+        [("gateway-public", NAMESPACE), ("backup", NAMESPACE), ("postgres", "postgres"), ("knative-serving", "knative-serving")]
+    {
+        let arguments = ["--namespace", namespace, "apply", "--dry-run=server", "--validate=strict", "--filename", "-"];
+        let accepted = kubectl_with(&arguments, &chart(name, namespace));
+        assert!(accepted.contains("(server dry run)"), "{name}: {accepted}");
+    }
     for overlay in ["minikube", "oke", "oke-redpanda"] {
         let folder = repository().join("knative/overlays").join(overlay);
         let rendered = kubectl(&["kustomize", folder.to_str().unwrap()]);
@@ -226,6 +261,14 @@ pub(crate) fn memory() -> BTreeMap<String, f64> {
             Some((container["name"].as_str()?.to_owned(), bytes / 1_000_000.0))
         })
         .collect()
+}
+
+/// The addresses of the gateway's pods that are ready.
+pub(crate) fn gateway_pods() -> Vec<IpAddr> {
+    let endpoints = json(&["get", "endpoints", "gateway"]);
+    let addresses =
+        endpoints["subsets"].as_array().unwrap().iter().flat_map(|subset| subset["addresses"].as_array().cloned().unwrap_or_default());
+    addresses.map(|address| address["ip"].as_str().unwrap().parse().unwrap()).collect()
 }
 
 /// The address of a function's own URL, inside the cluster.

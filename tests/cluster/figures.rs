@@ -27,7 +27,7 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    fn row(&mut self, what: impl Into<String>, figure: String, aim: &'static str) {
+    pub(crate) fn row(&mut self, what: impl Into<String>, figure: String, aim: &'static str) {
         let what = what.into();
         eprintln!("{what}: {figure} ({aim})");
         self.rows.push((what, figure, aim));

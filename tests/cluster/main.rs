@@ -2,12 +2,14 @@
 //!
 //! It runs inside the network of the cluster (`just cluster-e2e`), with Kafka and PostgreSQL beside it, and takes the namespace `taskflow`.
 //! Its figures are printed at the end. `CLUSTER_PARTS` names parts, where not all of them are
-//! wanted: story, cold, reminders, recurrences, trouble.
+//! wanted: story, https, strangers, cold, reminders, recurrences, trouble. The story is told without a token, and everything after it with one.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod cluster;
 mod figures;
+mod https;
 mod story;
+mod strangers;
 mod trouble;
 
 use cluster::Cluster;
@@ -17,11 +19,20 @@ use figures::Figures;
 async fn everything_works_from_zero_and_goes_back_to_it() {
     let only = std::env::var("CLUSTER_PARTS").ok().filter(|parts| !parts.is_empty());
     let is_wanted = |part: &str| only.as_deref().is_none_or(|parts| parts.split(',').any(|own| own == part));
-    let cluster = Cluster::start().await;
+    let mut cluster = Cluster::start().await;
     let mut figures = Figures::default();
     cluster::manifests_are_accepted();
     if is_wanted("story") {
+        strangers::probes_and_scrapes_are_green(&cluster).await;
         story::tell(&cluster).await;
+    }
+    cluster.ask_for_token().await;
+    story::tell_with_token(&cluster).await;
+    if is_wanted("https") {
+        https::works_from_outside(&mut figures).await;
+    }
+    if is_wanted("strangers") {
+        strangers::wake_nobody(&cluster, &mut figures).await;
     }
     figures::measure(&cluster, &mut figures, is_wanted).await;
     if is_wanted("trouble") {

@@ -7,8 +7,12 @@ use tests::eventually_within;
 
 use crate::cluster::{API_TOKEN, Cluster, at_zero, doctor, kubectl, kubectl_with, secret};
 
+/// Asks for an answer that was not kept.
+const NEW: (&str, &str) = ("cache-control", "no-cache");
 /// How long Knative may take to find out: its deadline for a revision, and then some.
 const TO_FIND_OUT: Duration = Duration::from_mins(4);
+/// How long Kubernetes may take to remove what a deleted function leaves: on a busy machine its garbage collector lags by minutes.
+const TO_REMOVE: Duration = Duration::from_mins(8);
 
 pub(crate) async fn is_told(cluster: &Cluster) {
     at_zero().await;
@@ -29,7 +33,7 @@ async fn a_function_that_is_not_there(cluster: &Cluster) {
     let mut service = ksvc("list-tags");
     kubectl(&["delete", "ksvc", "list-tags"]);
     // Knative holds a call that comes while it takes the function away.
-    let answer = eventually_within(TO_FIND_OUT, "the function to be missed", async || {
+    let answer = eventually_within(TO_REMOVE, "the function to be missed", async || {
         cluster.api.try_call("GET", "/api/tags", &[], "").await.ok().filter(|answer| answer.status == 503)
     })
     .await;
@@ -70,8 +74,8 @@ async fn a_database_that_does_not_let_in(cluster: &Cluster) {
     at_zero().await;
     let (before, at) = cluster.database_url.split_once('@').unwrap();
     let user = before.rsplit_once(':').unwrap().0;
-    secret(&cluster.kafka.address, &format!("{user}:wrong@{at}"));
-    let health = cluster.api.get("/health").await.is(503).json();
+    secret(&cluster.kafka.address, &format!("{user}:wrong@{at}"), API_TOKEN);
+    let health = cluster.api.call("GET", "/health", &[NEW], "").await.is(503).json();
     assert_eq!((&health["status"], &health["services"]["database"]), (&json!("unhealthy"), &json!("down")), "{health}");
     let _ = cluster.api.get("/api/reminders").await.problem(503);
     let said = doctor();
@@ -85,12 +89,15 @@ async fn a_database_that_does_not_let_in(cluster: &Cluster) {
 /// Every function ends at its start, so whoever calls waits as long as Knative holds a call, and hears of it then.
 async fn an_address_that_is_none(cluster: &Cluster) {
     at_zero().await;
-    secret(&cluster.kafka.address, "no URL at all");
-    let (answer, said) = tokio::join!(cluster.api.get("/health"), tokio::task::spawn_blocking(doctor));
+    secret(&cluster.kafka.address, "no URL at all", API_TOKEN);
+    let (answer, said) = tokio::join!(cluster.api.try_call("GET", "/health", &[NEW], ""), tokio::task::spawn_blocking(doctor));
     let said = said.unwrap();
     eprintln!("{answer:?}\n{said}");
-    assert!(matches!(answer.status, 502..=504), "{answer:?}");
-    let _ = answer.problem(answer.status);
+    // Once daprd has ended, the gateway's pod is not ready, and nobody takes the connection.
+    if let Ok(answer) = answer {
+        assert!(matches!(answer.status, 502..=504), "{answer:?}");
+        let _ = answer.problem(answer.status);
+    }
     assert!(said.contains("neon-connection-string is not of the form"), "{said}");
     // daprd keeps conversations at the same address, and ends first; whether a function was woken to end too is a matter of the moment.
     assert!(said.contains("/health does not answer") && said.contains("statestore"), "{said}");

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use serde_json::json;
-use tests::stack::{Options, Program, Recipe, Stack, binaries, free_port};
+use tests::stack::{APP_TOKEN, Options, Program, Recipe, Stack, binaries, free_port};
 use tests::{Api, GEMINI_KEY, Gemini, Said, eventually};
 
 /// A store of files: of the stores that need no cloud, the one that has values under names as that of Kubernetes has.
@@ -84,5 +84,6 @@ fn start(stack: &Stack, folder: &std::path::Path, name: &str, store: &str, setti
     let recipe = Recipe::new(&format!("{name}-{store}"), &binaries().join(name), folder).env("PORT", port.to_string());
     let recipe = settings.iter().fold(recipe, |recipe, (name, value)| recipe.env(name, *value));
     let recipe = recipe.env("TASKFLOW_BIND", "127.0.0.1").env("TASKFLOW_SECRET_STORE", store).env("DAPR_GRPC_ENDPOINT", &stack.dapr_grpc);
+    let recipe = recipe.env("APP_API_TOKEN", APP_TOKEN);
     (recipe.start(), Api::new((Ipv4Addr::LOCALHOST, port).into(), None))
 }

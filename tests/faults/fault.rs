@@ -9,16 +9,30 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::eventually;
-use tests::stack::Stack;
+use sqlx::{Connection, PgConnection};
+use tests::stack::{APP_TOKEN, Stack};
+use tests::{Api, eventually, in_seconds};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// How long Kafka is away.
 const KAFKA_AWAY: Duration = Duration::from_secs(30);
+/// How long a row is locked.
+const LOCKED: Duration = Duration::from_secs(150);
+/// Callers that want the locked row changed.
+const CALLERS: usize = 16;
 /// How long anything else is away.
 const AWAY: Duration = Duration::from_millis(500);
+
+/// Callers of housekeeping: a call waits for events that are on their way, and under load some always are.
+const KEEPERS: usize = 4;
+/// Reminders that are moved while housekeeping is called.
+const MOVED: i64 = 60;
+/// How late one of them may be, on a machine that does all of this at once: next to nothing compared with the hour by which it was moved.
+const LATE_SECONDS: f64 = 5.0;
 
 /// What a fault leaves: tasks whose events were set aside.
 type Struck<'a> = Pin<Box<dyn Future<Output = BTreeSet<i64>> + 'a>>;
@@ -42,6 +56,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault { name: "scheduler-data", what: "loss of the scheduler's data", strike: |stack| Box::pin(async { scheduler_data(stack) }) },
     Fault { name: "kafka", what: "kill -9 of Kafka, back after 30 s", strike: |stack| Box::pin(kafka(stack)) },
     Fault { name: "postgres", what: "kill -9 of PostgreSQL", strike: |stack| Box::pin(postgres(stack)) },
+    Fault { name: "row", what: "a database row locked for 150 s", strike: |stack| Box::pin(row(stack)) },
     Fault {
         name: "everything",
         what: "kill -9 of gateway, daprd, scheduler, Kafka and PostgreSQL at once",
@@ -55,6 +70,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault { name: "poison", what: "records that are no events on every topic", strike: |stack| Box::pin(async { poison(stack) }) },
     Fault { name: "job", what: "job callbacks that fail for 4 s", strike: |stack| Box::pin(job(stack)) },
     Fault { name: "consumer", what: "a consumer that always fails", strike: |stack| Box::pin(consumer(stack)) },
+    Fault { name: "rescheduling", what: "housekeeping against rescheduling", strike: |stack| Box::pin(rescheduling(stack)) },
 ];
 
 async fn functions(stack: &mut Stack) -> BTreeSet<i64> {
@@ -108,6 +124,56 @@ async fn kafka(stack: &mut Stack) -> BTreeSet<i64> {
 async fn postgres(stack: &mut Stack) -> BTreeSet<i64> {
     stack.kill_postgres(AWAY).await;
     BTreeSet::new()
+}
+
+/// Another session locks a task that callers want changed, and of which a consumer has an event. Whoever wants anything else notices
+/// nothing, and no event is given up.
+async fn row(stack: &mut Stack) -> BTreeSet<i64> {
+    let letters = stack.kafka.records("dead-letters").len();
+    let fields = json!({ "title": "locked", "due_date": in_seconds(86_400), "reminder_offset": "1 hour" });
+    let locked = stack.api.create(&fields).await["id"].as_i64().unwrap();
+    let other = stack.api.create(&json!({ "title": "other" })).await["id"].as_i64().unwrap();
+    let path = format!("/api/audit?task_id={locked}&event_type=task.created");
+    let mut event = eventually("the event", async || stack.api.list(&path).await.pop()).await["event_data"].take();
+    let mut session = PgConnection::connect(stack.database_url()).await.unwrap();
+    let mut transaction = session.begin().await.unwrap();
+    sqlx::query("SELECT FROM tasks WHERE id = $1 FOR UPDATE").bind(locked).execute(&mut *transaction).await.unwrap();
+    event["id"] = "again".into();
+    stack.kafka.produce("task-events", &[(&locked.to_string(), &event.to_string())]);
+
+    let address = stack.api.address;
+    let begin = Instant::now();
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|_| {
+            tokio::spawn(async move {
+                while begin.elapsed() < LOCKED {
+                    assert_eq!(change(address, locked).await, 503);
+                }
+            })
+        })
+        .collect();
+    while begin.elapsed() < LOCKED {
+        assert_eq!(change(address, other).await, 200, "another task, after {:?}", begin.elapsed());
+        for path in [format!("/api/tasks/{locked}"), "/api/tasks".to_owned(), "/api/reminders".to_owned()] {
+            stack.api.read(&path).await;
+        }
+        tokio::time::sleep(AWAY).await;
+    }
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    transaction.rollback().await.unwrap();
+    assert_eq!(change(address, locked).await, 200);
+    let taken = "SELECT count(*) FROM inbox WHERE consumer = 'schedule-reminder' AND event_id = 'again'";
+    let is_taken = async || (sqlx::query_scalar::<_, i64>(taken).fetch_one(&mut session).await.unwrap() == 1).then_some(());
+    eventually("the consumer to take its event", is_taken).await;
+    assert_eq!(stack.kafka.records("dead-letters").len(), letters, "no event is given up");
+    BTreeSet::new()
+}
+
+async fn change(address: SocketAddr, task: i64) -> u16 {
+    let api = Api::new(address, None);
+    api.put(&format!("/api/tasks/{task}"), &json!({ "description": "changed" })).await.status
 }
 
 async fn everything(stack: &mut Stack) -> BTreeSet<i64> {
@@ -181,6 +247,48 @@ async fn consumer(stack: &mut Stack) -> BTreeSet<i64> {
     let letters = records.iter().map(|record| &record.value);
     let own = letters.filter(|letter| letter["consumer"] == "spawn-recurrence" && letter["attempts"] == 10);
     own.filter_map(|letter: &Value| letter["data"]["task_id"].as_i64()).collect()
+}
+
+/// Reminders are moved an hour nearer while housekeeping is called without a pause.
+async fn rescheduling(stack: &mut Stack) -> BTreeSet<i64> {
+    const FIRED: &str = "SELECT count(*), count(DISTINCT task_id), max(extract(epoch FROM triggered_at - scheduled_at))::float8 \
+         FROM reminders JOIN notifications USING (task_id) WHERE task_id = ANY($1)";
+    let port: u16 = stack.function("housekeeping").variable("PORT").parse().unwrap();
+    let letters = stack.kafka.records("dead-letters").len();
+    let stop = CancellationToken::new();
+    let keepers = (0..KEEPERS).map(|_| {
+        let (house, stop) = (Api::new((Ipv4Addr::LOCALHOST, port).into(), None), stop.clone());
+        // What the gateway sends with the calls of the scheduler.
+        let delivery = format!("delivery {APP_TOKEN}");
+        tokio::spawn(async move {
+            let mut calls = 0;
+            while !stop.is_cancelled() {
+                let _ = house.call("POST", "/job/housekeeping", &[("taskflow-gateway", &*delivery)], "").await.is(200);
+                calls += 1;
+            }
+            calls
+        })
+    });
+    let keepers: Vec<_> = keepers.collect();
+    let mut moved = Vec::new();
+    for n in 0..MOVED {
+        let fields = json!({ "title": format!("moved {n}"), "due_date": in_seconds(3_600), "reminder_offset": "0 minutes" });
+        let task = stack.api.create(&fields).await;
+        stack.api.reminder(&task["id"], "pending").await;
+        let _ = stack.api.put(&format!("/api/tasks/{}", task["id"]), &json!({ "due_date": in_seconds(3 + n % 5) })).await.is(200);
+        moved.push(task["id"].as_i64().unwrap());
+    }
+    for task in &moved {
+        stack.api.reminder(&json!(task), "sent").await;
+    }
+    stop.cancel();
+    let calls: i64 = futures_util::future::join_all(keepers).await.into_iter().map(Result::unwrap).sum();
+    let (shown, tasks, late): (i64, i64, f64) = sqlx::query_as(FIRED).bind(&moved).fetch_one(stack.store.pool()).await.unwrap();
+    eprintln!("rescheduling: {calls} calls of housekeeping, {MOVED} reminders moved, the latest {late:.3} s late");
+    assert_eq!((shown, tasks), (MOVED, MOVED), "each is shown once");
+    assert!(late < LATE_SECONDS, "{late} s late");
+    assert_eq!(stack.kafka.records("dead-letters").len(), letters);
+    BTreeSet::new()
 }
 
 /// Answers 500 in a function's place; how often it was called.

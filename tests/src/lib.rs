@@ -5,6 +5,7 @@
 
 mod api;
 mod collector;
+mod functions;
 mod gemini;
 mod proxy;
 mod socket;
@@ -30,6 +31,7 @@ use tokio::task::JoinHandle;
 
 pub use api::{Answer, Api};
 pub use collector::{Collected, Collector};
+pub use functions::Functions;
 pub use gemini::{Gemini, KEY as GEMINI_KEY, Said};
 pub use proxy::Proxy;
 pub use socket::Socket;
@@ -57,7 +59,7 @@ impl App {
         Self::with(&[]).await
     }
 
-    /// With these settings: the environment variables of PRODUCT section 8.
+    /// With these settings: environment variables and their values.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         let database = database().await;
         let url = database.url().to_owned();
@@ -114,6 +116,16 @@ impl App {
         eventually("an empty outbox", async || {
             let waiting: i64 = sqlx::query_scalar(WAITING).fetch_one(self.store.pool()).await.unwrap();
             (waiting == 0).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the housekeeping of the start is done.
+    pub async fn kept_house(&self) {
+        const LATER: &str = "SELECT EXISTS (SELECT 1 FROM embedded.jobs WHERE name = 'housekeeping' AND due_at > now())";
+        eventually("housekeeping's next time", async || {
+            let is_done: bool = sqlx::query_scalar(LATER).fetch_one(self.store.pool()).await.unwrap();
+            is_done.then_some(())
         })
         .await;
     }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Backs up and restores a real Taskflow on a real PostgreSQL: what was there at the dump is there after the restore, and a broken backup changes
-# nothing. Needs PostgreSQL's programs, curl, jq. TASKFLOW_PROGRAM names a built taskflow; without it, cargo builds one.
+# nothing. The same for the script of the cluster's daily backup, with a small object store. Needs PostgreSQL's programs, curl, jq. TASKFLOW_PROGRAM names a built taskflow; without it, cargo builds one.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -20,8 +20,9 @@ if [ "$(id -u)" = 0 ]; then # PostgreSQL refuses root
   as_user=(setpriv --reuid nobody --regid nogroup --clear-groups)
   chown nobody:nogroup "$scratch"
 fi
+store=
 stop_taskflow() { [ -z "$taskflow" ] || { kill "$taskflow" 2>/dev/null && wait "$taskflow"; } || true; taskflow=; }
-trap 'stop_taskflow; "${as_user[@]}" pg_ctl --pgdata "$scratch/data" --mode immediate --silent stop 2>/dev/null || true; rm -rf "$scratch"' EXIT
+trap 'stop_taskflow; [ -z "$store" ] || kill "$store" 2>/dev/null; "${as_user[@]}" pg_ctl --pgdata "$scratch/data" --mode immediate --silent stop 2>/dev/null || true; rm -rf "$scratch"' EXIT
 
 fail() { echo "backup-check: $*" >&2; exit 1; }
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
@@ -56,6 +57,19 @@ create() { curl --fail --silent --output /dev/null --header 'content-type: appli
 start_taskflow
 create one && create two
 tests/tools/backup.sh dump "$scratch/backup" >/dev/null # while Taskflow works
+
+# The daily backup of the cluster, by its own script.
+mkdir "$scratch/bucket"
+python3 tests/tools/put_server.py "$scratch/bucket" >"$scratch/store-port" &
+store=$!
+for _ in {1..100}; do [ ! -s "$scratch/store-port" ] || break; sleep 0.1; done
+daily=(env "FILE=$scratch/daily" "BACKUP_URL=http://127.0.0.1:$(cat "$scratch/store-port")/p/secret/n/space/b/backups/o/" platform/backup/backup.sh)
+"${daily[@]}" dump
+"${daily[@]}" upload >"$scratch/daily-said"
+daily_backup=$(find "$scratch/bucket" -name 'taskflow-*.dump')
+if [ ! -s "$daily_backup" ] || ! grep -q "bytes in ${daily_backup##*/}" "$scratch/daily-said"; then fail "the daily backup did not arrive: $(cat "$scratch/daily-said")"; fi
+! DATABASE_URL="postgres://taskflow:wrong@127.0.0.1:$port/postgres" "${daily[@]}" dump 2>/dev/null || fail "a daily backup of nothing succeeded" # checkov:skip=CKV_SECRET_4:wrong on purpose
+
 create three
 [ "$(titles)" = '["one","three","two"]' ] || fail "three tasks were made: $(titles)"
 
@@ -80,6 +94,12 @@ start_taskflow
 [ "$(titles)" = '["one","three","two"]' ] || fail "what was there before the restore is not to be had: $(titles)"
 stop_taskflow
 
+rm "$scratch/backup.before"
+tests/tools/backup.sh restore "$daily_backup" >/dev/null
+start_taskflow
+[ "$(titles)" = '["one","two"]' ] || fail "the restore of the daily backup is not what was backed up: $(titles)"
+stop_taskflow
+
 ! DATABASE_URL="postgres://taskflow:wrong@127.0.0.1:$port/postgres" tests/tools/backup.sh dump "$scratch/other" 2>/dev/null || fail "a wrong password was taken" # checkov:skip=CKV_SECRET_4:wrong on purpose
 [ ! -e "$scratch/other" ] && [ ! -e "$scratch/other.part" ] || fail "half a backup was left"
 
@@ -90,9 +110,8 @@ for _ in {1..100}; do
   [ "$(psql --no-psqlrc --tuples-only --no-align "$DATABASE_URL" --command "select count(*) from pg_locks l join pg_class c on c.oid = l.relation where c.relname = 'tasks' and l.mode = 'AccessShareLock'")" = 0 ] || break
   sleep 0.1
 done
-rm "$scratch/backup.before"
 ! BACKUP_LOCK_TIMEOUT=1s tests/tools/backup.sh restore "$scratch/backup" 2>"$scratch/error" >/dev/null || fail "a table in use was replaced"
 kill "$holder" && wait "$holder" 2>/dev/null || true
 grep -q "stop it first" "$scratch/error" || fail "the message does not say what to do: $(cat "$scratch/error")"
 
-echo "backup-check: dump while working, broken backup, restore, way back, wrong password, table in use: all as they should be"
+echo "backup-check: dump while working, daily backup, broken backup, restore, way back, wrong password, table in use: all as they should be"

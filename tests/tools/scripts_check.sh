@@ -78,11 +78,14 @@ cat >"$scratch/bin/oci" <<'STUB'
 echo "oci $*" >>"$CALLS"
 for word in "$@"; do
   case $word in
-    --auth | --nsg-id | --security-rules | --security-rule-ids | --query | --raw-output) ;;
+    --auth | --nsg-id | --security-rules | --security-rule-ids | --query | --raw-output | --compartment-id | --all | --image-id | --force) ;;
     --*) echo "Error: No such option '$word'." >&2; exit 2 ;;
   esac
 done
-case $* in *"rules add"*) echo rule-1 ;; esac
+case $* in
+  *"rules add"*) echo rule-1 ;;
+  *"image list"*) cat "$STATE/images" ;;
+esac
 STUB
 chmod +x "$scratch/bin/"*
 
@@ -252,6 +255,74 @@ run "${door[@]}" close
 check "once" test ! -s "$scratch/calls"
 rm "$scratch/bin/curl"
 
+# --- prune-images.sh
+
+jq --null-input '{data: {items: [
+  (range(40) | {id: "old-\(.)", "repository-name": "taskflow/gateway", "display-name": "gateway:\(.)", "time-created": "2020-01-\(10 + . % 20)T00:00:0\(. % 10).\(.)Z"}),
+  {id: "other", "repository-name": "elsewhere/gateway", "display-name": "other", "time-created": "2020-01-01T00:00:00Z"}
+]}}' >"$scratch/state/images"
+prune=(env COMPARTMENT=ocid1.compartment "$here/terraform/scripts/prune-images.sh")
+run "${prune[@]}"
+check "old images are deleted" succeeds
+check "beyond the newest 30" test "$(grep -c 'image delete' "$scratch/calls")" = 10
+check "in our own repositories" sh -c "! grep -q 'image-id other' '$scratch/calls'"
+jq '.data.items |= map(."time-created" = "2099-01-01T00:00:00Z")' "$scratch/state/images" >"$scratch/state/new-images" && mv "$scratch/state/new-images" "$scratch/state/images"
+run "${prune[@]}"
+check "a new image stays, however many there are" sh -c "! grep -q 'image delete' '$scratch/calls'"
+echo >"$scratch/state/images"
+run "${prune[@]}"
+check "without an image nothing is deleted" succeeds
+
+# --- platform/
+
+chart() { printf 'kind: StatefulSet\nspec:\n  replicas: %s\n      args:\n        - "dapr-scheduler-server-0=https://a.b:2380,dapr-scheduler-server-1=https://c.d:2380%s"\n' "$1" "$2"; }
+one_scheduler() { chart "$@" | "$here/platform/one-scheduler.sh"; }
+run one_scheduler 3 ",dapr-scheduler-server-2=https://e.f:2380"
+check "one scheduler is left of three" output_has "  replicas: 1"
+check "which knows itself only" output_has '"dapr-scheduler-server-0=https://a.b:2380"'
+run one_scheduler 5 ""
+check "a chart that renders something else fails" fails
+check "and says what was not found" output_has "Dapr's chart has changed"
+
+cat >"$scratch/bin/helm" <<'STUB'
+#!/usr/bin/env bash
+echo "helm $*" >>"$CALLS"
+case $* in *knative-operator*) ;; *) echo "kind: CustomResourceDefinition" ;; esac
+STUB
+chmod +x "$scratch/bin/helm"
+run "$here/platform/upgrade-crds.sh"
+check "the definitions of charts are upgraded" succeeds
+check "those of the version that is installed next" calls_have "helm show crds dapr --version $(jq -r .dapr.version platform/charts.json) "
+check "by the server" calls_have "apply --server-side --force-conflicts --filename .*/strimzi.yaml"
+check "a chart without any is named" output_has "knative-operator v1.23.0 has none"
+
+# --- minikube-up.sh
+
+cat >"$scratch/bin/helm" <<'STUB'
+#!/usr/bin/env bash
+[ "$1" != version ] || { echo "${HELM_VERSION:-v3.22.0}"; exit; }
+echo "helm $*" >>"$CALLS"
+STUB
+for tool in minikube docker curl; do
+  # shellcheck disable=SC2016 # for the stand-in
+  printf '#!/bin/sh\necho "%s $*" >>"$CALLS"\n' "$tool" >"$scratch/bin/$tool"
+done
+chmod +x "$scratch/bin/"*
+run "$here/knative/scripts/minikube-up.sh"
+check "Minikube gets everything" succeeds
+check "and a URL" output_has "http://127.0.0.1:8080"
+# shellcheck disable=SC2046 # a pattern for each release
+check "the releases of charts.json in their order" order \
+  $(jq -r 'to_entries[] | select(.key | IN("gateway-public", "backup") | not) | "--install.\(.key)."' platform/charts.json)
+check "in their versions" calls_have "install dapr dapr .*--version $(jq -r .dapr.version platform/charts.json) --values platform/values/dapr.yaml --post-renderer platform/one-scheduler.sh"
+check "from a registry of charts as well" calls_have "install strimzi oci://quay.io/strimzi-helm/strimzi-kafka-operator --namespace kafka .*--version"
+check "and from our own folders" calls_have "install postgres platform/postgres --namespace postgres"
+check "namespaces come first" order "apply --filename platform/namespaces.yaml" "helm .*install knative-operator"
+check "Taskflow comes last" order "wait kafka/taskflow" "apply .*programs.yaml"
+run env HELM_VERSION=v4.1.0 "$here/knative/scripts/minikube-up.sh"
+check "helm 4 is refused, by its name" output_has "helm is v4.1.0; 3 is needed"
+rm "$scratch/bin/"{helm,minikube,docker,curl}
+
 # --- session.sh
 
 cat >"$scratch/server.py" <<'PY'
@@ -327,7 +398,7 @@ check "and so is what has no checksum" output_has "no checksum of 128 digits"
 
 # --- all of them
 
-check "shellcheck" shellcheck terraform/scripts/*.sh knative/scripts/*.sh tests/tools/*.sh .github/actions/*/*.sh .ci/run
+check "shellcheck" shellcheck terraform/scripts/*.sh terraform/modules/*/*.sh platform/*.sh platform/*/*.sh knative/scripts/*.sh tests/tools/*.sh .github/actions/*/*.sh .ci/run
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

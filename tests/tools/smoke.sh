@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Asks a deployed Taskflow for what users notice, and leaves nothing behind: smoke.sh URL. Environment: TASKFLOW_API_TOKEN, if it has one.
+# Asks a deployed Taskflow for what users notice, and leaves nothing behind: smoke.sh URL. Environment: TASKFLOW_API_TOKEN, if it has one;
+# CURL_CA_BUNDLE, another list of authorities. Needs curl, jq, python3.
 set -euo pipefail
 
 url=${1:?usage: smoke.sh URL}
@@ -9,7 +10,8 @@ readonly tries=90 pause=2 # a first certificate and cold functions take minutes 
 umask 077
 scratch=$(mktemp -d)
 task=
-trap 'status=$?; [[ ! $task =~ ^[0-9]+$ ]] || call DELETE "/api/tasks/$task" >/dev/null || true; rm -rf "$scratch"; exit "$status"' EXIT
+socket=
+trap 'status=$?; [ -z "$socket" ] || kill "$socket" 2>/dev/null; [[ ! $task =~ ^[0-9]+$ ]] || call DELETE "/api/tasks/$task" >/dev/null || true; rm -rf "$scratch"; exit "$status"' EXIT
 [ -z "${TASKFLOW_API_TOKEN:-}" ] || printf 'header = "Authorization: Bearer %s"\n' "$TASKFLOW_API_TOKEN" >"$scratch/curlrc"
 touch "$scratch/curlrc"
 
@@ -23,13 +25,22 @@ within() {
   local left=$1
   shift
   until "$@" >"$scratch/last" 2>&1; do
+    [ -z "$socket" ] || kill -0 "$socket" 2>/dev/null || { cat "$scratch/socket-error" >&2; return 1; }
     ((left -= 1)) || { cat "$scratch/last" >&2; return 1; }
     sleep "$pause"
   done
 }
 
 within "$tries" call GET /health/ready || fail "$url is not ready"
-call GET /health | jq -e '.status == "healthy"' >/dev/null || fail "$url/health is not well: $(call GET /health || true)"
+# The gateway keeps an answer for a minute, and the first may be of a database that just starts.
+healthy() { call GET /health | jq -e '.status == "healthy"'; }
+within "$tries" healthy || fail "$url/health is not well: $(call GET /health || true)"
+
+# Open before the change, as a page is: its Origin has to be let in, and the change has to come by itself.
+python3 "$(dirname "$0")/smoke_socket.py" "$url" >"$scratch/socket" 2>"$scratch/socket-error" &
+socket=$!
+opened() { grep -qx open "$scratch/socket"; }
+within "$tries" opened || fail "no WebSocket: $(cat "$scratch/socket-error")"
 
 task=$(call POST /api/tasks '{"title": "Smoke test", "due_date": "2030-01-31T09:00:00Z", "recurrence": "monthly", "tags": ["smoke-test"]}' | jq .id) ||
   fail "no task was created: is TASKFLOW_API_TOKEN the token of this deployment?"
@@ -37,6 +48,9 @@ task=$(call POST /api/tasks '{"title": "Smoke test", "due_date": "2030-01-31T09:
 [ "$(call GET "/api/tasks/$task" | jq -r .title)" = "Smoke test" ] || fail "the task cannot be read"
 [ "$(call POST /api/tasks/search '{"query": "smoke"}' | jq '.total_count >= 1')" = true ] || fail "the task is not found"
 [ "$(call POST "/api/tasks/$task/complete" | jq -r .status)" = completed ] || fail "the task cannot be completed"
+
+changed() { grep -v '^open$' "$scratch/socket" | jq -e --slurp --argjson task "$task" 'any(.[]; .type == "update" and .task_id == $task)'; }
+within "$tries" changed || fail "no change came over the WebSocket: $(cat "$scratch/socket-error")"
 
 # The next occurrence comes by way of events: the whole chain works.
 next() { call GET "/api/tasks?tags=smoke-test&status=pending" | jq -e --argjson parent "$task" '[.[] | select(.parent_task_id == $parent)] | length == 1'; }

@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-roots=${TERRAFORM_ROOTS:-. examples/lambda}
+roots=${TERRAFORM_ROOTS:-. pipeline examples/lambda}
 examples="free-tier managed"
 
 for tool in terraform tflint checkov jq; do
@@ -17,7 +17,7 @@ terraform fmt -check -diff -recursive terraform
 # A copy: init writes a lock file, and the checksums of a mirror's providers are not those of the registry.
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
-git ls-files --cached --others --exclude-standard --deduplicate -- terraform functions knative dapr-components |
+git ls-files --cached --others --exclude-standard --deduplicate -- terraform functions knative dapr-components platform |
   while read -r file; do [ ! -f "$file" ] || echo "$file"; done |
   tar --create --file - --files-from - | tar --extract --file - --directory "$copy"
 [ -z "${TF_CLI_CONFIG_FILE:-}" ] || find "$copy" -name .terraform.lock.hcl -delete

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use domain::Reminder;
 use domain::command::CancelReminder;
-use domain::event::{CommandType, EventType, TaskEvent};
+use domain::event::{CommandType, TaskEvent};
+use domain::reminder::ReminderType;
 use domain::routes;
-use domain::task::Status;
 use function::{App, Change, Delivery, Error, Function, Published};
 
 /// The function.
@@ -16,32 +16,22 @@ pub fn function() -> Function {
 }
 
 async fn cancel(change: &mut Change, command: CancelReminder) -> Result<Reminder, Error> {
-    let reminder = change.reminder(command.reminder_id).await?;
-    if reminder.is_waiting() { Ok(change.cancel_reminder(&reminder, false).await?) } else { Ok(reminder) }
+    let reminder = change.unit.reminder(command.reminder_id).await?;
+    if reminder.is_waiting() { Ok(change.unit.cancel_reminder(&reminder, false).await?) } else { Ok(reminder) }
 }
 
-/// Cancelling what waits is the same however often it is done, so no delivery is noted.
+/// Brings a task's reminders in line with the task, which cancels them if it is over: its row decides, whatever the event says, because the task
+/// may have been reopened since. Doing that again changes nothing, so no delivery is noted.
 async fn follow_task(app: Arc<App>, delivery: Delivery) -> Result<Published, Error> {
     let event: TaskEvent = delivery.data()?;
-    // Most tasks have no reminder: a look spares them the transaction. What waits was committed before the task was over, for
+    // Most tasks have no reminder: a look spares them the transaction. What waits was committed before the task was over, because
     // whoever writes a reminder locks the task.
     if !app.store()?.has_waiting_reminder(event.task_id).await? {
         return Ok(Published::All);
     }
-    let origin = function::cloud_event::origin(&app, routes::CANCEL_REMINDER.name, &delivery.event);
-    let mut change = app.change(origin, None).await?;
-    let is_over = match change.task(event.task_id).await {
-        Err(store::Error::NotFound) => true,
-        // Reopened meanwhile: its reminders are wanted.
-        task => task?.status == Status::Completed,
-    };
-    if !is_over && delivery.event_type != EventType::TaskDeleted {
-        return Ok(Published::All);
-    }
-    for stored in change.reminders_of(event.task_id).await? {
-        if stored.reminder.is_waiting() {
-            change.cancel_reminder(&stored.reminder, true).await?;
-        }
-    }
+    let origin = app.origin_of(routes::CANCEL_REMINDER.name, &delivery.event);
+    let mut change = app.change_on(Some(("task_id", event.task_id)), origin, None).await?;
+    let kind = ReminderType::with_webhook(app.settings.own(routes::WEBHOOK_URL.name));
+    change.unit.align_reminders(event.task_id, kind).await?;
     change.commit().await
 }

@@ -1,5 +1,7 @@
 //! Tells what a tool did: to the user as an action, to the model as the result of its call.
 
+use std::collections::BTreeSet;
+
 use domain::Task;
 use domain::chat::{Action, ActionStatus, SHOWN_MAX, TaskCard};
 use serde::Serialize;
@@ -7,6 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tools::{Done, Failed, Tool};
 
+use crate::asking::Held;
 use crate::content::raw;
 
 /// Bytes of one result that a model gets to see.
@@ -40,13 +43,80 @@ pub(crate) fn failed(name: &str, changes: bool, arguments: &Map<String, Value>, 
 }
 
 /// The user is asked first.
-pub(crate) fn asked(tool: &Tool, task: &Task) -> Told {
-    let detail = format!("Asked whether to delete {}.", named(&TaskCard::from(task)));
-    let tasks = vec![TaskCard::from(task)];
-    let action = Action { tool: tool.name.to_owned(), status: ActionStatus::Asked, changes: true, task_id: Some(task.id), tasks, detail };
-    let detail_for_model = "Nothing is deleted yet. Taskflow asks the user, who answers with the next message.";
+pub(crate) fn asked(held: &Held) -> Told {
+    let detail = format!("Asked whether to {}.", Deed::of(held.tool, &held.arguments).of_subject(&held.subject()));
+    let (tasks, task_id) = (held.task.iter().cloned().collect(), held.task.as_ref().map(|task| task.id));
+    let action = Action { tool: held.tool.name.to_owned(), status: ActionStatus::Asked, changes: true, task_id, tasks, detail };
+    let detail_for_model = "Nothing is done yet. Taskflow asks the user, who answers with the next message.";
     let result = raw(&json!({ "output": { "status": "asked", "detail": detail_for_model } }));
     Told { action, result }
+}
+
+/// What is to be done to a task, as an order that its name stands in.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Deed {
+    before: String,
+    after: String,
+}
+
+impl Deed {
+    fn new(before: impl Into<String>, after: impl Into<String>) -> Self {
+        Self { before: before.into(), after: after.into() }
+    }
+
+    /// What a tool called with these arguments does.
+    pub(crate) fn of(tool: &Tool, arguments: &Map<String, Value>) -> Self {
+        let text = |name: &str| arguments.get(name).map(said).unwrap_or_default();
+        match tool.name {
+            "create_task" => Self::new("add", " as a task"),
+            "complete_task" => Self::new("complete", ""),
+            "reopen_task" => Self::new("reopen", ""),
+            "delete_task" => Self::new("delete", ""),
+            "set_priority" => Self::new("set the priority of", format!(" to {}", text("priority"))),
+            "add_tags" => Self::new("tag", format!(" with {}", text("tags"))),
+            "remove_tags" => Self::new(format!("take {} off", text("tags")), ""),
+            "schedule_reminder" => Self::new("set a reminder of", format!(", {} before", text("reminder_offset"))),
+            "cancel_reminder" => Self::new("cancel a reminder of", ""),
+            "update_task" => {
+                let mut fields: Vec<String> =
+                    arguments.keys().filter(|name| *name != "task_id").map(|name| name.replace('_', " ")).collect();
+                fields.sort_unstable();
+                Self::new(format!("change the {} of", fields.join(" and ")), "")
+            }
+            _ => Self::any(),
+        }
+    }
+
+    /// Any change.
+    pub(crate) fn any() -> Self {
+        Self::new("change", "")
+    }
+
+    /// "delete “Pay rent” (#12)".
+    pub(crate) fn of_subject(&self, subject: &str) -> String {
+        format!("{} {subject}{}", self.before, self.after)
+    }
+}
+
+/// What was done to how many: "Completed 3 tasks. Deleted 1 task."
+pub(crate) fn summary(actions: &[Action]) -> String {
+    let mut counts: Vec<(&str, BTreeSet<Option<i64>>)> = Vec::new();
+    for action in actions.iter().filter(|action| action.status == ActionStatus::Done) {
+        let verb = match action.tool.as_str() {
+            "create_task" => "Created",
+            "complete_task" => "Completed",
+            "reopen_task" => "Reopened",
+            "delete_task" => "Deleted",
+            _ => "Changed",
+        };
+        let task = action.task_id.or_else(|| action.tasks.first().map(|task| task.id));
+        match counts.iter_mut().find(|(known, _)| *known == verb) {
+            Some((_, tasks)) => drop(tasks.insert(task)),
+            None => counts.push((verb, BTreeSet::from([task]))),
+        }
+    }
+    let told = |(verb, tasks): &(&str, BTreeSet<_>)| format!("{verb} {} task{}.", tasks.len(), if tasks.len() == 1 { "" } else { "s" });
+    if counts.is_empty() { "Nothing was done.".to_owned() } else { counts.iter().map(told).collect::<Vec<_>>().join(" ") }
 }
 
 /// A task as people name it.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-use crate::model::Call;
+use crate::call::Call;
 
 /// One content.
 pub(crate) type Content = Box<RawValue>;

@@ -7,13 +7,14 @@
 
 use std::time::Duration;
 
-use domain::chat::{Action, Assistant, Conversation, ConversationId, Exchange, ExchangeStatus, Question};
+use domain::chat::{Action, Assistant, Conversation, ConversationId, Exchange, ExchangeStatus};
 use domain::{Timestamp, USER_ID};
 use function::ports::{StateError, Stored};
 use function::{App, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::asking::Asking;
 use crate::content::Content;
 
 /// How long a conversation is kept after its last message.
@@ -44,15 +45,6 @@ struct Turn {
     exchange: Box<RawValue>,
     /// The message and what followed, as the model wrote it; calls and their results are together in it. Empty where nothing came of the message.
     contents: Vec<Content>,
-}
-
-/// A question, with all the tasks it is about.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Asking {
-    #[serde(flatten)]
-    pub(crate) question: Question,
-    /// The tasks to delete.
-    pub(crate) delete: Vec<i64>,
 }
 
 /// A turn that has begun.

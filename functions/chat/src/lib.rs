@@ -2,30 +2,33 @@
 //!
 //! A message is a turn (`turn`): the model (`model`; Gemini in `gemini`, Taskflow's own in `offline`) replies with text or with calls of tools; the calls are
 //! made, their results go back, and so on until there is text. The conversation (`conversation`) is a value of the state store, and every turn is in it
-//! before the model hears of it. What is to be deleted is asked first (`consent`): by code, whatever a model says. `stream` tells a caller what
-//! happens as it happens.
+//! before the model hears of it. What may not be done without a question (`consent`) is kept with it (`asking`): by code, whatever a model says.
+//! `stream` tells a caller what happens as it happens.
 
 mod action;
+mod asking;
+mod call;
 mod consent;
 mod content;
 mod conversation;
 mod gemini;
 mod instruction;
+mod markdown;
 mod model;
 mod offline;
 mod stream;
 mod turn;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use domain::chat::{ConversationId, ConversationRef, DraftTask, SendMessage};
 use domain::routes;
-use function::error::Problem;
-use function::service::question;
+use function::input::question;
 use function::{Answer, App, Error, Function, Request, Response};
-use http::header::{ACCEPT, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::ACCEPT;
+use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 use tracing::Instrument;
 
 use crate::gemini::Gemini;
@@ -37,14 +40,12 @@ use crate::turn::{Asked, Turn};
 /// The function.
 #[must_use]
 pub fn function() -> Function {
-    let models = Arc::new(Models::default());
+    let own = Arc::new(OwnModel::new());
     Function::new(routes::CHAT)
+        .settings(|settings| gemini::Settings::read(settings).map(drop))
         .raw("chat", move |app, request| {
-            let models = models.clone();
-            async move {
-                let path = request.uri().path().to_owned();
-                chat(app, &models, request).await.unwrap_or_else(|error| error.into_response(&path))
-            }
+            let own = own.clone();
+            async move { chat(app, &own, request).await }
         })
         .endpoint("draftTask", draft)
         .endpoint("getConversation", get_conversation)
@@ -52,32 +53,24 @@ pub fn function() -> Function {
 }
 
 /// The model that this process asks, made on first use: a client with its connections.
-#[derive(Default)]
-struct Models {
-    own: OnceLock<Arc<dyn Model>>,
+type OwnModel = OnceCell<Arc<dyn Model>>;
+
+fn model(app: &App) -> Result<Arc<dyn Model>, Error> {
+    let settings = gemini::Settings::read(&app.settings).map_err(Error::internal)?;
+    Ok(match &settings.key {
+        Some(key) => Arc::new(Gemini::new(&settings, key).map_err(Error::internal)?),
+        None => Arc::new(Offline),
+    })
 }
 
-impl Models {
-    fn of(&self, app: &App) -> Result<Arc<dyn Model>, Error> {
-        if let Some(model) = self.own.get() {
-            return Ok(model.clone());
-        }
-        let model: Arc<dyn Model> = match &app.settings.gemini_api_key {
-            Some(key) => Arc::new(Gemini::new(&app.settings, key).map_err(Error::internal)?),
-            None => Arc::new(Offline),
-        };
-        Ok(self.own.get_or_init(|| model).clone())
-    }
-}
-
-async fn chat(app: Arc<App>, models: &Models, request: Request) -> Result<Response, Error> {
+async fn chat(app: Arc<App>, own: &OwnModel, request: Request) -> Result<Response, Error> {
     let path = request.uri().path().to_owned();
     let (parts, message) = question::<SendMessage>(request).await?;
     let message = message.checked()?;
-    let model = models.of(&app)?;
+    let model = own.get_or_try_init(|| async { model(&app) }).await?.clone();
     let conversation_id = match message.conversation_id {
         Some(id) => id,
-        None => app.ids.next().to_string().try_into().map_err(Error::internal)?,
+        None => app.ids.next().to_string().parse().map_err(Error::internal)?,
     };
     let zone = message.time_zone.unwrap_or_else(|| app.settings.time_zone.clone());
     let asked = Asked { conversation_id: conversation_id.clone(), text: message.message, confirms: message.confirms, zone };
@@ -85,7 +78,11 @@ async fn chat(app: Arc<App>, models: &Models, request: Request) -> Result<Respon
     if !wants_stream(&parts.headers) {
         return match turn.answer(&mut Sink::none()).await {
             Ok(answer) => Ok(Answer::json(&answer)?.into()),
-            Err(error) => Ok(problem_response(&error, &conversation_id, &path)),
+            Err(error) => {
+                error.log(&path);
+                let problem = problem(&error, &conversation_id, &path);
+                Ok(error.into_response_with(&problem))
+            }
         };
     }
     let (mut sink, response) = stream::open(&conversation_id);
@@ -112,23 +109,9 @@ fn wants_stream(headers: &HeaderMap) -> bool {
 
 /// The problem of a message that was kept and not answered: with the conversation that it is in.
 fn problem(error: &Error, conversation_id: &ConversationId, path: &str) -> Value {
-    let problem: Problem = error.problem(path);
-    let mut problem = json!(problem);
+    let mut problem = json!(error.problem(path));
     problem["conversation_id"] = conversation_id.as_str().into();
     problem
-}
-
-fn problem_response(error: &Error, conversation_id: &ConversationId, path: &str) -> Response {
-    error.log(path);
-    let body = problem(error, conversation_id, path).to_string();
-    let mut response = Response::new(function::full(body));
-    *response.status_mut() = error.status();
-    let headers = response.headers_mut();
-    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    if let Some(seconds) = error.retry_after() {
-        headers.insert(RETRY_AFTER, seconds.into());
-    }
-    response
 }
 
 /// Reads a line as a task, without making one.
@@ -161,6 +144,8 @@ async fn delete_conversation(app: Arc<App>, which: ConversationRef) -> Result<An
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]

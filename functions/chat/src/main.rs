@@ -1,4 +1,4 @@
-//! chat on its own: on AWS Lambda, or on hyper at `$PORT`.
+//! chat on its own, on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(chat::function())

@@ -7,8 +7,8 @@ use domain::chat::Assistant;
 use domain::zone::Zone;
 use function::{BoxError, BoxFuture, Error};
 use http::StatusCode;
-use serde_json::{Map, Value};
 
+use crate::call::Call;
 use crate::content::Content;
 use crate::stream::Sink;
 
@@ -44,17 +44,8 @@ pub(crate) struct Reply {
     pub(crate) text: String,
     /// What it wants done, in order.
     pub(crate) calls: Vec<Call>,
-}
-
-/// A call of a tool.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Call {
-    /// The call's own, to be named by its result.
-    pub(crate) id: Option<String>,
-    /// The tool.
-    pub(crate) name: String,
-    /// Its arguments.
-    pub(crate) arguments: Map<String, Value>,
+    /// The tasks that its text tells of, where it knows: what was only looked at to find them is not shown.
+    pub(crate) told: Option<Vec<i64>>,
 }
 
 /// Why a model did not reply.

@@ -4,18 +4,21 @@
 //! reply; in the next round the function runs again and finds it. So it needs no memory, and is the same each time.
 
 use domain::chat::Assistant;
+use domain::command::CreateTask;
 use domain::command::UpdateTask;
-use domain::query::{Order, SearchTasks, SortBy, TagsMatch};
+use domain::query::{Order, SearchTasks, SortBy, TERMS_MAX, TagsMatch};
 use domain::task::{Priority, Recurrence, Status};
 use domain::zone::Zone;
 use domain::{Task, Timestamp};
 use function::BoxFuture;
-use language::{Intent, Listing, Note, NoteKind, Reading, Reminders, Selection, Target};
+use language::{FEW_MAX, Intent, Listing, Note, NoteKind, Reading, Reminders, Selection, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::call::{Call, Leave};
 use crate::content::{self, Content};
-use crate::model::{Call, Model, ModelError, Prompt, Reply};
+use crate::markdown;
+use crate::model::{Model, ModelError, Prompt, Reply};
 use crate::stream::Sink;
 
 /// Calls of one reply; the rest come with the next.
@@ -52,12 +55,20 @@ impl Model for Offline {
             let reading = language::read(message, prompt.now, prompt.zone);
             let results = turn.iter().filter_map(|content| content["parts"].as_array()).flatten();
             let results = results.filter_map(|part| part.get("functionResponse").map(|response| &response["response"]));
-            let plan = Plan { results: results.collect(), next: 0, now: prompt.now, zone: prompt.zone, history: prompt.history };
+            let mut plan = Plan {
+                results: results.collect(),
+                next: 0,
+                leave: if reading.is_question { Leave::Asked } else { Leave::Given },
+                told: Vec::new(),
+                now: prompt.now,
+                zone: prompt.zone,
+                history: prompt.history,
+            };
             match plan.answer(&reading) {
-                Err(Stop::Call(calls)) => Ok(Reply { content: Some(of_calls(&calls)), text: String::new(), calls }),
-                Ok(text) | Err(Stop::Say(text)) => {
+                Err(Stop::Call(calls)) => Ok(Reply { content: Some(of_calls(&calls)), text: String::new(), calls, told: None }),
+                Ok(text) | Err(Stop::Say(text) | Stop::Missing(text)) => {
                     sink.text(&text).await;
-                    Ok(Reply { content: Some(content::of_model(&text)), text, calls: Vec::new() })
+                    Ok(Reply { content: Some(content::of_model(&text)), text, calls: Vec::new(), told: Some(plan.told) })
                 }
             }
         })
@@ -75,6 +86,8 @@ enum Stop {
     Call(Vec<Call>),
     /// This is to be said instead.
     Say(String),
+    /// There is no task of the title that was said; this says so.
+    Missing(String),
 }
 
 impl Stop {
@@ -89,6 +102,10 @@ struct Plan<'a> {
     results: Vec<&'a Value>,
     /// The result that is asked for next.
     next: usize,
+    /// Whether what is changed next is asked first.
+    leave: Leave,
+    /// The tasks that the answer tells of.
+    told: Vec<i64>,
     now: Timestamp,
     zone: &'a Zone,
     history: &'a [Content],
@@ -109,7 +126,6 @@ struct Seen {
     #[serde(default)]
     tags: Vec<String>,
     status: Status,
-    completed_at: Option<Timestamp>,
     reminder_offset: Option<String>,
 }
 
@@ -123,17 +139,23 @@ struct Found {
 }
 
 impl Plan<'_> {
-    fn answer(mut self, reading: &Reading) -> Result<String, Stop> {
+    fn answer(&mut self, reading: &Reading) -> Result<String, Stop> {
+        match (self.act(reading), &reading.or_task) {
+            (Err(Stop::Missing(text)), Some(task)) => self.offer(&text, task),
+            (done, _) => done,
+        }
+    }
+
+    fn act(&mut self, reading: &Reading) -> Result<String, Stop> {
         let text = match &reading.intent {
-            Intent::Create { task, .. } => {
-                let made = self.call("create_task", json!(task))?;
-                format!("Added {}.", self.told(&seen_of(&made)?))
-            }
+            Intent::Create { task, unless, .. } => self.create(task, unless.as_deref())?,
             Intent::List(listing) => self.list(listing)?,
             Intent::Get(target) => {
                 let id = self.resolve(std::slice::from_ref(target), None)?;
                 let found = self.call("get_task", json!({ "task_id": id[0] }))?;
-                self.shown(&seen_of(&found)?)
+                let task = seen_of(&found)?;
+                self.told.push(task.id);
+                self.shown(&task)
             }
             Intent::Complete(which) => self.each("complete_task", which, Some("pending"), "Completed", &json!({}))?,
             Intent::Reopen(which) => self.each("reopen_task", which, Some("completed"), "Reopened", &json!({}))?,
@@ -153,9 +175,32 @@ impl Plan<'_> {
             Intent::Thanks => "You are welcome. Say “help” for what else I understand.".to_owned(),
             Intent::Yes => "There is nothing to say yes to.".to_owned(),
             Intent::No => "Fine, I leave it.".to_owned(),
+            Intent::Unclear if reading.or_task.is_some() => return Err(Stop::Missing(with_notes(String::new(), &reading.notes))),
             Intent::Unclear => "I did not understand that. Say “help” for what I understand.".to_owned(),
         };
         Ok(with_notes(text, &reading.notes))
+    }
+
+    /// Adds a task; if one is there that the sentence could be about, the user is asked.
+    fn create(&mut self, task: &CreateTask, unless: Option<&str>) -> Result<String, Stop> {
+        let rival = match unless.filter(|title| title.split_whitespace().count() <= TERMS_MAX) {
+            Some(title) => self.called(title)?,
+            None => None,
+        };
+        if let Some(rival) = rival {
+            self.told.push(rival.id);
+            return self.offer(&format!("There is a task {}, and I did not understand what to do to it.", self.told(&rival)), task);
+        }
+        self.leave = Leave::Given;
+        let made = self.call("create_task", json!(task))?;
+        Ok(format!("Added {}.", self.told(&seen_of(&made)?)))
+    }
+
+    /// Asks whether to add a task, after saying why that is asked.
+    fn offer(&mut self, why: &str, task: &CreateTask) -> Result<String, Stop> {
+        self.leave = Leave::Asked;
+        self.call("create_task", json!(task))?;
+        Ok(format!("{why}\n\nAdd “{}” as a task? Say **yes**, and it is added.", markdown::text(&task.title)))
     }
 
     // --- Calls ------------------------------------------------------------------------------------------------------------
@@ -168,7 +213,8 @@ impl Plan<'_> {
     /// The outputs of calls, or their problems' details.
     fn calls(&mut self, calls: &[(&str, Value)]) -> Result<Vec<Result<Value, String>>, Stop> {
         let there = self.results.get(self.next..).unwrap_or_default();
-        let missing: Vec<Call> = calls.iter().skip(there.len()).take(CALLS_MAX).map(|(tool, arguments)| call(tool, arguments)).collect();
+        let missing: Vec<Call> =
+            calls.iter().skip(there.len()).take(CALLS_MAX).map(|(tool, arguments)| call(tool, arguments, self.leave)).collect();
         if !missing.is_empty() {
             return Err(Stop::Call(missing));
         }
@@ -192,12 +238,13 @@ impl Plan<'_> {
                 let about = &listing.about;
                 if !found.is_whole {
                     let total = listing.query.limit.map_or(found.total, wanted);
-                    return Err(Stop::say(format!(
-                        "There are {total} {about}: more than I change at once. Say which, so that it is fewer."
-                    )));
+                    return Err(too_many(total, about));
                 }
                 if found.tasks.is_empty() {
                     return Err(Stop::say(format!("There are no {about}.")));
+                }
+                if found.tasks.len() > FEW_MAX {
+                    self.leave = Leave::Asked;
                 }
                 Ok(found.tasks.iter().map(|task| task.id).collect())
             }
@@ -207,29 +254,62 @@ impl Plan<'_> {
     fn resolve(&mut self, targets: &[Target], status: Option<&str>) -> Result<Vec<i64>, Stop> {
         let mut ids = Vec::with_capacity(targets.len());
         for target in targets {
-            let id = match target {
-                Target::Id(id) => *id,
-                Target::Title(title) => self.titled(title, status)?,
-                Target::It => self.spoken_of()?,
+            let found = match target {
+                Target::Id(id) => vec![*id],
+                Target::Span(first, last) => self.numbered(*first, *last, status)?,
+                Target::Title(title) => vec![self.titled(title, status)?],
+                Target::It => vec![self.spoken_of()?],
             };
-            if !ids.contains(&id) {
-                ids.push(id);
+            for id in found {
+                if !ids.contains(&id) {
+                    ids.push(id);
+                }
             }
         }
         Ok(ids)
     }
 
+    /// The tasks of these numbers that are there. Whatever is done to them is asked first.
+    fn numbered(&mut self, first: i64, last: i64, status: Option<&str>) -> Result<Vec<i64>, Stop> {
+        let filters = json!({ "id_from": first, "id_to": last, "status": status });
+        let found = self.call(
+            "search_tasks",
+            json!({ "filters": without_null(filters), "sort_by": "created_at", "order": "asc", "limit": MATCHING_MAX }),
+        )?;
+        let tasks = tasks_of(&found)?;
+        let about = format!("{}tasks from {first} to {last}", status.map_or(String::new(), |status| format!("{status} ")));
+        let total = total_of(&found, tasks.len());
+        if total > tasks.len() {
+            return Err(too_many(total, &about));
+        }
+        if tasks.is_empty() {
+            return Err(Stop::say(format!("There are no {about}.")));
+        }
+        self.leave = Leave::Asked;
+        Ok(tasks.iter().map(|task| task.id).collect())
+    }
+
+    /// An open task whose title begins with these words.
+    fn called(&mut self, title: &str) -> Result<Option<Seen>, Stop> {
+        let found = self.call("search_tasks", json!({ "query": title, "filters": { "status": "pending" }, "limit": OFFERED_MAX }))?;
+        let title = title.to_lowercase();
+        let is_called =
+            |task: &Seen| task.title.to_lowercase().strip_prefix(&title).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
+        Ok(tasks_of(&found)?.into_iter().find(is_called))
+    }
+
     fn titled(&mut self, title: &str, status: Option<&str>) -> Result<i64, Stop> {
         let filters = status.map_or_else(|| json!({}), |status| json!({ "status": status }));
-        let found = self.call("search_tasks", json!({ "query": title, "filters": filters, "limit": LISTED_MAX }))?;
+        let found = self.call("search_tasks", json!({ "query": title, "filters": filters, "limit": OFFERED_MAX }))?;
         let tasks = tasks_of(&found)?;
         let exact: Vec<&Seen> = tasks.iter().filter(|task| task.title.eq_ignore_ascii_case(title)).collect();
         match (exact.as_slice(), tasks.as_slice()) {
             ([only], _) => Ok(only.id),
             ([], [only]) => Ok(only.id),
-            (_, []) => Err(Stop::say(format!("I found no task “{title}”."))),
+            (_, []) => Err(Stop::Missing(format!("I found no task “{}”.", markdown::text(title)))),
             (_, several) => {
-                let lines: Vec<String> = several.iter().take(OFFERED_MAX).map(|task| format!("- {}", self.told(task))).collect();
+                self.told.extend(several.iter().map(|task| task.id));
+                let lines: Vec<String> = several.iter().map(|task| format!("- {}", self.told(task))).collect();
                 Err(Stop::say(format!("Which one do you mean? Name it by its number.\n\n{}", lines.join("\n"))))
             }
         }
@@ -252,21 +332,10 @@ impl Plan<'_> {
     /// The tasks that a listing is about.
     fn find(&mut self, listing: &Listing) -> Result<Found, Stop> {
         let wanted = listing.query.limit.map(wanted);
-        // The search does not know of the time of completion: what does not fit is left out here.
-        let asked_for = wanted.filter(|_| listing.completed.is_none()).unwrap_or(MATCHING_MAX).min(MATCHING_MAX);
-        let output = self.call("search_tasks", search(&listing.query, asked_for))?;
-        let mut tasks = tasks_of(&output)?;
-        let seen = tasks.len();
-        let mut total = output["total_count"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(seen);
-        let mut is_whole = seen == total;
-        if let Some(period) = listing.completed {
-            tasks.retain(|task| task.completed_at.is_some_and(|at| at >= period.from && at < period.to));
-            total = tasks.len();
-        }
-        if let Some(wanted) = wanted {
-            is_whole |= tasks.len() >= wanted;
-            tasks.truncate(wanted);
-        }
+        let output = self.call("search_tasks", search(&listing.query, wanted.unwrap_or(MATCHING_MAX).min(MATCHING_MAX)))?;
+        let tasks = tasks_of(&output)?;
+        let total = total_of(&output, tasks.len());
+        let is_whole = tasks.len() == total || wanted.is_some_and(|wanted| tasks.len() >= wanted);
         Ok(Found { tasks, total, is_whole })
     }
 
@@ -274,11 +343,11 @@ impl Plan<'_> {
 
     fn list(&mut self, listing: &Listing) -> Result<String, Stop> {
         let Found { tasks, total, .. } = self.find(listing)?;
+        self.told.extend(tasks.iter().map(|task| task.id));
         let about = &listing.about;
         match (total, listing.counts) {
             (0, _) => Ok(format!("There are no {about}.")),
-            (1, true) => Ok(format!("There is 1 of your {about}.")),
-            (total, true) => Ok(format!("There are {total} {about}.")),
+            (total, true) => Ok(counted(total, about)),
             (total, false) => {
                 // As many as were asked for, be it more than are shown otherwise.
                 let shown = if listing.query.limit.is_some() { MATCHING_MAX } else { LISTED_MAX };
@@ -300,40 +369,20 @@ impl Plan<'_> {
     fn each(&mut self, tool: &str, which: &Selection, status: Option<&str>, verb: &str, more: &Value) -> Result<String, Stop> {
         let ids = self.select(which, status)?;
         let outcomes = self.calls(&ids.iter().map(|id| (tool, with_id(more, *id))).collect::<Vec<_>>())?;
-        Ok(self.results_told(verb, &ids, outcomes))
-    }
-
-    fn results_told(&self, verb: &str, ids: &[i64], outcomes: Vec<Result<Value, String>>) -> String {
-        let lines: Vec<String> = ids
-            .iter()
-            .zip(outcomes)
-            .map(|(id, outcome)| match outcome.and_then(|output| Seen::deserialize(&output["task"]).map_err(|error| error.to_string())) {
-                Ok(task) => format!("{verb} {}.", self.told(&task)),
-                Err(detail) => format!("#{id}: {detail}."),
-            })
-            .collect();
-        if lines.len() == 1 { lines.concat() } else { lines.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n") }
+        Ok(told(tool, &ids, outcomes, |id, output| match seen_of(output) {
+            Ok(task) => format!("{verb} {}.", self.told(&task)),
+            Err(_) => format!("{verb} #{id}."),
+        }))
     }
 
     fn delete(&mut self, which: &Selection) -> Result<String, Stop> {
         let ids = self.select(which, None)?;
+        // What is asked first is decided for all deletions in one place, whoever wants them.
+        if self.leave == Leave::Given {
+            self.leave = Leave::OfMessage;
+        }
         let outcomes = self.calls(&ids.iter().map(|id| ("delete_task", json!({ "task_id": id }))).collect::<Vec<_>>())?;
-        let (mut asked, mut lines) = (0, Vec::new());
-        for (id, outcome) in ids.iter().zip(outcomes) {
-            match outcome {
-                Ok(output) if output["status"] == "asked" => asked += 1,
-                Ok(_) => lines.push(format!("Deleted task {id}.")),
-                Err(detail) => lines.push(format!("#{id}: {detail}.")),
-            }
-        }
-        match asked {
-            0 => {}
-            1 => lines.push("Shall I delete it? Say **yes**, and it is gone for good; nothing is deleted yet.".to_owned()),
-            asked => {
-                lines.push(format!("Shall I delete these {asked} tasks? Say **yes**, and they are gone for good; nothing is deleted yet."));
-            }
-        }
-        Ok(lines.join("\n"))
+        Ok(told("delete_task", &ids, outcomes, |id, _| format!("Deleted task {id}.")))
     }
 
     fn update(&mut self, which: &Selection, change: &language::Change) -> Result<String, Stop> {
@@ -358,7 +407,10 @@ impl Plan<'_> {
             }
         }
         let outcomes = self.calls(&calls)?;
-        let told = self.results_told("Changed", &called, outcomes);
+        let told = told("update_task", &called, outcomes, |id, output| match seen_of(output) {
+            Ok(task) => format!("Changed {}.", self.told(&task)),
+            Err(_) => format!("Changed #{id}."),
+        });
         let all = std::iter::once(told).filter(|told| !told.is_empty()).chain(lines).collect::<Vec<_>>().join("\n");
         Ok(with_notes(all, &notes))
     }
@@ -367,15 +419,8 @@ impl Plan<'_> {
         let ids = self.select(which, Some("pending"))?;
         let outcomes = self
             .calls(&ids.iter().map(|id| ("schedule_reminder", json!({ "task_id": id, "reminder_offset": offset }))).collect::<Vec<_>>())?;
-        let lines: Vec<String> = ids
-            .iter()
-            .zip(outcomes)
-            .map(|(id, outcome)| match outcome {
-                Ok(output) => format!("I remind you of task {id} {}.", self.at(&output["reminder"]["scheduled_at"])),
-                Err(detail) => format!("#{id}: {detail}."),
-            })
-            .collect();
-        Ok(lines.join("\n"))
+        let done = |id: i64, output: &Value| format!("I remind you of task {id} {}.", self.at(&output["reminder"]["scheduled_at"]));
+        Ok(told("schedule_reminder", &ids, outcomes, done))
     }
 
     fn reminders(&mut self, of: Option<&Target>, status: Value) -> Result<String, Stop> {
@@ -415,15 +460,7 @@ impl Plan<'_> {
             return Ok("There is no reminder to cancel.".to_owned());
         }
         let outcomes = self.calls(&ids.iter().map(|id| ("cancel_reminder", json!({ "reminder_id": id }))).collect::<Vec<_>>())?;
-        let lines: Vec<String> = ids
-            .iter()
-            .zip(outcomes)
-            .map(|(id, outcome)| match outcome {
-                Ok(_) => format!("Cancelled reminder {id}."),
-                Err(detail) => format!("Reminder {id}: {detail}."),
-            })
-            .collect();
-        Ok(lines.join("\n"))
+        Ok(told("cancel_reminder", &ids, outcomes, |id, _| format!("Cancelled reminder {id}.")))
     }
 
     fn tags(&mut self) -> Result<String, Stop> {
@@ -432,7 +469,7 @@ impl Plan<'_> {
         if tags.is_empty() {
             return Ok("There are no tags yet.".to_owned());
         }
-        let line = |tag: &Value| format!("- #{} ({})", tag["tag"].as_str().unwrap_or_default(), tag["count"]);
+        let line = |tag: &Value| format!("- #{} ({})", markdown::text(tag["tag"].as_str().unwrap_or_default()), tag["count"]);
         Ok(format!("Tags:\n\n{}", tags.iter().map(line).collect::<Vec<_>>().join("\n")))
     }
 
@@ -440,7 +477,7 @@ impl Plan<'_> {
 
     /// A task in one line.
     fn told(&self, task: &Seen) -> String {
-        let mut text = format!("“{}” (#{})", task.title, task.id);
+        let mut text = format!("“{}” (#{})", markdown::text(&task.title), task.id);
         let mut more = Vec::new();
         if let Some(due) = task.due_date {
             more.push(format!("due {}", self.moment(due)));
@@ -456,7 +493,7 @@ impl Plan<'_> {
         if let Some(offset) = &task.reminder_offset {
             more.push(format!("reminder {offset} before"));
         }
-        more.extend(task.tags.iter().map(|tag| format!("#{tag}")));
+        more.extend(task.tags.iter().map(|tag| format!("#{}", markdown::text(tag))));
         if !more.is_empty() {
             text.push_str(", ");
             text.push_str(&more.join(", "));
@@ -467,7 +504,7 @@ impl Plan<'_> {
     /// A task in full.
     fn shown(&self, task: &Seen) -> String {
         let status = if task.status == Status::Completed { "completed" } else { "pending" };
-        let description = if task.description.is_empty() { String::new() } else { format!("\n\n{}", task.description) };
+        let description = if task.description.is_empty() { String::new() } else { format!("\n\n{}", markdown::text(&task.description)) };
         format!("{}, {status}{description}", self.told(task))
     }
 
@@ -480,11 +517,70 @@ impl Plan<'_> {
     }
 }
 
-fn call(tool: &str, arguments: &Value) -> Call {
+fn call(tool: &str, arguments: &Value, leave: Leave) -> Call {
     let arguments = arguments.as_object().cloned().unwrap_or_default();
     // Where a field is null, it is left out; what null means for a change is said by the change itself.
     let keeps_null = tool == "update_task";
-    Call { id: None, name: tool.to_owned(), arguments: arguments.into_iter().filter(|(_, value)| keeps_null || !value.is_null()).collect() }
+    let arguments = arguments.into_iter().filter(|(_, value)| keeps_null || !value.is_null()).collect();
+    Call { id: None, name: tool.to_owned(), arguments, leave }
+}
+
+/// What came of a call for each of these tasks or reminders, a line each, and what is asked.
+fn told(tool: &str, ids: &[i64], outcomes: Vec<Result<Value, String>>, done: impl Fn(i64, &Value) -> String) -> String {
+    let (mut asked, mut lines) = (0, Vec::new());
+    for (id, outcome) in ids.iter().zip(outcomes) {
+        match outcome {
+            Ok(output) if output["status"] == "asked" => asked += 1,
+            Ok(output) => lines.push(done(*id, &output)),
+            Err(detail) => lines.push(format!("#{id}: {detail}.")),
+        }
+    }
+    if lines.len() > 1 {
+        lines = lines.iter().map(|line| format!("- {line}")).collect();
+    }
+    if asked > 0 {
+        let deed = match tool {
+            "complete_task" => "complete",
+            "reopen_task" => "reopen",
+            "delete_task" => "delete",
+            "set_priority" => "set the priority of",
+            "add_tags" => "tag",
+            "remove_tags" => "untag",
+            "schedule_reminder" => "set a reminder of",
+            "cancel_reminder" => "cancel",
+            _ => "change",
+        };
+        let noun = if tool == "cancel_reminder" { "reminder" } else { "task" };
+        let what = if asked == 1 { format!("this {noun}") } else { format!("these {asked} {noun}s") };
+        lines.push(format!("Shall I {deed} {what}? Say **yes**, and it is done; nothing is changed yet."));
+    }
+    lines.join("\n")
+}
+
+/// More than is changed at once.
+fn too_many(total: usize, about: &str) -> Stop {
+    Stop::say(format!("There are {total} {about}: more than I change at once. Say which, so that it is fewer."))
+}
+
+/// How many there are: "There is 1 open task due today.", "You completed 3 tasks yesterday."
+fn counted(total: usize, about: &str) -> String {
+    let about = if total == 1 { about.replacen("tasks", "task", 1) } else { about.to_owned() };
+    match about.strip_prefix("completed ") {
+        Some(about) => format!("You completed {total} {about}."),
+        None => format!("There {} {total} {about}.", if total == 1 { "is" } else { "are" }),
+    }
+}
+
+/// How many tasks match, of which a page was answered.
+fn total_of(output: &Value, seen: usize) -> usize {
+    output["total_count"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(seen)
+}
+
+fn without_null(mut fields: Value) -> Value {
+    if let Some(fields) = fields.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    fields
 }
 
 fn with_id(more: &Value, id: i64) -> Value {
@@ -525,6 +621,10 @@ fn search(query: &SearchTasks, limit: usize) -> Value {
     set("priority", json!(filter.priority));
     set("due_before", json!(filter.due_before));
     set("due_after", json!(filter.due_after));
+    set("completed_before", json!(filter.completed_before));
+    set("completed_after", json!(filter.completed_after));
+    set("id_from", json!(filter.id_from));
+    set("id_to", json!(filter.id_to));
     if !filter.tags.is_empty() {
         set("tags", json!(filter.tags));
         set("tags_match", tags_match(filter.tags_match).into());
@@ -590,5 +690,9 @@ fn with_notes(text: String, notes: &[Note]) -> String {
             NoteKind::Missed => note.text.clone(),
         })
         .collect();
-    if notes.is_empty() { text } else { format!("{text}\n\n{}", notes.join("\n")) }
+    match (notes.is_empty(), text.is_empty()) {
+        (true, _) => text,
+        (false, true) => notes.join("\n"),
+        (false, false) => format!("{text}\n\n{}", notes.join("\n")),
+    }
 }

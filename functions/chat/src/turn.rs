@@ -1,10 +1,11 @@
 //! One message: the model is asked, the tools it calls are called, until there is an answer or a limit is met; and the conversation has all of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Task;
-use domain::chat::{Action, ActionStatus, Assistant, ChatAnswer, ConversationId, Question, SHOWN_MAX, TaskCard};
+use domain::chat::{Action, ActionStatus, Assistant, ChatAnswer, ConversationId, TaskCard};
 use domain::routes::CHAT;
 use domain::zone::Zone;
 use function::{App, BoxFuture, Error};
@@ -15,11 +16,14 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tools::{Caller, Failed, Tool};
 
-use crate::action::{self, Told, named};
-use crate::consent::{ASKED_MAX, Consent, is_yes};
+use crate::action::{self, Told};
+use crate::asking::{self, ASKED_MAX, Asking, Held, Kept};
+use crate::call::{Call, Leave};
+use crate::consent::{CREATED_MAX, Consent, is_yes};
 use crate::content::{self, Content};
-use crate::conversation::{self, Asking, Begun, Ended};
-use crate::model::{Call, Model, ModelError, Prompt, Reply};
+use crate::conversation::{self, Begun, Ended};
+use crate::markdown;
+use crate::model::{Model, ModelError, Prompt, Reply};
 use crate::stream::{PARAGRAPH, Sink};
 
 /// How long a message may take: less than whoever calls this function waits for it, so that a slow model is told as such.
@@ -61,8 +65,8 @@ pub(crate) struct Turn {
     /// What was said so far.
     response: String,
     consent: Consent,
-    /// What the user is to be asked.
-    question: Vec<Task>,
+    /// What waits for the user's yes.
+    held: Vec<Held>,
     seen: usize,
 }
 
@@ -83,7 +87,7 @@ impl Turn {
             contents,
             response: String::new(),
             consent,
-            question: Vec::new(),
+            held: Vec::new(),
             seen: 0,
         }
     }
@@ -102,12 +106,14 @@ impl Turn {
         let begun = conversation::begin(&self.app, &self.asked.conversation_id, &self.asked.text, assistant).await?;
         let outcome = match begun.asked.as_ref().filter(|asking| self.says_yes(asking)) {
             Some(asking) => {
-                self.delete(asking, sink).await;
+                self.carry_out(&asking.calls, sink).await;
                 Ok(())
             }
             None => self.converse(&begun, sink).await,
         };
-        let asking = self.asking();
+        // A question that nobody has seen is not asked.
+        let held = std::mem::take(&mut self.held);
+        let asking = outcome.is_ok().then(|| asking::asking(held, self.app.ids.next().to_string())).flatten();
         let ended = self.ended(outcome.as_ref().err(), asking.clone());
         self.keep(begun, ended).await;
         outcome?;
@@ -123,40 +129,75 @@ impl Turn {
     fn says_yes(&self, asking: &Asking) -> bool {
         match &self.asked.confirms {
             Some(id) => *id == asking.question.id,
-            None => is_yes(&self.asked.text),
+            None => is_yes(&self.asked.text, asking),
         }
     }
 
-    /// Deletes what the user was asked about. No model has a part in it.
-    async fn delete(&mut self, asking: &Asking, sink: &mut Sink) {
-        let Some(tool) = tools::of("delete_task") else { return };
-        for task in &asking.delete {
-            let told = self.delete_one(tool, *task).await;
+    /// Does what the user has said yes to. No model has a part in it.
+    async fn carry_out(&mut self, calls: &[Kept], sink: &mut Sink) {
+        for Kept { tool, arguments } in calls {
+            let call = Call { id: None, name: tool.clone(), arguments: arguments.clone(), leave: Leave::Given };
+            let told = self.change(&call, call.task_id()).await;
             self.note(told, sink).await;
         }
         let is_done = |action: &&Action| action.status == ActionStatus::Done;
-        let count = self.actions.iter().filter(is_done).count();
         let line = |action: &Action| format!("\n- {}: {}", action.task_id.map_or_else(String::new, |id| format!("#{id}")), action.detail);
         let lines = self.actions.iter().filter(|action| !is_done(action)).map(line).collect::<Vec<_>>().concat();
-        let first = match (count, self.actions.as_slice()) {
-            (1, [only]) => only.detail.clone(),
-            (1, _) => "Deleted 1 task.".to_owned(),
-            (count, _) => format!("Deleted {count} tasks."),
+        let first = match self.actions.as_slice() {
+            [only] if is_done(&only) => only.detail.clone(),
+            all => action::summary(all),
         };
-        self.say(&format!("{first}{lines}"), sink).await;
+        self.say(&markdown::text(&format!("{first}{lines}")), sink).await;
         self.contents.push(content::of_model(&self.response));
     }
 
-    async fn delete_one(&mut self, tool: &'static Tool, task: i64) -> Told {
-        let arguments = Map::from_iter([("task_id".to_owned(), task.into())]);
-        let before = self.task(task).await;
-        match before {
-            Ok(before) => match self.tools.call(tool, arguments.clone()).await {
-                Ok(done) => action::done(tool, &arguments, done, Some(&before)),
-                Err(failed) => action::failed(tool.name, true, &arguments, &failed),
-            },
-            Err(failed) => action::failed(tool.name, true, &arguments, &failed),
+    /// Makes a call that changes something, and notes what it did for the calls that follow.
+    async fn change(&mut self, call: &Call, subject: Option<i64>) -> Told {
+        if let Some(refusal) = self.refusal(call) {
+            return refusal;
         }
+        let Some(tool) = tools::of(&call.name) else { return Self::not_called(call, "there is no such tool") };
+        match tool.name {
+            "create_task" if !self.consent.allows_creating() => {
+                return Self::not_called(call, &format!("at most {CREATED_MAX} tasks are created for one message"));
+            }
+            "delete_task" => {
+                let told = self.delete(tool, call).await;
+                if told.action.status == ActionStatus::Done {
+                    self.consent.note_deleted();
+                }
+                return told;
+            }
+            _ => {}
+        }
+        match self.tools.call(tool, call.arguments.clone()).await {
+            Ok(done) => {
+                match (subject, done.tasks.first()) {
+                    (Some(task), _) => self.consent.note_changed(task),
+                    (None, Some(created)) => self.consent.note_created(created.id),
+                    (None, None) => {}
+                }
+                action::done(tool, &call.arguments, done, None)
+            }
+            Err(failed) => {
+                // A call that broke off may have been made.
+                if let Some(task) = subject.filter(|_| failed.status.is_server_error()) {
+                    self.consent.note_changed(task);
+                }
+                action::failed(tool.name, true, &call.arguments, &failed)
+            }
+        }
+    }
+
+    async fn delete(&self, tool: &'static Tool, call: &Call) -> Told {
+        let Some(id) = call.task_id() else { return Self::not_called(call, "/task_id: is missing") };
+        let arguments = Map::from_iter([("task_id".to_owned(), id.into())]);
+        let deleted = async {
+            let before = self.task(id).await?;
+            let done = self.tools.call(tool, arguments.clone()).await?;
+            Ok(action::done(tool, &arguments, done, Some(&before)))
+        };
+        deleted.await.unwrap_or_else(|failed| action::failed(tool.name, true, &arguments, &failed))
     }
 
     /// A task as it is now.
@@ -174,6 +215,9 @@ impl Turn {
             let reply = self.reply(begun, may_call, sink).await?;
             self.add_text(&reply.text);
             self.contents.extend(reply.content);
+            if let Some(told) = &reply.told {
+                self.show(told, sink).await;
+            }
             if reply.calls.is_empty() || !may_call {
                 return self.finish(sink).await;
             }
@@ -203,7 +247,7 @@ impl Turn {
                 return Err(ModelError::Garbage("neither text nor a call".into()));
             }
             let text = self.actions.iter().map(|action| action.detail.as_str()).collect::<Vec<_>>().join("\n");
-            self.say(&text, sink).await;
+            self.say(&markdown::text(&text), sink).await;
             self.contents.push(content::of_model(&self.response));
         }
         Ok(())
@@ -225,17 +269,23 @@ impl Turn {
     /// Makes the calls of one reply. Those that only look are made together where they follow one another; what changes something is done in its turn,
     /// on its own.
     async fn call(&mut self, calls: Vec<Call>, sink: &mut Sink) -> Vec<(Call, Box<RawValue>)> {
-        let wanted: Vec<i64> = calls.iter().filter(|call| call.name == "delete_task").filter_map(Call::task_id).collect();
-        let may_delete = self.question.is_empty() && self.consent.allows(&wanted);
         let (made, left) = calls.split_at(calls.len().min(CALLS_MAX));
+        let subjects = self.subjects(made).await;
+        let waits = self.waits(made, &subjects);
         let mut results = Vec::with_capacity(calls.len());
         for group in made.chunk_by(|one, next| one.looks() && next.looks()).flat_map(|group| group.chunks(TOGETHER_MAX)) {
             if let [call] = group {
-                let told = self.call_one(call, may_delete).await;
+                let at = results.len();
+                let told = match (call.looks(), subjects[at]) {
+                    (true, _) => self.look(call).await,
+                    (_, None) if call.has_subject() => Self::not_called(call, "which task or reminder: the id has to be a whole number"),
+                    (_, subject) if waits[at] => self.hold(call, subject).await,
+                    (_, subject) => self.change(call, subject).await,
+                };
                 results.push(self.note(told, sink).await);
                 continue;
             }
-            let looked = join_all(group.iter().map(|call| self.make(call))).await;
+            let looked = join_all(group.iter().map(|call| self.look(call))).await;
             for (call, told) in group.iter().zip(looked) {
                 // What the one before has brought may have been enough.
                 let told = self.refusal(call).unwrap_or(told);
@@ -249,6 +299,43 @@ impl Turn {
         calls.into_iter().zip(results).collect()
     }
 
+    /// The task that each call changes; a reminder that nobody knows stands for one of its own.
+    async fn subjects(&self, calls: &[Call]) -> Vec<Option<i64>> {
+        let cancelled = |call: &Call| call.number("reminder_id").filter(|_| call.name == "cancel_reminder");
+        let mut reminders = Vec::new();
+        if calls.iter().any(|call| cancelled(call).is_some())
+            && let Some(list) = tools::of("list_reminders")
+            && let Ok(done) = self.tools.call(list, Map::from_iter([("status".to_owned(), "pending".into())])).await
+        {
+            let found = done.output["reminders"].as_array().cloned().unwrap_or_default();
+            reminders = found.iter().filter_map(|reminder| Some((reminder["id"].as_i64()?, reminder["task_id"].as_i64()?))).collect();
+        }
+        let of_reminder = |id: i64| reminders.iter().find(|(reminder, _)| *reminder == id).map_or(-id, |(_, task)| *task);
+        let subject = |call: &Call| match call.name.as_str() {
+            "cancel_reminder" => cancelled(call).map(of_reminder),
+            _ => call.task_id().filter(|_| call.has_subject()),
+        };
+        calls.iter().map(subject).collect()
+    }
+
+    /// Which of these calls wait for the user's yes.
+    fn waits(&self, calls: &[Call], subjects: &[Option<i64>]) -> Vec<bool> {
+        let is_delete = |call: &Call| call.name == "delete_task";
+        let of = |deletes: bool| {
+            let wanted = calls.iter().zip(subjects).filter(|(call, _)| call.leave == Leave::OfMessage && is_delete(call) == deletes);
+            wanted.filter_map(|(_, subject)| *subject).collect::<BTreeSet<i64>>()
+        };
+        let (deleted, changed) = (of(true), of(false));
+        let may_delete = self.held.is_empty() && self.consent.allows_deleting(&deleted);
+        let waits = |(call, subject): (&Call, &Option<i64>)| match (call.leave, subject) {
+            (Leave::Asked, _) => true,
+            (Leave::Given, _) | (Leave::OfMessage, None) => false,
+            (Leave::OfMessage, Some(_)) if is_delete(call) => !may_delete,
+            (Leave::OfMessage, Some(task)) => !self.consent.allows_changing(*task, &changed),
+        };
+        calls.iter().zip(subjects).map(waits).collect()
+    }
+
     /// Why a call is not made now, if it is not.
     fn refusal(&self, call: &Call) -> Option<Told> {
         if self.seen >= RESULTS_MAX {
@@ -258,55 +345,41 @@ impl Turn {
         is_late.then(|| Self::not_called(call, "there is no time left for this message"))
     }
 
-    async fn call_one(&mut self, call: &Call, may_delete: bool) -> Told {
-        if call.name != "delete_task" {
-            return self.make(call).await;
-        }
-        if let Some(refusal) = self.refusal(call) {
-            return refusal;
-        }
-        let Some(tool) = tools::of(&call.name) else { return Self::not_called(call, "there is no such tool") };
-        if !may_delete {
-            return self.ask(tool, call).await;
-        }
-        let told = match call.task_id() {
-            Some(task) => self.delete_one(tool, task).await,
-            None => Self::not_called(call, "/task_id: is missing"),
-        };
-        if told.action.status == ActionStatus::Done {
-            self.consent.note();
-        }
-        told
-    }
-
-    /// Makes a call that needs nobody's consent.
-    async fn make(&self, call: &Call) -> Told {
+    /// Makes a call that only looks.
+    async fn look(&self, call: &Call) -> Told {
         if let Some(refusal) = self.refusal(call) {
             return refusal;
         }
         let Some(tool) = tools::of(&call.name) else { return Self::not_called(call, "there is no such tool") };
         match self.tools.call(tool, call.arguments.clone()).await {
             Ok(done) => action::done(tool, &call.arguments, done, None),
-            Err(failed) => action::failed(tool.name, tool.changes(), &call.arguments, &failed),
+            Err(failed) => action::failed(tool.name, false, &call.arguments, &failed),
         }
     }
 
-    /// Puts a deletion on the question to the user.
-    async fn ask(&mut self, tool: &Tool, call: &Call) -> Told {
-        if self.question.len() >= ASKED_MAX {
-            return Self::not_called(call, &format!("at most {ASKED_MAX} tasks are asked about at once"));
+    /// Puts a call on the question to the user.
+    async fn hold(&mut self, call: &Call, subject: Option<i64>) -> Told {
+        if let Some(refusal) = self.refusal(call) {
+            return refusal;
         }
-        let Some(id) = call.task_id() else { return Self::not_called(call, "/task_id: is missing") };
-        match self.task(id).await {
-            Ok(task) => {
-                let told = action::asked(tool, &task);
-                if !self.question.iter().any(|asked| asked.id == task.id) {
-                    self.question.push(task);
-                }
-                told
+        let Some(tool) = tools::of(&call.name) else { return Self::not_called(call, "there is no such tool") };
+        let task = match subject {
+            None => None,
+            Some(id) => match self.task(id).await {
+                Ok(task) => Some(TaskCard::from(&task)),
+                Err(failed) => return action::failed(tool.name, true, &call.arguments, &failed),
+            },
+        };
+        let held = Held { tool, arguments: call.arguments.clone(), task };
+        let told = action::asked(&held);
+        let is_known = self.held.iter().any(|known| known.tool.name == tool.name && known.arguments == held.arguments);
+        if !is_known {
+            if !asking::has_room(&self.held, &held) {
+                return Self::not_called(call, &format!("at most {ASKED_MAX} changes are asked about at once"));
             }
-            Err(failed) => action::failed(tool.name, true, &call.arguments, &failed),
+            self.held.push(held);
         }
+        told
     }
 
     fn not_called(call: &Call, detail: &str) -> Told {
@@ -316,25 +389,25 @@ impl Turn {
 
     /// Notes what a call came to, and tells the caller. What the model gets to see of it.
     async fn note(&mut self, told: Told, sink: &mut Sink) -> Box<RawValue> {
-        sink.action(&told.action).await;
+        if told.action.changes || !self.knows_what_it_tells() {
+            sink.action(&told.action).await;
+        }
         self.actions.push(told.action);
         self.seen += told.result.get().len();
         told.result
     }
 
-    /// The question to the user, if there is one.
-    fn asking(&self) -> Option<Asking> {
-        let cards: Vec<TaskCard> = self.question.iter().map(TaskCard::from).collect();
-        let text = match cards.as_slice() {
-            [] => return None,
-            [only] => format!("Delete {}?", named(only)),
-            [first, second] => format!("Delete {} and {}?", named(first), named(second)),
-            all => format!("Delete {} tasks?", all.len()),
-        };
-        let count = u32::try_from(cards.len()).unwrap_or(u32::MAX);
-        let tasks = cards.into_iter().take(SHOWN_MAX).collect();
-        let question = Question { id: self.app.ids.next().to_string(), text, tasks, count };
-        Some(Asking { question, delete: self.question.iter().map(|task| task.id).collect() })
+    /// Whether this model says which tasks its text tells of ([`Reply::told`]). What it looked at is shown with the text, and nothing else of it.
+    fn knows_what_it_tells(&self) -> bool {
+        self.model.assistant() == Assistant::Offline
+    }
+
+    /// Shows of what was looked at the tasks that the text tells of, and no others.
+    async fn show(&mut self, told: &[i64], sink: &mut Sink) {
+        for action in self.actions.iter_mut().filter(|action| !action.changes) {
+            action.tasks.retain(|task| told.contains(&task.id));
+            sink.action(action).await;
+        }
     }
 
     fn ended(&mut self, error: Option<&ModelError>, asked: Option<Asking>) -> Ended {
@@ -369,9 +442,19 @@ impl Call {
         tools::of(&self.name).is_some_and(|tool| !tool.changes())
     }
 
-    /// The task that it is about. A number of a language with one kind of numbers is one, too.
+    /// Whether it changes something that is there.
+    fn has_subject(&self) -> bool {
+        tools::of(&self.name).is_some_and(|tool| tool.changes() && tool.effect != tools::Effect::Adds)
+    }
+
+    /// The task that it is about.
     fn task_id(&self) -> Option<i64> {
-        let id = self.arguments.get("task_id")?;
+        self.number("task_id")
+    }
+
+    /// A whole number. One of a language with one kind of numbers is one, too.
+    fn number(&self, name: &str) -> Option<i64> {
+        let id = self.arguments.get(name)?;
         #[expect(clippy::cast_possible_truncation, reason = "it is a whole number in range")]
         id.as_i64().or_else(|| id.as_f64().filter(|id| id.fract() == 0.0 && id.abs() < 9e15).map(|id| id as i64))
     }
@@ -443,10 +526,14 @@ mod tests {
 
         fn reply<'a>(&'a self, prompt: &'a Prompt<'a>, _: &'a mut Sink) -> BoxFuture<'a, Result<Reply, ModelError>> {
             let names = if prompt.turn.len() == 1 { self.0 } else { &[] };
-            let call =
-                |name: &&str| Call { id: None, name: (*name).to_owned(), arguments: Map::from_iter([("task_id".to_owned(), 1.into())]) };
+            let call = |name: &&str| Call {
+                id: None,
+                name: (*name).to_owned(),
+                arguments: Map::from_iter([("task_id".to_owned(), 1.into())]),
+                leave: Leave::Given,
+            };
             let text = if names.is_empty() { "Done." } else { "" };
-            let reply = Reply { content: None, text: text.to_owned(), calls: names.iter().map(call).collect() };
+            let reply = Reply { content: None, text: text.to_owned(), calls: names.iter().map(call).collect(), told: None };
             Box::pin(std::future::ready(Ok(reply)))
         }
     }

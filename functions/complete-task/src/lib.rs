@@ -14,10 +14,10 @@ pub fn function() -> Function {
 }
 
 async fn complete(change: &mut Change, command: CompleteTask) -> Result<Task, Error> {
-    let task = change.task(command.task_id).await?;
+    let task = change.unit.task(command.task_id).await?;
     if task.status == Status::Completed {
         return Ok(task);
     }
     let completed = Task { status: Status::Completed, completed_at: Some(change.now()), ..task.clone() };
-    Ok(change.save_task(&task, completed, EventType::TaskCompleted).await?)
+    Ok(change.unit.save_task(&task, completed, EventType::TaskCompleted).await?)
 }

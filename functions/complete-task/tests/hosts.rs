@@ -263,6 +263,65 @@ async fn as_a_lambda_function_url() {
 }
 
 #[tokio::test]
+async fn a_lambda_function_url_checks_page_token_and_body_and_never_takes_a_fact() {
+    const TOKEN: &str = "token-of-at-least-thirty-two-characters";
+    let (database, store) = database().await;
+    let event = |ty: &str| json!({ "specversion": "1.0", "id": "1", "source": "/tests", "type": ty, "data": { "task_id": i64::MAX } });
+    for token in [false, true] {
+        let runtime_api = RuntimeApi::start().await;
+        let mut child = program(&database);
+        let child = child.env("AWS_LAMBDA_RUNTIME_API", runtime_api.address.to_string()).env("AWS_LAMBDA_FUNCTION_NAME", "complete-task");
+        let child = child.env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128").env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
+        // Whoever knows what the gateway knows is not the gateway here.
+        let child = child.env("APP_API_TOKEN", "what-the-gateway-knows").env("TASKFLOW_ORIGINS", "https://app.example.org");
+        let _child = if token { child.env("TASKFLOW_API_TOKEN", TOKEN) } else { child }.spawn().unwrap();
+        for (host, page, may) in [
+            // AWS finds the function by its name, so there is no other.
+            ("x.lambda-url.test", None, true),
+            ("custom.example.org", None, true),
+            ("x.lambda-url.test", Some("https://x.lambda-url.test"), true),
+            ("x.lambda-url.test", Some("https://app.example.org"), true),
+            ("x.lambda-url.test", Some("https://evil.example"), false),
+            ("x.lambda-url.test", Some("null"), false),
+        ] {
+            for has_token in [false, true] {
+                for (path, content_type, body, passed) in [
+                    ("/api/tasks/9223372036854775807/complete", "application/json", "{}".to_owned(), 404),
+                    ("/api/tasks/9223372036854775807/complete", "text/plain", "{}".to_owned(), 415),
+                    ("/", "application/cloudevents+json", event("task.complete").to_string(), 404),
+                    ("/", "application/cloudevents+json", event("task.completed").to_string(), 403),
+                    ("/", "application/cloudevents-batch+json", json!([event("task.completed")]).to_string(), 200),
+                    ("/", "application/json", event("task.complete").to_string(), 415),
+                    ("/", "text/plain", event("task.complete").to_string(), 415),
+                ] {
+                    let mut headers = vec![("host", host.to_owned()), ("content-type", content_type.to_owned())];
+                    headers.push(("taskflow-gateway", "delivery what-the-gateway-knows".to_owned()));
+                    headers.extend(page.map(|page| ("origin", page.to_owned())));
+                    headers.extend(has_token.then(|| ("authorization", format!("Bearer {TOKEN}"))));
+                    let expected = match (may, token && !has_token) {
+                        (false, _) => 403,
+                        (true, true) => 401,
+                        (true, false) => passed,
+                    };
+                    let call = Call { path: path.to_owned(), headers, body };
+                    let answer = runtime_api.answer(&RuntimeApi::function_url(&call)).await;
+                    assert_eq!(answer["statusCode"], expected, "{token} {:?} {path} {content_type}: {answer}", call.headers);
+                    assert_eq!(answer["headers"]["cache-control"], "no-store", "{answer}");
+                    if (expected, content_type) == (200, "application/cloudevents-batch+json") {
+                        let answers: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+                        assert_eq!(answers[0]["data"]["status"], 403, "{answers}");
+                    }
+                }
+            }
+        }
+        // IAM lets an invocation in, and what it brings may be a fact: this function only has nothing to do with any.
+        let taken = runtime_api.answer(&event("task.completed")).await;
+        assert_ne!(taken["status"], 403, "{taken}");
+    }
+    store.pool().close().await;
+}
+
+#[tokio::test]
 async fn as_a_target_of_eventbridge() {
     let (database, store) = database().await;
     let runtime_api = RuntimeApi::start().await;

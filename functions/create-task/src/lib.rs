@@ -14,5 +14,5 @@ pub fn function() -> Function {
 
 async fn create(change: &mut Change, command: CreateTask) -> Result<Task, Error> {
     let draft = command.draft(change.now(), &change.app.settings.time_zone)?;
-    Ok(change.create_task(draft).await?)
+    Ok(change.unit.create_task(draft).await?)
 }

@@ -13,7 +13,7 @@ pub fn function() -> Function {
 }
 
 async fn delete(change: &mut Change, command: DeleteTask) -> Result<Task, Error> {
-    let task = change.task(command.task_id).await?;
-    change.delete_task(&task).await?;
+    let task = change.unit.task(command.task_id).await?;
+    change.unit.delete_task(&task).await?;
     Ok(task)
 }

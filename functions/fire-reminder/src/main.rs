@@ -1,4 +1,4 @@
-//! fire-reminder on its own: on AWS Lambda, or on hyper at `$PORT`.
+//! fire-reminder on its own, on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(fire_reminder::function())

@@ -11,50 +11,41 @@ use domain::Invalid;
 use domain::event::{CommandType, EventType, Topic};
 use domain::routes::{self, Route};
 use function::cloud_event::{self, BATCH, Incoming, STRUCTURED};
-use function::ports::{ATTEMPTS, CONSUMER, LAST_ERROR};
-use function::{App, Error, Request, Response, full};
-use http::{HeaderValue, Method, StatusCode, header};
+use function::guard::Trust;
+use function::ports::CONSUMER;
+use function::{Answer, App, Error, Request, Response, full};
+use http::{HeaderName, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
 
-use crate::letter::UNREADABLE;
+use crate::letter::{self, UNREADABLE};
 
 /// Where they are.
 pub(crate) const PATH: &str = "/dead-letters";
 /// Letters that one answer shows.
 const LETTERS_MAX: i64 = 500;
 /// How many there are in all.
-const TOTAL: &str = "x-total-count";
+const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 
-pub(crate) async fn answer(app: &Arc<App>, request: Request) -> Result<Response, Error> {
-    function::service::authorize(app, request.headers())?;
-    match *request.method() {
-        Method::GET | Method::HEAD => read(app).await,
-        Method::POST => replay(app, request).await,
-        _ => Err(Error::MethodNotAllowed("GET, HEAD, POST".to_owned())),
-    }
-}
-
-async fn read(app: &App) -> Result<Response, Error> {
+pub(crate) async fn read(app: Arc<App>, _: Request) -> Result<Response, Error> {
     let Some(letters) = &app.dead_letters else {
         return Err(Error::NotFound("dead letters are records of the Kafka topic dead-letters here; Kafka's own tools read it".to_owned()));
     };
     let (letters, total) = letters.oldest(LETTERS_MAX).await.map_err(|error| Error::unavailable("the database", error))?;
-    let mut response = Response::new(full(serde_json::to_vec(&letters)?));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(BATCH));
-    response.headers_mut().insert(TOTAL, total.into());
-    Ok(response)
+    Ok(Answer::of(BATCH, serde_json::to_vec(&letters)?).header(TOTAL, total).into())
 }
 
-/// Once, without the patience of a delivery: whoever asks sees what the consumer says now.
-async fn replay(app: &Arc<App>, request: Request) -> Result<Response, Error> {
+/// Delivers a letter once, without retries: the caller sees the answer of the consumer.
+pub(crate) async fn replay(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
-    let body = function::service::collect(body).await?;
+    let body = function::body::collect(body).await?;
     let Incoming::One(event) = cloud_event::read(&parts.headers, &body)? else {
         return Err(Invalid::field("", "one dead letter at a time").into());
     };
     let route = consumer(&event)?;
-    let response = super::call(app, route, super::forwarded(&parts.headers, STRUCTURED, as_it_came(&event)?)).await;
+    let letter = set_aside(&app, route, &event, &body).await?;
+    let delivery = super::forwarded(&parts.headers, STRUCTURED, serde_json::to_vec(&letter::as_it_came(&letter))?, Trust::Delivery);
+    let response = super::call(&app, route, delivery).await;
     if !response.status().is_success() {
         return said_here(response).await;
     }
@@ -62,9 +53,20 @@ async fn replay(app: &Arc<App>, request: Request) -> Result<Response, Error> {
         letters.taken(route.name, event.source(), event.id()).await.map_err(|error| Error::unavailable("the database", error))?;
     }
     tracing::info!(consumer = route.name, id = event.id(), "a dead letter was taken after all");
-    let mut response = Response::new(full(""));
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    Ok(response)
+    Ok(Answer::empty(StatusCode::NO_CONTENT).into())
+}
+
+/// The letter, as it was set aside: a caller must not bring facts by calling them dead letters.
+async fn set_aside(app: &App, route: &Route, event: &Event, body: &[u8]) -> Result<Value, Error> {
+    let kept = match &app.dead_letters {
+        Some(letters) => {
+            letters.find(route.name, event.source(), event.id()).await.map_err(|error| Error::unavailable("the database", error))?
+        }
+        None => serde_json::from_slice(body).ok().filter(|letter| letter::is_ours(app, letter)),
+    };
+    kept.ok_or_else(|| {
+        Error::Forbidden(format!("{} is no dead letter of {} as Taskflow set it aside, or was taken already", event.id(), route.name))
+    })
 }
 
 /// The consumer's problem, as one of this call.
@@ -94,14 +96,4 @@ fn consumer(event: &Event) -> Result<&'static Route, Invalid> {
     };
     let named = routes::ALL.iter().find(|route| route.name == name);
     named.filter(takes).ok_or_else(|| Invalid::field("/consumer", format_args!("{name} takes no {}", event.ty())))
-}
-
-fn as_it_came(event: &Event) -> Result<Vec<u8>, serde_json::Error> {
-    let mut fields = serde_json::to_value(event)?;
-    if let Some(fields) = fields.as_object_mut() {
-        for name in [CONSUMER, ATTEMPTS, LAST_ERROR] {
-            fields.remove(name);
-        }
-    }
-    serde_json::to_vec(&fields)
 }

@@ -1,141 +1,40 @@
-//! Dead letters: events as they came, with who could not take them and why; and records that are no events, wrapped into one.
+//! Dead letters: how the gateway signs one, and knows its own again.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use bytes::{Bytes, BytesMut};
-use cloudevents::{AttributesReader, Event};
-use domain::event::PARTITION_KEY;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use function::ports::{ATTEMPTS, CONSUMER, LAST_ERROR};
-use function::{App, Body, Error, cloud_event};
-use http::HeaderMap;
-use http_body_util::BodyExt;
-use serde_json::{Value, json};
+use function::{App, guard};
+use ring::hmac;
+use serde_json::Value;
 
-/// Bytes of a record that are read: more than Kafka takes by default.
-const RECORD_MAX: usize = 2 * 1024 * 1024;
-/// Bytes of a letter that the broker surely takes.
-const LETTER_MAX: usize = 768 * 1024;
-/// Bytes that are kept of a record that is too large for a letter.
-const BEGINNING_MAX: usize = 64 * 1024;
-/// The type of what wraps a record that is no event.
+/// The type of the event that wraps a record that is no event.
 pub(crate) const UNREADABLE: &str = "record.unreadable";
-/// Characters of an error that are kept.
-const ERROR_MAX: usize = 500;
+/// The extension of a dead letter that proves that the gateway wrote it.
+pub(crate) const SIGNATURE: &str = "signature";
 
-/// What Kafka had.
-pub(crate) struct Record {
-    /// By which delivery it came.
-    delivery: String,
-    /// What it is keyed by, if daprd says so.
-    key: String,
-    /// Where it is in Kafka, if daprd says so: topic, partition, offset.
-    place: Value,
-    /// All of it, or its beginning.
-    pub(crate) bytes: Bytes,
-    size: usize,
+/// Signs a letter with `APP_API_TOKEN`, which no caller holds. Returns `None` if that is not set.
+pub(crate) fn signature(app: &App, letter: &Value) -> Option<String> {
+    let secret = app.settings.app_api_token.as_ref()?;
+    // Brokers and tools may write the fields of the same letter in another order.
+    let mut canonical = letter.clone();
+    canonical.sort_all_objects();
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
+    Some(URL_SAFE_NO_PAD.encode(hmac::sign(&key, canonical.to_string().as_bytes())))
 }
 
-impl Record {
-    /// Reads it, as far as it may be long.
-    pub(crate) async fn read(delivery: &str, headers: &HeaderMap, mut body: Body) -> Result<Self, Error> {
-        let mut bytes = BytesMut::new();
-        let mut size = 0;
-        while let Some(frame) = body.frame().await {
-            let Ok(data) = frame.map_err(|_| Error::Malformed("the body broke off".to_owned()))?.into_data() else { continue };
-            size += data.len();
-            bytes.extend_from_slice(&data[..data.len().min(RECORD_MAX - bytes.len())]);
-        }
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-        let place = json!({ "topic": text("__topic"), "partition": text("__partition"), "offset": text("__offset") });
-        Ok(Self {
-            delivery: delivery.to_owned(),
-            key: percent_encoding::percent_decode_str(&text("__key")).decode_utf8_lossy().into_owned(),
-            place,
-            bytes: bytes.freeze(),
-            size,
-        })
-    }
-
-    /// Whether `bytes` is all of it.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.bytes.len() == self.size
-    }
-
-    /// As the data of an event: text where it is text, and only its beginning where it is too large for a letter.
-    fn data(&self) -> Value {
-        let is_short = self.size <= BEGINNING_MAX;
-        let kept = if is_short { &self.bytes[..] } else { &self.bytes[..BEGINNING_MAX] };
-        let (text, base64) = match std::str::from_utf8(kept) {
-            Ok(text) => (Some(text), None),
-            Err(_) => (None, Some(STANDARD.encode(kept))),
-        };
-        json!({ "delivery": self.delivery, "place": self.place, "size": self.size, "is_whole": is_short, "text": text, "base64": base64 })
-    }
+/// True if the gateway set this letter aside, and nobody has changed it since.
+pub(crate) fn is_ours(app: &App, letter: &Value) -> bool {
+    let mut letter = letter.clone();
+    let given = letter.as_object_mut().and_then(|fields| fields.remove(SIGNATURE));
+    let given = given.as_ref().and_then(Value::as_str);
+    given.zip(signature(app, &letter)).is_some_and(|(given, own)| guard::is_same(given.as_bytes(), own.as_bytes()))
 }
 
-/// Why a letter is dead.
-pub(crate) struct Why {
-    /// Who could not take it.
-    pub(crate) consumer: &'static str,
-    /// How often it was tried.
-    pub(crate) attempts: u32,
-    /// What went wrong the last time.
-    pub(crate) error: String,
-}
-
-/// What goes to the topic `dead-letters`.
-pub(crate) struct Letter {
-    pub(crate) consumer: &'static str,
-    pub(crate) attempts: u32,
-    pub(crate) error: String,
-    pub(crate) id: String,
-    pub(crate) key: String,
-    /// In the structured JSON form.
-    pub(crate) event: String,
-}
-
-impl Letter {
-    /// An event as it came, with the consumer, the attempts and the last error as extensions.
-    pub(crate) fn of_event(event: &Event, why: &Why) -> Self {
-        let id = event.id().to_owned();
-        let key = cloud_event::extension(event, PARTITION_KEY).or_else(|| event.subject().map(str::to_owned)).unwrap_or_else(|| id.clone());
-        let fields = match serde_json::to_value(event) {
-            Ok(Value::Object(fields)) => Value::Object(fields),
-            _ => json!({ "specversion": "1.0", "id": id, "source": event.source(), "type": event.ty() }),
-        };
-        Self::new(id, key, fields, why)
+/// Returns a letter as the event was before it was set aside.
+pub(crate) fn as_it_came(letter: &Value) -> Value {
+    let mut event = letter.clone();
+    if let Some(fields) = event.as_object_mut() {
+        fields.retain(|name, _| ![CONSUMER, ATTEMPTS, LAST_ERROR, SIGNATURE].contains(&name.as_str()));
     }
-
-    /// A record that is no event.
-    pub(crate) fn of_record(app: &App, record: &Record, error: &str) -> Self {
-        let id = app.ids.next().to_string();
-        let fields = json!({
-            "specversion": "1.0",
-            "id": id,
-            "source": format!("/taskflow/{}", crate::NAME),
-            "type": UNREADABLE,
-            "subject": record.delivery,
-            "time": app.now(),
-            "datacontenttype": "application/json",
-            "data": record.data(),
-        });
-        app.metrics.dead_letter(crate::NAME);
-        let key = if record.key.is_empty() { id.clone() } else { record.key.clone() };
-        Self::new(id, key, fields, &Why { consumer: crate::NAME, attempts: 1, error: error.to_owned() })
-    }
-
-    fn new(id: String, key: String, mut fields: Value, why: &Why) -> Self {
-        // A CloudEvents string has no control characters.
-        let error: String = why.error.chars().filter(|char| !char.is_control()).take(ERROR_MAX).collect();
-        fields[CONSUMER] = why.consumer.into();
-        fields[ATTEMPTS] = why.attempts.into();
-        fields[LAST_ERROR] = error.clone().into();
-        let mut event = fields.to_string();
-        if event.len() > LETTER_MAX {
-            let beginning: String = fields["data"].to_string().chars().take(BEGINNING_MAX).collect();
-            fields["data"] = json!({ "size": event.len(), "is_whole": false, "text": beginning });
-            event = fields.to_string();
-        }
-        Self { consumer: why.consumer, attempts: why.attempts, error, id, key, event }
-    }
+    event
 }

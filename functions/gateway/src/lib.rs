@@ -1,128 +1,93 @@
 //! The one always-on piece: finds the function for every call (by method and path) and for every event (by its type).
 //!
-//! It knows the table of routes and the port to the functions, and nothing of what they do. Behind Dapr it is also the app that the one
+//! It knows the table of routes and the port to the functions. What everybody may ask for without a token it answers by itself: the page
+//! with its assets, and the health of the whole. Behind Dapr it is also the app that the one
 //! sidecar delivers to: records of Kafka and calls of jobs.
 
-mod app_callback;
-mod channel;
+#[cfg(feature = "sidecar")]
+mod app_channel;
 mod dead_letters;
 mod events;
+mod health;
 mod letter;
-mod watch;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
-use domain::routes::{self, Operation, Route};
-use function::service::OUTBOX;
-use function::{Answer, App, Error, Function, Request, Response, full};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use sidecar::Dapr;
+use domain::routes::{self, Route};
+use function::guard::Trust;
+use function::service::{OUTBOX, Service};
+use function::{Answer, App, BoxError, Error, Function, Request, Response, full};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use tokio::sync::OnceCell;
 
-use crate::channel::Channel;
+#[cfg(feature = "sidecar")]
+pub use crate::app_channel::behind_dapr;
+use crate::health::Health;
 
 /// The gateway's own name; nobody routes to it.
 pub const NAME: &str = routes::GATEWAY.name;
 
-/// The function.
+/// The function: every operation of the table of routes, and the gateway's own paths.
 #[must_use]
 pub fn function() -> Function {
-    let table = Arc::new(Table::new());
-    Function::new(routes::GATEWAY).fallback(move |app, request| {
-        let table = table.clone();
-        async move { table.answer(app, request).await }
+    let own = Arc::new(OnceCell::new());
+    let open = own.clone();
+    operations(routes::ALL, &own)
+        .also_by(move |service| open_https(service, open.clone()))
+        .path(Method::POST, "/", false, |app, request| events::route(app, request, None))
+        .path(Method::GET, METRICS, false, metrics)
+        .path(Method::GET, dead_letters::PATH, false, dead_letters::read)
+        .path(Method::POST, dead_letters::PATH, false, dead_letters::replay)
+}
+
+/// The gateway with the operations of these functions.
+fn operations(functions: &'static [Route], own: &Arc<OnceCell<Own>>) -> Function {
+    let operations = functions.iter().flat_map(|route| route.operations.iter().map(move |operation| (route, operation)));
+    operations.fold(Function::new(routes::GATEWAY), |function, (route, operation)| {
+        let own = own.clone();
+        function.operation(operation, move |app, request| answer(own.clone(), app, route, request))
     })
 }
 
-/// The function as the app of a sidecar.
-#[must_use]
-pub fn behind_dapr(dapr: Dapr) -> Function {
-    let channel = Arc::new(Channel::new(dapr.broker, dapr.scheduler));
-    let listener = Mutex::new(Some(dapr.app_channel));
-    function().at_start(move |app| {
-        let channel = channel.clone();
-        let listener = listener.lock().unwrap_or_else(PoisonError::into_inner).take();
-        async move {
-            let watching = watch::watch(app.clone(), channel.clone());
-            match listener {
-                Some(listener) => drop(tokio::join!(watching, app_callback::serve(listener, app, channel))),
-                None => watching.await,
-            }
-        }
-    })
+/// Serves HTTPS where the settings name a domain: the gateway by the domain, and each function by a name of its own if it has one.
+async fn open_https(gateway: Service, own: Arc<OnceCell<Own>>) -> Result<(), BoxError> {
+    let settings = &gateway.app().settings;
+    let names = settings.domains.iter().flat_map(|domain| routes::ALL.iter().map(move |route| (route, format!("{}.{domain}", route.name))));
+    let names = names.filter(|(_, name)| settings.function_of_host(name).is_some());
+    let functions = names.map(|(route, name)| {
+        let function = operations(std::slice::from_ref(route), &own);
+        let function = function.path(Method::POST, "/", false, |app, request| events::route(app, request, Some(route)));
+        Ok((name, Service::new(gateway.app().clone(), function)?))
+    });
+    https::open(&gateway, functions.collect::<Result<Vec<_>, BoxError>>()?).await
 }
 
-/// Where probes ask whether it lives. The gateway answers by itself: forwarded, they would keep a function awake for nothing.
-const LIVE: &str = "/health/live";
 /// Where the metrics are.
 const METRICS: &str = "/metrics";
 /// The media type of their text form.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The paths of all functions.
-struct Table {
-    paths: matchit::Router<Vec<(&'static Operation, &'static Route)>>,
+/// The functions that the gateway runs itself, because everybody may call them: forwarded, each stranger would wake a function.
+struct Own {
+    web: Service,
+    health: Health,
 }
 
-impl Table {
-    fn new() -> Self {
-        let mut lists: Vec<(&'static str, Vec<(&'static Operation, &'static Route)>)> = Vec::new();
-        for route in routes::ALL {
-            for operation in route.operations {
-                match lists.iter_mut().find(|(path, _)| *path == operation.path) {
-                    Some((_, list)) => list.push((operation, route)),
-                    None => lists.push((operation.path, vec![(operation, route)])),
-                }
-            }
-        }
-        let mut paths = matchit::Router::new();
-        for (path, list) in lists {
-            if let Err(error) = paths.insert(path, list) {
-                tracing::error!(path, %error, "two routes of one path");
-            }
-        }
-        Self { paths }
-    }
-
-    async fn answer(&self, app: Arc<App>, request: Request) -> Response {
-        let path = request.uri().path().to_owned();
-        if path == "/" && request.method() == Method::POST {
-            return events::route(&app, request).await.unwrap_or_else(|error| error.into_response("/"));
-        }
-        if path == METRICS {
-            return metrics(&app, request.method().clone(), request.headers().clone())
-                .await
-                .unwrap_or_else(|error| error.into_response(METRICS));
-        }
-        if path == LIVE && matches!(*request.method(), Method::GET | Method::HEAD) {
-            return Answer::json(&serde_json::json!({ "status": "live" })).map_or_else(|error| error.into_response(LIVE), Into::into);
-        }
-        if path == dead_letters::PATH {
-            return dead_letters::answer(&app, request).await.unwrap_or_else(|error| error.into_response(dead_letters::PATH));
-        }
-        match self.find(&path, request.method()) {
-            Ok(route) => call(&app, route, request).await,
-            Err(error) => error.into_response(&path),
-        }
-    }
-
-    fn find(&self, path: &str, method: &Method) -> Result<&'static Route, Error> {
-        let found = self.paths.at(path).map_err(|_| Error::NotFound(format!("there is nothing at {path}")))?;
-        let method = if method == Method::HEAD { "GET" } else { method.as_str() };
-        let route = found.value.iter().find(|(operation, _)| operation.method.as_str() == method).map(|(_, route)| *route);
-        route.ok_or_else(|| Error::MethodNotAllowed(allow(path, found.value)))
+impl Own {
+    fn new(app: &Arc<App>) -> Result<Self, Error> {
+        let mount = |function| Service::new(app.clone(), function).map_err(Error::internal);
+        Ok(Self { web: mount(web::function())?, health: Health::new(mount(::health::function())?) })
     }
 }
 
-fn allow(path: &str, operations: &[(&'static Operation, &'static Route)]) -> String {
-    let mut methods: Vec<&str> = operations.iter().map(|(operation, _)| operation.method.as_str()).collect();
-    if methods.contains(&"GET") {
-        methods.push("HEAD");
+/// Answers an operation of this function, as one of its own or by a call.
+async fn answer(own: Arc<OnceCell<Own>>, app: Arc<App>, route: &'static Route, request: Request) -> Result<Response, Error> {
+    if *route != routes::WEB && *route != routes::HEALTH {
+        return Ok(call(&app, route, request).await);
     }
-    if path == "/" {
-        methods.push("POST");
-    }
-    methods.join(", ")
+    let own = own.get_or_try_init(|| async { Own::new(&app) }).await?;
+    if *route == routes::WEB { Ok(own.web.handle(request).await) } else { own.health.answer(&app, request).await }
 }
 
 /// Calls a function, counts the call, and sees to what the function could not publish.
@@ -154,23 +119,18 @@ pub(crate) fn see_to_outbox(app: &Arc<App>) {
 }
 
 /// What the process counts, as Prometheus reads it.
-async fn metrics(app: &Arc<App>, method: Method, headers: HeaderMap) -> Result<Response, Error> {
-    if !matches!(method, Method::GET | Method::HEAD) {
-        return Err(Error::MethodNotAllowed("GET, HEAD".to_owned()));
-    }
-    function::service::authorize(app, &headers)?;
+async fn metrics(app: Arc<App>, _: Request) -> Result<Response, Error> {
     if let Some(depth) = app.publisher.depth().await {
         app.metrics.outbox(depth);
     }
-    let mut response = Response::new(full(app.metrics.text().map_err(Error::internal)?));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(METRICS_TYPE));
-    Ok(response)
+    Ok(Answer::of(METRICS_TYPE, app.metrics.text().map_err(Error::internal)?).into())
 }
 
-/// A request to a function that carries its caller's token and trace.
-pub(crate) fn forwarded(headers: &http::HeaderMap, content_type: &'static str, body: Vec<u8>) -> Request {
-    let mut request = Request::new(function::full(body));
+/// A request to a function that carries its caller's token and trace, and is trusted that far.
+pub(crate) fn forwarded(headers: &HeaderMap, content_type: &'static str, body: Vec<u8>, trust: Trust) -> Request {
+    let mut request = Request::new(full(body));
     *request.method_mut() = Method::POST;
+    request.extensions_mut().insert(trust);
     let own = request.headers_mut();
     for name in [http::header::AUTHORIZATION, function::service::CORRELATION, function::service::TRACEPARENT] {
         if let Some(value) = headers.get(&name) {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use domain::routes;
-use function::answer::Outcome;
 use function::{Answer, App, Error, Function};
+use http::StatusCode;
 
 /// The function.
 #[must_use]
@@ -19,6 +19,5 @@ struct GetTask {
 }
 
 async fn get(app: Arc<App>, query: GetTask) -> Result<Answer, Error> {
-    let task = app.store()?.task(query.task_id).await?;
-    Ok(task.with_headers(Answer::json(&task)?, false))
+    Answer::resource(&app.store()?.task(query.task_id).await?, StatusCode::OK)
 }

@@ -1,15 +1,28 @@
-//! Reconciles reminders with jobs, and prunes what is old: daily, at start, and when the scheduler is back.
+//! Repairs what was lost on the way, and prunes what is old: daily, when the gateway starts, and when the scheduler is back.
 //!
-//! The reminders table is the truth and jobs are its shadow: a pending reminder whose job was lost gets it again. A job that is
-//! there already is only overwritten by its like, and one that is overdue fires at once.
+//! Rows are the truth; jobs and events are their shadow. A scheduler that loses its data loses jobs. A broker that loses its data loses events: then
+//! a reminder is never written, moved, cancelled or shown, or an occurrence never created. Each repair runs the consumer's own code under the
+//! consumer's own locks, so an event that was only late finds its work done.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use domain::routes;
-use function::{App, Error, Function, JobCall, Published};
+use domain::reminder::{ReminderType, StoredReminder, steps};
+use domain::{Task, Timestamp, routes};
+use function::{App, Change, Error, Function, JobCall, Published};
 
-/// Reminders whose jobs are registered in one transaction.
+/// Rows that are read at once.
 const PAGE: i64 = 200;
+/// Reminders that are locked at once, and whose jobs leave together: whoever changes one of their tasks waits for that.
+const LOCKED: i64 = 50;
+/// Tasks of each kind that one call repairs, each in a transaction of its own; the next call does the rest.
+const REPAIRS_MAX: usize = 5_000;
+/// How long the events of a change may be on their way, cold starts included, before they count as lost.
+const DELIVERY_MAX: Duration = Duration::from_secs(5);
+/// How long notify may take to settle a reminder that fired, retries included, before its event counts as lost.
+const SETTLE_MAX: Duration = Duration::from_hours(1);
+/// A missing reminder is not written once its task has been due for this long: nobody wants to hear of it now.
+const LATE_MAX: Duration = Duration::from_hours(7 * 24);
 
 /// The function.
 #[must_use]
@@ -17,27 +30,165 @@ pub fn function() -> Function {
     Function::new(routes::HOUSEKEEPING).job(keep_house)
 }
 
-async fn keep_house(app: Arc<App>, _: JobCall) -> Result<Published, Error> {
-    let (registered, published) = reconcile(&app).await?;
-    let pruned = app.store()?.prune(app.now()).await?;
-    tracing::info!(registered, ?pruned, "kept house");
-    Ok(published)
+/// One call.
+struct House {
+    app: Arc<App>,
+    published: Published,
 }
 
-/// Registers the job of every reminder that waits; how many there are.
-async fn reconcile(app: &Arc<App>) -> Result<(usize, Published), Error> {
-    let mut last = 0;
-    let mut registered = 0;
-    let mut published = Published::All;
-    loop {
-        let page = app.store()?.pending_reminders(last, PAGE).await?;
-        let Some(newest) = page.last() else { return Ok((registered, published)) };
-        last = newest.id;
-        registered += page.len();
-        let mut change = app.change(app.origin(routes::HOUSEKEEPING.name), None).await?;
-        for reminder in &page {
-            change.schedule_job(&reminder.dapr_job_id, reminder.task_id, reminder.scheduled_at);
-        }
-        published = published.and(change.commit().await?);
+/// Tasks to be repaired.
+#[derive(Default)]
+struct Suspects {
+    ids: Vec<i64>,
+    /// When the last of them was changed.
+    changed_at: Option<Timestamp>,
+}
+
+async fn keep_house(app: Arc<App>, _: JobCall) -> Result<Published, Error> {
+    let mut house = House { app: app.clone(), published: Published::All };
+    let (astray, owing) = (house.astray().await?, house.owing().await?);
+    let registered = house.register_jobs().await?;
+    let announced = house.announce_unsettled().await?;
+    let pruned = app.store()?.prune(app.now()).await?;
+    let (mut aligned, mut spawned) = (0, 0);
+    if house.events_had_time(astray.changed_at.max(owing.changed_at)).await {
+        aligned = house.align(&astray).await?;
+        spawned = house.spawn(&owing).await?;
     }
+    tracing::info!(registered, announced, aligned, spawned, ?pruned, "kept house");
+    Ok(house.published)
+}
+
+impl House {
+    /// Finds tasks whose reminders are not what schedule-reminder and cancel-reminder would have made of them.
+    async fn astray(&self) -> Result<Suspects, Error> {
+        let bygone = self.app.now().before(LATE_MAX);
+        let mut suspects = Suspects::default();
+        let mut last = 0;
+        loop {
+            let ids = self.app.store()?.reminded_tasks(last, PAGE).await?;
+            let Some(newest) = ids.last() else { return Ok(suspects) };
+            last = *newest;
+            for (id, task, reminders) in self.app.store()?.with_reminders(&ids).await? {
+                let is_astray = is_astray(task.as_ref(), &reminders, bygone);
+                if is_astray && !suspects.add(id, task.map(|task| task.updated_at)) {
+                    return Ok(suspects);
+                }
+            }
+        }
+    }
+
+    /// Finds completed tasks of which spawn-recurrence would have made the next occurrence.
+    async fn owing(&self) -> Result<Suspects, Error> {
+        let mut suspects = Suspects::default();
+        let mut last = 0;
+        loop {
+            let page = self.app.store()?.owing_tasks(last, PAGE).await?;
+            let Some((newest, _)) = page.last() else { return Ok(suspects) };
+            last = *newest;
+            for (id, completed_at) in page {
+                if !suspects.add(id, Some(completed_at)) {
+                    return Ok(suspects);
+                }
+            }
+        }
+    }
+
+    /// Registers the job of every reminder that waits, over any that is there. Returns how many.
+    ///
+    /// A reminder's time is read under the lock under which it is moved, so an older time never overwrites a newer one. A job that is overdue
+    /// fires at once.
+    async fn register_jobs(&mut self) -> Result<usize, Error> {
+        let (mut last, mut registered) = (0, 0);
+        loop {
+            let mut change = self.change().await?;
+            let page = change.unit.waiting_reminders(last, LOCKED).await?;
+            let Some(newest) = page.last() else { return Ok(registered) };
+            last = newest.id;
+            for reminder in &page {
+                change.unit.schedule_job(&reminder.dapr_job_id, reminder.task_id, reminder.scheduled_at);
+            }
+            self.commit(change).await?;
+            registered += page.len();
+        }
+    }
+
+    /// Announces again what fired and never reached notify, which takes each firing once. Returns how many.
+    async fn announce_unsettled(&mut self) -> Result<usize, Error> {
+        let before = self.app.now().before(SETTLE_MAX);
+        let (mut last, mut announced) = (0, 0);
+        loop {
+            let mut change = self.change().await?;
+            let page = change.unit.unsettled_reminders(before, last, LOCKED).await?;
+            let Some(newest) = page.last() else { return Ok(announced) };
+            last = newest.id;
+            for reminder in &page {
+                change.unit.announce_trigger(reminder)?;
+            }
+            self.commit(change).await?;
+            announced += page.len();
+        }
+    }
+
+    /// Waits until events of changes up to this one have had their time. False if the process is stopping.
+    async fn events_had_time(&self, changed_at: Option<Timestamp>) -> bool {
+        let left = changed_at.map_or(Duration::ZERO, |changed| changed.since(self.app.now().before(DELIVERY_MAX)));
+        tokio::select! {
+            () = tokio::time::sleep(left.min(DELIVERY_MAX)) => true,
+            () = self.app.stopping.cancelled() => false,
+        }
+    }
+
+    /// Does what schedule-reminder and cancel-reminder would have done. Returns how many reminders were written, moved, brought back or cancelled.
+    async fn align(&mut self, astray: &Suspects) -> Result<usize, Error> {
+        let kind = ReminderType::with_webhook(self.app.settings.own(routes::WEBHOOK_URL.name));
+        let mut aligned = 0;
+        for id in &astray.ids {
+            let mut change = self.change().await?;
+            aligned += change.unit.align_reminders(*id, kind).await?;
+            self.commit(change).await?;
+        }
+        Ok(aligned)
+    }
+
+    /// Does what spawn-recurrence would have done. Returns how many occurrences were created.
+    async fn spawn(&mut self, owing: &Suspects) -> Result<usize, Error> {
+        let mut spawned = 0;
+        for id in &owing.ids {
+            let mut change = self.change().await?;
+            spawned += usize::from(change.unit.spawn_owed(*id).await?.is_some());
+            self.commit(change).await?;
+        }
+        Ok(spawned)
+    }
+
+    async fn change(&self) -> Result<Change, Error> {
+        self.app.change(self.app.origin(routes::HOUSEKEEPING.name), None).await
+    }
+
+    async fn commit(&mut self, change: Change) -> Result<(), Error> {
+        self.published = self.published.and(change.commit().await?);
+        Ok(())
+    }
+}
+
+impl Suspects {
+    /// Adds a task. False if one call does not do more.
+    fn add(&mut self, id: i64, changed_at: Option<Timestamp>) -> bool {
+        let has_room = self.ids.len() < REPAIRS_MAX;
+        if has_room {
+            self.ids.push(id);
+            self.changed_at = self.changed_at.max(changed_at);
+        } else {
+            tracing::warn!(REPAIRS_MAX, "there is more to repair than one call does");
+        }
+        has_room
+    }
+}
+
+/// True if the task's reminders are not what they should be, and the task has not been due for so long that they do not matter any more.
+fn is_astray(task: Option<&Task>, reminders: &[StoredReminder], bygone: Timestamp) -> bool {
+    let due = task.and_then(|task| task.due_date);
+    let matters = due.is_none_or(|due| due >= bygone) || reminders.iter().any(|stored| stored.reminder.is_waiting());
+    matters && !steps(task, reminders).is_empty()
 }

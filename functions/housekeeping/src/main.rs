@@ -1,4 +1,4 @@
-//! housekeeping on its own: on AWS Lambda, or on hyper at `$PORT`.
+//! housekeeping on its own, on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(housekeeping::function())

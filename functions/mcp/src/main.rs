@@ -1,4 +1,4 @@
-//! mcp on its own: on AWS Lambda, or on hyper at `$PORT`.
+//! mcp on its own, on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(mcp::function())

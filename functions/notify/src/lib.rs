@@ -7,13 +7,13 @@ mod webhook;
 
 use std::sync::Arc;
 
-use cloudevents::AttributesReader;
 use domain::event::{EventType, ReminderEvent};
 use domain::query::ListNotifications;
 use domain::reminder::{ReminderStatus, ReminderType};
 use domain::{Notification, Reminder, Task, routes};
 use function::{Answer, App, Change, Delivery, Error, Function, Published};
 use http::StatusCode;
+use store::found;
 
 use crate::hub::Hub;
 
@@ -45,8 +45,9 @@ struct ReadNotification {
 }
 
 async fn read(app: Arc<App>, command: ReadNotification) -> Result<Answer, Error> {
-    let mut change = app.change(app.origin(routes::NOTIFY.name), None).await?;
-    change.read_notification(command.notification_id).await?;
+    let subject = Some(("notification_id", command.notification_id));
+    let mut change = app.change_on(subject, app.origin(routes::NOTIFY.name), None).await?;
+    change.unit.read_notification(command.notification_id).await?;
     change.commit().await?;
     Ok(Answer::empty(StatusCode::NO_CONTENT))
 }
@@ -60,37 +61,40 @@ async fn take(app: Arc<App>, hub: Arc<Hub>, delivery: Delivery) -> Result<Publis
     Ok(Published::All)
 }
 
+/// Keeps the notification of a reminder that fired, and shows it.
+///
+/// The row decides, whatever the event says: a reminder that has not fired, or that was settled since, announces nothing.
 async fn remind(app: &Arc<App>, hub: &Hub, delivery: &Delivery) -> Result<Published, Error> {
     let event: ReminderEvent = delivery.data()?;
-    let origin = function::cloud_event::origin(app, routes::NOTIFY.name, &delivery.event);
-    let mut change = app.change(origin.clone(), None).await?;
-    let is_first = change.first_delivery(routes::NOTIFY.name, delivery.event.source(), delivery.event.id()).await?;
-    let reminder = found(change.reminder(event.reminder_id).await)?;
-    let waits_for_post = reminder
-        .as_ref()
-        .is_some_and(|reminder| reminder.reminder_type == ReminderType::Webhook && reminder.status == ReminderStatus::Pending);
+    let origin = app.origin_of(routes::NOTIFY.name, &delivery.event);
+    let mut change = app.change_on(Some(("reminder_id", event.reminder_id)), origin, None).await?;
+    let reminder = found(change.unit.reminder(event.reminder_id).await)?.filter(|reminder| reminder.status == ReminderStatus::Pending);
+    let Some((fired_at, reminder)) = reminder.and_then(|reminder| Some((reminder.triggered_at?, reminder))) else {
+        return Ok(Published::All);
+    };
+    let waits_for_post = reminder.reminder_type == ReminderType::Webhook;
+    let subject = format!("reminder/{}", reminder.id);
     let mut published = Published::All;
-    if is_first {
-        let notification = keep(&mut change, &event).await?;
-        if let Some(reminder) = reminder.as_ref().filter(|_| !waits_for_post) {
-            change.finish_reminder(reminder, ReminderStatus::Sent).await?;
+    // Once for each firing, not for each event: housekeeping announces a firing again if nothing became of it. Without a post the row itself
+    // tells, for it is settled together with the notification.
+    if !waits_for_post || change.unit.first_delivery(routes::NOTIFY.name, &subject, &fired_at.to_string()).await? {
+        let notification = keep(&mut change, &reminder).await?;
+        if !waits_for_post {
+            change.unit.finish_reminder(&reminder, ReminderStatus::Sent).await?;
         }
         published = change.commit().await?;
         hub.notification(notification);
     } else {
         drop(change);
     }
-    match reminder.filter(|_| waits_for_post) {
-        Some(reminder) => Ok(published.and(post(app, delivery, &reminder).await?)),
-        None => Ok(published),
-    }
+    if waits_for_post { Ok(published.and(post(app, delivery, &reminder).await?)) } else { Ok(published) }
 }
 
-async fn keep(change: &mut Change, event: &ReminderEvent) -> Result<Notification, Error> {
-    let task = found(change.task_unlocked(event.task_id).await)?;
-    let title = task.as_ref().map_or_else(|| format!("Task {}", event.task_id), |task| task.title.clone());
+async fn keep(change: &mut Change, reminder: &Reminder) -> Result<Notification, Error> {
+    let task = found(change.unit.task_unlocked(reminder.task_id).await)?;
+    let title = task.as_ref().map_or_else(|| format!("Task {}", reminder.task_id), |task| task.title.clone());
     let body = task.as_ref().and_then(due_text).unwrap_or_default();
-    Ok(change.create_notification(EventType::ReminderTriggered, event.task_id, &title, &body).await?)
+    Ok(change.unit.create_notification(EventType::ReminderTriggered, reminder.task_id, &title, &body).await?)
 }
 
 /// When a task is due, on its own wall clock.
@@ -101,21 +105,21 @@ fn due_text(task: &Task) -> Option<String> {
 
 /// Posts to the webhook, and says what became of it; an error has the delivery come again.
 async fn post(app: &Arc<App>, delivery: &Delivery, reminder: &Reminder) -> Result<Published, Error> {
-    let posted = webhook::post(app.settings.webhook_url.as_deref(), &delivery.event).await;
-    let origin = function::cloud_event::origin(app, routes::NOTIFY.name, &delivery.event);
+    let posted = webhook::post(app.settings.own(routes::WEBHOOK_URL.name), &delivery.event).await;
+    let origin = app.origin_of(routes::NOTIFY.name, &delivery.event);
     let mut change = app.change(origin, None).await?;
-    let reminder = change.reminder(reminder.id).await?;
+    let reminder = change.unit.reminder(reminder.id).await?;
     if reminder.status != ReminderStatus::Pending {
         return Ok(Published::All);
     }
     let Err(error) = posted else {
-        change.finish_reminder(&reminder, ReminderStatus::Sent).await?;
+        change.unit.finish_reminder(&reminder, ReminderStatus::Sent).await?;
         return change.commit().await;
     };
-    let is_last = change.count_retry(reminder.id).await? >= POSTS_MAX;
+    let is_last = change.unit.count_retry(reminder.id).await? >= POSTS_MAX;
     if is_last {
-        let reminder = change.reminder(reminder.id).await?;
-        change.finish_reminder(&reminder, ReminderStatus::Failed).await?;
+        let reminder = change.unit.reminder(reminder.id).await?;
+        change.unit.finish_reminder(&reminder, ReminderStatus::Failed).await?;
     }
     let published = change.commit().await?;
     if is_last {
@@ -123,12 +127,4 @@ async fn post(app: &Arc<App>, delivery: &Delivery, reminder: &Reminder) -> Resul
         return Ok(published);
     }
     Err(Error::unavailable("the webhook", error))
-}
-
-fn found<T>(result: Result<T, store::Error>) -> Result<Option<T>, Error> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(store::Error::NotFound) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }

@@ -1,4 +1,4 @@
-//! notify on its own: on AWS Lambda (without WebSockets), or on hyper at `$PORT`.
+//! notify on its own, on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(notify::function())

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::query::ListNotifications;
 use domain::{Invalid, Notification};
+use function::error::{self, Problem};
 use function::{App, Error, Request, Response, full};
 use futures_util::{SinkExt, StreamExt};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -35,29 +36,25 @@ const PROTOCOL: &str = "taskflow";
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Answers a handshake and serves the socket until it closes.
-pub(crate) fn watch(app: Arc<App>, hub: &Arc<Hub>, mut request: Request) -> Response {
-    let query = request.uri().query().unwrap_or_default().to_owned();
-    let answer = after(&query).and_then(|after| Ok((after, handshake(request.headers())?)));
-    match answer {
-        Err(error) => error.into_response(request.uri().path()),
-        Ok((_, None)) => upgrade_required(request.uri().path()),
-        // A host that answers one call at a time, as AWS Lambda does, has no connection to hand over.
-        Ok(_) if request.extensions().get::<hyper::upgrade::OnUpgrade>().is_none() => no_socket_here(request.uri().path()),
-        Ok((after, Some(response))) => {
-            let upgrade = hyper::upgrade::on(&mut request);
-            let (background, hub) = (app.background.clone(), hub.clone());
-            background.spawn(async move {
-                let Ok(upgraded) = upgrade.await else { return };
-                let config = WebSocketConfig::default().max_message_size(Some(FRAME_MAX)).max_frame_size(Some(FRAME_MAX));
-                let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-                let mut session = Session { app, socket, last: after };
-                if let Err(Ended::Failed(error)) = session.run(&hub).await {
-                    tracing::warn!(%error, "a socket was closed");
-                }
-            });
-            response
-        }
+pub(crate) fn watch(app: Arc<App>, hub: &Arc<Hub>, mut request: Request) -> Result<Response, Error> {
+    let after = after(request.uri().query().unwrap_or_default())?;
+    let Some(response) = handshake(request.headers())? else { return Ok(upgrade_required(request.uri().path())) };
+    // A host that answers one call at a time, as AWS Lambda does, has no connection to hand over.
+    if request.extensions().get::<hyper::upgrade::OnUpgrade>().is_none() {
+        return Ok(no_socket_here(request.uri().path()));
     }
+    let upgrade = hyper::upgrade::on(&mut request);
+    let (background, hub) = (app.background.clone(), hub.clone());
+    background.spawn(async move {
+        let Ok(upgraded) = upgrade.await else { return };
+        let config = WebSocketConfig::default().max_message_size(Some(FRAME_MAX)).max_frame_size(Some(FRAME_MAX));
+        let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+        let mut session = Session { app, socket, last: after };
+        if let Err(Ended::Failed(error)) = session.run(&hub).await {
+            tracing::warn!(%error, "a socket was closed");
+        }
+    });
+    Ok(response)
 }
 
 fn after(query: &str) -> Result<Option<i64>, Error> {
@@ -84,9 +81,6 @@ fn handshake(headers: &HeaderMap) -> Result<Option<Response>, Error> {
     if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         return Err(Error::Malformed("Sec-WebSocket-Version is not 13".to_owned()));
     }
-    if !is_same_origin(headers) {
-        return Err(Error::Malformed("a page of another origin may not open this WebSocket".to_owned()));
-    }
     let mut response = Response::new(full(""));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let answer = response.headers_mut();
@@ -99,30 +93,19 @@ fn handshake(headers: &HeaderMap) -> Result<Option<Response>, Error> {
     Ok(Some(response))
 }
 
-/// A browser names the page's origin, and sends no token of ours by itself; still, a page of another site has no business here.
-fn is_same_origin(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let Some(origin) = text(header::ORIGIN) else { return true };
-    let host = text(http::HeaderName::from_static("x-forwarded-host")).or_else(|| text(header::HOST));
-    origin.split_once("://").is_some_and(|(_, origin)| host.is_some_and(|host| host.eq_ignore_ascii_case(origin)))
-}
-
 fn upgrade_required(path: &str) -> Response {
-    let problem = json!({ "type": "about:blank", "title": "Upgrade Required", "status": 426, "detail": "this path speaks WebSocket", "instance": path });
-    let mut response = Response::new(full(problem.to_string()));
-    *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
+    let mut response = problem(StatusCode::UPGRADE_REQUIRED, "this path speaks WebSocket", path);
     response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     response
 }
 
 fn no_socket_here(path: &str) -> Response {
     let detail = "there is no WebSocket on this host; GET /api/notifications?after= answers what is new";
-    let problem = json!({ "type": "about:blank", "title": "Not Implemented", "status": 501, "detail": detail, "instance": path });
-    let mut response = Response::new(full(problem.to_string()));
-    *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    response
+    problem(StatusCode::NOT_IMPLEMENTED, detail, path)
+}
+
+fn problem(status: StatusCode, detail: &str, path: &str) -> Response {
+    error::response(status, &Problem::new(status, detail, path))
 }
 
 /// Why a session ended.

@@ -1,4 +1,7 @@
 //! Keeps the audit log: every event of tasks and reminders, once, for good.
+//!
+//! It keeps what it is told, in the order in which it is told: an entry is what the bus carried, not what a row confirms. Rows move on and are deleted,
+//! so they could not confirm an old event. It is for the gateway to accept facts from the bus alone.
 
 use std::sync::Arc;
 

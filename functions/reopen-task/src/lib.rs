@@ -15,17 +15,17 @@ pub fn function() -> Function {
 }
 
 async fn reopen(change: &mut Change, command: ReopenTask) -> Result<Task, Error> {
-    let task = change.task(command.task_id).await?;
+    let task = change.unit.task(command.task_id).await?;
     if task.status == Status::Pending {
         return Ok(task);
     }
-    if let Some(next) = change.occurrence_of(task.id).await?
+    if let Some(next) = change.unit.occurrence_of(task.id).await?
         && is_untouched(&next)
     {
-        change.delete_task(&next).await?;
+        change.unit.delete_task(&next).await?;
     }
     let reopened = Task { status: Status::Pending, completed_at: None, ..task.clone() };
-    Ok(change.save_task(&task, reopened, EventType::TaskUpdated).await?)
+    Ok(change.unit.save_task(&task, reopened, EventType::TaskUpdated).await?)
 }
 
 /// Each change of a task makes a version.

@@ -13,7 +13,7 @@ pub fn function() -> Function {
 }
 
 async fn set_priority(change: &mut Change, command: SetPriority) -> Result<Task, Error> {
-    let task = change.task(command.task_id).await?;
+    let task = change.unit.task(command.task_id).await?;
     let changed = Task { priority: command.priority, ..task.clone() };
-    Ok(change.save_task(&task, changed, EventType::TaskUpdated).await?)
+    Ok(change.unit.save_task(&task, changed, EventType::TaskUpdated).await?)
 }

@@ -1,4 +1,4 @@
-//! spawn-recurrence on its own: on AWS Lambda, or on hyper at `$PORT`.
+//! spawn-recurrence on its own, on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(spawn_recurrence::function())

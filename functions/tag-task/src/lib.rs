@@ -13,13 +13,13 @@ pub fn function() -> Function {
 }
 
 async fn add(change: &mut Change, command: TagTask) -> Result<Task, Error> {
-    let task = change.task(command.task_id).await?;
+    let task = change.unit.task(command.task_id).await?;
     let tagged = task.with_tags(&command.tags)?;
-    Ok(change.save_task(&task, tagged, EventType::TaskUpdated).await?)
+    Ok(change.unit.save_task(&task, tagged, EventType::TaskUpdated).await?)
 }
 
 async fn remove(change: &mut Change, command: TagTask) -> Result<Task, Error> {
-    let task = change.task(command.task_id).await?;
+    let task = change.unit.task(command.task_id).await?;
     let untagged = task.without_tags(&command.tags)?;
-    Ok(change.save_task(&task, untagged, EventType::TaskUpdated).await?)
+    Ok(change.unit.save_task(&task, untagged, EventType::TaskUpdated).await?)
 }

@@ -6,6 +6,7 @@ use function::Function;
 #[must_use]
 pub fn functions() -> Vec<Function> {
     vec![
+        // Written by `just manifests` from shared/domain/src/routes.rs; edits are lost.
         cancel_reminder::function(),
         chat::function(),
         complete_task::function(),
@@ -30,6 +31,7 @@ pub fn functions() -> Vec<Function> {
         tag_task::function(),
         update_task::function(),
         web::function(),
+        // End of what `just manifests` writes.
     ]
 }
 

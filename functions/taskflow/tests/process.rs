@@ -618,6 +618,26 @@ fn count<'a>(entities: impl IntoIterator<Item = &'a Value>, field: &str) -> Hash
 
 // Started and stopped.
 
+#[test]
+fn cargo_run_needs_no_name() {
+    let cargo = std::process::Command::new(env!("CARGO")).args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).output();
+    let metadata: Value = serde_json::from_slice(&cargo.unwrap().stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let defaults: Vec<&str> = packages.iter().filter_map(|package| package["default_run"].as_str()).collect();
+    assert_eq!(defaults, ["taskflow"], "with a second default-run, cargo cannot tell what to run");
+}
+
+#[test]
+fn the_one_process_links_no_dapr() {
+    let arguments = ["tree", "--offline", "--package", "taskflow", "--edges", "normal", "--prefix", "none"];
+    let tree = std::process::Command::new(env!("CARGO")).args(arguments).output().unwrap();
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    let names: HashSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(names.contains("gateway"), "{tree}");
+    let dapr: Vec<&&str> = ["dapr", "sidecar", "tonic"].iter().filter(|name| names.contains(**name)).collect();
+    assert!(dapr.is_empty(), "taskflow depends on {dapr:?}: a function is listed without `default-features = false`");
+}
+
 #[tokio::test]
 async fn a_second_start_on_the_same_data_says_so() {
     let folder = folder();
@@ -642,7 +662,7 @@ async fn stop_and_start_keeps_everything() {
     let first = Taskflow::start(program(folder.path())).await;
     let client = first.client();
     let plain = client.create(&json!({ "title": "Pay rent", "description": "every month", "tags": ["home"], "priority": "high" })).await;
-    let due = in_milliseconds(2_000);
+    let due = in_milliseconds(6_000);
     let reminded = client.create(&json!({ "title": "Leave", "due_date": due.to_string(), "reminder_offset": "0 minutes" })).await;
     let reminders = format!("/api/reminders?task_id={}", id(&reminded));
     eventually("the reminder", async || client.get(&reminders).await.body.get(0).cloned()).await;
@@ -708,6 +728,9 @@ async fn a_setting_that_cannot_be_used_is_named_and_no_secret_is_shown() {
         ("TASKFLOW_BIND", "everywhere"),
         ("TASKFLOW_TIME_ZONE", "Mars/Base"),
         ("TASKFLOW_API_TOKEN", "hunter2"),
+        ("TASKFLOW_API_TOKEN", ""),
+        ("TASKFLOW_DOMAIN", "10.0.0.7"),
+        ("TASKFLOW_ORIGINS", "*"),
         ("TASKFLOW_DB_POOL", "0"),
         ("TASKFLOW_WAKE_LEAD", "soon"),
         ("TASKFLOW_WEBHOOK_URL", "ftp://me:hunter2@example.org"),
@@ -725,6 +748,32 @@ async fn a_setting_that_cannot_be_used_is_named_and_no_secret_is_shown() {
 }
 
 // Locked.
+
+#[tokio::test]
+async fn other_machines_are_let_in_only_with_a_token() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    for bind in ["0.0.0.0", "::", "192.0.2.7", "::ffff:192.0.2.7"] {
+        let mut command = program(&data);
+        command.env("TASKFLOW_BIND", bind);
+        let said = refused(command).await;
+        assert!(said.starts_with(&format!("TASKFLOW_BIND is {bind} but TASKFLOW_API_TOKEN is not set; set a token")), "{said}");
+    }
+    assert!(!data.exists(), "a database was started for nothing");
+    let mut command = program(&data);
+    command.env("TASKFLOW_BIND", "::ffff:127.0.0.1");
+    let taskflow = Taskflow::start(command).await;
+    let said = taskflow.log.lock().unwrap().join("\n");
+    assert!(said.contains("to let others in, set TASKFLOW_API_TOKEN and TASKFLOW_BIND"), "{said}");
+    taskflow.stop().await;
+    let mut command = program(&data);
+    command.env("TASKFLOW_BIND", "0.0.0.0").env("TASKFLOW_API_TOKEN", "hunter22");
+    let taskflow = Taskflow::start(command).await;
+    let said = taskflow.log.lock().unwrap().join("\n");
+    assert!(said.contains("TASKFLOW_API_TOKEN is shorter than 32 characters"), "{said}");
+    assert!(!said.contains("to let others in") && !said.contains("hunter22"), "{said}");
+    taskflow.stop().await;
+}
 
 #[tokio::test]
 async fn the_token_keeps_others_out() {

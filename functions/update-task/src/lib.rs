@@ -13,7 +13,7 @@ pub fn function() -> Function {
 }
 
 async fn update(change: &mut Change, command: UpdateTask) -> Result<Task, Error> {
-    let task = change.task(command.task_id).await?;
+    let task = change.unit.task(command.task_id).await?;
     let changed = command.apply(&task, change.now())?;
-    Ok(change.save_task(&task, changed, EventType::TaskUpdated).await?)
+    Ok(change.unit.save_task(&task, changed, EventType::TaskUpdated).await?)
 }

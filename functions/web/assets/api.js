@@ -2,134 +2,30 @@
 
 import { Key, keep, kept } from './kept.js';
 
-/** @typedef {'low' | 'medium' | 'high'} Priority */
-/** @typedef {'pending' | 'completed'} Status */
-/** @typedef {'none' | 'daily' | 'weekly' | 'monthly'} Frequency */
-
+/** @typedef {import('../api.d.ts').Task} Task */
+/** @typedef {Task['priority']} Priority */
+/** @typedef {Task['status']} Status */
+/** @typedef {import('../api.d.ts').UpdateTaskBody} TaskChange what a PUT can change */
+/** @typedef {import('../api.d.ts').CreateTask} NewTask */
+/** @typedef {import('../api.d.ts').SearchTasks} SearchTasks */
+/** @typedef {import('../api.d.ts').TaskFilter} Filters */
+/** @typedef {NonNullable<SearchTasks['sort_by']>} SortBy */
+/** @typedef {{ text: string, filters: Filters, sort_by?: SortBy, order?: 'asc' | 'desc' }} Query */
+/** @typedef {import('../api.d.ts').TagCount} TagCount */
+/** @typedef {import('../api.d.ts').Notification} Notice */
+/** @typedef {import('../api.d.ts').Reminder} Reminder */
 /**
- * @typedef {object} Task
- * @property {number} id
- * @property {string} title
- * @property {string} description
- * @property {string | null} due_date RFC 3339, UTC
- * @property {string} time_zone IANA name
- * @property {Frequency | 'custom'} recurrence
- * @property {string | null} recurrence_rule RRULE, where `recurrence` is custom
- * @property {'due' | 'completion'} recurrence_from
- * @property {string | null} recurrence_start
- * @property {number} recurrence_number place in the chain, from 1
- * @property {Priority} priority
- * @property {string[]} tags
- * @property {Status} status
- * @property {string | null} completed_at
- * @property {number | null} parent_task_id
- * @property {string | null} reminder_offset such as "15 minutes"
- * @property {number} version the ETag
- * @property {string} created_at
- * @property {string} updated_at
+ * @typedef {import('../api.d.ts').AuditLogEntry & { event_data: { data?: { task_data?: Task, scheduled_at?: string, reminder_offset?: string } } }}
+ *   AuditLogEntry
  */
-
-/**
- * What a PUT can change.
- *
- * @typedef {Partial<Pick<Task, 'title' | 'description' | 'due_date' | 'time_zone' | 'recurrence_rule' | 'recurrence_from' | 'priority' | 'tags' |
- *   'reminder_offset'> & { recurrence: Frequency }>} TaskChange
- */
-
-/**
- * @typedef {object} Filters
- * @property {Status} [status]
- * @property {Priority} [priority]
- * @property {string[]} [tags]
- * @property {'all' | 'any' | 'exact'} [tags_match]
- * @property {string} [due_before]
- * @property {string} [due_after]
- */
-
-/** @typedef {'created_at' | 'updated_at' | 'due_date' | 'priority' | 'title'} SortBy */
-
-/**
- * @typedef {object} Query
- * @property {string} text
- * @property {Filters} filters
- * @property {SortBy} [sort_by]
- * @property {'asc' | 'desc'} [order]
- */
-
-/** @typedef {{ tag: string, count: number }} TagCount */
-
-/**
- * @typedef {object} Notice a notification
- * @property {number} id
- * @property {string} event_type
- * @property {number} task_id
- * @property {string} title
- * @property {string} body
- * @property {string} created_at
- * @property {string | null} read_at
- */
-
-/**
- * @typedef {object} Reminder
- * @property {number} id
- * @property {number} task_id
- * @property {string} scheduled_at
- * @property {string} reminder_offset
- * @property {'pending' | 'sent' | 'failed' | 'cancelled'} status
- */
-
-/**
- * @typedef {object} AuditLogEntry
- * @property {number} id
- * @property {string} event_type
- * @property {number} task_id
- * @property {number | null} parent_task_id
- * @property {string} created_at
- * @property {{ data?: { task_data?: Task, scheduled_at?: string, reminder_offset?: string } }} event_data the whole CloudEvent
- */
-
-/** @typedef {Pick<Task, 'id' | 'title' | 'status' | 'priority' | 'due_date'>} TaskCard what a person knows a task by */
-
-/**
- * @typedef {object} Action one thing that the assistant did, or tried to
- * @property {string} tool
- * @property {'done' | 'failed' | 'asked'} status
- * @property {boolean} changes whether it is of the kind that changes something
- * @property {TaskCard[]} tasks that it was about, some of them if there are many
- * @property {string} detail what happened, for a person
- */
-
-/** @typedef {{ id: string, text: string, tasks: TaskCard[], count: number }} Question what a person is asked before it is done */
-/** @typedef {'gemini' | 'offline'} Assistant */
-
-/**
- * @typedef {object} ChatAnswer
- * @property {string} response Markdown
- * @property {string} conversation_id
- * @property {Action[]} actions
- * @property {Assistant} assistant
- * @property {Question | null} question
- */
-
-/**
- * @typedef {object} Exchange a message and what came of it
- * @property {string} at when it came
- * @property {string} message
- * @property {string} response
- * @property {Action[]} actions
- * @property {Assistant} assistant
- * @property {'open' | 'answered' | 'failed'} status how far it is
- * @property {string | null} problem why it was not answered to its end
- */
-
-/** @typedef {{ conversation_id: string, history: Exchange[], question: Question | null }} Conversation */
-
-/**
- * @typedef {object} Draft what a line was read as
- * @property {(TaskChange & { title: string }) | null} task null where it names none
- * @property {{ start: number, end: number, kind: 'date' | 'time' | 'recurrence' | 'tag' | 'priority' | 'reminder' | 'task', meaning: string }[]} parts
- * @property {{ kind: 'assumed' | 'missed', text: string }[]} notes
- */
+/** @typedef {import('../api.d.ts').TaskCard} TaskCard what a person knows a task by */
+/** @typedef {import('../api.d.ts').Action} Action one thing that the assistant did, or tried to */
+/** @typedef {import('../api.d.ts').Question} Question what a person is asked before it is done */
+/** @typedef {ChatAnswer['assistant']} Assistant */
+/** @typedef {import('../api.d.ts').ChatAnswer} ChatAnswer */
+/** @typedef {import('../api.d.ts').Exchange} Exchange a message and what came of it */
+/** @typedef {import('../api.d.ts').Conversation} Conversation */
+/** @typedef {import('../api.d.ts').Draft} Draft what a line was read as */
 
 /** How long a call may take, in milliseconds: a function that starts from zero has its time, a lost connection is noticed. */
 const CALL_MAX = 20_000;

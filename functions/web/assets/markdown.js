@@ -1,5 +1,7 @@
 // Markdown as elements: what an assistant writes, made of text nodes and a fixed set of elements, so that nothing in it can become
-// markup, script, or a request. Paragraphs, headings, lists, quotes, tables, code, emphasis and links; HTML and images stay text.
+// markup, script, or a request. Paragraphs, headings, lists, quotes, tables, code and emphasis. HTML, images and links stay text: an
+// answer tells of titles, which anybody may have written, and a link in a title must not become one of this page. For the same reason
+// what stands between “ and ”, which is how an assistant names a task, is text.
 
 import { h } from './dom.js';
 
@@ -7,8 +9,6 @@ import { h } from './dom.js';
 const TEXT_MAX = 50_000;
 /** Lists and quotes within each other, and emphasis within emphasis; what lies deeper is plain text. */
 const DEPTH_MAX = 6;
-/** Where a link may lead. */
-const SCHEMES = new Set(['http:', 'https:', 'mailto:']);
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
 const HEADING = /^ {0,3}(#{1,6})\s+(.*?)(?:\s+#+)?\s*$/;
@@ -18,63 +18,44 @@ const ITEM = /^( *)([-*+]|\d{1,9}[.)])(?:\s+(.*)|\s*)$/;
 const TABLE_RULE = /^ {0,3}\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
 
 /**
- * What can stand inside a line, the first that fits: an escaped sign, code, strong, emphasis, struck out, a link, a bare address.
+ * What can stand inside a line, the first that fits: an escaped sign, a quotation, code, strong, emphasis, struck out.
  * Each is bounded by signs that it cannot contain, so that no text takes long.
  */
 const INLINE = new RegExp(
   [
     /\\(?<escaped>[!-/:-@[-`{-~])/u,
+    /(?<quoted>“[^“”]*”)/u,
     /(?<ticks>`+)(?<code>[^`]+)\k<ticks>(?!`)/u,
     /\*\*(?=\S)(?<strong>(?:[^*]|\*(?!\*))+?)(?<=\S)\*\*/u,
     /(?<![\p{L}\p{N}])__(?=\S)(?<strong2>(?:[^_]|_(?!_))+?)(?<=\S)__(?![\p{L}\p{N}])/u,
     /(?<!\*)\*(?=[^\s*])(?<em>[^*]+?)(?<=\S)\*/u,
     /(?<![\p{L}\p{N}_])_(?=[^\s_])(?<em2>[^_]+?)(?<=\S)_(?![\p{L}\p{N}_])/u,
     /~~(?=\S)(?<struck>[^~]+?)(?<=\S)~~/u,
-    /!?\[(?<label>[^[\]]*)\]\((?<address>[^()\s]*(?:\([^()\s]*\)[^()\s]*)*)(?:\s+"[^"]*")?\)/u,
-    /<?(?<bare>https?:\/\/[^\s<>"']*[^\s<>"'.,;:!?)\]*_~])>?/u,
   ]
     .map(({ source }) => source)
     .join('|'),
   'gu',
 );
 
-/** @param {string} address @returns {string | null} */
-function safeAddress(address) {
-  try {
-    const url = new URL(address);
-    return SCHEMES.has(url.protocol) ? url.href : null;
-  } catch {
-    return null;
-  }
+/** What a match of INLINE becomes. @param {RegExpExecArray} match @param {number} depth @returns {Node | string} */
+function piece({ groups = {} }, depth) {
+  const { escaped, quoted, code = '', strong = groups.strong2, em = groups.em2, struck } = groups;
+  if (escaped) return escaped;
+  if (quoted) return quoted.replace(/\\([!-/:-@[-`{-~])/g, '$1');
+  if (strong) return h('strong', {}, ...inline(strong, depth + 1));
+  if (em) return h('em', {}, ...inline(em, depth + 1));
+  if (struck) return h('s', {}, ...inline(struck, depth + 1));
+  return h('code', { textContent: code.trim() || code });
 }
 
-/** @param {string} address @param {(Node | string)[]} label @param {string} plain what stands there if it may lead nowhere */
-function link(address, label, plain) {
-  const href = safeAddress(address);
-  return href ? [h('a', { href, target: '_blank', rel: 'noopener noreferrer' }, ...label)] : [plain];
-}
-
-/** What a match of INLINE becomes. @param {RegExpExecArray} match @param {number} depth @param {boolean} inLink @returns {(Node | string)[]} */
-function piece({ 0: whole, groups = {} }, depth, inLink) {
-  const { escaped, code, strong = groups.strong2, em = groups.em2, struck, label, address, bare } = groups;
-  if (escaped) return [escaped];
-  if (code) return [h('code', { textContent: code.trim() || code })];
-  if (strong) return [h('strong', {}, ...inline(strong, depth + 1, inLink))];
-  if (em) return [h('em', {}, ...inline(em, depth + 1, inLink))];
-  if (struck) return [h('s', {}, ...inline(struck, depth + 1, inLink))];
-  if (inLink) return [whole];
-  if (bare) return link(bare, [bare], whole);
-  return link(address ?? '', inline(label ?? '', depth + 1, true), whole);
-}
-
-/** The text of a line. @param {string} text @param {number} [depth] @param {boolean} [inLink] in one, there are no others @returns {(Node | string)[]} */
-function inline(text, depth = 0, inLink = false) {
+/** The text of a line. @param {string} text @param {number} [depth] @returns {(Node | string)[]} */
+function inline(text, depth = 0) {
   if (depth > DEPTH_MAX) return [text];
   const parts = [];
   let at = 0;
   for (const match of text.matchAll(INLINE)) {
     if (match.index > at) parts.push(text.slice(at, match.index));
-    parts.push(...piece(match, depth, inLink));
+    parts.push(piece(match, depth));
     at = match.index + match[0].length;
   }
   if (at < text.length) parts.push(text.slice(at));

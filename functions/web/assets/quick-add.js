@@ -9,7 +9,7 @@ import { here, inWords, instantOf, quickDays, wallClock } from './time.js';
 import { toast } from './toasts.js';
 import { clearFilters, isFiltered, show, view } from './view.js';
 
-/** @typedef {import('./api.js').TaskChange & { title: string }} NewTask */
+/** @typedef {import('./api.js').NewTask} NewTask */
 
 /** Characters of a title, and of a tag, as the service has it. */
 const TITLE_MAX = 200;

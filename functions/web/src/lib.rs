@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -81,7 +81,8 @@ impl Document {
         set(header::CACHE_CONTROL, "no-cache");
         self.policy.iter().for_each(|policy| set(header::CONTENT_SECURITY_POLICY, policy));
         set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-        set(header::REFERRER_POLICY, "no-referrer");
+        // Not `no-referrer`: with that, some browsers send `Origin: null` even to where the page is from, and the guard refuses it.
+        set(header::REFERRER_POLICY, "same-origin");
         if !self.compressed.is_empty() {
             set(header::VARY, "Accept-Encoding");
         }
@@ -128,32 +129,28 @@ fn content_type(name: &str) -> &'static str {
     }
 }
 
-fn asset_or_problem(name: &str, request: &Request) -> Response {
-    let path = request.uri().path();
-    match ASSETS.get(name) {
-        Some(document) => document.answer(request.headers()),
-        None => Error::NotFound(format!("there is nothing at {path}")).into_response(path),
-    }
+fn find(name: &str, request: &Request) -> Result<Response, Error> {
+    let document = ASSETS.get(name).ok_or_else(|| Error::NotFound(format!("there is nothing at {}", request.uri().path())))?;
+    Ok(document.answer(request.headers()))
 }
 
-async fn page(_: Arc<App>, request: Request) -> Response {
-    asset_or_problem(PAGE, &request)
+async fn page(_: Arc<App>, request: Request) -> Result<Response, Error> {
+    find(PAGE, &request)
 }
 
-async fn asset(_: Arc<App>, request: Request) -> Response {
+async fn asset(_: Arc<App>, request: Request) -> Result<Response, Error> {
     // Over HTTP the page is at / only.
-    let name = request.uri().path().strip_prefix("/assets/").filter(|name| *name != PAGE).unwrap_or_default().to_owned();
-    asset_or_problem(&name, &request)
+    find(request.uri().path().strip_prefix("/assets/").filter(|name| *name != PAGE).unwrap_or_default(), &request)
 }
 
-async fn openapi(_: Arc<App>, request: Request) -> Response {
-    static DOCUMENT: OnceLock<Document> = OnceLock::new();
-    DOCUMENT.get_or_init(|| Document::made("application/json", contract::openapi().to_string())).answer(request.headers())
+async fn openapi(_: Arc<App>, request: Request) -> Result<Response, Error> {
+    static DOCUMENT: LazyLock<Document> = LazyLock::new(|| Document::made("application/json", contract::openapi().to_string()));
+    Ok(DOCUMENT.answer(request.headers()))
 }
 
-async fn asyncapi(_: Arc<App>, request: Request) -> Response {
-    static DOCUMENT: OnceLock<Document> = OnceLock::new();
-    DOCUMENT.get_or_init(|| Document::made("application/json", contract::asyncapi().to_string())).answer(request.headers())
+async fn asyncapi(_: Arc<App>, request: Request) -> Result<Response, Error> {
+    static DOCUMENT: LazyLock<Document> = LazyLock::new(|| Document::made("application/json", contract::asyncapi().to_string()));
+    Ok(DOCUMENT.answer(request.headers()))
 }
 
 /// A strong tag: the first half of the SHA-256 of the content.
@@ -212,7 +209,9 @@ mod tests {
     }
 
     async fn ask(service: &Service, path: &str, headers: &[(HeaderName, &str)]) -> Result<(StatusCode, HeaderMap, Bytes), BoxError> {
-        let request = headers.iter().fold(http::Request::get(path), |request, (name, value)| request.header(name, *value));
+        let request = headers
+            .iter()
+            .fold(http::Request::get(path).header(header::HOST, "localhost"), |request, (name, value)| request.header(name, *value));
         let (parts, body) = service.handle(request.body(full(""))?).await.into_parts();
         Ok((parts.status, parts.headers, body.collect().await?.to_bytes()))
     }

@@ -1,25 +1,20 @@
 //! `CloudEvents` 1.0 in the structured JSON form: the envelope, and what it carries by type.
 
-use domain::command::{CancelReminder, CreateTask, ScheduleReminder, SetPriority, TagTask, TaskCommand, UpdateTask};
 use domain::event::{CommandType, EventType, ReminderEvent, TaskEvent, TaskUpdate};
+use domain::routes;
 use serde_json::{Map, Value, json};
 
+use crate::operations;
 use crate::schemas::{Schemas, timestamp};
 
 /// Characters of an event's id, source or type, at most.
 const ATTRIBUTE_MAX: usize = 1024;
 
-/// The data of a command.
-pub(crate) fn command_data(command: CommandType, schemas: &mut Schemas) -> Value {
-    match command {
-        CommandType::TaskCreate => schemas.read::<CreateTask>(),
-        CommandType::TaskUpdate => schemas.read::<UpdateTask>(),
-        CommandType::TaskComplete | CommandType::TaskReopen | CommandType::TaskDelete => schemas.read::<TaskCommand>(),
-        CommandType::TaskSetPriority => schemas.read::<SetPriority>(),
-        CommandType::TaskAddTags | CommandType::TaskRemoveTags => schemas.read::<TagTask>(),
-        CommandType::ReminderSchedule => schemas.read::<ScheduleReminder>(),
-        CommandType::ReminderCancel => schemas.read::<CancelReminder>(),
-    }
+/// The data of a command: the body of its operation, with the fields of the path.
+fn command_data(command: CommandType, schemas: &mut Schemas) -> Option<Value> {
+    let mut all = routes::of_command(command)?.operations.iter();
+    let operation = all.find(|operation| operation.command == Some(command))?;
+    Some((operations::types(operation.id)?.body?.reference)(schemas))
 }
 
 /// Whether an event tells of a task; the others tell of a reminder.
@@ -85,7 +80,7 @@ pub(crate) fn command(command: CommandType, schemas: &mut Schemas) -> Value {
         "correlationid".to_owned(),
         json!({ "type": "string", "description": "Ties together everything one call caused; the id where left out." }),
     );
-    properties.insert("data".to_owned(), data);
+    properties.insert("data".to_owned(), data.unwrap_or_default());
     let schema = json!({
         "type": "object",
         "description": format!("The command {command}, as a CloudEvent. Other attributes and extensions are allowed."),

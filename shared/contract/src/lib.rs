@@ -1,8 +1,7 @@
 //! What callers and consumers can rely on: the `OpenAPI` and the `AsyncAPI` document, made from the types of `domain` and its table of
 //! routes, so that they cannot say something else than the code.
 //!
-//! To add an operation: its route in `domain::routes`, and its entry in `operations`; a test tells if it is missing. Then `just contract`
-//! writes the copies in `tests/contract` anew.
+//! `just contract` writes the copies in `tests/contract`.
 
 mod asyncapi;
 mod cloud_event;

@@ -1,7 +1,7 @@
 //! The `OpenAPI` document: each operation of the routes with its parameters, bodies and every answer that can happen.
 
 use domain::event::{CommandType, EventType};
-use domain::routes::{self, Operation};
+use domain::routes::{self, Access, IDS, Operation};
 use serde_json::{Map, Value, json};
 
 use crate::cloud_event;
@@ -12,12 +12,14 @@ use crate::schemas::{Schemas, id, problem, without_null};
 const PROBLEMS: &[(u16, &str, &str)] = &[
     (400, "Malformed", "Malformed JSON, an id in the path that is no integer, or a header that cannot be read."),
     (401, "Unauthorized", "The token is missing or wrong, where the service asks for one."),
+    (403, "Forbidden", "A page of another origin asks for a change, or a caller brings a fact."),
     (404, "NotFound", "There is no such thing."),
     (408, "Timeout", "The body did not arrive in time."),
     (409, "Conflict", "Something else is in the way: a request with the same Idempotency-Key is under way, or the task is completed."),
     (412, "PreconditionFailed", "The task has another version than If-Match names."),
     (413, "TooLarge", "The body is larger than 256 KiB."),
     (415, "UnsupportedMediaType", "The body is not application/json."),
+    (421, "Misdirected", "No token is set, and the host is not a name of this service."),
     (422, "Invalid", "A field or a query value breaks a rule, or is unknown."),
     (426, "UpgradeRequired", "Only a WebSocket handshake is answered here."),
     (502, "BadGateway", "The model answered something that cannot be used, or refused to."),
@@ -102,10 +104,12 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
 
     let mut problems: Vec<u16> = Vec::new();
     let mut can = |happens: bool, statuses: &[u16]| problems.extend(statuses.iter().filter(|_| happens));
-    let has_id = names.iter().any(|name| is_id(name));
+    let has_id = names.iter().any(|name| IDS.contains(name));
     can(types.kind == Kind::Socket, &[400, 422, 426]);
     can(has_id || body.is_some() || operation.command.is_some(), &[400]);
-    can(!operation.public, &[401]);
+    can(operation.access != Access::Public, &[401]);
+    can(operation.method != routes::Method::Get || types.kind == Kind::Socket, &[403]);
+    can(!operation.path.starts_with("/health/"), &[421]);
     can(!names.is_empty() || types.refers, &[404]);
     can(body.is_some(), &[408, 413, 415]);
     can(operation.command.is_some(), &[409]);
@@ -142,7 +146,7 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
         "operationId": operation.id,
         "summary": types.summary,
         "tags": [types.tag],
-        "security": if operation.public { json!([]) } else { optional_token() },
+        "security": if operation.access == Access::Public { json!([]) } else { optional_token() },
         "responses": answers,
     });
     if let Some(description) = types.description {
@@ -171,18 +175,13 @@ fn with_problems(answers: &mut Map<String, Value>, problems: &[u16]) {
     answers.insert("default".to_owned(), json!({ "$ref": "#/components/responses/Internal" }));
 }
 
-/// An id is a number, but for a conversation's.
-fn is_id(name: &str) -> bool {
-    name.ends_with("_id") && name != CONVERSATION
-}
-
 /// The one parameter of a path that is text with a form of its own.
 const CONVERSATION: &str = "conversation_id";
 
 fn path_parameter(name: &str) -> Value {
     let schema = match name {
         CONVERSATION => json!({ "$ref": "#/components/schemas/ConversationId" }),
-        name if is_id(name) => id(),
+        name if IDS.contains(&name) => id(),
         _ => json!({ "type": "string", "minLength": 1 }),
     };
     json!({ "name": name, "in": "path", "required": true, "schema": schema })
@@ -319,20 +318,14 @@ fn responses(schemas: &mut Schemas) -> Value {
 /// `POST /`, which no route names: the gateway and every function take `CloudEvents` there.
 fn send_event(schemas: &mut Schemas) -> Value {
     let commands = CommandType::ALL.iter().map(|command| cloud_event::command(*command, schemas));
-    let mut known: Vec<Value> = commands.collect();
+    let known: Vec<Value> = commands.collect();
     let mut told: Vec<Value> = Vec::new();
     for event in EventType::ALL {
         let data = cloud_event::event_data(*event, schemas);
         let name = cloud_event::pascal(event.as_str());
-        let happened = cloud_event::event(&format!("{name}Event"), *event, &data, schemas);
-        known.push(happened.clone());
-        told.push(happened);
-        if cloud_event::is_shown(*event) {
-            let data = cloud_event::update_data(schemas);
-            known.push(cloud_event::event(&format!("{name}Update"), *event, &data, schemas));
-        }
+        told.push(cloud_event::event(&format!("{name}Event"), *event, &data, schemas));
     }
-    let incoming = schemas.define("IncomingEvent", json!({ "description": "A command or an event, by its type.", "anyOf": known }));
+    let incoming = schemas.define("IncomingEvent", json!({ "description": "A command, by its type.", "anyOf": known }));
     let outgoing = schemas.define("OutgoingEvent", json!({ "description": "What happened, by its type.", "oneOf": told }));
     let item_failed = failed(schemas);
     let data = json!({ "type": "object", "description": "Binary mode: the data; the attributes are in the ce-… headers." });
@@ -342,18 +335,19 @@ fn send_event(schemas: &mut Schemas) -> Value {
         "200".to_owned(),
         json!({
             "description": "A command: the event that it caused. A batch: those events, in order, and for each item that failed an event of type \
-                `<type>.failed`. An event that is no command: taken, and nothing to say.",
+                `<type>.failed`.",
             "content": {
                 "application/cloudevents+json": { "schema": outgoing },
                 "application/cloudevents-batch+json": { "schema": { "type": "array", "items": { "anyOf": [outgoing, item_failed] } } },
             },
         }),
     );
-    with_problems(&mut answers, &[400, 401, 404, 408, 409, 413, 422, 503]);
+    with_problems(&mut answers, &[400, 401, 403, 404, 408, 409, 413, 415, 421, 422, 503]);
     json!({
         "operationId": "sendEvent",
-        "summary": "Takes a CloudEvent, structured, binary or batched, by its type",
-        "description": "A command does what the call of the REST API does, once for each source and id.",
+        "summary": "Takes a command as a CloudEvent, structured, binary or batched, by its type",
+        "description": "A command does what the call of the REST API does, once for each source and id. The content type says which mode it is. \
+            Facts, such as task.completed, come from Taskflow alone: they are 403 here.",
         "tags": ["events"],
         "security": optional_token(),
         "parameters": parameters,
@@ -372,7 +366,7 @@ fn send_event(schemas: &mut Schemas) -> Value {
 fn metrics() -> Value {
     let content = json!({ "application/openmetrics-text": { "schema": { "type": "string" } } });
     let mut answers = Map::from_iter([("200".to_owned(), json!({ "description": "Metrics as OpenMetrics text", "content": content }))]);
-    with_problems(&mut answers, &[401]);
+    with_problems(&mut answers, &[401, 421]);
     json!({
         "operationId": "metrics",
         "summary": "What the gateway counts: calls, deliveries, dead letters, the outbox, how late reminders are",
@@ -388,7 +382,7 @@ fn dead_letters(schemas: &mut Schemas) -> Value {
     let total = json!({ "X-Total-Count": { "$ref": "#/components/headers/X-Total-Count" } });
     let told = json!({ "description": "The oldest 500 of them.", "headers": total, "content": content });
     let mut answers = Map::from_iter([("200".to_owned(), told)]);
-    with_problems(&mut answers, &[401, 404, 503]);
+    with_problems(&mut answers, &[401, 404, 421, 503]);
     json!({
         "operationId": "listDeadLetters",
         "summary": "The events that were given up",
@@ -402,11 +396,12 @@ fn dead_letters(schemas: &mut Schemas) -> Value {
 fn replay(schemas: &mut Schemas) -> Value {
     let letter = dead_letter(schemas);
     let mut answers = Map::from_iter([("204".to_owned(), json!({ "description": "The consumer has taken it, now or earlier." }))]);
-    with_problems(&mut answers, &[400, 401, 404, 408, 409, 413, 422, 503]);
+    with_problems(&mut answers, &[400, 401, 403, 404, 408, 409, 413, 415, 421, 422, 503]);
     json!({
         "operationId": "replayDeadLetter",
         "summary": "Hands a dead letter to its one consumer again",
-        "description": "Once, in effect: a consumer remembers for seven days what it has taken. Any problem is the consumer's.",
+        "description": "Once, in effect: a consumer remembers for seven days what it has taken. Only what Taskflow set aside is \
+            delivered, anything else is 403; any other problem is the consumer's.",
         "tags": ["events"],
         "security": optional_token(),
         "requestBody": { "required": true, "content": { "application/cloudevents+json": { "schema": letter } } },

@@ -175,7 +175,12 @@ pub(crate) fn types(id: &str) -> Option<Types> {
             .kind(Kind::Fixed)
             .describe("JSON-RPC 2.0 as the Model Context Protocol has it. A request is answered as JSON, a notification with 202.")
             .with(JSON, schemas::any_object),
-        "health" => Types::new("health", "Says how the service and what it needs are").kind(Kind::Fixed).with(JSON, schemas::health),
+        "health" => Types::new("health", "Says how the service and what it needs are")
+            .kind(Kind::Fixed)
+            .describe(
+                "As it was within the last minute; Age says how many seconds ago. Cache-Control: no-cache, with the token, asks anew.",
+            )
+            .with(JSON, schemas::health),
         "healthLive" => Types::new("health", "Says that the process answers").kind(Kind::Fixed).with(JSON, schemas::liveness),
         "healthReady" => Types::new("health", "Says whether the process takes requests").kind(Kind::Fixed).with(JSON, schemas::readiness),
         "page" => Types::new("web", "The web page").cached().with(&["text/html"], text),
@@ -195,5 +200,13 @@ mod tests {
         let operations = domain::routes::ALL.iter().flat_map(|route| route.operations);
         let missing: Vec<&str> = operations.map(|operation| operation.id).filter(|id| types(id).is_none()).collect();
         assert!(missing.is_empty(), "types() in shared/contract/src/operations.rs has no entry for {missing:?}");
+    }
+
+    #[test]
+    fn every_command_has_data() {
+        let operations = domain::routes::ALL.iter().flat_map(|route| route.operations).filter(|operation| operation.command.is_some());
+        let missing: Vec<&str> =
+            operations.map(|operation| operation.id).filter(|id| types(id).is_none_or(|types| types.body.is_none())).collect();
+        assert!(missing.is_empty(), "types() in shared/contract/src/operations.rs has no body for {missing:?}");
     }
 }

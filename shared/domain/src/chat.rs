@@ -21,8 +21,7 @@ const ID_MAX: usize = 64;
 pub const SHOWN_MAX: usize = 20;
 
 /// Which conversation: 8 to 64 letters, digits, `-` and `_`. Whoever begins one may choose it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ConversationId(String);
 
 /// Text that is no id of a conversation.
@@ -44,26 +43,12 @@ impl fmt::Display for ConversationId {
     }
 }
 
-impl From<ConversationId> for String {
-    fn from(id: ConversationId) -> Self {
-        id.0
-    }
-}
-
-impl TryFrom<String> for ConversationId {
-    type Error = NoConversationId;
-
-    fn try_from(text: String) -> Result<Self, NoConversationId> {
-        let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-        if is_plain && (ID_MIN..=ID_MAX).contains(&text.len()) { Ok(Self(text)) } else { Err(NoConversationId) }
-    }
-}
-
 impl FromStr for ConversationId {
     type Err = NoConversationId;
 
     fn from_str(text: &str) -> Result<Self, NoConversationId> {
-        text.to_owned().try_into()
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        if is_plain && (ID_MIN..=ID_MAX).contains(&text.len()) { Ok(Self(text.to_owned())) } else { Err(NoConversationId) }
     }
 }
 
@@ -154,7 +139,7 @@ pub enum Assistant {
 /// What a message is answered by.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct ChatAnswer {
-    /// The answer, for a person: Markdown.
+    /// The answer, for a person: Markdown, in which titles are escaped where no model wrote it.
     pub response: String,
     /// The conversation, to go on with.
     pub conversation_id: ConversationId,
@@ -226,7 +211,7 @@ pub struct Question {
     pub text: String,
     /// The tasks it is about, at most 20.
     pub tasks: Vec<TaskCard>,
-    /// How many tasks it is about.
+    /// How many tasks it is about; 0 if it is about a task to add.
     pub count: u32,
 }
 

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::invalid::{Checks, Invalid};
 use crate::offset::ReminderOffset;
 use crate::recurrence::Rule;
-use crate::task::{Frequency, Priority, RecurrenceFrom};
+use crate::task::{self, Draft, Frequency, Priority, Recurrence, RecurrenceFrom, Task};
 use crate::time::Timestamp;
 use crate::zone::Zone;
 
@@ -61,7 +62,7 @@ impl<T: Serialize> Serialize for Field<T> {
 }
 
 /// `task.create`, `POST /api/tasks`.
-#[derive(Clone, Debug, Deserialize, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateTask {
     /// 1 to 200 characters after trimming; no control characters.
@@ -99,7 +100,7 @@ pub struct CreateTask {
 }
 
 /// `task.update`, `PUT /api/tasks/{id}`: fields left out stay.
-#[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateTask {
     /// The task.
@@ -137,6 +138,88 @@ pub struct UpdateTask {
     /// How long before the due date to remind; null clears it.
     #[serde(default)]
     pub reminder_offset: Field<Option<ReminderOffset>>,
+}
+
+impl From<CreateTask> for UpdateTask {
+    fn from(create: CreateTask) -> Self {
+        Self {
+            task_id: 0,
+            title: Field::Set(create.title),
+            description: Field::Set(create.description),
+            due_date: Field::Set(create.due_date),
+            time_zone: create.time_zone,
+            recurrence: Field::Set(create.recurrence),
+            recurrence_rule: Field::Set(create.recurrence_rule),
+            recurrence_from: Field::Set(create.recurrence_from),
+            priority: Field::Set(create.priority),
+            tags: Field::Set(create.tags),
+            reminder_offset: Field::Set(create.reminder_offset),
+        }
+    }
+}
+
+impl CreateTask {
+    /// Returns the task asked for, if every field and their combination are allowed: an empty task, changed.
+    ///
+    /// # Errors
+    /// Every field that breaks a rule.
+    pub fn draft(self, now: Timestamp, default_zone: &Zone) -> Result<Draft, Invalid> {
+        UpdateTask::from(self).apply(&Draft::new(default_zone.clone()).0, now).map(Draft)
+    }
+}
+
+impl UpdateTask {
+    /// Changes the task as asked; fields left out stay.
+    ///
+    /// A new due date, zone or recurrence starts a new chain of occurrences.
+    ///
+    /// # Errors
+    /// Every field that breaks a rule, of the task as it would become.
+    pub fn apply(self, task: &Task, now: Timestamp) -> Result<Task, Invalid> {
+        let mut checks = Checks::new();
+        let mut changed = task.clone();
+        if let Field::Set(text) = &self.title {
+            changed.title = checks.take(task::title(text));
+        }
+        if let Field::Set(text) = self.description {
+            changed.description = checks.take(task::description(text));
+        }
+        if let Field::Set(list) = &self.tags {
+            changed.tags = checks.take(task::tags(list, "/tags"));
+        }
+        self.due_date.write_to(&mut changed.due_date);
+        self.time_zone.write_to(&mut changed.time_zone);
+        self.recurrence_from.write_to(&mut changed.recurrence_from);
+        self.priority.write_to(&mut changed.priority);
+        self.reminder_offset.write_to(&mut changed.reminder_offset);
+        match (self.recurrence, self.recurrence_rule) {
+            (Field::Keep, Field::Keep) => {}
+            (frequency, Field::Set(Some(rule))) => {
+                let alone = frequency.unwrap_or(Frequency::None) == Frequency::None;
+                checks.require(alone, "/recurrence_rule", "a recurrence_rule replaces recurrence: leave one of them out");
+                changed.recurrence = Recurrence::Custom;
+                changed.recurrence_rule = Some(rule);
+            }
+            (Field::Set(frequency), _) => {
+                changed.recurrence = frequency.into();
+                changed.recurrence_rule = None;
+            }
+            (Field::Keep, Field::Set(None)) => {
+                if changed.recurrence_rule.take().is_some() {
+                    changed.recurrence = Recurrence::None;
+                }
+            }
+        }
+        changed.check_due(&mut checks);
+        if changed.reminder_offset != task.reminder_offset {
+            changed.check_new_reminder(&mut checks, now);
+        }
+        if changed.chain_key() != task.chain_key() {
+            changed.recurrence_start = changed.due_date.filter(|_| changed.recurrence != Recurrence::None);
+            changed.recurrence_number = 1;
+        }
+        checks.finish(changed)
+    }
 }
 
 /// `task.complete`, `task.reopen` and `task.delete`: nothing but which task.

@@ -4,12 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use cloudevents::{Event, EventBuilder, EventBuilderV10};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::offset::ReminderOffset;
-use crate::reminder::{Reminder, ReminderStatus};
+use crate::reminder::ReminderStatus;
 use crate::task::Task;
 use crate::time::Timestamp;
 
@@ -49,19 +49,6 @@ macro_rules! names {
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 match text { $($text => Ok(Self::$variant),)+ _ => Err(Unknown($unknown)) }
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
             }
         }
 
@@ -225,26 +212,6 @@ pub struct TaskUpdate {
     pub timestamp: Timestamp,
     /// Ties together everything one call caused.
     pub correlation_id: String,
-}
-
-impl ReminderEvent {
-    /// The event of a reminder as it is now.
-    #[must_use]
-    pub fn of(reminder: &Reminder, event_type: EventType, timestamp: Timestamp, correlation_id: &str) -> Self {
-        Self {
-            event_type,
-            reminder_id: reminder.id,
-            task_id: reminder.task_id,
-            user_id: reminder.user_id,
-            scheduled_at: reminder.scheduled_at,
-            reminder_offset: reminder.reminder_offset,
-            dapr_job_id: reminder.dapr_job_id.clone(),
-            status: reminder.status,
-            retry_count: reminder.retry_count,
-            timestamp,
-            correlation_id: correlation_id.to_owned(),
-        }
-    }
 }
 
 /// What every event of one piece of work has in common.

@@ -18,9 +18,11 @@ pub mod page;
 pub mod query;
 pub mod recurrence;
 pub mod reminder;
+pub mod resource;
 pub mod routes;
 pub mod schema;
 pub mod task;
+mod text;
 pub mod time;
 pub mod zone;
 
@@ -29,6 +31,7 @@ pub use notification::Notification;
 pub use offset::ReminderOffset;
 pub use page::Page;
 pub use reminder::Reminder;
+pub use resource::Resource;
 pub use task::Task;
 pub use time::Timestamp;
 

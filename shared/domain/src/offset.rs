@@ -6,7 +6,6 @@ use std::{
 };
 
 use jiff::{SignedDuration, Span, Timestamp, tz::TimeZone};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// The largest amount of a unit; 999 weeks are 19 years.
 pub const MAX_AMOUNT: u16 = 999;
@@ -144,18 +143,6 @@ impl Display for ReminderOffset {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let unit = if self.amount == 1 { self.unit.singular() } else { self.unit.plural() };
         write!(f, "{} {unit}", self.amount)
-    }
-}
-
-impl Serialize for ReminderOffset {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for ReminderOffset {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

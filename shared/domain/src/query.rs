@@ -1,5 +1,9 @@
 //! What callers can look for: filters, sorting, paging, and the words of a search.
 
+use std::fmt;
+
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::invalid::{Checks, Invalid};
@@ -81,6 +85,7 @@ pub struct TaskFilter {
     /// Only tasks of this priority.
     pub priority: Option<Priority>,
     /// Only tasks with these tags.
+    #[serde(deserialize_with = "tags")]
     #[schemars(schema_with = "crate::schema::tags")]
     pub tags: Vec<String>,
     /// How `tags` are compared.
@@ -89,27 +94,25 @@ pub struct TaskFilter {
     pub due_before: Option<Timestamp>,
     /// Only tasks due at this moment or later.
     pub due_after: Option<Timestamp>,
+    /// Only tasks completed before this moment.
+    pub completed_before: Option<Timestamp>,
+    /// Only tasks completed at this moment or later.
+    pub completed_after: Option<Timestamp>,
+    /// Only tasks with this id or a higher one.
+    pub id_from: Option<i64>,
+    /// Only tasks with this id or a lower one.
+    pub id_to: Option<i64>,
 }
 
-/// `GET /api/tasks`.
-#[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+/// `GET /api/tasks`: a query string, so the tags are separated by commas.
+#[derive(Clone, Debug, Default, schemars::JsonSchema)]
+#[schemars(transform = crate::schema::comma_tags)]
 pub struct ListTasks {
-    /// Only tasks of this status.
-    pub status: Option<Status>,
-    /// Only tasks of this priority.
-    pub priority: Option<Priority>,
-    /// Only tasks with these tags, separated by commas.
-    #[serde(deserialize_with = "comma_list")]
-    #[schemars(schema_with = "crate::schema::comma_list")]
-    pub tags: Vec<String>,
-    /// How `tags` are compared.
-    pub tags_match: TagsMatch,
-    /// Only tasks due before this moment.
-    pub due_before: Option<Timestamp>,
-    /// Only tasks due at this moment or later.
-    pub due_after: Option<Timestamp>,
+    /// Which tasks.
+    #[schemars(flatten)]
+    pub filter: TaskFilter,
     /// What comes first.
+    #[schemars(default)]
     pub sort_by: SortBy,
     /// Which end comes first.
     pub order: Option<Order>,
@@ -221,14 +224,8 @@ impl ListTasks {
     pub fn checked(self) -> Result<TaskQuery, Invalid> {
         let mut checks = Checks::new();
         let window = Window::new(self.limit, self.offset, &mut checks);
-        let filter = TaskFilter {
-            status: self.status,
-            priority: self.priority,
-            tags: checks.take(task::tags(&self.tags, "/tags")),
-            tags_match: self.tags_match,
-            due_before: self.due_before,
-            due_after: self.due_after,
-        };
+        let tags = checks.take(task::tags(&self.filter.tags, "/tags"));
+        let filter = TaskFilter { tags, ..self.filter };
         let order = self.order.unwrap_or(self.sort_by.default_order());
         checks.finish(TaskQuery { terms: Vec::new(), filter, sort_by: Some(self.sort_by), order, window })
     }
@@ -285,21 +282,96 @@ pub fn terms(query: &str) -> Result<Vec<String>, Invalid> {
 /// Derived structs also read a list, field by field in their order; an API takes objects only.
 fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TaskFilter, D::Error> {
     struct Object;
-    impl<'de> serde::de::Visitor<'de> for Object {
+    impl<'de> Visitor<'de> for Object {
         type Value = TaskFilter;
 
-        fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
             out.write_str("an object")
         }
 
-        fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<TaskFilter, A::Error> {
-            TaskFilter::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TaskFilter, A::Error> {
+            TaskFilter::deserialize(MapAccessDeserializer::new(map))
         }
     }
     deserializer.deserialize_map(Object)
 }
 
-fn comma_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    Ok(text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect())
+/// Tags as a list, or in a query string separated by commas.
+fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct Tags;
+    impl<'de> Visitor<'de> for Tags {
+        type Value = Vec<String>;
+
+        fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+            out.write_str("a sequence")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Vec<String>, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(list))
+        }
+
+        // JSON never comes here: its text is no sequence.
+        fn visit_str<E>(self, text: &str) -> Result<Vec<String>, E> {
+            Ok(text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect())
+        }
+    }
+    deserializer.deserialize_seq(Tags)
+}
+
+/// Reads the fields of the page itself and leaves the others to the filter. `#[serde(flatten)]` would lose which field is wrong.
+impl<'de> Deserialize<'de> for ListTasks {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = ListTasks;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ListTasks, A::Error> {
+                let mut conditions = Conditions { map, list: ListTasks::default(), seen: Vec::new() };
+                let filter = TaskFilter::deserialize(MapAccessDeserializer::new(&mut conditions))?;
+                Ok(ListTasks { filter, ..conditions.list })
+            }
+        }
+        deserializer.deserialize_map(List)
+    }
+}
+
+struct Conditions<A> {
+    map: A,
+    list: ListTasks,
+    seen: Vec<&'static str>,
+}
+
+impl<'de, A: MapAccess<'de>> Conditions<A> {
+    fn value<T: Deserialize<'de>>(&mut self, name: &'static str) -> Result<T, A::Error> {
+        if self.seen.contains(&name) {
+            return Err(serde::de::Error::duplicate_field(name));
+        }
+        self.seen.push(name);
+        self.map.next_value()
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for &mut Conditions<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        while let Some(name) = self.map.next_key::<String>()? {
+            match name.as_str() {
+                "sort_by" => self.list.sort_by = self.value("sort_by")?,
+                "order" => self.list.order = self.value("order")?,
+                "limit" => self.list.limit = self.value("limit")?,
+                "offset" => self.list.offset = self.value("offset")?,
+                _ => return seed.deserialize(name.into_deserializer()).map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.map.next_value_seed(seed)
+    }
 }

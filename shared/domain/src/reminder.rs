@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::offset::ReminderOffset;
+use crate::task::{Status, Task};
 use crate::time::Timestamp;
 
 /// How a reminder reaches its user.
@@ -15,6 +16,14 @@ pub enum ReminderType {
     Websocket,
     /// On the page, and posted as a CloudEvent to the webhook's URL.
     Webhook,
+}
+
+impl ReminderType {
+    /// Returns how reminders reach their user where [`WEBHOOK_URL`](crate::routes::WEBHOOK_URL) has this value.
+    #[must_use]
+    pub fn with_webhook(url: Option<&str>) -> Self {
+        if url.is_some() { Self::Webhook } else { Self::Websocket }
+    }
 }
 
 /// What became of a reminder.
@@ -70,8 +79,84 @@ impl Reminder {
     }
 }
 
-/// The job of a reminder. The gateway finds the function by the name.
+/// A reminder as it is stored, with what no caller sees.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredReminder {
+    /// The reminder.
+    pub reminder: Reminder,
+    /// True if it comes from the task's own `reminder_offset`, false if a call asked for it.
+    pub of_task: bool,
+    /// True if it was cancelled because its task was completed or deleted, so that reopening the task brings it back.
+    pub cancelled_with_task: bool,
+}
+
+/// One change that brings a task's reminders in line with the task.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Creates the reminder of the task's own `reminder_offset`.
+    Create {
+        /// When it is to fire.
+        at: Timestamp,
+        /// How long before the due date that is.
+        offset: ReminderOffset,
+    },
+    /// Moves a reminder, or brings it back.
+    Reschedule {
+        /// The reminder as it is.
+        reminder: Reminder,
+        /// When it is to fire.
+        at: Timestamp,
+        /// How long before the due date that is.
+        offset: ReminderOffset,
+    },
+    /// Cancels a reminder that has nothing left to remind of.
+    Cancel {
+        /// The reminder as it is.
+        reminder: Reminder,
+        /// True if that is because its task is over, so that reopening the task brings it back.
+        with_task: bool,
+    },
+}
+
+/// Returns the steps that bring `reminders`, all that a task ever had, in line with it; none if they are. `None` is a task that was deleted.
+///
+/// Only rows decide, so an event that is lost, late, repeated or forged makes no difference. A due date that had passed when the task was last
+/// changed gets no reminder. One that has passed since then does: the event may have waited for a restart, and late is better than never.
 #[must_use]
-pub fn job_name(reminder_id: i64) -> String {
-    format!("{}-{reminder_id}", crate::routes::FIRE_REMINDER.name)
+pub fn steps(task: Option<&Task>, reminders: &[StoredReminder]) -> Vec<Step> {
+    let Some(task) = task.filter(|task| task.status == Status::Pending) else {
+        let with_task = task.is_none_or(|task| task.due_date.is_some());
+        let waiting = reminders.iter().map(|stored| &stored.reminder).filter(|reminder| reminder.is_waiting());
+        return waiting.map(|reminder| Step::Cancel { reminder: reminder.clone(), with_task }).collect();
+    };
+    let is_ahead = task.due_date.is_some_and(|due| due > task.updated_at);
+    let at = |offset: Option<ReminderOffset>| offset.filter(|_| is_ahead).and_then(|offset| Some((task.reminder_at(offset)?, offset)));
+    let follow = |stored: &StoredReminder| {
+        let own = stored.reminder.reminder_offset;
+        step(stored, at(if stored.of_task { task.reminder_offset } else { Some(own) }))
+    };
+    let missing = at(task.reminder_offset).filter(|(at, offset)| !reminders.iter().any(|stored| stored.stands_for(*at, *offset)));
+    reminders.iter().filter_map(follow).chain(missing.map(|(at, offset)| Step::Create { at, offset })).collect()
+}
+
+/// The step of one reminder of a pending task, which is to fire at this moment, or not at all.
+fn step(stored: &StoredReminder, wanted: Option<(Timestamp, ReminderOffset)>) -> Option<Step> {
+    let reminder = &stored.reminder;
+    match wanted {
+        Some((at, offset)) => {
+            let is_elsewhere = (at, offset) != (reminder.scheduled_at, reminder.reminder_offset);
+            let moves = stored.cancelled_with_task || (reminder.is_waiting() && is_elsewhere);
+            moves.then(|| Step::Reschedule { reminder: reminder.clone(), at, offset })
+        }
+        None => reminder.is_waiting().then(|| Step::Cancel { reminder: reminder.clone(), with_task: false }),
+    }
+}
+
+impl StoredReminder {
+    /// True if the task needs no other reminder for this moment: this one waits, comes back, or was sent, failed or cancelled for this very moment.
+    fn stands_for(&self, at: Timestamp, offset: ReminderOffset) -> bool {
+        let reminder = &self.reminder;
+        let is_same = reminder.scheduled_at == at && reminder.reminder_offset == offset;
+        self.of_task && (reminder.is_waiting() || self.cancelled_with_task || is_same)
+    }
 }

@@ -1,11 +1,11 @@
-//! Who answers what: the one table that the gateway, the functions, the documents and the manifests read.
-//!
-//! To add a function: a folder in `functions/`, a [`Route`] here and in [`ALL`], and the types of its operations in
-//! `contract`. Tests tell what is missing.
+//! The table of functions. The gateway, the functions, the documents and the manifests read it. ARCHITECTURE.md says how to add a function.
+
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::event::{CommandType, EventType, Topic};
+use crate::time::Timestamp;
 
 /// An HTTP method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,6 +30,15 @@ impl Method {
     }
 }
 
+/// Who may call an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    Public,
+    /// Callers with the bearer token, where one is set.
+    Bearer,
+}
+
 /// One call of the REST API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
@@ -43,8 +52,22 @@ pub struct Operation {
     pub success: u16,
     /// The command event that asks for the same.
     pub command: Option<CommandType>,
-    /// Whether it is answered without the token.
-    pub public: bool,
+    /// Who may call it.
+    pub access: Access,
+}
+
+impl Operation {
+    const fn success(self, success: u16) -> Self {
+        Self { success, ..self }
+    }
+
+    const fn obeys(self, command: CommandType) -> Self {
+        Self { command: Some(command), ..self }
+    }
+
+    const fn public(self) -> Self {
+        Self { access: Access::Public, ..self }
+    }
 }
 
 /// The events of one topic that a function consumes.
@@ -87,7 +110,47 @@ impl Concern {
     }
 }
 
-/// One function: what it answers and what it consumes.
+/// When jobs call a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// When a change or the gateway asks for it: `POST /job/<name>-<id>` or `POST /job/<name>`.
+    OnCall,
+    /// When Taskflow starts, when the scheduler has lost its jobs, and after each period: `POST /job/<name>`.
+    Every(Duration),
+}
+
+/// A setting of a few functions: an environment variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The variable.
+    pub name: &'static str,
+    /// Its key in the secret `taskflow-secrets`, if that may hold it.
+    pub secret: Option<&'static str>,
+    /// True if its value is an http or https URL.
+    pub is_url: bool,
+}
+
+impl Setting {
+    const fn new(name: &'static str) -> Self {
+        Self { name, secret: None, is_url: false }
+    }
+
+    const fn secret(self, key: &'static str) -> Self {
+        Self { secret: Some(key), ..self }
+    }
+
+    const fn url(self) -> Self {
+        Self { is_url: true, ..self }
+    }
+}
+
+/// Where reminders are also posted.
+pub const WEBHOOK_URL: Setting = Setting::new("TASKFLOW_WEBHOOK_URL").url();
+
+/// The fields that are ids: integers, also in a path. Changes of the same id take turns.
+pub const IDS: [&str; 3] = ["task_id", "reminder_id", "notification_id"];
+
+/// One function: what calls it, what it announces, and what it may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
     /// Folder, package, binary, Knative Service, image and `service.name`.
@@ -96,13 +159,24 @@ pub struct Route {
     pub operations: &'static [Operation],
     /// The events it consumes.
     pub consumes: &'static [Subscription],
-    /// Whether jobs call it: `POST /job/<name>` or `POST /job/<name>-<id>`.
-    pub job: bool,
+    /// The events it announces, besides those that answer its commands: see [`Route::announced`].
+    pub announces: &'static [EventType],
+    /// When jobs call it, if they do.
+    pub job: Option<Job>,
+    /// The settings that it reads, and most functions do not.
+    pub settings: &'static [Setting],
+    /// Number of instances at most.
+    pub scale: u32,
+    /// Number of database connections of one instance at most, unless `TASKFLOW_DB_POOL` says otherwise.
+    pub pool: u32,
+    /// True if AWS Lambda cannot run it, because it holds connections open or calls other functions, or if it is of no use there.
+    pub cluster_only: bool,
 }
 
 impl Route {
+    /// Off the hot path, until [`Route::scale`] says otherwise.
     const fn new(name: &'static str) -> Self {
-        Self { name, operations: &[], consumes: &[], job: false }
+        Self { name, operations: &[], consumes: &[], announces: &[], job: None, settings: &[], scale: 1, pool: 1, cluster_only: false }
     }
 
     const fn operations(self, operations: &'static [Operation]) -> Self {
@@ -113,8 +187,43 @@ impl Route {
         Self { consumes, ..self }
     }
 
-    const fn job(self) -> Self {
-        Self { job: true, ..self }
+    const fn announces(self, announces: &'static [EventType]) -> Self {
+        Self { announces, ..self }
+    }
+
+    const fn job(self, job: Job) -> Self {
+        Self { job: Some(job), ..self }
+    }
+
+    const fn settings(self, settings: &'static [Setting]) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// On the hot path: so many instances, and so many connections of each.
+    const fn scale(self, scale: u32, pool: u32) -> Self {
+        Self { scale, pool, ..self }
+    }
+
+    const fn cluster_only(self) -> Self {
+        Self { cluster_only: true, ..self }
+    }
+
+    /// True if callers call it, not only the bus and the scheduler.
+    #[must_use]
+    pub const fn has_callers(&self) -> bool {
+        !self.operations.is_empty()
+    }
+
+    /// True if AWS Lambda can run it: callers reach it there, not jobs or records.
+    #[must_use]
+    pub const fn is_on_lambda(&self) -> bool {
+        self.has_callers() && !self.cluster_only
+    }
+
+    /// All events it announces, each once, in the order of [`EventType::ALL`].
+    pub fn announced(&self) -> impl Iterator<Item = EventType> {
+        let announces = |event: &EventType| self.announces.contains(event) || self.commands().any(|command| command.answer() == *event);
+        EventType::ALL.iter().copied().filter(announces)
     }
 
     /// The commands it obeys.
@@ -128,6 +237,18 @@ impl Route {
         self.consumes.iter().any(|subscription| subscription.types.contains(&ty) && subscription.concern.is_met(ty, data))
     }
 
+    /// Returns how long after its time a reminder fired, if the delivery of this event tells notify of that.
+    #[must_use]
+    pub fn lateness(&self, event: &[u8]) -> Option<Duration> {
+        if self.name != NOTIFY.name {
+            return None;
+        }
+        let event: Value = serde_json::from_slice(event).ok()?;
+        let time = |name: &str| event["data"][name].as_str()?.parse::<Timestamp>().ok();
+        let is_triggered = event["type"] == EventType::ReminderTriggered.as_str();
+        Some(time("timestamp")?.since(time("scheduled_at").filter(|_| is_triggered)?))
+    }
+
     /// Under which subscription it wants events of this type from this topic, if it does.
     #[must_use]
     pub fn wants(&self, topic: Topic, ty: EventType) -> Option<&Subscription> {
@@ -135,18 +256,27 @@ impl Route {
     }
 }
 
+const fn operation(method: Method, id: &'static str, path: &'static str) -> Operation {
+    Operation { id, method, path, success: 200, command: None, access: Access::Bearer }
+}
+
 const fn get(id: &'static str, path: &'static str) -> Operation {
-    Operation { id, method: Method::Get, path, success: 200, command: None, public: false }
+    operation(Method::Get, id, path)
 }
 
-const fn public(id: &'static str, path: &'static str) -> Operation {
-    Operation { public: true, ..get(id, path) }
+const fn post(id: &'static str, path: &'static str) -> Operation {
+    operation(Method::Post, id, path)
 }
 
-const fn command(id: &'static str, method: Method, path: &'static str, success: u16, command: CommandType) -> Operation {
-    Operation { id, method, path, success, command: Some(command), public: false }
+const fn put(id: &'static str, path: &'static str) -> Operation {
+    operation(Method::Put, id, path)
 }
 
+const fn delete(id: &'static str, path: &'static str) -> Operation {
+    operation(Method::Delete, id, path)
+}
+
+const DAY: Duration = Duration::from_hours(24);
 const TASK_TYPES: &[EventType] = &[EventType::TaskCreated, EventType::TaskUpdated, EventType::TaskCompleted, EventType::TaskDeleted];
 const REMINDER_TYPES: &[EventType] = &[
     EventType::ReminderScheduled,
@@ -164,145 +294,153 @@ const fn only(concern: Concern, topic: Topic, types: &'static [EventType]) -> Su
     Subscription { topic, types, concern }
 }
 
-/// Makes a task.
-pub const CREATE_TASK: Route =
-    Route::new("create-task").operations(&[command("createTask", Method::Post, "/api/tasks", 201, CommandType::TaskCreate)]);
-/// Lists tasks.
-pub const LIST_TASKS: Route = Route::new("list-tasks").operations(&[get("listTasks", "/api/tasks")]);
-/// Answers one task.
-pub const GET_TASK: Route = Route::new("get-task").operations(&[get("getTask", "/api/tasks/{task_id}")]);
-/// Changes a task.
-pub const UPDATE_TASK: Route =
-    Route::new("update-task").operations(&[command("updateTask", Method::Put, "/api/tasks/{task_id}", 200, CommandType::TaskUpdate)]);
-/// Deletes a task.
-pub const DELETE_TASK: Route =
-    Route::new("delete-task").operations(&[command("deleteTask", Method::Delete, "/api/tasks/{task_id}", 204, CommandType::TaskDelete)]);
-/// Completes a task.
-pub const COMPLETE_TASK: Route = Route::new("complete-task").operations(&[command(
-    "completeTask",
-    Method::Post,
-    "/api/tasks/{task_id}/complete",
-    200,
-    CommandType::TaskComplete,
-)]);
-/// Reopens a task.
-pub const REOPEN_TASK: Route = Route::new("reopen-task").operations(&[command(
-    "reopenTask",
-    Method::Post,
-    "/api/tasks/{task_id}/reopen",
-    200,
-    CommandType::TaskReopen,
-)]);
-/// Sets a task's priority.
-pub const SET_PRIORITY: Route = Route::new("set-priority").operations(&[command(
-    "setPriority",
-    Method::Put,
-    "/api/tasks/{task_id}/priority",
-    200,
-    CommandType::TaskSetPriority,
-)]);
-/// Adds and removes a task's tags.
-pub const TAG_TASK: Route = Route::new("tag-task").operations(&[
-    command("addTags", Method::Post, "/api/tasks/{task_id}/tags", 200, CommandType::TaskAddTags),
-    command("removeTags", Method::Delete, "/api/tasks/{task_id}/tags", 200, CommandType::TaskRemoveTags),
-]);
-/// Lists tags.
-pub const LIST_TAGS: Route = Route::new("list-tags").operations(&[get("listTags", "/api/tags")]);
-/// Searches tasks.
-pub const SEARCH_TASKS: Route =
-    Route::new("search-tasks").operations(&[Operation { method: Method::Post, ..get("searchTasks", "/api/tasks/search") }]);
-/// Writes a task's reminders.
-pub const SCHEDULE_REMINDER: Route = Route::new("schedule-reminder")
-    .operations(&[command("scheduleReminder", Method::Post, "/api/reminders", 201, CommandType::ReminderSchedule)])
-    .consumes(&[only(Concern::Reminders, Topic::TaskEvents, &[EventType::TaskCreated, EventType::TaskUpdated])]);
-/// Lists reminders.
-pub const LIST_REMINDERS: Route = Route::new("list-reminders").operations(&[get("listReminders", "/api/reminders")]);
-/// Cancels reminders.
-pub const CANCEL_REMINDER: Route = Route::new("cancel-reminder")
-    .operations(&[command("cancelReminder", Method::Delete, "/api/reminders/{reminder_id}", 204, CommandType::ReminderCancel)])
-    .consumes(&[only(Concern::Due, Topic::TaskEvents, &[EventType::TaskCompleted, EventType::TaskDeleted])]);
-/// Fires a reminder at its time.
-pub const FIRE_REMINDER: Route = Route::new("fire-reminder").job();
-/// Shows and delivers notifications.
-pub const NOTIFY: Route = Route::new("notify")
-    .operations(&[
-        get("watchNotifications", "/ws/notifications"),
-        get("listNotifications", "/api/notifications"),
-        Operation { method: Method::Post, success: 204, ..get("readNotification", "/api/notifications/{notification_id}/read") },
-    ])
-    .consumes(&[on(Topic::Reminders, &[EventType::ReminderTriggered]), only(Concern::Watched, Topic::TaskUpdates, TASK_TYPES)]);
-/// Creates the next occurrence of a task.
-pub const SPAWN_RECURRENCE: Route =
-    Route::new("spawn-recurrence").consumes(&[only(Concern::Recurring, Topic::TaskEvents, &[EventType::TaskCompleted])]);
-/// Keeps the audit log.
-pub const RECORD_AUDIT: Route = Route::new("record-audit")
-    .operations(&[get("listAudit", "/api/audit")])
-    .consumes(&[on(Topic::TaskEvents, TASK_TYPES), on(Topic::Reminders, REMINDER_TYPES)]);
-/// Empties the outbox.
-pub const PUBLISH_EVENTS: Route = Route::new("publish-events").job();
-/// Reconciles reminders with jobs, and prunes what is old.
-pub const HOUSEKEEPING: Route = Route::new("housekeeping").job();
-/// The assistant: takes messages, keeps conversations, drafts tasks.
-pub const CHAT: Route = Route::new("chat").operations(&[
-    Operation { method: Method::Post, ..get("chat", "/api/chat") },
-    Operation { method: Method::Post, ..get("draftTask", "/api/chat/draft") },
-    get("getConversation", "/api/chat/{conversation_id}"),
-    Operation { method: Method::Delete, success: 204, ..get("deleteConversation", "/api/chat/{conversation_id}") },
-]);
-/// The assistant's tools, as an MCP server.
-pub const MCP: Route = Route::new("mcp").operations(&[Operation { method: Method::Post, ..get("mcp", "/mcp") }]);
-/// Says how the service is.
-pub const HEALTH: Route = Route::new("health").operations(&[
-    public("health", "/health"),
-    public("healthLive", "/health/live"),
-    public("healthReady", "/health/ready"),
-]);
-/// Serves the page and the documents.
-pub const WEB: Route = Route::new("web").operations(&[
-    public("page", "/"),
-    public("asset", "/assets/{name}"),
-    get("openapi", "/openapi.json"),
-    get("asyncapi", "/asyncapi.json"),
-]);
+/// Defines a constant for each function, and [`ALL`] of them.
+macro_rules! routes {
+    ($($(#[$doc:meta])* $name:ident = $route:expr;)+) => {
+        $($(#[$doc])* pub const $name: Route = $route;)+
+
+        /// Every function that callers, events or jobs reach. The gateway, `migrate` and `taskflow` are not among them.
+        pub const ALL: &[Route] = &[$($name),+];
+    };
+}
+
+routes! {
+    /// Makes a task.
+    CREATE_TASK = Route::new("create-task")
+        .operations(&[post("createTask", "/api/tasks").success(201).obeys(CommandType::TaskCreate)])
+        .scale(2, 2);
+    /// Lists tasks.
+    LIST_TASKS = Route::new("list-tasks").operations(&[get("listTasks", "/api/tasks")]).scale(2, 2);
+    /// Answers one task.
+    GET_TASK = Route::new("get-task").operations(&[get("getTask", "/api/tasks/{task_id}")]).scale(2, 2);
+    /// Changes a task.
+    UPDATE_TASK = Route::new("update-task")
+        .operations(&[put("updateTask", "/api/tasks/{task_id}").obeys(CommandType::TaskUpdate)])
+        .scale(2, 2);
+    /// Deletes a task, and creates the occurrence that it owes.
+    DELETE_TASK = Route::new("delete-task")
+        .operations(&[delete("deleteTask", "/api/tasks/{task_id}").success(204).obeys(CommandType::TaskDelete)])
+        .announces(&[EventType::TaskCreated]);
+    /// Completes a task.
+    COMPLETE_TASK = Route::new("complete-task")
+        .operations(&[post("completeTask", "/api/tasks/{task_id}/complete").obeys(CommandType::TaskComplete)])
+        .scale(2, 2);
+    /// Reopens a task, and deletes the occurrence that its completion created if nobody has touched it.
+    REOPEN_TASK = Route::new("reopen-task")
+        .operations(&[post("reopenTask", "/api/tasks/{task_id}/reopen").obeys(CommandType::TaskReopen)])
+        .announces(&[EventType::TaskDeleted]);
+    /// Sets a task's priority.
+    SET_PRIORITY = Route::new("set-priority")
+        .operations(&[put("setPriority", "/api/tasks/{task_id}/priority").obeys(CommandType::TaskSetPriority)]);
+    /// Adds and removes a task's tags.
+    TAG_TASK = Route::new("tag-task").operations(&[
+        post("addTags", "/api/tasks/{task_id}/tags").obeys(CommandType::TaskAddTags),
+        delete("removeTags", "/api/tasks/{task_id}/tags").obeys(CommandType::TaskRemoveTags),
+    ]);
+    /// Lists tags.
+    LIST_TAGS = Route::new("list-tags").operations(&[get("listTags", "/api/tags")]);
+    /// Searches tasks.
+    SEARCH_TASKS = Route::new("search-tasks").operations(&[post("searchTasks", "/api/tasks/search")]).scale(2, 2);
+    /// Writes a task's reminders.
+    SCHEDULE_REMINDER = Route::new("schedule-reminder")
+        .operations(&[post("scheduleReminder", "/api/reminders").success(201).obeys(CommandType::ReminderSchedule)])
+        .consumes(&[only(Concern::Reminders, Topic::TaskEvents, &[EventType::TaskCreated, EventType::TaskUpdated])])
+        .announces(&[EventType::ReminderCancelled])
+        .settings(&[WEBHOOK_URL])
+        .scale(1, 2);
+    /// Lists reminders.
+    LIST_REMINDERS = Route::new("list-reminders").operations(&[get("listReminders", "/api/reminders")]);
+    /// Cancels reminders.
+    CANCEL_REMINDER = Route::new("cancel-reminder")
+        .operations(&[delete("cancelReminder", "/api/reminders/{reminder_id}").success(204).obeys(CommandType::ReminderCancel)])
+        .consumes(&[only(Concern::Due, Topic::TaskEvents, &[EventType::TaskCompleted, EventType::TaskDeleted])])
+        .announces(&[EventType::ReminderScheduled])
+        .settings(&[WEBHOOK_URL]);
+    /// Fires a reminder at its time.
+    FIRE_REMINDER = Route::new("fire-reminder")
+        .announces(&[EventType::ReminderTriggered, EventType::ReminderFailed, EventType::ReminderCancelled])
+        .job(Job::OnCall)
+        .scale(2, 2);
+    /// Shows and delivers notifications. One instance holds every socket.
+    NOTIFY = Route::new("notify")
+        .operations(&[
+            get("watchNotifications", "/ws/notifications"),
+            get("listNotifications", "/api/notifications"),
+            post("readNotification", "/api/notifications/{notification_id}/read").success(204),
+        ])
+        .consumes(&[on(Topic::Reminders, &[EventType::ReminderTriggered]), only(Concern::Watched, Topic::TaskUpdates, TASK_TYPES)])
+        .announces(&[EventType::ReminderSent, EventType::ReminderFailed])
+        .settings(&[WEBHOOK_URL])
+        .scale(1, 2)
+        .cluster_only();
+    /// Creates the next occurrence of a task.
+    SPAWN_RECURRENCE = Route::new("spawn-recurrence")
+        .consumes(&[only(Concern::Recurring, Topic::TaskEvents, &[EventType::TaskCompleted])])
+        .announces(&[EventType::TaskCreated])
+        .scale(1, 2);
+    /// Keeps the audit log.
+    RECORD_AUDIT = Route::new("record-audit")
+        .operations(&[get("listAudit", "/api/audit")])
+        .consumes(&[on(Topic::TaskEvents, TASK_TYPES), on(Topic::Reminders, REMINDER_TYPES)])
+        .scale(1, 2);
+    /// Empties the outbox.
+    PUBLISH_EVENTS = Route::new("publish-events").job(Job::OnCall);
+    /// Repairs what scheduler and broker lost, and prunes what is old.
+    HOUSEKEEPING = Route::new("housekeeping")
+        .announces(&[EventType::TaskCreated, EventType::ReminderScheduled, EventType::ReminderTriggered, EventType::ReminderCancelled])
+        .job(Job::Every(DAY))
+        .settings(&[WEBHOOK_URL]);
+    /// The assistant: takes messages, keeps conversations, drafts tasks.
+    CHAT = Route::new("chat")
+        .operations(&[
+            post("chat", "/api/chat"),
+            post("draftTask", "/api/chat/draft"),
+            get("getConversation", "/api/chat/{conversation_id}"),
+            delete("deleteConversation", "/api/chat/{conversation_id}").success(204),
+        ])
+        .settings(&[
+            Setting::new("GEMINI_API_KEY").secret("gemini-api-key"),
+            Setting::new("GEMINI_MODEL"),
+            Setting::new("GEMINI_BASE_URL").url(),
+        ])
+        .cluster_only();
+    /// The assistant's tools, as an MCP server.
+    MCP = Route::new("mcp").operations(&[post("mcp", "/mcp")]).cluster_only();
+    /// Says how the service is.
+    HEALTH = Route::new("health").operations(&[
+        get("health", "/health").public(),
+        get("healthLive", "/health/live").public(),
+        get("healthReady", "/health/ready").public(),
+    ]);
+    /// Serves the page and the documents.
+    WEB = Route::new("web")
+        .operations(&[
+            get("page", "/").public(),
+            get("asset", "/assets/{name}").public(),
+            get("openapi", "/openapi.json"),
+            get("asyncapi", "/asyncapi.json"),
+        ])
+        .cluster_only();
+}
 
 /// Finds the function for everything from outside. Nobody routes to it.
 pub const GATEWAY: Route = Route::new("gateway");
 
-/// Every function that callers, events or jobs reach. The gateway, `migrate` and `taskflow` are not among them: nobody routes to them.
-pub const ALL: &[Route] = &[
-    CREATE_TASK,
-    LIST_TASKS,
-    GET_TASK,
-    UPDATE_TASK,
-    DELETE_TASK,
-    COMPLETE_TASK,
-    REOPEN_TASK,
-    SET_PRIORITY,
-    TAG_TASK,
-    LIST_TAGS,
-    SEARCH_TASKS,
-    SCHEDULE_REMINDER,
-    LIST_REMINDERS,
-    CANCEL_REMINDER,
-    FIRE_REMINDER,
-    NOTIFY,
-    SPAWN_RECURRENCE,
-    RECORD_AUDIT,
-    PUBLISH_EVENTS,
-    HOUSEKEEPING,
-    CHAT,
-    MCP,
-    HEALTH,
-    WEB,
-];
-
 /// The function that a job calls, by the job's name: `<function>` or `<function>-<id>`.
 #[must_use]
 pub fn of_job(name: &str) -> Option<&'static Route> {
-    ALL.iter().filter(|route| route.job).find(|route| {
+    ALL.iter().filter(|route| route.job.is_some()).find(|route| {
         name.strip_prefix(route.name).is_some_and(|rest| {
             rest.is_empty() || rest.strip_prefix('-').is_some_and(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()))
         })
+    })
+}
+
+/// The functions whose jobs repeat, and their periods.
+pub fn repeating() -> impl Iterator<Item = (&'static Route, Duration)> {
+    ALL.iter().filter_map(|route| match route.job {
+        Some(Job::Every(period)) => Some((route, period)),
+        _ => None,
     })
 }
 

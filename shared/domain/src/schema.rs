@@ -109,10 +109,14 @@ pub fn tags(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Tags in a query string.
-#[must_use]
-pub fn comma_list(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "pattern": "^[^,\\u0000-\\u001F\\u007F-\\u009F]{0,50}(,[^,\\u0000-\\u001F\\u007F-\\u009F]{0,50}){0,19}$" })
+/// Writes the tags of a filter as a query string has them.
+pub(crate) fn comma_tags(schema: &mut Schema) {
+    let Some(tags) = schema.get_mut("properties").and_then(|properties| properties.get_mut("tags")) else { return };
+    *tags = serde_json::json!({
+        "description": "Only tasks with these tags, separated by commas.",
+        "type": "string", "pattern": "^[^,\\u0000-\\u001F\\u007F-\\u009F]{0,50}(,[^,\\u0000-\\u001F\\u007F-\\u009F]{0,50}){0,19}$",
+        "default": [],
+    });
 }
 
 /// The words of a search.

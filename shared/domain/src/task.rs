@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::command::{CreateTask, Field, UpdateTask};
 use crate::invalid::{Checks, Invalid};
 use crate::offset::ReminderOffset;
 use crate::recurrence::{Completion, Pattern, Rule, Series};
@@ -101,39 +100,8 @@ pub enum RecurrenceFrom {
     Completion,
 }
 
-/// What a task is before the store gives it an id: checked and ready to be kept.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Draft {
-    /// 1 to 200 characters.
-    pub title: String,
-    /// At most 10,000 characters.
-    pub description: String,
-    /// When it is due.
-    pub due_date: Option<Timestamp>,
-    /// The zone whose wall clock recurrence keeps.
-    pub time_zone: Zone,
-    /// How often it comes back.
-    pub recurrence: Recurrence,
-    /// The rule, where `recurrence` is custom.
-    pub recurrence_rule: Option<Rule>,
-    /// What the next occurrence is counted from.
-    pub recurrence_from: RecurrenceFrom,
-    /// The chain's first due date (DTSTART of RFC 5545), where it recurs.
-    pub recurrence_start: Option<Timestamp>,
-    /// The place in the chain, from 1.
-    pub recurrence_number: i64,
-    /// How much it matters.
-    pub priority: Priority,
-    /// At most 20, lower-case, each once.
-    pub tags: Vec<String>,
-    /// The task this one was spawned from.
-    pub parent_task_id: Option<i64>,
-    /// How long before the due date to remind.
-    pub reminder_offset: Option<ReminderOffset>,
-}
-
 /// A task.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Task {
     /// Set by the service.
     pub id: i64,
@@ -175,130 +143,27 @@ pub struct Task {
     pub updated_at: Timestamp,
 }
 
+/// A task that is checked and not stored yet. The store sets its id, version and times.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft(pub Task);
+
 impl Draft {
-    /// The same, if it keeps to the limits of a task: for what comes from an event rather than from the store.
-    ///
-    /// # Errors
-    /// Every field that breaks a rule.
-    pub fn checked(self) -> Result<Self, Invalid> {
-        let mut checks = Checks::new();
-        let title = checks.take(title(&self.title));
-        let description = checks.take(description(self.description));
-        let tags = checks.take(tags(&self.tags, "/tags"));
-        checks.finish(Self { title, description, tags, ..self })
+    /// Returns an empty task in this time zone: pending, and the first of its chain.
+    #[must_use]
+    pub fn new(time_zone: Zone) -> Self {
+        Self(Task { time_zone, recurrence_number: 1, ..Task::default() })
     }
-}
 
-impl CreateTask {
-    /// The task asked for, if every field and their combination are allowed.
-    ///
-    /// # Errors
-    /// Every field that breaks a rule of PRODUCT section 1.
-    pub fn draft(self, now: Timestamp, default_zone: &Zone) -> Result<Draft, Invalid> {
-        let mut checks = Checks::new();
-        let recurrence = merged_recurrence(self.recurrence, self.recurrence_rule.as_ref(), &mut checks);
-        let draft = Draft {
-            title: checks.take(title(&self.title)),
-            description: checks.take(description(self.description)),
-            due_date: self.due_date,
-            time_zone: self.time_zone.unwrap_or_else(|| default_zone.clone()),
-            recurrence,
-            recurrence_rule: self.recurrence_rule,
-            recurrence_from: self.recurrence_from,
-            recurrence_start: self.due_date.filter(|_| recurrence != Recurrence::None),
-            recurrence_number: 1,
-            priority: self.priority,
-            tags: checks.take(tags(&self.tags, "/tags")),
-            parent_task_id: None,
-            reminder_offset: self.reminder_offset,
-        };
-        check_due(&mut checks, draft.due_date, draft.recurrence, draft.reminder_offset);
-        check_new_reminder(&mut checks, draft.due_date, draft.reminder_offset, now);
-        checks.finish(draft)
-    }
-}
-
-impl UpdateTask {
-    /// Changes the task as asked; fields left out stay.
-    ///
-    /// A new due date, zone or recurrence starts a new chain of occurrences.
-    ///
-    /// # Errors
-    /// Every field that breaks a rule, of the task as it would become.
-    pub fn apply(self, task: &Task, now: Timestamp) -> Result<Task, Invalid> {
-        let mut checks = Checks::new();
-        let mut changed = task.clone();
-        if let Field::Set(text) = &self.title {
-            changed.title = checks.take(title(text));
-        }
-        if let Field::Set(text) = self.description {
-            changed.description = checks.take(description(text));
-        }
-        if let Field::Set(list) = &self.tags {
-            changed.tags = checks.take(tags(list, "/tags"));
-        }
-        self.due_date.write_to(&mut changed.due_date);
-        self.time_zone.write_to(&mut changed.time_zone);
-        self.recurrence_from.write_to(&mut changed.recurrence_from);
-        self.priority.write_to(&mut changed.priority);
-        self.reminder_offset.write_to(&mut changed.reminder_offset);
-        match (self.recurrence, self.recurrence_rule) {
-            (Field::Keep, Field::Keep) => {}
-            (frequency, Field::Set(Some(rule))) => {
-                changed.recurrence = merged_recurrence(frequency.unwrap_or(Frequency::None), Some(&rule), &mut checks);
-                changed.recurrence_rule = Some(rule);
-            }
-            (Field::Set(frequency), _) => {
-                changed.recurrence = frequency.into();
-                changed.recurrence_rule = None;
-            }
-            (Field::Keep, Field::Set(None)) => {
-                if changed.recurrence_rule.take().is_some() {
-                    changed.recurrence = Recurrence::None;
-                }
-            }
-        }
-        check_due(&mut checks, changed.due_date, changed.recurrence, changed.reminder_offset);
-        if changed.reminder_offset != task.reminder_offset {
-            check_new_reminder(&mut checks, changed.due_date, changed.reminder_offset, now);
-        }
-        if changed.chain_key() != task.chain_key() {
-            changed.recurrence_start = changed.due_date.filter(|_| changed.recurrence != Recurrence::None);
-            changed.recurrence_number = 1;
-        }
-        checks.finish(changed)
+    /// Returns the task as the store creates it.
+    #[must_use]
+    pub fn created(self, id: i64, now: Timestamp) -> Task {
+        Task { id, version: 1, created_at: now, updated_at: now, ..self.0 }
     }
 }
 
 impl Task {
-    /// A draft as the store has just kept it.
-    #[must_use]
-    pub fn created(id: i64, draft: Draft, now: Timestamp) -> Self {
-        Self {
-            id,
-            title: draft.title,
-            description: draft.description,
-            due_date: draft.due_date,
-            time_zone: draft.time_zone,
-            recurrence: draft.recurrence,
-            recurrence_rule: draft.recurrence_rule,
-            recurrence_from: draft.recurrence_from,
-            recurrence_start: draft.recurrence_start,
-            recurrence_number: draft.recurrence_number,
-            priority: draft.priority,
-            tags: draft.tags,
-            status: Status::Pending,
-            completed_at: None,
-            parent_task_id: draft.parent_task_id,
-            reminder_offset: draft.reminder_offset,
-            version: 1,
-            created_at: now,
-            updated_at: now,
-        }
-    }
-
     /// What makes a chain of occurrences: if any of it changes, a new chain starts.
-    fn chain_key(&self) -> (Option<Timestamp>, &Zone, Recurrence, Option<&Rule>, RecurrenceFrom) {
+    pub(crate) fn chain_key(&self) -> (Option<Timestamp>, &Zone, Recurrence, Option<&Rule>, RecurrenceFrom) {
         (self.due_date, &self.time_zone, self.recurrence, self.recurrence_rule.as_ref(), self.recurrence_from)
     }
 
@@ -315,21 +180,30 @@ impl Task {
                 series.next_from_completion(Completion { at: completed_at.get(), due: due.get(), occurrence })?
             }
         };
-        Some(Draft {
-            title: self.title.clone(),
-            description: self.description.clone(),
+        Some(Draft(Self {
             due_date: Some(Timestamp::new(next).ok()?),
-            time_zone: self.time_zone.clone(),
-            recurrence: self.recurrence,
-            recurrence_rule: self.recurrence_rule.clone(),
-            recurrence_from: self.recurrence_from,
             recurrence_start: Some(start),
             recurrence_number: self.recurrence_number.saturating_add(1),
-            priority: self.priority,
-            tags: self.tags.clone(),
+            status: Status::Pending,
+            completed_at: None,
             parent_task_id: Some(self.id),
-            reminder_offset: self.reminder_offset,
-        })
+            ..self.clone()
+        }))
+    }
+
+    pub(crate) fn check_due(&self, checks: &mut Checks) {
+        if self.due_date.is_some() {
+            return;
+        }
+        let pointer = if self.recurrence == Recurrence::Custom { "/recurrence_rule" } else { "/recurrence" };
+        checks.require(self.recurrence == Recurrence::None, pointer, "a task that recurs needs a due_date");
+        checks.require(self.reminder_offset.is_none(), "/reminder_offset", "a reminder needs a due_date");
+    }
+
+    pub(crate) fn check_new_reminder(&self, checks: &mut Checks, now: Timestamp) {
+        if let (Some(due), Some(_)) = (self.due_date, self.reminder_offset) {
+            checks.require(due > now, "/reminder_offset", "the due_date has passed: there is nothing to remind of");
+        }
     }
 
     /// When a reminder this long before the due date is to fire.
@@ -370,29 +244,6 @@ impl Task {
     }
 }
 
-fn merged_recurrence(frequency: Frequency, rule: Option<&Rule>, checks: &mut Checks) -> Recurrence {
-    if rule.is_none() {
-        return frequency.into();
-    }
-    checks.require(frequency == Frequency::None, "/recurrence_rule", "a recurrence_rule replaces recurrence: leave one of them out");
-    Recurrence::Custom
-}
-
-fn check_due(checks: &mut Checks, due: Option<Timestamp>, recurrence: Recurrence, offset: Option<ReminderOffset>) {
-    if due.is_some() {
-        return;
-    }
-    let pointer = if recurrence == Recurrence::Custom { "/recurrence_rule" } else { "/recurrence" };
-    checks.require(recurrence == Recurrence::None, pointer, "a task that recurs needs a due_date");
-    checks.require(offset.is_none(), "/reminder_offset", "a reminder needs a due_date");
-}
-
-fn check_new_reminder(checks: &mut Checks, due: Option<Timestamp>, offset: Option<ReminderOffset>, now: Timestamp) {
-    if let (Some(due), Some(_)) = (due, offset) {
-        checks.require(due > now, "/reminder_offset", "the due_date has passed: there is nothing to remind of");
-    }
-}
-
 /// A title, trimmed.
 ///
 /// # Errors
@@ -409,7 +260,7 @@ pub fn title(text: &str) -> Result<String, Invalid> {
     Ok(title.to_owned())
 }
 
-fn description(text: String) -> Result<String, Invalid> {
+pub(crate) fn description(text: String) -> Result<String, Invalid> {
     if text.chars().count() > DESCRIPTION_MAX {
         return Err(Invalid::field("/description", format_args!("at most {DESCRIPTION_MAX} characters")));
     }

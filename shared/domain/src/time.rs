@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::str::FromStr;
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::time::Duration;
 
 /// A moment in UTC, with microseconds.
 ///
 /// Read from RFC 3339 with any offset; written as UTC with `Z` and six digits, so that text order is time order.
 /// Years 0001 to 9999, so that every value has an RFC 3339 form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(jiff::Timestamp);
 
 /// Text that is no RFC 3339 date-time.
@@ -57,6 +56,26 @@ impl Timestamp {
     #[must_use]
     pub fn as_microsecond(self) -> i64 {
         self.0.as_microsecond()
+    }
+
+    /// Returns the moment this long before; the same one if that is before the year 1.
+    #[must_use]
+    pub fn before(self, by: Duration) -> Self {
+        let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+        Self::from_microsecond(self.as_microsecond().saturating_sub(by)).unwrap_or(self)
+    }
+
+    /// Returns the moment this long after; the same one if that is after the year 9999.
+    #[must_use]
+    pub fn after(self, by: Duration) -> Self {
+        let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+        Self::from_microsecond(self.as_microsecond().saturating_add(by)).unwrap_or(self)
+    }
+
+    /// Returns how long this is after another moment; zero if it is not after it.
+    #[must_use]
+    pub fn since(self, other: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.as_microsecond().saturating_sub(other.as_microsecond())).unwrap_or(0))
     }
 
     /// The moment for calendar arithmetic.
@@ -110,19 +129,6 @@ fn has_rfc3339_form(text: &[u8]) -> bool {
     // jiff takes offsets up to 25:59.
     let is_offset = |offset: &[u8]| (matches(offset, b"+dd:dd") || matches(offset, b"-dd:dd")) && &offset[1..3] < b"24".as_slice();
     matches(start, DATE_TIME) && (is_offset(offset) || offset.eq_ignore_ascii_case(b"Z"))
-}
-
-impl Serialize for Timestamp {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Timestamp {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
 }
 
 #[cfg(test)]

@@ -13,11 +13,12 @@ use bytes::Bytes;
 use domain::Timestamp;
 use domain::ambient::Clock;
 use domain::event::{EventType, Topic};
-use function::call::{Caller, pause};
+use function::call::{Caller, Tries, pause};
 use function::ports::{self, ATTEMPTS, CONSUMER, LAST_ERROR, Publisher, PublisherHealth};
 use function::{BoxError, BoxFuture};
 use serde_json::Value;
-use sqlx::{FromRow, PgPool};
+use sqlx::{FromRow, PgPool, Row, ValueRef};
+use store::Time;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -26,7 +27,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::dispatch::{Dispatcher, Item, Mark, consumers};
 use crate::jobs::{Jobs, Running};
-use crate::sql::{self, BEGIN, BEGIN_QUICK, Micros, begin};
+use crate::sql::{self, BEGIN, BEGIN_QUICK, begin, begin_quick};
 
 /// Rows that one statement moves or loads, so that it is short.
 const BATCH: usize = 500;
@@ -35,9 +36,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How often the whole outbox is looked through while there is work, for rows that nobody could tell of: a connection broke in the
 /// middle of a commit.
 const LOOK_AROUND: Duration = Duration::from_secs(10);
+/// The pause before rows are moved again that another session has locked.
+const LOCKED: Duration = Duration::from_secs(1);
 
-/// `first` is materialised, so that it is found once, whatever the plan. Of several words about a job the last one counts. The last
-/// row is about the whole: how many rows were taken, and the earliest time of a job that was changed, before or after.
+/// `first` is materialised, so that it is found once, whatever the plan. Of several words about a job the last one counts. Each row
+/// is a [`Moved`] about the whole, with one [`Delivery`] if there is any.
 macro_rules! move_rows {
     ($which:literal) => {
         concat!(
@@ -50,32 +53,37 @@ macro_rules! move_rows {
          SELECT t.id, w.consumer, t.key, t.topic, t.payload, t.created_at FROM taken t \
          JOIN unnest($2::text[], $3::text[], $4::text[]) AS w (consumer, topic, type) ON w.topic = t.topic AND w.type = t.name \
          WHERE t.kind = 'event' \
-         ON CONFLICT (id, consumer) DO UPDATE SET attempts = d.attempts RETURNING d.id, d.consumer, d.key, d.event, d.attempts), \
+         ON CONFLICT (id, consumer) DO UPDATE SET attempts = d.attempts RETURNING d.id, d.consumer, d.key, d.event, d.attempts, d.created_at), \
      said AS (SELECT DISTINCT ON (name) name, kind, due_at FROM taken WHERE kind <> 'event' ORDER BY name, id DESC), \
      before AS (SELECT j.next_at FROM embedded.jobs j JOIN said s ON s.name = j.name), \
      scheduled AS (INSERT INTO embedded.jobs (name, due_at, next_at) SELECT name, due_at, due_at FROM said WHERE kind = 'schedule-job' \
          ON CONFLICT (name) DO UPDATE SET due_at = EXCLUDED.due_at, next_at = EXCLUDED.next_at, attempts = 0), \
      cancelled AS (DELETE FROM embedded.jobs j USING said s WHERE s.kind = 'cancel-job' AND j.name = s.name) \
-     SELECT id, consumer, key, event::text AS event, attempts, NULL::bigint AS taken, NULL::timestamptz AS earliest FROM delivered \
-     UNION ALL SELECT 0, '', 0, '', 0, (SELECT count(*) FROM taken), \
-         least((SELECT min(next_at) FROM before), (SELECT min(due_at) FROM said WHERE kind = 'schedule-job'))"
+     SELECT m.taken, m.earliest, d.id, d.consumer, d.key, d.event::text AS event, d.attempts, d.created_at \
+     FROM (SELECT (SELECT count(*) FROM taken) AS taken, \
+         least((SELECT min(next_at) FROM before), (SELECT min(due_at) FROM said WHERE kind = 'schedule-job')) AS earliest) AS m \
+     LEFT JOIN delivered d ON true"
         )
     };
 }
 
 const MOVE_ALL: &str = move_rows!("");
+/// Tasks whose rows are moved each on their own.
+const KEYS: &str = "SELECT key FROM outbox GROUP BY key ORDER BY min(id) LIMIT $1";
 /// By the index, whose first column the key is: the table is all churn, and a scan would read every row that was moved since the
 /// last vacuum.
 const MOVE_KEYS: &str = move_rows!("WHERE key = ANY($5)");
 /// The planner sees an empty table now and then, and keeps the plan.
-const BEGIN_BY_INDEX: &str = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL enable_seqscan = off";
-const LOAD: &str = "SELECT id, consumer, key, event::text AS event, attempts, NULL::bigint AS taken, NULL::timestamptz AS earliest \
+const BEGIN_BY_INDEX: &str = begin_quick!("; SET LOCAL enable_seqscan = off");
+const LOAD: &str = "SELECT id, consumer, key, event::text AS event, attempts, created_at \
      FROM embedded.deliveries WHERE (id, consumer) > ($1, $2) AND consumer = ANY($3) ORDER BY id, consumer LIMIT $4";
 const IS_EMPTY: &str = "SELECT NOT EXISTS (SELECT FROM outbox)";
 const DEPTHS: &str = "SELECT (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM embedded.deliveries) AS deliveries, \
      (SELECT count(*) FROM embedded.dead_letters) AS dead_letters, (SELECT count(*) FROM embedded.jobs) AS jobs";
 const DEAD_LETTERS: &str = "SELECT id, consumer, topic, key, event::text AS event, attempts, last_error, created_at FROM embedded.dead_letters \
      WHERE (id, consumer) > ($1, $2) ORDER BY id, consumer LIMIT $3";
+const DEAD_LETTER: &str = "SELECT id, consumer, topic, key, event::text AS event, attempts, last_error, created_at FROM embedded.dead_letters \
+     WHERE consumer = $1 AND event->>'source' = $2 AND event->>'id' = $3 ORDER BY id LIMIT 1";
 const TAKEN: &str = "DELETE FROM embedded.dead_letters WHERE consumer = $1 AND event->>'source' = $2 AND event->>'id' = $3";
 const REPLAY: &str = "WITH back AS (DELETE FROM embedded.dead_letters RETURNING id, consumer, key, topic, event, created_at) \
      INSERT INTO embedded.deliveries (id, consumer, key, topic, event, created_at) \
@@ -95,7 +103,7 @@ pub struct Depths {
 }
 
 /// A delivery that was given up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct DeadLetter {
     /// The row of the outbox that it was.
     pub id: i64,
@@ -112,6 +120,7 @@ pub struct DeadLetter {
     /// What the function said the last time.
     pub last_error: String,
     /// When it was given up.
+    #[sqlx(try_from = "Time")]
     pub created_at: Timestamp,
 }
 
@@ -162,28 +171,25 @@ struct Tasks {
     timer: JoinHandle<()>,
 }
 
-/// A row that moving or [`LOAD`] answers: a delivery, or with `taken` the last one.
+/// What a move did.
 #[derive(FromRow)]
-struct Row {
-    id: i64,
-    consumer: String,
-    key: i64,
-    event: String,
-    attempts: i32,
-    taken: Option<i64>,
-    earliest: Option<Micros>,
+struct Moved {
+    /// How many rows left the outbox.
+    taken: i64,
+    /// The earliest time of a job that was changed, before or after.
+    earliest: Option<Time>,
 }
 
+/// A row of `embedded.deliveries`.
 #[derive(FromRow)]
-struct Letter {
+struct Delivery {
     id: i64,
     consumer: String,
-    topic: String,
     key: i64,
     event: String,
     attempts: i32,
-    last_error: String,
-    created_at: Micros,
+    #[sqlx(try_from = "Time")]
+    created_at: Timestamp,
 }
 
 /// What the mover does next.
@@ -259,9 +265,9 @@ impl Bus {
     pub async fn dead_letters(&self, after: Option<&DeadLetter>, limit: i64) -> Result<Vec<DeadLetter>, store::Error> {
         let (id, consumer) = after.map_or((i64::MIN, ""), |letter| (letter.id, letter.consumer.as_str()));
         let mut transaction = begin(&self.pool, BEGIN).await?;
-        let letters: Vec<Letter> = sqlx::query_as(DEAD_LETTERS).bind(id).bind(consumer).bind(limit).fetch_all(&mut *transaction).await?;
+        let letters = sqlx::query_as(DEAD_LETTERS).bind(id).bind(consumer).bind(limit).fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
-        letters.into_iter().map(|letter| Ok(letter.try_into()?)).collect()
+        Ok(letters)
     }
 
     /// Delivers all that was given up once more; how many there were.
@@ -332,7 +338,7 @@ impl Bus {
         })
     }
 
-    async fn step(&self, step: &Step, dispatcher: &Arc<Dispatcher>) -> Result<Step, sqlx::Error> {
+    async fn step(self: &Arc<Self>, step: &Step, dispatcher: &Arc<Dispatcher>) -> Result<Step, sqlx::Error> {
         match step {
             Step::Load(id, consumer) => self.load(*id, consumer, dispatcher).await,
             Step::Move | Step::Wait if dispatcher.is_full() => Ok(Step::Move),
@@ -343,7 +349,7 @@ impl Bus {
     async fn load(&self, id: i64, consumer: &str, dispatcher: &Arc<Dispatcher>) -> Result<Step, sqlx::Error> {
         let mut transaction = begin(&self.pool, BEGIN).await?;
         let query = sqlx::query_as(LOAD).bind(id).bind(consumer).bind(&self.names).bind(limit());
-        let rows: Vec<Row> = query.fetch_all(&mut *transaction).await?;
+        let rows: Vec<Delivery> = query.fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
         let next = match rows.last() {
             Some(last) if rows.len() == BATCH => Step::Load(last.id, last.consumer.clone()),
@@ -353,19 +359,18 @@ impl Bus {
         Ok(next)
     }
 
-    async fn move_on(&self, dispatcher: &Arc<Dispatcher>) -> Result<Step, sqlx::Error> {
+    async fn move_on(self: &Arc<Self>, dispatcher: &Arc<Dispatcher>) -> Result<Step, sqlx::Error> {
         let scope = std::mem::replace(&mut *self.told(), Scope::Keys(HashSet::new()));
-        let rows = match &scope {
-            Scope::All => self.move_rows(MOVE_ALL, BEGIN_QUICK, None).await?,
+        let moved = match &scope {
+            Scope::All => self.move_rows(None, dispatcher).await,
             Scope::Keys(keys) if keys.is_empty() => return Ok(Step::Wait),
-            Scope::Keys(keys) => self.move_rows(MOVE_KEYS, BEGIN_BY_INDEX, Some(keys.iter().copied().collect())).await?,
+            Scope::Keys(keys) => self.move_rows(Some(keys.iter().copied().collect()), dispatcher).await,
         };
-        let taken = rows.iter().find_map(|row| row.taken).unwrap_or(0);
-        if let Some(earliest) = rows.iter().find_map(|row| row.earliest) {
-            self.jobs.changed(earliest);
-        }
-        dispatcher.put(self.items(rows));
-        if taken == limit() {
+        let is_full = match moved {
+            Err(error) if store::is_locked(&error) => return self.move_each(scope, dispatcher).await,
+            is_full => is_full?,
+        };
+        if is_full {
             self.tell(scope);
             return Ok(Step::Move);
         }
@@ -373,14 +378,52 @@ impl Bus {
         Ok(Step::Wait)
     }
 
-    async fn move_rows(&self, sql: &'static str, how: &'static str, keys: Option<Vec<i64>>) -> Result<Vec<Row>, sqlx::Error> {
+    /// Moves the rows of each task on their own, where another session has locked something that some of them need: then only these wait.
+    async fn move_each(self: &Arc<Self>, scope: Scope, dispatcher: &Arc<Dispatcher>) -> Result<Step, sqlx::Error> {
+        let keys = match scope {
+            Scope::Keys(keys) => keys,
+            Scope::All => self.keys().await?,
+        };
+        let mut later = if keys.len() < BATCH { Scope::Keys(HashSet::new()) } else { Scope::All };
+        for key in keys {
+            match self.move_rows(Some(vec![key]), dispatcher).await {
+                Ok(false) => {}
+                Err(error) if !store::is_locked(&error) => return Err(error),
+                Ok(true) | Err(_) => later.add(Scope::Keys(HashSet::from([key]))),
+            }
+        }
+        let bus = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(LOCKED).await;
+            bus.tell(later);
+            bus.wake.notify_one();
+        });
+        Ok(Step::Wait)
+    }
+
+    /// Moves rows, those of these keys if any are named. True if there may be more of them than one statement moves.
+    async fn move_rows(&self, keys: Option<Vec<i64>>, dispatcher: &Arc<Dispatcher>) -> Result<bool, sqlx::Error> {
         let Wanted { consumers, topics, types } = &self.wanted;
+        let (how, sql) = if keys.is_some() { (BEGIN_BY_INDEX, MOVE_KEYS) } else { (BEGIN_QUICK, MOVE_ALL) };
         let mut transaction = begin(&self.pool, how).await?;
-        let query = sqlx::query_as(sql).bind(limit()).bind(consumers).bind(topics).bind(types);
+        let query = sqlx::query(sql).bind(limit()).bind(consumers).bind(topics).bind(types);
         let query = if let Some(keys) = keys { query.bind(keys) } else { query };
         let rows = query.fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
-        Ok(rows)
+        let Moved { taken, earliest } = Moved::from_row(rows.first().ok_or(sqlx::Error::RowNotFound)?)?;
+        if let Some(earliest) = earliest {
+            self.jobs.changed(earliest.0);
+        }
+        let deliveries = rows.iter().filter(|row| row.try_get_raw("id").is_ok_and(|id| !id.is_null())).map(Delivery::from_row);
+        dispatcher.put(self.items(deliveries.collect::<Result<_, _>>()?));
+        Ok(taken == limit())
+    }
+
+    async fn keys(&self) -> Result<HashSet<i64>, sqlx::Error> {
+        let mut transaction = begin(&self.pool, BEGIN).await?;
+        let keys: Vec<i64> = sqlx::query_scalar(KEYS).bind(limit()).fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(keys.into_iter().collect())
     }
 
     fn tell(&self, scope: Scope) {
@@ -392,17 +435,18 @@ impl Bus {
     }
 
     /// Deliveries in the order of their ids; those of one event share its text.
-    fn items(&self, mut rows: Vec<Row>) -> Vec<Item> {
+    fn items(&self, mut rows: Vec<Delivery>) -> Vec<Item> {
         rows.sort_by_key(|row| row.id);
         let mut last: Option<(i64, Bytes)> = None;
-        let item = |row: Row| {
+        let item = |row: Delivery| {
             let consumer = self.names.iter().position(|name| *name == row.consumer)?;
             let event = match last.take() {
                 Some((id, event)) if id == row.id => event,
                 _ => Bytes::from(row.event),
             };
             last = Some((row.id, event.clone()));
-            Some(Item { mark: Mark { id: row.id, consumer }, key: row.key, event, attempts: row.attempts, uncounted: 0 })
+            let tries = Tries { attempts: row.attempts.unsigned_abs(), uncounted: 0 };
+            Some(Item { mark: Mark { id: row.id, consumer }, key: row.key, event, created_at: row.created_at, tries })
         };
         rows.into_iter().filter_map(item).collect()
     }
@@ -454,6 +498,16 @@ impl ports::DeadLetters for Bus {
         })
     }
 
+    fn find<'a>(&'a self, consumer: &'a str, source: &'a str, id: &'a str) -> BoxFuture<'a, Result<Option<Value>, BoxError>> {
+        Box::pin(async move {
+            let mut transaction = begin(&self.pool, BEGIN).await?;
+            let query = sqlx::query_as(DEAD_LETTER).bind(consumer).bind(source).bind(id);
+            let letter: Option<DeadLetter> = query.fetch_optional(&mut *transaction).await?;
+            transaction.commit().await?;
+            Ok(letter.map(|letter| letter.to_event()).transpose()?)
+        })
+    }
+
     fn taken<'a>(&'a self, consumer: &'a str, source: &'a str, id: &'a str) -> BoxFuture<'a, Result<(), BoxError>> {
         Box::pin(async move {
             let mut transaction = begin(&self.pool, BEGIN).await?;
@@ -474,16 +528,6 @@ impl DeadLetter {
             fields.extend(own.map(|(name, value): (_, Value)| (name.to_owned(), value)));
         }
         Ok(event)
-    }
-}
-
-impl TryFrom<Letter> for DeadLetter {
-    type Error = sqlx::Error;
-
-    fn try_from(letter: Letter) -> Result<Self, sqlx::Error> {
-        let Letter { id, consumer, topic, key, event, attempts, last_error, created_at } = letter;
-        let created_at = Timestamp::from_microsecond(created_at.0).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-        Ok(Self { id, consumer, topic, key, event, attempts, last_error, created_at })
     }
 }
 

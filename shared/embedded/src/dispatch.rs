@@ -8,24 +8,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::Timestamp;
 use domain::ambient::Clock;
 use domain::routes::{self, Route};
 use sqlx::PgPool;
+use store::Time;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::sql::{BEGIN, BEGIN_QUICK, Micros, begin};
-use function::call::{Caller, Failure, pause};
+use crate::sql::{BEGIN, BEGIN_QUICK, begin};
+use function::call::{Caller, Failure, Next, Tries, pause};
 
 /// Calls to one consumer at once: many reminders are due at 09:00, and all functions share the machine.
 const PARALLEL: usize = 8;
 /// Deliveries in memory beyond which nothing more is taken from the outbox: some tens of MB.
 const MEMORY_MAX: usize = 10_000;
-/// Attempts after which a delivery is given up: with the pauses between them, about a minute.
-const ATTEMPTS_MAX: i32 = 10;
-/// The first pause after a failure; each further one is twice as long.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
+/// The pause before rows are deleted again that another session has locked.
+const LOCKED: Duration = Duration::from_secs(1);
+/// The first pause after rows could not be deleted; each further one is twice as long.
+const PAUSE: Duration = Duration::from_millis(100);
 /// How long acknowledgements wait for others, so that one statement deletes many; nobody waits for them.
 const ACKNOWLEDGE_AFTER: Duration = Duration::from_millis(10);
 /// How long a stop waits for the deliveries in flight; what is not acknowledged then is delivered again.
@@ -58,10 +60,10 @@ pub(crate) struct Item {
     pub(crate) mark: Mark,
     pub(crate) key: i64,
     pub(crate) event: Bytes,
-    /// Attempts that are counted in the row.
-    pub(crate) attempts: i32,
-    /// Failures that were not: the database was away. They make the pauses longer and nothing else.
-    pub(crate) uncounted: u32,
+    /// When the event happened.
+    pub(crate) created_at: Timestamp,
+    /// Attempts are counted in the row.
+    pub(crate) tries: Tries,
 }
 
 /// What one consumer has to take. A key is in `keys` while it has anything waiting or in flight, and in `ready` if its first
@@ -168,7 +170,7 @@ impl Dispatcher {
         }
     }
 
-    async fn drain(&self) {
+    async fn drain(self: &Arc<Self>) {
         loop {
             self.flush().await;
             if self.is_idle() {
@@ -183,13 +185,17 @@ impl Dispatcher {
         idle && self.taken().is_empty()
     }
 
-    /// Deletes the rows of what was taken. Tries until it succeeds: memory is held for them until then. Loses nothing if dropped.
-    async fn flush(&self) {
-        let marks = self.taken().clone();
+    /// Deletes the rows of what was taken. Retries until it succeeds; what was taken stays in memory meanwhile. Safe to drop.
+    async fn flush(self: &Arc<Self>) {
+        let mut marks = self.taken().clone();
         let mut failures = 0;
         while let Err(error) = self.delete(&marks).await {
+            if store::is_locked(&error) {
+                marks = self.delete_each(marks).await;
+                break;
+            }
             tracing::debug!(%error, "deliveries could not be acknowledged yet");
-            tokio::time::sleep(pause(failures, PAUSE_MIN)).await;
+            tokio::time::sleep(pause(failures, PAUSE)).await;
             failures += 1;
         }
         let mut queues = self.queues();
@@ -197,9 +203,25 @@ impl Dispatcher {
             queues.known.remove(mark);
         }
         drop(queues);
-        // Others only add to the end of it.
-        self.taken().drain(..marks.len());
+        let deleted: HashSet<Mark> = marks.into_iter().collect();
+        self.taken().retain(|mark| !deleted.contains(mark));
         self.room.notify_one();
+    }
+
+    /// Deletes each of these rows on its own, where another session has locked some: then only these wait. Returns what was deleted.
+    async fn delete_each(self: &Arc<Self>, marks: Vec<Mark>) -> Vec<Mark> {
+        let mut deleted = Vec::new();
+        for mark in marks {
+            if self.delete(&[mark]).await.is_ok() {
+                deleted.push(mark);
+            }
+        }
+        let dispatcher = self.clone();
+        self.tracker.spawn(async move {
+            tokio::time::sleep(LOCKED).await;
+            dispatcher.acknowledge.notify_one();
+        });
+        deleted
     }
 
     async fn delete(&self, marks: &[Mark]) -> Result<(), sqlx::Error> {
@@ -262,16 +284,14 @@ impl Dispatcher {
     /// Tries the same delivery again after a pause, in which the key waits and no other does.
     fn later(self: &Arc<Self>, item: Item) {
         let Mark { consumer, .. } = item.mark;
-        let key = item.key;
-        // The first failure is followed by the first pause.
-        let failures = item.attempts.unsigned_abs().saturating_add(item.uncounted).saturating_sub(1);
+        let (key, pause) = (item.key, item.tries.pause());
         if let Some(waiting) = self.queues().lanes.get_mut(consumer).and_then(|lane| lane.keys.get_mut(&key)) {
             waiting.push_front(item);
         }
         let dispatcher = self.clone();
         self.tracker.spawn(async move {
             tokio::select! {
-                () = tokio::time::sleep(pause(failures, PAUSE_MIN)) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = dispatcher.stopping.cancelled() => return,
             }
             let mut queues = dispatcher.queues();
@@ -285,33 +305,41 @@ impl Dispatcher {
         let Some(route) = self.consumers.get(item.mark.consumer) else { return Outcome::GivenUp };
         let Err(failure) = self.caller.post(route, "/", Some(STRUCTURED), item.event.clone()).await else { return Outcome::Taken };
         tracing::debug!(consumer = route.name, id = item.mark.id, error = %failure.text, "a delivery failed");
-        let settled =
-            if failure.is_final() { self.give_up(item, item.attempts + 1, &failure).await } else { self.count(item, &failure).await };
+        let age = self.clock.now().since(item.created_at);
+        let settled = match failure.next(item.tries, age) {
+            Next::Retry => self.count(item).await,
+            Next::GiveUp => self.give_up(item, &failure).await,
+            Next::Wait => {
+                item.tries.uncounted = item.tries.uncounted.saturating_add(1);
+                Ok(Outcome::Failed)
+            }
+        };
         settled.unwrap_or_else(|error| {
             tracing::debug!(%error, "a failed delivery could not be counted");
-            item.uncounted = item.uncounted.saturating_add(1);
+            item.tries.uncounted = item.tries.uncounted.saturating_add(1);
             Outcome::Failed
         })
     }
 
-    /// Counts a failure in the row. While the database is away nothing is counted: then it is not the event's fault.
-    async fn count(&self, item: &mut Item, failure: &Failure) -> Result<Outcome, sqlx::Error> {
+    /// Counts an attempt in the row.
+    async fn count(&self, item: &mut Item) -> Result<Outcome, sqlx::Error> {
         let mut transaction = begin(&self.pool, BEGIN_QUICK).await?;
         let query = sqlx::query_scalar(COUNT).bind(item.mark.id).bind(self.name(item.mark.consumer));
         let attempts: Option<i32> = query.fetch_optional(&mut *transaction).await?;
         transaction.commit().await?;
         // Without its row there is nothing to deliver: somebody deleted it, or the outbox has it again.
         let Some(attempts) = attempts else { return Ok(Outcome::Taken) };
-        item.attempts = attempts;
-        if attempts >= ATTEMPTS_MAX { self.give_up(item, attempts, failure).await } else { Ok(Outcome::Failed) }
+        item.tries.attempts = attempts.unsigned_abs();
+        Ok(Outcome::Failed)
     }
 
-    async fn give_up(&self, item: &Item, attempts: i32, failure: &Failure) -> Result<Outcome, sqlx::Error> {
+    async fn give_up(&self, item: &Item, failure: &Failure) -> Result<Outcome, sqlx::Error> {
         let consumer = self.name(item.mark.consumer);
+        let attempts = i32::try_from(item.tries.attempts).unwrap_or(i32::MAX).saturating_add(1);
         let letters = self.letters.lock().await;
         let mut transaction = begin(&self.pool, BEGIN).await?;
         let query = sqlx::query(GIVE_UP).bind(item.mark.id).bind(consumer).bind(attempts).bind(&failure.text);
-        query.bind(Micros::from(self.clock.now())).execute(&mut *transaction).await?;
+        query.bind(Time(self.clock.now())).execute(&mut *transaction).await?;
         transaction.commit().await?;
         self.queues().known.remove(&item.mark);
         drop(letters);

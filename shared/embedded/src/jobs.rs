@@ -9,14 +9,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::Timestamp;
 use domain::ambient::Clock;
 use domain::routes::{self, HOUSEKEEPING};
 use sqlx::PgPool;
+use store::Time;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::sql::{BEGIN_QUICK, Micros, begin};
+use crate::sql::{BEGIN_QUICK, begin};
 use crate::state;
 use function::call::{Caller, Failure, pause};
 
@@ -35,25 +37,25 @@ const QUICK_RETRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 /// The first pause while the database is away.
 const AWAY: Duration = Duration::from_millis(50);
-/// How often housekeeping is done.
-const DAY: Duration = Duration::from_hours(24);
 
 const LOAD: &str = "SELECT name, due_at, next_at, attempts FROM embedded.jobs WHERE name <> ALL($1) ORDER BY next_at, name LIMIT $2";
-/// At the start, and again a day later.
-const AT_ONCE: &str = "INSERT INTO embedded.jobs (name, due_at, next_at) VALUES ($1, $2, $2) \
+/// At the start, and again after its period.
+const AT_ONCE: &str = "INSERT INTO embedded.jobs (name, due_at, next_at) SELECT name, $2, $2 FROM unnest($1::text[]) AS name \
      ON CONFLICT (name) DO UPDATE SET due_at = EXCLUDED.due_at, next_at = EXCLUDED.next_at, attempts = 0";
 const DONE: &str = "DELETE FROM embedded.jobs WHERE name = $1 AND due_at = $2";
 const AGAIN: &str = "UPDATE embedded.jobs SET due_at = $3, next_at = $3, attempts = 0 WHERE name = $1 AND due_at = $2";
-const FAILED: &str = "UPDATE embedded.jobs SET attempts = attempts + 1, next_at = $3 WHERE name = $1 AND due_at = $2";
+const FAILED: &str = "UPDATE embedded.jobs SET attempts = $4, next_at = $3 WHERE name = $1 AND due_at = $2";
 
 /// A job as the timer knows it.
 #[derive(Debug, sqlx::FromRow)]
 struct Job {
     name: String,
     /// When it was asked for: if that is another one after the call, the job was registered again meanwhile.
-    due_at: Micros,
+    #[sqlx(try_from = "Time")]
+    due_at: Timestamp,
     /// When it is to be called: `due_at`, or later after a failure.
-    next_at: Micros,
+    #[sqlx(try_from = "Time")]
+    next_at: Timestamp,
     attempts: i32,
 }
 
@@ -82,8 +84,8 @@ impl Jobs {
     }
 
     /// Tells the timer that jobs were changed, after that was committed: the earliest of their old and new times.
-    pub(crate) fn changed(&self, earliest: Micros) {
-        if earliest.0 <= self.horizon.load(Ordering::SeqCst) {
+    pub(crate) fn changed(&self, earliest: Timestamp) {
+        if earliest.as_microsecond() <= self.horizon.load(Ordering::SeqCst) {
             self.changed.notify_one();
         }
     }
@@ -172,32 +174,35 @@ impl Jobs {
 
     /// Ends a job, unless it was registered again meanwhile. Whether there may be another call of it.
     async fn done(&self, job: &Job) -> Result<bool, sqlx::Error> {
-        let daily = job.name == HOUSEKEEPING.name;
+        let period = routes::repeating().find(|(route, _)| route.name == job.name).map(|(_, period)| period);
         let now = self.now();
         let mut transaction = begin(&self.pool, BEGIN_QUICK).await?;
-        let query = sqlx::query(if daily { AGAIN } else { DONE }).bind(&job.name).bind(job.due_at);
-        let query = if daily { query.bind(now.plus(DAY)) } else { query };
+        let query = sqlx::query(if period.is_some() { AGAIN } else { DONE }).bind(&job.name).bind(Time(job.due_at));
+        let query = if let Some(period) = period { query.bind(Time(now.after(period))) } else { query };
         let changed = query.execute(&mut *transaction).await?.rows_affected();
         transaction.commit().await?;
-        if daily {
+        if job.name == HOUSEKEEPING.name {
             state::prune(&self.pool, now).await?;
         }
-        Ok(daily || changed == 0)
+        Ok(period.is_some() || changed == 0)
     }
 
-    /// Has a job called again after a pause, unless it was registered again meanwhile.
+    /// Has a job called again after a pause, unless it was registered again meanwhile. Only a failure of the job itself makes the pauses
+    /// longer: once the database is back, what was due fires within a second.
     async fn failed(&self, job: &Job, failure: &Failure) -> Result<bool, sqlx::Error> {
-        if job.attempts == 0 {
+        let attempts = if failure.is_unavailability() { job.attempts } else { job.attempts.saturating_add(1) };
+        if (job.attempts, attempts) == (0, 1) {
             tracing::warn!(
                 job = job.name,
                 status = failure.status.map(|status| status.as_u16()),
                 "a job failed: it is called until it succeeds"
             );
         }
-        tracing::debug!(job = job.name, attempts = job.attempts, error = %failure.text, "a job failed");
-        let pause = pause(job.attempts.unsigned_abs().saturating_sub(QUICK_RETRIES - 1), PAUSE);
+        tracing::debug!(job = job.name, attempts, error = %failure.text, "a job failed");
+        let pause = pause(attempts.unsigned_abs().saturating_sub(QUICK_RETRIES), PAUSE);
         let mut transaction = begin(&self.pool, BEGIN_QUICK).await?;
-        sqlx::query(FAILED).bind(&job.name).bind(job.due_at).bind(self.now().plus(pause)).execute(&mut *transaction).await?;
+        let query = sqlx::query(FAILED).bind(&job.name).bind(Time(job.due_at)).bind(Time(self.now().after(pause))).bind(attempts);
+        query.execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(true)
     }
@@ -207,22 +212,32 @@ impl Jobs {
         // Until this is done, every change is told: it may be too late for the query, and before the new horizon.
         self.horizon.store(i64::MAX, Ordering::SeqCst);
         let in_flight: Vec<String> = self.in_flight().iter().cloned().collect();
-        let mut transaction = begin(&self.pool, BEGIN_QUICK).await?;
         if !*begun {
-            sqlx::query(AT_ONCE).bind(HOUSEKEEPING.name).bind(self.now()).execute(&mut *transaction).await?;
+            *begun = self.repeat_at_once().await?;
         }
+        let mut transaction = begin(&self.pool, BEGIN_QUICK).await?;
         let limit = i64::try_from(AHEAD).unwrap_or(i64::MAX);
         let jobs: Vec<Job> = sqlx::query_as(LOAD).bind(in_flight).bind(limit).fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
-        *begun = true;
         if let (AHEAD, Some(last)) = (jobs.len(), jobs.last()) {
-            self.horizon.store(last.next_at.0, Ordering::SeqCst);
+            self.horizon.store(last.next_at.as_microsecond(), Ordering::SeqCst);
         }
         Ok(jobs.into())
     }
 
-    fn now(&self) -> Micros {
-        self.clock.now().into()
+    /// Makes every repeating job due now. Returns false if another session has locked a row of theirs, which must not hold up other jobs.
+    async fn repeat_at_once(&self) -> Result<bool, sqlx::Error> {
+        let names: Vec<&str> = routes::repeating().map(|(route, _)| route.name).collect();
+        let mut transaction = begin(&self.pool, BEGIN_QUICK).await?;
+        match sqlx::query(AT_ONCE).bind(names).bind(Time(self.now())).execute(&mut *transaction).await {
+            Err(error) if store::is_locked(&error) => Ok(false),
+            Err(error) => Err(error),
+            Ok(_) => transaction.commit().await.map(|()| true),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     fn in_flight(&self) -> MutexGuard<'_, HashSet<String>> {
@@ -231,7 +246,6 @@ impl Jobs {
 }
 
 /// How long to sleep before the clock is looked at again.
-fn until(moment: Micros, now: Micros) -> Duration {
-    let microseconds = u64::try_from(moment.0.saturating_sub(now.0)).unwrap_or(0);
-    Duration::from_micros(microseconds).clamp(SLEEP_MIN, SLEEP_MAX)
+fn until(moment: Timestamp, now: Timestamp) -> Duration {
+    moment.since(now).clamp(SLEEP_MIN, SLEEP_MAX)
 }

@@ -8,14 +8,13 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
 use domain::routes::Route;
-use function::ambient::{RandomIds, SystemClock};
+use function::ambient::SystemClock;
 use function::call::Caller;
-use function::otlp::Traces;
+use function::guard::{self, Trust};
 use function::ports::Functions;
 use function::service::Service;
 use function::settings::Settings;
 use function::{App, BoxError, BoxFuture, Error, Function, Request, Response, host};
-use sqlx::postgres::PgPoolOptions;
 use store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -38,7 +37,9 @@ pub struct Mounted {
 }
 
 impl Functions for Mounted {
-    fn call(&self, function: &Route, request: Request) -> BoxFuture<'_, Response> {
+    fn call(&self, function: &Route, mut request: Request) -> BoxFuture<'_, Response> {
+        // Who calls a function from inside of this process passed the guard, or has no caller.
+        request.extensions_mut().get_or_insert(Trust::Checked);
         let service = self.services.get().and_then(|services| services.get(function.name)).cloned();
         let name = function.name;
         Box::pin(async move {
@@ -67,24 +68,18 @@ impl Process {
     pub async fn start(settings: Settings, store: Store, gateway: Function, functions: Vec<Function>) -> Result<Self, BoxError> {
         store.migrate().await?;
         let clock = Arc::new(SystemClock);
-        let options = store.pool().connect_options().as_ref().clone();
         // Connections of its own: many deliveries at once must not keep the bus and the timers from the database.
-        let bus = Bus::new(PgPoolOptions::new().max_connections(BUS_POOL).connect_lazy_with(options), clock.clone());
+        let bus = Bus::new(store.pool_beside(BUS_POOL), clock.clone());
         bus.prepare().await?;
         let mounted = Arc::new(Mounted::default());
         let app = Arc::new(App {
             store: Some(store.clone()),
             clock: clock.clone(),
-            ids: Arc::new(RandomIds),
             publisher: bus.clone(),
             functions: mounted.clone(),
             state: Arc::new(StateTable::new(store.pool().clone(), clock)),
             dead_letters: Some(bus.clone()),
-            traces: Traces::to(settings.otlp_endpoint.as_deref()),
-            settings,
-            metrics: Arc::default(),
-            background: TaskTracker::new(),
-            stopping: CancellationToken::new(),
+            ..App::alone(settings)?
         });
         let services = functions.into_iter().map(|function| Service::new(app.clone(), function));
         let services = services.map(|service| service.map(|service| (service.name(), service))).collect::<Result<_, _>>()?;
@@ -126,10 +121,24 @@ pub fn main(gateway: Function, functions: Vec<Function>) -> ExitCode {
     host::run_process(true, |settings| run(settings, gateway, functions))
 }
 
-async fn run(settings: Settings, gateway: Function, functions: Vec<Function>) -> Result<(), BoxError> {
+/// Refuses to listen for other machines without a token: anybody there could read and change everything.
+fn check_bind(settings: &Settings) -> Result<(), BoxError> {
+    if settings.bind.to_canonical().is_loopback() || settings.api_token.is_some() {
+        return Ok(());
+    }
+    let bind = settings.bind;
+    Err(format!(
+        "TASKFLOW_BIND is {bind} but TASKFLOW_API_TOKEN is not set; set a token, such as of `openssl rand -hex 32`, or bind to 127.0.0.1"
+    )
+    .into())
+}
+
+async fn run(mut settings: Settings, gateway: Function, functions: Vec<Function>) -> Result<(), BoxError> {
+    check_bind(&settings)?;
     // Bound first: a port that is taken is told before a database is started.
     let listener = host::bind(SocketAddr::new(settings.bind, settings.port), host::CALLERS).await?;
     let stop = host::stop_signal();
+    settings.data_dir = Some(data_dir(&settings)?);
     let (url, mut postgres) = if let Some(url) = &settings.database_url {
         (url.expose().to_owned(), None)
     } else {
@@ -139,6 +148,11 @@ async fn run(settings: Settings, gateway: Function, functions: Vec<Function>) ->
     let store = Store::connect_lazy(&url, settings.db_pool.unwrap_or(POOL))?;
     let process = Process::start(settings, store.clone(), gateway, functions).await;
     let process = process.map_err(|error| if postgres.is_none() { NamedDatabase(error).into() } else { error })?;
+    guard::warn_of_weak_token(process.gateway.app());
+    if process.gateway.app().settings.api_token.is_none() {
+        tracing::info!("no token is set, so only this machine may call; to let others in, set TASKFLOW_API_TOKEN and TASKFLOW_BIND");
+    }
+    host::open(&process.gateway).await?;
     tracing::info!("Taskflow is at http://{}", listener.local_addr()?);
     tokio::select! {
         () = process.serve(listener, stop) => {}

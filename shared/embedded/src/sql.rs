@@ -1,11 +1,6 @@
-//! How the ports keep things in PostgreSQL: the schema `embedded`, moments, and transactions that outlive a restart of the database.
+//! How the ports keep things in PostgreSQL: the schema `embedded`, and transactions that outlive a restart of the database.
 
-use domain::Timestamp;
-use sqlx::encode::IsNull;
-use sqlx::error::BoxDynError;
-use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo, PgValueFormat, PgValueRef};
-use sqlx::{Decode, Encode, PgPool, Postgres, Type};
+use sqlx::PgPool;
 pub(crate) use store::begin;
 
 /// Its own schema, so that the database of a cluster, which has none of this, looks the same otherwise.
@@ -54,10 +49,16 @@ CREATE INDEX IF NOT EXISTS state_expires ON embedded.state (expires_at) WHERE ex
 
 /// A transaction like any other.
 pub(crate) const BEGIN: &str = "BEGIN";
-/// A transaction that need not survive a crash of the database: it is done again, and doing it again does no harm.
-pub(crate) const BEGIN_QUICK: &str = "BEGIN; SET LOCAL synchronous_commit = off";
-/// 2000-01-01T00:00:00Z, from which PostgreSQL counts, in microseconds since 1970.
-const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+/// How a transaction begins that is done again if it fails, or if a crash of the database undoes it. All that the bus does waits for its
+/// few connections, so it does not wait long for a lock.
+macro_rules! begin_quick {
+    ($more:literal) => {
+        concat!("BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '50ms'", $more)
+    };
+}
+pub(crate) use begin_quick;
+
+pub(crate) const BEGIN_QUICK: &str = begin_quick!("");
 
 /// Where an earlier version has left it otherwise. JSON was checked, at each write, by a database that never looks into it.
 const CHANGES: &str = "
@@ -73,10 +74,13 @@ END $$;
 /// # Errors
 /// [`store::Error::Unavailable`].
 pub(crate) async fn prepare(pool: &PgPool) -> Result<(), store::Error> {
-    let mut transaction = begin(pool, BEGIN).await?;
-    sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
-    sqlx::raw_sql(CHANGES).execute(&mut *transaction).await?;
-    Ok(transaction.commit().await?)
+    let change = |pool| async move {
+        let mut transaction = begin(&pool, BEGIN).await?;
+        sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
+        sqlx::raw_sql(CHANGES).execute(&mut *transaction).await?;
+        Ok(transaction.commit().await?)
+    };
+    store::migrating(pool, change).await
 }
 
 /// Whether the database answers.
@@ -84,45 +88,5 @@ pub(crate) async fn answers(pool: &PgPool) -> bool {
     match begin(pool, BEGIN).await {
         Ok(transaction) => transaction.rollback().await.is_ok(),
         Err(_) => false,
-    }
-}
-
-/// A moment as `timestamptz`: microseconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Micros(pub(crate) i64);
-
-impl Micros {
-    /// So much later.
-    pub(crate) fn plus(self, duration: std::time::Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
-    }
-}
-
-impl From<Timestamp> for Micros {
-    fn from(moment: Timestamp) -> Self {
-        Self(moment.as_microsecond())
-    }
-}
-
-impl Type<Postgres> for Micros {
-    fn type_info() -> PgTypeInfo {
-        // By number: a name would cost each connection a look-up.
-        PgTypeInfo::with_oid(Oid(1184))
-    }
-}
-
-impl Encode<'_, Postgres> for Micros {
-    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        Encode::<Postgres>::encode(self.0.saturating_sub(POSTGRES_EPOCH), buffer)
-    }
-}
-
-impl Decode<'_, Postgres> for Micros {
-    fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
-        if value.format() != PgValueFormat::Binary {
-            return Err("a time in text form".into());
-        }
-        let microseconds: i64 = Decode::<Postgres>::decode(value)?;
-        Ok(Self(microseconds.saturating_add(POSTGRES_EPOCH)))
     }
 }

@@ -1,14 +1,17 @@
 //! Values under keys, in a table.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::Timestamp;
 use domain::ambient::Clock;
 use function::BoxFuture;
-use function::ports::{State, StateError, Stored};
+use function::ports::{State, StateError, StateFuture, Stored};
 use sqlx::PgPool;
+use store::{Changes, Place, Time};
 
-use crate::sql::{self, Micros, begin};
+use crate::sql::{self, begin};
 
 const GET: &str = "SELECT value, etag FROM embedded.state WHERE key = $1 AND (expires_at IS NULL OR expires_at > $2)";
 /// An expired value is none.
@@ -24,17 +27,26 @@ const PRUNE: &str = "DELETE FROM embedded.state WHERE expires_at <= $1";
 pub struct StateTable {
     pool: PgPool,
     clock: Arc<dyn Clock>,
+    changes: Arc<Changes>,
 }
 
 impl StateTable {
     /// The table in this database; [`Bus::prepare`](crate::bus::Bus::prepare) creates it.
     #[must_use]
     pub fn new(pool: PgPool, clock: Arc<dyn Clock>) -> Self {
-        Self { pool, clock }
+        let changes = Changes::new(&pool);
+        Self { pool, clock, changes }
     }
 
-    fn now(&self) -> Micros {
-        self.clock.now().into()
+    /// Waits for those who write or delete the same value.
+    async fn place(&self, key: &str) -> Result<Place, StateError> {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        self.changes.place(Some(("state", hasher.finish().cast_signed()))).await.map_err(unavailable)
+    }
+
+    fn now(&self) -> Time {
+        Time(self.clock.now())
     }
 
     async fn read(&self, key: &str) -> Result<Option<(String, i64)>, sqlx::Error> {
@@ -45,7 +57,7 @@ impl StateTable {
     /// Whether it was written. One that is run twice says no the second time, as if somebody else had written it.
     async fn write(&self, key: &str, value: &str, etag: Option<i64>, ttl: Option<Duration>) -> Result<bool, sqlx::Error> {
         let now = self.now();
-        let expires_at = ttl.map(|ttl| now.plus(ttl));
+        let expires_at = ttl.map(|ttl| Time(now.0.after(ttl)));
         let written = store::unbroken(&self.pool, || {
             let query = sqlx::query(if etag.is_some() { REPLACE } else { CREATE }).bind(key).bind(value).bind(now).bind(expires_at);
             let query = match etag {
@@ -63,9 +75,9 @@ impl StateTable {
 }
 
 /// Deletes what has expired.
-pub(crate) async fn prune(pool: &PgPool, now: Micros) -> Result<(), sqlx::Error> {
+pub(crate) async fn prune(pool: &PgPool, now: Timestamp) -> Result<(), sqlx::Error> {
     let mut transaction = begin(pool, sql::BEGIN_QUICK).await?;
-    sqlx::query(PRUNE).bind(now).execute(&mut *transaction).await?;
+    sqlx::query(PRUNE).bind(Time(now)).execute(&mut *transaction).await?;
     transaction.commit().await
 }
 
@@ -74,30 +86,28 @@ fn unavailable(error: impl Into<function::BoxError>) -> StateError {
 }
 
 impl State for StateTable {
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StateError>> {
+    fn get<'a>(&'a self, key: &'a str) -> StateFuture<'a, Option<Stored>> {
         Box::pin(async move {
             let Some((value, etag)) = self.read(key).await.map_err(unavailable)? else { return Ok(None) };
             Ok(Some(Stored { value, etag: etag.to_string() }))
         })
     }
 
-    fn set<'a>(
-        &'a self,
-        key: &'a str,
-        value: &'a str,
-        etag: Option<&'a str>,
-        ttl: Option<Duration>,
-    ) -> BoxFuture<'a, Result<(), StateError>> {
+    fn set<'a>(&'a self, key: &'a str, value: &'a str, etag: Option<&'a str>, ttl: Option<Duration>) -> StateFuture<'a, ()> {
         Box::pin(async move {
             // An ETag that is no number was never ours.
             let etag = etag.map(|etag| etag.parse().map_err(|_| StateError::Stale)).transpose()?;
+            let _place = self.place(key).await?;
             let written = self.write(key, value, etag, ttl).await.map_err(unavailable)?;
             if written { Ok(()) } else { Err(StateError::Stale) }
         })
     }
 
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StateError>> {
-        Box::pin(async move { self.remove(key).await.map_err(unavailable) })
+    fn delete<'a>(&'a self, key: &'a str) -> StateFuture<'a, ()> {
+        Box::pin(async move {
+            let _place = self.place(key).await?;
+            self.remove(key).await.map_err(unavailable)
+        })
     }
 
     fn check(&self) -> BoxFuture<'_, bool> {

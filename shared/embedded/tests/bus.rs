@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use domain::Timestamp;
 use domain::ambient::Clock;
-use domain::routes::{FIRE_REMINDER, HOUSEKEEPING, RECORD_AUDIT, Route, SCHEDULE_REMINDER};
+use domain::routes::{self, FIRE_REMINDER, HOUSEKEEPING, RECORD_AUDIT, Route, SCHEDULE_REMINDER};
 use embedded::bus::{Bus, Depths};
 use embedded::state::StateTable;
 use embedded::testing::TestDatabase;
@@ -97,7 +97,7 @@ impl Functions for Fake {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let text = |name| parts.headers.get(name).map(|value: &http::HeaderValue| value.to_str().unwrap().to_owned());
-            let body: Value = serde_json::from_slice(&function::service::collect(body).await.unwrap()).unwrap_or_default();
+            let body: Value = serde_json::from_slice(&function::body::collect(body).await.unwrap()).unwrap_or_default();
             let call = Call {
                 function,
                 path: parts.uri.path().to_owned(),
@@ -125,7 +125,11 @@ struct Running {
 
 impl Running {
     fn start(pool: &PgPool, functions: Arc<Fake>) -> Self {
-        let bus = Bus::new(pool.clone(), Arc::new(SystemClock));
+        Self::at(Arc::new(SystemClock), pool, functions)
+    }
+
+    fn at(clock: Arc<dyn Clock>, pool: &PgPool, functions: Arc<Fake>) -> Self {
+        let bus = Bus::new(pool.clone(), clock);
         let (stopping, tracker) = (CancellationToken::new(), TaskTracker::new());
         bus.start(Caller::new(functions, Some("secret"), Arc::default()), &stopping, &tracker);
         Self { bus, stopping, tracker }
@@ -186,6 +190,11 @@ fn job_of(name: &str) -> String {
 fn in_order(calls: &[Call]) -> bool {
     let mut last: HashMap<i64, i64> = HashMap::new();
     calls.iter().all(|call| last.insert(call.key, call.n).is_none_or(|last| last < call.n))
+}
+
+/// Number of jobs that are never done.
+fn repeating() -> i64 {
+    i64::try_from(routes::repeating().count()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -302,6 +311,85 @@ async fn what_cannot_be_taken_becomes_a_dead_letter_and_the_key_goes_on_and_it_c
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn unavailability_is_no_attempt_and_a_day_of_it_ends_in_a_dead_letter() {
+    let (_database, pool) = database().await;
+    // As an earlier process left them, the last of them one attempt short of the last.
+    let sql = "INSERT INTO embedded.deliveries SELECT -n, $1, n, 'task-events', json_build_object('key', n, 'n', n), n / 7 * 9, now() \
+        FROM generate_series(1, 7) n";
+    sqlx::query(sql).bind(AUDIT).execute(&pool).await.unwrap();
+    let fake = Fake::new(|call: Call| async move {
+        match call.key {
+            _ if call.function != AUDIT => StatusCode::OK,
+            1 => StatusCode::UNAUTHORIZED,
+            2 => StatusCode::FORBIDDEN,
+            3 => StatusCode::REQUEST_TIMEOUT,
+            4 => StatusCode::TOO_MANY_REQUESTS,
+            5 => StatusCode::BAD_GATEWAY,
+            6 => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    });
+    let clock = Arc::new(Hands(Mutex::new(in_millis(0))));
+    let running = Running::at(clock.clone(), &pool, fake.clone());
+    fake.until(|calls| (1..=6).all(|key| calls.iter().filter(|call| call.function == AUDIT && call.key == key).count() >= 4)).await;
+    let attempts: Vec<i32> = sqlx::query_scalar("SELECT attempts FROM embedded.deliveries").fetch_all(&pool).await.unwrap();
+    assert_eq!(attempts, [0; 6]);
+    let letters = running.bus.dead_letters(None, 10).await.unwrap();
+    assert_eq!(letters.iter().map(|letter| (letter.key, letter.attempts)).collect::<Vec<_>>(), [(7, 10)]);
+
+    *clock.0.lock().unwrap() = in_millis(24 * 60 * 60 * 1000);
+    running.until_done().await;
+    let letters = running.bus.dead_letters(None, 10).await.unwrap();
+    assert_eq!(letters.len(), 7);
+    assert!(letters.iter().any(|letter| letter.last_error.starts_with("503")), "{letters:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_another_session_has_locked_holds_up_only_its_own_task() {
+    let (_database, pool) = database().await;
+    let gate = CancellationToken::new();
+    let fake = Fake::new({
+        let gate = gate.clone();
+        move |_| {
+            let gate = gate.clone();
+            async move {
+                gate.cancelled().await;
+                StatusCode::OK
+            }
+        }
+    });
+    // One row of each table that the bus writes.
+    let running = Running::start(&pool, fake.clone());
+    write(&pool, &[(1, 1)]).await;
+    write_job(&pool, "schedule-job", "fire-reminder-1", Some(in_millis(86_400_000))).await;
+    running.bus.publish(&[1]).await.unwrap();
+    running.until(|depths| depths.deliveries == 2 && depths.jobs >= 1).await;
+    write(&pool, &[(2, 2)]).await;
+    let mut other = pool.begin().await.unwrap();
+    for sql in [
+        "SELECT FROM embedded.deliveries FOR UPDATE",
+        "SELECT FROM embedded.jobs WHERE name = 'fire-reminder-1' FOR UPDATE",
+        "SELECT FROM outbox FOR UPDATE",
+    ] {
+        assert!(sqlx::query(sql).execute(&mut *other).await.unwrap().rows_affected() > 0, "{sql}");
+    }
+    write_job(&pool, "cancel-job", "fire-reminder-1", None).await;
+    let events: Vec<_> = (3..40).map(|key| (key, key)).collect();
+    write(&pool, &events).await;
+    gate.cancel();
+    running.bus.publish(&(1..40).collect::<Vec<_>>()).await.unwrap();
+    // All but the locked ones go their way: what waits is two deliveries that cannot be deleted, the event of one task and a word about a job.
+    running.until(|depths| (depths.outbox, depths.deliveries) == (2, 2)).await;
+    assert_eq!(fake.of(AUDIT).len(), 1 + events.len());
+    other.rollback().await.unwrap();
+    running.until_done().await;
+    assert_eq!((fake.of(AUDIT).len(), fake.of(SCHEDULE).len()), (2 + events.len(), 2 + events.len()), "each once");
+    let depths = running.bus.depth().await.unwrap();
+    assert_eq!(depths, Depths { outbox: 0, deliveries: 0, dead_letters: 0, jobs: repeating() });
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_crash_loses_nothing() {
     let (database, pool) = database().await;
     let crashing = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -356,13 +444,14 @@ async fn a_stop_lets_what_is_in_flight_finish_and_leaves_the_rest_for_the_next_s
     let events: Vec<_> = (0..30).map(|n| (n, n)).collect();
     write(&pool, &events).await;
     running.publish(&events).await;
-    // Eight of each consumer, and housekeeping.
-    begun.wait_for(|begun| *begun == 17).await.unwrap();
+    // Eight of each consumer, and the repeating jobs.
+    let calls = 16 + routes::repeating().count();
+    begun.wait_for(|begun| *begun == calls).await.unwrap();
     running.stopping.cancel();
     gate.cancel();
     let bus = running.bus.clone();
     running.stop().await;
-    assert_eq!(fake.calls.borrow().len(), 17);
+    assert_eq!(fake.calls.borrow().len(), calls);
     assert_eq!(bus.depth().await.unwrap().deliveries, 60 - 16);
     assert!(!bus.check().await.events);
 
@@ -400,19 +489,19 @@ async fn a_job_is_called_at_its_time_at_its_new_time_if_moved_and_never_if_cance
     let fake = Fake::willing();
     let running = Running::start(&pool, fake.clone());
     fake.until_count(HOUSEKEEPING.name, 1).await;
-    let (first, moved) = (in_millis(400), in_millis(600));
+    let (first, moved) = (in_millis(2_000), in_millis(2_400));
     write_job(&pool, "schedule-job", "fire-reminder-1", Some(first)).await;
     write_job(&pool, "schedule-job", "fire-reminder-2", Some(first)).await;
     write_job(&pool, "schedule-job", "fire-reminder-3", Some(first)).await;
     write_job(&pool, "schedule-job", "fire-reminder-4", Some(in_millis(86_400_000))).await;
     running.bus.publish(&[1]).await.unwrap();
-    running.until(|depths| depths.jobs == 5).await;
+    running.until(|depths| depths.jobs == 4 + repeating()).await;
     write_job(&pool, "schedule-job", "fire-reminder-2", Some(moved)).await;
     write_job(&pool, "cancel-job", "fire-reminder-3", None).await;
     write_job(&pool, "schedule-job", "fire-reminder-4", Some(first)).await;
     running.bus.publish(&[1]).await.unwrap();
     fake.until_count(FIRE_REMINDER.name, 3).await;
-    running.until(|depths| depths.jobs == 1).await;
+    running.until(|depths| depths.jobs == repeating()).await;
     let calls = fake.of(FIRE_REMINDER.name);
     let paths: HashMap<&str, Timestamp> = calls.iter().map(|call| (call.path.as_str(), call.at)).collect();
     assert_eq!((calls.len(), paths.len()), (3, 3));
@@ -445,7 +534,7 @@ async fn what_was_due_while_nothing_ran_is_called_at_the_start_all_of_it_and_hou
         }
     });
     let running = Running::start(&pool, fake.clone());
-    running.until(|depths| depths.jobs == 1).await;
+    running.until(|depths| depths.jobs == repeating()).await;
     let calls = fake.of(FIRE_REMINDER.name);
     assert_eq!(calls.iter().map(|call| &call.path).collect::<HashSet<_>>().len(), 300);
     assert_eq!(calls.len(), 300, "each once");
@@ -458,6 +547,27 @@ async fn what_was_due_while_nothing_ran_is_called_at_the_start_all_of_it_and_hou
         tokio::time::sleep(POLL).await;
     }
     assert_eq!(fake.of(HOUSEKEEPING.name).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_row_of_housekeeping_holds_up_no_reminder_at_the_start() {
+    let (_database, pool) = database().await;
+    let sql = "INSERT INTO embedded.jobs (name, due_at, next_at) VALUES ('housekeeping', now(), now()), ('fire-reminder-1', now(), now())";
+    sqlx::query(sql).execute(&pool).await.unwrap();
+    let mut other = pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM embedded.jobs WHERE name = 'housekeeping' FOR UPDATE").execute(&mut *other).await.unwrap();
+    let fake = Fake::willing();
+    let running = Running::start(&pool, fake.clone());
+    fake.until_count(FIRE_REMINDER.name, 1).await;
+    running.until(|depths| depths.jobs == 1).await;
+    other.rollback().await.unwrap();
+    let tomorrow = "SELECT due_at > now() + interval '23 hours' FROM embedded.jobs WHERE name = 'housekeeping'";
+    let begin = Instant::now();
+    while !sqlx::query_scalar::<_, bool>(tomorrow).fetch_one(&pool).await.unwrap() {
+        assert!(begin.elapsed() < LIMIT);
+        tokio::time::sleep(POLL).await;
+    }
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -488,7 +598,7 @@ async fn a_job_that_fails_is_called_again_and_one_that_moves_itself_stays() {
     write_job(&pool, "schedule-job", "fire-reminder-2", Some(in_millis(-1_000))).await;
     running.bus.publish(&[1]).await.unwrap();
     fake.until_count(FIRE_REMINDER.name, 4).await;
-    running.until(|depths| depths.jobs == 1).await;
+    running.until(|depths| depths.jobs == repeating()).await;
     let calls = fake.of(FIRE_REMINDER.name);
     let second: Vec<_> = calls.iter().filter(|call| call.path == job_of("fire-reminder-2")).collect();
     assert_eq!((calls.len(), second.len()), (4, 2));

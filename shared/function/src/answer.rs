@@ -1,8 +1,7 @@
 //! What a handler answers: a status, a few headers and a body that is known.
 
 use bytes::Bytes;
-use domain::event::{EventType, Origin, ReminderEvent, TaskEvent};
-use domain::{Reminder, Task, Timestamp, USER_ID};
+use domain::Resource;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -23,8 +22,29 @@ impl Answer {
     /// # Errors
     /// A value that has no JSON form.
     pub fn json(value: &impl Serialize) -> Result<Self, Error> {
-        let headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-        Ok(Self { status: StatusCode::OK, headers, body: serde_json::to_vec(value)?.into() })
+        Ok(Self::of("application/json", serde_json::to_vec(value)?))
+    }
+
+    /// 200 with a body of this type.
+    #[must_use]
+    pub fn of(content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static(content_type))];
+        Self { status: StatusCode::OK, headers, body: body.into() }
+    }
+
+    /// A resource as JSON, with its version as `ETag`, and where it is if it is new (201). 204 has no body.
+    ///
+    /// # Errors
+    /// A value that has no JSON form.
+    pub fn resource(resource: &impl Resource, status: StatusCode) -> Result<Self, Error> {
+        if status == StatusCode::NO_CONTENT {
+            return Ok(Self::empty(status));
+        }
+        let mut answer = Self { status, ..Self::json(resource)? };
+        if let Some(version) = resource.version() {
+            answer = answer.header(header::ETAG, format!("\"{version}\""));
+        }
+        Ok(if status == StatusCode::CREATED { answer.header(header::LOCATION, resource.location()) } else { answer })
     }
 
     /// A status without a body.
@@ -69,47 +89,5 @@ impl From<Answer> for Response {
         *response.status_mut() = answer.status;
         response.headers_mut().extend(answer.headers.into_iter().map(|(name, value)| (Some(name), value)));
         response
-    }
-}
-
-/// What a command results in: answered as JSON to REST, as an event to a command event.
-pub trait Outcome: Serialize + Send {
-    /// Headers that belong to it: `ETag`, and `Location` where it is new.
-    fn with_headers(&self, answer: Answer, created: bool) -> Answer;
-
-    /// Subject, key and data of the event that tells of it.
-    ///
-    /// # Errors
-    /// A value that has no JSON form.
-    fn event(&self, ty: EventType, origin: &Origin, now: Timestamp) -> Result<(String, i64, Value), Error>;
-}
-
-impl Outcome for Task {
-    fn with_headers(&self, answer: Answer, created: bool) -> Answer {
-        let answer = answer.header(header::ETAG, format!("\"{}\"", self.version));
-        if created { answer.header(header::LOCATION, format!("/api/tasks/{}", self.id)) } else { answer }
-    }
-
-    fn event(&self, event_type: EventType, origin: &Origin, timestamp: Timestamp) -> Result<(String, i64, Value), Error> {
-        let data = TaskEvent {
-            event_type,
-            task_id: self.id,
-            task_data: self.clone(),
-            user_id: USER_ID,
-            timestamp,
-            correlation_id: origin.correlation_id.clone(),
-        };
-        Ok((format!("task/{}", self.id), self.id, serde_json::to_value(data)?))
-    }
-}
-
-impl Outcome for Reminder {
-    fn with_headers(&self, answer: Answer, created: bool) -> Answer {
-        if created { answer.header(header::LOCATION, format!("/api/reminders?task_id={}", self.task_id)) } else { answer }
-    }
-
-    fn event(&self, event_type: EventType, origin: &Origin, timestamp: Timestamp) -> Result<(String, i64, Value), Error> {
-        let data = ReminderEvent::of(self, event_type, timestamp, &origin.correlation_id);
-        Ok((format!("reminder/{}", self.id), self.task_id, serde_json::to_value(data)?))
     }
 }

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use cloudevents::Event;
 use domain::Timestamp;
 use domain::ambient::{Clock, Ids};
 use domain::event::Origin;
-use store::{IfMatch, Store, Work};
+use store::{IfMatch, Store, Subject, Work};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::ambient::{RandomIds, SystemClock};
+use crate::guard::Guesses;
 use crate::metrics::Metrics;
 use crate::otlp::Traces;
 use crate::ports::{Alone, DeadLetters, Functions, Publisher, State};
@@ -38,6 +40,8 @@ pub struct App {
     pub settings: Settings,
     /// What this process counts.
     pub metrics: Arc<Metrics>,
+    /// The wrong tokens of late.
+    pub guesses: Guesses,
     /// Work that goes on without its caller; a graceful stop waits for it.
     pub background: TaskTracker,
     /// Cancelled when the process is asked to stop: what would wait for long ends then.
@@ -63,6 +67,7 @@ impl App {
             traces: Traces::to(settings.otlp_endpoint.as_deref()),
             settings,
             metrics: Arc::default(),
+            guesses: Guesses::default(),
             background: TaskTracker::new(),
             stopping: CancellationToken::new(),
         })
@@ -88,13 +93,27 @@ impl App {
         span::origin(self, function)
     }
 
+    /// The origin of what an event causes.
+    #[must_use]
+    pub fn origin_of(&self, function: &'static str, event: &Event) -> Origin {
+        span::origin_of_event(self, function, event)
+    }
+
     /// Starts a change: one transaction, with its events and jobs.
     ///
     /// # Errors
     /// The database is away.
     pub async fn change(self: &Arc<Self>, origin: Origin, if_match: Option<IfMatch>) -> Result<Change, Error> {
+        self.change_on(None, origin, if_match).await
+    }
+
+    /// Starts a change that callers ask for: however many want the same thing changed, they hold one connection.
+    ///
+    /// # Errors
+    /// The database is away, or others take too long.
+    pub async fn change_on(self: &Arc<Self>, subject: Option<Subject>, origin: Origin, if_match: Option<IfMatch>) -> Result<Change, Error> {
         let work = Work { origin, now: self.now(), ids: self.ids.clone(), if_match };
-        let unit = self.store()?.begin(work).await?;
+        let unit = self.store()?.begin_on(subject, work).await?;
         Ok(Change::new(self.clone(), unit))
     }
 }

@@ -1,10 +1,9 @@
 //! A change under way: the store's unit of work, and the world around it.
 
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use domain::Reminder;
-use store::Unit;
+use domain::Timestamp;
+use store::{Cause, Unit};
 
 use crate::{App, Error, span};
 
@@ -12,7 +11,8 @@ use crate::{App, Error, span};
 pub struct Change {
     /// The world.
     pub app: Arc<App>,
-    unit: Unit,
+    /// The transaction.
+    pub unit: Unit,
 }
 
 /// Whether everything that a change announced has left the outbox.
@@ -37,18 +37,16 @@ impl Change {
         Self { app, unit }
     }
 
-    /// The reminder, locked until the change ends. What is announced from now on goes on in the trace of the change that scheduled it,
-    /// and under its correlation id.
-    ///
-    /// # Errors
-    /// [`store::Error::NotFound`]; [`store::Error::Unavailable`].
-    pub async fn resume_reminder(&mut self, id: i64) -> Result<Reminder, store::Error> {
-        let (reminder, cause) = self.unit.reminder_and_cause(id).await?;
-        if let Some(cause) = cause {
-            let origin = span::resume(self.unit.origin().function, cause);
-            self.unit.set_origin(origin);
-        }
-        Ok(reminder)
+    /// The time of everything that the change writes.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.unit.now()
+    }
+
+    /// Lets what the change announces from now on go on in the trace of an earlier change, which caused it, and under its correlation id.
+    pub fn resume(&mut self, cause: Cause) {
+        let origin = span::resume(self.unit.origin().function, cause);
+        self.unit.set_origin(origin);
     }
 
     /// Commits, then publishes what was announced. A write stands without the broker: what cannot be published waits in the outbox.
@@ -67,19 +65,5 @@ impl Change {
                 Ok(Published::Pending)
             }
         }
-    }
-}
-
-impl Deref for Change {
-    type Target = Unit;
-
-    fn deref(&self) -> &Unit {
-        &self.unit
-    }
-}
-
-impl DerefMut for Change {
-    fn deref_mut(&mut self) -> &mut Unit {
-        &mut self.unit
     }
 }

@@ -2,17 +2,23 @@
 
 use cloudevents::{Data, Event};
 use domain::Invalid;
-use domain::event::{EventType, Origin};
+use domain::event::EventType;
 use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::{App, Error, span};
+use crate::Error;
 
 /// The media type of one event in the structured mode.
 pub const STRUCTURED: &str = "application/cloudevents+json";
 /// The media type of a batch.
 pub const BATCH: &str = "application/cloudevents-batch+json";
+/// How the media types of events begin, in whatever format.
+const EVENTS: &str = "application/cloudevents";
+/// How the headers of an event in the binary mode begin.
+const BINARY: &str = "ce-";
+/// What a request with events may be.
+const EXPECTED: &str = "application/cloudevents+json or application/cloudevents-batch+json, and there are no ce- headers";
 /// Events of one batch, at most.
 pub const BATCH_MAX: usize = 1000;
 /// Characters of an event's id, source or type, at most.
@@ -27,26 +33,43 @@ pub enum Incoming {
     Batch(Vec<Event>),
 }
 
-/// Reads the events of a request. By the content type; else by the body, for Dapr's bindings say `application/json` of everything;
-/// else by the headers, of either spelling (`ce-id`, and `ce_id` as Kafka headers arrive).
+/// Reads the events of a request. The content type alone says what the body is (HTTP binding, section 3): one event, a batch, or with
+/// `ce-` headers the data of an event.
+///
+/// # Errors
+/// [`Error::UnsupportedMediaType`] for anything else, [`Error::Malformed`] for what is no `CloudEvent`, [`Error::Invalid`] for one whose
+/// attributes break the specification.
+pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Incoming, Error> {
+    let content_type = content_type(headers);
+    let is_binary = || headers.keys().any(|name| name.as_str().starts_with(BINARY));
+    match &*media_type(content_type) {
+        STRUCTURED => one(json(body)?),
+        BATCH => batch(json(body)?),
+        other if !other.starts_with(EVENTS) && is_binary() => binary(headers, &[BINARY], content_type, body),
+        _ => Err(Error::UnsupportedMediaType(EXPECTED)),
+    }
+}
+
+/// Reads the events of a record as daprd delivers it: it says `application/json` of everything. So the body decides, and else the headers, of
+/// either spelling (`ce-id`, and `ce_id` as Kafka headers arrive).
 ///
 /// # Errors
 /// [`Error::Malformed`] for what is no `CloudEvent`, [`Error::Invalid`] for one whose attributes break the specification.
-pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Incoming, Error> {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match media_type.as_str() {
-        STRUCTURED => one(json(body)?),
-        BATCH => batch(json(body)?),
-        _ => {
-            if let Ok(Value::Object(fields)) = serde_json::from_slice(body)
-                && fields.contains_key("specversion")
-            {
-                return one(Value::Object(fields));
-            }
-            binary(headers, content_type, body)
-        }
+pub fn read_record(headers: &HeaderMap, body: &[u8]) -> Result<Incoming, Error> {
+    if let Ok(Value::Object(fields)) = serde_json::from_slice(body)
+        && fields.contains_key("specversion")
+    {
+        return one(Value::Object(fields));
     }
+    binary(headers, &[BINARY, "ce_"], content_type(headers), body)
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn media_type(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 fn json(body: &[u8]) -> Result<Value, Error> {
@@ -67,10 +90,10 @@ fn batch(value: Value) -> Result<Incoming, Error> {
 }
 
 /// The binary mode is read as the structured one with the headers as fields, so that one place checks both.
-fn binary(headers: &HeaderMap, content_type: &str, body: &[u8]) -> Result<Incoming, Error> {
+fn binary(headers: &HeaderMap, prefixes: &[&str], content_type: &str, body: &[u8]) -> Result<Incoming, Error> {
     let mut fields = Map::new();
     for (name, value) in headers {
-        let Some(attribute) = name.as_str().strip_prefix("ce-").or_else(|| name.as_str().strip_prefix("ce_")) else { continue };
+        let Some(attribute) = prefixes.iter().find_map(|prefix| name.as_str().strip_prefix(prefix)) else { continue };
         let text = percent_encoding::percent_decode(value.as_bytes()).decode_utf8();
         let text = text.map_err(|_| Error::Malformed(format!("the header {name} is not UTF-8")))?;
         fields.insert(attribute.to_owned(), Value::String(text.into_owned()));
@@ -127,12 +150,6 @@ pub fn data(event: &Event) -> Result<Value, Error> {
         None => None,
     };
     parsed.ok_or_else(|| Invalid::field("/data", "the event has no JSON data").into())
-}
-
-/// The origin of what an event causes.
-#[must_use]
-pub fn origin(app: &App, function: &'static str, event: &Event) -> Origin {
-    span::origin_of_event(app, function, event)
 }
 
 /// Whether a caller's correlation id is fit to be kept and logged: 1 to 128 visible ASCII characters.

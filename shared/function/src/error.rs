@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::event::{CommandType, EventType};
 use domain::{FieldError, Invalid};
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,9 @@ pub enum Error {
     /// 401: the token is missing or wrong.
     #[error("a bearer token is needed: Authorization: Bearer <token>")]
     Unauthorized,
+    /// 403: who calls may not do this.
+    #[error("{0}")]
+    Forbidden(String),
     /// 404: no such thing, or no such path.
     #[error("{0}")]
     NotFound(String),
@@ -41,6 +45,9 @@ pub enum Error {
     /// 415: a body that is not what the path takes.
     #[error("the content type is not {0}")]
     UnsupportedMediaType(&'static str),
+    /// 421: Taskflow was called by a name that is not its own.
+    #[error("{0:?} is not a name of this Taskflow; TASKFLOW_HOSTS says which are, and with TASKFLOW_API_TOKEN any name will do")]
+    Misdirected(String),
     /// 422: understood, but a field breaks a rule.
     #[error("{0}")]
     Invalid(#[from] Invalid),
@@ -81,6 +88,14 @@ impl Error {
         Self::Unavailable { what, source: Some(source.into()) }
     }
 
+    /// A fact that somebody other than Taskflow brings.
+    #[must_use]
+    pub fn fact(ty: EventType) -> Self {
+        let command = CommandType::ALL.iter().find(|command| command.answer() == ty);
+        let instead = command.map_or_else(String::new, |command| format!("; the command is {command}"));
+        Self::Forbidden(format!("{ty} is a fact, and only Taskflow announces facts{instead}"))
+    }
+
     /// Our fault.
     pub fn internal(source: impl Into<BoxError>) -> Self {
         Self::Internal(source.into())
@@ -102,6 +117,7 @@ impl Error {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
@@ -109,6 +125,7 @@ impl Error {
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Misdirected(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::BrokenOff(_) => StatusCode::BAD_GATEWAY,
             Self::NoAnswer(_) => StatusCode::GATEWAY_TIMEOUT,
@@ -118,26 +135,19 @@ impl Error {
         }
     }
 
-    /// Whether the same delivery could succeed later; what cannot goes to the dead letters at once.
+    /// True if something needed was unavailable: no fault of what was being done, so it does not count as an attempt.
     #[must_use]
-    pub fn is_transient(&self) -> bool {
-        self.status().is_server_error() || matches!(self, Self::Conflict(_) | Self::Timeout)
+    pub fn is_unavailable(&self) -> bool {
+        is_unavailable(self.status())
     }
 
     /// The problem a caller sees; never SQL, a stack trace or a secret.
     #[must_use]
     pub fn problem(&self, instance: &str) -> Problem {
-        let status = self.status();
-        Problem {
-            r#type: "about:blank".to_owned(),
-            title: status.canonical_reason().unwrap_or("Error").to_owned(),
-            status: status.as_u16(),
-            detail: self.to_string(),
-            instance: instance.to_owned(),
-            errors: match self {
-                Self::Invalid(invalid) => invalid.errors().to_vec(),
-                _ => Vec::new(),
-            },
+        let problem = Problem::new(self.status(), self.to_string(), instance);
+        match self {
+            Self::Invalid(invalid) => Problem { errors: invalid.errors().to_vec(), ..problem },
+            _ => problem,
         }
     }
 
@@ -159,12 +169,15 @@ impl Error {
     #[must_use]
     pub fn into_response(self, instance: &str) -> Response {
         self.log(instance);
-        let status = self.status();
         let problem = self.problem(instance);
-        let mut response = Response::new(full(serde_json::to_vec(&problem).unwrap_or_default()));
-        *response.status_mut() = status;
+        self.into_response_with(&problem)
+    }
+
+    /// The answer with this problem, which has more fields than [`Error::problem`]. Logs nothing.
+    #[must_use]
+    pub fn into_response_with(self, problem: &impl Serialize) -> Response {
+        let mut response = response(self.status(), problem);
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
@@ -179,6 +192,15 @@ impl Error {
         }
         response
     }
+}
+
+/// True if an answer with this status says that something is unavailable: it never counts as an attempt.
+///
+/// A function that cannot be reached, breaks off, has no connection to spare or meets a lock answers 502 or 503, by itself or through
+/// whoever is in between. 401, 403, 408, 421 and 429 are about how it was called: a token that is being replaced is no event's fault.
+#[must_use]
+pub fn is_unavailable(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 401 | 403 | 408 | 421 | 429 | 502 | 503)
 }
 
 /// RFC 9457 problem details.
@@ -197,6 +219,30 @@ pub struct Problem {
     /// With 422: each field that cannot be accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+}
+
+impl Problem {
+    /// A problem of a call of `instance` (a path).
+    #[must_use]
+    pub fn new(status: StatusCode, detail: impl Into<String>, instance: &str) -> Self {
+        Self {
+            r#type: "about:blank".to_owned(),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            instance: instance.to_owned(),
+            errors: Vec::new(),
+        }
+    }
+}
+
+/// The response with a problem.
+#[must_use]
+pub fn response(status: StatusCode, problem: &impl Serialize) -> Response {
+    let mut response = Response::new(full(serde_json::to_vec(problem).unwrap_or_default()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response
 }
 
 impl From<store::Error> for Error {

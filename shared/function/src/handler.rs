@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use domain::Resource;
 use domain::event::{CommandType, EventType};
-use domain::routes::Route;
-use http::StatusCode;
+use domain::routes::{Access, Operation, Route};
+use http::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::answer::Outcome;
 use crate::input::{self, Params};
-use crate::{Answer, App, BoxFuture, Change, Delivery, Error, Published, Request, Response};
+use crate::service::{Service, dispatch};
+use crate::settings::{SettingError, Settings};
+use crate::{Answer, App, BoxError, BoxFuture, Change, Delivery, Error, Published, Request, Response};
 
 /// How the result of a command is to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +44,10 @@ pub(crate) type ConsumerHandler = Arc<dyn for<'a> Fn(&'a mut Change, Delivery) -
 pub(crate) type DeliveryHandler = Arc<dyn Fn(Arc<App>, Delivery) -> BoxFuture<'static, Result<Published, Error>> + Send + Sync>;
 pub(crate) type JobHandler = Arc<dyn Fn(Arc<App>, JobCall) -> BoxFuture<'static, Result<Published, Error>> + Send + Sync>;
 pub(crate) type StartHandler = Arc<dyn Fn(Arc<App>) -> BoxFuture<'static, ()> + Send + Sync>;
-pub(crate) type RawHandler = Arc<dyn Fn(Arc<App>, Request) -> BoxFuture<'static, Response> + Send + Sync>;
+pub(crate) type OpenHandler = Arc<dyn Fn(Service) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync>;
+pub(crate) type RawHandler = Arc<dyn Fn(Arc<App>, Request) -> BoxFuture<'static, Result<Response, Error>> + Send + Sync>;
+
+pub(crate) type SettingsCheck = fn(&Settings) -> Result<(), SettingError>;
 
 /// How a function takes deliveries.
 #[derive(Clone)]
@@ -92,8 +97,12 @@ pub struct Function {
     pub(crate) raw: Vec<(&'static str, RawHandler)>,
     pub(crate) consumer: Option<Consumer>,
     pub(crate) job: Option<JobHandler>,
+    pub(crate) check: Option<SettingsCheck>,
+    /// Paths of its own, and whether callers need no token for them.
+    pub(crate) paths: Vec<(Method, &'static str, bool, RawHandler)>,
     pub(crate) fallback: Option<RawHandler>,
     pub(crate) at_start: Option<StartHandler>,
+    pub(crate) also_by: Option<OpenHandler>,
 }
 
 impl Function {
@@ -108,8 +117,11 @@ impl Function {
             raw: Vec::new(),
             consumer: None,
             job: None,
+            check: None,
+            paths: Vec::new(),
             fallback: None,
             at_start: None,
+            also_by: None,
         }
     }
 
@@ -119,12 +131,18 @@ impl Function {
         self.name
     }
 
+    /// Its entry in the table of functions.
+    #[must_use]
+    pub fn route(&self) -> &Route {
+        &self.route
+    }
+
     /// Obeys a command, over REST and as an event, in one transaction that is committed if the handler succeeds.
     #[must_use]
     pub fn command<C, T, H>(mut self, ty: CommandType, handler: H) -> Self
     where
         C: DeserializeOwned + Send + 'static,
-        T: Outcome + 'static,
+        T: Resource + 'static,
         H: for<'a> CommandFn<'a, C, T> + 'static,
     {
         let handler = Arc::new(handler);
@@ -135,8 +153,8 @@ impl Function {
                 let handler = handler.clone();
                 Ok(Box::new(move |change: &mut Change, telling| {
                     Box::pin(async move {
-                        let outcome = handler.call(change, command).await?;
-                        tell(change, &outcome, telling)
+                        let result = handler.call(change, command).await?;
+                        tell(change, &result, telling)
                     })
                 }))
             }),
@@ -168,9 +186,34 @@ impl Function {
     #[must_use]
     pub fn raw<F>(mut self, operation: &'static str, handler: impl Fn(Arc<App>, Request) -> F + Send + Sync + 'static) -> Self
     where
-        F: Future<Output = Response> + Send + 'static,
+        F: Future<Output = Result<Response, Error>> + Send + 'static,
     {
         self.raw.push((operation, Arc::new(move |app, request| Box::pin(handler(app, request)))));
+        self
+    }
+
+    /// Answers an operation of another function, with the HTTP request to itself.
+    #[must_use]
+    pub fn operation<F>(self, operation: &'static Operation, handler: impl Fn(Arc<App>, Request) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<Response, Error>> + Send + 'static,
+    {
+        self.path(dispatch::method(operation.method), operation.path, operation.access == Access::Public, handler)
+    }
+
+    /// Answers a path that is in no route of this function, with the HTTP request to itself. Callers of an open path need no token.
+    #[must_use]
+    pub fn path<F>(
+        mut self,
+        method: Method,
+        path: &'static str,
+        is_open: bool,
+        handler: impl Fn(Arc<App>, Request) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Response, Error>> + Send + 'static,
+    {
+        self.paths.push((method, path, is_open, Arc::new(move |app, request| Box::pin(handler(app, request)))));
         self
     }
 
@@ -208,6 +251,12 @@ impl Function {
         self
     }
 
+    /// Checks the settings that only this function reads ([`Settings::own`]): a bad value stops the start.
+    #[must_use]
+    pub fn settings(self, check: fn(&Settings) -> Result<(), SettingError>) -> Self {
+        Self { check: Some(check), ..self }
+    }
+
     /// Runs beside the function from its start to its stop, which it watches for itself, where the function has a process of its own.
     #[must_use]
     pub fn at_start<F>(mut self, handler: impl Fn(Arc<App>) -> F + Send + Sync + 'static) -> Self
@@ -218,27 +267,33 @@ impl Function {
         self
     }
 
+    /// Serves callers in another way beside the plain port, from the function's start to its stop: called once, by a host that listens itself.
+    #[must_use]
+    pub fn also_by<F>(mut self, open: impl Fn(Service) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), BoxError>> + Send + 'static,
+    {
+        self.also_by = Some(Arc::new(move |service| Box::pin(open(service))));
+        self
+    }
+
     /// Gets every request that nothing else of this function takes. Its host asks for no token then: the handler does.
     #[must_use]
     pub fn fallback<F>(mut self, handler: impl Fn(Arc<App>, Request) -> F + Send + Sync + 'static) -> Self
     where
-        F: Future<Output = Response> + Send + 'static,
+        F: Future<Output = Result<Response, Error>> + Send + 'static,
     {
         self.fallback = Some(Arc::new(move |app, request| Box::pin(handler(app, request))));
         self
     }
 }
 
-fn tell(change: &Change, outcome: &impl Outcome, telling: Telling) -> Result<Told, Error> {
-    match telling {
-        Telling::Rest(StatusCode::NO_CONTENT) => Ok(Told::Answer(Answer::empty(StatusCode::NO_CONTENT))),
-        Telling::Rest(status) => {
-            let answer = Answer::json(outcome)?.status(status);
-            Ok(Told::Answer(outcome.with_headers(answer, status == StatusCode::CREATED)))
-        }
+fn tell(change: &Change, result: &impl Resource, telling: Telling) -> Result<Told, Error> {
+    Ok(match telling {
+        Telling::Rest(status) => Told::Answer(Answer::resource(result, status)?),
         Telling::Event(ty) => {
-            let (subject, key, data) = outcome.event(ty, change.origin(), change.now())?;
-            Ok(Told::Event { subject, key, data })
+            let data = result.event(ty, change.now(), &change.unit.origin().correlation_id);
+            Told::Event { subject: result.subject(), key: result.key(), data: serde_json::to_value(data)? }
         }
-    }
+    })
 }

@@ -1,4 +1,4 @@
-//! Runs a function: on AWS Lambda where `AWS_LAMBDA_RUNTIME_API` is set, else on hyper at `$PORT`, until SIGTERM or Ctrl-C.
+//! Runs a function: on AWS Lambda where `AWS_LAMBDA_RUNTIME_API` is set (feature `lambda`), else on hyper at `$PORT`, until SIGTERM or Ctrl-C.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ use crate::settings::Settings;
 use crate::{App, BoxError, Function, telemetry};
 
 /// How long a caller may take to send its headers.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a graceful stop waits for what is under way.
 const DRAIN: Duration = Duration::from_secs(10);
 /// Connections at once; more wait in the kernel's queue.
@@ -36,7 +36,27 @@ pub async fn run(app: Arc<App>, function: Function) -> Result<(), BoxError> {
     if let Some(at_start) = at_start {
         app.background.spawn(at_start(app.clone()));
     }
-    if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() { crate::lambda::serve(service).await } else { listen(service).await }
+    if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
+        #[cfg(feature = "lambda")]
+        return crate::lambda::serve(service).await;
+        #[cfg(not(feature = "lambda"))]
+        return Err(
+            "AWS_LAMBDA_RUNTIME_API is set, but this program is built without the feature lambda; `just lambda` builds it with it".into()
+        );
+    }
+    open(&service).await?;
+    listen(service).await
+}
+
+/// Opens what a function serves its callers by beside the plain port.
+///
+/// # Errors
+/// See [`Function::also_by`].
+pub async fn open(service: &Service) -> Result<(), BoxError> {
+    match service.also_by() {
+        Some(open) => open(service.clone()).await,
+        None => Ok(()),
+    }
 }
 
 /// Reads the settings, starts the log and a runtime, and runs; an error is told once, with its causes.
@@ -46,7 +66,8 @@ where
     F: Future<Output = Result<(), BoxError>>,
 {
     let start = || {
-        let lookup = |name: &str| std::env::var(name).ok();
+        // A value that is no UTF-8 is a bad value, not one that is not set.
+        let lookup = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
         telemetry::start(lookup("RUST_LOG").as_deref())?;
         // A laptop's process is for its owner; a container's is for whoever its platform lets in.
         let bind = if many_threads { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };

@@ -1,11 +1,15 @@
 //! Turns what callers send (path, query, body) into the types of commands and queries, or says exactly what is wrong with it.
 
 use domain::Invalid;
+use domain::routes::IDS;
+use http::request::Parts;
 use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use store::Subject;
 
-use crate::Error;
+use crate::body::collect;
+use crate::{Error, Request};
 
 /// The names and values of a path's braces.
 pub(crate) type Params = Vec<(&'static str, String)>;
@@ -36,16 +40,17 @@ fn body_object(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, E
     }
 }
 
-/// An id in a path is an integer; a conversation's is text.
+/// Reads a value of the path: an integer if its name is one of [`IDS`], else text.
 fn path_value(name: &str, value: &str) -> Result<Value, Error> {
-    if !is_id(name) {
+    if !IDS.contains(&name) {
         return Ok(value.into());
     }
     value.parse::<i64>().map(Value::from).map_err(|_| Error::Malformed(format!("{name} in the path is no integer")))
 }
 
-fn is_id(name: &str) -> bool {
-    matches!(name, "task_id" | "reminder_id" | "notification_id")
+/// What a command is about, by its fields; nothing, where it makes something new.
+pub(crate) fn subject(fields: &Value) -> Option<Subject> {
+    IDS.iter().find_map(|name| Some((*name, fields.get(name)?.as_i64()?)))
 }
 
 /// A value of a type, from JSON; `base` is where the value stands in what the caller sent.
@@ -115,6 +120,28 @@ fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
+/// Refuses a query string where a call takes none: a misplaced field must not be lost in silence.
+///
+/// # Errors
+/// [`Error::Invalid`], which names the first parameter.
+pub fn no_query(uri: &http::Uri) -> Result<(), Error> {
+    match uri.query().and_then(|query| form_urlencoded::parse(query.as_bytes()).next().map(|(name, _)| name.into_owned())) {
+        None => Ok(()),
+        Some(name) => Err(Invalid::field(format!("/{name}"), "unknown query parameter").into()),
+    }
+}
+
+/// A JSON body as a type, for a handler that has the request to itself; and the rest of the request.
+///
+/// # Errors
+/// What is wrong with it.
+pub async fn question<T: DeserializeOwned>(request: Request) -> Result<(Parts, T), Error> {
+    let (parts, body) = request.into_parts();
+    no_query(&parts.uri)?;
+    let fields = object(&parts.headers, &Params::new(), &collect(body).await?)?;
+    Ok((parts, read(fields, "")?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,6 +198,8 @@ mod tests {
             let _ = query::<ListTasks>(Some(&text), &Vec::new());
             let _ = crate::cloud_event::read(&headers, &body);
             let _ = crate::cloud_event::read(&headers, text.as_bytes());
+            let _ = crate::cloud_event::read_record(&headers, &body);
+            let _ = crate::cloud_event::read_record(&headers, text.as_bytes());
         }
     }
 }

@@ -8,9 +8,10 @@ use lambda_http::tower::service_fn;
 use lambda_http::{Body, RequestExt};
 use serde_json::{Map, Value};
 
+use crate::body::boxed;
 use crate::cloud_event::STRUCTURED;
-use crate::service::{Service, boxed};
-use crate::settings::Secret;
+use crate::guard::Trust;
+use crate::service::Service;
 use crate::{Request, full};
 
 /// Serves until the runtime ends. Needs the variables of the Lambda runtime, which the platform sets.
@@ -22,12 +23,8 @@ pub(crate) async fn serve(service: Service) -> Result<(), lambda_http::Error> {
         let service = service.clone();
         async move {
             let is_event = matches!(request.request_context_ref(), Some(RequestContext::PassThrough));
-            let request = if is_event {
-                let token = service.app().settings.api_token.as_ref().map(Secret::expose);
-                event(request.body(), token)
-            } else {
-                request.map(boxed)
-            };
+            let (mut request, trust) = if is_event { (event(request.body()), Trust::Delivery) } else { (request.map(boxed), Trust::Named) };
+            request.extensions_mut().insert(trust);
             let response = service.handle(request).await;
             let (parts, body) = response.into_parts();
             let body = body.collect().await?.to_bytes();
@@ -52,16 +49,12 @@ pub(crate) async fn serve(service: Service) -> Result<(), lambda_http::Error> {
     .await
 }
 
-/// The request that an event is. Who may invoke the function is for IAM to say, and an event brings no token, so it is given ours.
-fn event(payload: &Body, token: Option<&str>) -> Request {
+/// The request that an event is. IAM says who may invoke the function, so an event needs no token and may be a fact.
+fn event(payload: &Body) -> Request {
     let payload = serde_json::from_slice(payload.as_ref()).unwrap_or_default();
     let mut request = Request::new(full(cloud_event(payload).to_string()));
     *request.method_mut() = Method::POST;
-    let headers = request.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(STRUCTURED));
-    if let Some(authorization) = token.and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok()) {
-        headers.insert(header::AUTHORIZATION, authorization);
-    }
+    request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(STRUCTURED));
     request
 }
 

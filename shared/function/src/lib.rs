@@ -7,21 +7,24 @@
 //! - a consumer acknowledges a delivery: [`Function::consumer`] of an event, [`Function::job`] of a job.
 //!
 //! A handler knows [`App`] (the store and the ports) and nothing of who implements the ports. [`service::Service`] is the one
-//! tower service of a function; [`host`] runs it on hyper, and on AWS Lambda.
+//! tower service of a function; [`host`] runs it on hyper, and with the feature `lambda` on AWS Lambda.
 //!
-//! To write a function: a [`Route`](domain::routes::Route) in `domain::routes`, a crate in `functions/` whose `function()` names the
-//! handlers, and a `main` that calls `sidecar::main`.
+//! ARCHITECTURE.md says how to add one.
 
 pub mod ambient;
 pub mod answer;
 pub mod app;
+pub mod authority;
+pub mod body;
 pub mod call;
 pub mod change;
 pub mod cloud_event;
 pub mod error;
+pub mod guard;
 mod handler;
 pub mod host;
-mod input;
+pub mod input;
+#[cfg(feature = "lambda")]
 mod lambda;
 pub mod metrics;
 pub mod otlp;
@@ -33,6 +36,7 @@ pub mod telemetry;
 
 pub use answer::Answer;
 pub use app::App;
+pub use body::full;
 pub use change::{Change, Published};
 pub use cloud_event::Delivery;
 pub use error::Error;
@@ -50,10 +54,3 @@ pub type Request = http::Request<Body>;
 pub type Response = http::Response<Body>;
 /// A future that is boxed, for ports and handlers.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// A body known at once.
-#[must_use]
-pub fn full(bytes: impl Into<Bytes>) -> Body {
-    use http_body_util::BodyExt;
-    http_body_util::Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
-}

@@ -89,10 +89,9 @@ impl Metrics {
         self.dead_letters.get_or_create(&Of { function }).inc();
     }
 
-    /// A reminder was triggered so many microseconds after its time.
-    pub fn reminder(&self, late_micros: i64) {
-        let late = u64::try_from(late_micros).unwrap_or(0);
-        self.lateness.observe(Duration::from_micros(late).as_secs_f64());
+    /// Counts something that happened this long after its time.
+    pub fn late(&self, late: Duration) {
+        self.lateness.observe(late.as_secs_f64());
     }
 
     /// How much is in the outbox.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use opentelemetry_http::{HttpClient, HttpError};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::BoxError;
+use crate::body::{boxed, collect_within};
 use crate::error::Chain;
 
 /// Spans that wait to be sent; more are dropped.
@@ -210,18 +211,9 @@ impl Client {
 
     async fn call(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, BoxError> {
         // The URL may hold a secret: it stays out of the error, which is logged.
-        let mut response = self.http.execute(request.try_into()?).await.map_err(reqwest::Error::without_url)?;
-        let mut body = BytesMut::new();
-        while let Some(piece) = response.chunk().await.map_err(reqwest::Error::without_url)? {
-            if body.len() + piece.len() > ANSWER_BYTES_MAX {
-                return Err("the collector's answer is too long".into());
-            }
-            body.extend_from_slice(&piece);
-        }
-        let mut answer = http::Response::new(body.freeze());
-        *answer.status_mut() = response.status();
-        *answer.headers_mut() = std::mem::take(response.headers_mut());
-        Ok(answer)
+        let response = self.http.execute(request.try_into()?).await.map_err(reqwest::Error::without_url)?;
+        let (parts, body) = http::Response::from(response).into_parts();
+        Ok(http::Response::from_parts(parts, collect_within(ANSWER_BYTES_MAX, boxed(body)).await?))
     }
 }
 

@@ -59,6 +59,12 @@ pub trait DeadLetters: Send + Sync {
     /// They cannot be read right now.
     fn oldest(&self, limit: i64) -> BoxFuture<'_, Result<(Vec<Value>, i64), BoxError>>;
 
+    /// The one of this consumer with this source and id, as [`DeadLetters::oldest`] shows it.
+    ///
+    /// # Errors
+    /// It cannot be read right now.
+    fn find<'a>(&'a self, consumer: &'a str, source: &'a str, id: &'a str) -> BoxFuture<'a, Result<Option<Value>, BoxError>>;
+
     /// Forgets one that its consumer has taken after all; none is fine.
     ///
     /// # Errors
@@ -107,29 +113,26 @@ pub trait State: Send + Sync {
     ///
     /// # Errors
     /// [`StateError::Unavailable`].
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StateError>>;
+    fn get<'a>(&'a self, key: &'a str) -> StateFuture<'a, Option<Stored>>;
 
     /// Writes the value, JSON, if the `ETag` is still that one, or, with `None`, if there is no value yet. It is gone after `ttl`.
     ///
     /// # Errors
     /// [`StateError::Stale`] if somebody else wrote it meanwhile, or this call did and its answer was lost on the way; [`StateError::Unavailable`].
-    fn set<'a>(
-        &'a self,
-        key: &'a str,
-        value: &'a str,
-        etag: Option<&'a str>,
-        ttl: Option<Duration>,
-    ) -> BoxFuture<'a, Result<(), StateError>>;
+    fn set<'a>(&'a self, key: &'a str, value: &'a str, etag: Option<&'a str>, ttl: Option<Duration>) -> StateFuture<'a, ()>;
 
     /// Deletes the value; none is fine.
     ///
     /// # Errors
     /// [`StateError::Unavailable`].
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StateError>>;
+    fn delete<'a>(&'a self, key: &'a str) -> StateFuture<'a, ()>;
 
     /// Whether it answers right now.
     fn check(&self) -> BoxFuture<'_, bool>;
 }
+
+/// What [`State`] answers.
+pub type StateFuture<'a, T> = BoxFuture<'a, Result<T, StateError>>;
 
 /// A value of [`State`], as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,15 +186,15 @@ impl Functions for Alone {
 }
 
 impl State for Alone {
-    fn get<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StateError>> {
+    fn get<'a>(&'a self, _: &'a str) -> StateFuture<'a, Option<Stored>> {
         Box::pin(async { Err(StateError::Unavailable(StandsAlone.into())) })
     }
 
-    fn set<'a>(&'a self, _: &'a str, _: &'a str, _: Option<&'a str>, _: Option<Duration>) -> BoxFuture<'a, Result<(), StateError>> {
+    fn set<'a>(&'a self, _: &'a str, _: &'a str, _: Option<&'a str>, _: Option<Duration>) -> StateFuture<'a, ()> {
         Box::pin(async { Err(StateError::Unavailable(StandsAlone.into())) })
     }
 
-    fn delete<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), StateError>> {
+    fn delete<'a>(&'a self, _: &'a str) -> StateFuture<'a, ()> {
         Box::pin(async { Err(StateError::Unavailable(StandsAlone.into())) })
     }
 

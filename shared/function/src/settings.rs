@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use domain::routes::{self, Route, Setting};
 use domain::zone::Zone;
+
+use crate::authority::{Authority, WebOrigin};
 
 /// Where variables are looked up: the environment, or a test's own.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// All settings of PRODUCT section 8 that the process itself reads.
+/// The settings that the process itself reads.
 #[derive(Clone)]
 pub struct Settings {
     /// `PORT`: where to listen.
@@ -32,8 +35,6 @@ pub struct Settings {
     pub api_token: Option<Secret>,
     /// `TASKFLOW_WAKE_LEAD`: how far ahead a reminder's job wakes fire-reminder.
     pub wake_lead: Duration,
-    /// `TASKFLOW_WEBHOOK_URL`: where reminders are also posted.
-    pub webhook_url: Option<String>,
     /// `TASKFLOW_EVENTS`: how events reach Kafka.
     pub events: EventsBy,
     /// `TASKFLOW_FUNCTION_URL`: where other functions are.
@@ -48,20 +49,77 @@ pub struct Settings {
     pub app_api_token: Option<Secret>,
     /// `OTEL_EXPORTER_OTLP_ENDPOINT`: where traces are sent, over OTLP.
     pub otlp_endpoint: Option<String>,
-    /// `GEMINI_API_KEY`: the key to the assistant's model. `None`: the assistant is the offline one.
-    pub gemini_api_key: Option<Secret>,
-    /// `GEMINI_MODEL`: which model.
-    pub gemini_model: String,
-    /// `GEMINI_BASE_URL`: where the Gemini API is, without its version and without a slash at its end.
-    pub gemini_base_url: String,
-    /// `TASKFLOW_HOSTS`: the names that callers know this Taskflow by.
-    pub hosts: Vec<String>,
+    /// `TASKFLOW_HOSTS`: names by which callers without a token may call, beside those of this machine.
+    pub hosts: Vec<Authority>,
+    /// `TASKFLOW_DOMAIN`: the public names, in lower case.
+    pub domains: Vec<String>,
+    /// How the public names are served.
+    pub https: Https,
+    /// `TASKFLOW_URL`: what links begin with, without a slash at its end. The first public name if it is not set.
+    pub url: Option<String>,
+    /// `TASKFLOW_ORIGINS`: the origins of other pages that may call (CORS).
+    pub origins: Vec<WebOrigin>,
+    own: BTreeMap<&'static str, Secret>,
 }
 
-/// The model that is asked, where `GEMINI_MODEL` does not say.
-pub const GEMINI_MODEL_DEFAULT: &str = "gemini-flash-latest";
-/// Google's own Gemini API.
-pub const GEMINI_BASE_URL_DEFAULT: &str = "https://generativelanguage.googleapis.com";
+/// How the names of `TASKFLOW_DOMAIN` are served: by the crate `https`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Https {
+    /// `TASKFLOW_BIND`: on which address; on every one if the variable is not set.
+    pub bind: IpAddr,
+    /// `TASKFLOW_HTTPS_PORT`: where to serve HTTPS.
+    pub port: u16,
+    /// `TASKFLOW_HTTP_PORT`: where to redirect to HTTPS.
+    pub redirect_port: u16,
+    /// `TASKFLOW_FUNCTION_HOSTS`: whether `<function>.<domain>` is that function's own name.
+    pub function_hosts: bool,
+    /// `TASKFLOW_ACME_DIRECTORY`: the directory of the authority that issues certificates (RFC 8555).
+    pub directory: String,
+    /// `TASKFLOW_ACME_EMAIL`: where the authority may write to.
+    pub email: Option<String>,
+    /// `TASKFLOW_ACME_ROOTS`: a PEM file with the roots that the authority's own HTTPS is checked with; the machine's if it is not set.
+    pub roots: Option<PathBuf>,
+    /// `TASKFLOW_ACME_SECRET`: the Kubernetes Secret that keeps the certificate; the data folder if it is not set.
+    pub secret: Option<String>,
+}
+
+/// Let's Encrypt's directory.
+const ACME_DIRECTORY: &str = "https://acme-v02.api.letsencrypt.org/directory";
+
+impl Https {
+    fn read(lookup: Lookup<'_>) -> Result<Self, SettingError> {
+        let text = |name: &'static str| lookup(name).filter(|value| !value.is_empty());
+        Ok(Self {
+            bind: parse(lookup, "TASKFLOW_BIND", "an IP address, such as 127.0.0.1 or ::")?.unwrap_or(Ipv6Addr::UNSPECIFIED.into()),
+            port: parse(lookup, "TASKFLOW_HTTPS_PORT", "a port, 0 to 65535")?.unwrap_or(443),
+            redirect_port: parse(lookup, "TASKFLOW_HTTP_PORT", "a port, 0 to 65535")?.unwrap_or(80),
+            function_hosts: parse(lookup, "TASKFLOW_FUNCTION_HOSTS", "true or false")?.unwrap_or(false),
+            directory: text("TASKFLOW_ACME_DIRECTORY").map(https_url).transpose()?.unwrap_or_else(|| ACME_DIRECTORY.to_owned()),
+            email: text("TASKFLOW_ACME_EMAIL").map(email).transpose()?,
+            roots: text("TASKFLOW_ACME_ROOTS").map(PathBuf::from),
+            secret: text("TASKFLOW_ACME_SECRET"),
+        })
+    }
+}
+
+fn https_url(value: String) -> Result<String, SettingError> {
+    const NAME: &str = "TASKFLOW_ACME_DIRECTORY";
+    if value.starts_with("https://") {
+        http_url(NAME, value)
+    } else {
+        Err(SettingError { name: NAME, problem: "not an https URL".to_owned() })
+    }
+}
+
+fn email(value: String) -> Result<String, SettingError> {
+    let is_address = value.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && domain_name(domain).is_some())
+        && value.bytes().all(|byte| byte.is_ascii_graphic() && !b",:?".contains(&byte));
+    if is_address {
+        Ok(value)
+    } else {
+        Err(SettingError { name: "TASKFLOW_ACME_EMAIL", problem: format!("{value:?} is not an e-mail address") })
+    }
+}
 
 /// How events reach Kafka through Dapr.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,6 +145,23 @@ impl FunctionUrls {
         let own = self.own.get(function).cloned();
         own.or_else(|| Some(self.template.as_ref()?.replace(FUNCTION, function)))
     }
+
+    /// The host of a function's own URL, in lower case, whichever way leads to it.
+    #[must_use]
+    pub fn host_of(&self, function: &str) -> Option<String> {
+        let url: http::Uri = directly(&self.of(function)?).parse().ok()?;
+        url.host().map(str::to_ascii_lowercase)
+    }
+}
+
+/// Where a template of Dapr service invocation names the function's own URL.
+pub const INVOKE: &str = "/v1.0/invoke/";
+
+/// The function's own URL, if this one leads through Dapr service invocation.
+#[must_use]
+pub fn directly(url: &str) -> &str {
+    let inner = url.split_once(INVOKE).map(|(_, inner)| inner.trim_end_matches("/method"));
+    inner.filter(|inner| inner.starts_with("http")).unwrap_or(url)
 }
 
 /// What [`FunctionUrls`] replaces by the function's name.
@@ -126,10 +201,11 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Connections a function may hold, where `TASKFLOW_DB_POOL` does not say.
+/// Connections at most of an app that no route sizes, unless `TASKFLOW_DB_POOL` says otherwise.
 pub const DB_POOL_DEFAULT: u32 = 4;
 const DB_POOL_MAX: u32 = 100;
-const WAKE_LEAD_MAX: Duration = Duration::from_mins(1);
+/// The longest `TASKFLOW_WAKE_LEAD`, and so the longest that fire-reminder waits inside one call; see [`crate::call::TIMEOUT`].
+pub const WAKE_LEAD_MAX: Duration = Duration::from_secs(30);
 const TOKEN_MIN: usize = 8;
 
 impl Settings {
@@ -139,6 +215,10 @@ impl Settings {
     /// The first variable that cannot be used.
     pub fn read(lookup: Lookup<'_>, bind: IpAddr) -> Result<Self, SettingError> {
         let text = |name: &'static str| lookup(name).filter(|value| !value.is_empty());
+        let domains: Vec<String> =
+            list(lookup, "TASKFLOW_DOMAIN", "a domain, such as tasks.example.org; letters beyond ASCII in their xn-- form", domain_name)?;
+        let url = text("TASKFLOW_URL").map(|url| http_url("TASKFLOW_URL", url)).transpose()?;
+        let url = url.map(|url| url.trim_end_matches('/').to_owned()).or_else(|| Some(format!("https://{}", domains.first()?)));
         Ok(Self {
             port: parse(lookup, "PORT", "a port, 0 to 65535")?.unwrap_or(8080),
             app_port: parse(lookup, "APP_PORT", "a port, 0 to 65535")?.unwrap_or(8090),
@@ -147,9 +227,9 @@ impl Settings {
             database_url: text("DATABASE_URL").map(database_url).transpose()?,
             db_pool: ranged(lookup, "TASKFLOW_DB_POOL", 1, DB_POOL_MAX)?,
             time_zone: time_zone(lookup)?,
-            api_token: text("TASKFLOW_API_TOKEN").map(api_token).transpose()?,
+            // Empty is not the same as not set: whoever sets it wants others kept out.
+            api_token: lookup("TASKFLOW_API_TOKEN").map(api_token).transpose()?,
             wake_lead: wake_lead(lookup)?,
-            webhook_url: text("TASKFLOW_WEBHOOK_URL").map(|url| http_url("TASKFLOW_WEBHOOK_URL", url)).transpose()?,
             events: text("TASKFLOW_EVENTS").map(|value| events_by(&value)).transpose()?.unwrap_or_default(),
             function_url: text("TASKFLOW_FUNCTION_URL").map(|value| function_urls(&value)).transpose()?.unwrap_or_default(),
             secret_store: text("TASKFLOW_SECRET_STORE"),
@@ -157,16 +237,33 @@ impl Settings {
             dapr_api_token: text("DAPR_API_TOKEN").map(Secret::from),
             app_api_token: text("APP_API_TOKEN").map(Secret::from),
             otlp_endpoint: text("OTEL_EXPORTER_OTLP_ENDPOINT").map(|url| http_url("OTEL_EXPORTER_OTLP_ENDPOINT", url)).transpose()?,
-            gemini_api_key: text("GEMINI_API_KEY").map(gemini_api_key).transpose()?,
-            gemini_model: text("GEMINI_MODEL").map_or_else(|| Ok(GEMINI_MODEL_DEFAULT.to_owned()), |name| gemini_model(&name))?,
-            gemini_base_url: text("GEMINI_BASE_URL").map_or_else(|| Ok(GEMINI_BASE_URL_DEFAULT.to_owned()), gemini_base_url)?,
-            hosts: text("TASKFLOW_HOSTS").map(|value| hosts(&value)).transpose()?.unwrap_or_default(),
+            hosts: list(lookup, "TASKFLOW_HOSTS", "a host, such as tasks.example.org or tasks.example.org:8443", Authority::read)?,
+            domains,
+            https: Https::read(lookup)?,
+            url,
+            origins: list(lookup, "TASKFLOW_ORIGINS", "the origin of a page, such as https://app.example.org", WebOrigin::read)?,
+            own: own_settings().filter_map(|setting| Some(own(setting, text(setting.name)?))).collect::<Result<_, _>>()?,
         })
     }
-}
 
-impl Settings {
-    /// Fills in what the environment left open, from a secret store.
+    /// Returns a setting of a few functions, as [`Route::settings`](domain::routes::Route::settings) lists it. A function may check more:
+    /// [`Function::settings`](crate::Function::settings).
+    #[must_use]
+    pub fn own(&self, name: &str) -> Option<&str> {
+        self.own.get(name).map(Secret::expose)
+    }
+
+    /// The function whose own name this is: `<function>.<domain>`, if `TASKFLOW_FUNCTION_HOSTS` is true. Only functions that callers may call
+    /// have one.
+    #[must_use]
+    pub fn function_of_host(&self, host: &str) -> Option<&'static Route> {
+        let (name, domain) = host.split_once('.')?;
+        let is_domain = |name: &str| self.domains.iter().any(|own| own == name);
+        let has_names = self.https.function_hosts && is_domain(domain) && !is_domain(host);
+        routes::ALL.iter().find(|route| has_names && route.name == name && route.has_callers())
+    }
+
+    /// Fills in what the environment left open, from a secret store; `own` are settings of a few functions.
     ///
     /// # Errors
     /// A value that cannot be used; the message names the variable that it stands for.
@@ -174,7 +271,7 @@ impl Settings {
         &mut self,
         database_url: Option<Secret>,
         api_token: Option<Secret>,
-        gemini_api_key: Option<Secret>,
+        own: impl IntoIterator<Item = (&'static str, Secret)>,
     ) -> Result<(), SettingError> {
         if let (None, Some(Secret(url))) = (&self.database_url, database_url) {
             self.database_url = Some(self::database_url(url)?);
@@ -182,11 +279,20 @@ impl Settings {
         if let (None, Some(Secret(token))) = (&self.api_token, api_token) {
             self.api_token = Some(self::api_token(token)?);
         }
-        if let (None, Some(Secret(key))) = (&self.gemini_api_key, gemini_api_key) {
-            self.gemini_api_key = Some(self::gemini_api_key(key)?);
+        for (name, value) in own {
+            self.own.entry(name).or_insert(value);
         }
         Ok(())
     }
+}
+
+fn own_settings() -> impl Iterator<Item = &'static Setting> {
+    routes::ALL.iter().flat_map(|route| route.settings)
+}
+
+fn own(setting: &Setting, value: String) -> Result<(&'static str, Secret), SettingError> {
+    let value = if setting.is_url { http_url(setting.name, value)? } else { value };
+    Ok((setting.name, value.into()))
 }
 
 fn parse<T: std::str::FromStr>(lookup: Lookup<'_>, name: &'static str, expected: &str) -> Result<Option<T>, SettingError> {
@@ -197,11 +303,9 @@ fn parse<T: std::str::FromStr>(lookup: Lookup<'_>, name: &'static str, expected:
 }
 
 fn ranged(lookup: Lookup<'_>, name: &'static str, min: u32, max: u32) -> Result<Option<u32>, SettingError> {
-    let problem = || SettingError { name, problem: format!("not a number from {min} to {max}") };
     match parse::<u32>(lookup, name, "a number") {
-        Ok(Some(value)) if !(min..=max).contains(&value) => Err(problem()),
-        Err(_) => Err(problem()),
-        Ok(value) => Ok(value),
+        Ok(value) if value.is_none_or(|value| (min..=max).contains(&value)) => Ok(value),
+        _ => Err(SettingError { name, problem: format!("not a number from {min} to {max}") }),
     }
 }
 
@@ -230,36 +334,14 @@ fn api_token(value: String) -> Result<Secret, SettingError> {
     Err(SettingError { name: "TASKFLOW_API_TOKEN", problem: format!("at least {TOKEN_MIN} visible ASCII characters, without spaces") })
 }
 
-fn gemini_api_key(value: String) -> Result<Secret, SettingError> {
-    if value.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Ok(value.into());
-    }
-    Err(SettingError { name: "GEMINI_API_KEY", problem: "not visible ASCII characters, without spaces".to_owned() })
+fn list<T>(lookup: Lookup<'_>, name: &'static str, expected: &str, read: fn(&str) -> Option<T>) -> Result<Vec<T>, SettingError> {
+    let text = lookup(name).unwrap_or_default();
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    items.map(|item| read(item).ok_or_else(|| SettingError { name, problem: format!("{item:?} is not {expected}") })).collect()
 }
 
-/// The name as it stands in a URL; `models/` in front of it is how the API itself spells it.
-fn gemini_model(value: &str) -> Result<String, SettingError> {
-    let name = value.strip_prefix("models/").unwrap_or(value);
-    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
-    let problem = || format!("{value:?} is not the name of a model, such as {GEMINI_MODEL_DEFAULT}");
-    if is_name { Ok(name.to_owned()) } else { Err(SettingError { name: "GEMINI_MODEL", problem: problem() }) }
-}
-
-fn gemini_base_url(value: String) -> Result<String, SettingError> {
-    let url = http_url("GEMINI_BASE_URL", value)?;
-    let url = url.trim_end_matches('/');
-    Ok(url.strip_suffix("/v1beta").unwrap_or(url).to_owned())
-}
-
-fn hosts(value: &str) -> Result<Vec<String>, SettingError> {
-    let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
-    names
-        .map(|name| {
-            let is_host = !name.contains('@') && name.parse::<http::uri::Authority>().is_ok();
-            let problem = || format!("{name:?} is not a host, such as tasks.example.org or tasks.example.org:8443");
-            if is_host { Ok(name.to_ascii_lowercase()) } else { Err(SettingError { name: "TASKFLOW_HOSTS", problem: problem() }) }
-        })
-        .collect()
+fn domain_name(text: &str) -> Option<String> {
+    Authority::read(text).filter(|named| named.port.is_none() && !named.is_address()).map(|named| named.host)
 }
 
 fn http_url(name: &'static str, value: String) -> Result<String, SettingError> {
@@ -289,7 +371,7 @@ fn function_urls(value: &str) -> Result<FunctionUrls, SettingError> {
         http_url(NAME, url.replace(FUNCTION, "function"))?;
         let url = url.trim_end_matches('/').to_owned();
         match function {
-            Some(function) if domain::routes::ALL.iter().any(|route| route.name == function) => {
+            Some(function) if routes::ALL.iter().any(|route| route.name == function) => {
                 urls.own.insert(function.to_owned(), url);
             }
             Some(function) => return Err(problem(format!("there is no function {function:?}"))),
@@ -350,6 +432,7 @@ mod tests {
             ("TASKFLOW_WAKE_LEAD", "soon"),
             ("TASKFLOW_WAKE_LEAD", "-1s"),
             ("TASKFLOW_WAKE_LEAD", "2h"),
+            ("TASKFLOW_WAKE_LEAD", "30.001s"),
             ("TASKFLOW_WEBHOOK_URL", "ftp://example.org"),
             ("TASKFLOW_EVENTS", "carrier pigeons"),
             ("TASKFLOW_FUNCTION_URL", "http://functions.example"),
@@ -358,10 +441,22 @@ mod tests {
             ("DAPR_GRPC_ENDPOINT", "localhost:50001"),
             ("DAPR_GRPC_PORT", "many"),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector"),
-            ("GEMINI_API_KEY", "hunter2 secret"),
-            ("GEMINI_MODEL", "../../hunter"),
-            ("GEMINI_BASE_URL", "generativelanguage"),
             ("TASKFLOW_HOSTS", "https://example.org"),
+            ("TASKFLOW_DOMAIN", "tasks.example.org:443"),
+            ("TASKFLOW_DOMAIN", "10.0.0.7"),
+            ("TASKFLOW_HTTPS_PORT", "https"),
+            ("TASKFLOW_HTTP_PORT", "-1"),
+            ("TASKFLOW_FUNCTION_HOSTS", "yes"),
+            ("TASKFLOW_ACME_DIRECTORY", "letsencrypt"),
+            ("TASKFLOW_ACME_DIRECTORY", "http://ca.example/directory"),
+            ("TASKFLOW_ACME_EMAIL", "ann"),
+            ("TASKFLOW_ACME_EMAIL", "ann@example.org,bob@example.org"),
+            ("TASKFLOW_URL", "tasks.example.org"),
+            ("TASKFLOW_ORIGINS", "app.example.org"),
+            ("TASKFLOW_ORIGINS", "https://app.example.org/"),
+            ("TASKFLOW_ORIGINS", "null"),
+            ("TASKFLOW_ORIGINS", "*"),
+            ("TASKFLOW_API_TOKEN", ""),
         ] {
             let error = read(&[(name, value)]).err().unwrap_or_else(|| panic!("{name}={value} was taken"));
             assert_eq!(error.name, name);
@@ -381,21 +476,21 @@ mod tests {
     }
 
     #[test]
-    fn the_assistant_is_googles_unless_the_settings_say_otherwise() {
-        let settings = read(&[]).unwrap();
-        assert!(settings.gemini_api_key.is_none() && settings.hosts.is_empty());
-        assert_eq!((settings.gemini_model.as_str(), settings.gemini_base_url.as_str()), (GEMINI_MODEL_DEFAULT, GEMINI_BASE_URL_DEFAULT));
-        let own = [
-            ("GEMINI_API_KEY", "key"),
-            ("GEMINI_MODEL", "models/gemini-3-pro"),
-            ("GEMINI_BASE_URL", "http://127.0.0.1:9000/proxy/v1beta/"),
-            ("TASKFLOW_HOSTS", "Tasks.example.org, 10.0.0.7:8080"),
-        ];
-        let mut settings = read(&own).unwrap();
-        assert_eq!((settings.gemini_model.as_str(), settings.gemini_base_url.as_str()), ("gemini-3-pro", "http://127.0.0.1:9000/proxy"));
-        assert_eq!(settings.hosts, ["tasks.example.org", "10.0.0.7:8080"]);
-        settings.fill(None, None, Some("another".to_owned().into())).unwrap();
-        assert_eq!(settings.gemini_api_key.as_ref().map(Secret::expose), Some("key"), "the environment comes first");
+    fn hosts_are_read() {
+        let settings = read(&[("TASKFLOW_HOSTS", "Tasks.example.org, 10.0.0.7:8080")]).unwrap();
+        let hosts: Vec<String> = settings.hosts.iter().map(ToString::to_string).collect();
+        assert_eq!(hosts, ["tasks.example.org", "10.0.0.7:8080"]);
+    }
+
+    #[test]
+    fn a_functions_own_settings_are_those_of_its_route_and_the_environment_comes_first() {
+        let setting = own_settings().find(|setting| setting.secret.is_some()).unwrap().name;
+        let mut settings = read(&[(setting, "from the environment"), ("COLOUR", "red")]).unwrap();
+        settings.fill(None, None, [(setting, "from the store".to_owned().into())]).unwrap();
+        assert_eq!((settings.own(setting), settings.own("COLOUR")), (Some("from the environment"), None));
+        let mut settings = read(&[]).unwrap();
+        settings.fill(None, None, [(setting, "from the store".to_owned().into())]).unwrap();
+        assert_eq!(settings.own(setting), Some("from the store"));
     }
 
     #[test]

@@ -11,7 +11,6 @@ use cloudevents::{AttributesReader, Event};
 use domain::Timestamp;
 use domain::ambient::Ids;
 use domain::event::{Origin, TRACEPARENT as EXTENSION, Topic};
-use domain::routes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use opentelemetry::trace::{Link, SpanContext, SpanKind, Status, TraceState};
 use opentelemetry::{InstrumentationScope, KeyValue, SpanId, TraceFlags, TraceId, Value};
@@ -76,20 +75,24 @@ pub(crate) struct About {
 }
 
 impl About {
+    fn new(app: &App, kind: SpanKind, parent: Option<SpanContext>) -> Self {
+        Self {
+            is_collected: app.traces.are_collected(),
+            began: app.now(),
+            name: String::new(),
+            kind,
+            parent,
+            link: None,
+            correlation_id: None,
+            attributes: Vec::new(),
+        }
+    }
+
     /// A request, as far as its head tells.
     pub(crate) fn request(app: &App, method: &Method, path: &str, headers: &HeaderMap) -> Self {
         let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let correlation_id = text(CORRELATION).filter(|id| cloud_event::is_correlation_id(id)).map(str::to_owned);
-        let mut about = Self {
-            is_collected: app.traces.are_collected(),
-            began: app.now(),
-            name: String::new(),
-            kind: SpanKind::Server,
-            parent: text(TRACEPARENT).and_then(read),
-            link: None,
-            correlation_id,
-            attributes: Vec::new(),
-        };
+        let mut about = Self { correlation_id, ..Self::new(app, SpanKind::Server, text(TRACEPARENT).and_then(read)) };
         if about.is_collected {
             // A method that a caller made up would be a name of its own each time.
             let method = if is_known(method) { method.as_str() } else { "_OTHER" };
@@ -102,24 +105,15 @@ impl About {
 
     /// An event of a batch.
     fn item(app: &App, batch: &Span, event: &Event, topic: Option<Topic>) -> Self {
-        let mut about = Self {
-            is_collected: app.traces.are_collected(),
-            began: app.now(),
-            name: String::new(),
-            kind: SpanKind::Consumer,
-            parent: Some(batch.state().context.clone()),
-            link: None,
-            correlation_id: None,
-            attributes: Vec::new(),
-        };
+        let mut about = Self::new(app, SpanKind::Consumer, Some(batch.state().context.clone()));
         about.event(event, topic);
         about
     }
 
     /// The path as the table of routes has it.
-    pub(crate) fn route(&mut self, route: impl FnOnce() -> Option<&'static str>) {
+    pub(crate) fn route(&mut self, route: Option<&'static str>) {
         if self.is_collected
-            && let Some(route) = route()
+            && let Some(route) = route
         {
             self.name.push(' ');
             self.name.push_str(route);
@@ -307,22 +301,6 @@ impl Drop for Work {
     }
 }
 
-/// The path of the table of routes that a call to the gateway is for.
-pub(crate) fn route_of(method: &Method, path: &str) -> Option<&'static str> {
-    if path == "/" {
-        // Also where events are posted, which is in no table.
-        return Some("/");
-    }
-    let operations = routes::ALL.iter().flat_map(|route| route.operations);
-    let operations = operations.filter(|operation| operation.method.as_str() == method.as_str() && is_at(operation.path, path));
-    operations.map(|operation| operation.path).min_by_key(|path| path.contains('{'))
-}
-
-fn is_at(route: &str, path: &str) -> bool {
-    route.split('/').count() == path.split('/').count()
-        && route.split('/').zip(path.split('/')).all(|(route, part)| route.starts_with('{') || route == part)
-}
-
 fn is_known(method: &Method) -> bool {
     [&Method::GET, &Method::HEAD, &Method::POST, &Method::PUT, &Method::DELETE, &Method::PATCH, &Method::OPTIONS].contains(&method)
 }
@@ -397,20 +375,6 @@ mod tests {
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333é-01",
         ] {
             assert!(read(bad).is_none(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn calls_are_named_by_the_table_of_routes() {
-        for (method, path, route) in [
-            (Method::GET, "/api/tasks", Some("/api/tasks")),
-            (Method::GET, "/api/tasks/7", Some("/api/tasks/{task_id}")),
-            (Method::POST, "/api/tasks/7/complete", Some("/api/tasks/{task_id}/complete")),
-            (Method::POST, "/api/tasks/search", Some("/api/tasks/search")),
-            (Method::GET, "/api/tasks/7/8/9", None),
-            (Method::POST, "/", Some("/")),
-        ] {
-            assert_eq!(route_of(&method, path), route, "{method} {path}");
         }
     }
 }

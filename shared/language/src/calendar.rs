@@ -10,11 +10,11 @@ use jiff::civil::{Date, Weekday};
 use self::counted::{day_of_month, edge, feast, nth_in_month};
 use self::relative::{ahead, relative, weekday_phrase};
 use self::written::{full, numeric, whole_month};
+use crate::grammar::{Context, Day, DayPart, Meaning, Phrase, Role, View};
 use crate::numbers::figures;
-use crate::phrases::{Context, Day, DayPart, Meaning, Phrase, Role, View};
 
 pub(crate) use counted::{NthKind, feast_day, nth, nth_kind};
-pub(crate) use written::{is_month_first, month_day};
+pub(crate) use written::month_day;
 
 /// The phrase that begins at `at`, if it is a day.
 pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {

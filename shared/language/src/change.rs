@@ -7,9 +7,9 @@ use domain::zone::Zone;
 use jiff::civil::{DateTime, Time};
 use jiff::{SignedDuration, Span};
 
+use crate::grammar::{Clock, Context, Day, Repeat};
 use crate::moment::{self, TimeSaid};
 use crate::part::Note;
-use crate::phrases::{Clock, Context, Day, Repeat};
 use crate::repeats::{self, End};
 
 /// A change of a task. Some changes need to see the task: "to Friday" keeps its time, "by 2 days" counts from its date.
@@ -89,14 +89,9 @@ impl Change {
             task_id: task.id,
             title: field(self.title.clone()),
             description: field(self.description.clone()),
-            due_date: Field::Keep,
-            time_zone: Field::Keep,
-            recurrence: Field::Keep,
-            recurrence_rule: Field::Keep,
-            recurrence_from: Field::Keep,
             priority: field(self.priority),
-            tags: Field::Keep,
             reminder_offset: self.reminder.clone(),
+            ..UpdateTask::default()
         };
         update.due_date = self.due_of(had, &context, &mut notes)?;
         self.recur(&mut update, had, &context, &mut notes)?;
@@ -143,7 +138,7 @@ impl Change {
             Some(Due::When { day, time }) => (day.clone(), *time),
             _ => (None, TimeSaid::default()),
         };
-        let is_anchored = had.is_some() && day.is_none() && said.is_open() && repeat.by == crate::phrases::By::Start;
+        let is_anchored = had.is_some() && day.is_none() && said.is_open() && repeat.by == crate::grammar::By::Start;
         let first = match (had, &self.due) {
             (Some(had), _) if is_anchored => had,
             (_, Some(Due::At(at))) => context.tz().to_datetime(at.get()),

@@ -1,7 +1,7 @@
 //! Times of day: "at 9", "5:30pm", "18:00", "noon", "half past nine", "in the morning", "9-10am".
 
+use crate::grammar::{Clock, DayPart, Meaning, Phrase, Role, View};
 use crate::numbers::{cardinal, figures};
-use crate::phrases::{Clock, DayPart, Meaning, Phrase, Role, View};
 
 /// The phrase that begins at `at`, if it is a time of day.
 pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {

@@ -10,10 +10,11 @@ use domain::zone::Zone;
 use jiff::civil::DateTime;
 
 use crate::SENTENCE_MAX;
+use crate::grammar::{Context, Day, Meaning, Phrase, Repeat, Role};
 use crate::marks::at_due_time;
 use crate::moment::{self, TimeSaid};
 use crate::part::{Kind, Note, Part};
-use crate::phrases::{Context, Day, Meaning, Phrase, Repeat, Role, phrases};
+use crate::phrases::phrases;
 use crate::repeats::{self, End};
 use crate::tell;
 use crate::words::{Word, WordKind, words};
@@ -421,7 +422,6 @@ pub(crate) fn draft_of(sentence: &str, words: &[Word], scope: &Scope, context: &
     let task = title.and_then(|title| {
         let task = CreateTask {
             title,
-            description: String::new(),
             due_date: when.due,
             time_zone: Field::Set(context.zone.clone()),
             recurrence: when.frequency,
@@ -430,6 +430,7 @@ pub(crate) fn draft_of(sentence: &str, words: &[Word], scope: &Scope, context: &
             priority: heard.priority().or(scope.priority.as_ref().map(|(priority, _)| *priority)).unwrap_or_default(),
             tags: heard.tags(),
             reminder_offset,
+            ..CreateTask::default()
         };
         checked(task, context, &mut all)
     });

@@ -10,10 +10,12 @@
 //! From the outside in:
 //!
 //! - `read` — the sentence's intent, by its first words;
+//! - `naming` — the tasks that a message of any length names by number, for what a model may do to them;
 //! - `listing`, `change` — the queries and the changes of a task that a sentence asks for;
 //! - `draft` — phrases and what is left between them to a [`CreateTask`](domain::command::CreateTask);
 //! - `repeats`, `moment` — a recurrence's rule and first date; a day and a time to an instant, with the clock changes of the zone;
 //! - `phrases` — the sentence from right to left: at each word the longest phrase that begins there;
+//! - `grammar` — the types of phrases and their meanings;
 //! - `calendar`, `clock`, `recur`, `marks` — the kinds of phrases: days; times; recurrences; tags, priorities and reminders;
 //! - `numbers`, `words` — numbers, units, spans of time; words with their places in the sentence.
 //!
@@ -40,9 +42,11 @@ mod calendar;
 mod change;
 mod clock;
 mod draft;
+mod grammar;
 mod listing;
 mod marks;
 mod moment;
+mod naming;
 mod numbers;
 mod part;
 mod phrases;
@@ -54,7 +58,8 @@ mod words;
 
 pub use change::Change;
 pub use draft::{Draft, draft};
-pub use listing::{Listing, Period};
+pub use listing::Listing;
+pub use naming::{Naming, naming};
 pub use part::{Kind, Note, NoteKind, Part};
 pub use read::{Intent, Reading, Reminders, Selection, Target, read};
 
@@ -63,3 +68,6 @@ pub const SENTENCE_MAX: usize = 1_000;
 
 /// The most tasks that one sentence can name.
 pub const TARGETS_MAX: usize = 50;
+
+/// The most tasks that "all" or a range of numbers changes without a question.
+pub const FEW_MAX: usize = 3;

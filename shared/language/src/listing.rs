@@ -9,22 +9,14 @@ use jiff::civil::Date;
 
 use crate::calendar;
 use crate::draft::{bytes, unquoted};
+use crate::grammar::{Context, Meaning, Phrase, Role};
 use crate::marks;
 use crate::moment::{self, TimeSaid};
 use crate::numbers::{cardinal, length};
 use crate::part::{Kind, Note, Part};
-use crate::phrases::{Context, Meaning, Phrase, Role, phrases};
+use crate::phrases::phrases;
 use crate::tell;
 use crate::words::{Word, WordKind};
-
-/// A stretch of time: from its first moment to before its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Period {
-    /// The first moment.
-    pub from: domain::Timestamp,
-    /// The moment after the last.
-    pub to: domain::Timestamp,
-}
 
 /// Tasks that a sentence asks for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,8 +25,6 @@ pub struct Listing {
     pub query: SearchTasks,
     /// Whether only their number is wanted.
     pub counts: bool,
-    /// When they were completed. The search does not know of it: whoever answers leaves out what lies outside.
-    pub completed: Option<Period>,
     /// What they are, for a person: "open tasks due today".
     pub about: String,
 }
@@ -185,7 +175,7 @@ impl Reader<'_> {
         }
         match self.word(at) {
             "overdue" | "late" => return Some(self.overdue(at, at + 1)),
-            "all" | "everything" | "every" => self.wants_all = true,
+            "all" | "everything" | "every" | "each" => self.wants_all = true,
             word => self.filter().status = Some(status(word)?),
         }
         Some(at + 1)
@@ -455,7 +445,9 @@ impl Reader<'_> {
         let date = moment::local(Some(&day), TimeSaid::default(), self.context, &mut Vec::new())?.date();
         // Asked on a Friday, "what is due Friday" is about today.
         let date = match day {
-            crate::phrases::Day::Weekday(weekday) if weekday == self.context.today().weekday() => self.context.today(),
+            crate::grammar::Day::Weekday(weekday) if weekday == self.context.today().weekday() => self.context.today(),
+            // What was completed on Monday was so on the last one.
+            crate::grammar::Day::Weekday(_) if self.filter().status == Some(Status::Completed) => shifted(date, 0, -7)?,
             _ => date,
         };
         self.notes.extend(note.map(Note::assumed));
@@ -482,15 +474,15 @@ impl Reader<'_> {
     }
 
     fn within(&mut self, at: usize, end: usize, (first, last): (Date, Date), text: String) -> Option<usize> {
-        let mut period = Period { from: self.midnight(first)?, to: self.midnight(last)? };
+        let (mut after, mut before) = (self.midnight(first)?, self.midnight(last)?);
         let mut text = text;
         if let (Some(from), Some(to), true) = (self.filter().due_after, self.filter().due_before, self.due.starts_with("due ")) {
             // "today and tomorrow": all that is asked for.
-            period = Period { from: period.from.min(from), to: period.to.max(to) };
+            (after, before) = (after.min(from), before.max(to));
             text = format!("{} and {text}", self.due.trim_start_matches("due "));
         }
-        self.filter().due_after = Some(period.from);
-        self.filter().due_before = Some(period.to);
+        self.filter().due_after = Some(after);
+        self.filter().due_before = Some(before);
         self.due = format!("due {text}");
         Some(self.part(at, end, Kind::Date, text))
     }
@@ -571,12 +563,8 @@ impl Reader<'_> {
     /// "What did I complete this week" is about when it was done, not when it was due.
     fn move_to_completion(&mut self) {
         let filter = &mut self.listing.query.filters;
-        if filter.status == Some(Status::Completed)
-            && let (Some(from), Some(to)) = (filter.due_after, filter.due_before)
-        {
-            filter.due_after = None;
-            filter.due_before = None;
-            self.listing.completed = Some(Period { from, to });
+        if filter.status == Some(Status::Completed) {
+            (filter.completed_after, filter.completed_before) = (filter.due_after.take(), filter.due_before.take());
             self.due = self.due.trim_start_matches("due ").to_owned();
         }
     }

@@ -3,8 +3,8 @@
 use domain::offset::{MAX_AMOUNT, OffsetUnit, ReminderOffset};
 use domain::task::{Priority, TAG_MAX, TAGS_MAX};
 
+use crate::grammar::{Meaning, Phrase, View};
 use crate::numbers::{Length, length};
-use crate::phrases::{Meaning, Phrase, View};
 use crate::words::WordKind;
 
 /// The phrase that begins at `at`, if it is a tag, a priority or a reminder.

@@ -5,9 +5,9 @@ use jiff::tz::AmbiguousOffset;
 use jiff::{SignedDuration, Span, Timestamp};
 
 use crate::calendar::on_or_after;
+use crate::grammar::{Clock, Context, Day, DayPart};
 use crate::numbers::Length;
 use crate::part::Note;
-use crate::phrases::{Clock, Context, Day, DayPart};
 use crate::tell;
 
 /// The hour at which a night ends.

@@ -10,10 +10,10 @@ use domain::zone::Zone;
 
 use crate::change::Change;
 use crate::draft::{bytes, too_long};
+use crate::grammar::Context;
 use crate::listing::Listing;
 use crate::part::{Kind, Note, Part};
-use crate::phrases::Context;
-use crate::words::{Word, WordKind, words};
+use crate::words::{Word, WordKind, after, skip, words};
 
 /// A sentence as the offline assistant understands it.
 #[derive(Clone, Debug)]
@@ -24,6 +24,11 @@ pub struct Reading {
     pub parts: Vec<Part>,
     /// What was taken for granted, and what was not understood. With [`Intent::Unclear`] they say why, and what would be clear.
     pub notes: Vec<Note>,
+    /// True if it ends in a question mark and asks for nothing politely: "delete 12?". Whoever acts on it asks first.
+    pub is_question: bool,
+    /// The task that the sentence would be, where its intent is another and may come to nothing: "finish essay" without such a task. It is added
+    /// only if the user says so.
+    pub or_task: Option<Box<CreateTask>>,
 }
 
 /// What a sentence wants.
@@ -35,6 +40,8 @@ pub enum Intent {
         task: Box<CreateTask>,
         /// Whether the sentence asks for it ("add", "remind me to"), or is only most likely a task ("buy milk").
         is_asked: bool,
+        /// The title of another task that the sentence is about, should there be such a task: "cancel gym" is about "gym". Ask then.
+        unless: Option<String>,
     },
     /// To see tasks, or how many there are.
     List(Box<Listing>),
@@ -111,6 +118,8 @@ pub enum Intent {
 pub enum Target {
     /// By its number.
     Id(i64),
+    /// All of these numbers, from the first to the last; more than [`FEW_MAX`](crate::FEW_MAX).
+    Span(i64, i64),
     /// By its title, or words of it.
     Title(String),
     /// "it", "that one": the task that was spoken of last.
@@ -130,11 +139,9 @@ impl Selection {
     /// Whether a person named each of the tasks by its number.
     #[must_use]
     pub fn is_by_number(&self) -> bool {
-        matches!(self, Self::Tasks(targets) if targets.iter().all(|target| matches!(target, Target::Id(_))))
+        matches!(self, Self::Tasks(targets) if targets.iter().all(|target| matches!(target, Target::Id(_) | Target::Span(..))))
     }
-}
 
-impl Selection {
     /// The same, of this status where the sentence left it open.
     fn of_status(self, status: Status) -> Self {
         match self {
@@ -163,15 +170,18 @@ pub enum Reminders {
 #[must_use]
 pub fn read(sentence: &str, now: domain::Timestamp, zone: &Zone) -> Reading {
     if let Some(note) = too_long(sentence) {
-        return Reading { intent: Intent::Unclear, parts: Vec::new(), notes: vec![note] };
+        return Reading::of(Intent::Unclear).with_notes(vec![note]);
     }
     let words = words(sentence);
     let context = Context::new(now, zone);
     let reader = Reader { sentence, words: &words, context: &context };
     let from = reader.after_politeness(0);
-    reader.sentence_at(from)
+    let reading = reader.sentence_at(from);
+    let is_question = reading.intent.changes() && is_question(&words, from);
+    Reading { is_question, ..reading }
 }
 
+mod beyond;
 mod changes;
 mod creating;
 mod doing;
@@ -179,6 +189,8 @@ mod looking;
 mod reminders;
 mod talk;
 mod which;
+
+pub(crate) use which::{is_free, number};
 
 /// Polite beginnings that are passed over: "hey, could you please just …".
 const POLITENESS_MAX: usize = 4;
@@ -194,8 +206,9 @@ struct Reader<'a> {
 type Command = fn(Reader<'_>, usize) -> Option<Reading>;
 
 /// The commands, in the order they are tried: those that need more words to be themselves come first.
-const COMMANDS: [Command; 12] = [
+const COMMANDS: [Command; 13] = [
     |reader, from| reader.small_talk(from),
+    |reader, from| reader.excepted(from),
     |reader, from| reader.reminders(from),
     |reader, from| reader.tags(from),
     |reader, from| reader.complete(from),
@@ -209,13 +222,38 @@ const COMMANDS: [Command; 12] = [
     |reader, from| reader.create(from),
 ];
 
+/// True if an order ends in a question mark and asks for nothing politely; `from` is where its polite beginning ends.
+pub(crate) fn is_question(words: &[Word], from: usize) -> bool {
+    let is_polite = words.get(..from).is_some_and(|lead| lead.iter().any(|word| word.is_any(&["can", "could", "would", "will"])))
+        || words.iter().any(|word| word.is_any(&["please", "pls"]));
+    !is_polite && words.iter().any(|word| word.kind == WordKind::Mark && word.is("?"))
+}
+
+impl Intent {
+    /// True if it changes tasks that are there.
+    fn changes(&self) -> bool {
+        matches!(
+            self,
+            Self::Complete(_)
+                | Self::Reopen(_)
+                | Self::Delete(_)
+                | Self::Update { .. }
+                | Self::SetPriority { .. }
+                | Self::AddTags { .. }
+                | Self::RemoveTags { .. }
+                | Self::Remind { .. }
+                | Self::CancelReminders(_)
+        )
+    }
+}
+
 impl Reading {
     fn of(intent: Intent) -> Self {
-        Self { intent, parts: Vec::new(), notes: Vec::new() }
+        Self { intent, parts: Vec::new(), notes: Vec::new(), is_question: false, or_task: None }
     }
 
     fn unclear(note: impl Into<String>) -> Self {
-        Self { intent: Intent::Unclear, parts: Vec::new(), notes: vec![Note::missed(note)] }
+        Self::of(Intent::Unclear).with_notes(vec![Note::missed(note)])
     }
 
     fn with_parts(mut self, parts: Vec<Part>) -> Self {
@@ -240,7 +278,14 @@ struct Named {
 
 impl Reader<'_> {
     fn sentence_at(self, from: usize) -> Reading {
-        COMMANDS.iter().find_map(|command| command(self, from)).unwrap_or_else(|| self.fallback(from))
+        match self.command_at(from) {
+            Some(reading) => self.with_task(reading, from),
+            None => self.fallback(from),
+        }
+    }
+
+    fn command_at(self, from: usize) -> Option<Reading> {
+        COMMANDS.iter().find_map(|command| command(self, from))
     }
 
     fn word(&self, at: usize) -> &str {
@@ -249,14 +294,7 @@ impl Reader<'_> {
 
     /// The place after this phrase, if it stands at `at`.
     fn is(&self, at: usize, phrase: &str) -> Option<usize> {
-        let mut end = at;
-        for word in phrase.split(' ') {
-            if !self.words.get(end)?.is(word) {
-                return None;
-            }
-            end += 1;
-        }
-        Some(end)
+        after(self.words, at, phrase)
     }
 
     /// Whether one of these words stands at `at`; bars separate them.
@@ -269,11 +307,11 @@ impl Reader<'_> {
     ///
     /// They are separated by bars: "done with|check off".
     fn after(&self, at: usize, phrases: &str) -> Option<usize> {
-        phrases.split('|').find_map(|phrase| self.is(at, phrase))
+        after(self.words, at, phrases)
     }
 
     fn skip(&self, at: usize, words: &str) -> usize {
-        self.words.get(at).filter(|found| words.split('|').any(|word| found.is(word))).map_or(at, |_| at + 1)
+        skip(self.words, at, words)
     }
 
     /// Where the sentence ends, without full stops, "please" and "thanks".
@@ -300,19 +338,20 @@ impl Reader<'_> {
         Part { range: bytes(self.words, &range), kind, meaning: meaning.into() }
     }
 
-    /// "please", "could you", "I want to".
     fn after_politeness(&self, at: usize) -> usize {
-        let mut at = at;
-        for _ in 0..POLITENESS_MAX {
-            let next = self.after(
-                at,
-                "please|pls|yes please|yes , please|can you|could you|would you|will you|i want you to|i'd like you to|i'd like to see|i want to see|i want to|\
-                    i'd like to|\
-                 let's|let me|hey taskflow|hi taskflow|ok taskflow|taskflow|hey|ok ,|okay ,|yes ,|also|then|and|just|now",
-            );
-            let Some(next) = next.filter(|next| *next < self.end()) else { break };
-            at = self.skip(next, ",|:|!");
-        }
-        at
+        after_politeness(self.words, at, self.end())
     }
+}
+
+/// "please", "could you", "I want to".
+pub(crate) fn after_politeness(words: &[Word], at: usize, to: usize) -> usize {
+    let mut at = at;
+    for _ in 0..POLITENESS_MAX {
+        let polite = "please|pls|yes please|yes , please|can you|could you|would you|will you|i want you to|i'd like you to|i'd like to see|\
+            i want to see|i want to|i'd like to|let's|let me|hey taskflow|hi taskflow|ok taskflow|taskflow|hey|ok ,|okay ,|yes ,|also|then|\
+            and|just|now";
+        let Some(next) = after(words, at, polite).filter(|next| *next < to) else { break };
+        at = skip(words, next, ",|:|!");
+    }
+    at
 }

@@ -4,8 +4,8 @@ use domain::recurrence::{MAX_COUNT, MAX_INTERVAL};
 use jiff::civil::Weekday;
 
 use crate::calendar::{self, NthKind};
+use crate::grammar::{By, DayPart, Meaning, Phrase, Repeat, View};
 use crate::numbers::{Unit, cardinal, figures, length, ordinal};
-use crate::phrases::{By, DayPart, Meaning, Phrase, Repeat, View};
 use crate::tell;
 
 /// The phrase that begins at `at`, if it says how often or until when.

@@ -5,10 +5,10 @@ use domain::task::Frequency;
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::{SignedDuration, Span};
 
+use crate::grammar::{By, Context, Day, Repeat};
 use crate::moment::{self, MORNING, TimeSaid};
 use crate::numbers::{Length, Unit};
 use crate::part::Note;
-use crate::phrases::{By, Context, Day, Repeat};
 use crate::tell;
 
 /// How a series ends.

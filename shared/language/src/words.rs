@@ -41,6 +41,23 @@ impl Word {
     }
 }
 
+/// The place after the first of these phrases that stands at `at`; bars separate them.
+pub(crate) fn after(words: &[Word], at: usize, phrases: &str) -> Option<usize> {
+    phrases.split('|').find_map(|phrase| {
+        let mut end = at;
+        for word in phrase.split(' ') {
+            words.get(end).filter(|found| found.is(word))?;
+            end += 1;
+        }
+        Some(end)
+    })
+}
+
+/// The place after one of these words, if it stands at `at`; else `at`. Bars separate them.
+pub(crate) fn skip(words: &[Word], at: usize, listed: &str) -> usize {
+    words.get(at).filter(|found| listed.split('|').any(|word| found.is(word))).map_or(at, |_| at + 1)
+}
+
 const OPENING: &[char] = &['(', '[', '{', ',', ';', ':', '.', '?', '\u{2026}', '\'', '`', '*'];
 const CLOSING: &[char] = &['.', ',', ';', ':', '!', '?', ')', ']', '}', '\u{2026}', '\'', '`', '*'];
 

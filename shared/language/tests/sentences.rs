@@ -6,7 +6,7 @@ use domain::command::{CreateTask, Field};
 use domain::task::{Frequency, Priority, RecurrenceFrom};
 use domain::zone::Zone;
 use jiff::tz::TimeZone;
-use language::{Intent, Listing, Note, NoteKind, Part, Reminders, SENTENCE_MAX, Selection, Target, draft, read};
+use language::{Intent, Listing, Note, NoteKind, Part, Reading, Reminders, SENTENCE_MAX, Selection, Target, draft, read};
 use proptest::prelude::*;
 
 /// The table. A line that begins with "@" says when and where the sentences below it are said, by the local clock. A row has the
@@ -45,10 +45,22 @@ fn rows() -> Vec<Row<'static>> {
     rows
 }
 
-/// What a sentence wants, in one line.
-fn summary(intent: &Intent, zone: &TimeZone) -> String {
+/// What a sentence wants, in one line: "ask" where the user is asked whether it is a task, and "first asked" where an order is only carried out
+/// after a question.
+fn summary(reading: &Reading, zone: &TimeZone) -> String {
+    let first = if reading.is_question { " | first asked" } else { "" };
+    match (&reading.intent, &reading.or_task) {
+        (Intent::Unclear, Some(task)) => format!("ask {}", task_summary(task, zone)),
+        (intent, _) => format!("{}{first}", wanted(intent, zone)),
+    }
+}
+
+fn wanted(intent: &Intent, zone: &TimeZone) -> String {
     match intent {
-        Intent::Create { task, is_asked } => format!("{} {}", if *is_asked { "add" } else { "task" }, task_summary(task, zone)),
+        Intent::Create { task, is_asked, unless } => {
+            let unless = unless.as_ref().map(|title| format!(" | unless <{title}>")).unwrap_or_default();
+            format!("{} {}{unless}", if *is_asked { "add" } else { "task" }, task_summary(task, zone))
+        }
         Intent::List(listing) => listing_summary(listing),
         Intent::Get(target) => format!("get {}", name(target)),
         Intent::Complete(which) => format!("complete {}", selection(which)),
@@ -87,6 +99,7 @@ fn level(priority: Priority) -> &'static str {
 fn name(target: &Target) -> String {
     match target {
         Target::Id(id) => id.to_string(),
+        Target::Span(first, last) => format!("{first}-{last}"),
         Target::Title(title) => format!("<{title}>"),
         Target::It => "it".to_owned(),
     }
@@ -143,17 +156,12 @@ fn example(zone: &Zone, now: domain::Timestamp) -> domain::Task {
     let due = domain::Timestamp::new(zone.get().to_timestamp(due).expect("a time")).expect("a time");
     let create = CreateTask {
         title: "example".to_owned(),
-        description: String::new(),
         due_date: Some(due),
         time_zone: Field::Set(zone.clone()),
-        recurrence: Frequency::None,
-        recurrence_rule: None,
-        recurrence_from: RecurrenceFrom::Due,
-        priority: Priority::Medium,
         tags: vec!["old".to_owned()],
-        reminder_offset: None,
+        ..CreateTask::default()
     };
-    domain::Task::created(1, create.draft(now, zone).expect("a draft"), now)
+    create.draft(now, zone).expect("a draft").created(1, now)
 }
 
 fn change_summary(change: &language::Change, zone: &TimeZone) -> String {
@@ -212,7 +220,7 @@ fn every_sentence_of_the_table_means_what_it_says_there() {
     for row in rows() {
         SCENE.set(Some((row.zone.clone(), row.now)));
         let reading = read(row.sentence, row.now, &row.zone);
-        let meaning = summary(&reading.intent, row.zone.get());
+        let meaning = summary(&reading, row.zone.get());
         let notes = all(&reading.notes);
         let missed: Vec<_> = reading.notes.iter().filter(|note| note.kind == NoteKind::Missed).cloned().collect();
         let is_noted = if row.note.is_empty() { missed.is_empty() } else { notes.contains(row.note) };
@@ -286,8 +294,8 @@ fn asked_for(sentence: &str, now: &str, zone: &str) -> (String, String) {
     let Intent::List(listing) = reading.intent else { return (format!("{:?}", reading.intent), String::new()) };
     let show = |at: Option<domain::Timestamp>| at.map(|at| at.get().to_zoned(zone.get().clone()).strftime("%Y-%m-%dT%H:%M%:z").to_string());
     let filters = listing.query.filters;
-    let period = listing.completed.map_or((filters.due_after, filters.due_before), |period| (Some(period.from), Some(period.to)));
-    (show(period.0).unwrap_or_default(), show(period.1).unwrap_or_default())
+    let (from, to) = (filters.due_after.or(filters.completed_after), filters.due_before.or(filters.completed_before));
+    (show(from).unwrap_or_default(), show(to).unwrap_or_default())
 }
 
 #[test]

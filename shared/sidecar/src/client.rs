@@ -6,7 +6,9 @@ use dapr::client::{ApiTokenInterceptor, TonicClientWithAuth};
 use function::BoxError;
 use function::settings::Settings;
 use tonic::transport::Endpoint;
-use tonic::{Code, Response, Status};
+use tonic::{Response, Status};
+
+use crate::SidecarError;
 
 /// How long a call may take: a broker that leads again answers within it.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
@@ -14,36 +16,6 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(2);
 /// How often a connection with a call under way is asked whether it lives: a pod that is gone closes none.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
-
-/// Why the sidecar did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum SidecarError {
-    /// It answered so, or could not be reached.
-    #[error("the sidecar: {code:?}: {message}")]
-    Refused {
-        /// The status.
-        code: Code,
-        /// What it said of it.
-        message: String,
-    },
-    /// It did not answer in time.
-    #[error("the sidecar did not answer within {0:?}")]
-    Late(Duration),
-}
-
-impl SidecarError {
-    /// Whether the sidecar answered with this status.
-    #[must_use]
-    pub fn is(&self, wanted: Code) -> bool {
-        matches!(self, Self::Refused { code, .. } if *code == wanted)
-    }
-}
-
-impl From<Status> for SidecarError {
-    fn from(status: Status) -> Self {
-        Self::Refused { code: status.code(), message: status.message().to_owned() }
-    }
-}
 
 /// The sidecar: cheap to clone, and all clones share the connection.
 #[derive(Clone)]

@@ -5,9 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::routes::Route;
+use function::body::{boxed, collect};
+use function::call::TIMEOUT;
+use function::guard::{MARK, Trust};
 use function::ports::Functions;
-use function::service::{FUNCTION, boxed, collect};
-use function::settings::{FunctionUrls, Settings};
+use function::service::FUNCTION;
+use function::settings::{FunctionUrls, INVOKE, Secret, Settings, directly};
 use function::{BoxError, BoxFuture, Error, Request, Response, full};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use hyper_util::rt::TokioIo;
@@ -15,7 +18,7 @@ use hyper_util::rt::TokioIo;
 /// How long it may take to connect; a cold function is waited for behind an open connection.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long a function may take to answer: a cold start included.
-const ANSWER: Duration = Duration::from_mins(1);
+const ANSWER: Duration = TIMEOUT;
 /// How long an idle connection is kept: less than the functions' own hosts keep one, so that none is used in the moment it closes.
 const IDLE: Duration = Duration::from_secs(10);
 /// What a hop keeps for itself (RFC 9110, section 7.6.1).
@@ -29,12 +32,10 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     header::UPGRADE,
 ];
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-/// The host that the caller named: the function compares it with the origin of a page.
+/// The host that the caller named.
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 /// The token for the sidecar; no function gets to see it.
 const TOKEN: HeaderName = HeaderName::from_static("dapr-api-token");
-/// Where a template of Dapr service invocation names the function's own URL.
-const INVOKE: &str = "/v1.0/invoke/";
 
 /// The port [`Functions`] over HTTP.
 #[derive(Clone)]
@@ -42,6 +43,8 @@ pub struct FunctionsByUrl {
     urls: FunctionUrls,
     /// What the sidecar asks for where the way leads through it.
     token: Option<HeaderValue>,
+    /// What tells a function that a request passed the guard here.
+    secret: Option<Secret>,
     client: reqwest::Client,
     sockets: Arc<AtomicUsize>,
 }
@@ -78,7 +81,15 @@ impl FunctionsByUrl {
             .no_proxy()
             .build()?;
         let token = settings.dapr_api_token.as_ref().map(|token| HeaderValue::from_str(token.expose())).transpose()?;
-        Ok(Self { urls: settings.function_url.clone(), token, client, sockets: Arc::default() })
+        Ok(Self { urls: settings.function_url.clone(), token, secret: settings.app_api_token.clone(), client, sockets: Arc::default() })
+    }
+
+    /// The headers for the function. Its host and the length of the body are for the client to say.
+    fn headers(&self, request: &Request) -> HeaderMap {
+        let mut kept = end_to_end(request.headers(), request.uri().authority());
+        let trust = request.extensions().get::<Trust>().copied().unwrap_or(Trust::Caller);
+        kept.extend(self.secret.as_ref().and_then(|secret| trust.mark(secret)).map(|mark| (MARK, mark)));
+        kept
     }
 
     async fn forward(&self, name: &'static str, request: Request) -> Result<Response, Error> {
@@ -90,9 +101,9 @@ impl FunctionsByUrl {
         if is_upgrade(request.headers()) {
             return self.upgrade(&format!("{}{path}", directly(&base)), request).await;
         }
+        let mut headers = self.headers(&request);
         let (parts, body) = request.into_parts();
         let body = collect(body).await?;
-        let mut headers = end_to_end(&parts.headers);
         if base.contains(INVOKE) {
             headers.extend(self.token.clone().map(|token| (TOKEN, token)));
         }
@@ -108,7 +119,8 @@ impl FunctionsByUrl {
 
     /// A WebSocket: the handshake is passed on, and then every byte, both ways.
     async fn upgrade(&self, url: &str, mut request: Request) -> Result<Response, Error> {
-        let mut headers = end_to_end(request.headers());
+        let mut headers = self.headers(&request);
+        // Service invocation does not pass on a WebSocket, so this goes to the function itself.
         for name in [header::CONNECTION, header::UPGRADE] {
             headers.extend(request.headers().get(&name).map(|value| (name, value.clone())));
         }
@@ -152,7 +164,7 @@ fn broken(error: reqwest::Error) -> Error {
 }
 
 /// Whether a function has said this, or somebody on the way to it: Knative says in its own words that one does not start or breaks off, where
-/// functions answer JSON; and daprd 1.18 says so too, but now and then with an empty 200, see `gateway::app_callback`.
+/// functions answer JSON; and daprd 1.18 says so too, but now and then with an empty 200, see `gateway::app_channel`.
 fn is_of_a_function(base: &str, status: StatusCode, headers: &HeaderMap) -> bool {
     if base.contains(INVOKE) {
         return headers.contains_key(FUNCTION);
@@ -180,22 +192,15 @@ fn is_upgrade(headers: &HeaderMap) -> bool {
     has(header::CONNECTION, "upgrade") && has(header::UPGRADE, "websocket")
 }
 
-/// The function's own URL: service invocation does not pass on a WebSocket.
-fn directly(base: &str) -> &str {
-    let inner = base.split_once(INVOKE).map(|(_, inner)| inner.trim_end_matches("/method"));
-    inner.filter(|inner| inner.starts_with("http")).unwrap_or(base)
-}
-
-/// The headers for the function. Its host and the length of the body are for the client to say.
-fn end_to_end(headers: &HeaderMap) -> HeaderMap {
+/// What a caller's headers say to the function. `X-Forwarded-Host` is what the caller called us by, whatever the caller says.
+fn end_to_end(headers: &HeaderMap, named: Option<&http::uri::Authority>) -> HeaderMap {
     let mut kept = without_hop_by_hop(headers);
-    kept.remove(header::CONTENT_LENGTH);
-    kept.remove(TOKEN);
-    if let Some(host) = kept.remove(header::HOST)
-        && !kept.contains_key(FORWARDED_HOST)
-    {
-        kept.insert(FORWARDED_HOST, host);
+    for name in [header::CONTENT_LENGTH, TOKEN, MARK, FORWARDED_HOST] {
+        kept.remove(name);
     }
+    let host = kept.remove(header::HOST);
+    let host = named.and_then(|named| HeaderValue::from_str(named.as_str()).ok()).or(host);
+    kept.extend(host.map(|host| (FORWARDED_HOST, host)));
     kept
 }
 
@@ -264,13 +269,18 @@ mod tests {
             ("x-private", "1"),
             ("content-length", "3"),
             ("authorization", "Bearer one"),
+            ("x-forwarded-host", "evil.example"),
+            ("taskflow-gateway", "delivery guess"),
+            ("dapr-api-token", "guess"),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        let kept = end_to_end(&headers);
+        let kept = end_to_end(&headers, None);
         let mut names: Vec<&str> = kept.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(names, ["authorization", "x-forwarded-host"]);
         assert_eq!(kept["x-forwarded-host"], "taskflow.example");
+        let by_http2 = end_to_end(&headers, Some(&http::uri::Authority::from_static("tasks.example")));
+        assert_eq!(by_http2["x-forwarded-host"], "tasks.example");
     }
 }

@@ -7,15 +7,12 @@ use domain::Timestamp;
 use domain::routes::{self, FIRE_REMINDER};
 use function::ports::Scheduler;
 use function::{BoxError, BoxFuture};
-use tonic::Code;
 
 use crate::{Sidecar, SidecarError};
 
 /// The pause between the calls of a job that fails. Without a policy of our own the scheduler drops it after three; with it the job is
 /// called until it is taken, and it is for the function to end that.
 const RETRY: Duration = Duration::from_secs(1);
-/// What the scheduler says of a job that it does not have. The sidecar passes it on under a status of its own.
-const MISSING: &str = "job not found";
 
 /// The port [`Scheduler`] over Dapr, and the jobs of the outbox.
 #[derive(Clone)]
@@ -40,7 +37,7 @@ impl Jobs {
     pub(crate) async fn cancel(&self, name: &str) -> Result<(), SidecarError> {
         let request = DeleteJobRequest { name: name.to_owned() };
         match self.sidecar.call(async |mut client| client.delete_job(request).await).await {
-            Err(error) if is_missing(&error) => Ok(()),
+            Err(error) if error.is_missing_job() => Ok(()),
             result => result.map(drop),
         }
     }
@@ -49,7 +46,7 @@ impl Jobs {
         let request = GetJobRequest { name: name.to_owned() };
         match self.sidecar.call(async |mut client| client.get_job(request).await).await {
             Ok(_) => Ok(true),
-            Err(error) if is_missing(&error) => Ok(false),
+            Err(error) if error.is_missing_job() => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -63,16 +60,8 @@ impl Jobs {
     /// A function that is to be woken first is called ahead of time, and waits.
     fn call_at(&self, name: &str, due_at: Timestamp) -> Timestamp {
         let is_reminder = routes::of_job(name).is_some_and(|route| route.name == FIRE_REMINDER.name);
-        if !is_reminder {
-            return due_at;
-        }
-        let lead = i64::try_from(self.wake_lead.as_micros()).unwrap_or(0);
-        Timestamp::from_microsecond(due_at.as_microsecond().saturating_sub(lead)).unwrap_or(due_at)
+        if is_reminder { due_at.before(self.wake_lead) } else { due_at }
     }
-}
-
-fn is_missing(error: &SidecarError) -> bool {
-    error.is(Code::NotFound) || matches!(error, SidecarError::Refused { message, .. } if message.contains(MISSING))
 }
 
 impl Scheduler for Jobs {

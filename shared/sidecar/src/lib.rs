@@ -10,6 +10,7 @@
 
 mod client;
 mod elsewhere;
+mod errors;
 mod events;
 mod functions;
 mod jobs;
@@ -18,8 +19,9 @@ mod run;
 mod secrets;
 mod state;
 
-pub use client::{Sidecar, SidecarError};
+pub use client::Sidecar;
 pub use elsewhere::Elsewhere;
+pub use errors::SidecarError;
 pub use events::Events;
 pub use functions::FunctionsByUrl;
 pub use jobs::Jobs;

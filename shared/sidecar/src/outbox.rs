@@ -31,6 +31,9 @@ const REST: Duration = Duration::from_secs(1);
 const BATCH_MAX: usize = 100;
 /// Events and jobs under way at once.
 const LANES_MAX: usize = 64;
+/// How long a batch is sent. Its transaction, which keeps the rows locked, does nothing meanwhile; what is left then stays.
+const SEND_MAX: Duration = Duration::from_secs(20);
+const _: () = assert!(SEND_MAX.as_secs() + DEADLINE.as_secs() < store::IDLE_IN_TRANSACTION_TIMEOUT.as_secs());
 /// The job that is asked for to find out whether the scheduler answers.
 const ANY_JOB: &str = domain::routes::HOUSEKEEPING.name;
 
@@ -199,6 +202,7 @@ impl Courier {
 
     /// Sends a batch, and deletes what has left even if the rest has not.
     async fn send(&self, batch: OutboxBatch) -> Result<HashMap<i64, Stays>, Stays> {
+        let until = Instant::now() + SEND_MAX;
         let rows = batch.rows();
         let mut lanes: BTreeMap<(i64, Option<Topic>), Vec<usize>> = BTreeMap::new();
         for (place, row) in rows.iter().enumerate() {
@@ -206,7 +210,7 @@ impl Courier {
             lanes.entry((row.key, topic)).or_default().push(place);
         }
         let (mut sent, mut stay) = (Vec::new(), HashMap::new());
-        let mut lanes = stream::iter(lanes.into_values()).map(|lane| self.lane(rows, lane)).buffer_unordered(LANES_MAX);
+        let mut lanes = stream::iter(lanes.into_values()).map(|lane| self.lane(rows, lane, until)).buffer_unordered(LANES_MAX);
         while let Some((left, problem)) = lanes.next().await {
             sent.extend(left);
             stay.extend(problem);
@@ -216,10 +220,13 @@ impl Courier {
         Ok(stay)
     }
 
-    /// One row after the other, up to the first that does not leave.
-    async fn lane(&self, rows: &[OutboxRow], lane: Vec<usize>) -> (Vec<(i64, i64)>, Option<(i64, Stays)>) {
+    /// One row after the other, up to the first that does not leave in time.
+    async fn lane(&self, rows: &[OutboxRow], lane: Vec<usize>, until: Instant) -> (Vec<(i64, i64)>, Option<(i64, Stays)>) {
         let mut sent = Vec::with_capacity(lane.len());
         for row in lane.into_iter().filter_map(|place| rows.get(place)) {
+            if Instant::now() > until {
+                return (sent, Some((row.key, Stays::Late(SEND_MAX))));
+            }
             if let Err(error) = self.row(row).await {
                 return (sent, Some((row.key, error)));
             }

@@ -4,11 +4,11 @@ use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use domain::routes::GATEWAY;
+use domain::routes::{GATEWAY, Route};
 use function::call::Caller;
 use function::ports::{Broker, Scheduler};
-use function::settings::{DB_POOL_DEFAULT, Settings};
-use function::{App, BoxError, Function, host};
+use function::settings::Settings;
+use function::{App, BoxError, Function, guard, host};
 use tokio::net::TcpListener;
 
 use crate::{Elsewhere, Events, FunctionsByUrl, Jobs, Outbox, Sidecar, StateStore, secrets};
@@ -17,16 +17,17 @@ use crate::{Elsewhere, Events, FunctionsByUrl, Jobs, Outbox, Sidecar, StateStore
 /// announces waits in the outbox.
 #[must_use]
 pub fn main(function: Function) -> ExitCode {
-    host::run_process(false, |settings| async move { host::run(Arc::new(world(settings, function.name()).await?), function).await })
+    host::run_process(false, |settings| async move { host::run(Arc::new(world(settings, function.route()).await?), function).await })
 }
 
-async fn world(mut settings: Settings, function: &str) -> Result<App, BoxError> {
+async fn world(mut settings: Settings, route: &Route) -> Result<App, BoxError> {
+    let pool = *settings.db_pool.get_or_insert(route.pool);
     let Some(sidecar) = Sidecar::new(&settings)? else { return Ok(App::alone(settings)?) };
-    secrets::fill(&mut settings, &sidecar, function).await?;
+    check_app_token(&settings)?;
+    secrets::fill(&mut settings, &sidecar, route).await?;
     let app = App::alone(settings)?;
     let events = Events::new(sidecar.clone(), app.settings.events);
     let jobs = Jobs::new(sidecar.clone(), app.settings.wake_lead);
-    let pool = app.settings.db_pool.unwrap_or(DB_POOL_DEFAULT);
     let publisher = app.store.clone().map(|store| Arc::new(Outbox::new(store, pool, sidecar.clone(), events, jobs)) as _);
     let functions = FunctionsByUrl::new(&app.settings)?;
     let app = App { functions: Arc::new(functions), state: Arc::new(StateStore::new(sidecar)), ..app };
@@ -34,6 +35,15 @@ async fn world(mut settings: Settings, function: &str) -> Result<App, BoxError> 
         Some(publisher) => App { publisher, ..app },
         None => with_publisher_elsewhere(app),
     })
+}
+
+/// Beside a sidecar, facts and jobs travel from it to the gateway and on to functions, and each of them asks for this token.
+fn check_app_token(settings: &Settings) -> Result<(), BoxError> {
+    if settings.app_api_token.is_some() {
+        return Ok(());
+    }
+    Err("APP_API_TOKEN is not set; set the same secret, such as of `openssl rand -hex 32`, for daprd, the gateway and every function"
+        .into())
 }
 
 /// Without a database there is no outbox here; what other functions leave in theirs is seen to.
@@ -59,10 +69,8 @@ pub fn main_of_gateway(gateway: impl FnOnce(Option<Dapr>) -> Function) -> ExitCo
     host::run_process(false, |mut settings| async move {
         let sidecar = Sidecar::new(&settings)?;
         if let Some(sidecar) = &sidecar {
-            secrets::fill(&mut settings, sidecar, GATEWAY.name).await?;
-            if settings.api_token.is_some() && settings.app_api_token.is_none() {
-                return Err("APP_API_TOKEN: not set, but TASKFLOW_API_TOKEN is: anybody could deliver events in the sidecar's name".into());
-            }
+            check_app_token(&settings)?;
+            secrets::fill(&mut settings, sidecar, &GATEWAY).await?;
         }
         settings.database_url = None;
         let functions = Arc::new(FunctionsByUrl::new(&settings)?);
@@ -77,6 +85,7 @@ pub fn main_of_gateway(gateway: impl FnOnce(Option<Dapr>) -> Function) -> ExitCo
             None => None,
         };
         let app = with_publisher_elsewhere(App { functions, ..App::alone(settings)? });
+        guard::warn_of_weak_token(&app);
         host::run(Arc::new(app), gateway(dapr)).await
     })
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use dapr::client::GetSecretRequest;
-use domain::routes::CHAT;
+use domain::routes::Route;
 use function::BoxError;
 use function::settings::{Secret, Settings};
 use tokio::time::Instant;
@@ -18,23 +18,23 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The pause between two questions.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Fills in what the environment leaves open; the key to the assistant's model for the function that asks it.
+/// Fills in what the environment leaves open: the database, the callers' token, and the function's own secrets.
 ///
 /// # Errors
 /// A store without the secret, or without an answer; a value that cannot be used.
-pub(crate) async fn fill(settings: &mut Settings, sidecar: &Sidecar, function: &str) -> Result<(), BoxError> {
+pub(crate) async fn fill(settings: &mut Settings, sidecar: &Sidecar, route: &Route) -> Result<(), BoxError> {
     let Some(store) = settings.secret_store.clone() else { return Ok(()) };
     let missing = |settings: &Settings| settings.database_url.is_none() || settings.api_token.is_none();
-    let asks_model = function == CHAT.name;
-    let wants_key = asks_model && settings.gemini_api_key.is_none();
-    if !missing(settings) && !wants_key {
+    let own = route.settings.iter().filter_map(|setting| Some((setting.name, setting.secret?)));
+    let own: Vec<_> = own.filter(|(name, _)| settings.own(name).is_none()).collect();
+    if !missing(settings) && own.is_empty() {
         return Ok(());
     }
     let secrets = ask(sidecar, &store).await.map_err(|error| format!("TASKFLOW_SECRET_STORE: {store} has no {SECRET}: {error}"))?;
     // The sidecar answers a value that is missing with an empty one.
     let secret = |name: &str| secrets.get(name).filter(|value| !value.is_empty()).map(|value| Secret::from(value.clone()));
-    let key = secret("gemini-api-key").filter(|_| asks_model);
-    settings.fill(secret("neon-connection-string"), secret("api-token"), key)?;
+    let own = own.into_iter().filter_map(|(name, key)| Some((name, secret(key)?)));
+    settings.fill(secret("neon-connection-string"), secret("api-token"), own)?;
     if missing(settings) {
         tracing::info!(store, "neither the environment nor {SECRET} has all of neon-connection-string and api-token");
     }
@@ -47,7 +47,7 @@ async fn ask(sidecar: &Sidecar, store: &str) -> Result<HashMap<String, String>, 
         let request = GetSecretRequest { store_name: store.to_owned(), key: SECRET.to_owned(), metadata: HashMap::new() };
         match sidecar.call(async |mut client| client.get_secret(request).await).await {
             Ok(found) => return Ok(found.data),
-            Err(error) if begin.elapsed() < PATIENCE && error.is(tonic::Code::Unavailable) => tokio::time::sleep(PAUSE).await,
+            Err(error) if begin.elapsed() < PATIENCE && error.is_unavailable() => tokio::time::sleep(PAUSE).await,
             Err(error) => return Err(error),
         }
     }

@@ -6,15 +6,12 @@ use std::time::Duration;
 use dapr::client::{DeleteStateRequest, Etag, GetStateRequest, SaveStateRequest, StateItem, StateOptions};
 use dapr::dapr::proto::common::v1::state_options::{StateConcurrency, StateConsistency};
 use function::BoxFuture;
-use function::ports::{State, StateError, Stored};
-use tonic::Code;
+use function::ports::{State, StateError, StateFuture, Stored};
 
 use crate::{Sidecar, SidecarError};
 
 /// The state store component.
 const STORE: &str = "statestore";
-/// What `state.postgresql` says of a first write that is not the first.
-const NOT_FIRST: &str = "no item was updated";
 /// A key that is asked for to find out whether the store answers.
 const ANY_KEY: &str = "health";
 
@@ -48,28 +45,16 @@ impl StateStore {
     }
 }
 
-/// An `ETag` that is not the value's is `Aborted`, one that cannot be any is `InvalidArgument`; a first write that is not the first has
-/// no status of its own.
 fn failed(error: SidecarError) -> StateError {
-    let is_stale = match &error {
-        SidecarError::Refused { code, message } => matches!(code, Code::Aborted | Code::InvalidArgument) || message.contains(NOT_FIRST),
-        SidecarError::Late(_) => false,
-    };
-    if is_stale { StateError::Stale } else { StateError::Unavailable(error.into()) }
+    if error.is_stale() { StateError::Stale } else { StateError::Unavailable(error.into()) }
 }
 
 impl State for StateStore {
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StateError>> {
+    fn get<'a>(&'a self, key: &'a str) -> StateFuture<'a, Option<Stored>> {
         Box::pin(self.read(key))
     }
 
-    fn set<'a>(
-        &'a self,
-        key: &'a str,
-        value: &'a str,
-        etag: Option<&'a str>,
-        ttl: Option<Duration>,
-    ) -> BoxFuture<'a, Result<(), StateError>> {
+    fn set<'a>(&'a self, key: &'a str, value: &'a str, etag: Option<&'a str>, ttl: Option<Duration>) -> StateFuture<'a, ()> {
         // Without an ETag, the first write wins: a value that is there already is somebody else's.
         let options = StateOptions {
             concurrency: StateConcurrency::ConcurrencyFirstWrite.into(),
@@ -86,7 +71,7 @@ impl State for StateStore {
         Box::pin(self.write(item))
     }
 
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StateError>> {
+    fn delete<'a>(&'a self, key: &'a str) -> StateFuture<'a, ()> {
         let request =
             DeleteStateRequest { store_name: STORE.to_owned(), key: key.to_owned(), etag: None, options: None, metadata: HashMap::new() };
         Box::pin(async move { self.sidecar.call(async |mut client| client.delete_state(request).await).await.map_err(failed) })

@@ -48,7 +48,7 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn audit(&self, query: &ListAudit, window: Window) -> Result<Page<AuditLogEntry>, Error> {
         let rows = self
-            .read(|connection| {
+            .run_unbroken(|connection| {
                 let mut sql = page(query, window);
                 Box::pin(async move { sql.build().fetch_all(connection).await })
             })
@@ -63,7 +63,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn record(&self, entry: NewAuditEntry<'_>) -> Result<(), Error> {
-        self.read(|connection| {
+        self.run_unbroken(|connection| {
             let query = sqlx::query(INSERT).bind(entry.event_id).bind(entry.event_type.as_str()).bind(entry.task_id);
             let query = query.bind(entry.parent_task_id).bind(entry.user_id).bind(entry.event).bind(Time(entry.created_at));
             Box::pin(async { query.execute(connection).await.map(drop) })
@@ -113,11 +113,11 @@ fn entry_of(row: &PgRow) -> Result<Option<AuditLogEntry>, Error> {
     Ok(Some(AuditLogEntry {
         id,
         event_id: columns.get()?,
-        event_type: columns.parsed()?,
+        event_type: columns.get()?,
         task_id: columns.get()?,
         parent_task_id: columns.get()?,
         user_id: columns.get()?,
-        event_data: serde_json::from_str(columns.get()?).map_err(Error::value)?,
-        created_at: columns.time()?,
+        event_data: serde_json::from_str(columns.borrowed()?).map_err(Error::value)?,
+        created_at: columns.get()?,
     }))
 }

@@ -30,6 +30,14 @@ pub enum Error {
 
 /// SQLSTATE of a lock that was not to be had at once, or not within `lock_timeout`.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// SQLSTATE of a statement that ran for longer than `statement_timeout`, or that somebody cancelled. Its connection stays.
+const QUERY_CANCELED: &str = "57014";
+/// SQLSTATE of a session that the server ended because its transaction did nothing for too long.
+const IDLE_IN_TRANSACTION: &str = "25P03";
+/// SQLSTATE of a session that the server ended because its transaction took too long (PostgreSQL 17).
+const TRANSACTION_TIMEOUT: &str = "25P04";
+/// SQLSTATE of a write on a server that only reads: a standby, until it leads.
+const READ_ONLY: &str = "25006";
 
 impl Error {
     /// A stored or given value that cannot be converted.
@@ -39,7 +47,19 @@ impl Error {
 
     /// Whether somebody else holds the lock.
     pub(crate) fn is_lock(&self) -> bool {
-        matches!(self, Self::Unavailable(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE))
+        matches!(self, Self::Unavailable(error) if is_locked(error))
+    }
+}
+
+/// Returns `None` for what is not there.
+///
+/// # Errors
+/// Any other error.
+pub fn found<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::NotFound) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -56,7 +76,9 @@ impl From<sqlx::Error> for Error {
 impl From<sqlx::migrate::MigrateError> for Error {
     fn from(error: sqlx::migrate::MigrateError) -> Self {
         match error {
-            sqlx::migrate::MigrateError::Execute(error) if is_away(&error) => Self::Unavailable(error),
+            sqlx::migrate::MigrateError::Execute(error) | sqlx::migrate::MigrateError::ExecuteMigration(error, _) if is_away(&error) => {
+                Self::Unavailable(error)
+            }
             error => Self::Migration(Box::new(error)),
         }
     }
@@ -73,13 +95,19 @@ fn is_away(error: &sqlx::Error) -> bool {
 /// Whether a SQLSTATE says that the same statement can succeed later.
 fn is_passing(code: &str) -> bool {
     // 08: connection; 28, 3D: who connects is not let in, or the database is not there; 53: resources; 40001, 40P01: serialisation,
-    // deadlock; 57P: shutdown, crash, starting up; 55P03: lock.
+    // deadlock; 57P: shutdown, crash, starting up.
     code.starts_with("08")
         || code.starts_with("28")
         || code.starts_with("3D")
         || code.starts_with("53")
         || code.starts_with("57P")
-        || matches!(code, "40001" | "40P01" | "25P03" | LOCK_NOT_AVAILABLE)
+        || matches!(code, "40001" | "40P01" | LOCK_NOT_AVAILABLE | QUERY_CANCELED | IDLE_IN_TRANSACTION | TRANSACTION_TIMEOUT | READ_ONLY)
+}
+
+/// True if another session holds a lock that the statement needs.
+#[must_use]
+pub fn is_locked(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error) if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE))
 }
 
 /// Whether the connection broke rather than the statement: the same statement on another connection is worth a try.
@@ -87,8 +115,10 @@ fn is_passing(code: &str) -> bool {
 pub(crate) fn is_broken(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(error) => error.kind() != io::ErrorKind::ConnectionRefused,
-        // The server closed the session while it was idle: shutdown, crash, restart, idle timeout.
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P") || code == "25P03" || code == "08006"),
+        // The server ended the session: shutdown, crash, restart, a timeout of the session or of its transaction.
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| code.starts_with("57P") || matches!(&*code, "08006" | IDLE_IN_TRANSACTION | TRANSACTION_TIMEOUT)),
         _ => false,
     }
 }

@@ -14,10 +14,11 @@ const BATCH: i64 = 5_000;
 /// Statements of one call for one table; the next day's call does the rest.
 const BATCHES_MAX: usize = 200;
 
-const INBOX: &str =
-    "DELETE FROM inbox WHERE ctid = ANY (ARRAY (SELECT ctid FROM inbox WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3))";
-const KEYS: &str = "DELETE FROM idempotency_keys \
-     WHERE ctid = ANY (ARRAY (SELECT ctid FROM idempotency_keys WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3))";
+/// A row that another session has locked is left to the next day's call.
+const INBOX: &str = "DELETE FROM inbox WHERE ctid = ANY (ARRAY \
+     (SELECT ctid FROM inbox WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
+const KEYS: &str = "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY \
+     (SELECT ctid FROM idempotency_keys WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
 
 /// How many rows were forgotten.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,8 +44,9 @@ impl Store {
     async fn prune_with(&self, sql: &'static str, now: Timestamp, hours: i32) -> Result<u64, Error> {
         let mut pruned = 0;
         for _ in 0..BATCHES_MAX {
-            let done =
-                self.read(|connection| Box::pin(sqlx::query(sql).bind(Time(now)).bind(hours).bind(BATCH).execute(connection))).await?;
+            let done = self
+                .run_unbroken(|connection| Box::pin(sqlx::query(sql).bind(Time(now)).bind(hours).bind(BATCH).execute(connection)))
+                .await?;
             pruned += done.rows_affected();
             if done.rows_affected() < BATCH.unsigned_abs() {
                 break;

@@ -3,10 +3,10 @@
 //! [`Store`] reads; [`Unit`] changes, in one transaction that also writes the events and the jobs that follow from the
 //! change. No other crate knows SQL. `docs/data-model.md` tells of the tables, `migrations/` makes them.
 //!
-//! To add a column to tasks: a migration, `tasks.rs` (the list of columns, the row, the two statements that
-//! write it) and, if it can be searched by, `search.rs`.
+//! To add a column to tasks: a migration, and the list of fields in `tasks.rs`; if a filter reads it, `search.rs`.
 
 mod audit;
+mod changes;
 mod error;
 mod fold;
 mod housekeeping;
@@ -21,12 +21,14 @@ mod tasks;
 mod unit;
 
 pub use audit::NewAuditEntry;
-pub use error::Error;
+pub use changes::{Changes, Place, Subject};
+pub use error::{Error, found, is_locked};
 pub use housekeeping::Pruned;
 pub use notifications::NOTIFICATIONS_MAX;
-pub use once::Idempotency;
+pub use once::{Claim, Idempotency};
 pub use outbox::{BATCH_MAX, Entry, OutboxBatch, OutboxRow};
-pub use reminders::{Cause, NewReminder, REMINDERS_MAX, StoredReminder};
-pub use store::{Store, unbroken};
-pub use tasks::{TAGS_MAX, TagCount};
+pub use reminders::{Cause, NewReminder, REMINDERS_MAX};
+pub use sql::Time;
+pub use store::{IDLE_IN_TRANSACTION_TIMEOUT, Store, connect, migrating, unbroken};
+pub use tasks::{TAGS_MAX, TASK_COLUMNS, TagCount};
 pub use unit::{Committed, IfMatch, Unit, Work, begin};

@@ -6,18 +6,26 @@ use sqlx::postgres::PgRow;
 
 use crate::error::Error;
 use crate::once::{Lock, lock_number};
-use crate::sql::{Columns, Time};
+use crate::sql::{Columns, Record, Time, names, record};
 use crate::{Store, Unit};
 
 /// Notifications that [`Store::notifications`] answers at most.
 pub const NOTIFICATIONS_MAX: i64 = 1_000;
 
-/// The columns of a notification, in the order of [`notification_of`].
-macro_rules! columns {
-    () => {
-        "id, event_type, task_id, title, body, created_at, read_at"
+/// The fields of a notification, each a column of the same name.
+macro_rules! fields {
+    ($then:ident) => {
+        $then! { Notification: id, event_type, task_id, title, body, created_at, read_at }
     };
 }
+
+macro_rules! columns {
+    () => {
+        fields!(names)
+    };
+}
+
+fields!(record);
 
 const AFTER: &str = concat!("SELECT ", columns!(), " FROM notifications WHERE id > $1 ORDER BY id LIMIT $2");
 const NEWEST: &str = concat!("SELECT ", columns!(), " FROM notifications ORDER BY id DESC LIMIT $1");
@@ -41,7 +49,7 @@ impl Store {
     pub async fn notifications(&self, after: Option<i64>, limit: i64) -> Result<Vec<Notification>, Error> {
         let limit = limit.clamp(0, NOTIFICATIONS_MAX);
         let mut rows = self
-            .read(|connection| {
+            .run_unbroken(|connection| {
                 let query = match after {
                     Some(after) => sqlx::query(AFTER).bind(after),
                     None => sqlx::query(NEWEST),
@@ -60,7 +68,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn last_notification_id(&self) -> Result<i64, Error> {
-        self.read(|connection| Box::pin(sqlx::query_scalar(LAST).fetch_one(connection))).await
+        self.run_unbroken(|connection| Box::pin(sqlx::query_scalar(LAST).fetch_one(connection))).await
     }
 }
 
@@ -97,14 +105,5 @@ impl Unit {
 }
 
 fn notification_of(row: &PgRow) -> Result<Notification, sqlx::Error> {
-    let mut columns = Columns::from(row, 0);
-    Ok(Notification {
-        id: columns.get()?,
-        event_type: columns.parsed()?,
-        task_id: columns.get()?,
-        title: columns.get()?,
-        body: columns.get()?,
-        created_at: columns.time()?,
-        read_at: columns.optional_time()?,
-    })
+    Notification::read(&mut Columns::from(row, 0))
 }

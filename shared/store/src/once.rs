@@ -3,9 +3,10 @@
 use serde_json::Value;
 use sqlx::Row;
 
-use crate::Unit;
+use crate::changes::Turn;
 use crate::error::Error;
 use crate::sql::Time;
+use crate::{Store, Unit};
 
 /// Hours for which the answer of a call with an `Idempotency-Key` is kept.
 pub(crate) const KEPT_HOURS: i32 = 24;
@@ -36,7 +37,24 @@ pub enum Idempotency {
     Mismatch,
 }
 
+/// An `Idempotency-Key` in use by a call of this process. Another call with it is told so at once, not when its turn for the task comes.
+#[derive(Debug)]
+pub struct Claim(#[expect(dead_code, reason = "it is held")] Turn);
+
+impl Store {
+    /// Claims an `Idempotency-Key` for a call to this method and path; `None` if a call of this process has it.
+    #[must_use]
+    pub fn claim_key(&self, key: &str, method: &str, path: &str) -> Option<Claim> {
+        self.changes.try_turn(("idempotency_key", lock_number(Lock::Idempotency, &[key, method, path]))).map(Claim)
+    }
+}
+
 impl Unit {
+    /// Keeps a claim until the unit ends.
+    pub fn keep(&mut self, claim: Option<Claim>) {
+        self.claim = claim;
+    }
+
     /// Whether this is the first time that the consumer gets this event; if it is, no other unit is told so, unless this one
     /// is rolled back.
     ///

@@ -4,8 +4,8 @@
 //! of two that publish for the same task, one waits or goes away; it never overtakes.
 
 use cloudevents::Event;
-use domain::Timestamp;
 use domain::event::{EventType, Topic};
+use domain::{Resource, Timestamp};
 use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, Row, Transaction};
@@ -27,10 +27,9 @@ const INSERT: &str = "INSERT INTO outbox (key, kind, topic, name, payload, due_a
      FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[]) \
      WITH ORDINALITY AS r (key, kind, topic, name, payload, due_at, place) ORDER BY r.place";
 
-/// What is lost with `synchronous_commit` off is only that a row was published: it is published again. The lock's timeout
-/// is what a publisher waits for another of the same task. The table is all churn, so it is read by its index, which begins with the
-/// key: a scan would read every row that was deleted since the last vacuum.
-const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '5s'; SET LOCAL enable_seqscan = off";
+/// What is lost with `synchronous_commit` off is only that a row was published: it is published again. The table is all churn, so it is
+/// read by its index, which begins with the key: a scan would read every row that was deleted since the last vacuum.
+const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL enable_seqscan = off";
 
 macro_rules! take {
     ($how:literal) => {
@@ -92,6 +91,15 @@ impl Unit {
         self.outgoing.push(key, EVENT, Some(topic), ty.as_str(), Some(payload), None);
         self.outgoing.events.push(event);
         Ok(())
+    }
+
+    /// Tells of a resource as it is now, once the unit commits.
+    ///
+    /// # Errors
+    /// [`Error::Value`].
+    pub(crate) fn tell(&mut self, topic: Topic, ty: EventType, resource: &impl Resource) -> Result<(), Error> {
+        let data = resource.event(ty, self.now(), &self.work.origin.correlation_id);
+        self.emit(topic, ty, &resource.subject(), resource.key(), &data)
     }
 
     /// The first event of this type that the unit has said so far.
@@ -194,7 +202,8 @@ impl OutboxBatch {
 }
 
 impl Store {
-    /// Takes the rows of some tasks to publish them. With `wait`, waits up to 5 s for another publisher of one of them.
+    /// Takes the rows of some tasks to publish them. With `wait`, waits for another publisher of one of them, as long as for
+    /// any lock.
     ///
     /// `None` if another publisher holds some.
     ///
@@ -217,7 +226,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn outbox_keys(&self, limit: i64) -> Result<Vec<i64>, Error> {
-        self.read(|connection| Box::pin(sqlx::query_scalar(KEYS).bind(limit).fetch_all(connection))).await
+        self.run_unbroken(|connection| Box::pin(sqlx::query_scalar(KEYS).bind(limit).fetch_all(connection))).await
     }
 
     /// How many rows wait to be published.
@@ -225,18 +234,18 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn outbox_depth(&self) -> Result<i64, Error> {
-        self.read(|connection| Box::pin(sqlx::query_scalar(DEPTH).fetch_one(connection))).await
+        self.run_unbroken(|connection| Box::pin(sqlx::query_scalar(DEPTH).fetch_one(connection))).await
     }
 }
 
 fn row_of(row: &PgRow) -> Result<OutboxRow, sqlx::Error> {
     let mut columns = Columns::from(row, 0);
     let (id, key) = (columns.get()?, columns.get()?);
-    let kind: &str = columns.get()?;
-    let topic: Option<Topic> = columns.optional_parsed()?;
+    let kind: &str = columns.borrowed()?;
+    let topic: Option<Topic> = columns.get()?;
     let name: String = columns.get()?;
     let payload: Option<String> = columns.get()?;
-    let due_at = columns.optional_time()?;
+    let due_at: Option<Timestamp> = columns.get()?;
     let entry = match (kind, topic, payload, due_at) {
         (EVENT, Some(topic), Some(payload), _) => {
             Entry::Event { topic, ty: name.parse().map_err(|error: domain::event::Unknown| sqlx::Error::Decode(Box::new(error)))?, payload }

@@ -1,27 +1,39 @@
 //! Reminders: the rows that are the truth, of which the jobs are the shadow.
 
-use domain::event::{EventType, ReminderEvent, Topic};
+use std::collections::HashMap;
+
+use domain::event::{EventType, Topic};
 use domain::query::ListReminders;
-use domain::reminder::{Reminder, ReminderStatus, ReminderType};
-use domain::{ReminderOffset, Timestamp, USER_ID};
+use domain::reminder::{Reminder, ReminderStatus, ReminderType, Step, StoredReminder, steps};
+use domain::{ReminderOffset, Resource, Task, Timestamp, USER_ID};
 use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::{QueryBuilder, Row};
 
-use crate::error::Error;
-use crate::sql::{Columns, Named, Time};
+use crate::error::{Error, found};
+use crate::sql::{Columns, Named, Record, Time, names, record};
+use crate::tasks::{SELECT_TASKS, task_of};
 use crate::{Store, Unit};
 
 /// Reminders that [`Store::reminders`] answers at most.
 pub const REMINDERS_MAX: i64 = 1_000;
 
-/// The columns of a reminder, in the order of [`reminder_of`].
-macro_rules! columns {
-    () => {
-        "id, task_id, user_id, scheduled_at, triggered_at, reminder_offset, reminder_type, status, retry_count, dapr_job_id, \
-         created_at, sent_at, of_task, cancelled_with_task"
+/// The fields of a reminder, each a column of the same name.
+macro_rules! fields {
+    ($then:ident) => {
+        $then! { Reminder: id, task_id, user_id, scheduled_at, triggered_at, reminder_offset, reminder_type, status, retry_count, dapr_job_id,
+        created_at, sent_at }
     };
 }
+
+/// The columns of a [`StoredReminder`].
+macro_rules! columns {
+    () => {
+        concat!(fields!(names), ", of_task, cancelled_with_task")
+    };
+}
+
+fields!(record);
 
 macro_rules! changed {
     ($set:literal) => {
@@ -32,8 +44,25 @@ macro_rules! changed {
 const SELECT_FOR_UPDATE: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE id = $1 FOR UPDATE");
 const SELECT_WITH_CAUSE: &str = concat!("SELECT ", columns!(), ", correlation_id, traceparent FROM reminders WHERE id = $1 FOR UPDATE");
 const SELECT_OF_TASK: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE task_id = $1 ORDER BY id FOR UPDATE");
-const SELECT_PENDING: &str =
-    concat!("SELECT ", columns!(), " FROM reminders WHERE status = 'pending' AND triggered_at IS NULL AND id > $1 ORDER BY id LIMIT $2");
+/// In the order of ids, as everybody locks reminders, and after no task: whoever holds a reminder waits for no task. So nobody waits in a
+/// circle. Not `SKIP LOCKED`: whoever holds a row may leave it as it is, or be rolled back, and then nobody registers its job.
+const LOCK_WAITING: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM reminders WHERE status = 'pending' AND triggered_at IS NULL AND id > $1 ORDER BY id LIMIT $2 FOR UPDATE"
+);
+/// `SKIP LOCKED`, because whoever holds a reminder that fired is settling it. What is still in the outbox is not lost.
+const LOCK_UNSETTLED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM reminders r WHERE status = 'pending' AND triggered_at < $1 AND id > $2 \
+     AND NOT EXISTS (SELECT FROM outbox o WHERE o.key = r.task_id) ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED"
+);
+/// Each half walks an index of its own, as far as the page needs.
+const REMINDED: &str = "(SELECT id FROM tasks WHERE status = 'pending' AND reminder_offset IS NOT NULL AND id > $1 ORDER BY id LIMIT $2) \
+     UNION (SELECT DISTINCT task_id FROM reminders WHERE ((status = 'pending' AND triggered_at IS NULL) OR (cancelled_with_task AND NOT of_task)) \
+     AND task_id > $1 ORDER BY task_id LIMIT $2) ORDER BY 1 LIMIT $2";
+const SELECT_OF_TASKS: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE task_id = ANY($1) ORDER BY task_id, id");
 const HAS_WAITING: &str = "SELECT EXISTS (SELECT FROM reminders WHERE task_id = $1 AND status = 'pending' AND triggered_at IS NULL)";
 const INSERT: &str = concat!(
     "INSERT INTO reminders (task_id, user_id, scheduled_at, reminder_offset, reminder_type, status, retry_count, created_at, of_task, ",
@@ -64,17 +93,6 @@ pub struct NewReminder {
     pub of_task: bool,
 }
 
-/// A reminder, and what only the consumers of task events need to know of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StoredReminder {
-    /// The reminder.
-    pub reminder: Reminder,
-    /// Whether it comes from the task's own `reminder_offset`, rather than from a call that asked for it.
-    pub of_task: bool,
-    /// Whether it was cancelled because its task was completed or deleted, so that reopening the task brings it back.
-    pub cancelled_with_task: bool,
-}
-
 /// A change that has something happen much later: what happens then belongs to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
@@ -92,7 +110,7 @@ impl Store {
     pub async fn reminders(&self, query: &ListReminders) -> Result<Vec<Reminder>, Error> {
         let (task_id, status) = (query.task_id, query.status);
         let rows = self
-            .read(|connection| {
+            .run_unbroken(|connection| {
                 let mut sql = QueryBuilder::new(concat!("SELECT ", columns!(), " FROM reminders WHERE true"));
                 if let Some(task_id) = task_id {
                     sql.push(" AND task_id = ").push_bind(task_id);
@@ -112,16 +130,33 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn has_waiting_reminder(&self, task_id: i64) -> Result<bool, Error> {
-        self.read(|connection| Box::pin(sqlx::query_scalar(HAS_WAITING).bind(task_id).fetch_one(connection))).await
+        self.run_unbroken(|connection| Box::pin(sqlx::query_scalar(HAS_WAITING).bind(task_id).fetch_one(connection))).await
     }
 
-    /// Reminders that have yet to fire, with ids after `after`, by id: what housekeeping compares with the jobs.
+    /// Returns ids after `after`, in order, of tasks whose reminders may not be in line with them: pending tasks with a `reminder_offset`, and
+    /// any that has, or had, a reminder that waits or could come back.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn pending_reminders(&self, after: i64, limit: i64) -> Result<Vec<Reminder>, Error> {
-        let rows = self.read(|connection| Box::pin(sqlx::query(SELECT_PENDING).bind(after).bind(limit).fetch_all(connection))).await?;
-        reminders_of(&rows)
+    pub async fn reminded_tasks(&self, after: i64, limit: i64) -> Result<Vec<i64>, Error> {
+        self.run_unbroken(|connection| Box::pin(sqlx::query_scalar(REMINDED).bind(after).bind(limit).fetch_all(connection))).await
+    }
+
+    /// Returns these tasks, `None` for one that is deleted, each with its id and all its reminders.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn with_reminders(&self, ids: &[i64]) -> Result<Vec<(i64, Option<Task>, Vec<StoredReminder>)>, Error> {
+        let rows = self.run_unbroken(|connection| Box::pin(sqlx::query(SELECT_TASKS).bind(ids).fetch_all(connection))).await?;
+        let tasks = rows.iter().map(|row| task_of(row, 0).map(|task| (task.id, task)));
+        let mut tasks: HashMap<i64, Task> = tasks.collect::<Result<_, _>>()?;
+        let rows = self.run_unbroken(|connection| Box::pin(sqlx::query(SELECT_OF_TASKS).bind(ids).fetch_all(connection))).await?;
+        let mut reminders: HashMap<i64, Vec<StoredReminder>> = HashMap::new();
+        for row in &rows {
+            let stored = reminder_of(row)?;
+            reminders.entry(stored.reminder.task_id).or_default().push(stored);
+        }
+        Ok(ids.iter().map(|id| (*id, tasks.remove(id), reminders.remove(id).unwrap_or_default())).collect())
     }
 }
 
@@ -153,6 +188,24 @@ impl Unit {
     pub async fn reminders_of(&mut self, task_id: i64) -> Result<Vec<StoredReminder>, Error> {
         let rows = sqlx::query(SELECT_OF_TASK).bind(task_id).fetch_all(&mut *self.transaction).await?;
         Ok(rows.iter().map(reminder_of).collect::<Result<_, _>>()?)
+    }
+
+    /// Returns reminders that have yet to fire, with ids after `after`, in order, locked until the unit ends.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn waiting_reminders(&mut self, after: i64, limit: i64) -> Result<Vec<Reminder>, Error> {
+        reminders_of(&sqlx::query(LOCK_WAITING).bind(after).bind(limit).fetch_all(&mut *self.transaction).await?)
+    }
+
+    /// Returns reminders that fired before `before` and were neither sent nor given up since, though nothing of their task waits in the outbox;
+    /// with ids after `after`, in order, locked until the unit ends.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn unsettled_reminders(&mut self, before: Timestamp, after: i64, limit: i64) -> Result<Vec<Reminder>, Error> {
+        let query = sqlx::query(LOCK_UNSETTLED).bind(Time(before)).bind(after).bind(limit);
+        reminders_of(&query.fetch_all(&mut *self.transaction).await?)
     }
 
     /// Keeps a new reminder, announces it and has its job registered.
@@ -212,7 +265,7 @@ impl Unit {
         let reminder = reminder_of(&row)?.reminder;
         self.announce_reminder(EventType::ReminderTriggered, &reminder)?;
         let Value::Object(fields) = serde_json::to_value(&reminder).map_err(Error::value)? else { return Ok(reminder) };
-        self.announce_update(EventType::ReminderTriggered, &subject(&reminder), reminder.task_id, fields)?;
+        self.announce_update(EventType::ReminderTriggered, &reminder.subject(), reminder.task_id, fields)?;
         Ok(reminder)
     }
 
@@ -241,20 +294,43 @@ impl Unit {
         Ok(sqlx::query_scalar(COUNT_RETRY).bind(id).fetch_one(&mut *self.transaction).await?)
     }
 
+    /// Brings the reminders of a task in line with it, as it is now: locks the task, then the reminders. New ones are of this kind.
+    /// Returns how many it changed.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn align_reminders(&mut self, task_id: i64, kind: ReminderType) -> Result<usize, Error> {
+        let task = found(self.task(task_id).await)?;
+        let steps = steps(task.as_ref(), &self.reminders_of(task_id).await?);
+        for step in &steps {
+            match step {
+                Step::Create { at, offset } => {
+                    self.create_reminder(NewReminder { task_id, scheduled_at: *at, offset: *offset, kind, of_task: true }).await?
+                }
+                Step::Reschedule { reminder, at, offset } => self.reschedule_reminder(reminder, *at, *offset).await?,
+                Step::Cancel { reminder, with_task } => self.cancel_reminder(reminder, *with_task).await?,
+            };
+        }
+        Ok(steps.len())
+    }
+
     fn scheduled(&mut self, reminder: Reminder) -> Result<Reminder, Error> {
         self.announce_reminder(EventType::ReminderScheduled, &reminder)?;
         self.schedule_job(&reminder.dapr_job_id, reminder.task_id, reminder.scheduled_at);
         Ok(reminder)
     }
 
-    fn announce_reminder(&mut self, event_type: EventType, reminder: &Reminder) -> Result<(), Error> {
-        let event = ReminderEvent::of(reminder, event_type, self.now(), &self.work.origin.correlation_id);
-        self.emit(Topic::Reminders, event_type, &subject(reminder), reminder.task_id, &event)
+    /// Announces once more, to the consumers, that the reminder fired.
+    ///
+    /// # Errors
+    /// [`Error::Value`].
+    pub fn announce_trigger(&mut self, reminder: &Reminder) -> Result<(), Error> {
+        self.announce_reminder(EventType::ReminderTriggered, reminder)
     }
-}
 
-fn subject(reminder: &Reminder) -> String {
-    format!("reminder/{}", reminder.id)
+    fn announce_reminder(&mut self, event_type: EventType, reminder: &Reminder) -> Result<(), Error> {
+        self.tell(Topic::Reminders, event_type, reminder)
+    }
 }
 
 fn reminders_of(rows: &[PgRow]) -> Result<Vec<Reminder>, Error> {
@@ -263,19 +339,5 @@ fn reminders_of(rows: &[PgRow]) -> Result<Vec<Reminder>, Error> {
 
 fn reminder_of(row: &PgRow) -> Result<StoredReminder, sqlx::Error> {
     let mut columns = Columns::from(row, 0);
-    let reminder = Reminder {
-        id: columns.get()?,
-        task_id: columns.get()?,
-        user_id: columns.get()?,
-        scheduled_at: columns.time()?,
-        triggered_at: columns.optional_time()?,
-        reminder_offset: columns.parsed()?,
-        reminder_type: columns.named()?,
-        status: columns.named()?,
-        retry_count: columns.get()?,
-        dapr_job_id: columns.get()?,
-        created_at: columns.time()?,
-        sent_at: columns.optional_time()?,
-    };
-    Ok(StoredReminder { reminder, of_task: columns.get()?, cancelled_with_task: columns.get()? })
+    Ok(StoredReminder { reminder: Reminder::read(&mut columns)?, of_task: columns.get()?, cancelled_with_task: columns.get()? })
 }

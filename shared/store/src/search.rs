@@ -15,7 +15,7 @@ use std::fmt::Write;
 
 use domain::query::{Order, SortBy, TagsMatch, TaskFilter, TaskQuery};
 use domain::task::Status;
-use domain::{Page, Task};
+use domain::{Page, Task, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Postgres, QueryBuilder, Row};
 
@@ -32,7 +32,7 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn tasks(&self, query: &TaskQuery) -> Result<Page<Task>, Error> {
         let rows = self
-            .read(|connection| {
+            .run_unbroken(|connection| {
                 let mut sql = statement(query);
                 Box::pin(async move { sql.build().fetch_all(connection).await })
             })
@@ -46,7 +46,7 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn explain(&self, query: &TaskQuery) -> Result<String, Error> {
         let rows = self
-            .read(|connection| {
+            .run_unbroken(|connection| {
                 let sql = AssertSqlSafe(format!("EXPLAIN (GENERIC_PLAN) {}", statement(query).sql().as_str()));
                 Box::pin(async { sqlx::raw_sql(sql).fetch_all(connection).await })
             })
@@ -82,9 +82,10 @@ fn statement(query: &TaskQuery) -> QueryBuilder<Postgres> {
     sql
 }
 
-/// Whether the filter has conditions that have an index of their own.
+/// True if the filter has conditions with values of their own ([`push_open`]), which no walk along the order of a list can count on.
 fn is_selective(filter: &TaskFilter) -> bool {
-    !filter.tags.is_empty() || filter.due_before.is_some() || filter.due_after.is_some()
+    let moments = [filter.due_before, filter.due_after, filter.completed_before, filter.completed_after];
+    !filter.tags.is_empty() || moments.iter().any(Option::is_some) || filter.id_from.is_some() || filter.id_to.is_some()
 }
 
 fn walk(sql: &mut QueryBuilder<Postgres>, query: &TaskQuery) {
@@ -214,11 +215,22 @@ fn push_closed(sql: &mut QueryBuilder<Postgres>, filter: &TaskFilter) {
     }
 }
 
-fn push_open(sql: &mut QueryBuilder<Postgres>, filter: &TaskFilter) {
-    if filter.due_before.is_some() || filter.due_after.is_some() {
+fn push_period(sql: &mut QueryBuilder<Postgres>, column: &'static str, from: Option<Timestamp>, to: Option<Timestamp>) {
+    if from.is_some() || to.is_some() {
         // Always from and to: a plan for any values takes a range with two ends for a short one, and uses the index.
-        sql.push(" AND due_date >= coalesce(").push_bind(filter.due_after.map(Time)).push(", '-infinity'::timestamptz)");
-        sql.push(" AND due_date < coalesce(").push_bind(filter.due_before.map(Time)).push(", 'infinity'::timestamptz)");
+        sql.push(format_args!(" AND {column} >= coalesce(")).push_bind(from.map(Time)).push(", '-infinity'::timestamptz)");
+        sql.push(format_args!(" AND {column} < coalesce(")).push_bind(to.map(Time)).push(", 'infinity'::timestamptz)");
+    }
+}
+
+fn push_open(sql: &mut QueryBuilder<Postgres>, filter: &TaskFilter) {
+    push_period(sql, "due_date", filter.due_after, filter.due_before);
+    push_period(sql, "completed_at", filter.completed_after, filter.completed_before);
+    if filter.id_from.is_some() || filter.id_to.is_some() {
+        sql.push(" AND id BETWEEN ")
+            .push_bind(filter.id_from.unwrap_or(i64::MIN))
+            .push(" AND ")
+            .push_bind(filter.id_to.unwrap_or(i64::MAX));
     }
     if filter.tags.is_empty() {
         return;

@@ -1,15 +1,21 @@
 //! How values of the domain look in the database.
 
-use std::fmt::Display;
+use std::borrow::Cow;
 use std::str::FromStr;
 
-use domain::Timestamp;
+use domain::event::{EventType, Topic};
+use domain::recurrence::Rule;
 use domain::reminder::{ReminderStatus, ReminderType};
 use domain::task::{Priority, Recurrence, RecurrenceFrom, Status};
+use domain::zone::Zone;
+use domain::{ReminderOffset, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgRow, PgTypeInfo, PgValueFormat, PgValueRef};
+use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgHasArrayType, PgRow, PgTypeInfo, PgValueFormat, PgValueRef};
+use sqlx::query::Query;
 use sqlx::{Decode, Encode, Postgres, Row, Type};
 
 /// 2000-01-01T00:00:00Z, from which `PostgreSQL` counts, in microseconds since 1970.
@@ -17,7 +23,13 @@ const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 /// A moment as `timestamptz`: to the microsecond on both sides, so nothing is lost.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Time(pub(crate) Timestamp);
+pub struct Time(pub Timestamp);
+
+impl From<Time> for Timestamp {
+    fn from(time: Time) -> Self {
+        time.0
+    }
+}
 
 impl Type<Postgres> for Time {
     fn type_info() -> PgTypeInfo {
@@ -48,45 +60,21 @@ impl Decode<'_, Postgres> for Time {
     }
 }
 
-/// A closed set of values that the database keeps under names, as JSON does.
-pub(crate) trait Named: Copy + PartialEq + 'static {
-    /// Each value and its name.
-    const NAMES: &'static [(Self, &'static str)];
-
+/// A closed set of values that the database keeps under their names in JSON.
+pub(crate) trait Named: Serialize + DeserializeOwned {
     /// The name.
-    fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(value, _)| *value == self).map_or("", |(_, name)| name)
-    }
-
-    /// The value of the name.
-    fn named(name: &str) -> Result<Self, sqlx::Error> {
-        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(value, _)| *value).ok_or_else(|| unknown(name))
+    fn name(&self) -> String {
+        serde_plain::to_string(self).unwrap_or_default()
     }
 }
 
-impl Named for Status {
-    const NAMES: &'static [(Self, &'static str)] = &[(Self::Pending, "pending"), (Self::Completed, "completed")];
-}
+impl Named for Status {}
+impl Named for Recurrence {}
+impl Named for RecurrenceFrom {}
+impl Named for ReminderType {}
+impl Named for ReminderStatus {}
 
-impl Named for Recurrence {
-    const NAMES: &'static [(Self, &'static str)] =
-        &[(Self::None, "none"), (Self::Daily, "daily"), (Self::Weekly, "weekly"), (Self::Monthly, "monthly"), (Self::Custom, "custom")];
-}
-
-impl Named for RecurrenceFrom {
-    const NAMES: &'static [(Self, &'static str)] = &[(Self::Due, "due"), (Self::Completion, "completion")];
-}
-
-impl Named for ReminderType {
-    const NAMES: &'static [(Self, &'static str)] = &[(Self::Websocket, "websocket"), (Self::Webhook, "webhook")];
-}
-
-impl Named for ReminderStatus {
-    const NAMES: &'static [(Self, &'static str)] =
-        &[(Self::Pending, "pending"), (Self::Sent, "sent"), (Self::Failed, "failed"), (Self::Cancelled, "cancelled")];
-}
-
-/// The rank of a priority, which is what the database keeps: it sorts as people mean it, and needs no type of its own,
+/// The rank of a priority, which the database keeps: it sorts as people mean it, and needs no type of its own,
 /// which every new connection would have to look up.
 pub(crate) fn rank(priority: Priority) -> i16 {
     match priority {
@@ -96,19 +84,126 @@ pub(crate) fn rank(priority: Priority) -> i16 {
     }
 }
 
-/// The priority of a rank.
-pub(crate) fn priority(rank: i16) -> Result<Priority, sqlx::Error> {
-    match rank {
-        0 => Ok(Priority::Low),
-        1 => Ok(Priority::Medium),
-        2 => Ok(Priority::High),
-        other => Err(unknown(other)),
+/// A value that one column keeps, and its form there.
+pub(crate) trait Column: Sized {
+    type Sql<'a>: Encode<'a, Postgres> + Decode<'a, Postgres> + Type<Postgres>;
+
+    fn to_sql(&self) -> Self::Sql<'_>;
+
+    fn from_sql(value: Self::Sql<'_>) -> Result<Self, sqlx::Error>;
+}
+
+impl<T: Column> Column for Option<T>
+where
+    for<'a> Option<T::Sql<'a>>: Encode<'a, Postgres> + Decode<'a, Postgres> + Type<Postgres>,
+{
+    type Sql<'a> = Option<T::Sql<'a>>;
+
+    fn to_sql(&self) -> Self::Sql<'_> {
+        self.as_ref().map(T::to_sql)
+    }
+
+    fn from_sql(value: Self::Sql<'_>) -> Result<Self, sqlx::Error> {
+        value.map(T::from_sql).transpose()
     }
 }
 
-fn unknown(value: impl Display) -> sqlx::Error {
-    sqlx::Error::Decode(format!("a stored value that is not known: {value}").into())
+impl<T: Named> Column for T {
+    type Sql<'a> = Cow<'a, str>;
+
+    fn to_sql(&self) -> Self::Sql<'_> {
+        self.name().into()
+    }
+
+    fn from_sql(name: Self::Sql<'_>) -> Result<Self, sqlx::Error> {
+        serde_plain::from_str(&name).map_err(|error| sqlx::Error::Decode(error.into()))
+    }
 }
+
+macro_rules! column {
+    ($($type:ty as $sql:ty: $to:expr, $from:expr;)*) => {$(
+        impl Column for $type {
+            type Sql<'a> = $sql;
+
+            fn to_sql(&self) -> Self::Sql<'_> {
+                let to: fn(&Self) -> Self::Sql<'_> = $to;
+                to(self)
+            }
+
+            fn from_sql(value: Self::Sql<'_>) -> Result<Self, sqlx::Error> {
+                let from: fn(Self::Sql<'_>) -> Result<Self, sqlx::Error> = $from;
+                from(value)
+            }
+        }
+    )*};
+}
+
+column! {
+    bool as bool: |value| *value, Ok;
+    i32 as i32: |value| *value, Ok;
+    i64 as i64: |value| *value, Ok;
+    String as Cow<'a, str>: |text| text.as_str().into(), |text| Ok(text.into_owned());
+    Vec<String> as Vec<String>: Clone::clone, Ok;
+    Timestamp as Time: |moment| Time(*moment), |time| Ok(time.0);
+    Priority as i16: |priority| rank(*priority), priority;
+    Zone as Cow<'a, str>: |zone| zone.name().into(), parse;
+    Rule as Cow<'a, str>: |rule| rule.to_string().into(), parse;
+    ReminderOffset as Cow<'a, str>: |offset| offset.to_string().into(), parse;
+    EventType as Cow<'a, str>: |ty| ty.as_str().into(), parse;
+    Topic as Cow<'a, str>: |topic| topic.as_str().into(), parse;
+}
+
+fn priority(rank: i16) -> Result<Priority, sqlx::Error> {
+    [Priority::Low, Priority::Medium, Priority::High]
+        .into_iter()
+        .find(|known| self::rank(*known) == rank)
+        .ok_or_else(|| sqlx::Error::Decode("no such priority".into()))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "a column hands its value over")]
+fn parse<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(text: Cow<'_, str>) -> Result<T, sqlx::Error> {
+    text.parse().map_err(|error: T::Err| sqlx::Error::Decode(Box::new(error)))
+}
+
+/// A query whose values are bound one after the other.
+pub(crate) type Bound = Query<'static, Postgres, PgArguments>;
+
+/// A struct that a row keeps, each field in the column of its name. [`record`] implements it.
+pub(crate) trait Record: Sized {
+    /// The columns. The first one is the key.
+    const COLUMNS: &'static [&'static str];
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, sqlx::Error>;
+
+    /// Binds the values of all columns but the key.
+    fn bind(&self, query: Bound) -> Bound;
+}
+
+/// Implements [`Record`] for a list of fields.
+macro_rules! record {
+    ($record:ident: $key:ident $(, $field:ident)*) => {
+        impl $crate::sql::Record for $record {
+            const COLUMNS: &'static [&'static str] = &[stringify!($key) $(, stringify!($field))*];
+
+            fn read(columns: &mut $crate::sql::Columns<'_>) -> Result<Self, sqlx::Error> {
+                Ok(Self { $key: columns.get()? $(, $field: columns.get()?)* })
+            }
+
+            fn bind(&self, query: $crate::sql::Bound) -> $crate::sql::Bound {
+                query $(.bind($crate::sql::Column::to_sql(&self.$field)))*
+            }
+        }
+    };
+}
+
+/// The names in a list of fields, for a statement.
+macro_rules! names {
+    ($record:ident: $key:ident $(, $field:ident)*) => {
+        concat!(stringify!($key) $(, ", ", stringify!($field))*)
+    };
+}
+
+pub(crate) use {names, record};
 
 /// The columns of a row, from left to right.
 pub(crate) struct Columns<'r> {
@@ -123,38 +218,14 @@ impl<'r> Columns<'r> {
     }
 
     /// The next column.
-    pub(crate) fn get<T: Decode<'r, Postgres> + Type<Postgres>>(&mut self) -> Result<T, sqlx::Error> {
+    pub(crate) fn get<T: Column>(&mut self) -> Result<T, sqlx::Error> {
+        T::from_sql(self.borrowed()?)
+    }
+
+    /// The next column as the row has it.
+    pub(crate) fn borrowed<T: Decode<'r, Postgres> + Type<Postgres>>(&mut self) -> Result<T, sqlx::Error> {
         let index = self.next;
         self.next += 1;
         self.row.try_get(index)
     }
-
-    /// The next column, a moment.
-    pub(crate) fn time(&mut self) -> Result<Timestamp, sqlx::Error> {
-        Ok(self.get::<Time>()?.0)
-    }
-
-    /// The next column, a moment or nothing.
-    pub(crate) fn optional_time(&mut self) -> Result<Option<Timestamp>, sqlx::Error> {
-        Ok(self.get::<Option<Time>>()?.map(|time| time.0))
-    }
-
-    /// The next column, one of a closed set.
-    pub(crate) fn named<T: Named>(&mut self) -> Result<T, sqlx::Error> {
-        T::named(self.get()?)
-    }
-
-    /// The next column, a value with a text form.
-    pub(crate) fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(&mut self) -> Result<T, sqlx::Error> {
-        parse(self.get()?)
-    }
-
-    /// The next column, a value with a text form or nothing.
-    pub(crate) fn optional_parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(&mut self) -> Result<Option<T>, sqlx::Error> {
-        self.get::<Option<&str>>()?.map(parse).transpose()
-    }
-}
-
-fn parse<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(text: &str) -> Result<T, sqlx::Error> {
-    text.parse().map_err(|error: T::Err| sqlx::Error::Decode(Box::new(error)))
 }

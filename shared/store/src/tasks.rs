@@ -1,66 +1,88 @@
 //! Tasks: the row, and every statement that writes or reads one by its id. Lists and searches are in `search.rs`.
 
-use domain::event::{EventType, TaskEvent, TaskUpdate, Topic, changed_fields};
-use domain::task::Draft;
-use domain::{Task, USER_ID};
+use std::sync::LazyLock;
+
+use domain::event::{EventType, TaskUpdate, Topic, changed_fields};
+use domain::task::{Draft, Recurrence, Status};
+use domain::{Resource, Task, Timestamp, USER_ID};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqlx::Row;
-use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::query::Query;
+use sqlx::postgres::PgRow;
 
 use crate::error::Error;
 use crate::fold::fold;
-use crate::sql::{Columns, Named, Time, priority, rank};
+use crate::sql::{Bound, Columns, Record, Time, names, record};
 use crate::{Store, Unit};
 
-/// The columns of a task, in the order of [`task_of`].
-macro_rules! columns {
-    () => {
-        "id, title, description, due_date, time_zone, recurrence, recurrence_rule, recurrence_from, recurrence_start, \
-         recurrence_number, priority, tags, status, completed_at, parent_task_id, reminder_offset, version, created_at, updated_at"
+/// The fields of a task, each a column of the same name.
+macro_rules! fields {
+    ($then:ident) => {
+        $then! { Task: id, title, description, due_date, time_zone, recurrence, recurrence_rule, recurrence_from, recurrence_start,
+        recurrence_number, priority, tags, status, completed_at, parent_task_id, reminder_offset, version, created_at, updated_at }
     };
 }
+
+macro_rules! columns {
+    () => {
+        fields!(names)
+    };
+}
+
+fields!(record);
+
+/// The columns of the table `tasks` that a [`Task`] is read from, in their order. The table has a few more, which only the store knows.
+pub const TASK_COLUMNS: &[&str] = Task::COLUMNS;
 
 pub(crate) const COLUMNS: &str = columns!();
 
 const SELECT: &str = concat!("SELECT ", columns!(), " FROM tasks WHERE id = $1");
+pub(crate) const SELECT_TASKS: &str = concat!("SELECT ", columns!(), " FROM tasks WHERE id = ANY($1)");
 const SELECT_FOR_UPDATE: &str = concat!("SELECT ", columns!(), " FROM tasks WHERE id = $1 FOR UPDATE");
+/// A completed task whose next occurrence is to be made. Where nothing is known, because the task was completed before migration 3, only an
+/// event may say so: the occurrence may have been made and deleted.
+const SELECT_OWED: &str =
+    concat!("SELECT ", columns!(), " FROM tasks WHERE id = $1 AND status = 'completed' AND occurrence_owed FOR UPDATE");
+const SELECT_ANNOUNCED: &str =
+    concat!("SELECT ", columns!(), " FROM tasks WHERE id = $1 AND status = 'completed' AND occurrence_owed IS NOT FALSE FOR UPDATE");
+const OWING: &str = "SELECT id, completed_at FROM tasks WHERE occurrence_owed AND id > $1 ORDER BY id LIMIT $2";
+const SETTLE: &str = "UPDATE tasks SET occurrence_owed = false WHERE id = $1";
 const SELECT_OCCURRENCE: &str = concat!("SELECT ", columns!(), " FROM tasks WHERE parent_task_id = $1 FOR UPDATE");
 
+/// The values of an insert or an update: all columns but the id, in their order, and the title's key.
+static VALUES: LazyLock<(String, String)> = LazyLock::new(|| {
+    let columns = Task::COLUMNS[1..].join(", ");
+    let values: Vec<String> = (1..=Task::COLUMNS.len()).map(|number| format!("${number}")).collect();
+    (format!("{columns}, title_key"), values.join(", "))
+});
+
+static INSERT: LazyLock<String> = LazyLock::new(|| insert(""));
+static INSERT_OCCURRENCE: LazyLock<String> =
+    LazyLock::new(|| insert("ON CONFLICT (parent_task_id) WHERE parent_task_id IS NOT NULL DO NOTHING"));
+
 /// One statement, so one round trip, for the task and what it is found by.
-macro_rules! insert {
-    ($on_conflict:literal) => {
-        concat!(
-            "WITH created AS (INSERT INTO tasks (title, title_key, description, due_date, time_zone, recurrence, recurrence_rule, ",
-            "recurrence_from, recurrence_start, recurrence_number, priority, tags, status, parent_task_id, reminder_offset, version, ",
-            "created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'pending', $13, $14, 1, $15, $15) ",
-            $on_conflict,
-            " RETURNING id), found_by AS (INSERT INTO task_search (task_id, folded_title, folded_text) SELECT id, $16, $17 FROM created) ",
-            "SELECT id FROM created"
-        )
-    };
-}
-
-const INSERT: &str = insert!("");
-const INSERT_OCCURRENCE: &str = insert!("ON CONFLICT (parent_task_id) WHERE parent_task_id IS NOT NULL DO NOTHING");
-
-macro_rules! update {
-    ($found_by:literal) => {
-        concat!(
-            $found_by,
-            "UPDATE tasks SET title = $2, title_key = $3, description = $4, due_date = $5, time_zone = $6, recurrence = $7, ",
-            "recurrence_rule = $8, recurrence_from = $9, recurrence_start = $10, recurrence_number = $11, priority = $12, tags = $13, ",
-            "status = $14, completed_at = $15, parent_task_id = $16, reminder_offset = $17, version = $18, updated_at = $19 ",
-            "WHERE id = $1 AND version = $18 - 1"
-        )
-    };
+fn insert(on_conflict: &str) -> String {
+    let ((columns, values), next) = (&*VALUES, Task::COLUMNS.len() + 1);
+    format!(
+        "WITH created AS (INSERT INTO tasks ({columns}) VALUES ({values}) {on_conflict} RETURNING id), \
+         found_by AS (INSERT INTO task_search (task_id, folded_title, folded_text) SELECT id, ${next}, ${} FROM created) \
+         SELECT id FROM created",
+        next + 1
+    )
 }
 
 /// What a task is found by is a table of its own, so that completing or tagging it does not touch the index of trigrams.
-const UPDATE: &str = update!("");
-const UPDATE_TEXT: &str = update!("WITH found_by AS (UPDATE task_search SET folded_title = $20, folded_text = $21 WHERE task_id = $1) ");
+static UPDATE: LazyLock<String> = LazyLock::new(|| {
+    let ((columns, values), next) = (&*VALUES, Task::COLUMNS.len() + 1);
+    format!("UPDATE tasks SET ({columns}) = ROW ({values}) WHERE id = ${next} AND version = ${}", next + 1)
+});
+static UPDATE_TEXT: LazyLock<String> = LazyLock::new(|| {
+    let next = Task::COLUMNS.len() + 1;
+    let (title, text) = (next + 2, next + 3);
+    let update = &*UPDATE;
+    format!("WITH found_by AS (UPDATE task_search SET folded_title = ${title}, folded_text = ${text} WHERE task_id = ${next}) {update}")
+});
 
 const DELETE: &str = "WITH found_by AS (DELETE FROM task_search WHERE task_id = $1) DELETE FROM tasks WHERE id = $1";
 
@@ -85,8 +107,17 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
     pub async fn task(&self, id: i64) -> Result<Task, Error> {
-        let row = self.read(|connection| Box::pin(sqlx::query(SELECT).bind(id).fetch_one(connection))).await?;
+        let row = self.run_unbroken(|connection| Box::pin(sqlx::query(SELECT).bind(id).fetch_one(connection))).await?;
         Ok(task_of(&row, 0)?)
+    }
+
+    /// Returns completed tasks whose next occurrence is still to be created, with ids after `after`, in order, and when each was completed.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn owing_tasks(&self, after: i64, limit: i64) -> Result<Vec<(i64, Timestamp)>, Error> {
+        let rows = self.run_unbroken(|connection| Box::pin(sqlx::query(OWING).bind(after).bind(limit).fetch_all(connection))).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get::<Time, _>(1)?.0))).collect()
     }
 
     /// The tags in use, the most used first, at most [`TAGS_MAX`].
@@ -94,7 +125,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn tags(&self) -> Result<Vec<TagCount>, Error> {
-        let rows = self.read(|connection| Box::pin(sqlx::query(TAGS).bind(TAGS_MAX).fetch_all(connection))).await?;
+        let rows = self.run_unbroken(|connection| Box::pin(sqlx::query(TAGS).bind(TAGS_MAX).fetch_all(connection))).await?;
         rows.iter().map(|row| Ok(TagCount { tag: row.try_get(0)?, count: row.try_get(1)? })).collect()
     }
 }
@@ -136,8 +167,37 @@ impl Unit {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn create_task(&mut self, draft: Draft) -> Result<Task, Error> {
-        let row = self.insert(INSERT, &draft).fetch_one(&mut *self.transaction).await?;
-        self.created(row.try_get(0)?, draft)
+        self.insert(&INSERT, draft).await?.ok_or(Error::NotFound)
+    }
+
+    /// Creates the next occurrence of a task whose completion an event announces. `None` if the task is not completed, if its occurrence was
+    /// made before, whatever became of that, or if its chain has ended.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn spawn_announced(&mut self, id: i64) -> Result<Option<Task>, Error> {
+        self.spawn(SELECT_ANNOUNCED, id).await
+    }
+
+    /// The same without an event: only if the row itself says that the occurrence is owed.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn spawn_owed(&mut self, id: i64) -> Result<Option<Task>, Error> {
+        self.spawn(SELECT_OWED, id).await
+    }
+
+    async fn spawn(&mut self, select: &'static str, id: i64) -> Result<Option<Task>, Error> {
+        let Some(row) = sqlx::query(select).bind(id).fetch_optional(&mut *self.transaction).await? else { return Ok(None) };
+        let next = match task_of(&row, 0)?.next_occurrence() {
+            Some(draft) => self.create_occurrence(draft).await?,
+            None => None,
+        };
+        // A trigger does this where there is a new occurrence.
+        if next.is_none() {
+            sqlx::query(SETTLE).bind(id).execute(&mut *self.transaction).await?;
+        }
+        Ok(next)
     }
 
     /// Keeps a new occurrence and announces it. `None` if its parent already has one, or gets one at this moment.
@@ -145,10 +205,7 @@ impl Unit {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn create_occurrence(&mut self, draft: Draft) -> Result<Option<Task>, Error> {
-        match self.insert(INSERT_OCCURRENCE, &draft).fetch_optional(&mut *self.transaction).await? {
-            Some(row) => self.created(row.try_get(0)?, draft).map(Some),
-            None => Ok(None),
-        }
+        self.insert(&INSERT_OCCURRENCE, draft).await
     }
 
     /// Keeps a change of a task that the unit has locked, and announces it. Nothing changed: `before`, and no event.
@@ -166,7 +223,8 @@ impl Unit {
         after.version = before.version + 1;
         after.updated_at = self.now();
         let new_text = after.title != before.title || after.description != before.description;
-        let mut query = update_values(sqlx::query(if new_text { UPDATE_TEXT } else { UPDATE }), &after);
+        let sql: &'static str = if new_text { &UPDATE_TEXT } else { &UPDATE };
+        let mut query = with_values(sql, &after).bind(after.id).bind(before.version);
         if new_text {
             let (title, text) = folded(&after.title, &after.description);
             query = query.bind(title).bind(text);
@@ -179,58 +237,35 @@ impl Unit {
     }
 
     /// Deletes a task that the unit has locked, and announces it as it last was. Its reminders stay, for their consumers
-    /// to cancel.
+    /// to cancel. If it still owes its next occurrence, that is created first: its chain goes on.
     ///
     /// # Errors
     /// [`Error::NotFound`] if it is gone already; [`Error::Unavailable`].
     pub async fn delete_task(&mut self, task: &Task) -> Result<(), Error> {
+        if task.status == Status::Completed && task.recurrence != Recurrence::None {
+            self.spawn_owed(task.id).await?;
+        }
         if sqlx::query(DELETE).bind(task.id).execute(&mut *self.transaction).await?.rows_affected() == 0 {
             return Err(Error::NotFound);
         }
         self.announce(EventType::TaskDeleted, task, Map::new())
     }
 
-    fn insert(&self, sql: &'static str, draft: &Draft) -> Query<'static, sqlx::Postgres, PgArguments> {
-        let (title, text) = folded(&draft.title, &draft.description);
-        sqlx::query(sql)
-            .bind(draft.title.clone())
-            .bind(title_key(&draft.title))
-            .bind(draft.description.clone())
-            .bind(draft.due_date.map(Time))
-            .bind(draft.time_zone.name().to_owned())
-            .bind(draft.recurrence.name())
-            .bind(draft.recurrence_rule.as_ref().map(ToString::to_string))
-            .bind(draft.recurrence_from.name())
-            .bind(draft.recurrence_start.map(Time))
-            .bind(draft.recurrence_number)
-            .bind(rank(draft.priority))
-            .bind(draft.tags.clone())
-            .bind(draft.parent_task_id)
-            .bind(draft.reminder_offset.map(|offset| offset.to_string()))
-            .bind(Time(self.now()))
-            .bind(title)
-            .bind(text)
-    }
-
-    fn created(&mut self, id: i64, draft: Draft) -> Result<Task, Error> {
-        let task = Task::created(id, draft, self.now());
+    /// Keeps a new task and announces it, unless the statement finds a conflict.
+    async fn insert(&mut self, sql: &'static str, draft: Draft) -> Result<Option<Task>, Error> {
+        let task = draft.created(0, self.now());
+        let (title, text) = folded(&task.title, &task.description);
+        let query = with_values(sql, &task).bind(title).bind(text);
+        let Some(row) = query.fetch_optional(&mut *self.transaction).await? else { return Ok(None) };
+        let task = Task { id: row.try_get(0)?, ..task };
         self.announce(EventType::TaskCreated, &task, changed_fields(None, &task))?;
-        Ok(task)
+        Ok(Some(task))
     }
 
     /// Tells the consumers (task-events) and the pages (task-updates) of a task.
     fn announce(&mut self, event_type: EventType, task: &Task, update_data: Map<String, Value>) -> Result<(), Error> {
-        let subject = format!("task/{}", task.id);
-        let event = TaskEvent {
-            event_type,
-            task_id: task.id,
-            task_data: task.clone(),
-            user_id: USER_ID,
-            timestamp: self.now(),
-            correlation_id: self.origin().correlation_id.clone(),
-        };
-        self.emit(Topic::TaskEvents, event_type, &subject, task.id, &event)?;
-        self.announce_update(event_type, &subject, task.id, update_data)
+        self.tell(Topic::TaskEvents, event_type, task)?;
+        self.announce_update(event_type, &task.subject(), task.id, update_data)
     }
 
     /// Tells the pages (task-updates).
@@ -253,27 +288,9 @@ impl Unit {
     }
 }
 
-fn update_values<'q>(query: Query<'q, sqlx::Postgres, PgArguments>, task: &'q Task) -> Query<'q, sqlx::Postgres, PgArguments> {
-    query
-        .bind(task.id)
-        .bind(&task.title)
-        .bind(title_key(&task.title))
-        .bind(&task.description)
-        .bind(task.due_date.map(Time))
-        .bind(task.time_zone.name())
-        .bind(task.recurrence.name())
-        .bind(task.recurrence_rule.as_ref().map(ToString::to_string))
-        .bind(task.recurrence_from.name())
-        .bind(task.recurrence_start.map(Time))
-        .bind(task.recurrence_number)
-        .bind(rank(task.priority))
-        .bind(&task.tags)
-        .bind(task.status.name())
-        .bind(task.completed_at.map(Time))
-        .bind(task.parent_task_id)
-        .bind(task.reminder_offset.map(|offset| offset.to_string()))
-        .bind(task.version)
-        .bind(Time(task.updated_at))
+/// A statement with the values that [`VALUES`] names.
+fn with_values(sql: &'static str, task: &Task) -> Bound {
+    task.bind(sqlx::query(sql)).bind(title_key(&task.title))
 }
 
 /// What titles are sorted by: letters without regard to case.
@@ -290,26 +307,5 @@ fn folded(title: &str, description: &str) -> (String, String) {
 
 /// The task of a row that has [`COLUMNS`] from `first` on.
 pub(crate) fn task_of(row: &PgRow, first: usize) -> Result<Task, sqlx::Error> {
-    let mut columns = Columns::from(row, first);
-    Ok(Task {
-        id: columns.get()?,
-        title: columns.get()?,
-        description: columns.get()?,
-        due_date: columns.optional_time()?,
-        time_zone: columns.parsed()?,
-        recurrence: columns.named()?,
-        recurrence_rule: columns.optional_parsed()?,
-        recurrence_from: columns.named()?,
-        recurrence_start: columns.optional_time()?,
-        recurrence_number: columns.get()?,
-        priority: priority(columns.get()?)?,
-        tags: columns.get()?,
-        status: columns.named()?,
-        completed_at: columns.optional_time()?,
-        parent_task_id: columns.get()?,
-        reminder_offset: columns.optional_parsed()?,
-        version: columns.get()?,
-        created_at: columns.time()?,
-        updated_at: columns.time()?,
-    })
+    Task::read(&mut Columns::from(row, first))
 }

@@ -10,9 +10,15 @@ use domain::event::Origin;
 use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::Store;
+use crate::changes::{Place, Subject};
 use crate::error::Error;
+use crate::once::Claim;
 use crate::outbox::Outgoing;
 use crate::store::unbroken_noting;
+
+/// A unit that takes the last place waits for a lock for less time than others, because there are those who wait for its place, and in a
+/// pool of one connection, reads too.
+const BEGIN_LAST: &str = "BEGIN; SET LOCAL lock_timeout = '1s'";
 
 /// What a unit of work needs to know of the call that it serves.
 #[derive(Clone)]
@@ -50,6 +56,9 @@ pub struct Unit {
     pub(crate) transaction: Transaction<'static, Postgres>,
     pub(crate) work: Work,
     pub(crate) outgoing: Outgoing,
+    /// Given back after the connection.
+    _place: Place,
+    pub(crate) claim: Option<Claim>,
 }
 
 /// What a committed unit left in the outbox.
@@ -67,8 +76,18 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn begin(&self, work: Work) -> Result<Unit, Error> {
-        let transaction = self.transaction("BEGIN").await?;
-        Ok(Unit { transaction, work, outgoing: Outgoing::default() })
+        self.begin_on(None, work).await
+    }
+
+    /// Begins a unit of work after the others of this process that are about the same subject, if there is one. Waits for them without a
+    /// connection, and no longer than for one.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn begin_on(&self, subject: Option<Subject>, work: Work) -> Result<Unit, Error> {
+        let place = self.changes.place(subject).await?;
+        let transaction = self.transaction(if place.is_last { BEGIN_LAST } else { "BEGIN" }).await?;
+        Ok(Unit { transaction, work, outgoing: Outgoing::default(), _place: place, claim: None })
     }
 
     pub(crate) async fn transaction(&self, how: &'static str) -> Result<Transaction<'static, Postgres>, Error> {

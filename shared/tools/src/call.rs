@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use domain::Task;
 use domain::routes::{Method, Operation};
 use domain::task::Recurrence;
 use domain::zone::Zone;
+use function::body::collect_within;
 use function::error::Problem;
 use function::service::{CORRELATION, OUTBOX, TRACEPARENT};
 use function::settings::Secret;
-use function::{App, Body, Request, Response, full};
+use function::{App, Body, Error, Request, Response, full};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use http_body_util::BodyExt;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -221,17 +221,11 @@ impl Failed {
     }
 }
 
-async fn collect(mut body: Body) -> Result<Bytes, Failed> {
-    let unreadable = |why: &str| Failed::new(StatusCode::BAD_GATEWAY, &format!("the answer could not be read: {why}"));
-    let mut all = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| unreadable("it broke off"))?.into_data() else { continue };
-        if all.len() + data.len() > ANSWER_MAX {
-            return Err(unreadable("it is too long"));
-        }
-        all.extend_from_slice(&data);
-    }
-    Ok(all.freeze())
+async fn collect(body: Body) -> Result<Bytes, Failed> {
+    collect_within(ANSWER_MAX, body).await.map_err(|error| {
+        let why = if matches!(error, Error::TooLarge(_)) { "it is too long" } else { "it broke off" };
+        Failed::new(StatusCode::BAD_GATEWAY, &format!("the answer could not be read: {why}"))
+    })
 }
 
 /// What stands in a path or a query string.

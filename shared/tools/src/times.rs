@@ -6,7 +6,7 @@ use jiff::civil::DateTime;
 use serde_json::Value;
 
 /// Fields that callers send as times.
-const READ: &[&str] = &["due_date", "due_before", "due_after"];
+const READ: &[&str] = &["due_date", "due_before", "due_after", "completed_before", "completed_after"];
 /// Fields that answers have as times.
 const SHOWN: &[&str] =
     &["due_date", "created_at", "updated_at", "completed_at", "recurrence_start", "scheduled_at", "triggered_at", "sent_at"];

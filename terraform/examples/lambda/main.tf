@@ -1,5 +1,4 @@
-# Taskflow's REST functions on AWS Lambda, each with a function URL: the same programs, zipped (`cargo lambda build --release --arm64
-# --output-format zip`). A URL answers only callers whom IAM lets in; nothing here is public.
+# Taskflow's REST functions on AWS Lambda, each with a function URL: the same programs, zipped by `just lambda`. A URL answers only callers whom IAM lets in; nothing here is public.
 #
 # A function here has no Dapr beside it. What it announces waits in the outbox of the database, until the `publish-events` of a deployment
 # in a cluster that shares the database sends it; the same goes for reminders' jobs. There is no WebSocket.
@@ -98,7 +97,7 @@ resource "aws_lambda_function" "this" {
   lifecycle {
     precondition {
       condition     = fileexists("${var.packages}/${each.key}/bootstrap.zip")
-      error_message = "${var.packages}/${each.key}/bootstrap.zip is missing: build it with `cargo lambda build --release --arm64 --output-format zip`, or take ${each.key} out of functions."
+      error_message = "${var.packages}/${each.key}/bootstrap.zip is missing: build it with `just lambda ${each.key}`, or take ${each.key} out of functions."
     }
   }
 

@@ -29,8 +29,24 @@ variable "functions" {
   description = "The functions, by their names in functions/."
   type        = set(string)
   default = [
-    "cancel-reminder", "complete-task", "create-task", "delete-task", "get-task", "health", "list-reminders", "list-tags", "list-tasks",
-    "record-audit", "reopen-task", "schedule-reminder", "search-tasks", "set-priority", "tag-task", "update-task",
+    # Written by `just manifests` from shared/domain/src/routes.rs; edits are lost.
+    "cancel-reminder",
+    "complete-task",
+    "create-task",
+    "delete-task",
+    "get-task",
+    "health",
+    "list-reminders",
+    "list-tags",
+    "list-tasks",
+    "record-audit",
+    "reopen-task",
+    "schedule-reminder",
+    "search-tasks",
+    "set-priority",
+    "tag-task",
+    "update-task",
+    # End of what `just manifests` writes.
   ]
 
   validation {

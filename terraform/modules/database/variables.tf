@@ -1,5 +1,10 @@
+variable "platform" {
+  description = "Path of the folder that says what is installed: platform/ of the repository."
+  type        = string
+}
+
 variable "name" {
-  description = "Prefix of all names."
+  description = "Name of the Neon project."
   type        = string
 }
 
@@ -13,19 +18,9 @@ variable "database" {
   type        = string
 }
 
-variable "disk" {
-  description = "OCID and size in GB of the disk of the server in the cluster; null with Neon."
-  type        = object({ id = string, size_gb = number })
-}
-
-variable "image" {
-  description = "Image of the server in the cluster, with its version."
+variable "namespace" {
+  description = "Namespace of the server in the cluster; null with Neon."
   type        = string
-}
-
-variable "requests" {
-  description = "What the server in the cluster asks of its node: millicores and MiB."
-  type        = object({ cpu = number, memory = number })
 }
 
 variable "neon_org_id" {

@@ -6,10 +6,10 @@ locals {
   tcp  = "6"
   icmp = "1"
 
-  # What the load balancer reaches on a node: the ingress, and kube-proxy's health check.
+  # What the load balancer reaches on a node: the gateway, and kube-proxy's health check.
   lb_ports = merge(var.node_ports, { health = 10256 })
 
-  # group: whose rule it is; peer: a group, "oracle" for Oracle's services, "public" for our own address, or a CIDR; port: null for all.
+  # group: whose rule it is; peer: a group, "oracle" for Oracle's services, or a CIDR; port: null for all.
   rules = merge(
     { for cidr in var.operator_cidrs : "api-from-${cidr}" => {
       group = "api", direction = "INGRESS", peer = cidr, protocol = local.tcp, port = 6443, why = "kubectl and Terraform"
@@ -29,8 +29,6 @@ locals {
       nodes-to-api         = { group = "nodes", direction = "EGRESS", peer = "api", protocol = local.tcp, port = 6443, why = "the Kubernetes API" }
       nodes-to-api-control = { group = "nodes", direction = "EGRESS", peer = "api", protocol = local.tcp, port = 12250, why = "the node's link to the control plane" }
       nodes-to-api-path    = { group = "nodes", direction = "EGRESS", peer = "api", protocol = local.icmp, port = null, why = "path MTU discovery" }
-      # Where kube-proxy does not keep this inside the cluster, a certificate would wait for ever.
-      nodes-to-public-http = { group = "nodes", direction = "EGRESS", peer = "public", protocol = local.tcp, port = 80, why = "cert-manager's own look at a challenge" }
       nodes-to-oracle      = { group = "nodes", direction = "EGRESS", peer = "oracle", protocol = local.tcp, port = 443, why = "Oracle's services" }
     },
     { for port, why in var.egress_ports : "nodes-to-internet-${port}" => {
@@ -50,7 +48,6 @@ locals {
   peers = merge(
     { for name, group in oci_core_network_security_group.this : name => { address = group.id, type = "NETWORK_SECURITY_GROUP" } },
     { oracle = { address = data.oci_core_services.all.services[0].cidr_block, type = "SERVICE_CIDR_BLOCK" } },
-    { public = { address = "${oci_core_public_ip.lb.ip_address}/32", type = "CIDR_BLOCK" } },
   )
 }
 

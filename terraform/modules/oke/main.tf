@@ -4,14 +4,10 @@ locals {
   shape               = "VM.Standard.A1.Flex"
   availability_domain = data.oci_identity_availability_domains.all.availability_domains[var.availability_domain - 1].name
 
-  # v1.34.2 before v1.34.10: compared by the number after the last dot.
-  patches            = [for version in data.oci_containerengine_cluster_option.this.kubernetes_versions : tonumber(split(".", version)[2]) if startswith(version, "v${var.kubernetes_minor}.")]
-  kubernetes_version = "v${var.kubernetes_minor}.${try(max(local.patches...), 0)}"
-
-  # Named Oracle-Linux-8.10-aarch64-2026.05.29-0-OKE-1.34.2-1407: the name sorts by date.
+  # Named Oracle-Linux-8.10-aarch64-2026.06.15-0-OKE-1.35.2-1505: the name sorts by date.
   images = {
     for source in data.oci_containerengine_node_pool_option.this.sources : source.source_name => source.image_id
-    if can(regex("^Oracle-Linux-8\\.\\d+-aarch64-.*-OKE-${trimprefix(local.kubernetes_version, "v")}-", source.source_name))
+    if can(regex("^Oracle-Linux-8\\.\\d+-aarch64-.*-OKE-${replace(var.kubernetes_version, ".", "\\.")}-", source.source_name))
   }
   image_id = try(local.images[reverse(sort(keys(local.images)))[0]], null)
 }
@@ -33,12 +29,13 @@ data "oci_containerengine_cluster_option" "this" {
 
   lifecycle {
     postcondition {
-      condition     = anytrue([for version in self.kubernetes_versions : startswith(version, "v${var.kubernetes_minor}.")])
-      error_message = "kubernetes_minor: OKE has no ${var.kubernetes_minor} here; it offers ${join(", ", self.kubernetes_versions)}."
+      condition     = contains(self.kubernetes_versions, "v${var.kubernetes_version}")
+      error_message = "kubernetes_version: OKE has no ${var.kubernetes_version} here; it offers ${join(", ", self.kubernetes_versions)}."
     }
   }
 }
 
+# Asked before the control plane moves: a control plane cannot go back, and nodes of this patch need an image of it.
 data "oci_containerengine_node_pool_option" "this" {
   node_pool_option_id = "all"
   compartment_id      = var.compartment_id
@@ -94,7 +91,7 @@ resource "oci_containerengine_cluster" "this" {
   vcn_id             = var.vcn_id
   name               = var.name
   type               = "BASIC_CLUSTER" # free; an enhanced one is billed by the hour
-  kubernetes_version = local.kubernetes_version
+  kubernetes_version = "v${var.kubernetes_version}"
   freeform_tags      = var.tags
 
   # An overlay: with pods in the VCN, a node of this size had addresses for 31 of them only.
@@ -125,13 +122,20 @@ resource "oci_containerengine_cluster" "this" {
       freeform_tags = var.tags
     }
   }
+
+  lifecycle {
+    precondition {
+      condition     = local.image_id != null
+      error_message = "OKE offers no Oracle Linux 8 image for arm64 and Kubernetes ${var.kubernetes_version}: set kubernetes_version to another of ${join(", ", data.oci_containerengine_cluster_option.this.kubernetes_versions)}."
+    }
+  }
 }
 
 resource "oci_containerengine_node_pool" "this" {
   compartment_id     = var.compartment_id
   cluster_id         = oci_containerengine_cluster.this.id
   name               = var.name
-  kubernetes_version = local.kubernetes_version
+  kubernetes_version = "v${var.kubernetes_version}"
   node_shape         = local.shape
   freeform_tags      = var.tags
 
@@ -148,13 +152,14 @@ resource "oci_containerengine_node_pool" "this" {
 
   node_metadata = {
     areLegacyImdsEndpointsDisabled = "true"
+    user_data                      = filebase64("${path.module}/node.sh")
   }
 
   # All nodes where the disks are: a disk is attached within its availability domain only.
   node_config_details {
     size                                = var.node_count
     nsg_ids                             = [var.security_group_ids["nodes"]]
-    is_pv_encryption_in_transit_enabled = true
+    is_pv_encryption_in_transit_enabled = var.encryption_in_transit
     freeform_tags                       = var.tags
 
     placement_configs {
@@ -167,13 +172,6 @@ resource "oci_containerengine_node_pool" "this" {
   node_eviction_node_pool_settings {
     eviction_grace_duration              = "PT10M"
     is_force_delete_after_grace_duration = true
-  }
-
-  lifecycle {
-    precondition {
-      condition     = local.image_id != null
-      error_message = "OKE offers no Oracle Linux 8 image for arm64 and ${local.kubernetes_version}: set kubernetes_minor to another of ${join(", ", data.oci_containerengine_cluster_option.this.kubernetes_versions)}."
-    }
   }
 
   # Destroyed after the nodes: a disk that is still attached cannot be.

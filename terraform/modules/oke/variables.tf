@@ -33,8 +33,8 @@ variable "security_group_ids" {
   type        = map(string)
 }
 
-variable "kubernetes_minor" {
-  description = "Kubernetes version without its patch number, such as 1.34; the newest patch that OKE offers is taken."
+variable "kubernetes_version" {
+  description = "Kubernetes version with its patch number, such as 1.35.2."
   type        = string
 }
 
@@ -70,5 +70,10 @@ variable "disks" {
 
 variable "check_capacity" {
   description = "Whether to ask for room and limits before building; needs the right to read both of the whole tenancy."
+  type        = bool
+}
+
+variable "encryption_in_transit" {
+  description = "Whether nodes encrypt the traffic to their disks; the volumes have to be attached accordingly."
   type        = bool
 }

@@ -1,49 +1,36 @@
-# What Taskflow stands on inside the cluster. This file: disks, and how much of a node each part may count on; the parts themselves are in
-# the files named after them.
+# What Taskflow stands on inside the cluster: the releases of platform/charts.json, and their disks. redpanda.tf has Redpanda, which can take Kafka's place.
 
 locals {
-  charts    = "${path.module}/../../charts"
-  cluster   = "${path.module}/../../scripts/with-cluster.sh"
-  in_kafka  = var.kafka == "strimzi"
-  namespace = { for name, namespace in kubernetes_namespace_v1.this : name => namespace.metadata[0].name }
+  cluster  = "${path.module}/../../scripts/with-cluster.sh"
+  in_kafka = var.kafka == "strimzi"
 
-  # What is asked for, in millicores and MiB: a free node has 2,000 millicores for everything, and the charts' own numbers do not fit.
-  requests = merge(
-    {
-      knative-operator         = { cpu = 20, memory = 100 }
-      knative-operator-webhook = { cpu = 20, memory = 60 }
-      activator                = { cpu = 30, memory = 60 }
-      autoscaler               = { cpu = 30, memory = 60 }
-      autoscaler-hpa           = { cpu = 10, memory = 40 }
-      controller               = { cpu = 30, memory = 100 }
-      webhook                  = { cpu = 30, memory = 60 }
-      net-kourier-controller   = { cpu = 20, memory = 60 }
-      "3scale-kourier-gateway" = { cpu = 50, memory = 100 }
-      cert-manager             = { cpu = 10, memory = 50 }
-      cert-manager-webhook     = { cpu = 10, memory = 30 }
-      cert-manager-cainjector  = { cpu = 10, memory = 50 }
-      dapr-operator            = { cpu = 20, memory = 60 }
-      dapr-sentry              = { cpu = 20, memory = 40 }
-      dapr-sidecar-injector    = { cpu = 20, memory = 40 }
-      dapr-scheduler           = { cpu = 50, memory = 100 }
-    },
-    local.in_kafka ? {
-      strimzi        = { cpu = 50, memory = 384 }
-      kafka          = { cpu = 200, memory = 1024 }
-      topic-operator = { cpu = 20, memory = 256 }
-    } : {},
-  )
-  resources = { for name, request in local.requests : name => {
-    requests = { cpu = "${request.cpu}m", memory = "${request.memory}Mi" }
-  } }
+  releases = { for name, release in jsondecode(file("${var.platform}/charts.json")) : name => release if contains(concat(
+    ["knative-operator", "knative-serving", "dapr"], local.in_kafka ? ["strimzi", "kafka"] : [],
+  ), name) }
+
+  # A chart of somebody else has a repository; ours are folders beside charts.json, and need the operators of the others.
+  operators = { for name, release in local.releases : name => release if can(release.repository) }
+  parts     = { for name, release in local.releases : name => release if !can(release.repository) }
+
+  # The same files that minikube-up.sh reads: a release's values, and those of Oracle Cloud over them.
+  values = { for name in keys(local.releases) : name => [
+    for path in ["values", "oke"] : file("${var.platform}/${path}/${name}.yaml") if fileexists("${var.platform}/${path}/${name}.yaml")
+  ] }
+
+  # Helm's provider plans an upgrade for a change of values only, so the values say what the chart's files are.
+  sources = { for name in keys(local.parts) : name => yamlencode({
+    sources = sha256(join("", [for file in fileset("${var.platform}/${name}", "**") : filesha256("${var.platform}/${name}/${file}")]))
+  }) }
+
+  namespaces = { for text in split("\n---\n", file("${var.platform}/namespaces.yaml")) : yamldecode(text).metadata.name => lookup(yamldecode(text).metadata, "labels", {}) }
 }
 
 resource "kubernetes_namespace_v1" "this" {
-  for_each = toset(concat(["knative-operator", "knative-serving", "cert-manager", "dapr-system"], local.in_kafka ? ["kafka"] : []))
+  for_each = { for name, labels in local.namespaces : name => labels if contains(concat([for release in local.releases : release.namespace], var.namespaces), name) }
 
   metadata {
     name   = each.key
-    labels = var.labels
+    labels = merge(var.labels, each.value)
   }
 
   # A claim goes with its namespace, and must go before the volume that it holds.
@@ -55,12 +42,12 @@ resource "kubernetes_persistent_volume_v1" "disk" {
   for_each = var.disks
 
   metadata {
-    name   = "${var.name}-${each.key}"
+    name   = "disk-${each.key}"
     labels = var.labels
   }
 
   spec {
-    storage_class_name               = "${var.name}-${each.key}"
+    storage_class_name               = "disk-${each.key}"
     capacity                         = { storage = "${each.value.size_gb}Gi" }
     access_modes                     = ["ReadWriteOnce"]
     persistent_volume_reclaim_policy = "Retain" # Terraform owns the disk and removes it
@@ -70,7 +57,48 @@ resource "kubernetes_persistent_volume_v1" "disk" {
         driver        = "blockvolume.csi.oraclecloud.com"
         volume_handle = each.value.id
         fs_type       = "ext4"
+
+        # Without a type the driver attaches by iSCSI, which it refuses on a node that encrypts in transit.
+        volume_attributes = { "attachment-type" = var.encryption_in_transit ? "paravirtualized" : "iscsi" }
       }
+    }
+  }
+}
+
+resource "helm_release" "operator" {
+  for_each = local.operators
+
+  name       = each.key
+  namespace  = kubernetes_namespace_v1.this[each.value.namespace].metadata[0].name
+  repository = each.value.repository
+  chart      = each.value.chart
+  version    = each.value.version
+  values     = local.values[each.key]
+  postrender = each.key == "dapr" ? { binary_path = "${var.platform}/one-scheduler.sh" } : null
+}
+
+resource "helm_release" "part" {
+  for_each = local.parts
+
+  name      = each.key
+  namespace = kubernetes_namespace_v1.this[each.value.namespace].metadata[0].name
+  chart     = "${var.platform}/${each.key}"
+  values    = concat(local.values[each.key], [local.sources[each.key]])
+  wait      = true # a destroy, too, waits until the operator has removed everything
+
+  depends_on = [helm_release.operator]
+}
+
+# An operator answers at once and works on. What comes next needs the types and the servers that it makes.
+resource "terraform_data" "ready" {
+  for_each = merge({ "knative-serving" = "knativeserving/knative-serving" }, local.in_kafka ? { kafka = "kafka/taskflow" } : {})
+
+  triggers_replace = [helm_release.part[each.key].values, local.releases]
+
+  provisioner "local-exec" {
+    command = "${local.cluster} kubectl wait ${each.value} --namespace ${local.releases[each.key].namespace} --for=condition=Ready --timeout=15m"
+    environment = {
+      CLUSTER_KUBECONFIG = var.kubeconfig
     }
   }
 }

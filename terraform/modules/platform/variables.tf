@@ -1,5 +1,10 @@
+variable "platform" {
+  description = "Path of the folder that says what is installed: platform/ of the repository."
+  type        = string
+}
+
 variable "name" {
-  description = "Prefix of all names; also the Kafka cluster's name."
+  description = "Prefix of all names outside the cluster."
   type        = string
 }
 
@@ -23,29 +28,14 @@ variable "disks" {
   type        = map(object({ id = string, size_gb = number }))
 }
 
-variable "hostname" {
-  description = "Name under which Taskflow is reached; public functions have names below it."
-  type        = string
+variable "encryption_in_transit" {
+  description = "Whether nodes encrypt the traffic to their disks."
+  type        = bool
 }
 
-variable "load_balancer" {
-  description = "Where the load balancer stands: its reserved address, subnet, security group, and the node ports behind it."
-  type = object({
-    address           = string
-    subnet_id         = string
-    security_group_id = string
-    node_ports        = object({ http = number, https = number })
-  })
-}
-
-variable "acme_email" {
-  description = "Address that the certificate authority may write to; null for none."
-  type        = string
-}
-
-variable "acme_server" {
-  description = "Directory of the certificate authority."
-  type        = string
+variable "namespaces" {
+  description = "Namespaces of platform/namespaces.yaml to make besides those of the releases."
+  type        = list(string)
 }
 
 variable "kafka" {
@@ -58,19 +48,12 @@ variable "redpanda_region" {
   type        = string
 }
 
+variable "redpanda_regions" {
+  description = "Regions that Redpanda Serverless offers; empty where Redpanda did not say."
+  type        = list(string)
+}
+
 variable "secrets_rotation" {
   description = "A number; another one makes new passwords."
   type        = number
-}
-
-variable "versions" {
-  description = "Version of each part."
-  type = object({
-    cert_manager     = string
-    knative_operator = string
-    knative_serving  = string
-    dapr             = string
-    strimzi          = string
-    kafka            = string
-  })
 }

@@ -1,4 +1,4 @@
-# Taskflow itself: its namespace, its secrets, the public name, and the kustomize overlay with the images of this release.
+# Taskflow itself: its secrets and settings, the way in from the internet, and the kustomize overlay with the images of this release.
 
 locals {
   # Everything that a rollout reads, so that a change of any file is a change of the plan.
@@ -8,13 +8,6 @@ locals {
   ))
   sources_sha256 = sha256(join("\n", [for file in local.sources : "${file} ${filesha256("${var.repository}/${file}")}"]))
   images         = join("\n", [for name, digest in var.image_digests : "${name}=${var.image_prefix}/${name}@${digest}"])
-}
-
-resource "kubernetes_namespace_v1" "this" {
-  metadata {
-    name   = var.name
-    labels = merge(var.labels, { "pod-security.kubernetes.io/warn" = "restricted" })
-  }
 }
 
 # An alphabet that needs no escaping in headers, URLs and shells.
@@ -30,7 +23,7 @@ resource "random_password" "this" {
 resource "kubernetes_secret_v1" "taskflow" {
   metadata {
     name      = "taskflow-secrets"
-    namespace = kubernetes_namespace_v1.this.metadata[0].name
+    namespace = var.namespace
     labels    = var.labels
   }
 
@@ -50,37 +43,101 @@ resource "kubernetes_secret_v1" "token" {
 
   metadata {
     name      = each.key
-    namespace = kubernetes_namespace_v1.this.metadata[0].name
+    namespace = var.namespace
     labels    = var.labels
   }
 
   data = { token = random_password.this[each.key].result }
 }
 
-# What is no secret and differs from deployment to deployment; the overlay takes all of it as environment.
+# The gateway keeps its ACME account, the certificate and open challenges here, so an apply must not empty it.
+resource "kubernetes_secret_v1" "certificate" {
+  metadata {
+    name      = "taskflow-certificate"
+    namespace = var.namespace
+    labels    = var.labels
+  }
+
+  lifecycle {
+    ignore_changes = [data, binary_data]
+  }
+}
+
+# Settings that are no secret and differ from deployment to deployment; the overlay takes all of them as environment.
 resource "kubernetes_config_map_v1" "settings" {
   metadata {
     name      = "taskflow-settings"
-    namespace = kubernetes_namespace_v1.this.metadata[0].name
+    namespace = var.namespace
     labels    = var.labels
   }
 
   data = var.settings
 }
 
-# The public name leads to the gateway. Knative gets its certificate and sends http to https.
-resource "helm_release" "address" {
-  name      = "address"
-  namespace = kubernetes_namespace_v1.this.metadata[0].name
-  chart     = "${path.module}/../../charts/resources"
+# A plan reads the objects that an apply made. Helm keeps its releases in Secrets.
+resource "kubernetes_cluster_role_v1" "plan" {
+  count = var.plan_group_id == null ? 0 : 1
+
+  metadata {
+    name   = "terraform-plan"
+    labels = var.labels
+  }
+
+  rule {
+    api_groups = [""]
+    resources  = ["namespaces", "secrets", "configmaps", "persistentvolumes"]
+    verbs      = ["get", "list"]
+  }
+
+  rule {
+    api_groups = ["rbac.authorization.k8s.io"]
+    resources  = ["clusterroles", "clusterrolebindings"]
+    verbs      = ["get", "list"]
+  }
+}
+
+resource "kubernetes_cluster_role_binding_v1" "plan" {
+  count = var.plan_group_id == null ? 0 : 1
+
+  metadata {
+    name   = "terraform-plan"
+    labels = var.labels
+  }
+
+  role_ref {
+    api_group = "rbac.authorization.k8s.io"
+    kind      = "ClusterRole"
+    name      = kubernetes_cluster_role_v1.plan[0].metadata[0].name
+  }
+
+  subject {
+    api_group = "rbac.authorization.k8s.io"
+    kind      = "Group"
+    name      = var.plan_group_id
+  }
+}
+
+# A release of its own, before the roll-out: its plan shows it, and a destroy waits until the load balancer is gone.
+resource "helm_release" "public" {
+  name      = "gateway-public"
+  namespace = var.namespace
+  chart     = "${var.repository}/platform/gateway-public"
   wait      = true
 
-  values = [yamlencode({ manifests = [{
-    apiVersion = "serving.knative.dev/v1beta1"
-    kind       = "DomainMapping"
-    metadata   = { name = var.hostname, namespace = kubernetes_namespace_v1.this.metadata[0].name }
-    spec       = { ref = { apiVersion = "v1", kind = "Service", name = "gateway" } }
-  }] })]
+  values = [yamlencode({
+    # Helm's provider plans an upgrade for a change of values only, so the values say what the chart's files are.
+    sources   = sha256(join("", [for file in fileset("${var.repository}/platform/gateway-public", "**") : filesha256("${var.repository}/platform/gateway-public/${file}")]))
+    address   = var.load_balancer.address
+    nodePorts = var.load_balancer.node_ports
+    annotations = {
+      "oci.oraclecloud.com/load-balancer-type"                                   = "nlb" # free of charge; passes TCP on as it is
+      "oci.oraclecloud.com/security-rule-management-mode"                        = "None"
+      "oci-network-load-balancer.oraclecloud.com/security-list-management-mode"  = "None"
+      "oci-network-load-balancer.oraclecloud.com/subnet"                         = var.load_balancer.subnet_id
+      "oci-network-load-balancer.oraclecloud.com/oci-network-security-groups"    = var.load_balancer.security_group_id
+      "oci-network-load-balancer.oraclecloud.com/initial-freeform-tags-override" = jsonencode(var.tags)
+    }
+  })]
 }
 
 resource "terraform_data" "rollout" {
@@ -97,7 +154,7 @@ resource "terraform_data" "rollout" {
     command = "${path.module}/../../scripts/with-cluster.sh ${path.module}/../../scripts/rollout.sh"
     environment = {
       CLUSTER_KUBECONFIG = var.kubeconfig
-      NAMESPACE          = kubernetes_namespace_v1.this.metadata[0].name
+      NAMESPACE          = var.namespace
       OVERLAY            = "${var.repository}/${var.overlay}"
       IMAGES             = local.images
       SECRETS_ROTATION   = tostring(var.secrets_rotation)
@@ -111,5 +168,5 @@ resource "terraform_data" "rollout" {
     }
   }
 
-  depends_on = [kubernetes_secret_v1.taskflow, kubernetes_secret_v1.token, kubernetes_config_map_v1.settings, helm_release.address]
+  depends_on = [kubernetes_secret_v1.taskflow, kubernetes_secret_v1.token, kubernetes_secret_v1.certificate, kubernetes_config_map_v1.settings, helm_release.public]
 }

@@ -1,6 +1,21 @@
-variable "name" {
-  description = "Name of the namespace."
+variable "namespace" {
+  description = "Namespace of everything here; the overlays name it too."
   type        = string
+}
+
+variable "tags" {
+  description = "Freeform tags of every resource outside the cluster."
+  type        = map(string)
+}
+
+variable "load_balancer" {
+  description = "Where the load balancer stands: its reserved address, subnet, security group, and the node ports behind it."
+  type = object({
+    address           = string
+    subnet_id         = string
+    security_group_id = string
+    node_ports        = object({ http = number, https = number })
+  })
 }
 
 variable "labels" {
@@ -69,4 +84,9 @@ variable "image_prefix" {
 variable "image_digests" {
   description = "Digest of each image by its name."
   type        = map(string)
+}
+
+variable "plan_group_id" {
+  description = "OCID of the group that may read what a plan refreshes in the cluster; null for none."
+  type        = string
 }

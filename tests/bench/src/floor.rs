@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,10 +13,11 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use sqlx::postgres::{PgPoolOptions, PgRow};
-use sqlx::{PgPool, Row};
+use sqlx::{Column, Decode, PgPool, Postgres, Row, TypeInfo};
 use tokio::net::TcpListener;
 
 use crate::{BoxError, report};
@@ -27,27 +28,31 @@ pub(crate) const COMMAND: &str = "floor";
 /// As many connections as Taskflow has.
 const POOL: u32 = 16;
 
-macro_rules! columns {
-    () => {
-        "id, title, description, due_date, time_zone, recurrence, recurrence_rule, recurrence_from, priority, tags, status, completed_at, \
-         parent_task_id, reminder_offset, version, created_at, updated_at"
-    };
+const NEW: &str = "WITH created AS (INSERT INTO tasks (title, title_key, description, time_zone, recurrence, recurrence_from, recurrence_number, \
+     priority, tags, status, version, created_at, updated_at) VALUES ($1, $1, '', 'UTC', 'none', 'due', 1, 1, '{}', 'pending', 1, now(), now()) \
+     RETURNING *), found_by AS (INSERT INTO task_search SELECT id, $2, $2 || E'\\n ' FROM created) ";
+
+/// The statements, each for the columns of a task.
+struct Statements {
+    get: String,
+    list: String,
+    search: String,
+    create: String,
+    complete: String,
 }
 
-const GET: &str = concat!("SELECT ", columns!(), " FROM tasks WHERE id = $1");
-const LIST: &str = concat!("SELECT ", columns!(), " FROM tasks ORDER BY created_at DESC, id DESC LIMIT 50");
-const SEARCH: &str = concat!("SELECT ", columns!(), " FROM task_search JOIN tasks ON id = task_id WHERE folded_text LIKE $1 LIMIT 50");
-const CREATE: &str = concat!(
-    "WITH created AS (INSERT INTO tasks (title, title_key, description, time_zone, recurrence, recurrence_from, recurrence_number, priority, tags, status, \
-     version, created_at, updated_at) VALUES ($1, $1, '', 'UTC', 'none', 'due', 1, 1, '{}', 'pending', 1, now(), now()) RETURNING *), \
-     found_by AS (INSERT INTO task_search SELECT id, $2, $2 || E'\\n ' FROM created) SELECT ",
-    columns!(),
-    " FROM created"
-);
-const COMPLETE: &str = concat!(
-    "UPDATE tasks SET status = 'completed', completed_at = now(), updated_at = now(), version = version + 1 WHERE id = $1 RETURNING ",
-    columns!()
-);
+static SQL: LazyLock<Statements> = LazyLock::new(|| {
+    let columns = store::TASK_COLUMNS.join(", ");
+    Statements {
+        get: format!("SELECT {columns} FROM tasks WHERE id = $1"),
+        list: format!("SELECT {columns} FROM tasks ORDER BY created_at DESC, id DESC LIMIT 50"),
+        search: format!("SELECT {columns} FROM task_search JOIN tasks ON id = task_id WHERE folded_text LIKE $1 LIMIT 50"),
+        create: format!("{NEW}SELECT {columns} FROM created"),
+        complete: format!(
+            "UPDATE tasks SET status = 'completed', completed_at = now(), updated_at = now(), version = version + 1 WHERE id = $1 RETURNING {columns}"
+        ),
+    }
+});
 
 /// Serves until it is killed.
 pub(crate) async fn serve() -> Result<(), BoxError> {
@@ -74,22 +79,22 @@ async fn answer(pool: &PgPool, request: Request<Incoming>) -> Result<Response<Fu
     let id = |text: Option<&str>| text.and_then(|text| text.split('/').next()?.parse::<i64>().ok());
     let one = id(path.strip_prefix("/api/tasks/"));
     let body = match (&parts.method, path, one) {
-        (&Method::GET, _, Some(id)) => json(&Task::of(&sqlx::query(GET).bind(id).fetch_one(pool).await?)?)?,
-        (&Method::GET, _, None) => json(&tasks(&sqlx::query(LIST).fetch_all(pool).await?)?)?,
+        (&Method::GET, _, Some(id)) => json(&Task(&sqlx::query(&*SQL.get).bind(id).fetch_one(pool).await?))?,
+        (&Method::GET, _, None) => json(&tasks(&sqlx::query(&*SQL.list).fetch_all(pool).await?))?,
         (_, "/api/tasks/search", _) => {
             let body: Value = serde_json::from_slice(&body.collect().await?.to_bytes())?;
             let pattern = format!("%{}%", body["query"].as_str().unwrap_or_default());
-            let rows = sqlx::query(SEARCH).bind(pattern).fetch_all(pool).await?;
-            json(&Found { results: tasks(&rows)?, total_count: rows.len() })?
+            let rows = sqlx::query(&*SQL.search).bind(pattern).fetch_all(pool).await?;
+            json(&Found { results: tasks(&rows), total_count: rows.len() })?
         }
         (_, _, None) => {
             status = StatusCode::CREATED;
             let body: Value = serde_json::from_slice(&body.collect().await?.to_bytes())?;
             let title = body["title"].as_str().unwrap_or_default().to_lowercase();
-            let row = sqlx::query(CREATE).bind(&title).bind(format!(" {title} ")).fetch_one(pool).await?;
-            json(&Task::of(&row)?)?
+            let row = sqlx::query(&*SQL.create).bind(&title).bind(format!(" {title} ")).fetch_one(pool).await?;
+            json(&Task(&row))?
         }
-        (_, _, Some(id)) => json(&Task::of(&sqlx::query(COMPLETE).bind(id).fetch_one(pool).await?)?)?,
+        (_, _, Some(id)) => json(&Task(&sqlx::query(&*SQL.complete).bind(id).fetch_one(pool).await?))?,
     };
     let response = Response::builder().status(status).header(header::CONTENT_TYPE, "application/json");
     Ok(response.body(body)?)
@@ -105,26 +110,30 @@ fn json(value: &impl Serialize) -> Result<Full<Bytes>, BoxError> {
     Ok(Full::new(serde_json::to_vec(value)?.into()))
 }
 
-/// A row, borrowed; times as the database sends them, which is less work than any other form.
-#[derive(Serialize)]
-struct Task<'r> {
-    id: i64,
-    title: &'r str,
-    description: &'r str,
-    due_date: Option<i64>,
-    time_zone: &'r str,
-    recurrence: &'r str,
-    recurrence_rule: Option<&'r str>,
-    recurrence_from: &'r str,
-    priority: i16,
-    tags: Vec<String>,
-    status: &'r str,
-    completed_at: Option<i64>,
-    parent_task_id: Option<i64>,
-    reminder_offset: Option<&'r str>,
-    version: i64,
-    created_at: i64,
-    updated_at: i64,
+/// A row as JSON, borrowed; times as the database sends them, which is less work than any other form.
+struct Task<'r>(&'r PgRow);
+
+impl Serialize for Task<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(Some(self.0.len()))?;
+        for column in self.0.columns() {
+            let (name, index) = (column.name(), column.ordinal());
+            match column.type_info().name() {
+                "TEXT" => fields.serialize_entry(name, &self.get::<Option<&str>, S>(index)?),
+                "TEXT[]" => fields.serialize_entry(name, &self.get::<Option<Vec<String>>, S>(index)?),
+                "INT2" => fields.serialize_entry(name, &self.get::<Option<i16>, S>(index)?),
+                "BOOL" => fields.serialize_entry(name, &self.get::<Option<bool>, S>(index)?),
+                _ => fields.serialize_entry(name, &self.get::<Option<i64>, S>(index)?),
+            }?;
+        }
+        fields.end()
+    }
+}
+
+impl<'r> Task<'r> {
+    fn get<T: Decode<'r, Postgres>, S: Serializer>(&self, index: usize) -> Result<T, S::Error> {
+        self.0.try_get_unchecked(index).map_err(serde::ser::Error::custom)
+    }
 }
 
 #[derive(Serialize)]
@@ -133,30 +142,6 @@ struct Found<'r> {
     total_count: usize,
 }
 
-fn tasks(rows: &[PgRow]) -> Result<Vec<Task<'_>>, sqlx::Error> {
-    rows.iter().map(Task::of).collect()
-}
-
-impl<'r> Task<'r> {
-    fn of(row: &'r PgRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            id: row.try_get(0)?,
-            title: row.try_get(1)?,
-            description: row.try_get(2)?,
-            due_date: row.try_get_unchecked(3)?,
-            time_zone: row.try_get(4)?,
-            recurrence: row.try_get(5)?,
-            recurrence_rule: row.try_get(6)?,
-            recurrence_from: row.try_get(7)?,
-            priority: row.try_get(8)?,
-            tags: row.try_get(9)?,
-            status: row.try_get(10)?,
-            completed_at: row.try_get_unchecked(11)?,
-            parent_task_id: row.try_get(12)?,
-            reminder_offset: row.try_get(13)?,
-            version: row.try_get(14)?,
-            created_at: row.try_get_unchecked(15)?,
-            updated_at: row.try_get_unchecked(16)?,
-        })
-    }
+fn tasks(rows: &[PgRow]) -> Vec<Task<'_>> {
+    rows.iter().map(Task).collect()
 }

@@ -1,4 +1,4 @@
-//! The figures of Taskflow (PRODUCT section 6), as Markdown tables with the setting they were taken in.
+//! The figures of Taskflow, as Markdown tables with the setting they were taken in.
 //!
 //! ```text
 //! bench search [rows…]        searches, by their kind; the plans              10,000 and 1,000,000 tasks

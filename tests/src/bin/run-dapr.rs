@@ -4,11 +4,13 @@
 //! over bindings or pubsub, and `TASKFLOW_INVOKE=dapr` has functions called through Dapr service invocation.
 //!
 //! Under `dapr run -f .` there are a sidecar and a scheduler already, which `DAPR_GRPC_PORT` tells, `APP_PORT` says where the sidecar
-//! expects the gateway, and `DATABASE_URL` names a database: then only Taskflow's own processes are started.
+//! expects the gateway, `APP_API_TOKEN` is what it brings, and `DATABASE_URL` names a database: then only Taskflow's own processes are started.
 #![expect(clippy::panic, reason = "it ends by panicking, which stops everything it has started")]
 
 use std::path::{Path, PathBuf};
 
+use domain::ambient::Ids;
+use function::ambient::RandomIds;
 use tests::stack::{Options, Own, Ports, Stack};
 
 #[tokio::main]
@@ -19,6 +21,7 @@ async fn main() {
         port,
         pubsub: variable("TASKFLOW_EVENTS").is_some_and(|events| events == "pubsub"),
         invocation: variable("TASKFLOW_INVOKE").is_some_and(|invoke| invoke == "dapr"),
+        app_token: variable("APP_API_TOKEN"),
         ..Options::default()
     };
     eprintln!("the logs of all processes are in {}", folder.display());
@@ -37,6 +40,8 @@ fn variable(name: &str) -> Option<String> {
 }
 
 async fn with_all_parts(folder: &Path, options: &Options) {
+    let app_token = options.app_token.clone().unwrap_or_else(|| RandomIds.next().to_string());
+    let options = &Options { app_token: Some(app_token), ..options.clone() };
     let mut stop = std::pin::pin!(function::host::stop_signal());
     eprintln!("starting PostgreSQL, Kafka, the scheduler, daprd, the gateway and the functions");
     let stack = tokio::select! {
@@ -56,6 +61,7 @@ async fn with_all_parts(folder: &Path, options: &Options) {
 
 async fn beside_dapr(folder: &Path, options: &Options, grpc: &str) {
     let stop = function::host::stop_signal();
+    assert!(options.app_token.is_some(), "APP_API_TOKEN is not set; start with APP_API_TOKEN=$(openssl rand -hex 32) dapr run -f .");
     let database_url = variable("DATABASE_URL").unwrap_or_else(|| panic!("DATABASE_URL: not set"));
     let http = variable("DAPR_HTTP_PORT").and_then(|port| port.parse().ok()).unwrap_or(3500);
     std::fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));

@@ -40,14 +40,22 @@ pub struct Options {
     pub pubsub: bool,
     /// Functions are called through Dapr service invocation instead of directly.
     pub invocation: bool,
-    /// Everybody asks for a token.
+    /// Callers and functions need a token, too.
     pub tokens: bool,
+    /// The token that daprd brings, if not [`APP_TOKEN`].
+    pub app_token: Option<String>,
     /// A port for the gateway; 0 is any.
     pub port: u16,
     /// A folder with more components.
     pub resources: Option<PathBuf>,
     /// Variables for the gateway and every function.
     pub env: Vec<(String, String)>,
+}
+
+impl Options {
+    fn app_token(&self) -> &str {
+        self.app_token.as_deref().unwrap_or(APP_TOKEN)
+    }
 }
 
 /// All of it, running.
@@ -100,12 +108,9 @@ impl Own {
         let with_settings = |recipe: Recipe| {
             let recipe = recipe.env("TASKFLOW_BIND", "127.0.0.1").env("DAPR_GRPC_ENDPOINT", dapr_grpc);
             let recipe = recipe.env("TASKFLOW_EVENTS", if options.pubsub { "pubsub" } else { "bindings" });
-            let recipe = if options.tokens {
-                let recipe = recipe.env("TASKFLOW_API_TOKEN", API_TOKEN).env("DAPR_API_TOKEN", DAPR_TOKEN);
-                recipe.env("APP_API_TOKEN", APP_TOKEN)
-            } else {
-                recipe
-            };
+            let recipe = recipe.env("APP_API_TOKEN", options.app_token());
+            let recipe =
+                if options.tokens { recipe.env("TASKFLOW_API_TOKEN", API_TOKEN).env("DAPR_API_TOKEN", DAPR_TOKEN) } else { recipe };
             options.env.iter().fold(recipe, |recipe, (name, value)| recipe.env(name, value))
         };
         let own_ports: Vec<(&str, u16)> = routes::ALL.iter().map(|route| (route.name, free_port())).collect();
@@ -242,7 +247,9 @@ impl Stack {
     pub async fn wait(&mut self) {
         let begin = tokio::time::Instant::now();
         loop {
-            let health = self.api.try_call("GET", "/health", &[], "").await;
+            let bearer = format!("Bearer {API_TOKEN}");
+            let anew = [("cache-control", "no-cache"), ("authorization", &*bearer)];
+            let health = self.api.try_call("GET", "/health", &anew, "").await;
             if health.as_ref().is_ok_and(|answer| answer.status == 200) {
                 return;
             }
@@ -359,7 +366,8 @@ fn start_daprd(program: &Path, folder: &Path, options: &Options, sidecar: &Sidec
     let recipe = options.resources.iter().fold(recipe, |recipe, folder| recipe.word("--resources-path").word(folder));
     let recipe = recipe.word("--config").word(components.join("configuration/taskflow.yaml"));
     let recipe = recipe.env("KAFKA_BROKERS", *kafka).env("DATABASE_URL", *database_url);
-    let recipe = if options.tokens { recipe.env("DAPR_API_TOKEN", DAPR_TOKEN).env("APP_API_TOKEN", APP_TOKEN) } else { recipe };
+    let recipe = recipe.env("APP_API_TOKEN", options.app_token());
+    let recipe = if options.tokens { recipe.env("DAPR_API_TOKEN", DAPR_TOKEN) } else { recipe };
     recipe.start()
 }
 

@@ -3,7 +3,10 @@
 //! What the model says is kept as it came (`wire` reads it and changes nothing), for newer models refuse a history whose thought signatures are
 //! missing or altered. The key goes into a header, and is in no URL, no error and no log.
 
+mod settings;
 mod wire;
+
+pub(crate) use settings::Settings;
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -12,7 +15,7 @@ use bytes::Bytes;
 use domain::chat::Assistant;
 use function::BoxFuture;
 use function::call::pause;
-use function::settings::{Secret, Settings};
+use function::settings::Secret;
 use futures_util::{Stream, StreamExt};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -93,8 +96,8 @@ impl Gemini {
             .build()?;
         let mut header = HeaderValue::from_str(key.expose()).map_err(|_| SetupError::Key)?;
         header.set_sensitive(true);
-        let model = settings.gemini_model.clone();
-        let url = format!("{}/{VERSION}/models/{model}", settings.gemini_base_url);
+        let model = settings.model.clone();
+        let url = format!("{}/{VERSION}/models/{model}", settings.base_url);
         Ok(Self { client, url, model, key: key.clone(), header })
     }
 

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::call::{Call, Leave};
 use crate::content;
-use crate::model::{Call, Reply};
+use crate::model::Reply;
 
 /// Characters of an error's message that are passed on.
 const SAID_MAX: usize = 300;
@@ -147,7 +148,7 @@ impl Gathered {
         }
         // An answer without anything in it is none; what is only a signature has to come back nevertheless.
         let content = (!self.parts.is_empty()).then(|| content::of_parts(&self.parts));
-        Ok(Reply { content, text: self.text + cut.unwrap_or_default(), calls: self.calls })
+        Ok(Reply { content, text: self.text + cut.unwrap_or_default(), calls: self.calls, told: None })
     }
 }
 
@@ -159,7 +160,7 @@ fn call_of(call: &Value) -> Result<Call, Unusable> {
         Some(_) => return Err(Unusable::BadCall),
     };
     let id = call.get("id").and_then(Value::as_str).filter(|id| !id.is_empty());
-    Ok(Call { id: id.map(str::to_owned), name: name.to_owned(), arguments })
+    Ok(Call { id: id.map(str::to_owned), name: name.to_owned(), arguments, leave: Leave::OfMessage })
 }
 
 /// An error, as the API tells it.

@@ -3,7 +3,6 @@
 use std::fmt::{self, Display, Formatter, Write as _};
 
 use jiff::civil::{Date, DateTime, Weekday};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// An RFC 5545 recurrence rule (section 3.3.10), for example `FREQ=MONTHLY;BYDAY=-1FR;COUNT=12`.
 ///
@@ -175,18 +174,6 @@ fn write_list(f: &mut Formatter<'_>, part: &str, values: &[impl Display]) -> fmt
         }
     }
     Ok(())
-}
-
-impl Serialize for Rule {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Rule {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ mod server;
 
 use std::{convert::Infallible, fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path, time::Duration};
 
-use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
+use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
 
 pub use self::error::PostgresError;
 pub(crate) use self::{
@@ -117,7 +117,7 @@ fn claim(data_dir: &Path) -> Result<FileLock, PostgresError> {
 }
 
 async fn create_database(server: &Server) -> Result<(), PostgresError> {
-    let mut connection = PgConnection::connect_with(&server.options("postgres")).await?;
+    let mut connection = store::connect(&server.options("postgres")).await?;
     let exists = sqlx::query("SELECT FROM pg_database WHERE datname = 'taskflow'").fetch_optional(&mut connection).await?;
     if exists.is_none() {
         sqlx::query("CREATE DATABASE taskflow").execute(&mut connection).await?;

@@ -4,8 +4,8 @@ use jiff::Span;
 use jiff::civil::{Date, Weekday};
 
 use super::{date_of, days, monday_of, month, on, on_or_after, weekday, with_part, year};
+use crate::grammar::{Day, Meaning, Phrase, View};
 use crate::numbers::{ordinal, ordinal_figures};
-use crate::phrases::{Day, Meaning, Phrase, View};
 use crate::tell;
 
 /// "on the 15th", "the 15th", "by the 1st of next month".

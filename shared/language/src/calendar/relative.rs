@@ -5,8 +5,8 @@ use jiff::civil::{Date, Weekday};
 
 use super::written::{full, month_day, numeric};
 use super::{days, monday_of, on, on_or_after, weekday, with_part};
+use crate::grammar::{Context, Day, DayPart, Meaning, Phrase, View};
 use crate::numbers::{length, ordinal_figures};
-use crate::phrases::{Context, Day, DayPart, Meaning, Phrase, View};
 use crate::tell;
 
 /// "today", "tomorrow evening", "the day after tomorrow", "tonight", "this evening", "next week", "this weekend".

@@ -3,8 +3,8 @@
 use jiff::civil::{Date, DateTime};
 
 use super::{YEARS, date_of, month, on, with_part, year};
+use crate::grammar::{Meaning, Phrase, View};
 use crate::numbers::{figures, ordinal};
-use crate::phrases::{Meaning, Phrase, View};
 use crate::tell;
 use crate::words::{WordKind, is_dotted_date};
 
@@ -164,39 +164,4 @@ pub(super) fn numeric(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase>
         format!("{text} is read as {order}: {}.", tell::date(date))
     });
     Some(with_part(view, on(at + 1, date).with_note(note)))
-}
-
-/// Zones whose people write the month first: those of the United States.
-const MONTH_FIRST: [&str; 23] = [
-    "America/New_York",
-    "America/Detroit",
-    "America/Chicago",
-    "America/Menominee",
-    "America/Denver",
-    "America/Boise",
-    "America/Phoenix",
-    "America/Los_Angeles",
-    "America/Anchorage",
-    "America/Juneau",
-    "America/Sitka",
-    "America/Metlakatla",
-    "America/Yakutat",
-    "America/Nome",
-    "America/Adak",
-    "Pacific/Honolulu",
-    "America/Puerto_Rico",
-    "America/Fort_Wayne",
-    "America/Indianapolis",
-    "America/Louisville",
-    "America/Shiprock",
-    "America/Atka",
-    "Navajo",
-];
-
-/// Whether people of this zone write the month before the day.
-pub(crate) fn is_month_first(zone: &str) -> bool {
-    let families = ["US/", "America/Indiana/", "America/Kentucky/", "America/North_Dakota/"];
-    MONTH_FIRST.contains(&zone)
-        || families.iter().any(|family| zone.starts_with(family))
-        || matches!(zone, "EST5EDT" | "CST6CDT" | "MST7MDT" | "PST8PDT")
 }

@@ -8,10 +8,10 @@ use domain::task::Status;
 use super::{Intent, Named, Reader, Reading};
 use crate::change::{Change, Due, Repeats, Shift};
 use crate::draft::{Heard, clean, unquoted};
+use crate::grammar::{Clock, Meaning};
 use crate::moment::TimeSaid;
 use crate::numbers::{Length, figures, length};
 use crate::part::{Kind, Note};
-use crate::phrases::{Clock, Meaning};
 use crate::repeats::joined;
 use crate::words::WordKind;
 
@@ -45,6 +45,17 @@ impl Reader<'_> {
             .or_else(|| self.shift(from))
             .or_else(|| self.field(from))
             .or_else(|| self.set(from))
+            .or_else(|| self.moved_together(from))
+    }
+
+    /// "every overdue task to Monday".
+    fn moved_together(self, from: usize) -> Option<Reading> {
+        let to = self.end();
+        let is_bulk = self.is_one(from, "all|every|each|everything|my|overdue|open|pending|late|today's|tomorrow's");
+        let has_noun = (from..to).any(|at| self.is_one(at, "task|tasks|todo|todos|to-do|to-dos|overdue|everything"));
+        let named = self.matching_until(from, to).filter(|_| is_bulk && has_noun)?;
+        let heard = Heard::new(self.words, self.skip(named.end, "to|by|until"), self.context);
+        (self.word(named.end) == "to" && heard.covers(named.end..to) && heard.says_when()).then(|| self.changed(named, to))
     }
 
     /// "rename 12 to …", "change the title of 12 to …".
@@ -99,15 +110,17 @@ impl Reader<'_> {
         let start = self.after(from, verbs)?;
         let to = self.end();
         let is_forward = matches!(self.word(from), "bring" | "advance");
-        let named = if let Some(named) = self.targets(start).or_else(|| self.matching_until(start, to)) {
+        let named = if let Some(named) = self.changed_tasks(start, to) {
             named
         } else {
-            let link = (start..to).find(|at| {
-                matches!(self.word(*at), "by" | "for")
-                    && length(self.words, at + 1).is_some_and(|(_, end)| self.is_end(self.skip(end, "earlier|later")))
+            // "snooze the dentist 1 day", "push the dentist back by a week".
+            let link = (start + 1..to).find(|at| {
+                let begin = self.skip(self.skip(*at, "back|forward|up|out"), "by|for");
+                length(self.words, begin).is_some_and(|(_, end)| self.is_end(self.skip(end, "earlier|sooner|later|back|forward")))
             })?;
-            self.titled(start, link)?
+            self.matching(start, link).or_else(|| self.titled(start, link))?
         };
+        let named = Named { which: named.which.of_status(Status::Pending), ..named };
         let begin = self.skip(self.skip(named.end, "back|forward|up|out"), "by|for");
         let is_earlier = is_forward || self.word(named.end) == "up" || (self.word(named.end) == "forward" && self.word(from) != "move");
         let (length, end) = length(self.words, begin)?;
@@ -137,8 +150,31 @@ impl Reader<'_> {
         let start = self.skip(start, "the|a");
         let noun = self.after(start, "due date|due time|deadline|date|time|due|recurrence|reminder")?;
         let link = self.skip(noun, "of|for|on|to");
-        let named = self.targets(link).filter(|_| link > noun)?;
+        let named = self.targets(link).or_else(|| self.titled_until(link, "to")).filter(|_| link > noun)?;
         Some(self.changed(named, self.end()))
+    }
+
+    /// The title before the last of these links, where nothing but when or how often follows it.
+    fn titled_until(self, start: usize, links: &str) -> Option<Named> {
+        let to = self.end();
+        let link = (start + 1..to).rev().find(|at| self.is_one(*at, links))?;
+        let heard = Heard::new(self.words, link + 1, self.context);
+        let is_change = heard.covers(link + 1..to) && (heard.says_when() || heard.repeat().is_some());
+        self.titled(start, link).filter(|_| is_change)
+    }
+
+    /// Whether a number that ends here is one of what follows: "move 3 boxes to the attic".
+    fn is_amount(&self, end: usize) -> bool {
+        let links = "to|as|be|for|until|till|by|with|from|is|are|has|due|and|then|but|back|forward|up|out|repeat|recurring|not|no|once|on|at|in|a|an|\
+            reminder|priority|prio|tag|tags|the|now|earlier|later|after|before|without|never|someday|undated";
+        let is_word = !self.word(end).is_empty() && !self.is_one(end, links);
+        let is_read = || Heard::new(self.words, end, self.context).found.iter().any(|found| found.words.start == end);
+        is_word && crate::marks::level(self.word(end)).is_none() && !is_read()
+    }
+
+    /// The tasks that numbers name, or all that match, as the object of a change.
+    fn changed_tasks(self, start: usize, to: usize) -> Option<Named> {
+        self.targets(start).filter(|named| !self.is_amount(named.end)).or_else(|| self.matching_until(start, to))
     }
 
     /// "move 12 to Friday 10am", "make 12 weekly", "12 is due on Friday", "set 12 to 17:00 #work !high".
@@ -154,18 +190,13 @@ impl Reader<'_> {
                 begin < to && !heard.found.is_empty() && heard.covers(begin..to) && (heard.says_when() || heard.repeat().is_some());
             return (is_change || is_time).then(|| self.changed(Named { end: begin, ..named }, to));
         };
-        if let Some(named) = self.targets(start).or_else(|| self.matching_until(start, to)) {
+        if let Some(named) = self.changed_tasks(start, to) {
             return Some(self.changed(named, to));
         }
         // By title only where what follows "to" is nothing but a time: "move dentist to Friday" is a change, "move boxes to the garage" a task.
-        let is_mover = matches!(self.word(from), "move" | "reschedule" | "postpone" | "delay" | "push" | "defer" | "snooze" | "shift");
-        let link = (start + 1..to).rev().find(|at| matches!(self.word(*at), "to" | "until" | "till")).filter(|_| is_mover)?;
-        let heard = Heard::new(self.words, self.skip(link, "to"), self.context);
-        let is_time = heard.covers(self.skip(link, "to")..to) && heard.says_when();
-        if !is_time {
-            return None;
-        }
-        self.titled(start, link).map(|named| self.changed(named, to))
+        let is_change = self.is_one(from, "move|reschedule|postpone|delay|push|defer|snooze|shift|change|set|update");
+        let links = if self.is_one(from, "reschedule|postpone|delay|defer|snooze") { "to|until|till|for" } else { "to|until|till" };
+        self.titled_until(start, links).filter(|_| is_change).map(|named| self.changed(named, to))
     }
 
     /// The change that everything behind the tasks asks for.

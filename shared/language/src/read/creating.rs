@@ -1,5 +1,7 @@
 //! A new task: asked for, or most likely meant.
 
+use domain::command::CreateTask;
+
 use super::{Intent, Reader, Reading};
 use crate::draft::{Scope, draft_of, reminds_to};
 use crate::marks;
@@ -42,7 +44,7 @@ impl Reader<'_> {
         if noun == adjective {
             return (is_plain || (self.is_one(from, "new") && self.is(verb, ":").is_some())).then(|| scope(self.skip(verb, ":")));
         }
-        let end = self.skip(noun, "to|:|called|named|for|that|-|titled|about");
+        let end = self.skip(noun, "to|:|called|named|for|that|-|titled|about|of");
         let is_task = is_plain || end > noun || self.is_one(from, "new|make|set");
         let priority = level.map(|level| (level, at..adjective));
         is_task.then(|| Scope { reminds: self.is_one(adjective, "reminder"), priority, ..scope(end) })
@@ -54,8 +56,14 @@ impl Reader<'_> {
         let asks = is_asked && self.is_one(0, "can|could|would|will");
         let to = if asks && self.words[..to].last().is_some_and(|word| word.is("?")) { to - 1 } else { to };
         let draft = draft_of(self.sentence, self.words.get(..to).unwrap_or(self.words), scope, self.context);
-        let intent = draft.task.map_or(Intent::Unclear, |task| Intent::Create { task: Box::new(task), is_asked });
+        let intent = draft.task.map_or(Intent::Unclear, |task| Intent::Create { task: Box::new(task), is_asked, unless: None });
         Reading::of(intent).with_parts(draft.parts).with_notes(draft.notes)
+    }
+
+    /// The task that the sentence from here on would be, whatever else it may mean.
+    pub(super) fn as_task(&self, from: usize) -> Option<Box<CreateTask>> {
+        let scope = Scope { from, lead: from..from, reminds: false, priority: None };
+        draft_of(self.sentence, self.words, &scope, self.context).task.map(Box::new)
     }
 
     /// The end of the sentence without "to my list".
@@ -91,6 +99,6 @@ impl Reader<'_> {
                  \u{201c}find rent\u{201d}. If it is to be a task, say \u{201c}add\u{201d} before it.",
             );
         }
-        self.drafted(&Scope { from, lead: from..from, reminds: false, priority: None }, false)
+        self.beyond(from).unwrap_or_else(|| self.drafted(&Scope { from, lead: from..from, reminds: false, priority: None }, false))
     }
 }

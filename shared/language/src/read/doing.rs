@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use domain::task::{Priority, Status, TAGS_MAX};
 
-use super::{Intent, Named, Reader, Reading};
+use super::{Intent, Named, Reader, Reading, Selection};
 use crate::change::{Change, Due, Repeats};
 use crate::draft::unquoted;
 use crate::part::{Kind, Note};
@@ -47,10 +47,10 @@ impl Reader<'_> {
             return self.tasks(start, to).map(|named| self.act_on(Status::Pending, named, to, Intent::Complete));
         }
         let start = self.skip(by_number?, ":");
-        if start > by_number? && self.targets(start).is_none() {
+        if start > by_number? && self.free_targets(start).is_none() {
             return self.tasks(start, to).map(|named| self.act_on(Status::Pending, named, to, Intent::Complete));
         }
-        let named = self.targets(start)?;
+        let named = self.free_targets(start)?;
         let end = self.skip(named.end, "off");
         Some(self.act(Named { end, ..named }, to, Intent::Complete))
     }
@@ -90,8 +90,10 @@ impl Reader<'_> {
         if let Some(start) = self.after(from, "reopen|re-open|uncomplete|un-complete|uncheck|untick|unfinish") {
             return self.tasks(start, to).map(|named| self.act_on(Status::Completed, named, to, Intent::Reopen));
         }
-        let start = self.after(from, "undo|restore|open again|undo completion of")?;
-        self.targets(start).map(|named| self.act_on(Status::Completed, named, to, Intent::Reopen))
+        let start = self.after(from, "undo completion of|undo|restore|open again")?;
+        // "Undo it" is about what was done last, whatever that is.
+        let named = self.free_targets(start).filter(|named| named.which.is_by_number())?;
+        Some(self.act_on(Status::Completed, named, to, Intent::Reopen))
     }
 
     pub(super) fn delete(self, from: usize) -> Option<Reading> {
@@ -129,8 +131,10 @@ impl Reader<'_> {
             }
             return self.tasks(start, to).map(|named| self.act(named, to, Intent::Delete));
         }
-        if let Some(start) = self.after(from, "clear|purge|clean up|drop|discard") {
-            let named = self.targets(start).or_else(|| self.matching(start, to))?;
+        if let Some(start) = self.after(from, "clear|purge|clean up|drop|discard|throw away") {
+            // "Clear all gutters" is about gutters.
+            let is_of_tasks = |named: &Named| matches!(&named.which, Selection::Matching(listing) if listing.query.query.is_none());
+            let named = self.free_targets(start).or_else(|| self.matching(start, to).filter(is_of_tasks))?;
             return Some(self.act(named, to, Intent::Delete));
         }
         let start = self.after(from, "cancel")?;
@@ -152,7 +156,7 @@ impl Reader<'_> {
                 .iter()
                 .find_map(|(phrases, field)| Some((*field, self.after(start, phrases)?)))?;
         let link = self.skip(end, "of|from|on|for");
-        let named = self.targets(link).filter(|_| link > end)?;
+        let named = self.targets(link).or_else(|| self.titled(link, self.end())).filter(|_| link > end)?;
         let mut change = Change::new(&self.context.zone);
         match field {
             "due" => change.due = Some(Due::Clear),
@@ -205,7 +209,7 @@ impl Reader<'_> {
     }
 
     /// Where "high" or "high priority" begins, if the sentence ends with it.
-    fn level_at_end(&self) -> Option<usize> {
+    pub(super) fn level_at_end(&self) -> Option<usize> {
         let last = self.end().checked_sub(1)?;
         let level = if self.is_one(last, "priority|prio") { last.checked_sub(1)? } else { last };
         marks::level(self.word(level)).map(|_| level)
@@ -241,7 +245,9 @@ impl Reader<'_> {
             return None;
         }
         let link = (begin..to).rev().find(|at| matches!(self.word(*at), "to" | "from" | "on" | "off" | "of"))?;
-        let named = self.targets(link + 1).filter(|named| self.is_end(named.end))?;
+        // By title only with the word: "add #home to the list" is about a new task.
+        let titled = || if begin > start && link > begin { self.titled(link + 1, to) } else { None };
+        let named = self.targets(link + 1).filter(|named| self.is_end(named.end)).or_else(titled)?;
         self.tagged(named, begin..link, removes)
     }
 

@@ -2,9 +2,11 @@
 
 use domain::task::Status;
 
+use domain::query::{Order, SearchTasks, SortBy, TaskFilter};
+
 use super::which::name;
 use super::{Intent, Named, Reader, Reading, Selection, Target};
-use crate::listing;
+use crate::listing::{self, Listing};
 use crate::numbers::cardinal;
 use crate::part::{Kind, Note};
 use crate::repeats::joined;
@@ -22,8 +24,11 @@ impl Reader<'_> {
         let start = self.skip(start, "of|for|about");
         if let Some(Named { which: Selection::Tasks(targets), end, .. }) = self.targets(start).filter(|named| self.is_end(named.end))
             && let [first, others @ ..] = &targets[..]
-            && !others.is_empty()
+            && (!others.is_empty() || matches!(first, Target::Span(..)))
         {
+            if let Target::Span(first, last) = first {
+                return Some(numbered(*first, *last));
+            }
             let note = format!("One task at a time: {} is left out.", joined(&others.iter().map(name).collect::<Vec<_>>()));
             let part = self.part(start..end, Kind::Task, name(first));
             return Some(Reading::of(Intent::Get(first.clone())).with_parts(vec![part]).with_notes(vec![Note::missed(note)]));
@@ -37,8 +42,19 @@ impl Reader<'_> {
         Some(Reading::of(Intent::Get(target)).with_parts(vec![part]))
     }
 
+    /// "sort my tasks by priority", "sort by due date".
+    fn sorted(self, from: usize, to: usize) -> Option<Reading> {
+        let start = self.after(from, "sort|order")?;
+        let reading = self.listed(start, to);
+        let is_sorted = matches!(&reading.intent, Intent::List(listing) if listing.query.order.is_some() && listing.query.query.is_none());
+        is_sorted.then_some(reading)
+    }
+
     pub(super) fn list(self, from: usize) -> Option<Reading> {
         let to = self.end();
+        if let Some(reading) = self.sorted(from, to) {
+            return Some(reading);
+        }
         if let Some(start) =
             self.after(from, "when is|when's|where is|where's|when do i have|when do i").filter(|start| !self.is_end(*start))
         {
@@ -111,4 +127,11 @@ impl Reader<'_> {
         let heard = listing::listing(self.sentence, self.words, from, to, self.context);
         Reading::of(Intent::List(Box::new(heard.listing))).with_parts(heard.parts).with_notes(heard.notes)
     }
+}
+
+/// "show 12-20".
+fn numbered(first: i64, last: i64) -> Reading {
+    let filters = TaskFilter { id_from: Some(first), id_to: Some(last), ..TaskFilter::default() };
+    let query = SearchTasks { filters, sort_by: Some(SortBy::CreatedAt), order: Some(Order::Asc), ..SearchTasks::default() };
+    Reading::of(Intent::List(Box::new(Listing { query, counts: false, about: format!("tasks {first} to {last}") })))
 }

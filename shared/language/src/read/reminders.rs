@@ -121,8 +121,17 @@ impl Reader<'_> {
             return self.targets(link).map(|named| self.reminded(named, offset, noun..end));
         }
         let link = self.skip(noun, "for|to|on|of|about");
-        let named = self.targets(link).filter(|_| link > noun)?;
-        Some(self.remind_of(named, to))
+        if let Some(named) = self.targets(link).filter(|_| link > noun) {
+            return Some(self.remind_of(named, to));
+        }
+        if self.is_one(noun, "of") && !self.is_like_a_task(link) && !(link..to).any(|at| self.word(at) == "to") {
+            return self.titled(link, to).map(|named| self.remind_of(named, to));
+        }
+        // "set the reminder of pay rent to 1 hour".
+        let value = (link + 1..to).rev().find(|at| self.word(*at) == "to").filter(|_| self.is_one(noun, "of|for|on"))?;
+        let (offset, end) = self.offset(value + 1).filter(|(_, end)| self.is_end(self.skip(*end, "before")))?;
+        let named = self.titled(link, value)?;
+        Some(self.reminded(Named { end: self.skip(end, "before"), ..named }, offset, value + 1..end))
     }
 
     /// "remind me about pay rent 2 days before".

@@ -41,7 +41,6 @@ const NO_AND: &str =
 const ANSWER_MAX: usize = 8;
 const TAGS: &str = "tags|my tags|all tags|list tags|list my tags|list all tags|show tags|show my tags|show all tags|show me my tags|\
     show me the tags|show me all tags|which tags are there|what tags are there|what tags do i have|which tags do i have";
-const UNDO: &str = "undo|undo that";
 
 impl Reader<'_> {
     /// What is said as a whole; anything more is about tasks.
@@ -51,9 +50,6 @@ impl Reader<'_> {
         let is = |sentences: &str| sentences.split('|').any(|sentence| sentence == said || sentence == asked);
         if said.is_empty() {
             return Some(self.wordless());
-        }
-        if is(UNDO) {
-            return Some(Reading::unclear("What was done stays done. A completed task is opened again by \u{201c}reopen 12\u{201d}."));
         }
         let meanings = [
             (HELP, Intent::Help),

@@ -4,12 +4,19 @@ use domain::task::Status;
 
 use super::{Intent, Named, Reader, Reading, Selection, Target};
 use crate::draft::{Heard, clean, unquoted};
+use crate::grammar::Meaning;
 use crate::numbers::length;
 use crate::part::{Kind, Note};
-use crate::phrases::Meaning;
 use crate::repeats::joined;
-use crate::words::WordKind;
-use crate::{TARGETS_MAX, listing};
+use crate::words::{Word, WordKind, after, skip};
+use crate::{FEW_MAX, TARGETS_MAX, listing};
+
+/// [`FEW_MAX`], as numbers of tasks are counted.
+#[expect(clippy::cast_possible_wrap, reason = "it is small")]
+const FEW: i64 = FEW_MAX as i64;
+
+/// What may follow the numbers of tasks that are completed or deleted. After any other word they count what follows: "delete 3 old mails".
+const AFTER_NUMBERS: &str = "and|then|but|plus|please|pls|thanks|thank|now|too|also|off";
 
 impl Reader<'_> {
     /// "12", "#12", "task 12", "it".
@@ -36,7 +43,8 @@ impl Reader<'_> {
         let mut end = at;
         loop {
             let (more, after) = match self.span_of_numbers(next) {
-                Some((first, last, after)) => ((first..=last).take(TARGETS_MAX + 1).map(Target::Id).collect(), after),
+                Some((first, last, after)) if last - first < FEW => ((first..=last).map(Target::Id).collect(), after),
+                Some((first, last, after)) => (vec![Target::Span(first, last)], after),
                 None => match self.target(next) {
                     Some((target, after)) => (vec![target], after),
                     None => break,
@@ -67,20 +75,27 @@ impl Reader<'_> {
         Some(Named { which: Selection::Tasks(targets), parts, notes, end })
     }
 
-    /// "12-15": the numbers from 12 to 15.
+    /// The same where nothing follows that they could be a number of: "delete 3", but not "delete 3 old mails".
+    pub(super) fn free_targets(&self, at: usize) -> Option<Named> {
+        self.targets(at).filter(|named| is_free(self.words, named.end))
+    }
+
+    /// "12-15", "#12 - #15", "from 12 to 15": the numbers from 12 to 15.
     pub(super) fn span_of_numbers(&self, at: usize) -> Option<(i64, i64, usize)> {
-        let word = self.word(at);
-        let (first, last, end) = match word.split_once(['-', '\u{2013}']) {
-            Some((first, last)) => (number(first)?, number(last)?, at + 1),
-            // "tasks 12 to 15"; "move 12 to 15" is about one task and a time.
-            None if (self.is_one(at + 1, "to|through") && at > 0 && self.is_one(at - 1, "tasks|numbers"))
-                || self.is(at + 1, "-").is_some() =>
-            {
-                (number(word)?, number(self.word(at + 2))?, at + 3)
-            }
-            None => return None,
-        };
-        (first < last).then_some((first, last, end))
+        let id = |text: &str| number(text.strip_prefix('#').unwrap_or(text));
+        let start = self.skip(at, "from");
+        let word = self.word(start);
+        if let Some((first, last)) = word.split_once(['-', '\u{2013}']) {
+            return Some((id(first)?, id(last)?, start + 1)).filter(|(first, last, _)| first < last);
+        }
+        // "Complete 12 to 15"; "move 12 to 15" is about one task and a time.
+        let leads = "tasks|numbers|todos|items|complete|finish|close|reopen|delete|remove|erase";
+        let is_span = start > at || (at > 0 && self.is_one(at - 1, leads));
+        let link = start + 1;
+        let is_linked =
+            self.is(link, "-").is_some() || self.is_one(link, "through|thru") || (is_span && self.is_one(link, "to|until|till"));
+        let (first, last) = (id(word)?, id(self.word(link + 1))?);
+        (is_linked && first < last).then_some((first, last, link + 2))
     }
 
     /// The words up to `to` as a title: "pay rent", "the task \"pay rent\"".
@@ -101,9 +116,11 @@ impl Reader<'_> {
 
     /// "all completed tasks", "everything due today", "overdue tasks".
     pub(super) fn matching(&self, at: usize, to: usize) -> Option<Named> {
-        let is_all = matches!(self.word(at), "all" | "everything" | "every" | "any");
+        let is_all = self.is_one(at, "all|everything|every|each|any");
         let is_plural = (at..to).any(|at| matches!(self.word(at), "tasks" | "todos" | "to-dos"));
-        if !is_all && !is_plural {
+        // "clear completed".
+        let is_state = at < to && (at..to).all(|at| self.is_one(at, "completed|overdue|done|finished"));
+        if !is_all && !is_plural && !is_state {
             return None;
         }
         let heard = listing::listing(self.sentence, self.words, at, to, self.context);
@@ -113,7 +130,8 @@ impl Reader<'_> {
 
     /// The tasks that all words from `at` to `to` name.
     pub(super) fn tasks(&self, at: usize, to: usize) -> Option<Named> {
-        self.targets(at).or_else(|| self.matching(at, to)).or_else(|| self.titled(at, to))
+        let numbered = self.targets(at).filter(|named| named.end == to || is_free(self.words, named.end));
+        numbered.or_else(|| self.matching(at, to)).or_else(|| self.titled(at, to))
     }
 
     /// The reading for tasks that were named; what is left behind them was not understood.
@@ -149,8 +167,16 @@ impl Reader<'_> {
     }
 }
 
+/// Whether numbers of tasks that end here are that, and no number of what follows.
+pub(crate) fn is_free(words: &[Word], end: usize) -> bool {
+    let Some(word) = words.get(end) else { return true };
+    // "3 - 5" and "3 / 4" are no two tasks.
+    let is_stop = word.kind == WordKind::Mark && !word.is_any(&["-", "\u{2013}", "\u{2014}", "/", "|"]);
+    is_stop || skip(words, end, AFTER_NUMBERS) > end || after(words, end, "for me|as well|from my list").is_some()
+}
+
 /// A number of a task: no more figures than a 64-bit integer has for sure.
-pub(super) fn number(text: &str) -> Option<i64> {
+pub(crate) fn number(text: &str) -> Option<i64> {
     let is_number = (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_number { text.parse().ok() } else { None }
 }
@@ -159,6 +185,7 @@ pub(super) fn number(text: &str) -> Option<i64> {
 pub(super) fn name(target: &Target) -> String {
     match target {
         Target::Id(id) => format!("task {id}"),
+        Target::Span(first, last) => format!("tasks {first} to {last}"),
         Target::Title(title) => format!("\u{201c}{title}\u{201d}"),
         Target::It => "the task spoken of last".to_owned(),
     }

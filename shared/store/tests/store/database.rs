@@ -16,7 +16,7 @@ pub(crate) struct Fresh {
 
 impl Fresh {
     /// Where the database is.
-    fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         self.database.url()
     }
 }
@@ -116,4 +116,14 @@ async fn a_unit_whose_connection_is_gone_is_unavailable() {
         .unwrap();
     assert!(matches!(unit.commit().await, Err(Error::Unavailable(_))));
     assert!(matches!(store.task(1).await, Err(Error::NotFound)));
+}
+
+#[tokio::test]
+async fn every_field_of_a_task_is_a_column_and_every_other_column_is_known() {
+    let store = fresh().await;
+    let sql = "SELECT column_name::text FROM information_schema.columns WHERE table_name = 'tasks' ORDER BY column_name";
+    let columns: Vec<String> = sqlx::query_scalar(sql).fetch_all(store.pool()).await.unwrap();
+    let mut known: Vec<&str> = store::TASK_COLUMNS.iter().copied().chain(["occurrence_owed", "title_key"]).collect();
+    known.sort_unstable();
+    assert_eq!(columns, known);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::ambient::Ids;
 use domain::event::Origin;
 use domain::query::{ListTasks, SearchTasks, TaskQuery};
-use domain::task::{Draft, Priority, Recurrence, RecurrenceFrom};
+use domain::task::Draft;
 use domain::zone::Zone;
 use domain::{Task, Timestamp};
 use store::{IfMatch, Store, Work};
@@ -39,21 +39,8 @@ pub(crate) fn work_if(if_match: IfMatch) -> Work {
 }
 
 pub(crate) fn draft(title: &str) -> Draft {
-    Draft {
-        title: title.to_owned(),
-        description: String::new(),
-        due_date: None,
-        time_zone: Zone::utc(),
-        recurrence: Recurrence::None,
-        recurrence_rule: None,
-        recurrence_from: RecurrenceFrom::Due,
-        recurrence_start: None,
-        recurrence_number: 1,
-        priority: Priority::Medium,
-        tags: Vec::new(),
-        parent_task_id: None,
-        reminder_offset: None,
-    }
+    let Draft(empty) = Draft::new(Zone::utc());
+    Draft(Task { title: title.to_owned(), ..empty })
 }
 
 pub(crate) async fn create(store: &Store, draft: Draft) -> Task {

@@ -1,5 +1,6 @@
 //! Lists: filters, orders, pages, and the index that each one uses.
 
+use domain::Task;
 use domain::Timestamp;
 use domain::query::{Order, SortBy, TagsMatch};
 use domain::task::{Draft, Priority, Status};
@@ -19,7 +20,8 @@ async fn six() -> Fresh {
         ("é", Some(100), Priority::Medium, &["x", "y", "z"]),
     ];
     for (index, (title, due, priority, tags)) in rows.into_iter().enumerate() {
-        let draft = Draft { due_date: due.map(at), priority, tags: tags.iter().map(|tag| (*tag).to_owned()).collect(), ..draft(title) };
+        let draft =
+            Draft(Task { due_date: due.map(at), priority, tags: tags.iter().map(|tag| (*tag).to_owned()).collect(), ..draft(title).0 });
         create_at(&store, at(i64::try_from(index).unwrap() / 2), draft).await;
     }
     store
@@ -42,7 +44,7 @@ async fn every_order_goes_both_ways_with_ties_by_id_and_missing_due_dates_last()
             // The other shape of statement agrees: everything is due before the end of time or has a tag.
             let gathered = list(|list| {
                 (list.sort_by, list.order) = (sort_by, Some(order));
-                list.due_after = Some(at(0));
+                list.filter.due_after = Some(at(0));
             });
             let dated: String = expected.chars().filter(|title| "bcDé".contains(*title)).collect();
             assert_eq!(titles(&store, &gathered).await.concat(), dated, "gathered {sort_by:?} {order:?}");
@@ -68,19 +70,34 @@ async fn every_filter_narrows_and_all_hold_at_once() {
         });
         titles(&store, &query).await.concat()
     };
-    assert_eq!(found(&|list| list.status = Some(Status::Completed)).await, "c");
-    assert_eq!(found(&|list| list.status = Some(Status::Pending)).await, "bADaé");
-    assert_eq!(found(&|list| list.priority = Some(Priority::High)).await, "Aa");
-    assert_eq!(found(&|list| (list.priority, list.status) = (Some(Priority::Medium), Some(Status::Pending))).await, "é");
-    assert_eq!(found(&|list| list.tags = tags(&["x"])).await, "bAcé");
-    assert_eq!(found(&|list| list.tags = tags(&["Y", "x"])).await, "bcé");
-    assert_eq!(found(&|list| (list.tags, list.tags_match) = (tags(&["z", "y"]), TagsMatch::Any)).await, "bcaé");
-    assert_eq!(found(&|list| (list.tags, list.tags_match) = (tags(&["y", "x"]), TagsMatch::Exact)).await, "bc");
-    assert_eq!(found(&|list| (list.tags, list.tags_match) = (tags(&["y"]), TagsMatch::Exact)).await, "");
-    assert_eq!(found(&|list| list.due_before = Some(at(200))).await, "cé");
-    assert_eq!(found(&|list| list.due_after = Some(at(200))).await, "bD");
-    assert_eq!(found(&|list| (list.due_after, list.due_before) = (Some(at(101)), Some(at(300)))).await, "D");
-    assert_eq!(found(&|list| (list.due_after, list.tags, list.status) = (Some(at(0)), tags(&["x"]), Some(Status::Pending))).await, "bé");
+    assert_eq!(found(&|list| list.filter.status = Some(Status::Completed)).await, "c");
+    assert_eq!(found(&|list| list.filter.status = Some(Status::Pending)).await, "bADaé");
+    assert_eq!(found(&|list| list.filter.priority = Some(Priority::High)).await, "Aa");
+    assert_eq!(found(&|list| (list.filter.priority, list.filter.status) = (Some(Priority::Medium), Some(Status::Pending))).await, "é");
+    assert_eq!(found(&|list| list.filter.tags = tags(&["x"])).await, "bAcé");
+    assert_eq!(found(&|list| list.filter.tags = tags(&["Y", "x"])).await, "bcé");
+    assert_eq!(found(&|list| (list.filter.tags, list.filter.tags_match) = (tags(&["z", "y"]), TagsMatch::Any)).await, "bcaé");
+    assert_eq!(found(&|list| (list.filter.tags, list.filter.tags_match) = (tags(&["y", "x"]), TagsMatch::Exact)).await, "bc");
+    assert_eq!(found(&|list| (list.filter.tags, list.filter.tags_match) = (tags(&["y"]), TagsMatch::Exact)).await, "");
+    assert_eq!(found(&|list| list.filter.due_before = Some(at(200))).await, "cé");
+    assert_eq!(found(&|list| list.filter.due_after = Some(at(200))).await, "bD");
+    assert_eq!(found(&|list| (list.filter.due_after, list.filter.due_before) = (Some(at(101)), Some(at(300)))).await, "D");
+    assert_eq!(
+        found(&|list| (list.filter.due_after, list.filter.tags, list.filter.status) = (Some(at(0)), tags(&["x"]), Some(Status::Pending)))
+            .await,
+        "bé"
+    );
+    let found = async |change: &dyn Fn(&mut domain::query::TaskFilter)| {
+        let query = search("", |search| {
+            search.order = Some(Order::Asc);
+            change(&mut search.filters);
+        });
+        titles(&store, &query).await.concat()
+    };
+    assert_eq!(found(&|filter| (filter.completed_after, filter.completed_before) = (Some(at(9)), Some(at(10)))).await, "c");
+    assert_eq!(found(&|filter| filter.completed_after = Some(at(10))).await, "");
+    assert_eq!(found(&|filter| filter.completed_before = Some(at(9))).await, "");
+    assert_eq!(found(&|filter| (filter.id_from, filter.id_to) = (Some(2), Some(3))).await, "Ac");
 }
 
 #[tokio::test]
@@ -90,7 +107,7 @@ async fn pages_are_pieces_of_the_whole_and_the_count_is_there_beyond_the_end() {
         let query = |limit: u32, offset: u32| {
             list(|list| {
                 (list.limit, list.offset, list.sort_by) = (Some(limit), Some(offset), SortBy::Priority);
-                list.due_after = change;
+                list.filter.due_after = change;
             })
         };
         let whole = titles(&store, &query(500, 0)).await;
@@ -137,11 +154,11 @@ async fn every_list_and_search_uses_the_index_that_is_meant_for_it() {
         ("Backward using tasks_priority ", list(|list| list.sort_by = SortBy::Priority)),
         ("Scan using tasks_title", list(|list| list.sort_by = SortBy::Title)),
         ("Backward using tasks_title", list(|list| (list.sort_by, list.order) = (SortBy::Title, Some(Order::Desc)))),
-        ("Backward using tasks_status", list(|list| list.status = Some(Status::Pending))),
-        ("Scan using tasks_priority_due", list(|list| (list.priority, list.sort_by) = (Some(Priority::High), SortBy::DueDate))),
-        ("on tasks_tags", list(|list| list.tags = vec!["t7".to_owned()])),
-        ("on tasks_tags", list(|list| (list.tags, list.tags_match) = (vec!["t7".to_owned()], TagsMatch::Any))),
-        ("tasks_due", list(|list| list.due_before = moment("2026-01-02T00:00:00Z"))),
+        ("Backward using tasks_status", list(|list| list.filter.status = Some(Status::Pending))),
+        ("Scan using tasks_priority_due", list(|list| (list.filter.priority, list.sort_by) = (Some(Priority::High), SortBy::DueDate))),
+        ("on tasks_tags", list(|list| list.filter.tags = vec!["t7".to_owned()])),
+        ("on tasks_tags", list(|list| (list.filter.tags, list.filter.tags_match) = (vec!["t7".to_owned()], TagsMatch::Any))),
+        ("tasks_due", list(|list| list.filter.due_before = moment("2026-01-02T00:00:00Z"))),
         ("on task_search_text", search("word77", |_| ())),
         ("on task_search_text", search("ord7 text", |search| search.sort_by = Some(SortBy::CreatedAt))),
         ("on task_search_text", search("wo", |search| search.filters.status = Some(Status::Pending))),
@@ -156,7 +173,7 @@ async fn every_list_and_search_uses_the_index_that_is_meant_for_it() {
 #[tokio::test]
 async fn the_one_statement_answers_what_a_plain_count_and_a_plain_page_would() {
     let store = many().await;
-    let page = store.tasks(&list(|list| list.status = Some(Status::Pending))).await.unwrap();
+    let page = store.tasks(&list(|list| list.filter.status = Some(Status::Pending))).await.unwrap();
     assert_eq!((page.items.len(), page.total_count), (50, 1_000));
     assert!(page.items.windows(2).all(|pair| matches!(pair, [one, other] if one.created_at > other.created_at)));
     let page = store.tasks(&search("word7", |search| search.filters.priority = Some(Priority::High))).await.unwrap();

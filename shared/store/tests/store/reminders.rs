@@ -2,7 +2,8 @@
 
 use domain::event::{ReminderEvent, Topic};
 use domain::query::ListReminders;
-use domain::reminder::{Reminder, ReminderStatus, ReminderType, job_name};
+use domain::reminder::{Reminder, ReminderStatus, ReminderType};
+use domain::routes;
 use store::{Committed, Entry, Error, NewReminder, Store, Unit};
 
 use crate::database::fresh;
@@ -10,6 +11,11 @@ use crate::fixtures::{at, work, work_at};
 
 fn new(task_id: i64) -> NewReminder {
     NewReminder { task_id, scheduled_at: at(3_600), offset: "1 minutes".parse().unwrap(), kind: ReminderType::Websocket, of_task: true }
+}
+
+/// The name by which the gateway finds the function of a reminder's job.
+fn job_name(reminder_id: i64) -> String {
+    format!("{}-{reminder_id}", routes::FIRE_REMINDER.name)
 }
 
 async fn made(store: &Store, task_id: i64) -> Reminder {
@@ -102,8 +108,9 @@ async fn reminders_are_listed_newest_first_and_the_waiting_ones_by_id() {
     assert_eq!(listed(None, None).await, [cancelled.clone(), fired.clone(), one.clone()]);
     assert_eq!(listed(Some(7), None).await, [cancelled, one.clone()]);
     assert_eq!(listed(Some(7), Some(ReminderStatus::Pending)).await, std::slice::from_ref(&one));
-    assert_eq!(store.pending_reminders(0, 10).await.unwrap(), std::slice::from_ref(&one));
-    assert!(store.pending_reminders(one.id, 10).await.unwrap().is_empty());
+    let mut unit = store.begin(work()).await.unwrap();
+    assert_eq!(unit.waiting_reminders(0, 10).await.unwrap(), std::slice::from_ref(&one));
+    assert!(unit.waiting_reminders(one.id, 10).await.unwrap().is_empty());
     assert!(store.has_waiting_reminder(7).await.unwrap());
     assert!(!store.has_waiting_reminder(8).await.unwrap(), "it fired");
     assert!(!store.has_waiting_reminder(9).await.unwrap());

@@ -1,5 +1,6 @@
 //! What a search finds, and in which order.
 
+use domain::Task;
 use domain::query::{Order, SortBy};
 use domain::task::{Draft, Priority, Status};
 
@@ -9,7 +10,7 @@ use crate::fixtures::{create, draft, search, titles};
 async fn with(rows: &[(&str, &str)]) -> Fresh {
     let store = fresh().await;
     for (title, description) in rows {
-        create(&store, Draft { description: (*description).to_owned(), ..draft(title) }).await;
+        create(&store, Draft(Task { description: (*description).to_owned(), ..draft(title).0 })).await;
     }
     store
 }
@@ -151,7 +152,7 @@ async fn the_best_match_comes_first_and_ties_the_newest() {
 async fn a_given_order_overrides_relevance_and_filters_hold_too() {
     let store = fresh().await;
     for (title, priority, tags) in [("b report", Priority::Low, "x"), ("report", Priority::High, "y"), ("A report", Priority::High, "x")] {
-        create(&store, Draft { priority, tags: vec![tags.to_owned()], ..draft(title) }).await;
+        create(&store, Draft(Task { priority, tags: vec![tags.to_owned()], ..draft(title).0 })).await;
     }
     let sorted = |by, order| search("report", move |search| (search.sort_by, search.order) = (Some(by), order));
     assert_eq!(titles(&store, &sorted(SortBy::Title, None)).await, ["A report", "b report", "report"]);

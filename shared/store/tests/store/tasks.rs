@@ -9,7 +9,7 @@ use crate::database::fresh;
 use crate::fixtures::{at, create, draft, list, work, work_at, work_if};
 
 fn full() -> Draft {
-    Draft {
+    Draft(Task {
         title: "Öl wechseln 🚗".to_owned(),
         description: "Zeile eins\nZeile \"zwei\" \\ % _".to_owned(),
         due_date: Some("9998-12-31T22:00:00.999999Z".parse().unwrap()),
@@ -23,10 +23,11 @@ fn full() -> Draft {
         tags: vec!["zuhause".to_owned(), "auto".to_owned()],
         parent_task_id: Some(99),
         reminder_offset: Some("1 hour".parse().unwrap()),
-    }
+        ..draft("").0
+    })
 }
 
-fn completed(task: &Task, when: Timestamp) -> Task {
+pub(crate) fn completed(task: &Task, when: Timestamp) -> Task {
     Task { status: Status::Completed, completed_at: Some(when), ..task.clone() }
 }
 
@@ -34,7 +35,7 @@ fn completed(task: &Task, when: Timestamp) -> Task {
 async fn a_task_is_read_back_as_it_was_written() {
     let store = fresh().await;
     let made = create(&store, full()).await;
-    assert_eq!(made, Task::created(made.id, full(), at(0)));
+    assert_eq!(made, full().created(made.id, at(0)));
     assert_eq!(store.task(made.id).await.unwrap(), made);
     assert!(matches!(store.task(made.id + 1).await, Err(Error::NotFound)));
 }
@@ -99,7 +100,7 @@ async fn if_match_names_the_version_that_may_be_changed() {
 #[tokio::test]
 async fn a_deleted_task_is_gone_from_everywhere() {
     let store = fresh().await;
-    let task = create(&store, Draft { tags: vec!["x".to_owned()], ..draft("ephemeral") }).await;
+    let task = create(&store, Draft(Task { tags: vec!["x".to_owned()], ..draft("ephemeral").0 })).await;
     let mut unit = store.begin(work()).await.unwrap();
     let task = unit.task(task.id).await.unwrap();
     unit.delete_task(&task).await.unwrap();
@@ -130,7 +131,7 @@ async fn a_unit_that_is_dropped_leaves_nothing() {
 async fn of_two_occurrences_made_at_once_there_is_one() {
     let store = fresh().await;
     let parent = create(&store, draft("parent")).await;
-    let child = || Draft { parent_task_id: Some(parent.id), ..draft("child") };
+    let child = || Draft(Task { parent_task_id: Some(parent.id), ..draft("child").0 });
     let tasks: Vec<_> = (0..8)
         .map(|_| {
             let (store, child) = (store.clone(), child());
@@ -157,7 +158,7 @@ async fn of_two_occurrences_made_at_once_there_is_one() {
 async fn tags_are_counted_the_most_used_first() {
     let store = fresh().await;
     for tags in [vec!["home", "b"], vec!["home", "ä"], vec!["a", "b", "home"], vec![]] {
-        create(&store, Draft { tags: tags.into_iter().map(str::to_owned).collect(), ..draft("tagged") }).await;
+        create(&store, Draft(Task { tags: tags.into_iter().map(str::to_owned).collect(), ..draft("tagged").0 })).await;
     }
     let count = |tag: &str, count| TagCount { tag: tag.to_owned(), count };
     assert_eq!(store.tags().await.unwrap(), [count("home", 3), count("b", 2), count("a", 1), count("ä", 1)]);
@@ -199,7 +200,7 @@ async fn many_changes_at_once_end_without_deadlock_and_the_counts_are_exact() {
         worker.await.unwrap();
     }
     for status in [None, Some(Status::Pending), Some(Status::Completed)] {
-        let kept = store.tasks(&list(|list| list.status = status)).await.unwrap().total_count;
+        let kept = store.tasks(&list(|list| list.filter.status = status)).await.unwrap().total_count;
         let name = status.map(|status| if status == Status::Pending { "pending" } else { "completed" });
         let counted: i64 = sqlx::query_scalar("SELECT count(*) FROM tasks WHERE $1 IS NULL OR status = $1")
             .bind(name)

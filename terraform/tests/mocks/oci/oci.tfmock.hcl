@@ -32,17 +32,17 @@ mock_data "oci_core_services" {
 
 mock_data "oci_containerengine_cluster_option" {
   defaults = {
-    kubernetes_versions = ["v1.33.4", "v1.34.2", "v1.34.10", "v1.34.9"]
+    kubernetes_versions = ["v1.34.2", "v1.35.2", "v1.35.20"]
   }
 }
 
 mock_data "oci_containerengine_node_pool_option" {
   defaults = {
     sources = [
-      { image_id = "old", source_name = "Oracle-Linux-8.10-aarch64-2026.05.29-0-OKE-1.34.10-1407", source_type = "IMAGE" },
-      { image_id = "new", source_name = "Oracle-Linux-8.10-aarch64-2026.09.30-0-OKE-1.34.10-1511", source_type = "IMAGE" },
-      { image_id = "intel", source_name = "Oracle-Linux-8.10-2026.10.30-0-OKE-1.34.10-1600", source_type = "IMAGE" },
-      { image_id = "other", source_name = "Oracle-Linux-8.10-aarch64-2026.10.30-0-OKE-1.33.4-1600", source_type = "IMAGE" },
+      { image_id = "old", source_name = "Oracle-Linux-8.10-aarch64-2026.04.30-3-OKE-1.35.2-1462", source_type = "IMAGE" },
+      { image_id = "new", source_name = "Oracle-Linux-8.10-aarch64-2026.06.15-0-OKE-1.35.2-1505", source_type = "IMAGE" },
+      { image_id = "intel", source_name = "Oracle-Linux-8.10-2026.10.30-0-OKE-1.35.2-1600", source_type = "IMAGE" },
+      { image_id = "other", source_name = "Oracle-Linux-8.10-aarch64-2026.10.30-0-OKE-1.35.20-1600", source_type = "IMAGE" },
     ]
   }
 }
@@ -51,6 +51,17 @@ mock_data "oci_limits_resource_availability" {
   defaults = {
     available = "48"
     used      = "0"
+  }
+}
+
+mock_data "oci_limits_limit_values" {
+  defaults = {
+    limit_values = [
+      { availability_domain = "", name = "nat-gateway-count", scope_type = "REGION", value = "1" },
+      { availability_domain = "", name = "service-gateway-count", scope_type = "REGION", value = "1" },
+      { availability_domain = "", name = "cluster-count", scope_type = "REGION", value = "15" },
+      { availability_domain = "", name = "drg-count", scope_type = "REGION", value = "0" },
+    ]
   }
 }
 
@@ -106,5 +117,11 @@ mock_resource "oci_core_compute_capacity_report" {
     shape_availabilities = {
       availability_status = "AVAILABLE"
     }
+  }
+}
+
+mock_resource "oci_objectstorage_preauthrequest" {
+  defaults = {
+    access_uri = "/p/secret/n/frspace/b/taskflow-backups/o/"
   }
 }

@@ -1,0 +1,179 @@
+//! The app channel of the sidecar: Dapr's gRPC service `AppCallback` (`dapr/proto/runtime/v1/appcallback.proto`). Its calls become requests
+//! to the service behind it, and the statuses of the answers those of gRPC.
+//!
+//! Not HTTP, over which daprd 1.18 loses records: all its calls of the app that are under way share the one handler of a pipeline, so the
+//! failure of one may be told to another, and what hears of no failure counts as answered with 200. When the app was killed under load,
+//! daprd took it to have had records and jobs that it never saw.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dapr::dapr::proto::runtime::v1::{
+    BindingEventRequest, BindingEventResponse, JobEventRequest, JobEventResponse, TopicEventRequest, TopicEventResponse,
+};
+use domain::event::Topic;
+use domain::routes::GATEWAY;
+use function::body::collect;
+use function::guard::Trust;
+use function::service::{Service, TRACEPARENT};
+use function::{App, Function, Request, Response, full, host};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::graceful::GracefulShutdown;
+use prost::Message;
+use tokio::net::TcpListener;
+use tonic::server::Grpc;
+use tonic::{Code, Status};
+use tonic_prost::ProstCodec;
+
+use super::channel::{Channel, DELIVERIES, JOBS, TOKEN};
+
+/// Deliveries under way on one connection: daprd opens another for each hundred.
+const STREAMS_MAX: u32 = 1024;
+/// Bytes of a call's metadata, which has the key and the headers of a record of pub/sub: up to a record of Kafka, escaped.
+const METADATA_MAX: u32 = 16 * 1024 * 1024;
+/// Characters of what a refusal says.
+const DETAIL_MAX: usize = 500;
+
+type Answer = http::Response<tonic::body::Body>;
+
+/// Serves the sidecar's calls until the stop, and lets those under way come to their end.
+pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, channel: Arc<Channel>) {
+    let stopping = app.stopping.clone();
+    let function = Function::new(GATEWAY).fallback(move |app, request| {
+        let channel = channel.clone();
+        async move { channel.answer(&app, request).await }
+    });
+    let service = match Service::new(app, function) {
+        Ok(service) => service,
+        Err(error) => return tracing::error!(%error, "the sidecar is not listened to"),
+    };
+    let graceful = GracefulShutdown::new();
+    let mut http = http2::Builder::new(TokioExecutor::new());
+    http.max_concurrent_streams(STREAMS_MAX).max_header_list_size(METADATA_MAX);
+    loop {
+        let stream = tokio::select! {
+            stream = host::accept(&listener) => stream,
+            () = stopping.cancelled() => break,
+        };
+        let service = service.clone();
+        let call = hyper::service::service_fn(move |request| {
+            let service = service.clone();
+            async move { Ok::<_, Infallible>(answer(service, request).await) }
+        });
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), call));
+        tokio::spawn(async move {
+            // A sidecar that hangs up is no fault of ours.
+            let _ = connection.await;
+        });
+    }
+    drop(listener);
+    graceful.shutdown().await;
+}
+
+async fn answer(service: Service, request: http::Request<Incoming>) -> Answer {
+    match request.uri().path() {
+        "/dapr.proto.runtime.v1.AppCallback/OnBindingEvent" => unary::<_, BindingEventResponse>(service, request, of_binding).await,
+        "/dapr.proto.runtime.v1.AppCallback/OnTopicEvent" => unary::<_, TopicEventResponse>(service, request, of_topic).await,
+        "/dapr.proto.runtime.v1.AppCallback/OnJobEvent" | "/dapr.proto.runtime.v1.AppCallbackAlpha/OnJobEventAlpha1" => {
+            unary::<_, JobEventResponse>(service, request, of_job).await
+        }
+        other => Status::unimplemented(other).into_http(),
+    }
+}
+
+/// Answers a call with an empty message where the service takes what it brings.
+async fn unary<Q, A>(service: Service, request: http::Request<Incoming>, read: fn(Q, &HeaderMap) -> Option<Request>) -> Answer
+where
+    Q: Message + Default + 'static,
+    A: Message + Default + 'static,
+{
+    let taking = tower::service_fn(|asked: tonic::Request<Q>| {
+        let service = service.clone();
+        async move {
+            let (metadata, _, asked) = asked.into_parts();
+            let request = read(asked, &metadata.into_headers()).ok_or_else(|| Status::not_found("nobody has a name like that"))?;
+            match refusal(service.handle(request).await).await {
+                None => Ok(tonic::Response::new(A::default())),
+                Some(refusal) => Err(refusal),
+            }
+        }
+    });
+    // How large a record may be is for Kafka to say: one that is refused here comes again and again.
+    let codec = ProstCodec::<A, Q>::default();
+    Grpc::new(codec).apply_max_message_size_config(Some(usize::MAX), None).unary(taking, request).await
+}
+
+/// A record by the binding `<consumer>-<topic>`.
+fn of_binding(binding: BindingEventRequest, metadata: &HeaderMap) -> Option<Request> {
+    let name = binding.name;
+    let consumer = |topic: &Topic| name.strip_suffix(topic.as_str())?.strip_suffix('-').map(|consumer| format!("{consumer}/{topic}"));
+    let delivery = Topic::ALL.iter().find_map(consumer)?;
+    let mut headers = of_sidecar(metadata);
+    for (name, value) in &binding.metadata {
+        add(&mut headers, HeaderName::try_from(name).ok().and_then(|name| of_record(name, value.as_bytes())));
+    }
+    request(&format!("{DELIVERIES}{delivery}"), headers, binding.data)
+}
+
+/// A record by a subscription with `rawPayload`: as it is in Kafka.
+fn of_topic(event: TopicEventRequest, metadata: &HeaderMap) -> Option<Request> {
+    let mut headers = of_sidecar(metadata);
+    for (name, value) in metadata {
+        add(&mut headers, of_record(name.clone(), value.as_bytes()));
+    }
+    request(&event.path, headers, event.data)
+}
+
+fn of_job(job: JobEventRequest, metadata: &HeaderMap) -> Option<Request> {
+    let name = job.name;
+    request(&format!("{JOBS}{name}"), of_sidecar(metadata), Vec::new())
+}
+
+fn request(path: &str, headers: HeaderMap, body: Vec<u8>) -> Option<Request> {
+    let mut request = http::Request::builder().method(Method::POST).uri(path).body(full(Bytes::from(body))).ok()?;
+    *request.headers_mut() = headers;
+    // The channel checks the sidecar's own token instead.
+    request.extensions_mut().insert(Trust::Checked);
+    Some(request)
+}
+
+/// What the sidecar says of the call: its token, which it puts behind what a record may have by that name, and the trace.
+fn of_sidecar(metadata: &HeaderMap) -> HeaderMap {
+    let token = metadata.get_all(TOKEN).iter().next_back().map(|token| (TOKEN, token.clone()));
+    let trace = metadata.get(TRACEPARENT).map(|trace| (TRACEPARENT, trace.clone()));
+    token.into_iter().chain(trace).collect()
+}
+
+/// What a record says of itself: where it is in Kafka, and the attributes of an event in the binary mode. The components escape values as
+/// in a query string; HTTP's form of such attributes is percent-encoded.
+fn of_record(name: HeaderName, value: &[u8]) -> Option<(HeaderName, HeaderValue)> {
+    let is_kept = ["__", "ce_", "ce-"].iter().any(|prefix| name.as_str().starts_with(prefix));
+    let value = std::str::from_utf8(value).ok().filter(|_| is_kept)?.replace('+', "%20");
+    Some((name, HeaderValue::try_from(value).ok()?))
+}
+
+/// More than fit are more than an event has.
+fn add(headers: &mut HeaderMap, header: Option<(HeaderName, HeaderValue)>) {
+    if let Some((name, value)) = header {
+        let _ = headers.try_append(name, value);
+    }
+}
+
+/// Why the service did not take it. Of a job, 404 means that it is not called again; a record comes again after anything.
+async fn refusal(response: Response) -> Option<Status> {
+    let status = response.status();
+    let code = match status {
+        _ if status.is_success() => return None,
+        StatusCode::UNAUTHORIZED => Code::Unauthenticated,
+        StatusCode::NOT_FOUND => Code::NotFound,
+        StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
+        _ => Code::Internal,
+    };
+    let said = collect(response.into_body()).await.unwrap_or_default();
+    let said: String = String::from_utf8_lossy(&said).chars().take(DETAIL_MAX).collect();
+    Some(Status::new(code, format!("{status} {said}")))
+}

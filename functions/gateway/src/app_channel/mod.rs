@@ -1,0 +1,31 @@
+//! The app channel of the sidecar: what Dapr delivers, and the watch over its scheduler. Only the gateway's own program has it.
+
+mod app_callback;
+mod channel;
+mod letter;
+mod watch;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use function::Function;
+use sidecar::Dapr;
+
+use self::channel::Channel;
+
+/// The function as the app of a sidecar.
+#[must_use]
+pub fn behind_dapr(dapr: Dapr) -> Function {
+    let channel = Arc::new(Channel::new(dapr.broker, dapr.scheduler));
+    let listener = Mutex::new(Some(dapr.app_channel));
+    crate::function().at_start(move |app| {
+        let channel = channel.clone();
+        let listener = listener.lock().unwrap_or_else(PoisonError::into_inner).take();
+        async move {
+            let watching = watch::watch(app.clone(), channel.clone());
+            match listener {
+                Some(listener) => drop(tokio::join!(watching, app_callback::serve(listener, app, channel))),
+                None => watching.await,
+            }
+        }
+    })
+}

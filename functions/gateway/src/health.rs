@@ -1,0 +1,84 @@
+//! `/health`: asked of the function `health` once a minute at most, and its probes, which ask nobody.
+//!
+//! `/health` needs no token and reads the database. If each call were forwarded, a stranger could keep both awake.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::Timestamp;
+use domain::routes::HEALTH;
+use function::body::collect;
+use function::input::no_query;
+use function::service::Service;
+use function::{App, Error, Request, Response, full, guard};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use tokio::sync::Mutex;
+
+/// The path of the whole report. The paths below it are probes.
+const PATH: &str = "/health";
+/// Seconds for which an answer is kept.
+const KEPT_SECONDS: i64 = 60;
+
+/// The health of the whole, as it was within the last minute.
+pub(crate) struct Health {
+    probes: Service,
+    last: Mutex<Option<Kept>>,
+}
+
+/// An answer of the function `health`.
+struct Kept {
+    at: Timestamp,
+    status: StatusCode,
+    content_type: Option<HeaderValue>,
+    body: Bytes,
+}
+
+impl Health {
+    /// Answers probes by this service.
+    pub(crate) fn new(probes: Service) -> Self {
+        Self { probes, last: Mutex::default() }
+    }
+
+    pub(crate) async fn answer(&self, app: &Arc<App>, request: Request) -> Result<Response, Error> {
+        if request.uri().path() != PATH {
+            return Ok(self.probes.handle(request).await);
+        }
+        no_query(request.uri())?;
+        // Held while the function is asked, so that callers who come together ask once.
+        let mut last = self.last.lock().await;
+        let wants_new = wants_new(app, request.headers()).await;
+        let now = app.now();
+        match &*last {
+            // A clock that was set back ends it, too.
+            Some(kept) if (0..KEPT_SECONDS).contains(&kept.age(now)) && !wants_new => Ok(kept.answer(now)),
+            _ => {
+                let (parts, body) = super::call(app, &HEALTH, request).await.into_parts();
+                let content_type = parts.headers.get(header::CONTENT_TYPE).cloned();
+                let kept = Kept { at: app.now(), status: parts.status, content_type, body: collect(body).await? };
+                Ok(last.insert(kept).answer(app.now()))
+            }
+        }
+    }
+}
+
+impl Kept {
+    /// How many seconds ago it was true.
+    fn age(&self, now: Timestamp) -> i64 {
+        now.as_microsecond().saturating_sub(self.at.as_microsecond()).div_euclid(1_000_000)
+    }
+
+    fn answer(&self, now: Timestamp) -> Response {
+        let mut response = Response::new(full(self.body.clone()));
+        *response.status_mut() = self.status;
+        response.headers_mut().extend(self.content_type.clone().map(|value| (header::CONTENT_TYPE, value)));
+        response.headers_mut().insert(header::AGE, self.age(now).into());
+        response
+    }
+}
+
+/// Whether the caller asks for an answer that was not kept (RFC 9111, section 5.2.1.4), and may.
+async fn wants_new(app: &App, headers: &HeaderMap) -> bool {
+    let directives = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    let asks = directives.flat_map(|value| value.split(',')).any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"));
+    asks && guard::authorize(app, headers).await.is_ok()
+}

@@ -1,0 +1,135 @@
+//! Events: one or a batch, each a command to obey or a delivery to take.
+
+use cloudevents::{AttributesReader, Event};
+use domain::Invalid;
+use domain::event::{CommandType, EventType, Origin, Topic};
+use http::StatusCode;
+use serde_json::{Value, json};
+use store::Subject;
+
+use super::{Inner, authorization, outbox_header};
+use crate::cloud_event::{self, STRUCTURED};
+use crate::guard::Trust;
+use crate::handler::{CommandHandler, Consumer, Telling, Told};
+use crate::span::Span;
+use crate::{Answer, App, Delivery, Error, Published, Response, input};
+
+impl Inner {
+    pub(super) async fn one(&self, event: Event, trust: Trust) -> Result<Response, Error> {
+        let (answer, published) = self.event(event, trust).await?;
+        let answer = match answer {
+            Some(event) => Answer::of(STRUCTURED, serde_json::to_vec(&event)?),
+            None => Answer::empty(StatusCode::OK),
+        };
+        Ok(outbox_header(answer.into(), published))
+    }
+
+    /// In order, each in a transaction and a span of its own; one that fails does not undo the others.
+    pub(super) async fn batch(&self, events: Vec<Event>, trust: Trust, span: &Span) -> Result<Response, Error> {
+        let mut answers: Vec<Event> = Vec::new();
+        let mut all = Published::All;
+        for event in events {
+            let span = span.item(&event, self.topic(&event));
+            let taking = Box::pin(async {
+                match self.event(event.clone(), trust).await {
+                    Ok(taken) => Ok::<_, Error>(taken),
+                    Err(error) => {
+                        span.failed(error.status());
+                        Ok((Some(self.failed(&event, &error)?), Published::All))
+                    }
+                }
+            });
+            let (answer, published) = span.scope(taking).await?;
+            answers.extend(answer);
+            all = all.and(published);
+        }
+        Ok(outbox_header(Answer::of(cloud_event::BATCH, serde_json::to_vec(&answers)?).into(), all))
+    }
+
+    /// Where such an event travels, as far as this function knows: it takes one type from one topic only.
+    pub(super) fn topic(&self, event: &Event) -> Option<Topic> {
+        if event.ty().parse::<CommandType>().is_ok() {
+            return Some(Topic::TaskCommands);
+        }
+        let ty = event.ty().parse::<EventType>().ok()?;
+        self.function.route.consumes.iter().find(|subscription| subscription.types.contains(&ty)).map(|subscription| subscription.topic)
+    }
+
+    /// Takes one event: a command is obeyed and answered by an event, any other is consumed and acknowledged.
+    async fn event(&self, event: Event, trust: Trust) -> Result<(Option<Event>, Published), Error> {
+        if let Ok(command) = event.ty().parse::<CommandType>() {
+            let handler = self.function.commands.iter().find(|(ty, _)| *ty == command).map(|(_, handler)| handler.clone());
+            let handler = handler.ok_or_else(|| Invalid::field("/type", format_args!("{} does not obey {command}", self.function.name)))?;
+            let (answer, published) = self.command_event(&handler, command, &event).await?;
+            return Ok((Some(answer), published));
+        }
+        let event_type = event.ty().parse::<EventType>().map_err(|unknown| Invalid::field("/type", unknown))?;
+        authorization::fact(trust, event_type)?;
+        let data = cloud_event::data(&event).unwrap_or_default();
+        let is_concerned = self.function.route.is_concerned(event_type, &data);
+        let Some(consumer) = self.function.consumer.as_ref().filter(|_| is_concerned) else { return Ok((None, Published::All)) };
+        Ok((None, self.consume(consumer, input::subject(&data), Delivery { event, event_type }).await?))
+    }
+
+    async fn command_event(&self, handler: &CommandHandler, command: CommandType, event: &Event) -> Result<(Event, Published), Error> {
+        let data = cloud_event::data(event)?;
+        if !data.is_object() {
+            return Err(Invalid::field("/data", "not a JSON object").into());
+        }
+        let subject = input::subject(&data);
+        let prepared = handler(data).map_err(under_data)?;
+        let origin = self.app.origin_of(self.function.name, event);
+        let mut change = self.app.change_on(subject, origin, None).await?;
+        let (source, id) = (event.source().clone(), event.id());
+        if let Some(answer) = change.unit.answered(self.function.name, &source, id).await? {
+            return Ok((serde_json::from_value(answer)?, Published::All));
+        }
+        let answer = command.answer();
+        let Told::Event { subject, key, data } = prepared(&mut change, Telling::Event(answer)).await.map_err(under_data)? else {
+            return Err(Error::internal("no event"));
+        };
+        let announced = change.unit.emitted(answer);
+        let answer = match announced {
+            Some(event) => event,
+            None => change.unit.origin().event(self.app.ids.next(), answer.as_str(), &subject, key, change.now(), &data)?,
+        };
+        change.unit.remember_answer(self.function.name, &source, id, &serde_json::to_value(&answer)?).await?;
+        Ok((answer, change.commit().await?))
+    }
+
+    async fn consume(&self, consumer: &Consumer, subject: Option<Subject>, delivery: Delivery) -> Result<Published, Error> {
+        let handler = match consumer {
+            Consumer::OnItsOwn(handler) => return handler(self.app.clone(), delivery).await,
+            Consumer::InChange(handler) => handler,
+        };
+        let origin = self.app.origin_of(self.function.name, &delivery.event);
+        let mut change = self.app.change_on(subject, origin, None).await?;
+        if !change.unit.first_delivery(self.function.name, delivery.event.source(), delivery.event.id()).await? {
+            return Ok(Published::All);
+        }
+        handler(&mut change, delivery).await?;
+        change.commit().await
+    }
+
+    fn failed(&self, event: &Event, error: &Error) -> Result<Event, Error> {
+        let origin = self.app.origin_of(self.function.name, event);
+        failed_event(&self.app, &origin, event, &json!(error.problem("/")))
+    }
+}
+
+/// The event that answers an item of a batch that failed: `<type>.failed`, with the problem as data.
+///
+/// # Errors
+/// A value that has no JSON form.
+pub fn failed_event(app: &App, origin: &Origin, event: &Event, problem: &Value) -> Result<Event, Error> {
+    let subject = event.subject().unwrap_or_else(|| event.id());
+    Ok(origin.event(app.ids.next(), &format!("{}.failed", event.ty()), subject, 0, app.now(), problem)?)
+}
+
+/// An error of a command event points into the event.
+fn under_data(error: Error) -> Error {
+    match error {
+        Error::Invalid(invalid) => Error::Invalid(invalid.under("/data")),
+        error => error,
+    }
+}

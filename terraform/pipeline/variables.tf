@@ -1,0 +1,30 @@
+variable "tenancy_id" {
+  description = "OCID of the tenancy."
+  type        = string
+
+  validation {
+    condition     = startswith(var.tenancy_id, "ocid1.tenancy.")
+    error_message = "tenancy_id: an OCID that begins with ocid1.tenancy. is wanted."
+  }
+}
+
+variable "compartment_id" {
+  description = "OCID of the compartment that the deployment is in; the tenancy's own for the root."
+  type        = string
+
+  validation {
+    condition     = can(regex("^ocid1\\.(compartment|tenancy)\\.", var.compartment_id))
+    error_message = "compartment_id: an OCID that begins with ocid1.compartment. or ocid1.tenancy. is wanted."
+  }
+}
+
+variable "region" {
+  description = "Home region: groups and policies can be changed there only."
+  type        = string
+}
+
+variable "name" {
+  description = "Prefix of all names, as in the deployment."
+  type        = string
+  default     = "taskflow"
+}

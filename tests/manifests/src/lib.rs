@@ -1,0 +1,272 @@
+//! The manifests and lists that follow from the table of functions ([`domain::routes`]).
+//!
+//! A file is either written whole, with [`HEADER`] as its first line, or it has one part between `BEGIN` and `END`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use domain::event::Topic;
+use domain::routes::{self, Route};
+
+macro_rules! notice {
+    () => {
+        "Written by `just manifests` from shared/domain/src/routes.rs; edits are lost."
+    };
+}
+
+/// The first line of a file that is written whole.
+pub const HEADER: &str = concat!("# ", notice!());
+/// Ends the line before a part that is written.
+const BEGIN: &str = notice!();
+/// Ends the line after it.
+const END: &str = "End of what `just manifests` writes.";
+
+/// The root of the repository.
+#[must_use]
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Files by their paths in the repository.
+pub type Files = BTreeMap<String, String>;
+
+/// Every file that is written whole or in part, as it should be.
+///
+/// # Errors
+/// A file that cannot be read, or that has lost the lines around its part.
+pub fn outputs() -> io::Result<Files> {
+    let mut files = Files::new();
+    let names: BTreeSet<&str> = routes::ALL.iter().map(|route| route.name).collect();
+    for route in routes::ALL {
+        files.insert(format!("knative/base/functions/{}.yaml", route.name), service(route));
+    }
+    files.insert("knative/base/functions/kustomization.yaml".to_owned(), services(&names));
+
+    let consumers = routes::ALL.iter().flat_map(|route| route.consumes.iter().map(|subscription| (route.name, subscription.topic)));
+    let inputs = consumers.chain([(routes::GATEWAY.name, Topic::TaskCommands)]).map(|(name, topic)| input(name, topic));
+    let outputs = Topic::ALL.iter().copied().filter(|topic| *topic != Topic::TaskCommands).map(output);
+    let bindings: Files = inputs.chain(outputs).collect();
+    let topics = routes::ALL.iter().flat_map(|route| route.consumes).map(|subscription| subscription.topic);
+    let subscriptions: Files = topics.chain([Topic::TaskCommands]).map(subscription).collect();
+    for (folder, title, components, by_hand) in
+        [("bindings", "bindings", bindings, None), ("pubsub", "pub/sub", subscriptions, Some("kafka-pubsub"))]
+    {
+        let resources = components.keys().map(String::as_str).chain(by_hand);
+        files.insert(format!("dapr-components/{folder}/kustomization.yaml"), components_of(title, &resources.collect()));
+        files.extend(components.into_iter().map(|(name, text)| (format!("dapr-components/{folder}/{name}.yaml"), text)));
+    }
+
+    let images: BTreeSet<&str> = names.iter().copied().chain([routes::GATEWAY.name, "migrate"]).collect();
+    part(&mut files, "docker-bake.hcl", &lines(images, |name| format!("    \"{name}\",\n")))?;
+    part(&mut files, "terraform/examples/lambda/variables.tf", &lines(lambda(), |name| format!("    \"{name}\",\n")))?;
+    let workspace = read("Cargo.toml")?;
+    let dependency = |name: &str| {
+        // The workspace names a function that another crate depends on, too.
+        let is_shared = workspace.contains(&format!("\n{name} = {{ path = "));
+        if is_shared {
+            format!("{name}.workspace = true\n")
+        } else {
+            format!("{name} = {{ path = \"../{name}\", default-features = false }}\n")
+        }
+    };
+    part(&mut files, "functions/taskflow/Cargo.toml", &lines(names.clone(), dependency))?;
+    let crates = lines(names, |name| format!("        {}::function(),\n", name.replace('-', "_")));
+    part(&mut files, "functions/taskflow/src/lib.rs", &crates)?;
+    Ok(files)
+}
+
+/// The outputs that differ from the files of the repository, and the files that are left of functions that are gone.
+///
+/// # Errors
+/// As [`outputs`].
+pub fn stale() -> io::Result<(Files, Vec<String>)> {
+    let mut outputs = outputs()?;
+    let mut gone = Vec::new();
+    for folder in ["knative/base/functions", "dapr-components/bindings", "dapr-components/pubsub"] {
+        for entry in std::fs::read_dir(root().join(folder))? {
+            let path = format!("{folder}/{}", entry?.file_name().to_string_lossy());
+            if !outputs.contains_key(&path) && read(&path)?.starts_with(HEADER) {
+                gone.push(path);
+            }
+        }
+    }
+    outputs.retain(|path, text| read(path).ok().as_ref() != Some(text));
+    Ok((outputs, gone))
+}
+
+/// The functions that AWS Lambda runs.
+pub fn lambda() -> impl Iterator<Item = &'static str> {
+    let names: BTreeSet<&str> = routes::ALL.iter().filter(|route| route.is_on_lambda()).map(|route| route.name).collect();
+    names.into_iter()
+}
+
+/// Reads a file of the repository.
+///
+/// # Errors
+/// A file that cannot be read; the message names it.
+pub fn read(path: &str) -> io::Result<String> {
+    std::fs::read_to_string(root().join(path)).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))
+}
+
+/// Adds a file whose part between [`BEGIN`] and [`END`] is this text.
+fn part(files: &mut Files, path: &str, text: &str) -> io::Result<()> {
+    let present = read(path)?;
+    let lost = || io::Error::other(format!("{path}: the lines {BEGIN:?} and {END:?} are missing"));
+    let (before, rest) = present.split_once(&format!("{BEGIN}\n")).ok_or_else(lost)?;
+    let (_, after) = rest.split_once(END).ok_or_else(lost)?;
+    let indent = before.lines().last().unwrap_or_default();
+    files.insert(path.to_owned(), format!("{before}{BEGIN}\n{text}{indent}{END}{after}"));
+    Ok(())
+}
+
+fn lines<'a>(names: impl IntoIterator<Item = &'a str>, line: impl Fn(&str) -> String) -> String {
+    names.into_iter().map(line).collect()
+}
+
+fn service(route: &Route) -> String {
+    let Route { name, scale, .. } = route;
+    format!(
+        r#"{HEADER}
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata:
+  name: {name}
+spec:
+  template:
+    metadata:
+      annotations:
+        autoscaling.knative.dev/max-scale: "{scale}"
+    spec:
+      containers:
+        - image: {name}
+"#
+    )
+}
+
+fn services(names: &BTreeSet<&str>) -> String {
+    let resources = lines(names.iter().copied(), |name| format!("  - {name}.yaml\n"));
+    format!(
+        "{HEADER}
+# A file for each function, file name = function. every-function.yaml has what all of them share; ../kustomization.yaml patches single ones.
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+{resources}patches:
+  - path: every-function.yaml
+    target: {{ group: serving.knative.dev, kind: Service }}
+"
+    )
+}
+
+fn components_of(title: &str, names: &BTreeSet<&str>) -> String {
+    let resources = lines(names.iter().copied(), |name| format!("  - {name}.yaml\n"));
+    format!(
+        "{HEADER}
+# Events over {title}, with what both ways need.
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+  - ../common
+{resources}"
+    )
+}
+
+/// The component of a binding to Kafka; `metadata` is what its direction adds.
+fn binding(name: &str, description: &str, metadata: &str) -> String {
+    format!(
+        r#"{HEADER}
+# {description}
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata:
+  name: {name}
+  labels: {{ taskflow.part: kafka }}
+spec:
+  type: bindings.kafka
+  version: v1
+  metadata:
+    - name: brokers
+      secretKeyRef: {{ name: KAFKA_BROKERS, key: KAFKA_BROKERS }}
+    - {{ name: authType, value: none }}
+    - {{ name: version, value: "3.6.0" }}
+{metadata}auth:
+  secretStore: local-env
+scopes: [taskflow]
+"#
+    )
+}
+
+fn input(consumer: &str, topic: Topic) -> (String, String) {
+    let name = format!("{consumer}-{topic}");
+    let description = if consumer == routes::GATEWAY.name {
+        "Commands of any producer: the gateway finds the function by the type.".to_owned()
+    } else {
+        format!("{topic} for {consumer}: a consumer group of its own, so that it holds up nobody else.")
+    };
+    let metadata = format!(
+        r#"    - {{ name: topics, value: {topic} }}
+    - {{ name: consumerGroup, value: {name} }}
+    - {{ name: direction, value: input }}
+    # A key or a header may hold any bytes; a name of a header that gRPC has no place for is passed over.
+    - {{ name: escapeHeaders, value: "true" }}
+    - {{ name: excludeHeaderMetaRegex, value: "[^0-9A-Za-z._-]|^$" }}
+    # A group that is new starts at the beginning, not at what comes next.
+    - {{ name: initialOffset, value: oldest }}
+    # Without these the record after one that failed commits past it. The gateway counts the tries and ends them.
+    - {{ name: consumeRetryEnabled, value: "true" }}
+    - {{ name: backOffPolicy, value: constant }}
+    - {{ name: backOffDuration, value: 1s }}
+    - {{ name: backOffMaxRetries, value: "-1" }}
+"#
+    );
+    let text = binding(&name, &description, &metadata);
+    (name, text)
+}
+
+fn output(topic: Topic) -> (String, String) {
+    let description = match topic {
+        Topic::TaskEvents => "What happened to tasks.",
+        Topic::Reminders => "What happened to reminders.",
+        Topic::TaskUpdates => "What pages show live.",
+        Topic::TaskCommands => "What callers ask for.",
+        Topic::DeadLetters => "What a consumer could not take.",
+    };
+    let metadata = format!("    - {{ name: publishTopic, value: {topic} }}\n    - {{ name: direction, value: output }}\n");
+    (topic.to_string(), binding(topic.as_str(), description, &metadata))
+}
+
+fn subscription(topic: Topic) -> (String, String) {
+    let name = format!("{topic}-subscription");
+    let text = format!(
+        r#"{HEADER}
+# {topic} over pub/sub, to all who consume it.
+apiVersion: dapr.io/v2alpha1
+kind: Subscription
+metadata:
+  name: {name}
+spec:
+  pubsubname: kafka-pubsub
+  topic: {topic}
+  routes:
+    default: /deliveries/{topic}
+  deadLetterTopic: dead-letters
+  # As it is in Kafka: the gateway reads records of bindings and of pub/sub alike.
+  metadata: {{ rawPayload: "true" }}
+scopes: [taskflow]
+"#
+    );
+    (name, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_output_is_stale() {
+        let (changed, gone) = stale().unwrap();
+        let paths: Vec<String> = changed.into_keys().chain(gone).collect();
+        assert!(paths.is_empty(), "the table of functions says something else than these files; run `just manifests`: {paths:#?}");
+    }
+}

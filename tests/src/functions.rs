@@ -1,0 +1,218 @@
+//! Functions without a bus, called one by one on a database of their own. What they announce waits until a test delivers it, or loses it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+
+use domain::Timestamp;
+use domain::ambient::Clock;
+use domain::event::Topic;
+use domain::routes;
+use embedded::testing::TestDatabase;
+use function::ambient::SystemClock;
+use function::guard::Trust;
+use function::service::Service;
+use function::settings::Settings;
+use function::{App, full};
+use jiff::SignedDuration;
+use serde_json::Value;
+use store::{Entry, Store};
+
+/// Keys of the outbox that are taken at once: far more than a test has.
+const KEYS_MAX: i64 = 10_000;
+
+/// Every function, and the jobs that a scheduler would have.
+pub struct Functions {
+    /// Its database.
+    pub store: Store,
+    clock: Arc<Hands>,
+    services: HashMap<&'static str, Service>,
+    jobs: Mutex<BTreeMap<String, Timestamp>>,
+    database: TestDatabase,
+}
+
+/// A clock that is moved by hand.
+struct Hands(Mutex<Timestamp>);
+
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+impl Functions {
+    /// All of them, with the settings that matter to no test.
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// All of them, with these settings.
+    pub async fn with(given: &[(&str, &str)]) -> Self {
+        let database = crate::database().await;
+        let lookup = |name: &str| match name {
+            "DATABASE_URL" => Some(database.url().to_owned()),
+            "TASKFLOW_TIME_ZONE" => Some("UTC".to_owned()),
+            _ => given.iter().find(|(own, _)| *own == name).map(|(_, value)| (*value).to_owned()),
+        };
+        let clock = Arc::new(Hands(Mutex::new(SystemClock.now())));
+        let settings = Settings::read(&lookup, Ipv4Addr::LOCALHOST.into()).unwrap();
+        let app = Arc::new(App { clock: clock.clone(), ..App::alone(settings).unwrap() });
+        let store = app.store.clone().unwrap();
+        let services = taskflow::functions().into_iter().map(|function| Service::new(app.clone(), function).unwrap());
+        let services = services.map(|service| (service.name(), service)).collect();
+        Self { store, clock, services, jobs: Mutex::default(), database }
+    }
+
+    /// Calls a function; the status and the JSON of the answer.
+    pub async fn call(&self, function: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let content_type = if path == "/" { "application/cloudevents+json" } else { "application/json" };
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let request = http::Request::builder().method(method).uri(path).header("content-type", content_type);
+        let mut request = request.body(full(body)).unwrap();
+        // As the bus and the scheduler call.
+        request.extensions_mut().insert(Trust::Delivery);
+        let answer = self.services[function].handle(request).await;
+        let status = answer.status().as_u16();
+        let text = function::body::collect(answer.into_body()).await.unwrap();
+        (status, serde_json::from_slice(&text).unwrap_or_default())
+    }
+
+    /// The same, of a call that has to succeed.
+    pub async fn done(&self, function: &str, method: &str, path: &str, body: &Value) -> Value {
+        let (status, answer) = self.call(function, method, path, body).await;
+        assert!(status < 300, "{function} {method} {path}: {status} {answer}");
+        answer
+    }
+
+    /// Creates a task.
+    pub async fn create(&self, fields: &Value) -> Value {
+        self.done("create-task", "POST", "/api/tasks", fields).await
+    }
+
+    /// Has a job called; the status.
+    pub async fn job(&self, name: &str) -> u16 {
+        self.call(routes::of_job(name).unwrap().name, "POST", &format!("/job/{name}"), &Value::Null).await.0
+    }
+
+    /// Has housekeeping called, which has to succeed, when the events of all changes have had their time.
+    pub async fn keep_house(&self) {
+        self.pass(SignedDuration::from_secs(10));
+        assert_eq!(self.job("housekeeping").await, 200);
+    }
+
+    /// Delivers an event to one consumer, which has to take it.
+    pub async fn deliver(&self, consumer: &str, event: &Value) {
+        self.done(consumer, "POST", "/", event).await;
+    }
+
+    /// Delivers these events, each to all who want it, and what they announce, until nothing is announced any more.
+    pub async fn deliver_all(&self, mut events: Vec<Value>) {
+        while !events.is_empty() {
+            for event in &events {
+                for consumer in consumers(event) {
+                    self.deliver(consumer, event).await;
+                }
+            }
+            events = self.announced().await;
+        }
+    }
+
+    /// Takes what was announced, in order. Jobs go to the scheduler; the events, without those that are only for pages, are the test's to
+    /// deliver or lose.
+    pub async fn announced(&self) -> Vec<Value> {
+        let keys = self.store.outbox_keys(KEYS_MAX).await.unwrap();
+        let batch = self.store.lock_outbox(&keys, true).await.unwrap().unwrap();
+        assert!(!batch.is_full());
+        let mut rows = batch.rows().to_vec();
+        batch.done(&rows.iter().map(|row| (row.key, row.id)).collect::<Vec<_>>()).await.unwrap();
+        rows.sort_by_key(|row| row.id);
+        let mut events = Vec::new();
+        let mut jobs = self.jobs.lock().unwrap();
+        for row in rows {
+            match row.entry {
+                Entry::Event { topic, payload, .. } => {
+                    let event: Value = serde_json::from_str(&payload).unwrap();
+                    assert!(is_announced(&event), "no route in shared/domain/src/routes.rs announces this: {event}");
+                    if topic != Topic::TaskUpdates {
+                        events.push(event);
+                    }
+                }
+                Entry::ScheduleJob { name, due_at } => drop(jobs.insert(name, due_at)),
+                Entry::CancelJob { name } => drop(jobs.remove(&name)),
+            }
+        }
+        events
+    }
+
+    /// The broker loses what was announced.
+    pub async fn lose_events(&self) {
+        drop(self.announced().await);
+    }
+
+    /// The scheduler loses its jobs.
+    pub fn lose_jobs(&self) {
+        self.jobs.lock().unwrap().clear();
+    }
+
+    /// When the scheduler is to call the job of a reminder.
+    pub async fn job_at(&self, reminder: &Value) -> Option<String> {
+        drop(self.announced().await);
+        let jobs = self.jobs.lock().unwrap();
+        jobs.get(reminder["dapr_job_id"].as_str().unwrap()).map(|at| crate::written(at.get()))
+    }
+
+    /// The reminders of a task, the newest first.
+    pub async fn reminders(&self, task: &Value) -> Vec<Value> {
+        let reminders = self.done("list-reminders", "GET", &format!("/api/reminders?task_id={}", task["id"]), &Value::Null).await;
+        reminders.as_array().unwrap().clone()
+    }
+
+    /// Every task, the newest first.
+    pub async fn tasks(&self) -> Vec<Value> {
+        self.done("list-tasks", "GET", "/api/tasks?limit=500", &Value::Null).await.as_array().unwrap().clone()
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, time: SignedDuration) {
+        let mut now = self.clock.0.lock().unwrap();
+        *now = Timestamp::new(now.get() + time).unwrap();
+    }
+
+    /// The moment so long from now, as Taskflow writes it.
+    #[must_use]
+    pub fn after(&self, time: SignedDuration) -> String {
+        crate::written(self.clock.now().get() + time)
+    }
+
+    /// Does this to the database.
+    pub async fn sql(&self, statement: &'static str) {
+        sqlx::raw_sql(statement).execute(self.store.pool()).await.unwrap();
+    }
+
+    /// Where its database is.
+    #[must_use]
+    pub fn database_url(&self) -> &str {
+        self.database.url()
+    }
+
+    /// Closes its connections and drops its database.
+    pub async fn stop(self) {
+        self.store.pool().close().await;
+        drop(self.database);
+    }
+}
+
+/// True if the route of the function that wrote this event says so.
+fn is_announced(event: &Value) -> bool {
+    let name = event["source"].as_str().unwrap().strip_prefix("/taskflow/").unwrap();
+    let route = routes::ALL.iter().find(|route| route.name == name);
+    route.is_some_and(|route| route.announced().any(|ty| event["type"] == ty.as_str()))
+}
+
+/// Who consumes such an event, pages aside.
+fn consumers(event: &Value) -> Vec<&'static str> {
+    let topics = [Topic::TaskEvents, Topic::Reminders];
+    let ty = event["type"].as_str().unwrap().parse().unwrap();
+    let wants = |route: &&routes::Route| topics.iter().any(|topic| route.wants(*topic, ty).is_some());
+    routes::ALL.iter().filter(wants).map(|route| route.name).collect()
+}
