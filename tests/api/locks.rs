@@ -43,7 +43,7 @@ async fn work(app: &App, locked: &Value) {
 
 /// Deliveries that wait, by what they were tried.
 async fn deliveries(app: &App) -> Vec<i32> {
-    sqlx::query_scalar("SELECT attempts FROM embedded.deliveries").fetch_all(app.store.pool()).await.unwrap()
+    sqlx::query_scalar("SELECT attempts FROM deliveries").fetch_all(app.store.pool()).await.unwrap()
 }
 
 /// The sum of the deliveries that failed.

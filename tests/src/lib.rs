@@ -112,7 +112,7 @@ impl App {
 
     /// Waits until every consumer has taken everything that was announced, and what they announced in turn.
     pub async fn settled(&self) {
-        const WAITING: &str = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM embedded.deliveries)";
+        const WAITING: &str = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM deliveries)";
         eventually("an empty outbox", async || {
             let waiting: i64 = sqlx::query_scalar(WAITING).fetch_one(self.store.pool()).await.unwrap();
             (waiting == 0).then_some(())

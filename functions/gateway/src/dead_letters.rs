@@ -1,6 +1,6 @@
 //! `/dead-letters`: reads the events that were given up, and hands one to its one consumer again.
 //!
-//! In one process the bus keeps them, and GET answers them. Behind Dapr they are records of the topic `dead-letters`: Kafka's own tools read
+//! The table `dead_letters` keeps them. Behind Dapr each is a record of the topic `dead-letters` as well: Kafka's own tools read
 //! them there (`just dead-letters`), and what those print can be posted here as it is. The consumer's inbox makes it harmless to post one
 //! that was taken already.
 
@@ -29,7 +29,7 @@ const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 
 pub(crate) async fn read(app: Arc<App>, _: Request) -> Result<Response, Error> {
     let Some(letters) = &app.dead_letters else {
-        return Err(Error::NotFound("dead letters are records of the Kafka topic dead-letters here; Kafka's own tools read it".to_owned()));
+        return Err(Error::NotFound("a gateway without a sidecar delivers no events, so it keeps no dead letters".to_owned()));
     };
     let (letters, total) = letters.oldest(LETTERS_MAX).await.map_err(|error| Error::unavailable("the database", error))?;
     Ok(Answer::of(BATCH, serde_json::to_vec(&letters)?).header(TOTAL, total).into())
@@ -62,8 +62,9 @@ async fn set_aside(app: &App, route: &Route, event: &Event, body: &[u8]) -> Resu
         Some(letters) => {
             letters.find(route.name, event.source(), event.id()).await.map_err(|error| Error::unavailable("the database", error))?
         }
-        None => serde_json::from_slice(body).ok().filter(|letter| letter::is_ours(app, letter)),
+        None => None,
     };
+    let kept = kept.or_else(|| serde_json::from_slice(body).ok().filter(|letter| letter::is_ours(app, letter)));
     kept.ok_or_else(|| {
         Error::Forbidden(format!("{} is no dead letter of {} as Taskflow set it aside, or was taken already", event.id(), route.name))
     })

@@ -1,4 +1,4 @@
-//! Dead letters: how the gateway signs one, and knows its own again.
+//! Dead letters in Kafka: how the gateway signs one, and knows its own again.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -428,7 +428,7 @@ async fn database(data: &Path) -> PgConnection {
 }
 
 /// Whether nothing is under way and nothing is due.
-const IS_QUIET: &str = "SELECT NOT EXISTS (SELECT FROM outbox) AND NOT EXISTS (SELECT FROM embedded.deliveries) \
+const IS_QUIET: &str = "SELECT NOT EXISTS (SELECT FROM outbox) AND NOT EXISTS (SELECT FROM deliveries) \
      AND NOT EXISTS (SELECT FROM embedded.jobs WHERE due_at < now() + interval '1 hour') \
      AND NOT EXISTS (SELECT FROM reminders WHERE status = 'pending' AND scheduled_at < now() + interval '1 hour')";
 
@@ -484,7 +484,7 @@ async fn kill_dash_nine_loses_nothing() {
         }
     })
     .await;
-    let dead_letters: i64 = sqlx::query_scalar("SELECT count(*) FROM embedded.dead_letters").fetch_one(&mut database).await.unwrap();
+    let dead_letters: i64 = sqlx::query_scalar("SELECT count(*) FROM dead_letters").fetch_one(&mut database).await.unwrap();
     database.close().await.unwrap();
     let found = Found::read(&client).await;
     let mut problems = found.problems(&book.lock().unwrap());

@@ -424,7 +424,7 @@ routes! {
 }
 
 /// Finds the function for everything from outside. Nobody routes to it.
-pub const GATEWAY: Route = Route::new("gateway");
+pub const GATEWAY: Route = Route::new("gateway").scale(1, 2);
 
 /// The function that a job calls, by the job's name: `<function>` or `<function>-<id>`.
 #[must_use]

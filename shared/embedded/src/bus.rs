@@ -1,31 +1,28 @@
 //! The bus in one process: moves what the outbox holds to the functions that want it, and to the timer of the jobs.
 //!
 //! Nothing polls. Whoever wrote to the outbox calls [`publish`](Publisher::publish), which wakes the one task that moves: it turns
-//! rows of `outbox` into rows of `embedded.deliveries`, one for each function that wants the event, and of `embedded.jobs`. One
-//! statement does that, so a row is always in one of them. Deliveries are made from memory; their rows are what a crash leaves.
+//! rows of `outbox` into rows of `deliveries`, one for each function that wants the event, and of `embedded.jobs`. One
+//! statement does that, so a row is always in one of them. The crate `deliveries` makes the deliveries.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use domain::Timestamp;
+use deliveries::{Dispatcher, Place, Start};
 use domain::ambient::Clock;
 use domain::event::{EventType, Topic};
-use function::call::{Caller, Tries, pause};
-use function::ports::{self, ATTEMPTS, CONSUMER, LAST_ERROR, Publisher, PublisherHealth};
+use domain::routes;
+use function::call::{Caller, pause};
+use function::ports::{Publisher, PublisherHealth};
 use function::{BoxError, BoxFuture};
-use serde_json::Value;
 use sqlx::{FromRow, PgPool, Row, ValueRef};
-use store::Time;
+use store::{Deliveries, Delivery, Time};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::dispatch::{Dispatcher, Item, Mark, consumers};
 use crate::jobs::{Jobs, Running};
 use crate::sql::{self, BEGIN, BEGIN_QUICK, begin, begin_quick};
 
@@ -49,17 +46,17 @@ macro_rules! move_rows {
             " ORDER BY id LIMIT $1), \
      taken AS (DELETE FROM outbox o USING first f WHERE o.key = f.key AND o.id = f.id \
          RETURNING o.id, o.key, o.kind, o.topic, o.name, o.payload, o.due_at, o.created_at), \
-     delivered AS (INSERT INTO embedded.deliveries AS d (id, consumer, key, topic, event, created_at) \
+     delivered AS (INSERT INTO deliveries AS d (id, consumer, key, topic, event, created_at) \
          SELECT t.id, w.consumer, t.key, t.topic, t.payload, t.created_at FROM taken t \
          JOIN unnest($2::text[], $3::text[], $4::text[]) AS w (consumer, topic, type) ON w.topic = t.topic AND w.type = t.name \
          WHERE t.kind = 'event' \
-         ON CONFLICT (id, consumer) DO UPDATE SET attempts = d.attempts RETURNING d.id, d.consumer, d.key, d.event, d.attempts, d.created_at), \
+         ON CONFLICT (id, consumer) DO UPDATE SET attempts = d.attempts RETURNING d.id, d.consumer, d.key, d.topic, d.event, d.attempts, d.not_before, d.created_at), \
      said AS (SELECT DISTINCT ON (name) name, kind, due_at FROM taken WHERE kind <> 'event' ORDER BY name, id DESC), \
      before AS (SELECT j.next_at FROM embedded.jobs j JOIN said s ON s.name = j.name), \
      scheduled AS (INSERT INTO embedded.jobs (name, due_at, next_at) SELECT name, due_at, due_at FROM said WHERE kind = 'schedule-job' \
          ON CONFLICT (name) DO UPDATE SET due_at = EXCLUDED.due_at, next_at = EXCLUDED.next_at, attempts = 0), \
      cancelled AS (DELETE FROM embedded.jobs j USING said s WHERE s.kind = 'cancel-job' AND j.name = s.name) \
-     SELECT m.taken, m.earliest, d.id, d.consumer, d.key, d.event::text AS event, d.attempts, d.created_at \
+     SELECT m.taken, m.earliest, d.id, d.consumer, d.key, d.topic, d.event::text AS event, d.attempts, d.not_before, d.created_at \
      FROM (SELECT (SELECT count(*) FROM taken) AS taken, \
          least((SELECT min(next_at) FROM before), (SELECT min(due_at) FROM said WHERE kind = 'schedule-job')) AS earliest) AS m \
      LEFT JOIN delivered d ON true"
@@ -75,19 +72,9 @@ const KEYS: &str = "SELECT key FROM outbox GROUP BY key ORDER BY min(id) LIMIT $
 const MOVE_KEYS: &str = move_rows!("WHERE key = ANY($5)");
 /// The planner sees an empty table now and then, and keeps the plan.
 const BEGIN_BY_INDEX: &str = begin_quick!("; SET LOCAL enable_seqscan = off");
-const LOAD: &str = "SELECT id, consumer, key, event::text AS event, attempts, created_at \
-     FROM embedded.deliveries WHERE (id, consumer) > ($1, $2) AND consumer = ANY($3) ORDER BY id, consumer LIMIT $4";
 const IS_EMPTY: &str = "SELECT NOT EXISTS (SELECT FROM outbox)";
-const DEPTHS: &str = "SELECT (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM embedded.deliveries) AS deliveries, \
-     (SELECT count(*) FROM embedded.dead_letters) AS dead_letters, (SELECT count(*) FROM embedded.jobs) AS jobs";
-const DEAD_LETTERS: &str = "SELECT id, consumer, topic, key, event::text AS event, attempts, last_error, created_at FROM embedded.dead_letters \
-     WHERE (id, consumer) > ($1, $2) ORDER BY id, consumer LIMIT $3";
-const DEAD_LETTER: &str = "SELECT id, consumer, topic, key, event::text AS event, attempts, last_error, created_at FROM embedded.dead_letters \
-     WHERE consumer = $1 AND event->>'source' = $2 AND event->>'id' = $3 ORDER BY id LIMIT 1";
-const TAKEN: &str = "DELETE FROM embedded.dead_letters WHERE consumer = $1 AND event->>'source' = $2 AND event->>'id' = $3";
-const REPLAY: &str = "WITH back AS (DELETE FROM embedded.dead_letters RETURNING id, consumer, key, topic, event, created_at) \
-     INSERT INTO embedded.deliveries (id, consumer, key, topic, event, created_at) \
-     SELECT id, consumer, key, topic, event, created_at FROM back ON CONFLICT (id, consumer) DO NOTHING";
+const DEPTHS: &str = "SELECT (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM deliveries) AS deliveries, \
+     (SELECT count(*) FROM dead_letters) AS dead_letters, (SELECT count(*) FROM embedded.jobs) AS jobs";
 
 /// How much is where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
@@ -100,28 +87,6 @@ pub struct Depths {
     pub dead_letters: i64,
     /// Jobs that have yet to be called.
     pub jobs: i64,
-}
-
-/// A delivery that was given up.
-#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
-pub struct DeadLetter {
-    /// The row of the outbox that it was.
-    pub id: i64,
-    /// The function that did not take it.
-    pub consumer: String,
-    /// Its topic.
-    pub topic: String,
-    /// The task.
-    pub key: i64,
-    /// The event in the structured JSON form of CloudEvents.
-    pub event: String,
-    /// How often it was tried.
-    pub attempts: i32,
-    /// What the function said the last time.
-    pub last_error: String,
-    /// When it was given up.
-    #[sqlx(try_from = "Time")]
-    pub created_at: Timestamp,
 }
 
 /// Which function wants which events, as three columns.
@@ -140,10 +105,6 @@ pub struct Bus {
     wake: Notify,
     /// What the mover was told of since it last moved.
     told: Mutex<Scope>,
-    /// There are deliveries in the table that may not be in memory.
-    reload: AtomicBool,
-    letters: Arc<tokio::sync::Mutex<()>>,
-    names: Vec<&'static str>,
     wanted: Wanted,
     tasks: OnceLock<Tasks>,
 }
@@ -180,22 +141,10 @@ struct Moved {
     earliest: Option<Time>,
 }
 
-/// A row of `embedded.deliveries`.
-#[derive(FromRow)]
-struct Delivery {
-    id: i64,
-    consumer: String,
-    key: i64,
-    event: String,
-    attempts: i32,
-    #[sqlx(try_from = "Time")]
-    created_at: Timestamp,
-}
-
 /// What the mover does next.
 enum Step {
     /// Loads what the table of deliveries has after this place.
-    Load(i64, String),
+    Load(Place),
     /// Moves from the outbox.
     Move,
     /// Waits to be woken.
@@ -204,7 +153,7 @@ enum Step {
 
 impl Step {
     fn load_all() -> Self {
-        Self::Load(i64::MIN, String::new())
+        Self::Load(Dispatcher::first())
     }
 }
 
@@ -214,10 +163,8 @@ impl Bus {
     #[must_use]
     pub fn new(pool: PgPool, clock: Arc<dyn Clock>) -> Arc<Self> {
         let jobs = Arc::new(Jobs::new(pool.clone(), clock.clone()));
-        let names = consumers().iter().map(|route| route.name).collect();
-        let (wake, reload, letters) = (Notify::new(), AtomicBool::new(false), Arc::default());
-        let told = Mutex::new(Scope::All);
-        Arc::new(Self { pool, clock, jobs, wake, told, reload, letters, names, wanted: wanted(), tasks: OnceLock::new() })
+        let (wake, told) = (Notify::new(), Mutex::new(Scope::All));
+        Arc::new(Self { pool, clock, jobs, wake, told, wanted: wanted(), tasks: OnceLock::new() })
     }
 
     /// Creates the tables of bus, jobs and state, where they are not there yet. Those of the store have to be.
@@ -235,9 +182,16 @@ impl Bus {
     pub fn start(self: &Arc<Self>, caller: Caller, stopping: &CancellationToken, tracker: &TaskTracker) {
         self.tasks.get_or_init(|| {
             let caller = Arc::new(caller);
-            let (pool, clock) = (self.pool.clone(), self.clock.clone());
-            let dispatcher = Dispatcher::new(pool, clock, caller.clone(), self.letters.clone(), stopping.clone(), tracker.clone());
-            let dispatcher = Arc::new(dispatcher);
+            let dispatcher = Dispatcher::new(Start {
+                table: Deliveries::new(self.pool.clone()),
+                clock: self.clock.clone(),
+                caller: caller.clone(),
+                publisher: self.clone(),
+                broker: None,
+                return_max: Duration::ZERO,
+                stopping: stopping.clone(),
+                tracker: tracker.clone(),
+            });
             let running = Running { caller, stopping: stopping.clone(), tracker: tracker.clone() };
             Tasks {
                 acknowledger: tracker.spawn(dispatcher.clone().acknowledge()),
@@ -258,33 +212,6 @@ impl Bus {
         Ok(depths)
     }
 
-    /// Deliveries that were given up, the oldest first, at most `limit`, after this one if one is named.
-    ///
-    /// # Errors
-    /// [`store::Error::Unavailable`].
-    pub async fn dead_letters(&self, after: Option<&DeadLetter>, limit: i64) -> Result<Vec<DeadLetter>, store::Error> {
-        let (id, consumer) = after.map_or((i64::MIN, ""), |letter| (letter.id, letter.consumer.as_str()));
-        let mut transaction = begin(&self.pool, BEGIN).await?;
-        let letters = sqlx::query_as(DEAD_LETTERS).bind(id).bind(consumer).bind(limit).fetch_all(&mut *transaction).await?;
-        transaction.commit().await?;
-        Ok(letters)
-    }
-
-    /// Delivers all that was given up once more; how many there were.
-    ///
-    /// # Errors
-    /// [`store::Error::Unavailable`].
-    pub async fn replay_dead_letters(&self) -> Result<u64, store::Error> {
-        let letters = self.letters.lock().await;
-        let mut transaction = begin(&self.pool, BEGIN).await?;
-        let replayed = sqlx::query(REPLAY).execute(&mut *transaction).await?.rows_affected();
-        transaction.commit().await?;
-        drop(letters);
-        self.reload.store(true, Ordering::SeqCst);
-        self.wake.notify_one();
-        Ok(replayed)
-    }
-
     /// The mover: loads what is there, moves what comes, until the stop.
     async fn run(self: Arc<Self>, dispatcher: Arc<Dispatcher>, stopping: CancellationToken) {
         let mut step = Step::load_all();
@@ -294,9 +221,6 @@ impl Bus {
             if looked_around.elapsed() > LOOK_AROUND {
                 self.tell(Scope::All);
                 looked_around = Instant::now();
-            }
-            if self.reload.swap(false, Ordering::SeqCst) {
-                step = Step::load_all();
             }
             let wait: BoxFuture<'_, ()> = match self.step(&step, &dispatcher).await {
                 Ok(next) => {
@@ -340,23 +264,10 @@ impl Bus {
 
     async fn step(self: &Arc<Self>, step: &Step, dispatcher: &Arc<Dispatcher>) -> Result<Step, sqlx::Error> {
         match step {
-            Step::Load(id, consumer) => self.load(*id, consumer, dispatcher).await,
+            Step::Load(place) => Ok(dispatcher.load(place).await?.map_or(Step::Move, Step::Load)),
             Step::Move | Step::Wait if dispatcher.is_full() => Ok(Step::Move),
             Step::Move | Step::Wait => self.move_on(dispatcher).await,
         }
-    }
-
-    async fn load(&self, id: i64, consumer: &str, dispatcher: &Arc<Dispatcher>) -> Result<Step, sqlx::Error> {
-        let mut transaction = begin(&self.pool, BEGIN).await?;
-        let query = sqlx::query_as(LOAD).bind(id).bind(consumer).bind(&self.names).bind(limit());
-        let rows: Vec<Delivery> = query.fetch_all(&mut *transaction).await?;
-        transaction.commit().await?;
-        let next = match rows.last() {
-            Some(last) if rows.len() == BATCH => Step::Load(last.id, last.consumer.clone()),
-            _ => Step::Move,
-        };
-        dispatcher.put(self.items(rows));
-        Ok(next)
     }
 
     async fn move_on(self: &Arc<Self>, dispatcher: &Arc<Dispatcher>) -> Result<Step, sqlx::Error> {
@@ -415,7 +326,7 @@ impl Bus {
             self.jobs.changed(earliest.0);
         }
         let deliveries = rows.iter().filter(|row| row.try_get_raw("id").is_ok_and(|id| !id.is_null())).map(Delivery::from_row);
-        dispatcher.put(self.items(deliveries.collect::<Result<_, _>>()?));
+        dispatcher.put_rows(deliveries.collect::<Result<_, _>>()?);
         Ok(taken == limit())
     }
 
@@ -432,23 +343,6 @@ impl Bus {
 
     fn told(&self) -> MutexGuard<'_, Scope> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Deliveries in the order of their ids; those of one event share its text.
-    fn items(&self, mut rows: Vec<Delivery>) -> Vec<Item> {
-        rows.sort_by_key(|row| row.id);
-        let mut last: Option<(i64, Bytes)> = None;
-        let item = |row: Delivery| {
-            let consumer = self.names.iter().position(|name| *name == row.consumer)?;
-            let event = match last.take() {
-                Some((id, event)) if id == row.id => event,
-                _ => Bytes::from(row.event),
-            };
-            last = Some((row.id, event.clone()));
-            let tries = Tries { attempts: row.attempts.unsigned_abs(), uncounted: 0 };
-            Some(Item { mark: Mark { id: row.id, consumer }, key: row.key, event, created_at: row.created_at, tries })
-        };
-        rows.into_iter().filter_map(item).collect()
     }
 
     async fn is_empty(&self) -> Result<bool, sqlx::Error> {
@@ -487,57 +381,13 @@ impl Publisher for Bus {
     }
 }
 
-impl ports::DeadLetters for Bus {
-    fn oldest(&self, limit: i64) -> BoxFuture<'_, Result<(Vec<Value>, i64), BoxError>> {
-        Box::pin(async move {
-            let letters = self.dead_letters(None, limit).await?;
-            let shown = i64::try_from(letters.len())?;
-            // All of them are seen at once; only a full page leaves some to count, a moment later.
-            let total = if shown < limit { shown } else { shown.max(Bus::depth(self).await?.dead_letters) };
-            Ok((letters.iter().map(DeadLetter::to_event).collect::<Result<_, _>>()?, total))
-        })
-    }
-
-    fn find<'a>(&'a self, consumer: &'a str, source: &'a str, id: &'a str) -> BoxFuture<'a, Result<Option<Value>, BoxError>> {
-        Box::pin(async move {
-            let mut transaction = begin(&self.pool, BEGIN).await?;
-            let query = sqlx::query_as(DEAD_LETTER).bind(consumer).bind(source).bind(id);
-            let letter: Option<DeadLetter> = query.fetch_optional(&mut *transaction).await?;
-            transaction.commit().await?;
-            Ok(letter.map(|letter| letter.to_event()).transpose()?)
-        })
-    }
-
-    fn taken<'a>(&'a self, consumer: &'a str, source: &'a str, id: &'a str) -> BoxFuture<'a, Result<(), BoxError>> {
-        Box::pin(async move {
-            let mut transaction = begin(&self.pool, BEGIN).await?;
-            sqlx::query(TAKEN).bind(consumer).bind(source).bind(id).execute(&mut *transaction).await?;
-            Ok(transaction.commit().await?)
-        })
-    }
-}
-
-impl DeadLetter {
-    /// The event with what is known of its end as extensions.
-    fn to_event(&self) -> Result<Value, serde_json::Error> {
-        let mut event: Value = serde_json::from_str(&self.event)?;
-        if let Some(fields) = event.as_object_mut() {
-            // A CloudEvents string has no control characters.
-            let error: String = self.last_error.chars().filter(|char| !char.is_control()).collect();
-            let own = [(CONSUMER, self.consumer.as_str().into()), (ATTEMPTS, self.attempts.into()), (LAST_ERROR, error.into())];
-            fields.extend(own.map(|(name, value): (_, Value)| (name.to_owned(), value)));
-        }
-        Ok(event)
-    }
-}
-
 fn limit() -> i64 {
     i64::try_from(BATCH).unwrap_or(i64::MAX)
 }
 
 fn wanted() -> Wanted {
     let mut wanted = Wanted { consumers: Vec::new(), topics: Vec::new(), types: Vec::new() };
-    for route in consumers() {
+    for route in routes::ALL {
         for topic in Topic::ALL {
             for ty in EventType::ALL.iter().filter(|ty| route.wants(*topic, **ty).is_some()) {
                 wanted.consumers.push(route.name);

@@ -4,7 +4,6 @@
 //! Everything survives kill -9: what is under way is in a table before anybody is told of it.
 
 pub mod bus;
-mod dispatch;
 mod jobs;
 pub mod postgres;
 pub mod process;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
+use deliveries::Letters;
 use domain::routes::Route;
 use function::ambient::SystemClock;
 use function::call::Caller;
@@ -15,7 +16,7 @@ use function::ports::Functions;
 use function::service::Service;
 use function::settings::Settings;
 use function::{App, BoxError, BoxFuture, Error, Function, Request, Response, host};
-use store::Store;
+use store::{Deliveries, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -78,7 +79,7 @@ impl Process {
             publisher: bus.clone(),
             functions: mounted.clone(),
             state: Arc::new(StateTable::new(store.pool().clone(), clock)),
-            dead_letters: Some(bus.clone()),
+            dead_letters: Some(Arc::new(Letters(Deliveries::new(store.pool().clone())))),
             ..App::alone(settings)?
         });
         let services = functions.into_iter().map(|function| Service::new(app.clone(), function));

@@ -9,27 +9,6 @@ const SCHEMA: &str = "
 SELECT pg_advisory_xact_lock(7203145229);
 SET LOCAL client_min_messages = warning;
 CREATE SCHEMA IF NOT EXISTS embedded;
-CREATE TABLE IF NOT EXISTS embedded.deliveries (
-    id bigint NOT NULL,
-    consumer text NOT NULL,
-    key bigint NOT NULL,
-    topic text NOT NULL,
-    event json NOT NULL,
-    attempts integer NOT NULL DEFAULT 0,
-    created_at timestamptz NOT NULL,
-    PRIMARY KEY (id, consumer)
-) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
-CREATE TABLE IF NOT EXISTS embedded.dead_letters (
-    id bigint NOT NULL,
-    consumer text NOT NULL,
-    key bigint NOT NULL,
-    topic text NOT NULL,
-    event json NOT NULL,
-    attempts integer NOT NULL,
-    last_error text NOT NULL,
-    created_at timestamptz NOT NULL,
-    PRIMARY KEY (id, consumer)
-);
 CREATE TABLE IF NOT EXISTS embedded.jobs (
     name text PRIMARY KEY,
     due_at timestamptz NOT NULL,
@@ -65,6 +44,14 @@ const CHANGES: &str = "
 DO $$ BEGIN
     IF (SELECT atttypid FROM pg_attribute WHERE attrelid = 'embedded.state'::regclass AND attname = 'value') = 'json'::regtype THEN
         ALTER TABLE embedded.state ALTER COLUMN value TYPE text;
+    END IF;
+    -- The store has these tables now.
+    IF to_regclass('embedded.deliveries') IS NOT NULL THEN
+        INSERT INTO deliveries (id, consumer, key, topic, event, attempts, created_at)
+            SELECT id, consumer, key, topic, event, attempts, created_at FROM embedded.deliveries ON CONFLICT DO NOTHING;
+        INSERT INTO dead_letters (id, consumer, key, topic, event, attempts, last_error, created_at)
+            SELECT id, consumer, key, topic, event, attempts, last_error, created_at FROM embedded.dead_letters ON CONFLICT DO NOTHING;
+        DROP TABLE embedded.deliveries, embedded.dead_letters;
     END IF;
 END $$;
 ";

@@ -20,7 +20,7 @@ use function::{BoxError, BoxFuture, Request, Response, full};
 use http::{StatusCode, header};
 use serde_json::Value;
 use sqlx::PgPool;
-use store::Store;
+use store::{DeadLetter, Deliveries, Store};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -44,6 +44,10 @@ async fn database() -> (TestDatabase, PgPool) {
     let database = TestDatabase::new(schema).await.unwrap();
     let pool = Store::connect_lazy(database.url(), 8).unwrap().pool().clone();
     (database, pool)
+}
+
+async fn dead_letters(pool: &PgPool) -> Vec<DeadLetter> {
+    Deliveries::new(pool.clone()).letters(None, 10).await.unwrap()
 }
 
 /// A call as a function sees it.
@@ -272,23 +276,16 @@ async fn a_consumer_that_fails_holds_up_neither_other_keys_nor_other_consumers()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_taken_becomes_a_dead_letter_and_the_key_goes_on_and_it_can_be_put_back() {
+async fn what_cannot_be_taken_becomes_a_dead_letter_and_the_key_goes_on() {
     let (_database, pool) = database().await;
     // As an earlier process left it: one attempt short of the last.
-    let sql = "INSERT INTO embedded.deliveries VALUES (-1, $1, 7, 'task-events', '{\"key\": 7, \"n\": 1}', 9, now())";
+    let sql = "INSERT INTO deliveries VALUES (-1, $1, 7, 'task-events', '{\"key\": 7, \"n\": 1}', 9, NULL, now())";
     sqlx::query(sql).bind(AUDIT).execute(&pool).await.unwrap();
-    let well = Arc::new(AtomicBool::new(false));
-    let fake = Fake::new({
-        let well = well.clone();
-        move |call: Call| {
-            let well = well.load(Ordering::SeqCst);
-            async move {
-                match (call.function, call.n) {
-                    (AUDIT, 1) if !well => StatusCode::INTERNAL_SERVER_ERROR,
-                    (AUDIT, 2) if !well => StatusCode::UNPROCESSABLE_ENTITY,
-                    _ => StatusCode::OK,
-                }
-            }
+    let fake = Fake::new(|call: Call| async move {
+        match (call.function, call.n) {
+            (AUDIT, 1) => StatusCode::INTERNAL_SERVER_ERROR,
+            (AUDIT, 2) => StatusCode::UNPROCESSABLE_ENTITY,
+            _ => StatusCode::OK,
         }
     });
     let running = Running::start(&pool, fake.clone());
@@ -296,25 +293,18 @@ async fn what_cannot_be_taken_becomes_a_dead_letter_and_the_key_goes_on_and_it_c
     running.bus.publish(&[7]).await.unwrap();
     running.until_done().await;
     assert_eq!(fake.of(AUDIT).iter().map(|call| call.n).collect::<Vec<_>>(), [1, 2, 3]);
-    let letters = running.bus.dead_letters(None, 10).await.unwrap();
+    let letters = dead_letters(&pool).await;
     let told: Vec<_> = letters.iter().map(|letter| (letter.attempts, letter.last_error.as_str(), letter.consumer.as_str())).collect();
     let expected = [(10, "500 Internal Server Error as  asked", AUDIT), (1, "422 Unprocessable Entity as  asked", AUDIT)];
     assert_eq!(told, expected);
-    assert_eq!(running.bus.dead_letters(Some(&letters[0]), 10).await.unwrap(), letters[1..]);
-
-    well.store(true, Ordering::SeqCst);
-    assert_eq!(running.bus.replay_dead_letters().await.unwrap(), 2);
-    fake.until_count(AUDIT, 5).await;
-    running.until_done().await;
-    assert_eq!(fake.of(AUDIT)[3..].iter().map(|call| call.n).collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(running.bus.depth().await.unwrap().dead_letters, 0);
+    assert_eq!(Deliveries::new(pool.clone()).letters(Some(&letters[0]), 10).await.unwrap(), letters[1..]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unavailability_is_no_attempt_and_a_day_of_it_ends_in_a_dead_letter() {
     let (_database, pool) = database().await;
     // As an earlier process left them, the last of them one attempt short of the last.
-    let sql = "INSERT INTO embedded.deliveries SELECT -n, $1, n, 'task-events', json_build_object('key', n, 'n', n), n / 7 * 9, now() \
+    let sql = "INSERT INTO deliveries SELECT -n, $1, n, 'task-events', json_build_object('key', n, 'n', n), n / 7 * 9, NULL, now() \
         FROM generate_series(1, 7) n";
     sqlx::query(sql).bind(AUDIT).execute(&pool).await.unwrap();
     let fake = Fake::new(|call: Call| async move {
@@ -332,14 +322,14 @@ async fn unavailability_is_no_attempt_and_a_day_of_it_ends_in_a_dead_letter() {
     let clock = Arc::new(Hands(Mutex::new(in_millis(0))));
     let running = Running::at(clock.clone(), &pool, fake.clone());
     fake.until(|calls| (1..=6).all(|key| calls.iter().filter(|call| call.function == AUDIT && call.key == key).count() >= 4)).await;
-    let attempts: Vec<i32> = sqlx::query_scalar("SELECT attempts FROM embedded.deliveries").fetch_all(&pool).await.unwrap();
+    let attempts: Vec<i32> = sqlx::query_scalar("SELECT attempts FROM deliveries").fetch_all(&pool).await.unwrap();
     assert_eq!(attempts, [0; 6]);
-    let letters = running.bus.dead_letters(None, 10).await.unwrap();
+    let letters = dead_letters(&pool).await;
     assert_eq!(letters.iter().map(|letter| (letter.key, letter.attempts)).collect::<Vec<_>>(), [(7, 10)]);
 
     *clock.0.lock().unwrap() = in_millis(24 * 60 * 60 * 1000);
     running.until_done().await;
-    let letters = running.bus.dead_letters(None, 10).await.unwrap();
+    let letters = dead_letters(&pool).await;
     assert_eq!(letters.len(), 7);
     assert!(letters.iter().any(|letter| letter.last_error.starts_with("503")), "{letters:?}");
 }
@@ -367,7 +357,7 @@ async fn a_row_that_another_session_has_locked_holds_up_only_its_own_task() {
     write(&pool, &[(2, 2)]).await;
     let mut other = pool.begin().await.unwrap();
     for sql in [
-        "SELECT FROM embedded.deliveries FOR UPDATE",
+        "SELECT FROM deliveries FOR UPDATE",
         "SELECT FROM embedded.jobs WHERE name = 'fire-reminder-1' FOR UPDATE",
         "SELECT FROM outbox FOR UPDATE",
     ] {

@@ -114,7 +114,9 @@ impl Failure {
         self.fault == Fault::Unavailable
     }
 
-    fn of_event(text: impl Into<String>) -> Self {
+    /// A failure without an answer that counts as an attempt.
+    #[must_use]
+    pub fn of_event(text: impl Into<String>) -> Self {
         Self { status: None, text: text.into(), fault: Fault::Event }
     }
 }

@@ -4,11 +4,13 @@ use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use deliveries::Letters;
 use domain::routes::{GATEWAY, Route};
 use function::call::Caller;
 use function::ports::{Broker, Scheduler};
-use function::settings::Settings;
+use function::settings::{Secret, Settings};
 use function::{App, BoxError, Function, guard, host};
+use store::{Deliveries, Store};
 use tokio::net::TcpListener;
 
 use crate::{Elsewhere, Events, FunctionsByUrl, Jobs, Outbox, Sidecar, StateStore, secrets};
@@ -57,13 +59,16 @@ fn with_publisher_elsewhere(app: App) -> App {
 pub struct Dapr {
     /// Where the sidecar, which is on the same host, delivers.
     pub app_channel: TcpListener,
-    /// Takes what is given up.
+    /// Gets the dead letters.
     pub broker: Arc<dyn Broker>,
     /// Is watched over.
     pub scheduler: Arc<dyn Scheduler>,
+    /// Keeps what a consumer has not taken at once.
+    pub deliveries: Deliveries,
 }
 
-/// The `main` of the gateway: every function by its URL, and with a sidecar, all that Dapr delivers. It holds no database.
+/// The `main` of the gateway: every function by its URL, and with a sidecar, all that Dapr delivers. It opens a connection to the database only
+/// for deliveries that have to wait.
 #[must_use]
 pub fn main_of_gateway(gateway: impl FnOnce(Option<Dapr>) -> Function) -> ExitCode {
     host::run_process(false, |mut settings| async move {
@@ -72,10 +77,12 @@ pub fn main_of_gateway(gateway: impl FnOnce(Option<Dapr>) -> Function) -> ExitCo
             check_app_token(&settings)?;
             secrets::fill(&mut settings, sidecar, &GATEWAY).await?;
         }
-        settings.database_url = None;
         let functions = Arc::new(FunctionsByUrl::new(&settings)?);
+        let pool = settings.db_pool.unwrap_or(GATEWAY.pool);
+        let database = settings.database_url.take();
         let dapr = match sidecar {
             Some(sidecar) => Some(Dapr {
+                deliveries: deliveries_of(database.as_ref(), pool)?,
                 // Nobody but a sidecar on the same host is awaited there.
                 app_channel: host::bind((Ipv4Addr::LOCALHOST, settings.app_port).into(), "APP_PORT says where the sidecar is awaited")
                     .await?,
@@ -84,8 +91,17 @@ pub fn main_of_gateway(gateway: impl FnOnce(Option<Dapr>) -> Function) -> ExitCo
             }),
             None => None,
         };
-        let app = with_publisher_elsewhere(App { functions, ..App::alone(settings)? });
+        let dead_letters = dapr.as_ref().map(|dapr| Arc::new(Letters(dapr.deliveries.clone())) as _);
+        let app = with_publisher_elsewhere(App { functions, dead_letters, ..App::alone(settings)? });
         guard::warn_of_weak_token(&app);
         host::run(Arc::new(app), gateway(dapr)).await
     })
+}
+
+/// The tables of deliveries. Nothing connects before a delivery has to wait.
+fn deliveries_of(database: Option<&Secret>, pool: u32) -> Result<Deliveries, BoxError> {
+    let url = database.ok_or(
+        "DATABASE_URL is not set; beside a sidecar the gateway keeps in the database what a consumer has not taken: set it, or          TASKFLOW_SECRET_STORE",
+    )?;
+    Ok(Deliveries::new(Store::connect_lazy(url.expose(), pool)?.pool().clone()))
 }

@@ -7,8 +7,10 @@ use crate::error::Error;
 use crate::once::KEPT_HOURS;
 use crate::sql::Time;
 
-/// Days after which a delivery may be forgotten: far longer than any broker redelivers.
-const INBOX_DAYS: i32 = 7;
+/// Days after which a delivery may be forgotten: longer than Kafka keeps a record, which is 7 days and up to 7 more of its segment.
+const INBOX_DAYS: i32 = 15;
+/// Days for which a dead letter is kept.
+const LETTER_DAYS: i32 = 90;
 /// Rows that one statement deletes, so that it is short and its locks are few.
 const BATCH: i64 = 5_000;
 /// Statements of one call for one table; the next day's call does the rest.
@@ -19,24 +21,29 @@ const INBOX: &str = "DELETE FROM inbox WHERE ctid = ANY (ARRAY \
      (SELECT ctid FROM inbox WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
 const KEYS: &str = "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY \
      (SELECT ctid FROM idempotency_keys WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
+const LETTERS: &str = "DELETE FROM dead_letters WHERE ctid = ANY (ARRAY \
+     (SELECT ctid FROM dead_letters WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
 
 /// How many rows were forgotten.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
-    /// Deliveries older than seven days.
+    /// Deliveries older than 15 days.
     pub inbox: u64,
+    /// Dead letters older than 90 days.
+    pub dead_letters: u64,
     /// Answers of calls with an `Idempotency-Key`, older than a day.
     pub idempotency_keys: u64,
 }
 
 impl Store {
-    /// Forgets old deliveries and old idempotency keys, a bounded number of them.
+    /// Deletes old deliveries, dead letters and idempotency keys, a bounded number of them.
     ///
     /// # Errors
     /// [`Error::Unavailable`]; what was forgotten until then stays so.
     pub async fn prune(&self, now: Timestamp) -> Result<Pruned, Error> {
         Ok(Pruned {
             inbox: self.prune_with(INBOX, now, INBOX_DAYS * 24).await?,
+            dead_letters: self.prune_with(LETTERS, now, LETTER_DAYS * 24).await?,
             idempotency_keys: self.prune_with(KEYS, now, KEPT_HOURS).await?,
         })
     }

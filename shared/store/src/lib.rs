@@ -7,6 +7,7 @@
 
 mod audit;
 mod changes;
+mod deliveries;
 mod error;
 mod fold;
 mod housekeeping;
@@ -22,6 +23,7 @@ mod unit;
 
 pub use audit::NewAuditEntry;
 pub use changes::{Changes, Place, Subject};
+pub use deliveries::{DeadLetter, Deliveries, Delivery, End};
 pub use error::{Error, found, is_locked};
 pub use housekeeping::Pruned;
 pub use notifications::NOTIFICATIONS_MAX;

@@ -58,7 +58,7 @@ pub(crate) async fn writes() -> Result<(), BoxError> {
 
 /// How many events are yet to be delivered (an event for two consumers counts twice), and how long until there are none.
 async fn drained(world: &World) -> Result<[String; 2], BoxError> {
-    const LEFT: &str = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM embedded.deliveries)";
+    const LEFT: &str = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM deliveries)";
     let begin = Instant::now();
     let mut first = None;
     loop {

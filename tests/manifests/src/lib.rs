@@ -43,12 +43,11 @@ pub fn outputs() -> io::Result<Files> {
     }
     files.insert("knative/base/functions/kustomization.yaml".to_owned(), services(&names));
 
-    let consumers = routes::ALL.iter().flat_map(|route| route.consumes.iter().map(|subscription| (route.name, subscription.topic)));
-    let inputs = consumers.chain([(routes::GATEWAY.name, Topic::TaskCommands)]).map(|(name, topic)| input(name, topic));
+    let consumed = routes::ALL.iter().flat_map(|route| route.consumes).map(|subscription| subscription.topic);
+    let consumed: Vec<Topic> = consumed.chain([Topic::TaskCommands]).collect();
     let outputs = Topic::ALL.iter().copied().filter(|topic| *topic != Topic::TaskCommands).map(output);
-    let bindings: Files = inputs.chain(outputs).collect();
-    let topics = routes::ALL.iter().flat_map(|route| route.consumes).map(|subscription| subscription.topic);
-    let subscriptions: Files = topics.chain([Topic::TaskCommands]).map(subscription).collect();
+    let bindings: Files = consumed.iter().copied().map(input).chain(outputs).collect();
+    let subscriptions: Files = consumed.into_iter().map(subscription).collect();
     for (folder, title, components, by_hand) in
         [("bindings", "bindings", bindings, None), ("pubsub", "pub/sub", subscriptions, Some("kafka-pubsub"))]
     {
@@ -197,23 +196,37 @@ scopes: [taskflow]
     )
 }
 
-fn input(consumer: &str, topic: Topic) -> (String, String) {
-    let name = format!("{consumer}-{topic}");
-    let description = if consumer == routes::GATEWAY.name {
+/// The consumer group of a topic. Each is one that the releases with a binding for each consumer had: it has read the topic, so the gateway goes
+/// on where that consumer was. Of task-events and reminders it is record-audit's, whose loss nobody could repair: housekeeping repairs what the other
+/// consumers have not read.
+fn group(topic: Topic) -> &'static str {
+    match topic {
+        Topic::TaskEvents => "record-audit-task-events",
+        Topic::Reminders => "record-audit-reminders",
+        Topic::TaskUpdates => "notify-task-updates",
+        Topic::TaskCommands => "gateway-task-commands",
+        Topic::DeadLetters => "gateway-dead-letters",
+    }
+}
+
+fn input(topic: Topic) -> (String, String) {
+    let name = format!("{}-{topic}", routes::GATEWAY.name);
+    let description = if topic == Topic::TaskCommands {
         "Commands of any producer: the gateway finds the function by the type.".to_owned()
     } else {
-        format!("{topic} for {consumer}: a consumer group of its own, so that it holds up nobody else.")
+        format!("{topic}, each record once: the gateway hands it to all who consume it.")
     };
+    let group = group(topic);
     let metadata = format!(
         r#"    - {{ name: topics, value: {topic} }}
-    - {{ name: consumerGroup, value: {name} }}
+    - {{ name: consumerGroup, value: {group} }}
     - {{ name: direction, value: input }}
     # A key or a header may hold any bytes; a name of a header that gRPC has no place for is passed over.
     - {{ name: escapeHeaders, value: "true" }}
     - {{ name: excludeHeaderMetaRegex, value: "[^0-9A-Za-z._-]|^$" }}
     # A group that is new starts at the beginning, not at what comes next.
     - {{ name: initialOffset, value: oldest }}
-    # Without these the record after one that failed commits past it. The gateway counts the tries and ends them.
+    # Without these the record after one that failed commits past it. The gateway refuses a record only while the database is unavailable.
     - {{ name: consumeRetryEnabled, value: "true" }}
     - {{ name: backOffPolicy, value: constant }}
     - {{ name: backOffDuration, value: 1s }}

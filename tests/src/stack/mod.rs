@@ -128,6 +128,7 @@ impl Own {
         }
         let gateway = Recipe::new("gateway", &program(&bin, "gateway"), folder);
         let gateway = gateway.env("PORT", ports.callers.to_string()).env("APP_PORT", ports.sidecar.to_string());
+        let gateway = gateway.env("DATABASE_URL", database_url);
         let gateway = with_settings(gateway).env("TASKFLOW_FUNCTION_URL", urls).start();
         Self { gateway, functions }
     }

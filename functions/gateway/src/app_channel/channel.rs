@@ -1,8 +1,8 @@
-//! What Dapr delivers: records of Kafka and calls of jobs, each handed to the function that wants it.
+//! What Dapr delivers: records of Kafka and calls of jobs, each handed to the functions that want it.
 //!
-//! daprd takes one record of a partition after the other and waits for the answer, so the tries of a record are counted here, while its
-//! partition waits, and what fails for good leaves for `dead-letters`. Every record is answered 200 in the end: anything else has daprd
-//! deliver it again, which is what a stop and a function that is away ask for.
+//! daprd delivers one record of a partition at a time and waits for the answer, so no consumer may hold a record: the crate `deliveries` keeps a
+//! row for a consumer that is slow, cold or failing. Only an unavailable database and a stop are answered with 503, after which daprd delivers
+//! the record again.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,22 +11,24 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloudevents::{AttributesReader, Event};
-use domain::Timestamp;
-use domain::event::{CommandType, EventType, Topic};
+use deliveries::{Arrival, Dispatcher, Start};
+use domain::event::{CommandType, EventType, PARTITION_KEY, Topic};
 use domain::routes::{self, Concern, FIRE_REMINDER, NOTIFY, Route};
-use function::call::{Caller, Failure, Next, Tries, pause};
-use function::cloud_event::{self, Incoming, STRUCTURED};
+use function::call::{Caller, Failure};
+use function::cloud_event::{self, Incoming};
 use function::guard;
 use function::ports::{Broker, Scheduler};
-use function::{Answer, App, Error, Published, Request, Response, full};
+use function::{Answer, App, BoxError, BoxFuture, Error, Published, Request, Response, full};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
+use serde_json::Value;
+use store::Deliveries;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 
-use super::letter::{Letter, Record, Why};
+use super::record::Record;
+use crate::letter::{self, SIGNATURE};
 
-/// Where records are delivered: `/deliveries/<consumer>/<topic>` by the binding of that consumer, `/deliveries/<topic>` by pub/sub, for
-/// all who want it.
+/// Where records are delivered, for all who want them: `/deliveries/gateway/<topic>` by a binding, `/deliveries/<topic>` by pub/sub. The
+/// bindings of the release before deliver to `/deliveries/<consumer>/<topic>`, for one consumer.
 pub(crate) const DELIVERIES: &str = "/deliveries/";
 /// Where jobs call.
 pub(crate) const JOBS: &str = "/job/";
@@ -36,12 +38,7 @@ pub(crate) const TOKEN: HeaderName = HeaderName::from_static("dapr-api-token");
 const PARALLEL: usize = 16;
 /// Calls of fire-reminder at once, where it is woken ahead of time: those that wait for their moment hold up none that is due.
 const PARALLEL_AHEAD: usize = 128;
-/// The first pause after the broker did not take a dead letter; each further one is twice as long.
-const PAUSE: Duration = Duration::from_millis(100);
-/// How long a record is held while its function or the broker is away, before daprd is asked to bring it again.
-const HOLD_MAX: Duration = Duration::from_mins(10);
-/// How long after the first record the age of a record says nothing: it may be old because the whole deployment was down, and not all of
-/// it is back.
+/// How long after the start the age of a delivery is ignored: it may be old because the whole deployment was down, and not all of it is back.
 const RETURN_MAX: Duration = Duration::from_hours(1);
 /// The type of what some other app's daprd makes of data that is no event, before it publishes it.
 const WRAPPED: &str = "com.dapr.event.sent";
@@ -50,12 +47,12 @@ const WRAPPED: &str = "com.dapr.event.sent";
 pub(crate) struct Channel {
     broker: Arc<dyn Broker>,
     pub(crate) scheduler: Arc<dyn Scheduler>,
-    caller: OnceLock<Caller>,
+    table: Deliveries,
+    caller: OnceLock<Arc<Caller>>,
+    dispatcher: OnceLock<Arc<Dispatcher>>,
     permits: HashMap<&'static str, Semaphore>,
     ahead: Semaphore,
     refused: AtomicBool,
-    /// When the first record came.
-    begin: OnceLock<Timestamp>,
 }
 
 /// Who wants a record.
@@ -68,30 +65,34 @@ enum Addressee {
     All(Topic),
 }
 
-/// Daprd is to bring the record again.
-struct Again(String);
-
-/// Since when a record may have been waiting for its consumer.
-#[derive(Clone, Copy)]
-struct Since {
-    /// When Kafka got it. Not the event's own time, which any producer may make up or leave out.
-    written: Timestamp,
-    /// When the gateway got the first one.
-    begin: Timestamp,
-}
-
-impl Since {
-    /// How old the record is; nothing in the gateway's first hour.
-    fn age(self, now: Timestamp) -> Duration {
-        if now.since(self.begin) < RETURN_MAX { Duration::ZERO } else { now.since(self.written) }
-    }
-}
-
 impl Channel {
-    pub(crate) fn new(broker: Arc<dyn Broker>, scheduler: Arc<dyn Scheduler>) -> Self {
+    pub(crate) fn new(broker: Arc<dyn Broker>, scheduler: Arc<dyn Scheduler>, table: Deliveries) -> Self {
         let permits = routes::ALL.iter().map(|route| (route.name, Semaphore::new(PARALLEL))).collect();
-        let ahead = Semaphore::new(PARALLEL_AHEAD);
-        Self { broker, scheduler, caller: OnceLock::new(), permits, ahead, refused: AtomicBool::new(false), begin: OnceLock::new() }
+        let (ahead, refused) = (Semaphore::new(PARALLEL_AHEAD), AtomicBool::new(false));
+        Self { broker, scheduler, table, caller: OnceLock::new(), dispatcher: OnceLock::new(), permits, ahead, refused }
+    }
+
+    /// Starts what delivers from the table, until the stop.
+    pub(crate) fn start(&self, app: &Arc<App>) {
+        let dispatcher = self.dispatcher(app);
+        app.background.spawn(dispatcher.clone().keep_loaded());
+        app.background.spawn(dispatcher.clone().acknowledge());
+        app.background.spawn(dispatcher.clone().publish_letters());
+    }
+
+    fn dispatcher(&self, app: &Arc<App>) -> &Arc<Dispatcher> {
+        self.dispatcher.get_or_init(|| {
+            Dispatcher::new(Start {
+                table: self.table.clone(),
+                clock: app.clock.clone(),
+                caller: self.caller(app).clone(),
+                publisher: app.publisher.clone(),
+                broker: Some(Arc::new(Signing { app: app.clone(), broker: self.broker.clone() })),
+                return_max: RETURN_MAX,
+                stopping: app.stopping.clone(),
+                tracker: app.background.clone(),
+            })
+        })
     }
 
     /// Answers a call of the sidecar's.
@@ -104,8 +105,8 @@ impl Channel {
         }
     }
 
-    pub(crate) fn caller(&self, app: &App) -> &Caller {
-        self.caller.get_or_init(|| Caller::of(app))
+    pub(crate) fn caller(&self, app: &App) -> &Arc<Caller> {
+        self.caller.get_or_init(|| Arc::new(Caller::of(app)))
     }
 
     fn authorize(&self, app: &App, headers: &HeaderMap) -> Result<(), Error> {
@@ -126,92 +127,51 @@ impl Channel {
         let record = Record::read(name, &parts.headers, body).await?;
         match self.take(app, &to, &parts.headers, &record).await {
             Ok(()) => Ok(Response::new(full(""))),
-            Err(Again(why)) => Err(Error::unavailable("the consumer", why)),
+            Err(error) => Err(Error::unavailable("the database", error)),
         }
     }
 
-    async fn take(&self, app: &Arc<App>, to: &Addressee, headers: &HeaderMap, record: &Record) -> Result<(), Again> {
+    async fn take(&self, app: &Arc<App>, to: &Addressee, headers: &HeaderMap, record: &Record) -> Result<(), sqlx::Error> {
         let incoming =
             if record.is_whole() { cloud_event::read_record(headers, &record.bytes) } else { Err(Error::TooLarge(record.bytes.len())) };
         let events = match incoming {
-            Ok(Incoming::One(event)) if event.ty() == WRAPPED => {
-                return self.set_aside(app, Letter::of_record(app, record, "not a CloudEvent")).await;
-            }
+            Ok(Incoming::One(event)) if event.ty() == WRAPPED => return self.set_aside(app, to, record, "not a CloudEvent").await,
             Ok(Incoming::One(event)) => vec![*event],
             Ok(Incoming::Batch(events)) => events,
-            Err(error) => return self.set_aside(app, Letter::of_record(app, record, &error.to_string())).await,
+            Err(error) => return self.set_aside(app, to, record, &error.to_string()).await,
         };
-        let begin = *self.begin.get_or_init(|| app.now());
         for event in events {
-            self.event(app, to, event, Since { begin, written: record.written.unwrap_or(begin) }).await?;
+            self.event(app, to, &event, &record.key).await?;
         }
         Ok(())
     }
 
     /// Hands one event to those who want it and have something to do for it.
-    async fn event(&self, app: &Arc<App>, to: &Addressee, event: Event, since: Since) -> Result<(), Again> {
+    async fn event(&self, app: &Arc<App>, to: &Addressee, event: &Event, record_key: &str) -> Result<(), sqlx::Error> {
+        let partition_key = cloud_event::extension(event, PARTITION_KEY);
+        let key = key(partition_key.as_deref().or(event.subject()).unwrap_or(record_key));
+        let text = serde_json::to_string(event).map_err(|error| sqlx::Error::Encode(error.into()))?;
         let consumers = match to {
             Addressee::Commanded => match event.ty().parse::<CommandType>() {
                 Ok(command) => routes::of_command(command).into_iter().collect(),
                 Err(unknown) => {
-                    let why = Why { consumer: crate::NAME, attempts: 1, error: format!("{unknown}: {}", event.ty()) };
-                    return self.set_aside(app, Letter::of_event(&event, &why)).await;
+                    let error = format!("{unknown}: {}", event.ty());
+                    return self.dispatcher(app).set_aside(crate::NAME, key, Topic::TaskCommands, &text, &error).await;
                 }
             },
-            Addressee::One(route, topic) => concerned(app, std::slice::from_ref(route), *topic, &event),
-            Addressee::All(topic) => concerned(app, &routes::ALL.iter().collect::<Vec<_>>(), *topic, &event),
+            Addressee::One(route, topic) => concerned(app, std::slice::from_ref(route), *topic, event),
+            Addressee::All(topic) => concerned(app, &routes::ALL.iter().collect::<Vec<_>>(), *topic, event),
         };
         if consumers.is_empty() {
             return Ok(());
         }
-        let body = Bytes::from(serde_json::to_vec(&event).map_err(|error| Again(error.to_string()))?);
-        let handed = consumers.into_iter().map(|route| self.hand_over(app, route, &event, body.clone(), since));
-        futures_util::future::join_all(handed).await.into_iter().collect()
+        self.dispatcher(app).hand_over(Arrival { key, topic: to.topic(), event: Bytes::from(text), consumers }).await
     }
 
-    /// Tries until the function has taken it, or it is given up.
-    async fn hand_over(&self, app: &Arc<App>, route: &'static Route, event: &Event, body: Bytes, since: Since) -> Result<(), Again> {
-        let begin = Instant::now();
-        let mut tries = Tries::default();
-        loop {
-            let failure = match self.post(app, route, "/", Some(STRUCTURED), body.clone()).await {
-                Ok(()) => return Ok(()),
-                Err(failure) => failure,
-            };
-            tracing::debug!(consumer = route.name, id = event.id(), error = %failure.text, "a delivery failed");
-            match failure.next(tries, since.age(app.now())) {
-                Next::Retry => tries.attempts += 1,
-                Next::Wait => tries.uncounted += 1,
-                Next::GiveUp => {
-                    app.metrics.dead_letter(route.name);
-                    let why = Why { consumer: route.name, attempts: tries.attempts + 1, error: failure.text };
-                    return self.set_aside(app, Letter::of_event(event, &why)).await;
-                }
-            }
-            if begin.elapsed() > HOLD_MAX {
-                return Err(Again(failure.text));
-            }
-            rest(app, tries.pause()).await?;
-        }
-    }
-
-    /// Publishes a dead letter: only when the broker has it may the record go.
-    async fn set_aside(&self, app: &Arc<App>, letter: Letter) -> Result<(), Again> {
-        tracing::error!(consumer = letter.consumer, id = letter.id, attempts = letter.attempts, error = %letter.error, "an event was given up: it is in dead-letters");
-        let event = letter.signed(app);
-        let begin = Instant::now();
-        let mut failures = 0;
-        while let Err(error) = self.broker.send(Topic::DeadLetters, &letter.key, &event).await {
-            if failures == 0 {
-                tracing::warn!(%error, "a dead letter waits for the broker");
-            }
-            if begin.elapsed() > HOLD_MAX {
-                return Err(Again(error.to_string()));
-            }
-            failures += 1;
-            rest(app, pause(failures - 1, PAUSE)).await?;
-        }
-        Ok(())
+    /// Keeps a record that is no event.
+    async fn set_aside(&self, app: &Arc<App>, to: &Addressee, record: &Record, error: &str) -> Result<(), sqlx::Error> {
+        let event = record.wrapped(app).to_string();
+        self.dispatcher(app).set_aside(crate::NAME, key(&record.key), to.topic(), &event, error).await
     }
 
     /// A job ends with an answer of 200 or 404; with anything else it is called again.
@@ -257,6 +217,22 @@ impl Channel {
     }
 }
 
+/// Publishes dead letters with the gateway's signature, so that nobody else can write one that the gateway hands to a consumer.
+struct Signing {
+    app: Arc<App>,
+    broker: Arc<dyn Broker>,
+}
+
+impl Broker for Signing {
+    fn send<'a>(&'a self, topic: Topic, key: &'a str, event: &'a str) -> BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(async move {
+            let mut letter: Value = serde_json::from_str(event)?;
+            letter[SIGNATURE] = letter::signature(&self.app, &letter).into();
+            self.broker.send(topic, key, &letter.to_string()).await
+        })
+    }
+}
+
 /// Whether it is called ahead of its time, and waits.
 fn is_ahead(app: &App, route: &Route) -> bool {
     route.name == FIRE_REMINDER.name && !app.settings.wake_lead.is_zero()
@@ -270,21 +246,31 @@ fn wake_notify(app: &Arc<App>) {
     app.background.spawn(async move { functions.call(&NOTIFY, request).await });
 }
 
-async fn rest(app: &App, pause: Duration) -> Result<(), Again> {
-    tokio::select! {
-        () = tokio::time::sleep(pause) => Ok(()),
-        () = app.stopping.cancelled() => Err(Again("the gateway is stopping".to_owned())),
+/// The key of the rows of an event: the task's id, or for anything else a number that is the same each time.
+fn key(text: &str) -> i64 {
+    text.parse().unwrap_or_else(|_| {
+        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        digest.as_ref().first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes))
+    })
+}
+
+impl Addressee {
+    fn topic(&self) -> Topic {
+        match self {
+            Self::Commanded => Topic::TaskCommands,
+            Self::One(_, topic) | Self::All(topic) => *topic,
+        }
     }
 }
 
-/// Whom a delivery is for: `<consumer>/<topic>`, or `<topic>`.
+/// Parses the consumer and the topic from a delivery path: `<consumer>/<topic>`, or `<topic>`.
 fn addressee(path: &str) -> Option<Addressee> {
     let (name, topic) = path.split_once('/').map_or((None, path), |(name, topic)| (Some(name), topic));
     let topic = topic.parse::<Topic>().ok()?;
     let consumes = |route: &&Route| route.consumes.iter().any(|subscription| subscription.topic == topic);
     match name {
         None | Some(crate::NAME) if topic == Topic::TaskCommands => Some(Addressee::Commanded),
-        None => routes::ALL.iter().any(|route| consumes(&route)).then_some(Addressee::All(topic)),
+        None | Some(crate::NAME) => routes::ALL.iter().any(|route| consumes(&route)).then_some(Addressee::All(topic)),
         Some(name) => routes::ALL.iter().find(|route| route.name == name && consumes(route)).map(|route| Addressee::One(route, topic)),
     }
 }
@@ -300,153 +286,4 @@ fn concerned(app: &App, consumers: &[&'static Route], topic: Topic, event: &Even
         concern.is_some_and(|concern| concern.is_met(ty, &data) && (is_watched || concern != Concern::Watched))
     };
     consumers.iter().copied().filter(has_to_do).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-    use std::sync::Mutex;
-
-    use domain::ambient::Clock;
-    use domain::routes::RECORD_AUDIT;
-    use function::BoxFuture;
-    use function::ports::Functions;
-    use function::settings::Settings;
-    use http::HeaderValue;
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    const SECRET: &str = "what-daprd-brings";
-    const HOUR: Duration = Duration::from_hours(1);
-    const DAY: Duration = Duration::from_hours(24);
-
-    /// A clock that goes as the runtime's does, which a test has paused.
-    struct Paused(Instant);
-
-    impl Paused {
-        fn at(elapsed: Duration) -> Timestamp {
-            const BEGIN: i64 = 1_800_000_000_000_000;
-            Timestamp::from_microsecond(BEGIN + i64::try_from(elapsed.as_micros()).unwrap()).unwrap()
-        }
-    }
-
-    impl Clock for Paused {
-        fn now(&self) -> Timestamp {
-            Self::at(self.0.elapsed())
-        }
-    }
-
-    /// A function that answers so, and a broker that keeps what it gets.
-    struct Fake {
-        answer: Box<dyn Fn(Duration) -> StatusCode + Send + Sync>,
-        begin: Instant,
-        letters: Mutex<Vec<Value>>,
-    }
-
-    impl Functions for Fake {
-        fn call(&self, _: &Route, _: Request) -> BoxFuture<'_, Response> {
-            let mut response = Response::new(full(""));
-            *response.status_mut() = (self.answer)(self.begin.elapsed());
-            Box::pin(async { response })
-        }
-    }
-
-    impl Broker for Fake {
-        fn send<'a>(&'a self, topic: Topic, _: &'a str, event: &'a str) -> BoxFuture<'a, Result<(), function::BoxError>> {
-            assert_eq!(topic, Topic::DeadLetters);
-            self.letters.lock().unwrap().push(serde_json::from_str(event).unwrap());
-            Box::pin(async { Ok(()) })
-        }
-    }
-
-    impl Scheduler for Fake {
-        fn has_job<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<bool, function::BoxError>> {
-            Box::pin(async { Ok(true) })
-        }
-
-        fn repeat_job<'a>(&'a self, _: &'a str, _: Duration) -> BoxFuture<'a, Result<(), function::BoxError>> {
-            Box::pin(async { Ok(()) })
-        }
-    }
-
-    struct Gateway {
-        app: Arc<App>,
-        channel: Channel,
-        fake: Arc<Fake>,
-    }
-
-    impl Gateway {
-        fn new(answer: impl Fn(Duration) -> StatusCode + Send + Sync + 'static) -> Self {
-            let begin = Instant::now();
-            let fake = Arc::new(Fake { answer: Box::new(answer), begin, letters: Mutex::default() });
-            let lookup = |name: &str| (name == "APP_API_TOKEN").then(|| SECRET.to_owned());
-            let settings = Settings::read(&lookup, Ipv4Addr::LOCALHOST.into()).unwrap();
-            let app = App { functions: fake.clone(), clock: Arc::new(Paused(begin)), ..App::alone(settings).unwrap() };
-            Self { app: Arc::new(app), channel: Channel::new(fake.clone(), fake.clone()), fake }
-        }
-
-        /// Delivers a record that Kafka got at this time, as daprd does; true if it may go.
-        async fn deliver(&self, written: Timestamp) -> bool {
-            let event = json!({ "specversion": "1.0", "id": "1", "source": "/tests", "type": "task.created", "data": {} });
-            let mut request = Request::new(full(event.to_string()));
-            *request.uri_mut() = format!("{DELIVERIES}{}/task-events", RECORD_AUDIT.name).parse().unwrap();
-            request.headers_mut().insert(TOKEN, HeaderValue::from_static(SECRET));
-            request.headers_mut().insert("__timestamp", (written.as_microsecond() / 1000).into());
-            let status = self.channel.answer(&self.app, request).await.map_or_else(|error| error.status(), |response| response.status());
-            assert!(matches!(status, StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE), "{status}");
-            status == StatusCode::OK
-        }
-
-        /// The same, as often as it takes; how long that is.
-        async fn deliver_until_it_goes(&self, written: Timestamp) -> Duration {
-            while !self.deliver(written).await {}
-            self.fake.begin.elapsed()
-        }
-
-        fn letters(&self) -> Vec<(Value, Value)> {
-            let letters = self.fake.letters.lock().unwrap();
-            letters.iter().map(|letter| (letter["consumer"].clone(), letter["attempts"].clone())).collect()
-        }
-    }
-
-    fn letter(attempts: u32) -> (Value, Value) {
-        (json!(RECORD_AUDIT.name), json!(attempts))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_function_that_always_fails_gets_ten_attempts() {
-        let gateway = Gateway::new(|_| StatusCode::INTERNAL_SERVER_ERROR);
-        assert!(gateway.deliver(Paused::at(Duration::ZERO)).await);
-        assert_eq!(gateway.letters(), [letter(10)]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_record_waits_for_a_function_that_is_unavailable_whatever_says_so() {
-        for status in [StatusCode::SERVICE_UNAVAILABLE, StatusCode::BAD_GATEWAY, StatusCode::TOO_MANY_REQUESTS, StatusCode::GATEWAY_TIMEOUT]
-        {
-            let gateway = Gateway::new(move |elapsed| if elapsed < 23 * HOUR { status } else { StatusCode::OK });
-            assert!(gateway.deliver_until_it_goes(Paused::at(Duration::ZERO)).await >= 23 * HOUR);
-            assert_eq!(gateway.letters(), [], "{status}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_record_does_not_wait_for_longer_than_a_day_and_those_behind_it_not_for_a_day_each() {
-        let gateway = Gateway::new(|_| StatusCode::SERVICE_UNAVAILABLE);
-        for hour in 0..3 {
-            let waited = gateway.deliver_until_it_goes(Paused::at(hour * HOUR)).await;
-            assert!((DAY..DAY + HOUR).contains(&waited.saturating_sub(hour * HOUR)), "{waited:?}");
-        }
-        assert_eq!(gateway.letters(), [letter(1), letter(1), letter(1)]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_old_record_waits_while_the_deployment_comes_back() {
-        let back = Duration::from_mins(30);
-        let gateway = Gateway::new(move |elapsed| if elapsed < back { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK });
-        let friday = Timestamp::from_microsecond(Paused::at(Duration::ZERO).as_microsecond() - 3 * 86_400_000_000).unwrap();
-        assert!(gateway.deliver_until_it_goes(friday).await >= back);
-        assert_eq!(gateway.letters(), []);
-    }
 }

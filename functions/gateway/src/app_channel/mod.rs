@@ -2,7 +2,7 @@
 
 mod app_callback;
 mod channel;
-mod letter;
+mod record;
 mod watch;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,11 +15,12 @@ use self::channel::Channel;
 /// The function as the app of a sidecar.
 #[must_use]
 pub fn behind_dapr(dapr: Dapr) -> Function {
-    let channel = Arc::new(Channel::new(dapr.broker, dapr.scheduler));
+    let channel = Arc::new(Channel::new(dapr.broker, dapr.scheduler, dapr.deliveries));
     let listener = Mutex::new(Some(dapr.app_channel));
     crate::function().at_start(move |app| {
         let channel = channel.clone();
         let listener = listener.lock().unwrap_or_else(PoisonError::into_inner).take();
+        channel.start(&app);
         async move {
             let watching = watch::watch(app.clone(), channel.clone());
             match listener {

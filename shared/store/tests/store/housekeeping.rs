@@ -1,7 +1,8 @@
 //! What is forgotten, and what is not yet.
 
+use domain::event::Topic;
 use serde_json::json;
-use store::{Idempotency, Pruned, Store};
+use store::{Deliveries, End, Idempotency, Pruned, Store};
 
 use crate::database::fresh;
 use crate::fixtures::{at, work_at};
@@ -20,13 +21,26 @@ async fn remember(store: &Store, seconds: i64) {
 #[tokio::test]
 async fn only_what_is_old_enough_is_forgotten() {
     let store = fresh().await;
-    for seconds in [0, 6 * DAY, 7 * DAY - 1, 7 * DAY] {
+    for seconds in [0, 14 * DAY, 15 * DAY - 1, 15 * DAY] {
         remember(&store, seconds).await;
     }
-    assert_eq!(store.prune(at(7 * DAY)).await.unwrap(), Pruned { inbox: 0, idempotency_keys: 1 });
-    assert_eq!(store.prune(at(7 * DAY + 1)).await.unwrap(), Pruned { inbox: 1, idempotency_keys: 1 });
-    assert_eq!(store.prune(at(7 * DAY + 1)).await.unwrap(), Pruned::default());
-    assert_eq!(store.prune(at(99 * DAY)).await.unwrap(), Pruned { inbox: 3, idempotency_keys: 2 });
+    assert_eq!(store.prune(at(15 * DAY)).await.unwrap(), Pruned { inbox: 0, idempotency_keys: 1, dead_letters: 0 });
+    assert_eq!(store.prune(at(15 * DAY + 1)).await.unwrap(), Pruned { inbox: 1, idempotency_keys: 1, dead_letters: 0 });
+    assert_eq!(store.prune(at(15 * DAY + 1)).await.unwrap(), Pruned::default());
+    assert_eq!(store.prune(at(99 * DAY)).await.unwrap(), Pruned { inbox: 3, idempotency_keys: 2, dead_letters: 0 });
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_kept_for_90_days() {
+    let store = fresh().await;
+    let letters = Deliveries::new(store.pool().clone());
+    for day in [0, 1] {
+        let end = End { attempts: 1, error: "no", has_broker: false, now: at(day * DAY) };
+        letters.set_aside("c", 7, Topic::Reminders, "{}", end).await.unwrap();
+    }
+    assert_eq!(store.prune(at(90 * DAY)).await.unwrap().dead_letters, 0);
+    assert_eq!(store.prune(at(90 * DAY + 1)).await.unwrap().dead_letters, 1);
+    assert_eq!(letters.letters(None, 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

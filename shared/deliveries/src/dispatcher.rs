@@ -1,0 +1,784 @@
+//! Delivers: at once where the consumers are quick, else from rows. Those of one key go in order, those of different keys in parallel.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::Timestamp;
+use domain::ambient::Clock;
+use domain::event::Topic;
+use domain::routes::{self, Route};
+use function::Published;
+use function::call::{Caller, Failure, Next, Tries, pause};
+use function::ports::{Broker, Publisher};
+use futures_util::future::join_all;
+use store::{Deliveries, Delivery, End};
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::lane::{Item, Lane, Mark};
+use crate::letters::to_publish;
+
+/// How long `hand_over` waits for the consumers of an event before it keeps a row for those that have not answered.
+pub const PATIENCE: Duration = Duration::from_millis(500);
+/// Calls to one consumer at once: many reminders are due at 09:00.
+pub const PARALLEL: usize = 8;
+/// Deliveries in memory beyond which the rest stays in the table: some tens of MB.
+const MEMORY_MAX: usize = 10_000;
+/// Rows that one statement loads.
+const BATCH: usize = 500;
+/// Dead letters that one statement reads for the broker.
+const LETTERS: i64 = 50;
+/// The pause before rows are deleted again that another session has locked.
+const LOCKED: Duration = Duration::from_secs(1);
+/// The first pause after the database or the broker failed; each further one is twice as long.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long acknowledgements wait for others, so that one statement deletes many; nobody waits for them.
+const ACKNOWLEDGE_AFTER: Duration = Duration::from_millis(10);
+/// How long a stop waits for the deliveries in flight; what is not acknowledged then is delivered again.
+const STOP_MAX: Duration = Duration::from_secs(10);
+/// How long `hand_over` waits for the database.
+const HOLD_MAX: Duration = Duration::from_mins(10);
+
+const STRUCTURED: &str = "application/cloudevents+json";
+
+/// What a dispatcher needs.
+pub struct Start {
+    /// The tables.
+    pub table: Deliveries,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Calls the consumers.
+    pub caller: Arc<Caller>,
+    /// Is told when a consumer may have left something in the outbox.
+    pub publisher: Arc<dyn Publisher>,
+    /// Gets the dead letters, if there is one.
+    pub broker: Option<Arc<dyn Broker>>,
+    /// How long after the start the age of a delivery is ignored: it may be old because nothing ran, and not everything is back yet.
+    pub return_max: Duration,
+    /// Ends it.
+    pub stopping: CancellationToken,
+    /// Knows its tasks.
+    pub tracker: TaskTracker,
+}
+
+/// An event that has just arrived.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The task.
+    pub key: i64,
+    /// The topic it came by.
+    pub topic: Topic,
+    /// In the structured JSON form of `CloudEvents`.
+    pub event: Bytes,
+    /// The functions that want it.
+    pub consumers: Vec<&'static Route>,
+}
+
+/// How far the table has been loaded: the id and the consumer of a row.
+pub type Place = (i64, String);
+
+#[derive(Debug, Default)]
+struct Queues {
+    lanes: Vec<Lane>,
+    /// All that is in memory, until its row is deleted.
+    known: HashSet<Mark>,
+    /// Number of rows that were kept and not put in, because memory was full or the table not loaded yet.
+    skipped: u64,
+    /// True once memory holds every row of the table. Before that, an event must not overtake a row that nobody has loaded.
+    is_loaded: bool,
+}
+
+/// What became of an attempt.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Taken,
+    GivenUp,
+    Failed,
+}
+
+/// A consumer that did not take an event at once.
+enum Late {
+    /// It was not called: deliveries of the same task are before it, or it is failing.
+    Uncalled,
+    /// It has not answered yet.
+    InFlight(JoinHandle<Result<Published, Failure>>),
+    /// It failed.
+    Failed(Failure),
+}
+
+/// Delivers.
+pub struct Dispatcher {
+    start: Start,
+    begin: Timestamp,
+    /// The functions that consume events, or obey commands. A consumer is named by its place here.
+    consumers: Vec<&'static Route>,
+    names: Vec<&'static str>,
+    queues: Mutex<Queues>,
+    taken: Mutex<Vec<Mark>>,
+    acknowledge: Notify,
+    room: Notify,
+    reload: Notify,
+    post: Notify,
+    live: Semaphore,
+}
+
+impl Dispatcher {
+    /// A dispatcher that delivers what it is given. [`Dispatcher::acknowledge`] has to run beside it.
+    #[must_use]
+    pub fn new(start: Start) -> Arc<Self> {
+        let consumers: Vec<_> =
+            routes::ALL.iter().filter(|route| !route.consumes.is_empty() || route.commands().next().is_some()).collect();
+        let names = consumers.iter().map(|route| route.name).collect();
+        let queues = Mutex::new(Queues { lanes: consumers.iter().map(|_| Lane::default()).collect(), ..Queues::default() });
+        let (acknowledge, room, reload, post) = (Notify::new(), Notify::new(), Notify::new(), Notify::new());
+        let begin = start.clock.now();
+        let (taken, live) = (Mutex::default(), Semaphore::new(PARALLEL));
+        Arc::new(Self { start, begin, consumers, names, queues, taken, acknowledge, room, reload, post, live })
+    }
+
+    /// The tables.
+    #[must_use]
+    pub fn table(&self) -> &Deliveries {
+        &self.start.table
+    }
+
+    /// True if nothing more should be put in for now.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.queues().known.len() > MEMORY_MAX
+    }
+
+    /// Waits until there may be room again.
+    pub async fn room(&self) {
+        self.room.notified().await;
+    }
+
+    /// Calls all consumers of an event. Returns once each of them has taken it, or a row keeps it.
+    ///
+    /// # Errors
+    /// The database is unavailable, or the program stops, and some consumer has not taken it.
+    pub async fn hand_over(self: &Arc<Self>, arrival: Arrival) -> Result<(), sqlx::Error> {
+        if arrival.topic == Topic::TaskUpdates {
+            self.show(&arrival).await;
+            return Ok(());
+        }
+        let deadline = Instant::now() + PATIENCE;
+        let calls = arrival.consumers.iter().filter_map(|route| self.place(route)).map(|consumer| self.call(consumer, &arrival, deadline));
+        let late: Vec<_> = join_all(calls).await.into_iter().flatten().collect();
+        if late.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<_> = late.iter().map(|(consumer, _)| self.name(*consumer)).collect();
+        let now = self.start.clock.now();
+        let event = String::from_utf8_lossy(&arrival.event);
+        let keep = || self.start.table.keep(&names, arrival.key, arrival.topic, &event, now);
+        match self.hold(keep).await {
+            Ok(kept) => {
+                self.kept(&arrival, now, late, &kept);
+                Ok(())
+            }
+            Err(error) => {
+                // The record comes again; what is in flight may end.
+                for (consumer, late) in late {
+                    match late {
+                        Late::Uncalled => {}
+                        Late::Failed(_) => self.end(consumer, arrival.key, false),
+                        Late::InFlight(call) => self.end_after(consumer, arrival.key, call),
+                    }
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes a dead letter of what no consumer can take, and returns once it is kept.
+    ///
+    /// # Errors
+    /// The database is unavailable, or the program stops.
+    pub async fn set_aside(&self, consumer: &'static str, key: i64, topic: Topic, event: &str, error: &str) -> Result<(), sqlx::Error> {
+        self.start.caller.metrics().dead_letter(consumer);
+        tracing::error!(consumer, key, error, "an event was given up: it is a dead letter");
+        // PostgreSQL keeps no NUL in a text.
+        let error = &error.replace('\0', "");
+        let now = self.start.clock.now();
+        let end = End { attempts: 1, error, has_broker: self.start.broker.is_some(), now };
+        self.hold(|| self.start.table.set_aside(consumer, key, topic, event, end)).await?;
+        self.post.notify_one();
+        Ok(())
+    }
+
+    /// Retries a statement while the database is unavailable.
+    async fn hold<T, F: Future<Output = Result<T, sqlx::Error>>>(&self, statement: impl Fn() -> F) -> Result<T, sqlx::Error> {
+        let begin = Instant::now();
+        let mut failures = 0;
+        loop {
+            let error = match statement().await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            if failures == 0 {
+                tracing::warn!(%error, "the database is unavailable: an event that a consumer has not taken is held");
+            }
+            if begin.elapsed() > HOLD_MAX {
+                return Err(error);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause(failures, PAUSE)) => {}
+                () = self.start.stopping.cancelled() => return Err(error),
+            }
+            failures += 1;
+        }
+    }
+
+    /// Calls one consumer, unless it has to wait. Returns `None` if it took the event in time.
+    async fn call(self: &Arc<Self>, consumer: usize, arrival: &Arrival, deadline: Instant) -> Option<(usize, Late)> {
+        if !self.begin(consumer, arrival.key) {
+            return Some((consumer, Late::Uncalled));
+        }
+        let mut call = self.post(consumer, arrival.event.clone());
+        let late = match tokio::time::timeout_at(deadline, &mut call).await {
+            Err(_) => Late::InFlight(call),
+            Ok(answer) => match answered(answer) {
+                Ok(_) => {
+                    self.end(consumer, arrival.key, true);
+                    return None;
+                }
+                Err(failure) => Late::Failed(failure),
+            },
+        };
+        self.note_failure(consumer, arrival.key);
+        Some((consumer, late))
+    }
+
+    /// Has a consumer called in a task of its own, which nobody cancels.
+    fn post(self: &Arc<Self>, consumer: usize, event: Bytes) -> JoinHandle<Result<Published, Failure>> {
+        let dispatcher = self.clone();
+        self.start.tracker.spawn(async move { dispatcher.attempt(consumer, event).await })
+    }
+
+    async fn attempt(&self, consumer: usize, event: Bytes) -> Result<Published, Failure> {
+        let Some(route) = self.consumers.get(consumer) else { return Err(Failure::of_event("no such consumer")) };
+        let result = self.start.caller.post(route, "/", Some(STRUCTURED), event).await;
+        // After a call that broke off nobody knows what is in the outbox.
+        if !matches!(result, Ok(Published::All)) {
+            drop(self.start.publisher.publish(&[]).await);
+        }
+        result
+    }
+
+    /// Calls consumers once, and keeps nothing.
+    async fn show(self: &Arc<Self>, arrival: &Arrival) {
+        for consumer in arrival.consumers.iter().filter_map(|route| self.place(route)) {
+            let Ok(Ok(_permit)) = tokio::time::timeout(PATIENCE, self.live.acquire()).await else {
+                tracing::debug!(consumer = self.name(consumer), "a live update was dropped: its consumer is slow");
+                continue;
+            };
+            if let Ok(Ok(Err(failure))) = tokio::time::timeout(PATIENCE, self.post(consumer, arrival.event.clone())).await {
+                tracing::debug!(consumer = self.name(consumer), error = %failure.text, "a live update was not taken");
+            }
+        }
+    }
+
+    /// Puts in what the table keeps now.
+    fn kept(self: &Arc<Self>, arrival: &Arrival, created_at: Timestamp, late: Vec<(usize, Late)>, kept: &[(i64, String)]) {
+        for (consumer, late) in late {
+            let name = self.name(consumer);
+            let Some((id, _)) = kept.iter().find(|(_, kept)| kept == name) else { continue };
+            let mark = Mark { id: *id, consumer };
+            let (key, topic, event) = (arrival.key, arrival.topic, arrival.event.clone());
+            let item = Item { mark, key, topic, event, created_at, tries: Tries::default() };
+            match late {
+                Late::Uncalled => self.put_kept(item),
+                Late::InFlight(call) => {
+                    self.queues().known.insert(mark);
+                    let dispatcher = self.clone();
+                    self.start.tracker.spawn(async move {
+                        let result = answered(call.await);
+                        dispatcher.settle_and_go_on(item, result).await;
+                    });
+                }
+                Late::Failed(failure) => {
+                    self.queues().known.insert(mark);
+                    let dispatcher = self.clone();
+                    self.start.tracker.spawn(async move { dispatcher.settle_and_go_on(item, Err(failure)).await });
+                }
+            }
+        }
+    }
+
+    async fn settle_and_go_on(self: Arc<Self>, mut item: Item, result: Result<Published, Failure>) {
+        let consumer = item.mark.consumer;
+        let outcome = self.settle(&mut item, result).await;
+        self.go_on(item, outcome);
+        if let Some(lane) = self.queues().lanes.get_mut(consumer) {
+            lane.running -= 1;
+        }
+        self.employ_one(consumer);
+        self.acknowledge.notify_one();
+    }
+
+    /// Puts in a row that was kept a moment ago, unless it has to wait in the table.
+    fn put_kept(self: &Arc<Self>, item: Item) {
+        let mut queues = self.queues();
+        if !queues.is_loaded || queues.known.len() > MEMORY_MAX {
+            queues.is_loaded = false;
+            queues.skipped += 1;
+            drop(queues);
+            return self.reload.notify_one();
+        }
+        drop(queues);
+        self.put(vec![item]);
+    }
+
+    /// Puts in rows of the table, which have to be sorted by their ids. Those that are in memory already stay as they are.
+    pub fn put_rows(self: &Arc<Self>, mut rows: Vec<Delivery>) {
+        rows.sort_by_key(|row| row.id);
+        let now = self.start.clock.now();
+        let mut last: Option<(i64, Bytes)> = None;
+        let item = |row: Delivery| {
+            let consumer = self.names.iter().position(|name| *name == row.consumer)?;
+            let topic = row.topic.parse().ok()?;
+            // Deliveries of one event share its text.
+            let event = match last.take() {
+                Some((id, event)) if id == row.id => event,
+                _ => Bytes::from(row.event),
+            };
+            last = Some((row.id, event.clone()));
+            let tries = Tries { attempts: row.attempts.unsigned_abs(), uncounted: 0 };
+            let wait = row.not_before.map(|time| time.0.since(now)).filter(|wait| !wait.is_zero());
+            let mark = Mark { id: row.id, consumer };
+            Some((Item { mark, key: row.key, topic, event, created_at: row.created_at, tries }, wait))
+        };
+        for (item, wait) in rows.into_iter().filter_map(item).collect::<Vec<_>>() {
+            self.put_one(item, wait);
+        }
+        self.employ_all();
+    }
+
+    fn put(self: &Arc<Self>, items: Vec<Item>) {
+        for item in items {
+            self.put_one(item, None);
+        }
+        self.employ_all();
+    }
+
+    fn put_one(self: &Arc<Self>, item: Item, wait: Option<Duration>) {
+        let mut guard = self.queues();
+        let queues = &mut *guard;
+        let Mark { consumer, .. } = item.mark;
+        let Some(lane) = queues.lanes.get_mut(consumer) else { return };
+        if !queues.known.insert(item.mark) {
+            return;
+        }
+        let key = item.key;
+        let is_new = !lane.keys.contains_key(&key);
+        lane.keys.entry(key).or_default().push_back(item);
+        match wait {
+            Some(wait) if is_new => self.ready_later(consumer, key, wait),
+            None if is_new => lane.ready.push_back(key),
+            _ => {}
+        }
+    }
+
+    /// Loads rows behind a place. Returns the place to go on from, or `None` if there are no more.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn load(self: &Arc<Self>, after: &Place) -> Result<Option<Place>, sqlx::Error> {
+        let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
+        let rows = self.start.table.load((after.0, &after.1), &self.names, limit).await?;
+        let next = rows.last().filter(|_| rows.len() == BATCH).map(|last| (last.id, last.consumer.clone()));
+        self.put_rows(rows);
+        Ok(next)
+    }
+
+    /// The place before the first row.
+    #[must_use]
+    pub const fn first() -> Place {
+        (i64::MIN, String::new())
+    }
+
+    /// Loads what the table has, at first and whenever memory could not hold all of it, until the stop.
+    pub async fn keep_loaded(self: Arc<Self>) {
+        let mut failures = 0;
+        while !self.start.stopping.is_cancelled() {
+            let wait = match self.load_all().await {
+                Ok(()) => {
+                    failures = 0;
+                    None
+                }
+                Err(error) => {
+                    if failures == 0 {
+                        tracing::warn!(%error, "the database is unavailable: deliveries that wait in it wait on");
+                    }
+                    failures += 1;
+                    Some(pause(failures - 1, PAUSE))
+                }
+            };
+            let wait = async {
+                match wait {
+                    Some(wait) => tokio::time::sleep(wait).await,
+                    None => self.reload.notified().await,
+                }
+            };
+            tokio::select! {
+                () = wait => {}
+                () = self.start.stopping.cancelled() => {}
+            }
+        }
+    }
+
+    async fn load_all(self: &Arc<Self>) -> Result<(), sqlx::Error> {
+        loop {
+            let skipped = self.queues().skipped;
+            let mut place = Some(Self::first());
+            while let Some(after) = place {
+                while self.is_full() {
+                    tokio::select! {
+                        () = self.room() => {}
+                        () = self.start.stopping.cancelled() => return Ok(()),
+                    }
+                }
+                place = self.load(&after).await?;
+            }
+            let mut queues = self.queues();
+            if queues.skipped == skipped {
+                queues.is_loaded = true;
+                return Ok(());
+            }
+        }
+    }
+
+    /// Publishes dead letters to the broker, until the stop.
+    pub async fn publish_letters(self: Arc<Self>) {
+        let Some(broker) = self.start.broker.clone() else { return };
+        let mut failures = 0;
+        while !self.start.stopping.is_cancelled() {
+            let result = self.publish_some(&*broker).await;
+            let wait = async {
+                match &result {
+                    Ok(0) => self.post.notified().await,
+                    Ok(_) => {}
+                    Err(_) => tokio::time::sleep(pause(failures, PAUSE)).await,
+                }
+            };
+            tokio::select! {
+                () = wait => {}
+                () = self.start.stopping.cancelled() => {}
+            }
+            match &result {
+                Ok(_) => failures = 0,
+                Err(error) => {
+                    if failures == 0 {
+                        tracing::warn!(%error, "dead letters are kept, and wait to be published");
+                    }
+                    failures += 1;
+                }
+            }
+        }
+    }
+
+    async fn publish_some(&self, broker: &dyn Broker) -> Result<usize, function::BoxError> {
+        let letters = self.start.table.unpublished(LETTERS).await?;
+        for letter in &letters {
+            broker.send(Topic::DeadLetters, &letter.key.to_string(), &to_publish(letter)?).await?;
+            self.start.table.published(letter).await?;
+        }
+        Ok(letters.len())
+    }
+
+    /// Acknowledges, in batches, until the stop; then waits for what is in flight.
+    pub async fn acknowledge(self: Arc<Self>) {
+        loop {
+            tokio::select! {
+                () = self.acknowledge.notified() => {}
+                () = self.start.stopping.cancelled() => break,
+            }
+            tokio::time::sleep(ACKNOWLEDGE_AFTER).await;
+            tokio::select! {
+                () = self.flush() => {}
+                () = self.start.stopping.cancelled() => break,
+            }
+        }
+        if tokio::time::timeout(STOP_MAX, self.drain()).await.is_err() {
+            tracing::warn!("deliveries were in flight for too long; they will be made again");
+        }
+    }
+
+    async fn drain(self: &Arc<Self>) {
+        loop {
+            self.flush().await;
+            if self.is_idle() {
+                return;
+            }
+            self.acknowledge.notified().await;
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        let idle = self.queues().lanes.iter().all(|lane| lane.running == 0);
+        idle && self.taken().is_empty()
+    }
+
+    /// Deletes the rows of what was taken. Retries until it succeeds; what was taken stays in memory meanwhile. Safe to drop.
+    async fn flush(self: &Arc<Self>) {
+        let mut marks = self.taken().clone();
+        let mut failures = 0;
+        while let Err(error) = self.delete(&marks).await {
+            if store::is_locked(&error) {
+                marks = self.delete_each(marks).await;
+                break;
+            }
+            tracing::debug!(%error, "deliveries could not be acknowledged yet");
+            tokio::time::sleep(pause(failures, PAUSE)).await;
+            failures += 1;
+        }
+        let mut queues = self.queues();
+        for mark in &marks {
+            queues.known.remove(mark);
+        }
+        drop(queues);
+        let deleted: HashSet<Mark> = marks.into_iter().collect();
+        self.taken().retain(|mark| !deleted.contains(mark));
+        self.room.notify_one();
+    }
+
+    /// Deletes each of these rows on its own, where another session has locked some: then only these wait. Returns what was deleted.
+    async fn delete_each(self: &Arc<Self>, marks: Vec<Mark>) -> Vec<Mark> {
+        let mut deleted = Vec::new();
+        for mark in marks {
+            if self.delete(&[mark]).await.is_ok() {
+                deleted.push(mark);
+            }
+        }
+        let dispatcher = self.clone();
+        self.start.tracker.spawn(async move {
+            tokio::time::sleep(LOCKED).await;
+            dispatcher.acknowledge.notify_one();
+        });
+        deleted
+    }
+
+    async fn delete(&self, marks: &[Mark]) -> Result<(), sqlx::Error> {
+        if marks.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<i64> = marks.iter().map(|mark| mark.id).collect();
+        let names: Vec<&str> = marks.iter().map(|mark| self.name(mark.consumer)).collect();
+        self.start.table.delete(&ids, &names).await
+    }
+
+    fn employ_all(self: &Arc<Self>) {
+        (0..self.consumers.len()).for_each(|consumer| self.employ_one(consumer));
+    }
+
+    /// Has as many keys of a lane worked on as are ready and allowed.
+    fn employ_one(self: &Arc<Self>, consumer: usize) {
+        let mut queues = self.queues();
+        let Some(lane) = queues.lanes.get_mut(consumer) else { return };
+        let wanted = lane.ready.len().min(lane.room(PARALLEL).saturating_sub(lane.running));
+        for _ in 0..wanted {
+            lane.running += 1;
+            self.start.tracker.spawn(self.clone().work(consumer));
+        }
+    }
+
+    async fn work(self: Arc<Self>, consumer: usize) {
+        while let Some(mut item) = self.next(consumer) {
+            let result = self.attempt(consumer, item.event.clone()).await;
+            let outcome = self.settle(&mut item, result).await;
+            self.go_on(item, outcome);
+        }
+        self.acknowledge.notify_one();
+    }
+
+    /// The next delivery that may go; `None` if this worker is not needed any more.
+    fn next(&self, consumer: usize) -> Option<Item> {
+        let mut queues = self.queues();
+        let lane = queues.lanes.get_mut(consumer)?;
+        let may_go = !self.start.stopping.is_cancelled() && lane.running <= lane.room(PARALLEL);
+        let item = if may_go { lane.pop() } else { None };
+        if item.is_none() {
+            lane.running -= 1;
+        }
+        item
+    }
+
+    /// Lets the key of a delivery go on, at once or after a pause.
+    fn go_on(self: &Arc<Self>, item: Item, outcome: Outcome) {
+        let (consumer, key) = (item.mark.consumer, item.key);
+        match outcome {
+            Outcome::Taken => {
+                self.taken().push(item.mark);
+                self.acknowledge.notify_one();
+                self.release(consumer, key, true);
+            }
+            Outcome::GivenUp => self.release(consumer, key, false),
+            Outcome::Failed => {
+                let pause = item.tries.pause();
+                let mut queues = self.queues();
+                if let Some(waiting) = queues.lanes.get_mut(consumer).and_then(|lane| lane.keys.get_mut(&key)) {
+                    waiting.push_front(item);
+                }
+                drop(queues);
+                self.ready_later(consumer, key, pause);
+            }
+        }
+    }
+
+    fn release(self: &Arc<Self>, consumer: usize, key: i64, is_taken: bool) {
+        let mut queues = self.queues();
+        let Some(lane) = queues.lanes.get_mut(consumer) else { return };
+        let was_failing = lane.is_failing();
+        if is_taken {
+            lane.took();
+        }
+        lane.release(key);
+        drop(queues);
+        // One worker was enough until now.
+        if is_taken && was_failing {
+            self.employ_one(consumer);
+        }
+    }
+
+    /// Lets the key go after a pause, in which no other waits.
+    fn ready_later(self: &Arc<Self>, consumer: usize, key: i64, wait: Duration) {
+        let dispatcher = self.clone();
+        self.start.tracker.spawn(async move {
+            if dispatcher.sleep(wait).await {
+                if let Some(lane) = dispatcher.queues().lanes.get_mut(consumer) {
+                    lane.ready.push_back(key);
+                }
+                dispatcher.employ_one(consumer);
+            }
+        });
+    }
+
+    /// Sleeps. Returns false if the program stops.
+    async fn sleep(&self, wait: Duration) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => true,
+            () = self.start.stopping.cancelled() => false,
+        }
+    }
+
+    /// Begins a call of an event that has just arrived, if nothing is before it and its consumer is well.
+    fn begin(&self, consumer: usize, key: i64) -> bool {
+        let mut queues = self.queues();
+        let is_loaded = queues.is_loaded;
+        let Some(lane) = queues.lanes.get_mut(consumer) else { return false };
+        if !is_loaded || lane.is_failing() || lane.running >= PARALLEL || lane.keys.contains_key(&key) {
+            return false;
+        }
+        lane.keys.entry(key).or_default();
+        lane.running += 1;
+        true
+    }
+
+    /// Ends such a call.
+    fn end(self: &Arc<Self>, consumer: usize, key: i64, is_taken: bool) {
+        if let Some(lane) = self.queues().lanes.get_mut(consumer) {
+            lane.running -= 1;
+        }
+        self.release(consumer, key, is_taken);
+        self.employ_one(consumer);
+        self.acknowledge.notify_one();
+    }
+
+    fn end_after(self: &Arc<Self>, consumer: usize, key: i64, call: JoinHandle<Result<Published, Failure>>) {
+        let dispatcher = self.clone();
+        self.start.tracker.spawn(async move {
+            let is_taken = answered(call.await).is_ok();
+            dispatcher.end(consumer, key, is_taken);
+        });
+    }
+
+    fn note_failure(self: &Arc<Self>, consumer: usize, key: i64) {
+        let rest = self.queues().lanes.get_mut(consumer).and_then(|lane| lane.failed(key));
+        let Some(rest) = rest else { return };
+        let dispatcher = self.clone();
+        self.start.tracker.spawn(async move {
+            if dispatcher.sleep(rest).await {
+                dispatcher.employ_one(consumer);
+            }
+        });
+    }
+
+    /// Decides what follows from an answer.
+    async fn settle(self: &Arc<Self>, item: &mut Item, result: Result<Published, Failure>) -> Outcome {
+        let Err(failure) = result else { return Outcome::Taken };
+        let Mark { id, consumer } = item.mark;
+        tracing::debug!(consumer = self.name(consumer), id, error = %failure.text, "a delivery failed");
+        if item.topic == Topic::TaskUpdates {
+            return Outcome::Taken;
+        }
+        self.note_failure(consumer, item.key);
+        let now = self.start.clock.now();
+        let age = if now.since(self.begin) < self.start.return_max { Duration::ZERO } else { now.since(item.created_at) };
+        let settled = match failure.next(item.tries, age) {
+            Next::Retry => self.count(item).await,
+            Next::GiveUp => self.give_up(item, &failure).await,
+            Next::Wait => {
+                item.tries.uncounted = item.tries.uncounted.saturating_add(1);
+                Ok(Outcome::Failed)
+            }
+        };
+        settled.unwrap_or_else(|error| {
+            tracing::debug!(%error, "a failed delivery could not be counted");
+            item.tries.uncounted = item.tries.uncounted.saturating_add(1);
+            Outcome::Failed
+        })
+    }
+
+    /// Counts an attempt in the row.
+    async fn count(&self, item: &mut Item) -> Result<Outcome, sqlx::Error> {
+        let next = Tries { attempts: item.tries.attempts.saturating_add(1), ..item.tries };
+        let not_before = self.start.clock.now().after(next.pause());
+        let attempts = self.start.table.count(item.mark.id, self.name(item.mark.consumer), not_before).await?;
+        // Without its row there is nothing to deliver: somebody deleted it, or the outbox has it again.
+        let Some(attempts) = attempts else { return Ok(Outcome::Taken) };
+        item.tries.attempts = attempts.unsigned_abs();
+        Ok(Outcome::Failed)
+    }
+
+    async fn give_up(&self, item: &Item, failure: &Failure) -> Result<Outcome, sqlx::Error> {
+        let consumer = self.name(item.mark.consumer);
+        let attempts = i32::try_from(item.tries.attempts).unwrap_or(i32::MAX).saturating_add(1);
+        let now = self.start.clock.now();
+        let end = End { attempts, error: &failure.text, has_broker: self.start.broker.is_some(), now };
+        self.start.table.give_up(item.mark.id, consumer, end).await?;
+        self.queues().known.remove(&item.mark);
+        self.room.notify_one();
+        self.post.notify_one();
+        self.start.caller.metrics().dead_letter(consumer);
+        let status = failure.status.map(|status| status.as_u16());
+        tracing::error!(consumer, id = item.mark.id, key = item.key, attempts, status, "an event was given up: it is a dead letter");
+        Ok(Outcome::GivenUp)
+    }
+
+    fn place(&self, route: &Route) -> Option<usize> {
+        self.names.iter().position(|name| *name == route.name)
+    }
+
+    fn name(&self, consumer: usize) -> &'static str {
+        self.names.get(consumer).copied().unwrap_or_default()
+    }
+
+    fn queues(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Vec<Mark>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The answer of a call in a task of its own.
+fn answered(answer: Result<Result<Published, Failure>, tokio::task::JoinError>) -> Result<Published, Failure> {
+    answer.unwrap_or_else(|error| Err(Failure::of_event(error.to_string())))
+}
