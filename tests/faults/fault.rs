@@ -27,6 +27,11 @@ const CALLERS: usize = 16;
 /// How long anything else is away.
 const AWAY: Duration = Duration::from_millis(500);
 
+/// The consumer that fails or hangs while others work, and for how long.
+const SLOW: &str = "spawn-recurrence";
+const SLOW_FOR: Duration = Duration::from_secs(30);
+const FAILED: &str = "500 Internal Server Error";
+
 /// Callers of housekeeping: a call waits for events that are on their way, and under load some always are.
 const KEEPERS: usize = 4;
 /// Reminders that are moved while housekeeping is called.
@@ -70,6 +75,13 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault { name: "poison", what: "records that are no events on every topic", strike: |stack| Box::pin(async { poison(stack) }) },
     Fault { name: "job", what: "job callbacks that fail for 4 s", strike: |stack| Box::pin(job(stack)) },
     Fault { name: "consumer", what: "a consumer that always fails", strike: |stack| Box::pin(consumer(stack)) },
+    Fault { name: "failing", what: "a consumer that answers 503 for 30 s", strike: |stack| Box::pin(failing(stack)) },
+    Fault { name: "hanging", what: "a consumer that hangs for 30 s", strike: |stack| Box::pin(hanging(stack)) },
+    Fault {
+        name: "waiting",
+        what: "kill -9 of the gateway, three times, while deliveries wait",
+        strike: |stack| Box::pin(waiting(stack)),
+    },
     Fault { name: "rescheduling", what: "housekeeping against rescheduling", strike: |stack| Box::pin(rescheduling(stack)) },
 ];
 
@@ -216,18 +228,16 @@ fn poison(stack: &mut Stack) -> BTreeSet<i64> {
 
 /// Jobs fail for as long as somebody else answers at fire-reminder's address.
 async fn job(stack: &mut Stack) -> BTreeSet<i64> {
-    let (calls, impostor) = impostor(stack, "fire-reminder").await;
+    let (calls, impostor) = impostor(stack, "fire-reminder", FAILED).await;
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert!(calls.load(Ordering::SeqCst) > 0, "no job was called");
-    impostor.abort();
-    let _ = impostor.await;
-    stack.function("fire-reminder").start_again();
+    end(stack, "fire-reminder", impostor).await;
     BTreeSet::new()
 }
 
 /// Everything that spawn-recurrence is asked fails, until two events have been given up.
 async fn consumer(stack: &mut Stack) -> BTreeSet<i64> {
-    let (_, impostor) = impostor(stack, "spawn-recurrence").await;
+    let (_, impostor) = impostor(stack, SLOW, FAILED).await;
     let given_up = |stack: &Stack| {
         stack
             .own
@@ -240,13 +250,64 @@ async fn consumer(stack: &mut Stack) -> BTreeSet<i64> {
     let before = given_up(stack);
     tests::eventually_within(Duration::from_mins(3), "an event to be given up", async || (given_up(stack) >= before + 2).then_some(()))
         .await;
-    impostor.abort();
-    let _ = impostor.await;
-    stack.function("spawn-recurrence").start_again();
+    end(stack, SLOW, impostor).await;
     let records = stack.kafka.records("dead-letters");
     let letters = records.iter().map(|record| &record.value);
     let own = letters.filter(|letter| letter["consumer"] == "spawn-recurrence" && letter["attempts"] == 10);
     own.filter_map(|letter: &Value| letter["data"]["task_id"].as_i64()).collect()
+}
+
+/// One consumer is unavailable, and nobody else notices.
+async fn failing(stack: &mut Stack) -> BTreeSet<i64> {
+    let (calls, impostor) = impostor(stack, SLOW, "503 Service Unavailable").await;
+    others_go_on(stack).await;
+    assert!(calls.load(Ordering::SeqCst) > 0, "it was never called");
+    end(stack, SLOW, impostor).await;
+    BTreeSet::new()
+}
+
+/// One consumer takes calls and answers none, and nobody else notices.
+async fn hanging(stack: &mut Stack) -> BTreeSet<i64> {
+    stack.function(SLOW).signal("STOP");
+    others_go_on(stack).await;
+    stack.function(SLOW).signal("CONT");
+    BTreeSet::new()
+}
+
+/// The other consumers take what comes while one does not.
+async fn others_go_on(stack: &Stack) {
+    let begin = Instant::now();
+    while begin.elapsed() < SLOW_FOR {
+        let task = stack.api.create(&json!({ "title": "meanwhile", "due_date": in_seconds(86_400), "recurrence": "daily" })).await["id"].take();
+        let _ = stack.api.call("POST", &format!("/api/tasks/{task}/complete"), &[], "").await.is(200);
+        let path = format!("/api/audit?task_id={task}&event_type=task.completed");
+        let _ = eventually("the audit log to have it", async || stack.api.list(&path).await.pop()).await;
+    }
+    assert!(rows(stack).await > 0, "deliveries wait for the one that does not");
+}
+
+async fn rows(stack: &Stack) -> i64 {
+    sqlx::query_scalar("SELECT count(*) FROM deliveries").fetch_one(stack.store.pool()).await.unwrap()
+}
+
+async fn waiting(stack: &mut Stack) -> BTreeSet<i64> {
+    let (_, impostor) = impostor(stack, SLOW, "503 Service Unavailable").await;
+    for _ in 0..3 {
+        eventually("deliveries to wait", async || (rows(stack).await > 5).then_some(())).await;
+        stack.own.gateway.kill();
+        tokio::time::sleep(AWAY).await;
+        stack.own.gateway.start_again();
+        eventually("the gateway", async || stack.api.try_call("GET", "/health/live", &[], String::new()).await.ok()).await;
+    }
+    end(stack, SLOW, impostor).await;
+    BTreeSet::new()
+}
+
+/// Puts the function back.
+async fn end(stack: &mut Stack, name: &str, impostor: JoinHandle<()>) {
+    impostor.abort();
+    let _ = impostor.await;
+    stack.function(name).start_again();
 }
 
 /// Reminders are moved an hour nearer while housekeeping is called without a pause.
@@ -291,8 +352,8 @@ async fn rescheduling(stack: &mut Stack) -> BTreeSet<i64> {
     BTreeSet::new()
 }
 
-/// Answers 500 in a function's place; how often it was called.
-async fn impostor(stack: &mut Stack, name: &str) -> (Arc<AtomicUsize>, JoinHandle<()>) {
+/// Answers with this status in a function's place. Returns how often it was called.
+async fn impostor(stack: &mut Stack, name: &str, status: &'static str) -> (Arc<AtomicUsize>, JoinHandle<()>) {
     let port: u16 = stack.function(name).variable("PORT").parse().unwrap();
     stack.function(name).kill();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -306,7 +367,7 @@ async fn impostor(stack: &mut Stack, name: &str) -> (Arc<AtomicUsize>, JoinHandl
             tokio::spawn(async move {
                 let mut buffer = vec![0; 64 * 1024];
                 let _ = stream.read(&mut buffer).await;
-                let answer = "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
                 let _ = stream.write_all(answer.as_bytes()).await;
             });
         }

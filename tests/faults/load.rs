@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use domain::event::Topic;
 use serde_json::{Value, json};
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, PgPool};
 use tests::stack::{Record, Stack};
 use tests::{Api, eventually, in_seconds};
 use tokio::task::JoinHandle;
@@ -198,9 +198,11 @@ impl Account {
         .await
         .unwrap();
         account.doubled.extend(titles.into_iter().map(|(title, count)| format!("{title:?}: {count}")));
-        let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox").fetch_one(pool).await.unwrap();
-        if waiting > 0 {
-            account.lost.push(format!("{waiting} rows still in the outbox"));
+        for table in ["outbox", "deliveries"] {
+            let waiting: i64 = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table}"))).fetch_one(pool).await.unwrap();
+            if waiting > 0 {
+                account.lost.push(format!("{waiting} rows still in {table}"));
+            }
         }
         account
     }

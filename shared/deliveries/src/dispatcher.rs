@@ -652,7 +652,8 @@ impl Dispatcher {
         self.start.tracker.spawn(async move {
             if dispatcher.sleep(wait).await {
                 if let Some(lane) = dispatcher.queues().lanes.get_mut(consumer) {
-                    lane.ready.push_back(key);
+                    // The oldest first: a failing consumer is probed with the same event until its last attempt.
+                    lane.ready.push_front(key);
                 }
                 dispatcher.employ_one(consumer);
             }

@@ -127,6 +127,12 @@ impl Program {
         assert!(self.is_running(), "{} has ended:\n{}", self.recipe.name, tail(&self.said()));
     }
 
+    /// Sends it this signal, by its name.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// kill -9.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -144,8 +150,7 @@ impl Program {
         if !self.is_running() {
             return;
         }
-        let asked = Command::new("kill").arg(self.id().to_string()).status().unwrap();
-        assert!(asked.success());
+        self.signal("TERM");
         let begin = Instant::now();
         while self.is_running() && begin.elapsed() < STOP_MAX {
             std::thread::sleep(POLL);
