@@ -77,11 +77,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault { name: "consumer", what: "a consumer that always fails", strike: |stack| Box::pin(consumer(stack)) },
     Fault { name: "failing", what: "a consumer that answers 503 for 30 s", strike: |stack| Box::pin(failing(stack)) },
     Fault { name: "hanging", what: "a consumer that hangs for 30 s", strike: |stack| Box::pin(hanging(stack)) },
-    Fault {
-        name: "waiting",
-        what: "kill -9 of the gateway, three times, while deliveries wait",
-        strike: |stack| Box::pin(waiting(stack)),
-    },
+    Fault { name: "waiting", what: "kill -9 of the gateway, three times, while deliveries wait", strike: |stack| Box::pin(waiting(stack)) },
     Fault { name: "rescheduling", what: "housekeeping against rescheduling", strike: |stack| Box::pin(rescheduling(stack)) },
 ];
 
@@ -278,7 +274,8 @@ async fn hanging(stack: &mut Stack) -> BTreeSet<i64> {
 async fn others_go_on(stack: &Stack) {
     let begin = Instant::now();
     while begin.elapsed() < SLOW_FOR {
-        let task = stack.api.create(&json!({ "title": "meanwhile", "due_date": in_seconds(86_400), "recurrence": "daily" })).await["id"].take();
+        let task =
+            stack.api.create(&json!({ "title": "meanwhile", "due_date": in_seconds(86_400), "recurrence": "daily" })).await["id"].take();
         let _ = stack.api.call("POST", &format!("/api/tasks/{task}/complete"), &[], "").await.is(200);
         let path = format!("/api/audit?task_id={task}&event_type=task.completed");
         let _ = eventually("the audit log to have it", async || stack.api.list(&path).await.pop()).await;

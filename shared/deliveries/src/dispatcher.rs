@@ -379,7 +379,7 @@ impl Dispatcher {
         let is_new = !lane.keys.contains_key(&key);
         lane.keys.entry(key).or_default().push_back(item);
         match wait {
-            Some(wait) if is_new => self.ready_later(consumer, key, wait),
+            Some(wait) if is_new => self.retry_later(consumer, key, wait),
             None if is_new => lane.ready.push_back(key),
             _ => {}
         }
@@ -581,7 +581,7 @@ impl Dispatcher {
     fn employ_one(self: &Arc<Self>, consumer: usize) {
         let mut queues = self.queues();
         let Some(lane) = queues.lanes.get_mut(consumer) else { return };
-        let wanted = lane.ready.len().min(lane.room(PARALLEL).saturating_sub(lane.running));
+        let wanted = lane.ready_count().min(lane.room(PARALLEL).saturating_sub(lane.running));
         for _ in 0..wanted {
             lane.running += 1;
             self.start.tracker.spawn(self.clone().work(consumer));
@@ -626,7 +626,7 @@ impl Dispatcher {
                     waiting.push_front(item);
                 }
                 drop(queues);
-                self.ready_later(consumer, key, pause);
+                self.retry_later(consumer, key, pause);
             }
         }
     }
@@ -647,13 +647,12 @@ impl Dispatcher {
     }
 
     /// Lets the key go after a pause, in which no other waits.
-    fn ready_later(self: &Arc<Self>, consumer: usize, key: i64, wait: Duration) {
+    fn retry_later(self: &Arc<Self>, consumer: usize, key: i64, wait: Duration) {
         let dispatcher = self.clone();
         self.start.tracker.spawn(async move {
             if dispatcher.sleep(wait).await {
                 if let Some(lane) = dispatcher.queues().lanes.get_mut(consumer) {
-                    // The oldest first: a failing consumer is probed with the same event until its last attempt.
-                    lane.ready.push_front(key);
+                    lane.retry(key);
                 }
                 dispatcher.employ_one(consumer);
             }

@@ -1,6 +1,6 @@
 //! What one consumer has to take, and what is known of its health.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 /// Tasks in a row whose deliveries failed or are late, after which the consumer counts as failing.
 const FAILING: usize = 3;
-/// A failing consumer rests for this part of the time since it began to fail: it is back at most an eighth later than it could be.
-const REST_SHARE: u32 = 8;
+/// A failing consumer rests for this part of the time since it began to fail: it is back at most a sixteenth later than it could be.
+const REST_SHARE: u32 = 16;
 /// The shortest rest of a failing consumer.
 const REST_MIN: Duration = Duration::from_millis(100);
 /// The longest rest of a failing consumer.
@@ -38,12 +38,16 @@ pub(crate) struct Item {
     pub(crate) tries: Tries,
 }
 
-/// The deliveries of one consumer. A key is in `keys` while it has anything waiting or in flight, and in `ready` if its first waiting
-/// delivery may go.
+/// The deliveries of one consumer. A key is in `keys` while it has anything waiting or in flight, and in `ready` or `retries` if its first
+/// waiting delivery may go.
 #[derive(Debug, Default)]
 pub(crate) struct Lane {
     pub(crate) keys: HashMap<i64, VecDeque<Item>>,
     pub(crate) ready: VecDeque<i64>,
+    /// Keys whose first delivery failed before, with its id: the oldest goes first, so that it comes to its last attempt.
+    retries: BTreeSet<(i64, i64)>,
+    /// Whether a retry is next. Retries and others take turns: one bad event must not keep a consumer from showing that it is well.
+    is_retry_next: bool,
     /// Number of calls in flight.
     pub(crate) running: usize,
     trouble: Trouble,
@@ -93,9 +97,23 @@ impl Lane {
         }
     }
 
+    /// Returns how many keys may go.
+    pub(crate) fn ready_count(&self) -> usize {
+        self.ready.len() + self.retries.len()
+    }
+
+    /// Lets a key go whose first delivery failed.
+    pub(crate) fn retry(&mut self, key: i64) {
+        if let Some(item) = self.keys.get(&key).and_then(VecDeque::front) {
+            self.retries.insert((item.mark.id, key));
+        }
+    }
+
     /// Takes the next delivery that may go.
     pub(crate) fn pop(&mut self) -> Option<Item> {
-        let key = self.ready.pop_front()?;
+        let is_retry = self.ready.is_empty() || (self.is_retry_next && !self.retries.is_empty());
+        self.is_retry_next = !is_retry;
+        let key = if is_retry { self.retries.pop_first()?.1 } else { self.ready.pop_front()? };
         self.keys.get_mut(&key)?.pop_front()
     }
 
