@@ -27,10 +27,12 @@ use crate::letters::to_publish;
 pub const PATIENCE: Duration = Duration::from_millis(500);
 /// Calls to one consumer at once: many reminders are due at 09:00.
 pub const PARALLEL: usize = 8;
-/// Deliveries in memory beyond which the rest stays in the table: some tens of MB.
-const MEMORY_MAX: usize = 10_000;
 /// Rows that one statement loads.
 const BATCH: usize = 500;
+/// The longest pause between two attempts.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// When the table is read again after the start: the program before this one may have written to it until it ended.
+const REREADS: [Duration; 3] = [Duration::from_mins(1), Duration::from_mins(3), Duration::from_mins(10)];
 /// Dead letters that one statement reads for the broker.
 const LETTERS: i64 = 50;
 /// The pause before rows are deleted again that another session has locked.
@@ -79,24 +81,12 @@ pub struct Arrival {
     pub consumers: Vec<&'static Route>,
 }
 
-/// How far the table has been loaded: the id and the consumer of a row.
-pub type Place = (i64, String);
-
-#[derive(Debug, Default)]
-struct Queues {
-    lanes: Vec<Lane>,
-    /// All that is in memory, until its row is deleted.
-    known: HashSet<Mark>,
-    /// Number of rows that were kept and not put in, because memory was full or the table not loaded yet.
-    skipped: u64,
-    /// True once memory holds every row of the table. Before that, an event must not overtake a row that nobody has loaded.
-    is_loaded: bool,
-}
-
 /// What became of an attempt.
 #[derive(Clone, Copy)]
 enum Outcome {
     Taken,
+    /// There is nothing to deliver any more.
+    Gone,
     GivenUp,
     Failed,
 }
@@ -118,10 +108,9 @@ pub struct Dispatcher {
     /// The functions that consume events, or obey commands. A consumer is named by its place here.
     consumers: Vec<&'static Route>,
     names: Vec<&'static str>,
-    queues: Mutex<Queues>,
+    lanes: Mutex<Vec<Lane>>,
     taken: Mutex<Vec<Mark>>,
     acknowledge: Notify,
-    room: Notify,
     reload: Notify,
     post: Notify,
     live: Semaphore,
@@ -134,11 +123,11 @@ impl Dispatcher {
         let consumers: Vec<_> =
             routes::ALL.iter().filter(|route| !route.consumes.is_empty() || route.commands().next().is_some()).collect();
         let names = consumers.iter().map(|route| route.name).collect();
-        let queues = Mutex::new(Queues { lanes: consumers.iter().map(|_| Lane::default()).collect(), ..Queues::default() });
-        let (acknowledge, room, reload, post) = (Notify::new(), Notify::new(), Notify::new(), Notify::new());
+        let lanes = Mutex::new(consumers.iter().map(|_| Lane::default()).collect());
+        let (acknowledge, reload, post) = (Notify::new(), Notify::new(), Notify::new());
         let begin = start.clock.now();
         let (taken, live) = (Mutex::default(), Semaphore::new(PARALLEL));
-        Arc::new(Self { start, begin, consumers, names, queues, taken, acknowledge, room, reload, post, live })
+        Arc::new(Self { start, begin, consumers, names, lanes, taken, acknowledge, reload, post, live })
     }
 
     /// The tables.
@@ -147,18 +136,8 @@ impl Dispatcher {
         &self.start.table
     }
 
-    /// True if nothing more should be put in for now.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.queues().known.len() > MEMORY_MAX
-    }
-
-    /// Waits until there may be room again.
-    pub async fn room(&self) {
-        self.room.notified().await;
-    }
-
-    /// Calls all consumers of an event. Returns once each of them has taken it, or a row keeps it.
+    /// Calls all consumers of an event. Returns once each of them has taken it, or a row keeps it. Must run to its end: a caller that may be
+    /// dropped has to call it in a task of its own.
     ///
     /// # Errors
     /// The database is unavailable, or the program stops, and some consumer has not taken it.
@@ -178,8 +157,12 @@ impl Dispatcher {
         let event = String::from_utf8_lossy(&arrival.event);
         let keep = || self.start.table.keep(&names, arrival.key, arrival.topic, &event, now);
         match self.hold(keep).await {
-            Ok(kept) => {
+            Ok((kept, failures)) => {
                 self.kept(&arrival, now, late, &kept);
+                if failures > 0 {
+                    // A row may have been written whose answer was lost.
+                    self.reload();
+                }
                 Ok(())
             }
             Err(error) => {
@@ -212,26 +195,26 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Retries a statement while the database is unavailable.
-    async fn hold<T, F: Future<Output = Result<T, sqlx::Error>>>(&self, statement: impl Fn() -> F) -> Result<T, sqlx::Error> {
+    /// Retries a statement while the database is unavailable. Returns as well how often it failed.
+    async fn hold<T, F: Future<Output = Result<T, sqlx::Error>>>(&self, statement: impl Fn() -> F) -> Result<(T, u32), sqlx::Error> {
         let begin = Instant::now();
         let mut failures = 0;
         loop {
             let error = match statement().await {
-                Ok(done) => return Ok(done),
+                Ok(done) => return Ok((done, failures)),
                 Err(error) => error,
             };
             if failures == 0 {
                 tracing::warn!(%error, "the database is unavailable: an event that a consumer has not taken is held");
             }
+            failures += 1;
             if begin.elapsed() > HOLD_MAX {
                 return Err(error);
             }
             tokio::select! {
-                () = tokio::time::sleep(pause(failures, PAUSE)) => {}
+                () = tokio::time::sleep(pause(failures - 1, PAUSE)) => {}
                 () = self.start.stopping.cancelled() => return Err(error),
             }
-            failures += 1;
         }
     }
 
@@ -292,123 +275,114 @@ impl Dispatcher {
             let mark = Mark { id: *id, consumer };
             let (key, topic, event) = (arrival.key, arrival.topic, arrival.event.clone());
             let item = Item { mark, key, topic, event, created_at, tries: Tries::default() };
-            match late {
-                Late::Uncalled => self.put_kept(item),
-                Late::InFlight(call) => {
-                    self.queues().known.insert(mark);
-                    let dispatcher = self.clone();
-                    self.start.tracker.spawn(async move {
-                        let result = answered(call.await);
-                        dispatcher.settle_and_go_on(item, result).await;
-                    });
+            let result = match late {
+                Late::Uncalled => {
+                    self.put_new(item, None);
+                    continue;
                 }
-                Late::Failed(failure) => {
-                    self.queues().known.insert(mark);
-                    let dispatcher = self.clone();
-                    self.start.tracker.spawn(async move { dispatcher.settle_and_go_on(item, Err(failure)).await });
-                }
-            }
+                Late::InFlight(call) => Ok(call),
+                Late::Failed(failure) => Err(failure),
+            };
+            self.with_lane(consumer, |lane| lane.known.insert(mark.id));
+            let dispatcher = self.clone();
+            self.start.tracker.spawn(async move {
+                let result = match result {
+                    Ok(call) => answered(call.await),
+                    Err(failure) => Err(failure),
+                };
+                dispatcher.settle_and_go_on(item, result).await;
+            });
         }
+        self.employ_all();
     }
 
     async fn settle_and_go_on(self: Arc<Self>, mut item: Item, result: Result<Published, Failure>) {
         let consumer = item.mark.consumer;
         let outcome = self.settle(&mut item, result).await;
         self.go_on(item, outcome);
-        if let Some(lane) = self.queues().lanes.get_mut(consumer) {
-            lane.running -= 1;
-        }
+        self.with_lane(consumer, |lane| lane.running -= 1);
         self.employ_one(consumer);
         self.acknowledge.notify_one();
     }
 
-    /// Puts in a row that was kept a moment ago, unless it has to wait in the table.
-    fn put_kept(self: &Arc<Self>, item: Item) {
-        let mut queues = self.queues();
-        if !queues.is_loaded || queues.known.len() > MEMORY_MAX {
-            queues.is_loaded = false;
-            queues.skipped += 1;
-            drop(queues);
-            return self.reload.notify_one();
+    /// Puts in rows that were written a moment ago, those of one key in order.
+    pub fn put_rows(self: &Arc<Self>, rows: Vec<Delivery>) {
+        for (item, wait) in self.items(rows) {
+            self.put_new(item, wait);
         }
-        drop(queues);
-        self.put(vec![item]);
+        self.employ_all();
     }
 
-    /// Puts in rows of the table, which have to be sorted by their ids. Those that are in memory already stay as they are.
-    pub fn put_rows(self: &Arc<Self>, mut rows: Vec<Delivery>) {
+    fn put_new(self: &Arc<Self>, item: Item, wait: Option<Duration>) {
+        let Mark { id, consumer } = item.mark;
+        let is_missed = self.with_lane(consumer, |lane| {
+            let is_missed = lane.loaded.after.is_some() || !lane.has_room(1);
+            if is_missed {
+                lane.loaded.miss(id);
+            }
+            is_missed
+        });
+        match is_missed {
+            Some(true) => self.reload.notify_one(),
+            _ => self.put(item, wait),
+        }
+    }
+
+    fn put(self: &Arc<Self>, item: Item, wait: Option<Duration>) {
+        let (consumer, key) = (item.mark.consumer, item.key);
+        let is_first = self.with_lane(consumer, |lane| {
+            let is_first = lane.put(item);
+            if is_first && wait.is_none() {
+                lane.go(key);
+            }
+            is_first
+        });
+        if let (Some(true), Some(wait)) = (is_first, wait) {
+            self.retry_later(consumer, key, wait);
+        }
+    }
+
+    /// Rows as deliveries, in the order of their ids, each with how long it has to wait. Those of one event share its text.
+    fn items(&self, mut rows: Vec<Delivery>) -> Vec<(Item, Option<Duration>)> {
         rows.sort_by_key(|row| row.id);
         let now = self.start.clock.now();
         let mut last: Option<(i64, Bytes)> = None;
         let item = |row: Delivery| {
-            let consumer = self.names.iter().position(|name| *name == row.consumer)?;
-            let topic = row.topic.parse().ok()?;
-            // Deliveries of one event share its text.
+            let (Some(consumer), Ok(topic)) = (self.names.iter().position(|name| *name == row.consumer), row.topic.parse()) else {
+                tracing::warn!(id = row.id, consumer = row.consumer, topic = row.topic, "a delivery is for nobody that this release knows");
+                return None;
+            };
             let event = match last.take() {
                 Some((id, event)) if id == row.id => event,
                 _ => Bytes::from(row.event),
             };
             last = Some((row.id, event.clone()));
             let tries = Tries { attempts: row.attempts.unsigned_abs(), uncounted: 0 };
-            let wait = row.not_before.map(|time| time.0.since(now)).filter(|wait| !wait.is_zero());
+            // A clock that was set back must not make it wait for longer than any pause.
+            let wait = row.not_before.map(|time| time.0.since(now).min(PAUSE_MAX)).filter(|wait| !wait.is_zero());
             let mark = Mark { id: row.id, consumer };
             Some((Item { mark, key: row.key, topic, event, created_at: row.created_at, tries }, wait))
         };
-        for (item, wait) in rows.into_iter().filter_map(item).collect::<Vec<_>>() {
-            self.put_one(item, wait);
+        rows.into_iter().filter_map(item).collect()
+    }
+
+    /// Reads the whole table again: something else may have written to it.
+    pub fn reload(&self) {
+        for lane in &mut *self.lanes() {
+            lane.loaded.miss(i64::MIN + 1);
         }
-        self.employ_all();
+        self.reload.notify_one();
     }
 
-    fn put(self: &Arc<Self>, items: Vec<Item>) {
-        for item in items {
-            self.put_one(item, None);
-        }
-        self.employ_all();
-    }
-
-    fn put_one(self: &Arc<Self>, item: Item, wait: Option<Duration>) {
-        let mut guard = self.queues();
-        let queues = &mut *guard;
-        let Mark { consumer, .. } = item.mark;
-        let Some(lane) = queues.lanes.get_mut(consumer) else { return };
-        if !queues.known.insert(item.mark) {
-            return;
-        }
-        let key = item.key;
-        let is_new = !lane.keys.contains_key(&key);
-        lane.keys.entry(key).or_default().push_back(item);
-        match wait {
-            Some(wait) if is_new => self.retry_later(consumer, key, wait),
-            None if is_new => lane.ready.push_back(key),
-            _ => {}
-        }
-    }
-
-    /// Loads rows behind a place. Returns the place to go on from, or `None` if there are no more.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn load(self: &Arc<Self>, after: &Place) -> Result<Option<Place>, sqlx::Error> {
-        let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
-        let rows = self.start.table.load((after.0, &after.1), &self.names, limit).await?;
-        let next = rows.last().filter(|_| rows.len() == BATCH).map(|last| (last.id, last.consumer.clone()));
-        self.put_rows(rows);
-        Ok(next)
-    }
-
-    /// The place before the first row.
-    #[must_use]
-    pub const fn first() -> Place {
-        (i64::MIN, String::new())
-    }
-
-    /// Loads what the table has, at first and whenever memory could not hold all of it, until the stop.
+    /// Keeps in memory what the table has, as far as it fits, until the stop.
     pub async fn keep_loaded(self: Arc<Self>) {
         let mut failures = 0;
+        let begin = Instant::now();
+        let mut rereads = REREADS.map(|after| begin + after).into_iter().peekable();
         while !self.start.stopping.is_cancelled() {
-            let wait = match self.load_all().await {
-                Ok(()) => {
+            let wait = match self.load().await {
+                Ok(true) => continue,
+                Ok(false) => {
                     failures = 0;
                     None
                 }
@@ -420,6 +394,13 @@ impl Dispatcher {
                     Some(pause(failures - 1, PAUSE))
                 }
             };
+            let reread = rereads.peek().copied();
+            let rereading = async {
+                match reread {
+                    Some(moment) => tokio::time::sleep_until(moment).await,
+                    None => std::future::pending().await,
+                }
+            };
             let wait = async {
                 match wait {
                     Some(wait) => tokio::time::sleep(wait).await,
@@ -428,30 +409,40 @@ impl Dispatcher {
             };
             tokio::select! {
                 () = wait => {}
+                () = rereading => {
+                    rereads.next();
+                    self.reload();
+                }
                 () = self.start.stopping.cancelled() => {}
             }
         }
     }
 
-    async fn load_all(self: &Arc<Self>) -> Result<(), sqlx::Error> {
-        loop {
-            let skipped = self.queues().skipped;
-            let mut place = Some(Self::first());
-            while let Some(after) = place {
-                while self.is_full() {
-                    tokio::select! {
-                        () = self.room() => {}
-                        () = self.start.stopping.cancelled() => return Ok(()),
-                    }
-                }
-                place = self.load(&after).await?;
+    /// Reads some rows for the lanes that have room for them. Returns false if there is nothing to read.
+    async fn load(self: &Arc<Self>) -> Result<bool, sqlx::Error> {
+        let (after, wanted) = {
+            let mut lanes = self.lanes();
+            let waiting = lanes.iter_mut().enumerate().filter(|(_, lane)| lane.has_room(BATCH));
+            let mut waiting: Vec<_> = waiting.filter_map(|(consumer, lane)| Some((lane.loaded.after?, consumer, lane))).collect();
+            let Some(after) = waiting.iter().map(|(after, ..)| *after).min() else { return Ok(false) };
+            waiting.retain(|(own, ..)| *own == after);
+            for (_, _, lane) in &mut waiting {
+                lane.loaded.begin();
             }
-            let mut queues = self.queues();
-            if queues.skipped == skipped {
-                queues.is_loaded = true;
-                return Ok(());
-            }
+            (after, waiting.into_iter().map(|(_, consumer, _)| consumer).collect::<Vec<_>>())
+        };
+        let names: Vec<_> = wanted.iter().map(|consumer| self.name(*consumer)).collect();
+        let rows = self.start.table.load(after, &names, i64::try_from(BATCH).unwrap_or(i64::MAX)).await?;
+        // Rows of one id may go to several consumers, and the page may end among them.
+        let last = rows.last().filter(|_| rows.len() == BATCH).map(|last| last.id - 1);
+        for (item, wait) in self.items(rows) {
+            self.put(item, wait);
         }
+        for consumer in wanted {
+            self.with_lane(consumer, |lane| lane.loaded.end(last));
+        }
+        self.employ_all();
+        Ok(true)
     }
 
     /// Publishes dead letters to the broker, until the stop.
@@ -485,11 +476,15 @@ impl Dispatcher {
 
     async fn publish_some(&self, broker: &dyn Broker) -> Result<usize, function::BoxError> {
         let letters = self.start.table.unpublished(LETTERS).await?;
+        let mut result = Ok(letters.len());
         for letter in &letters {
-            broker.send(Topic::DeadLetters, &letter.key.to_string(), &to_publish(letter)?).await?;
-            self.start.table.published(letter).await?;
+            match broker.send(Topic::DeadLetters, &letter.key.to_string(), &to_publish(letter)?).await {
+                Ok(()) => self.start.table.published(letter).await?,
+                // It must not keep the others.
+                Err(error) => result = Err(error),
+            }
         }
-        Ok(letters.len())
+        result
     }
 
     /// Acknowledges, in batches, until the stop; then waits for what is in flight.
@@ -521,7 +516,7 @@ impl Dispatcher {
     }
 
     fn is_idle(&self) -> bool {
-        let idle = self.queues().lanes.iter().all(|lane| lane.running == 0);
+        let idle = self.lanes().iter().all(|lane| lane.running == 0);
         idle && self.taken().is_empty()
     }
 
@@ -538,14 +533,22 @@ impl Dispatcher {
             tokio::time::sleep(pause(failures, PAUSE)).await;
             failures += 1;
         }
-        let mut queues = self.queues();
         for mark in &marks {
-            queues.known.remove(mark);
+            self.forget(*mark);
         }
-        drop(queues);
         let deleted: HashSet<Mark> = marks.into_iter().collect();
         self.taken().retain(|mark| !deleted.contains(mark));
-        self.room.notify_one();
+    }
+
+    /// Makes room in memory for another row.
+    fn forget(&self, mark: Mark) {
+        let may_load = self.with_lane(mark.consumer, |lane| {
+            lane.forget(mark.id);
+            lane.loaded.after.is_some() && lane.has_room(BATCH)
+        });
+        if may_load == Some(true) {
+            self.reload.notify_one();
+        }
     }
 
     /// Deletes each of these rows on its own, where another session has locked some: then only these wait. Returns what was deleted.
@@ -579,8 +582,8 @@ impl Dispatcher {
 
     /// Has as many keys of a lane worked on as are ready and allowed.
     fn employ_one(self: &Arc<Self>, consumer: usize) {
-        let mut queues = self.queues();
-        let Some(lane) = queues.lanes.get_mut(consumer) else { return };
+        let mut lanes = self.lanes();
+        let Some(lane) = lanes.get_mut(consumer) else { return };
         let wanted = lane.ready_count().min(lane.room(PARALLEL).saturating_sub(lane.running));
         for _ in 0..wanted {
             lane.running += 1;
@@ -599,8 +602,8 @@ impl Dispatcher {
 
     /// The next delivery that may go; `None` if this worker is not needed any more.
     fn next(&self, consumer: usize) -> Option<Item> {
-        let mut queues = self.queues();
-        let lane = queues.lanes.get_mut(consumer)?;
+        let mut lanes = self.lanes();
+        let lane = lanes.get_mut(consumer)?;
         let may_go = !self.start.stopping.is_cancelled() && lane.running <= lane.room(PARALLEL);
         let item = if may_go { lane.pop() } else { None };
         if item.is_none() {
@@ -618,30 +621,31 @@ impl Dispatcher {
                 self.acknowledge.notify_one();
                 self.release(consumer, key, true);
             }
+            Outcome::Gone => {
+                self.taken().push(item.mark);
+                self.acknowledge.notify_one();
+                self.release(consumer, key, false);
+            }
             Outcome::GivenUp => self.release(consumer, key, false),
             Outcome::Failed => {
                 let pause = item.tries.pause();
-                let mut queues = self.queues();
-                if let Some(waiting) = queues.lanes.get_mut(consumer).and_then(|lane| lane.keys.get_mut(&key)) {
-                    waiting.push_front(item);
-                }
-                drop(queues);
+                self.with_lane(consumer, |lane| lane.put_back(item));
                 self.retry_later(consumer, key, pause);
             }
         }
     }
 
     fn release(self: &Arc<Self>, consumer: usize, key: i64, is_taken: bool) {
-        let mut queues = self.queues();
-        let Some(lane) = queues.lanes.get_mut(consumer) else { return };
-        let was_failing = lane.is_failing();
-        if is_taken {
-            lane.took();
-        }
-        lane.release(key);
-        drop(queues);
+        let is_well_again = self.with_lane(consumer, |lane| {
+            let was_failing = lane.is_failing();
+            if is_taken {
+                lane.took();
+            }
+            lane.release(key);
+            is_taken && was_failing
+        });
         // One worker was enough until now.
-        if is_taken && was_failing {
+        if is_well_again == Some(true) {
             self.employ_one(consumer);
         }
     }
@@ -651,9 +655,7 @@ impl Dispatcher {
         let dispatcher = self.clone();
         self.start.tracker.spawn(async move {
             if dispatcher.sleep(wait).await {
-                if let Some(lane) = dispatcher.queues().lanes.get_mut(consumer) {
-                    lane.retry(key);
-                }
+                dispatcher.with_lane(consumer, |lane| lane.retry(key));
                 dispatcher.employ_one(consumer);
             }
         });
@@ -669,22 +671,12 @@ impl Dispatcher {
 
     /// Begins a call of an event that has just arrived, if nothing is before it and its consumer is well.
     fn begin(&self, consumer: usize, key: i64) -> bool {
-        let mut queues = self.queues();
-        let is_loaded = queues.is_loaded;
-        let Some(lane) = queues.lanes.get_mut(consumer) else { return false };
-        if !is_loaded || lane.is_failing() || lane.running >= PARALLEL || lane.keys.contains_key(&key) {
-            return false;
-        }
-        lane.keys.entry(key).or_default();
-        lane.running += 1;
-        true
+        self.with_lane(consumer, |lane| lane.begin(key, PARALLEL)) == Some(true)
     }
 
     /// Ends such a call.
     fn end(self: &Arc<Self>, consumer: usize, key: i64, is_taken: bool) {
-        if let Some(lane) = self.queues().lanes.get_mut(consumer) {
-            lane.running -= 1;
-        }
+        self.with_lane(consumer, |lane| lane.running -= 1);
         self.release(consumer, key, is_taken);
         self.employ_one(consumer);
         self.acknowledge.notify_one();
@@ -699,8 +691,7 @@ impl Dispatcher {
     }
 
     fn note_failure(self: &Arc<Self>, consumer: usize, key: i64) {
-        let rest = self.queues().lanes.get_mut(consumer).and_then(|lane| lane.failed(key));
-        let Some(rest) = rest else { return };
+        let Some(rest) = self.with_lane(consumer, |lane| lane.failed(key)).flatten() else { return };
         let dispatcher = self.clone();
         self.start.tracker.spawn(async move {
             if dispatcher.sleep(rest).await {
@@ -715,7 +706,7 @@ impl Dispatcher {
         let Mark { id, consumer } = item.mark;
         tracing::debug!(consumer = self.name(consumer), id, error = %failure.text, "a delivery failed");
         if item.topic == Topic::TaskUpdates {
-            return Outcome::Taken;
+            return Outcome::Gone;
         }
         self.note_failure(consumer, item.key);
         let now = self.start.clock.now();
@@ -741,7 +732,7 @@ impl Dispatcher {
         let not_before = self.start.clock.now().after(next.pause());
         let attempts = self.start.table.count(item.mark.id, self.name(item.mark.consumer), not_before).await?;
         // Without its row there is nothing to deliver: somebody deleted it, or the outbox has it again.
-        let Some(attempts) = attempts else { return Ok(Outcome::Taken) };
+        let Some(attempts) = attempts else { return Ok(Outcome::Gone) };
         item.tries.attempts = attempts.unsigned_abs();
         Ok(Outcome::Failed)
     }
@@ -752,8 +743,7 @@ impl Dispatcher {
         let now = self.start.clock.now();
         let end = End { attempts, error: &failure.text, has_broker: self.start.broker.is_some(), now };
         self.start.table.give_up(item.mark.id, consumer, end).await?;
-        self.queues().known.remove(&item.mark);
-        self.room.notify_one();
+        self.forget(item.mark);
         self.post.notify_one();
         self.start.caller.metrics().dead_letter(consumer);
         let status = failure.status.map(|status| status.as_u16());
@@ -769,8 +759,12 @@ impl Dispatcher {
         self.names.get(consumer).copied().unwrap_or_default()
     }
 
-    fn queues(&self) -> MutexGuard<'_, Queues> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    fn with_lane<T>(&self, consumer: usize, look: impl FnOnce(&mut Lane) -> T) -> Option<T> {
+        self.lanes().get_mut(consumer).map(look)
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, Vec<Lane>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn taken(&self) -> MutexGuard<'_, Vec<Mark>> {

@@ -9,6 +9,8 @@ use domain::event::Topic;
 use function::call::Tries;
 use tokio::time::Instant;
 
+/// Deliveries of one consumer in memory, beyond which the rest stays in the table: some MB.
+const MEMORY_MAX: usize = 2_000;
 /// Tasks in a row whose deliveries failed or are late, after which the consumer counts as failing.
 const FAILING: usize = 3;
 /// A failing consumer rests for this part of the time since it began to fail: it is back at most a sixteenth later than it could be.
@@ -42,8 +44,11 @@ pub(crate) struct Item {
 /// waiting delivery may go.
 #[derive(Debug, Default)]
 pub(crate) struct Lane {
-    pub(crate) keys: HashMap<i64, VecDeque<Item>>,
-    pub(crate) ready: VecDeque<i64>,
+    /// The rows in memory, until they are deleted.
+    pub(crate) known: HashSet<i64>,
+    pub(crate) loaded: Loaded,
+    keys: HashMap<i64, VecDeque<Item>>,
+    ready: VecDeque<i64>,
     /// Keys whose first delivery failed before, with its id: the oldest goes first, so that it comes to its last attempt.
     retries: BTreeSet<(i64, i64)>,
     /// Whether a retry is next. Retries and others take turns: one bad event must not keep a consumer from showing that it is well.
@@ -51,6 +56,45 @@ pub(crate) struct Lane {
     /// Number of calls in flight.
     pub(crate) running: usize,
     trouble: Trouble,
+}
+
+/// How much of the table a lane has in memory.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// Every row up to this id has been read; `None` if every row has.
+    pub(crate) after: Option<i64>,
+    /// The first of the rows that were written, and left in the table, since the last read began.
+    missed: Option<i64>,
+    /// The rows that were deleted since the read began, which may see them still.
+    gone: Option<HashSet<i64>>,
+}
+
+impl Default for Loaded {
+    fn default() -> Self {
+        Self { after: Some(i64::MIN), missed: None, gone: None }
+    }
+}
+
+impl Loaded {
+    /// Leaves a row in the table.
+    pub(crate) fn miss(&mut self, id: i64) {
+        self.missed = Some(self.missed.map_or(id, |missed| missed.min(id)));
+        // What comes later must not overtake it.
+        self.after = Some(self.after.map_or(id - 1, |after| after.min(id - 1)));
+    }
+
+    /// Begins to read the rows behind [`Loaded::after`].
+    pub(crate) fn begin(&mut self) {
+        self.missed = None;
+        self.gone = Some(HashSet::new());
+    }
+
+    /// Ends a read that came to this row, or to the end of the table.
+    pub(crate) fn end(&mut self, last: Option<i64>) {
+        self.gone = None;
+        let missed = self.missed.take().map(|missed| missed - 1);
+        self.after = [last, missed].into_iter().flatten().min();
+    }
 }
 
 /// The failures of a consumer since it last took anything.
@@ -95,6 +139,52 @@ impl Lane {
         if self.trouble.begin.is_some() {
             self.trouble = Trouble::default();
         }
+    }
+
+    /// True if memory has room for more rows of the table.
+    pub(crate) fn has_room(&self, rows: usize) -> bool {
+        self.known.len() + rows <= MEMORY_MAX
+    }
+
+    /// Begins a call of an event that has just arrived. Returns false if it has to wait: behind others of its key, or because the consumer is
+    /// failing or busy.
+    pub(crate) fn begin(&mut self, key: i64, parallel: usize) -> bool {
+        if self.loaded.after.is_some() || self.is_failing() || self.running >= parallel || self.keys.contains_key(&key) {
+            return false;
+        }
+        self.keys.insert(key, VecDeque::new());
+        self.running += 1;
+        true
+    }
+
+    /// Puts in a delivery. Returns true if its key has no other, so somebody has to let it go. One that is in memory already stays as it is.
+    pub(crate) fn put(&mut self, item: Item) -> bool {
+        let is_gone = self.loaded.gone.as_ref().is_some_and(|gone| gone.contains(&item.mark.id));
+        if is_gone || !self.known.insert(item.mark.id) {
+            return false;
+        }
+        let key = item.key;
+        let is_first = !self.keys.contains_key(&key);
+        self.keys.entry(key).or_default().push_back(item);
+        is_first
+    }
+
+    /// Makes room: the row was deleted.
+    pub(crate) fn forget(&mut self, id: i64) {
+        self.known.remove(&id);
+        if let Some(gone) = &mut self.loaded.gone {
+            gone.insert(id);
+        }
+    }
+
+    /// Puts a delivery back that failed.
+    pub(crate) fn put_back(&mut self, item: Item) {
+        self.keys.entry(item.key).or_default().push_front(item);
+    }
+
+    /// Lets a key go.
+    pub(crate) fn go(&mut self, key: i64) {
+        self.ready.push_back(key);
     }
 
     /// Returns how many keys may go.

@@ -28,7 +28,7 @@ fn to_event(letter: &DeadLetter) -> Result<Value, serde_json::Error> {
     Ok(event)
 }
 
-/// Returns a letter as it is published: with the beginning of its data if the broker would refuse all of it.
+/// Returns a letter as it is published: with the beginning of its data if the broker would refuse all of it, or with none.
 pub(crate) fn to_publish(letter: &DeadLetter) -> Result<String, serde_json::Error> {
     let mut event = to_event(letter)?;
     let text = event.to_string();
@@ -36,7 +36,12 @@ pub(crate) fn to_publish(letter: &DeadLetter) -> Result<String, serde_json::Erro
         return Ok(text);
     }
     let beginning: String = event["data"].to_string().chars().take(BEGINNING_MAX).collect();
-    event["data"] = json!({ "size": text.len(), "is_whole": false, "text": beginning });
+    if let Some(fields) = event.as_object_mut() {
+        // Neither other data nor a long extension fits.
+        let own = ["specversion", "id", "source", "type", CONSUMER, ATTEMPTS, LAST_ERROR];
+        fields.retain(|name, value| own.contains(&name.as_str()) || (name != "data_base64" && value.to_string().len() <= BEGINNING_MAX));
+        fields.insert("data".to_owned(), json!({ "size": text.len(), "is_whole": false, "text": beginning }));
+    }
     Ok(event.to_string())
 }
 

@@ -12,11 +12,12 @@
 //!    consumer notices.
 //! 8. If the database is unavailable, `hand_over` waits. Its caller does not acknowledge the record.
 //! 9. Live updates (`task-updates`) are delivered once and never kept.
-//! 10. Nothing polls: rows are read when the program starts, and after that only if more of them wait than fit into memory.
+//! 10. Nothing polls: rows are read when the program starts, three times in its first ten minutes, and after that only if more of them wait than
+//!     fit into memory.
 
 mod dispatcher;
 mod lane;
 mod letters;
 
-pub use dispatcher::{Arrival, Dispatcher, PARALLEL, PATIENCE, Place, Start};
+pub use dispatcher::{Arrival, Dispatcher, PARALLEL, PATIENCE, Start};
 pub use letters::Letters;

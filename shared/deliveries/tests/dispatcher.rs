@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use deliveries::{Arrival, Dispatcher, PATIENCE, Start};
+use domain::ambient::Clock;
 use domain::event::Topic;
 use domain::routes::{CREATE_TASK, NOTIFY, RECORD_AUDIT, Route, SCHEDULE_REMINDER};
 use embedded::testing::TestDatabase;
@@ -113,7 +114,19 @@ async fn database() -> TestDatabase {
 }
 
 impl Running {
+    /// Starts it, and waits until it has the table in memory.
     async fn start(database: &TestDatabase, fake: &Arc<Fake>) -> Self {
+        let running = Self::launch(database, fake);
+        // An event that leaves no row shows that the table is loaded.
+        let begin = Instant::now();
+        while running.rows().await > 0 || running.arrive(&[&CREATE_TASK], 0, 0).await > 0 {
+            assert!(begin.elapsed() < LIMIT);
+            tokio::time::sleep(POLL).await;
+        }
+        running
+    }
+
+    fn launch(database: &TestDatabase, fake: &Arc<Fake>) -> Self {
         let pool = Store::connect_lazy(database.url(), 4).unwrap().pool().clone();
         let (stopping, tracker) = (CancellationToken::new(), TaskTracker::new());
         let dispatcher = Dispatcher::new(Start {
@@ -129,14 +142,7 @@ impl Running {
         tracker.spawn(dispatcher.clone().keep_loaded());
         tracker.spawn(dispatcher.clone().acknowledge());
         tracker.spawn(dispatcher.clone().publish_letters());
-        let running = Self { dispatcher, fake: fake.clone(), pool, stopping, tracker };
-        // An event that leaves no row shows that the table is loaded.
-        let begin = Instant::now();
-        while running.rows().await > 0 || running.arrive(&[&CREATE_TASK], 0, 0).await > 0 {
-            assert!(begin.elapsed() < LIMIT);
-            tokio::time::sleep(POLL).await;
-        }
-        running
+        Self { dispatcher, fake: fake.clone(), pool, stopping, tracker }
     }
 
     /// Hands over an event. Returns how many rows are left of it and of all before it.
@@ -360,6 +366,48 @@ async fn more_than_memory_holds_waits_in_the_table_and_nothing_overtakes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_whose_backlog_fills_memory_keeps_nobody_else_from_being_called_at_once() {
+    let database = database().await;
+    let pool = Store::connect_lazy(database.url(), 1).unwrap().pool().clone();
+    let sql = "INSERT INTO deliveries (id, consumer, key, topic, event, created_at) \
+        SELECT n, $1, n, 'task-events', json_build_object('key', n, 'n', n), now() FROM generate_series(-5000, -1) n";
+    sqlx::query(sql).bind(SCHEDULE).execute(&pool).await.unwrap();
+    let is_well = Arc::new(AtomicBool::new(false));
+    let fake = Fake::new({
+        let is_well = is_well.clone();
+        move |call| {
+            let is_well = call.function != SCHEDULE || is_well.load(Ordering::SeqCst);
+            async move { if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE } }
+        }
+    });
+    let running = Running::launch(&database, &fake);
+    fake.until_count(SCHEDULE, 10).await;
+    let begin = Instant::now();
+    while running.arrive(&[&RECORD_AUDIT], 1, 1).await > 5_000 {
+        assert!(begin.elapsed() < LIMIT);
+    }
+    for n in 2..50 {
+        assert_eq!(running.arrive(&[&RECORD_AUDIT], n, n).await, 5_000);
+    }
+    is_well.store(true, Ordering::SeqCst);
+    running.until_empty().await;
+    assert_eq!(fake.of(SCHEDULE).into_iter().collect::<HashSet<_>>().len(), 5_000);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_another_program_left_is_delivered_after_a_reload() {
+    let database = database().await;
+    let running = Running::start(&database, &Fake::willing()).await;
+    running.dispatcher.table().keep(&[AUDIT], 1, Topic::TaskEvents, r#"{"key": 1, "n": 1}"#, SystemClock.now()).await.unwrap();
+    assert_eq!(running.rows().await, 1);
+    running.dispatcher.reload();
+    running.until_empty().await;
+    assert_eq!(running.fake.of(AUDIT), [(1, 1)]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_is_held_while_the_table_is_unavailable() {
     let database = database().await;
     let fake = Fake::new(|call| async move { if call.function == SCHEDULE { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK } });
@@ -400,6 +448,8 @@ async fn a_dead_letter_is_kept_and_published_once_the_broker_is_there() {
     running.arrive(&[&RECORD_AUDIT, &SCHEDULE_REMINDER], 1, 7).await;
     running.dispatcher.set_aside("gateway", 9, Topic::TaskCommands, r#"{"id":"raw","data":"\u0000"}"#, "no \0 event").await.unwrap();
     running.until_empty().await;
+    let found = async |consumer| running.dispatcher.table().letter(consumer, "/tests", "7").await.unwrap().map(|letter| letter.attempts);
+    assert_eq!((found(AUDIT).await, found("gateway").await), (Some(1), None), "a text that PostgreSQL cannot look into is passed over");
     let letters = running.dispatcher.table().letters(None, 10).await.unwrap();
     let mut told: Vec<_> = letters.iter().map(|letter| (letter.consumer.as_str(), letter.attempts, letter.last_error.as_str())).collect();
     told.sort_unstable();

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use deliveries::{Dispatcher, Place, Start};
+use deliveries::{Dispatcher, Start};
 use domain::ambient::Clock;
 use domain::event::{EventType, Topic};
 use domain::routes;
@@ -128,6 +128,7 @@ impl Scope {
 
 struct Tasks {
     mover: JoinHandle<()>,
+    loader: JoinHandle<()>,
     acknowledger: JoinHandle<()>,
     timer: JoinHandle<()>,
 }
@@ -139,22 +140,6 @@ struct Moved {
     taken: i64,
     /// The earliest time of a job that was changed, before or after.
     earliest: Option<Time>,
-}
-
-/// What the mover does next.
-enum Step {
-    /// Loads what the table of deliveries has after this place.
-    Load(Place),
-    /// Moves from the outbox.
-    Move,
-    /// Waits to be woken.
-    Wait,
-}
-
-impl Step {
-    fn load_all() -> Self {
-        Self::Load(Dispatcher::first())
-    }
 }
 
 impl Bus {
@@ -194,6 +179,7 @@ impl Bus {
             });
             let running = Running { caller, stopping: stopping.clone(), tracker: tracker.clone() };
             Tasks {
+                loader: tracker.spawn(dispatcher.clone().keep_loaded()),
                 acknowledger: tracker.spawn(dispatcher.clone().acknowledge()),
                 mover: tracker.spawn(self.clone().run(dispatcher, stopping.clone())),
                 timer: tracker.spawn(self.jobs.clone().run(Arc::new(running))),
@@ -212,9 +198,8 @@ impl Bus {
         Ok(depths)
     }
 
-    /// The mover: loads what is there, moves what comes, until the stop.
+    /// The mover: moves what comes, until the stop.
     async fn run(self: Arc<Self>, dispatcher: Arc<Dispatcher>, stopping: CancellationToken) {
-        let mut step = Step::load_all();
         let mut failures = 0;
         let mut looked_around = Instant::now();
         while !stopping.is_cancelled() {
@@ -222,14 +207,13 @@ impl Bus {
                 self.tell(Scope::All);
                 looked_around = Instant::now();
             }
-            let wait: BoxFuture<'_, ()> = match self.step(&step, &dispatcher).await {
-                Ok(next) => {
+            let wait: BoxFuture<'_, ()> = match self.move_on(&dispatcher).await {
+                Ok(may_have_more) => {
                     if failures > 0 {
                         tracing::info!("the bus goes on");
                     }
                     failures = 0;
-                    step = next;
-                    self.rest(&mut step, &dispatcher)
+                    if may_have_more { Box::pin(std::future::ready(())) } else { Box::pin(self.wake.notified()) }
                 }
                 Err(error) => {
                     if failures == 0 {
@@ -237,7 +221,7 @@ impl Bus {
                     }
                     failures += 1;
                     // Whether the statement was carried out is not known: if it was, the table has what memory has not.
-                    step = Step::load_all();
+                    dispatcher.reload();
                     self.tell(Scope::All);
                     Box::pin(tokio::time::sleep(pause(failures - 1, PAUSE)))
                 }
@@ -249,32 +233,12 @@ impl Bus {
         }
     }
 
-    /// What is to be waited for before the next step.
-    fn rest<'a>(&'a self, step: &mut Step, dispatcher: &'a Dispatcher) -> BoxFuture<'a, ()> {
-        if let Step::Wait = step {
-            *step = Step::Move;
-            return Box::pin(self.wake.notified());
-        }
-        Box::pin(async {
-            while dispatcher.is_full() {
-                dispatcher.room().await;
-            }
-        })
-    }
-
-    async fn step(self: &Arc<Self>, step: &Step, dispatcher: &Arc<Dispatcher>) -> Result<Step, sqlx::Error> {
-        match step {
-            Step::Load(place) => Ok(dispatcher.load(place).await?.map_or(Step::Move, Step::Load)),
-            Step::Move | Step::Wait if dispatcher.is_full() => Ok(Step::Move),
-            Step::Move | Step::Wait => self.move_on(dispatcher).await,
-        }
-    }
-
-    async fn move_on(self: &Arc<Self>, dispatcher: &Arc<Dispatcher>) -> Result<Step, sqlx::Error> {
+    /// Moves what the mover was told of. Returns true if there may be more.
+    async fn move_on(self: &Arc<Self>, dispatcher: &Arc<Dispatcher>) -> Result<bool, sqlx::Error> {
         let scope = std::mem::replace(&mut *self.told(), Scope::Keys(HashSet::new()));
         let moved = match &scope {
             Scope::All => self.move_rows(None, dispatcher).await,
-            Scope::Keys(keys) if keys.is_empty() => return Ok(Step::Wait),
+            Scope::Keys(keys) if keys.is_empty() => return Ok(false),
             Scope::Keys(keys) => self.move_rows(Some(keys.iter().copied().collect()), dispatcher).await,
         };
         let is_full = match moved {
@@ -283,14 +247,13 @@ impl Bus {
         };
         if is_full {
             self.tell(scope);
-            return Ok(Step::Move);
         }
         // Whoever writes after this looked wakes the mover again.
-        Ok(Step::Wait)
+        Ok(is_full)
     }
 
     /// Moves the rows of each task on their own, where another session has locked something that some of them need: then only these wait.
-    async fn move_each(self: &Arc<Self>, scope: Scope, dispatcher: &Arc<Dispatcher>) -> Result<Step, sqlx::Error> {
+    async fn move_each(self: &Arc<Self>, scope: Scope, dispatcher: &Arc<Dispatcher>) -> Result<bool, sqlx::Error> {
         let keys = match scope {
             Scope::Keys(keys) => keys,
             Scope::All => self.keys().await?,
@@ -309,7 +272,7 @@ impl Bus {
             bus.tell(later);
             bus.wake.notify_one();
         });
-        Ok(Step::Wait)
+        Ok(false)
     }
 
     /// Moves rows, those of these keys if any are named. True if there may be more of them than one statement moves.
@@ -375,7 +338,7 @@ impl Publisher for Bus {
         Box::pin(async {
             let Some(tasks) = self.tasks.get() else { return PublisherHealth { events: false, jobs: false } };
             let answers = sql::answers(&self.pool).await;
-            let events = answers && !tasks.mover.is_finished() && !tasks.acknowledger.is_finished();
+            let events = answers && [&tasks.mover, &tasks.loader, &tasks.acknowledger].iter().all(|task| !task.is_finished());
             PublisherHealth { events, jobs: answers && !tasks.timer.is_finished() }
         })
     }

@@ -353,7 +353,7 @@ async fn a_row_that_another_session_has_locked_holds_up_only_its_own_task() {
     write(&pool, &[(1, 1)]).await;
     write_job(&pool, "schedule-job", "fire-reminder-1", Some(in_millis(86_400_000))).await;
     running.bus.publish(&[1]).await.unwrap();
-    running.until(|depths| depths.deliveries == 2 && depths.jobs >= 1).await;
+    running.until(|depths| depths.deliveries == 2 && depths.jobs > repeating()).await;
     write(&pool, &[(2, 2)]).await;
     let mut other = pool.begin().await.unwrap();
     for sql in [

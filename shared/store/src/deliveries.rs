@@ -19,7 +19,7 @@ const INSERT: &str = "INSERT INTO deliveries (id, consumer, key, topic, event, c
      SELECT nextval(pg_get_serial_sequence('outbox', 'id')), consumer, $2, $3, $4::text::json, $5 FROM unnest($1::text[]) AS consumer \
      RETURNING id, consumer";
 const LOAD: &str = "SELECT id, consumer, key, topic, event::text AS event, attempts, not_before, created_at \
-     FROM deliveries WHERE (id, consumer) > ($1, $2) AND consumer = ANY($3) ORDER BY id, consumer LIMIT $4";
+     FROM deliveries WHERE id > $1 AND consumer = ANY($2) ORDER BY id, consumer LIMIT $3";
 const DELETE: &str = "DELETE FROM deliveries d USING unnest($1::bigint[], $2::text[]) AS r (id, consumer) \
      WHERE d.id = r.id AND d.consumer = r.consumer";
 const COUNT: &str = "UPDATE deliveries SET attempts = attempts + 1, not_before = $3 WHERE id = $1 AND consumer = $2 RETURNING attempts";
@@ -36,11 +36,24 @@ macro_rules! letters {
     };
 }
 const LETTERS: &str = letters!("(id, consumer) > ($1, $2) ORDER BY id, consumer LIMIT $3");
-const LETTER: &str = letters!("consumer = $1 AND event->>'source' = $2 AND event->>'id' = $3 ORDER BY id LIMIT 1");
+/// `->>` fails for a document that has a NUL anywhere, which no consumer takes.
+macro_rules! one_letter {
+    ($before:literal, $after:literal) => {
+        concat!(
+            $before,
+            "consumer = $1 AND CASE WHEN strpos(event::text, '\\u0000') > 0 THEN false ELSE event->>'source' = $2 AND event->>'id' = $3 END",
+            $after
+        )
+    };
+}
+const LETTER: &str = one_letter!(
+    "SELECT id, consumer, topic, key, event::text AS event, attempts, last_error, created_at FROM dead_letters WHERE ",
+    " ORDER BY id LIMIT 1"
+);
 const UNPUBLISHED: &str = letters!("NOT published ORDER BY id, consumer LIMIT $1");
 const PUBLISHED: &str = "UPDATE dead_letters SET published = true WHERE id = $1 AND consumer = $2";
 const LETTERS_COUNT: &str = "SELECT count(*) FROM dead_letters";
-const FORGET: &str = "DELETE FROM dead_letters WHERE consumer = $1 AND event->>'source' = $2 AND event->>'id' = $3";
+const FORGET: &str = one_letter!("DELETE FROM dead_letters WHERE ", "");
 
 /// A delivery that waits for its consumer.
 #[derive(Clone, Debug, FromRow)]
@@ -131,13 +144,13 @@ impl Deliveries {
         Ok(kept)
     }
 
-    /// Returns what waits for these consumers behind a place, in order, at most `limit`.
+    /// Returns what waits for these consumers behind an id, in order, at most `limit`.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn load(&self, after: (i64, &str), consumers: &[&str], limit: i64) -> Result<Vec<Delivery>, sqlx::Error> {
+    pub async fn load(&self, after: i64, consumers: &[&str], limit: i64) -> Result<Vec<Delivery>, sqlx::Error> {
         let mut transaction = self.begin().await?;
-        let query = sqlx::query_as(LOAD).bind(after.0).bind(after.1).bind(consumers).bind(limit);
+        let query = sqlx::query_as(LOAD).bind(after).bind(consumers).bind(limit);
         let rows = query.fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(rows)
