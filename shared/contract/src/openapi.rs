@@ -386,7 +386,8 @@ fn dead_letters(schemas: &mut Schemas) -> Value {
     json!({
         "operationId": "listDeadLetters",
         "summary": "The events that were given up",
-        "description": "Behind Dapr they are records of the Kafka topic dead-letters instead, and this is a 404.",
+        "description": "They are kept for 90 days. Behind Dapr the Kafka topic dead-letters has them as well. A gateway without a sidecar \
+            delivers no events and answers 404.",
         "tags": ["events"],
         "security": optional_token(),
         "responses": answers,
@@ -400,7 +401,7 @@ fn replay(schemas: &mut Schemas) -> Value {
     json!({
         "operationId": "replayDeadLetter",
         "summary": "Hands a dead letter to its one consumer again",
-        "description": "Once, in effect: a consumer remembers for seven days what it has taken. Only what Taskflow set aside is \
+        "description": "Once, in effect: a consumer remembers for 15 days what it has taken. Only what Taskflow set aside is \
             delivered, anything else is 403; any other problem is the consumer's.",
         "tags": ["events"],
         "security": optional_token(),
