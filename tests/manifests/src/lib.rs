@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use domain::event::Topic;
 use domain::routes::{self, Route};
@@ -22,10 +22,12 @@ const BEGIN: &str = notice!();
 /// Ends the line after it.
 const END: &str = "End of what `just manifests` writes.";
 
-/// The root of the repository.
+/// The root of the repository: the nearest folder with a justfile, from the working directory upwards. A path from the build would be wrong in a
+/// copy of the repository that shares its build folder.
 #[must_use]
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    let here = std::env::current_dir().unwrap_or_default();
+    here.ancestors().find(|folder| folder.join("justfile").is_file()).unwrap_or(&here).to_owned()
 }
 
 /// Files by their paths in the repository.
