@@ -9,7 +9,18 @@ root=$PWD
 # Always the same path, so that a second run compiles nothing anew.
 copy=$root/target/edit-counts
 export CARGO_TARGET_DIR=$root/target CARGO_INCREMENTAL=0
-trap 'rm -rf "$copy"' EXIT
+trap forget_copy EXIT
+
+# Removes the copy. Cargo compares times, so it would take what it compiled of an edited file for the repository's own, unless that is newer.
+forget_copy() {
+  local first file
+  if first=$(in_copy rev-list --max-parents=0 HEAD 2>/dev/null); then
+    in_copy diff --name-only "$first" | while read -r file; do
+      [ ! -e "$root/$file" ] || touch --no-create "$root/$file"
+    done
+  fi
+  rm -rf "$copy"
+}
 
 # Makes the copy anew, of all that is not ignored, with a commit of its own to compare with.
 copy_repository() {
