@@ -377,7 +377,7 @@ impl Plan<'_> {
 
     fn delete(&mut self, which: &Selection) -> Result<String, Stop> {
         let ids = self.select(which, None)?;
-        // What is asked first is decided for all deletions in one place, whoever wants them.
+        // One place decides for all deletions whether the user is asked first.
         if self.leave == Leave::Given {
             self.leave = Leave::OfMessage;
         }

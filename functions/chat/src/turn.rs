@@ -111,7 +111,7 @@ impl Turn {
             }
             None => self.converse(&begun, sink).await,
         };
-        // A question that nobody has seen is not asked.
+        // The user has not seen this question, so it does not count as asked.
         let held = std::mem::take(&mut self.held);
         let asking = outcome.is_ok().then(|| asking::asking(held, self.app.ids.next().to_string())).flatten();
         let ended = self.ended(outcome.as_ref().err(), asking.clone());
@@ -299,7 +299,7 @@ impl Turn {
         calls.into_iter().zip(results).collect()
     }
 
-    /// The task that each call changes; a reminder that nobody knows stands for one of its own.
+    /// Returns the task that each call changes. An unknown reminder counts as a task of its own.
     async fn subjects(&self, calls: &[Call]) -> Vec<Option<i64>> {
         let cancelled = |call: &Call| call.number("reminder_id").filter(|_| call.name == "cancel_reminder");
         let mut reminders = Vec::new();

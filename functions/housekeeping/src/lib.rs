@@ -13,7 +13,7 @@ use function::{App, Change, Error, Function, JobCall, Published};
 
 /// Rows that are read at once.
 const PAGE: i64 = 200;
-/// Reminders that are locked at once, and whose jobs leave together: whoever changes one of their tasks waits for that.
+/// Number of reminders that are locked at once, and whose jobs are published together. A change of one of their tasks waits meanwhile.
 const LOCKED: i64 = 50;
 /// Tasks of each kind that one call repairs, each in a transaction of its own; the next call does the rest.
 const REPAIRS_MAX: usize = 5_000;

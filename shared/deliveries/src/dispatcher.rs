@@ -10,7 +10,8 @@ use domain::ambient::Clock;
 use domain::event::Topic;
 use domain::routes::{self, Route};
 use function::Published;
-use function::call::{Caller, Failure, Next, Tries, pause};
+use function::call::{Caller, Failure, Next, PAUSE_MAX, Tries, pause};
+use function::cloud_event::STRUCTURED;
 use function::ports::{Broker, Publisher};
 use futures_util::future::join_all;
 use store::{Deliveries, Delivery, End};
@@ -26,11 +27,9 @@ use crate::letters::to_publish;
 /// How long `hand_over` waits for the consumers of an event before it keeps a row for those that have not answered.
 pub const PATIENCE: Duration = Duration::from_millis(500);
 /// Calls to one consumer at once: many reminders are due at 09:00.
-pub const PARALLEL: usize = 8;
+const PARALLEL: usize = 8;
 /// Rows that one statement loads.
 const BATCH: usize = 500;
-/// The longest pause between two attempts.
-const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// When the table is read again after the start: the program before this one may have written to it until it ended.
 const REREADS: [Duration; 3] = [Duration::from_mins(1), Duration::from_mins(3), Duration::from_mins(10)];
 /// Dead letters that one statement reads for the broker.
@@ -45,8 +44,6 @@ const ACKNOWLEDGE_AFTER: Duration = Duration::from_millis(10);
 const STOP_MAX: Duration = Duration::from_secs(10);
 /// How long `hand_over` waits for the database.
 const HOLD_MAX: Duration = Duration::from_mins(10);
-
-const STRUCTURED: &str = "application/cloudevents+json";
 
 /// What a dispatcher needs.
 pub struct Start {
@@ -107,7 +104,6 @@ pub struct Dispatcher {
     begin: Timestamp,
     /// The functions that consume events, or obey commands. A consumer is named by its place here.
     consumers: Vec<&'static Route>,
-    names: Vec<&'static str>,
     lanes: Mutex<Vec<Lane>>,
     taken: Mutex<Vec<Mark>>,
     acknowledge: Notify,
@@ -122,12 +118,11 @@ impl Dispatcher {
     pub fn new(start: Start) -> Arc<Self> {
         let consumers: Vec<_> =
             routes::ALL.iter().filter(|route| !route.consumes.is_empty() || route.commands().next().is_some()).collect();
-        let names = consumers.iter().map(|route| route.name).collect();
         let lanes = Mutex::new(consumers.iter().map(|_| Lane::default()).collect());
         let (acknowledge, reload, post) = (Notify::new(), Notify::new(), Notify::new());
         let begin = start.clock.now();
         let (taken, live) = (Mutex::default(), Semaphore::new(PARALLEL));
-        Arc::new(Self { start, begin, consumers, names, lanes, taken, acknowledge, reload, post, live })
+        Arc::new(Self { start, begin, consumers, lanes, taken, acknowledge, reload, post, live })
     }
 
     /// The tables.
@@ -147,7 +142,8 @@ impl Dispatcher {
             return Ok(());
         }
         let deadline = Instant::now() + PATIENCE;
-        let calls = arrival.consumers.iter().filter_map(|route| self.place(route)).map(|consumer| self.call(consumer, &arrival, deadline));
+        let calls =
+            arrival.consumers.iter().filter_map(|route| self.place(route.name)).map(|consumer| self.call(consumer, &arrival, deadline));
         let late: Vec<_> = join_all(calls).await.into_iter().flatten().collect();
         if late.is_empty() {
             return Ok(());
@@ -256,7 +252,7 @@ impl Dispatcher {
 
     /// Calls consumers once, and keeps nothing.
     async fn show(self: &Arc<Self>, arrival: &Arrival) {
-        for consumer in arrival.consumers.iter().filter_map(|route| self.place(route)) {
+        for consumer in arrival.consumers.iter().filter_map(|route| self.place(route.name)) {
             let Ok(Ok(_permit)) = tokio::time::timeout(PATIENCE, self.live.acquire()).await else {
                 tracing::debug!(consumer = self.name(consumer), "a live update was dropped: its consumer is slow");
                 continue;
@@ -348,7 +344,7 @@ impl Dispatcher {
         let now = self.start.clock.now();
         let mut last: Option<(i64, Bytes)> = None;
         let item = |row: Delivery| {
-            let (Some(consumer), Ok(topic)) = (self.names.iter().position(|name| *name == row.consumer), row.topic.parse()) else {
+            let (Some(consumer), Ok(topic)) = (self.place(&row.consumer), row.topic.parse()) else {
                 tracing::warn!(id = row.id, consumer = row.consumer, topic = row.topic, "a delivery is for nobody that this release knows");
                 return None;
             };
@@ -751,12 +747,12 @@ impl Dispatcher {
         Ok(Outcome::GivenUp)
     }
 
-    fn place(&self, route: &Route) -> Option<usize> {
-        self.names.iter().position(|name| *name == route.name)
+    fn place(&self, name: &str) -> Option<usize> {
+        self.consumers.iter().position(|route| route.name == name)
     }
 
     fn name(&self, consumer: usize) -> &'static str {
-        self.names.get(consumer).copied().unwrap_or_default()
+        self.consumers.get(consumer).map_or("", |route| route.name)
     }
 
     fn with_lane<T>(&self, consumer: usize, look: impl FnOnce(&mut Lane) -> T) -> Option<T> {

@@ -19,5 +19,5 @@ mod dispatcher;
 mod lane;
 mod letters;
 
-pub use dispatcher::{Arrival, Dispatcher, PARALLEL, PATIENCE, Start};
+pub use dispatcher::{Arrival, Dispatcher, PATIENCE, Start};
 pub use letters::Letters;

@@ -32,7 +32,7 @@ pub struct App {
     pub functions: Arc<dyn Functions>,
     /// Keeps conversations.
     pub state: Arc<dyn State>,
-    /// The events that were given up, where this process keeps them itself.
+    /// The dead letters, if this process delivers events.
     pub dead_letters: Option<Arc<dyn DeadLetters>>,
     /// Where spans go.
     pub traces: Traces,
@@ -110,7 +110,7 @@ impl App {
     /// Starts a change that callers ask for: however many want the same thing changed, they hold one connection.
     ///
     /// # Errors
-    /// The database is away, or others take too long.
+    /// The database is unavailable, or other changes take too long.
     pub async fn change_on(self: &Arc<Self>, subject: Option<Subject>, origin: Origin, if_match: Option<IfMatch>) -> Result<Change, Error> {
         let work = Work { origin, now: self.now(), ids: self.ids.clone(), if_match };
         let unit = self.store()?.begin_on(subject, work).await?;

@@ -32,7 +32,7 @@ const TEXT_MAX: usize = 500;
 /// The first pause after a failed delivery; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause.
-const PAUSE_MAX: Duration = Duration::from_secs(30);
+pub const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Attempts after which a delivery becomes a dead letter: with the pauses between them, about a minute.
 pub const ATTEMPTS_MAX: u32 = 10;
 /// How long a delivery waits for a consumer that is unavailable before it becomes a dead letter.

@@ -40,7 +40,7 @@ pub struct PublisherHealth {
     pub jobs: bool,
 }
 
-/// Hands single events to the broker, at once. The gateway gives up events this way; every other event goes through the outbox.
+/// Publishes single events at once. Dead letters leave this way; every other event goes through the outbox.
 pub trait Broker: Send + Sync {
     /// Publishes an event, in the structured JSON form of `CloudEvents`, under this partition key.
     ///
@@ -49,8 +49,7 @@ pub trait Broker: Send + Sync {
     fn send<'a>(&'a self, topic: Topic, key: &'a str, event: &'a str) -> BoxFuture<'a, Result<(), BoxError>>;
 }
 
-/// Keeps the events that were given up, where this process does so itself: the embedded bus. Behind Dapr they are records of Kafka, which
-/// no program of ours reads.
+/// Reads the dead letters that the database keeps.
 pub trait DeadLetters: Send + Sync {
     /// The oldest ones, at most `limit`, and how many there are in all. Each is an event in the structured JSON form of `CloudEvents`, with
     /// [`CONSUMER`], [`ATTEMPTS`] and [`LAST_ERROR`] as extensions, as it is in the topic `dead-letters`.

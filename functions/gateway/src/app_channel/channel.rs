@@ -217,7 +217,7 @@ impl Channel {
     }
 }
 
-/// Publishes dead letters with the gateway's signature, so that nobody else can write one that the gateway hands to a consumer.
+/// Publishes dead letters with the gateway's signature. Only a signed letter of Kafka is replayed.
 struct Signing {
     app: Arc<App>,
     broker: Arc<dyn Broker>,
