@@ -1,26 +1,32 @@
 //! Pebble, a real ACME authority for tests, and its DNS server.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::json;
 use tests::eventually;
 use tests::stack::{Program, Recipe, free_port, part};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 
 /// A name that the authority refuses.
 pub(crate) const BLOCKED: &str = "blocked.test";
 
+/// Where checks wait. The system accepts their connections.
+const GATE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
 /// How the authority behaves.
 pub(crate) struct Options {
-    /// It takes a few seconds to check a challenge.
-    pub(crate) slow: bool,
+    /// Its checks of challenges wait until they are let through.
+    pub(crate) held: bool,
     /// How long a certificate is valid, in seconds.
     pub(crate) validity_seconds: u32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { slow: false, validity_seconds: 86_400 }
+        Self { held: false, validity_seconds: 86_400 }
     }
 }
 
@@ -28,6 +34,7 @@ impl Default for Options {
 pub(crate) struct Authority {
     pebble: Program,
     dns: Program,
+    gate: Option<TcpListener>,
     /// Where it checks challenges.
     pub(crate) tls_port: u16,
     /// The URL of its directory.
@@ -43,6 +50,8 @@ impl Authority {
         let (pebble, server) = (part("PEBBLE"), part("PEBBLE_CHALLTESTSRV"));
         let [api, management, tls_port, http_port, dns, dns_management] = std::array::from_fn(|_| free_port());
         let roots = certificates(folder);
+        let checked = if options.held { GATE } else { Ipv4Addr::LOCALHOST };
+        let gate = if options.held { Some(TcpListener::bind((GATE, tls_port)).await.unwrap()) } else { None };
         let config = json!({ "pebble": {
             "listenAddress": format!("127.0.0.1:{api}"),
             "managementListenAddress": format!("127.0.0.1:{management}"),
@@ -57,19 +66,20 @@ impl Authority {
         }});
         std::fs::write(folder.join("pebble.json"), config.to_string()).unwrap();
         let dns_program = Recipe::new("dns", &server, folder)
-            .words(&format!("-dnsserver 127.0.0.1:{dns} -management 127.0.0.1:{dns_management} -defaultIPv4 127.0.0.1"))
+            .words(&format!("-dnsserver 127.0.0.1:{dns} -management 127.0.0.1:{dns_management} -defaultIPv4 {checked}"))
             .words("-http01= -https01= -tlsalpn01= -doh= -defaultIPv6=")
             .start();
         let recipe = Recipe::new("pebble", &pebble, folder)
             .words("-config")
             .word(folder.join("pebble.json"))
             .words(&format!("-dnsserver 127.0.0.1:{dns}"))
-            .env("PEBBLE_WFE_NONCEREJECT", "0");
-        let recipe = if options.slow { recipe.env("PEBBLE_VA_SLEEPTIME", "5") } else { recipe.env("PEBBLE_VA_NOSLEEP", "1") };
+            .env("PEBBLE_WFE_NONCEREJECT", "0")
+            .env("PEBBLE_VA_NOSLEEP", "1");
         let directory = format!("https://localhost:{api}/dir");
         let authority = Self {
             pebble: recipe.start(),
             dns: dns_program,
+            gate,
             tls_port,
             directory,
             roots,
@@ -93,6 +103,31 @@ impl Authority {
     /// The orders that it was asked for.
     pub(crate) fn orders(&self) -> usize {
         self.pebble.said().matches("POST /order-plz").count()
+    }
+
+    /// Waits until it checks a challenge.
+    pub(crate) async fn checks(&self) {
+        eventually("a check", async || self.pebble.said().contains("Starting 3 validations.").then_some(())).await;
+    }
+
+    /// Lets its checks through, those that wait first.
+    pub(crate) fn let_checks_through(&mut self) {
+        let (gate, port) = (self.gate.take().unwrap(), self.tls_port);
+        tokio::spawn(async move {
+            loop {
+                let (mut check, _) = gate.accept().await.unwrap();
+                tokio::spawn(async move {
+                    // Without a listener the check's connection ends.
+                    let mut served = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+                    copy_bidirectional(&mut check, &mut served).await
+                });
+            }
+        });
+    }
+
+    /// Waits until it has refused a challenge.
+    pub(crate) async fn refuses(&self) {
+        eventually("a refusal", async || self.pebble.said().contains("set INVALID by invalid authz").then_some(())).await;
     }
 
     /// The requests that it got; reading its directory is one.

@@ -129,14 +129,32 @@ async fn a_domain_is_served_over_https_and_a_restart_asks_the_authority_for_noth
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_during_an_order_leaves_it_to_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
-    // The authority takes some seconds to check a challenge.
-    let authority = Authority::start(folder.path(), &authority::Options { slow: true, ..Default::default() }).await;
+    let mut authority = Authority::start(folder.path(), &authority::Options { held: true, ..Default::default() }).await;
     let mut served = serve("gateway", folder.path(), &authority, &[]);
-    eventually("an order", async || (authority.orders() == 1).then_some(())).await;
+    authority.checks().await;
     served.program.stop();
     served.program.start_again();
+    eventually("the process", async || Plain::new(served.port).try_get("localhost", "/health/live").await).await;
+    authority.let_checks_through();
     let _ = served.certificate(DOMAIN).await;
     assert_eq!(authority.orders(), 1, "the same order");
+    served.program.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_failed_while_nobody_ran_is_made_again_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut authority = Authority::start(folder.path(), &authority::Options { held: true, ..Default::default() }).await;
+    let mut served = serve("gateway", folder.path(), &authority, &[]);
+    authority.checks().await;
+    served.program.kill();
+    authority.let_checks_through();
+    authority.refuses().await;
+    served.program.start_again();
+    // Soon: the pause after a failure is longer than that.
+    let client = &served.client;
+    let _ = eventually("a certificate", async || client.serial(DOMAIN).await).await;
+    assert_eq!(authority.orders(), 2);
     served.program.stop();
 }
 
