@@ -237,6 +237,13 @@ impl Route {
         self.consumes.iter().any(|subscription| subscription.types.contains(&ty) && subscription.concern.is_met(ty, data))
     }
 
+    /// Whether it wants such an event from this topic, and has something to do for this one. `is_watched`: somebody may be watching live updates.
+    #[must_use]
+    pub fn has_to_do(&self, topic: Topic, ty: EventType, data: &Value, is_watched: bool) -> bool {
+        let concern = self.wants(topic, ty).map(|subscription| subscription.concern);
+        concern.is_some_and(|concern| concern.is_met(ty, data) && (is_watched || concern != Concern::Watched))
+    }
+
     /// Returns how long after its time a reminder fired, if the delivery of this event tells notify of that.
     #[must_use]
     pub fn lateness(&self, event: &[u8]) -> Option<Duration> {

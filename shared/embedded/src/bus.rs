@@ -1,22 +1,25 @@
 //! The bus in one process: moves what the outbox holds to the functions that want it, and to the timer of the jobs.
 //!
-//! Nothing polls. Whoever wrote to the outbox calls [`publish`](Publisher::publish), which wakes the one task that moves: it turns
-//! rows of `outbox` into rows of `deliveries`, one for each function that wants the event, and of `embedded.jobs`. One
-//! statement does that, so a row is always in one of them. The crate `deliveries` makes the deliveries.
+//! Nothing polls. What a unit has just committed is handed over from memory: the crate `deliveries` calls the consumers, and what all of them took
+//! is deleted from `outbox`. Anything else goes through the tables: jobs, what is behind older rows of its task, and what comes while many
+//! units are in hand. One task moves these: it turns rows of `outbox` into rows of `deliveries`, one for each function that wants the event, and
+//! of `embedded.jobs`. One statement does that, so a row is always in one of them.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use deliveries::{Dispatcher, Start};
+use cloudevents::Event;
+use deliveries::{Arrival, Dispatcher, Start};
 use domain::ambient::Clock;
 use domain::event::{EventType, Topic};
 use domain::routes;
 use function::call::{Caller, pause};
+use function::cloud_event;
 use function::ports::{Publisher, PublisherHealth};
 use function::{BoxError, BoxFuture};
 use sqlx::{FromRow, PgPool, Row, ValueRef};
-use store::{Deliveries, Delivery, Time};
+use store::{Committed, Deliveries, Delivery, Entry, OutboxRow, Time};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -35,6 +38,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 const LOOK_AROUND: Duration = Duration::from_secs(10);
 /// The pause before rows are moved again that another session has locked.
 const LOCKED: Duration = Duration::from_secs(1);
+/// Units whose events are handed over from memory at once. A consumer takes as many calls at once; what comes beyond is moved in batches.
+const IN_HAND_MAX: usize = 8;
+/// How long a stop waits for what is in hand. What is not deleted from the outbox then is delivered again.
+const STOP_MAX: Duration = Duration::from_secs(10);
 
 /// `first` is materialised, so that it is found once, whatever the plan. Of several words about a job the last one counts. Each row
 /// is a [`Moved`] about the whole, with one [`Delivery`] if there is any.
@@ -64,14 +71,16 @@ macro_rules! move_rows {
     };
 }
 
-const MOVE_ALL: &str = move_rows!("");
+/// What is in hand is not moved.
+const MOVE_ALL: &str = move_rows!("WHERE NOT id = ANY($5)");
 /// Tasks whose rows are moved each on their own.
 const KEYS: &str = "SELECT key FROM outbox GROUP BY key ORDER BY min(id) LIMIT $1";
 /// By the index, whose first column the key is: the table is all churn, and a scan would read every row that was moved since the
 /// last vacuum.
-const MOVE_KEYS: &str = move_rows!("WHERE key = ANY($5)");
+const MOVE_KEYS: &str = move_rows!("WHERE NOT id = ANY($5) AND key = ANY($6)");
 /// The planner sees an empty table now and then, and keeps the plan.
 const BEGIN_BY_INDEX: &str = begin_quick!("; SET LOCAL enable_seqscan = off");
+const DELETE: &str = "DELETE FROM outbox o USING unnest($1::bigint[], $2::bigint[]) AS r (key, id) WHERE o.key = r.key AND o.id = r.id";
 const IS_EMPTY: &str = "SELECT NOT EXISTS (SELECT FROM outbox)";
 const DEPTHS: &str = "SELECT (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM deliveries) AS deliveries, \
      (SELECT count(*) FROM dead_letters) AS dead_letters, (SELECT count(*) FROM embedded.jobs) AS jobs";
@@ -99,14 +108,27 @@ struct Wanted {
 /// The bus and the timer of the jobs. It is the [`Publisher`] of the functions that it calls, so it is made first and started when
 /// they are there. It keeps no function itself: its tasks do, until the stop.
 pub struct Bus {
+    own: Weak<Self>,
     pool: PgPool,
     clock: Arc<dyn Clock>,
     jobs: Arc<Jobs>,
     wake: Notify,
     /// What the mover was told of since it last moved.
     told: Mutex<Scope>,
+    in_hand: Mutex<InHand>,
     wanted: Wanted,
     tasks: OnceLock<Tasks>,
+}
+
+/// Rows of the outbox (their keys and ids) that are delivered from memory.
+#[derive(Default)]
+struct InHand {
+    /// How many units are being handed over.
+    units: usize,
+    /// Those that are being handed over, and those that are to be deleted.
+    rows: HashSet<(i64, i64)>,
+    /// Those that are to be deleted.
+    taken: Vec<(i64, i64)>,
 }
 
 /// Which rows of the outbox to move.
@@ -131,6 +153,9 @@ struct Tasks {
     loader: JoinHandle<()>,
     acknowledger: JoinHandle<()>,
     timer: JoinHandle<()>,
+    /// Its own tasks keep it.
+    dispatcher: Weak<Dispatcher>,
+    tracker: TaskTracker,
 }
 
 /// What a move did.
@@ -149,7 +174,10 @@ impl Bus {
     pub fn new(pool: PgPool, clock: Arc<dyn Clock>) -> Arc<Self> {
         let jobs = Arc::new(Jobs::new(pool.clone(), clock.clone()));
         let (wake, told) = (Notify::new(), Mutex::new(Scope::All));
-        Arc::new(Self { pool, clock, jobs, wake, told, wanted: wanted(), tasks: OnceLock::new() })
+        Arc::new_cyclic(|own| {
+            let (own, in_hand) = (own.clone(), Mutex::default());
+            Self { own, pool, clock, jobs, wake, told, in_hand, wanted: wanted(), tasks: OnceLock::new() }
+        })
     }
 
     /// Creates the tables of bus, jobs and state, where they are not there yet. Those of the store have to be.
@@ -179,6 +207,8 @@ impl Bus {
             });
             let running = Running { caller, stopping: stopping.clone(), tracker: tracker.clone() };
             Tasks {
+                dispatcher: Arc::downgrade(&dispatcher),
+                tracker: tracker.clone(),
                 loader: tracker.spawn(dispatcher.clone().keep_loaded()),
                 acknowledger: tracker.spawn(dispatcher.clone().acknowledge()),
                 mover: tracker.spawn(self.clone().run(dispatcher, stopping.clone())),
@@ -231,10 +261,86 @@ impl Bus {
                 () = stopping.cancelled() => {}
             }
         }
+        if tokio::time::timeout(STOP_MAX, self.let_go()).await.is_err() {
+            tracing::warn!("events were in hand for too long; they will be delivered again");
+        }
+    }
+
+    /// Waits until nothing is in hand.
+    async fn let_go(&self) {
+        loop {
+            if let Err(error) = self.delete_taken().await {
+                tracing::debug!(%error, "what was taken from memory is still in the outbox");
+                tokio::time::sleep(PAUSE).await;
+            } else if self.in_hand().rows.is_empty() {
+                return;
+            } else {
+                self.wake.notified().await;
+            }
+        }
+    }
+
+    /// Hands over the events of a unit, in order.
+    async fn hand_over(self: Arc<Self>, dispatcher: Arc<Dispatcher>, rows: Vec<OutboxRow>, events: Vec<Event>) {
+        let ids: Vec<_> = rows.iter().map(|row| (row.key, row.id)).collect();
+        let mut is_taken = true;
+        for (row, event) in rows.into_iter().zip(events) {
+            let Entry::Event { topic, ty, payload } = row.entry else { continue };
+            let data = cloud_event::data(&event).unwrap_or_default();
+            let consumers: Vec<_> = routes::ALL.iter().filter(|route| route.has_to_do(topic, ty, &data, true)).collect();
+            if !consumers.is_empty() {
+                let arrival = Arrival { key: row.key, topic, event: payload.into(), consumers };
+                is_taken = is_taken && dispatcher.hand_over(arrival).await.is_ok();
+            }
+        }
+        let mut in_hand = self.in_hand();
+        in_hand.units -= 1;
+        if is_taken {
+            in_hand.taken.extend(ids);
+        } else {
+            self.tell(Scope::Keys(ids.iter().map(|(key, _)| *key).collect()));
+            in_hand.rows.retain(|row| !ids.contains(row));
+        }
+        drop(in_hand);
+        self.wake.notify_one();
+    }
+
+    /// Deletes from the outbox what was taken. What another session has locked is deleted later.
+    async fn delete_taken(&self) -> Result<(), sqlx::Error> {
+        let taken = self.in_hand().taken.clone();
+        if taken.is_empty() {
+            return Ok(());
+        }
+        let result = self.delete(&taken).await;
+        let is_locked = result.as_ref().is_err_and(store::is_locked);
+        if !is_locked {
+            result?;
+        }
+        let mut in_hand = self.in_hand();
+        in_hand.taken.drain(..taken.len());
+        if let Some(bus) = self.own.upgrade().filter(|_| is_locked) {
+            tokio::spawn(async move {
+                tokio::time::sleep(LOCKED).await;
+                bus.in_hand().taken.extend(taken);
+                bus.wake.notify_one();
+            });
+        } else {
+            let taken: HashSet<_> = taken.into_iter().collect();
+            in_hand.rows.retain(|row| !taken.contains(row));
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, rows: &[(i64, i64)]) -> Result<(), sqlx::Error> {
+        let (keys, ids): (Vec<i64>, Vec<i64>) = rows.iter().copied().unzip();
+        let mut transaction = begin(&self.pool, BEGIN_BY_INDEX).await?;
+        sqlx::query(DELETE).bind(keys).bind(ids).execute(&mut *transaction).await?;
+        transaction.commit().await
     }
 
     /// Moves what the mover was told of. Returns true if there may be more.
     async fn move_on(self: &Arc<Self>, dispatcher: &Arc<Dispatcher>) -> Result<bool, sqlx::Error> {
+        self.delete_taken().await?;
         let scope = std::mem::replace(&mut *self.told(), Scope::Keys(HashSet::new()));
         let moved = match &scope {
             Scope::All => self.move_rows(None, dispatcher).await,
@@ -280,7 +386,8 @@ impl Bus {
         let Wanted { consumers, topics, types } = &self.wanted;
         let (how, sql) = if keys.is_some() { (BEGIN_BY_INDEX, MOVE_KEYS) } else { (BEGIN_QUICK, MOVE_ALL) };
         let mut transaction = begin(&self.pool, how).await?;
-        let query = sqlx::query(sql).bind(limit()).bind(consumers).bind(topics).bind(types);
+        let in_hand: Vec<i64> = self.in_hand().rows.iter().map(|(_, id)| *id).collect();
+        let query = sqlx::query(sql).bind(limit()).bind(consumers).bind(topics).bind(types).bind(in_hand);
         let query = if let Some(keys) = keys { query.bind(keys) } else { query };
         let rows = query.fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
@@ -308,6 +415,27 @@ impl Bus {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn in_hand(&self) -> MutexGuard<'_, InHand> {
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The dispatcher, if the events of another unit may be handed over from memory.
+    fn take_in_hand(&self, committed: &Committed) -> Option<(Arc<Dispatcher>, &TaskTracker)> {
+        let tasks = self.tasks.get()?;
+        // A job is in the table only.
+        if committed.is_behind || committed.rows.len() != committed.events.len() || tasks.mover.is_finished() {
+            return None;
+        }
+        let dispatcher = tasks.dispatcher.upgrade()?;
+        let mut in_hand = self.in_hand();
+        if in_hand.units >= IN_HAND_MAX {
+            return None;
+        }
+        in_hand.units += 1;
+        in_hand.rows.extend(committed.rows.iter().map(|row| (row.key, row.id)));
+        Some((dispatcher, &tasks.tracker))
+    }
+
     async fn is_empty(&self) -> Result<bool, sqlx::Error> {
         let mut transaction = begin(&self.pool, BEGIN).await?;
         let empty = sqlx::query_scalar(IS_EMPTY).fetch_one(&mut *transaction).await?;
@@ -321,6 +449,16 @@ impl Publisher for Bus {
         // The rows are safe where they are; the mover takes them in the order of all keys.
         self.tell(Scope::Keys(keys.iter().copied().collect()));
         self.wake.notify_one();
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn publish_new(&self, committed: Committed) -> BoxFuture<'_, Result<(), BoxError>> {
+        let Some((own, (dispatcher, tracker))) = self.own.upgrade().zip(self.take_in_hand(&committed)) else {
+            self.tell(Scope::Keys(committed.keys().into_iter().collect()));
+            self.wake.notify_one();
+            return Box::pin(std::future::ready(Ok(())));
+        };
+        tracker.spawn(own.hand_over(dispatcher, committed.rows, committed.events));
         Box::pin(std::future::ready(Ok(())))
     }
 

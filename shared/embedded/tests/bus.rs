@@ -9,18 +9,19 @@ use std::time::{Duration, Instant};
 
 use domain::Timestamp;
 use domain::ambient::Clock;
+use domain::event::{EventType, Origin, Topic};
 use domain::routes::{self, FIRE_REMINDER, HOUSEKEEPING, RECORD_AUDIT, Route, SCHEDULE_REMINDER};
 use embedded::bus::{Bus, Depths};
 use embedded::state::StateTable;
 use embedded::testing::TestDatabase;
-use function::ambient::SystemClock;
+use function::ambient::{RandomIds, SystemClock};
 use function::call::Caller;
 use function::ports::{Functions, Publisher, State, StateError, Stored};
 use function::{BoxError, BoxFuture, Request, Response, full};
 use http::{StatusCode, header};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::PgPool;
-use store::{DeadLetter, Deliveries, Store};
+use store::{Committed, DeadLetter, Deliveries, Store, Work};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -102,13 +103,14 @@ impl Functions for Fake {
             let (parts, body) = request.into_parts();
             let text = |name| parts.headers.get(name).map(|value: &http::HeaderValue| value.to_str().unwrap().to_owned());
             let body: Value = serde_json::from_slice(&function::body::collect(body).await.unwrap()).unwrap_or_default();
+            let data = if body["data"].is_object() { &body["data"] } else { &body };
             let call = Call {
                 function,
                 path: parts.uri.path().to_owned(),
                 content_type: text(header::CONTENT_TYPE),
                 authorization: text(header::AUTHORIZATION),
-                key: body["key"].as_i64().unwrap_or_default(),
-                n: body["n"].as_i64().unwrap_or_default(),
+                key: data["key"].as_i64().unwrap_or_default(),
+                n: data["n"].as_i64().unwrap_or_default(),
                 at: SystemClock.now(),
             };
             let status = (self.answering)(call.clone()).await;
@@ -176,6 +178,15 @@ async fn write(pool: &PgPool, events: &[(i64, i64)]) {
         SELECT key, 'event', 'task-events', 'task.created', json_build_object('key', key, 'n', n), now() \
         FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS r (key, n, place) ORDER BY place";
     sqlx::query(sql).bind(keys).bind(ns).execute(pool).await.unwrap();
+}
+
+/// Commits a unit that says this of a task, as functions do.
+async fn commit(store: &Store, key: i64, n: i64) -> Committed {
+    let origin = Origin { function: "create-task", correlation_id: "c".to_owned(), traceparent: None };
+    let work = Work { origin, now: SystemClock.now(), ids: Arc::new(RandomIds), if_match: None };
+    let mut unit = store.begin(work).await.unwrap();
+    unit.emit(Topic::TaskEvents, EventType::TaskCreated, &format!("task/{key}"), key, &json!({ "key": key, "n": n })).unwrap();
+    unit.commit().await.unwrap()
 }
 
 async fn write_job(pool: &PgPool, kind: &str, name: &str, due_at: Option<Timestamp>) {
@@ -273,6 +284,83 @@ async fn a_consumer_that_fails_holds_up_neither_other_keys_nor_other_consumers()
     of_key.dedup();
     assert_eq!(of_key, [1, 2, 4]);
     assert_eq!(running.bus.depth().await.unwrap().dead_letters, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_just_committed_is_delivered_without_another_table() {
+    let (database, pool) = database().await;
+    let store = Store::connect_lazy(database.url(), 4).unwrap();
+    let fake = Fake::willing();
+    let running = Running::start(&pool, fake.clone());
+    running.until_done().await;
+    let mut locked = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE deliveries IN EXCLUSIVE MODE").execute(&mut *locked).await.unwrap();
+    for n in 0..20 {
+        let committed = commit(&store, 7, n).await;
+        running.bus.publish_new(committed).await.unwrap();
+        running.until(|depths| depths.outbox == 0).await;
+    }
+    locked.rollback().await.unwrap();
+    for function in [AUDIT, SCHEDULE] {
+        assert_eq!(fake.of(function).iter().map(|call| call.n).collect::<Vec<_>>(), (0..20).collect::<Vec<_>>(), "{function}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_that_fails_gets_what_was_just_committed_later_and_in_order() {
+    let (database, pool) = database().await;
+    let store = Store::connect_lazy(database.url(), 4).unwrap();
+    let well = Arc::new(AtomicBool::new(false));
+    let fake = Fake::new({
+        let well = well.clone();
+        move |call: Call| {
+            let bad = call.function == SCHEDULE && !well.load(Ordering::SeqCst);
+            async move { if bad { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK } }
+        }
+    });
+    let running = Running::start(&pool, fake.clone());
+    for n in 0..5 {
+        // The next one comes before the last has left the outbox, or after.
+        let committed = commit(&store, 7, n).await;
+        running.bus.publish_new(committed).await.unwrap();
+    }
+    fake.until_count(AUDIT, 5).await;
+    running.until(|depths| depths.outbox == 0 && depths.deliveries == 5).await;
+    well.store(true, Ordering::SeqCst);
+    running.until_done().await;
+    assert!(in_order(&fake.of(AUDIT)), "{:?}", fake.of(AUDIT));
+    let mut taken: Vec<i64> = fake.of(SCHEDULE).iter().map(|call| call.n).collect();
+    taken.dedup();
+    assert_eq!(taken, [0, 1, 2, 3, 4]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_waits_for_what_is_in_hand_and_another_start_delivers_the_rest() {
+    let (database, pool) = database().await;
+    let store = Store::connect_lazy(database.url(), 4).unwrap();
+    let fake = Fake::new(|call: Call| async move {
+        if call.function == SCHEDULE {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        StatusCode::OK
+    });
+    let running = Running::start(&pool, fake.clone());
+    running.until_done().await;
+    let committed = commit(&store, 7, 1).await;
+    running.bus.publish_new(committed).await.unwrap();
+    fake.until_count(AUDIT, 1).await;
+    running.stop().await;
+    let count = async || sqlx::query_scalar::<_, i64>("SELECT count(*) FROM outbox").fetch_one(&pool).await.unwrap();
+    assert_eq!((fake.of(SCHEDULE).len(), count().await), (1, 0));
+    // A process that ended between the commit and the delivery.
+    let _ = commit(&store, 7, 2).await;
+    let running = Running::start(&pool, fake.clone());
+    fake.until_count(SCHEDULE, 2).await;
+    running.until_done().await;
+    assert_eq!(fake.of(AUDIT).iter().map(|call| call.n).collect::<Vec<_>>(), [1, 2]);
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

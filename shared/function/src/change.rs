@@ -55,10 +55,10 @@ impl Change {
     /// The change could not be committed and did not happen.
     pub async fn commit(self) -> Result<Published, Error> {
         let committed = self.unit.commit().await?;
-        if committed.keys.is_empty() {
+        if committed.rows.is_empty() {
             return Ok(Published::All);
         }
-        match self.app.publisher.publish(&committed.keys).await {
+        match self.app.publisher.publish_new(committed).await {
             Ok(()) => Ok(Published::All),
             Err(error) => {
                 tracing::debug!(%error, "left in the outbox");

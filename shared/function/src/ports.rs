@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::event::Topic;
 use domain::routes::Route;
 use serde_json::Value;
+use store::Committed;
 
 use crate::{BoxError, BoxFuture, Request, Response};
 
@@ -15,6 +16,14 @@ pub trait Publisher: Send + Sync {
     /// # Errors
     /// Something stays in the outbox. Nothing is lost; `publish-events` will try again.
     fn publish<'a>(&'a self, keys: &'a [i64]) -> BoxFuture<'a, Result<(), BoxError>>;
+
+    /// Publishes what a unit has just left in the outbox, if nothing of its tasks is before it: whoever has the rows need not read them again.
+    ///
+    /// # Errors
+    /// Those of [`Publisher::publish`].
+    fn publish_new(&self, committed: Committed) -> BoxFuture<'_, Result<(), BoxError>> {
+        Box::pin(async move { self.publish(&committed.keys()).await })
+    }
 
     /// Publishes all that the outbox holds, as far as one call may take; whether it is empty now.
     ///

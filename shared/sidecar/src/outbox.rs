@@ -1,18 +1,19 @@
 //! Carries what the outbox holds to Kafka and to the scheduler, right after the commit that wrote it.
 //!
-//! Rows of one task and topic leave in the order they were written, for their rows are locked while they are published; topics do not wait for
-//! each other. What cannot be published stays, and the answer says so.
+//! A change that has just been committed is published from memory, unless older rows of its tasks wait in the table. Those are read, locked
+//! and published in order. Topics do not wait for each other. What cannot be published stays, and the answer says so.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::event::Topic;
+use function::call::pause;
 use function::ports::{Publisher, PublisherHealth};
 use function::{BoxError, BoxFuture};
 use futures_util::StreamExt;
 use futures_util::stream;
-use store::{Entry, OutboxBatch, OutboxRow, Store};
+use store::{Committed, Entry, OutboxBatch, OutboxRow, Store};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -34,6 +35,12 @@ const LANES_MAX: usize = 64;
 /// How long a batch is sent. Its transaction, which keeps the rows locked, does nothing meanwhile; what is left then stays.
 const SEND_MAX: Duration = Duration::from_secs(20);
 const _: () = assert!(SEND_MAX.as_secs() + DEADLINE.as_secs() < store::IDLE_IN_TRANSACTION_TIMEOUT.as_secs());
+/// Rows in memory that were published and are still to be deleted. More stay in the table, and are published again.
+const PUBLISHED_MAX: usize = 10_000;
+/// Failed deletions of such rows, after which they stay.
+const DELETIONS_MAX: u32 = 10;
+/// The first pause after a failed deletion; each further one is twice as long.
+const PAUSE: Duration = Duration::from_millis(100);
 /// The job that is asked for to find out whether the scheduler answers.
 const ANY_JOB: &str = domain::routes::HOUSEKEEPING.name;
 
@@ -52,6 +59,7 @@ struct Courier {
     /// A batch holds a connection while it is published: some are left for everything else.
     batches_max: usize,
     queue: Mutex<Queue>,
+    published: Mutex<Gone>,
     broker: Way,
     scheduler: Way,
 }
@@ -60,6 +68,14 @@ struct Courier {
 struct Queue {
     waiting: Vec<Waiting>,
     batches: usize,
+}
+
+/// Rows (their keys and ids) that were published from memory and are still to be deleted.
+#[derive(Default)]
+struct Gone {
+    rows: HashSet<(i64, i64)>,
+    /// Whether somebody deletes them.
+    is_deleting: bool,
 }
 
 /// Somebody who waits for what these tasks announced to leave.
@@ -124,8 +140,9 @@ impl Outbox {
     #[must_use]
     pub fn new(store: Store, pool: u32, sidecar: Sidecar, events: Events, jobs: Jobs) -> Self {
         let batches_max = usize::try_from(pool / 2).unwrap_or(1).max(1);
-        let (queue, broker, scheduler) = (Mutex::default(), Way::default(), Way::default());
-        Self { courier: Arc::new(Courier { store, sidecar, events, jobs, batches_max, queue, broker, scheduler }) }
+        let (queue, published) = (Mutex::default(), Mutex::default());
+        let (broker, scheduler) = (Way::default(), Way::default());
+        Self { courier: Arc::new(Courier { store, sidecar, events, jobs, batches_max, queue, published, broker, scheduler }) }
     }
 
     /// Goes on until the outbox is empty, or longer than one call may take.
@@ -146,6 +163,56 @@ impl Outbox {
 }
 
 impl Courier {
+    /// Publishes what a unit has just left. Nobody locks it: another publisher of the same task may publish it once more.
+    async fn carry_new(self: Arc<Self>, committed: Committed) -> Result<(), Stays> {
+        if committed.is_behind {
+            return self.carry(committed.keys()).await;
+        }
+        let (sent, stay) = self.send_rows(committed.rows).await;
+        self.note_published(sent);
+        stay.into_values().next().map_or(Ok(()), Err)
+    }
+
+    /// Has published rows deleted, without waiting for it: those that come meanwhile are deleted together.
+    fn note_published(self: &Arc<Self>, sent: Vec<(i64, i64)>) {
+        let mut published = self.published();
+        if sent.is_empty() || published.rows.len() > PUBLISHED_MAX {
+            return;
+        }
+        published.rows.extend(sent);
+        if !std::mem::replace(&mut published.is_deleting, true) {
+            tokio::spawn(self.clone().delete_published());
+        }
+    }
+
+    async fn delete_published(self: Arc<Self>) {
+        let mut failures = 0;
+        loop {
+            let rows: Vec<_> = {
+                let mut published = self.published();
+                published.is_deleting = !published.rows.is_empty();
+                published.rows.iter().copied().collect()
+            };
+            if rows.is_empty() {
+                return;
+            }
+            match self.store.delete_published(&rows).await {
+                Ok(()) => failures = 0,
+                Err(error) if failures < DELETIONS_MAX => {
+                    tracing::debug!(%error, "published rows are still in the outbox");
+                    tokio::time::sleep(pause(failures, PAUSE)).await;
+                    failures += 1;
+                    continue;
+                }
+                Err(error) => tracing::warn!(%error, count = rows.len(), "published rows stay in the outbox, and will be published again"),
+            }
+            let mut published = self.published();
+            for row in &rows {
+                published.rows.remove(row);
+            }
+        }
+    }
+
     /// Has the rows of these tasks published with the next batch; when they have left, or why they stay.
     async fn carry(self: &Arc<Self>, keys: Vec<i64>) -> Result<(), Stays> {
         let (done, told) = oneshot::channel();
@@ -202,32 +269,41 @@ impl Courier {
 
     /// Sends a batch, and deletes what has left even if the rest has not.
     async fn send(&self, batch: OutboxBatch) -> Result<HashMap<i64, Stays>, Stays> {
-        let until = Instant::now() + SEND_MAX;
-        let rows = batch.rows();
-        let mut lanes: BTreeMap<(i64, Option<Topic>), Vec<usize>> = BTreeMap::new();
-        for (place, row) in rows.iter().enumerate() {
-            let topic = if let Entry::Event { topic, .. } = &row.entry { Some(*topic) } else { None };
-            lanes.entry((row.key, topic)).or_default().push(place);
-        }
-        let (mut sent, mut stay) = (Vec::new(), HashMap::new());
-        let mut lanes = stream::iter(lanes.into_values()).map(|lane| self.lane(rows, lane, until)).buffer_unordered(LANES_MAX);
-        while let Some((left, problem)) = lanes.next().await {
-            sent.extend(left);
-            stay.extend(problem);
-        }
-        drop(lanes);
+        let (left, rows): (Vec<OutboxRow>, Vec<OutboxRow>) = {
+            let published = self.published();
+            batch.rows().iter().cloned().partition(|row| published.rows.contains(&(row.key, row.id)))
+        };
+        let (mut sent, stay) = self.send_rows(rows).await;
+        sent.extend(left.iter().map(|row| (row.key, row.id)));
         batch.done(&sent).await?;
         Ok(stay)
     }
 
+    /// Sends rows, those of a task and topic in order. Returns what has left, and why the rest stays.
+    async fn send_rows(&self, rows: Vec<OutboxRow>) -> (Vec<(i64, i64)>, HashMap<i64, Stays>) {
+        let until = Instant::now() + SEND_MAX;
+        let mut lanes: BTreeMap<(i64, Option<Topic>), Vec<OutboxRow>> = BTreeMap::new();
+        for row in rows {
+            let topic = if let Entry::Event { topic, .. } = &row.entry { Some(*topic) } else { None };
+            lanes.entry((row.key, topic)).or_default().push(row);
+        }
+        let (mut sent, mut stay) = (Vec::new(), HashMap::new());
+        let mut lanes = stream::iter(lanes.into_values()).map(|lane| self.lane(lane, until)).buffer_unordered(LANES_MAX);
+        while let Some((left, problem)) = lanes.next().await {
+            sent.extend(left);
+            stay.extend(problem);
+        }
+        (sent, stay)
+    }
+
     /// One row after the other, up to the first that does not leave in time.
-    async fn lane(&self, rows: &[OutboxRow], lane: Vec<usize>, until: Instant) -> (Vec<(i64, i64)>, Option<(i64, Stays)>) {
+    async fn lane(&self, lane: Vec<OutboxRow>, until: Instant) -> (Vec<(i64, i64)>, Option<(i64, Stays)>) {
         let mut sent = Vec::with_capacity(lane.len());
-        for row in lane.into_iter().filter_map(|place| rows.get(place)) {
+        for row in lane {
             if Instant::now() > until {
                 return (sent, Some((row.key, Stays::Late(SEND_MAX))));
             }
-            if let Err(error) = self.row(row).await {
+            if let Err(error) = self.row(&row).await {
                 return (sent, Some((row.key, error)));
             }
             sent.push((row.key, row.id));
@@ -243,17 +319,39 @@ impl Courier {
         }
     }
 
+    /// Fails if the database was away meanwhile: rows whose deletion had not reached the disk are there again.
+    fn nothing_is_back(&self) -> Result<(), BoxError> {
+        if self.store.was_broken() { Err(Stays::Back.into()) } else { Ok(()) }
+    }
+
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn published(&self) -> MutexGuard<'_, Gone> {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The answer of a publication, which goes on where it takes too long.
+async fn in_time(publishing: impl Future<Output = Result<(), Stays>>) -> Result<(), Stays> {
+    tokio::time::timeout(PUBLISH_MAX, publishing).await.unwrap_or(Err(Stays::Late(PUBLISH_MAX)))
 }
 
 impl Publisher for Outbox {
     fn publish<'a>(&'a self, keys: &'a [i64]) -> BoxFuture<'a, Result<(), BoxError>> {
         Box::pin(async move {
-            let publishing = tokio::time::timeout(PUBLISH_MAX, self.courier.carry(keys.to_vec()));
-            publishing.await.unwrap_or(Err(Stays::Late(PUBLISH_MAX)))?;
-            if self.courier.store.was_broken() { Err(Stays::Back.into()) } else { Ok(()) }
+            in_time(self.courier.carry(keys.to_vec())).await?;
+            self.courier.nothing_is_back()
+        })
+    }
+
+    fn publish_new(&self, committed: Committed) -> BoxFuture<'_, Result<(), BoxError>> {
+        // On its own: what has left is noted even if nobody waits any more.
+        let publishing = tokio::spawn(self.courier.clone().carry_new(committed));
+        Box::pin(async move {
+            in_time(async { publishing.await.unwrap_or(Err(Stays::Late(PUBLISH_MAX))) }).await?;
+            self.courier.nothing_is_back()
         })
     }
 

@@ -21,11 +21,12 @@ const EVENT: &str = "event";
 const SCHEDULE_JOB: &str = "schedule-job";
 const CANCEL_JOB: &str = "cancel-job";
 
-/// `place` keeps the order in which the unit spoke.
+/// `place` keeps the order in which the unit spoke. The statement does not see its own rows, so any that it sees are older.
 const INSERT: &str = "INSERT INTO outbox (key, kind, topic, name, payload, due_at, created_at) \
      SELECT r.key, r.kind, r.topic, r.name, r.payload::json, r.due_at, $7 \
      FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[]) \
-     WITH ORDINALITY AS r (key, kind, topic, name, payload, due_at, place) ORDER BY r.place";
+     WITH ORDINALITY AS r (key, kind, topic, name, payload, due_at, place) ORDER BY r.place \
+     RETURNING id, EXISTS (SELECT FROM outbox o WHERE o.key = ANY($1))";
 
 /// What is lost with `synchronous_commit` off is only that a row was published: it is published again. The table is all churn, so it is
 /// read by its index, which begins with the key: a scan would read every row that was deleted since the last vacuum.
@@ -51,32 +52,14 @@ const DEPTH: &str = "SELECT count(*) FROM outbox";
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     keys: Vec<i64>,
-    kinds: Vec<&'static str>,
-    topics: Vec<Option<&'static str>>,
-    names: Vec<String>,
-    payloads: Vec<Option<String>>,
-    due: Vec<Option<Time>>,
+    entries: Vec<Entry>,
     events: Vec<Event>,
 }
 
 impl Outgoing {
-    fn push(&mut self, key: i64, kind: &'static str, topic: Option<Topic>, name: &str, payload: Option<String>, due: Option<Timestamp>) {
+    fn push(&mut self, key: i64, entry: Entry) {
         self.keys.push(key);
-        self.kinds.push(kind);
-        self.topics.push(topic.map(Topic::as_str));
-        self.names.push(name.to_owned());
-        self.payloads.push(payload);
-        self.due.push(due.map(Time));
-    }
-
-    pub(crate) fn committed(self) -> Committed {
-        let mut keys: Vec<i64> = Vec::new();
-        for key in self.keys {
-            if !keys.contains(&key) {
-                keys.push(key);
-            }
-        }
-        Committed { keys, events: self.events }
+        self.entries.push(entry);
     }
 }
 
@@ -88,7 +71,7 @@ impl Unit {
     pub fn emit(&mut self, topic: Topic, ty: EventType, subject: &str, key: i64, data: &impl Serialize) -> Result<(), Error> {
         let event = self.work.origin.event(self.work.ids.next(), ty.as_str(), subject, key, self.work.now, data).map_err(Error::value)?;
         let payload = serde_json::to_string(&event).map_err(Error::value)?;
-        self.outgoing.push(key, EVENT, Some(topic), ty.as_str(), Some(payload), None);
+        self.outgoing.push(key, Entry::Event { topic, ty, payload });
         self.outgoing.events.push(event);
         Ok(())
     }
@@ -111,22 +94,33 @@ impl Unit {
 
     /// Has a job called at its time, instead of any of the same name, once the unit commits. `key` is the task.
     pub fn schedule_job(&mut self, name: &str, key: i64, due_at: Timestamp) {
-        self.outgoing.push(key, SCHEDULE_JOB, None, name, None, Some(due_at));
+        self.outgoing.push(key, Entry::ScheduleJob { name: name.to_owned(), due_at });
     }
 
     /// Has a job not called, once the unit commits. `key` is the task.
     pub fn cancel_job(&mut self, name: &str, key: i64) {
-        self.outgoing.push(key, CANCEL_JOB, None, name, None, None);
+        self.outgoing.push(key, Entry::CancelJob { name: name.to_owned() });
     }
 
-    pub(crate) async fn write_outbox(&mut self) -> Result<(), Error> {
-        let rows = &self.outgoing;
-        if rows.keys.is_empty() {
-            return Ok(());
+    /// Writes what the unit said, and returns it as the commit leaves it.
+    pub(crate) async fn write_outbox(&mut self) -> Result<Committed, Error> {
+        let Outgoing { keys, entries, events } = std::mem::take(&mut self.outgoing);
+        if keys.is_empty() {
+            return Ok(Committed::default());
         }
-        let query = sqlx::query(INSERT).bind(&rows.keys).bind(&rows.kinds).bind(&rows.topics).bind(&rows.names).bind(&rows.payloads);
-        query.bind(&rows.due).bind(Time(self.work.now)).execute(&mut *self.transaction).await?;
-        Ok(())
+        let created_at = self.work.now;
+        let columns: Vec<_> = entries.iter().map(Entry::columns).collect();
+        let kinds: Vec<&str> = columns.iter().map(|columns| columns.kind).collect();
+        let topics: Vec<Option<&str>> = columns.iter().map(|columns| columns.topic.map(Topic::as_str)).collect();
+        let names: Vec<&str> = columns.iter().map(|columns| columns.name).collect();
+        let payloads: Vec<Option<&str>> = columns.iter().map(|columns| columns.payload).collect();
+        let due: Vec<Option<Time>> = columns.iter().map(|columns| columns.due_at.map(Time)).collect();
+        let query = sqlx::query_as(INSERT).bind(&keys).bind(kinds).bind(topics).bind(names).bind(payloads).bind(due).bind(Time(created_at));
+        let written: Vec<(i64, bool)> = query.fetch_all(&mut *self.transaction).await?;
+        let is_behind = written.iter().any(|(_, is_behind)| *is_behind);
+        let rows = written.into_iter().zip(keys).zip(entries);
+        let rows = rows.map(|(((id, _), key), entry)| OutboxRow { id, key, entry, created_at }).collect();
+        Ok(Committed { rows, is_behind, events })
     }
 }
 
@@ -169,6 +163,29 @@ pub enum Entry {
     },
 }
 
+/// A row of the outbox but for its id, its task and its time.
+struct EntryColumns<'a> {
+    kind: &'static str,
+    topic: Option<Topic>,
+    name: &'a str,
+    payload: Option<&'a str>,
+    due_at: Option<Timestamp>,
+}
+
+impl Entry {
+    fn columns(&self) -> EntryColumns<'_> {
+        match self {
+            Self::Event { topic, ty, payload } => {
+                EntryColumns { kind: EVENT, topic: Some(*topic), name: ty.as_str(), payload: Some(payload), due_at: None }
+            }
+            Self::ScheduleJob { name, due_at } => {
+                EntryColumns { kind: SCHEDULE_JOB, topic: None, name, payload: None, due_at: Some(*due_at) }
+            }
+            Self::CancelJob { name } => EntryColumns { kind: CANCEL_JOB, topic: None, name, payload: None, due_at: None },
+        }
+    }
+}
+
 /// The oldest rows of some tasks, locked: nobody else publishes for them until this is done or dropped.
 pub struct OutboxBatch {
     transaction: Transaction<'static, Postgres>,
@@ -194,8 +211,7 @@ impl OutboxBatch {
     /// [`Error::Unavailable`]: they will be published again.
     pub async fn done(mut self, published: &[(i64, i64)]) -> Result<(), Error> {
         if !published.is_empty() {
-            let (keys, ids): (Vec<i64>, Vec<i64>) = published.iter().copied().unzip();
-            sqlx::query(DELETE).bind(keys).bind(ids).execute(&mut *self.transaction).await?;
+            delete(&mut self.transaction, published).await?;
         }
         Ok(self.transaction.commit().await?)
     }
@@ -221,6 +237,16 @@ impl Store {
         Ok(Some(OutboxBatch { transaction, rows }))
     }
 
+    /// Deletes rows that were published (their keys and ids) right after the commit that wrote them.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: they will be published again.
+    pub async fn delete_published(&self, published: &[(i64, i64)]) -> Result<(), Error> {
+        let mut transaction = self.transaction(BEGIN).await?;
+        delete(&mut transaction, published).await?;
+        Ok(transaction.commit().await?)
+    }
+
     /// Tasks whose rows wait to be published, the longest waiting first.
     ///
     /// # Errors
@@ -236,6 +262,12 @@ impl Store {
     pub async fn outbox_depth(&self) -> Result<i64, Error> {
         self.run_unbroken(|connection| Box::pin(sqlx::query_scalar(DEPTH).fetch_one(connection))).await
     }
+}
+
+async fn delete(transaction: &mut Transaction<'static, Postgres>, published: &[(i64, i64)]) -> Result<(), Error> {
+    let (keys, ids): (Vec<i64>, Vec<i64>) = published.iter().copied().unzip();
+    sqlx::query(DELETE).bind(keys).bind(ids).execute(&mut **transaction).await?;
+    Ok(())
 }
 
 fn row_of(row: &PgRow) -> Result<OutboxRow, sqlx::Error> {

@@ -13,12 +13,20 @@ use crate::Store;
 use crate::changes::{Place, Subject};
 use crate::error::Error;
 use crate::once::Claim;
-use crate::outbox::Outgoing;
+use crate::outbox::{OutboxRow, Outgoing};
 use crate::store::unbroken_noting;
+
+macro_rules! begin {
+    () => {
+        "BEGIN; SET LOCAL enable_seqscan = off"
+    };
+}
 
 /// A unit that takes the last place waits for a lock for less time than others, because there are those who wait for its place, and in a
 /// pool of one connection, reads too.
-const BEGIN_LAST: &str = "BEGIN; SET LOCAL lock_timeout = '1s'";
+const BEGIN_LAST: &str = concat!(begin!(), "; SET LOCAL lock_timeout = '1s'");
+/// A unit finds rows by their keys. The planner would scan a table that is almost empty, and keep that plan when it has grown.
+const BEGIN: &str = begin!();
 
 /// What a unit of work needs to know of the call that it serves.
 #[derive(Clone)]
@@ -64,10 +72,26 @@ pub struct Unit {
 /// What a committed unit left in the outbox.
 #[derive(Clone, Debug, Default)]
 pub struct Committed {
-    /// The tasks whose rows are waiting to be published, each once.
-    pub keys: Vec<i64>,
-    /// The events, in order.
+    /// The rows, in order.
+    pub rows: Vec<OutboxRow>,
+    /// True if older rows of the same tasks wait there, which have to be published first.
+    pub is_behind: bool,
+    /// The events among the rows, in order.
     pub events: Vec<Event>,
+}
+
+impl Committed {
+    /// The tasks whose rows are waiting to be published, each once.
+    #[must_use]
+    pub fn keys(&self) -> Vec<i64> {
+        let mut keys: Vec<i64> = Vec::new();
+        for row in &self.rows {
+            if !keys.contains(&row.key) {
+                keys.push(row.key);
+            }
+        }
+        keys
+    }
 }
 
 impl Store {
@@ -86,7 +110,7 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn begin_on(&self, subject: Option<Subject>, work: Work) -> Result<Unit, Error> {
         let place = self.changes.place(subject).await?;
-        let transaction = self.transaction(if place.is_last { BEGIN_LAST } else { "BEGIN" }).await?;
+        let transaction = self.transaction(if place.is_last { BEGIN_LAST } else { BEGIN }).await?;
         Ok(Unit { transaction, work, outgoing: Outgoing::default(), _place: place, claim: None })
     }
 
@@ -135,8 +159,8 @@ impl Unit {
     /// # Errors
     /// [`Error::Unavailable`]: whether it was committed is not known if the connection broke just then.
     pub async fn commit(mut self) -> Result<Committed, Error> {
-        self.write_outbox().await?;
+        let committed = self.write_outbox().await?;
         self.transaction.commit().await?;
-        Ok(self.outgoing.committed())
+        Ok(committed)
     }
 }

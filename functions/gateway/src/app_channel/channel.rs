@@ -13,7 +13,7 @@ use bytes::Bytes;
 use cloudevents::{AttributesReader, Event};
 use deliveries::{Arrival, Dispatcher, Start};
 use domain::event::{CommandType, EventType, PARTITION_KEY, Topic};
-use domain::routes::{self, Concern, FIRE_REMINDER, NOTIFY, Route};
+use domain::routes::{self, FIRE_REMINDER, NOTIFY, Route};
 use function::call::{Caller, Failure};
 use function::cloud_event::{self, Incoming};
 use function::guard;
@@ -281,9 +281,5 @@ fn concerned(app: &App, consumers: &[&'static Route], topic: Topic, event: &Even
     let Ok(ty) = event.ty().parse::<EventType>() else { return Vec::new() };
     let data = cloud_event::data(event).unwrap_or_default();
     let is_watched = app.functions.sockets() != Some(0);
-    let has_to_do = |route: &&Route| {
-        let concern = route.wants(topic, ty).map(|subscription| subscription.concern);
-        concern.is_some_and(|concern| concern.is_met(ty, &data) && (is_watched || concern != Concern::Watched))
-    };
-    consumers.iter().copied().filter(has_to_do).collect()
+    consumers.iter().copied().filter(|route| route.has_to_do(topic, ty, &data, is_watched)).collect()
 }

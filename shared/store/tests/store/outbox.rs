@@ -16,7 +16,7 @@ async fn a_new_task_is_announced_to_consumers_and_pages() {
     let mut unit = store.begin(work()).await.unwrap();
     let task = unit.create_task(draft("announced")).await.unwrap();
     let committed = unit.commit().await.unwrap();
-    assert_eq!(committed.keys, [task.id]);
+    assert_eq!(committed.keys(), [task.id]);
     let [first, second] = committed.events.as_slice() else { panic!("{committed:?}") };
     assert_ne!(first.id(), second.id());
     assert_eq!((first.source().as_str(), first.subject()), ("/taskflow/create-task", Some(format!("task/{}", task.id).as_str())));
@@ -88,7 +88,7 @@ async fn rows_of_a_task_are_taken_in_the_order_they_were_said() {
     unit.emit(Topic::Reminders, EventType::ReminderCancelled, "reminder/1", 7, &serde_json::json!({})).unwrap();
     unit.schedule_job("job-8", 8, at(0));
     unit.cancel_job("job-1", 7);
-    assert_eq!(unit.commit().await.unwrap().keys, [7, 8]);
+    assert_eq!(unit.commit().await.unwrap().keys(), [7, 8]);
     assert_eq!(store.outbox_depth().await.unwrap(), 4);
     assert_eq!(store.outbox_keys(10).await.unwrap(), [7, 8]);
     assert_eq!(store.outbox_keys(1).await.unwrap(), [7]);
