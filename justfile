@@ -257,6 +257,15 @@ bench-chat: (bench "chat")
 # 1,000 connections, or so many: a call a second each, then at full speed.
 bench-users *connections: (bench "users" connections)
 
+# The highest rate at which callers and consumers of one process keep up; `just bench-dapr capacity` for the whole deployment.
+bench-capacity: (bench "capacity")
+
+# What a call costs each program; `just bench-dapr cpu` for the whole deployment.
+bench-cpu: (bench "cpu")
+
+# What waking the consumers of a call ahead costs, on a simulated day.
+bench-awake: (bench "awake")
+
 # One function: start to first answer, idle memory, stripped size.
 bench-function name="complete-task": (bench-build name)
     target/release/bench function {{ name }}

@@ -1,81 +1,120 @@
-//! Fires a reminder at its time, once: announces it, and notify does the rest.
+//! Fires reminders at their time, each once: announces them, and notify does the rest.
 //!
-//! The job is the shadow of the reminder's row: whatever the job says, the row decides.
+//! The job is the shadow of the reminder's row: whatever the job says, the row decides. Reminders that are due together fire in one transaction.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::reminder::ReminderStatus;
-use domain::task::Status;
 use domain::{Reminder, routes};
+use function::batch::Batches;
 use function::settings::WAKE_LEAD_MAX;
 use function::{App, Change, Error, Function, JobCall, Published};
-use store::found;
+use store::{Cause, Due};
 
 /// Failed attempts of one reminder after which it is given up.
 const ATTEMPTS_MAX: i32 = 5;
 /// A callback that comes earlier than this before its time is registered again instead of waited out.
 const WAIT_MAX: Duration = WAKE_LEAD_MAX;
+/// Reminders of one transaction at most.
+const BATCH_MAX: usize = 200;
+
+/// What became of a callback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fired {
+    /// There is nothing more to do.
+    Settled(Published),
+    /// It is this much too early.
+    Ahead(Duration),
+    /// Its batch failed.
+    Failed,
+}
+
+type Firing = Arc<Batches<i64, Fired>>;
 
 /// The function.
 #[must_use]
 pub fn function() -> Function {
-    Function::new(routes::FIRE_REMINDER).job(fire)
+    let firing = Batches::new(BATCH_MAX);
+    Function::new(routes::FIRE_REMINDER).job(move |app, call| fire(app, firing.clone(), call))
 }
 
-async fn fire(app: Arc<App>, call: JobCall) -> Result<Published, Error> {
+async fn fire(app: Arc<App>, firing: Firing, call: JobCall) -> Result<Published, Error> {
     // A job without a reminder ends: an error would have it called for ever.
     let Some(id) = call.id else { return Ok(Published::All) };
-    match attempt(&app, id).await {
-        // The scheduler calls again after any error. Only the reminder's own failures count: an outage must not end reminders.
-        Err(error) if error.status().is_server_error() && !error.is_unavailable() => give_up(&app, id).await?.ok_or(error),
-        result => result,
-    }
-}
-
-async fn attempt(app: &Arc<App>, id: i64) -> Result<Published, Error> {
     loop {
-        let mut change = app.change(app.origin(routes::FIRE_REMINDER.name), None).await?;
-        let reminder = match resume(&mut change, id).await {
-            Err(store::Error::NotFound) => return Ok(Published::All),
-            Ok(reminder) if !reminder.is_waiting() => return Ok(Published::All),
-            reminder => reminder?,
+        let together = app.clone();
+        let together = Arc::new(move |ids| -> function::BoxFuture<'static, _> { Box::pin(batch(together.clone(), ids)) });
+        let fired = match firing.join(id, together).await {
+            Some(fired @ (Fired::Settled(_) | Fired::Ahead(_))) => fired,
+            // One of the batch failed it: each is tried on its own.
+            Some(Fired::Failed) | None => match attempt(&app, &[id]).await {
+                Ok(fired) => fired.first().copied().unwrap_or(Fired::Settled(Published::All)),
+                // The scheduler calls again after any error. Only the reminder's own failures count: an outage must not end reminders.
+                Err(error) if error.status().is_server_error() && !error.is_unavailable() => return give_up(&app, id).await?.ok_or(error),
+                Err(error) => return Err(error),
+            },
         };
-        match reminder.scheduled_at.since(app.now()) {
-            Duration::ZERO => return trigger(change, &reminder).await,
-            ahead if ahead > WAIT_MAX => {
-                change.unit.schedule_job(&reminder.dapr_job_id, reminder.task_id, reminder.scheduled_at);
-                return change.commit().await;
-            }
-            ahead => {
-                // Nothing is held while it waits; the row is read anew then.
-                drop(change);
-                tokio::time::sleep(ahead).await;
-            }
+        match fired {
+            Fired::Settled(published) => return Ok(published),
+            // Nothing is held while it waits; the row is read anew then.
+            Fired::Ahead(ahead) => tokio::time::sleep(ahead).await,
+            Fired::Failed => return Err(Error::internal("a reminder without an outcome")),
         }
     }
 }
 
-/// Reads the reminder and locks it until the change ends. The change goes on in the trace of the one that scheduled it.
-async fn resume(change: &mut Change, id: i64) -> Result<Reminder, store::Error> {
-    let (reminder, cause) = change.unit.reminder_and_cause(id).await?;
-    if let Some(cause) = cause {
-        change.resume(cause);
-    }
-    Ok(reminder)
+async fn batch(app: Arc<App>, ids: Vec<i64>) -> Vec<Fired> {
+    attempt(&app, &ids).await.unwrap_or_else(|error| {
+        tracing::debug!(%error, count = ids.len(), "reminders did not fire together");
+        vec![Fired::Failed; ids.len()]
+    })
 }
 
-async fn trigger(mut change: Change, reminder: &Reminder) -> Result<Published, Error> {
-    // Not locked: locking the task after its reminder would meet those who lock them the other way round. And on the change's own
-    // connection: many fire at once, and if each held one and asked for another, none would get it.
-    let task = found(change.unit.task_unlocked(reminder.task_id).await)?;
-    let is_over = task.is_none_or(|task| task.status == Status::Completed);
-    if is_over {
-        change.unit.cancel_reminder(reminder, true).await?;
-    } else {
-        change.unit.trigger_reminder(reminder).await?;
+/// Fires those of these reminders that are due, in one transaction.
+async fn attempt(app: &Arc<App>, ids: &[i64]) -> Result<Vec<Fired>, Error> {
+    let mut change = app.change(app.origin(routes::FIRE_REMINDER.name), None).await?;
+    let due = change.unit.due_reminders(ids).await?;
+    let now = app.now();
+    let ahead = |id: &i64| {
+        let reminder = due.iter().map(|due| &due.reminder).find(|reminder| reminder.id == *id && reminder.is_waiting());
+        reminder.map_or(Duration::ZERO, |reminder| reminder.scheduled_at.since(now))
+    };
+    let ahead: Vec<Duration> = ids.iter().map(ahead).collect();
+    let (over, fire): (Vec<Due>, Vec<Due>) = due
+        .into_iter()
+        .filter(|due| due.reminder.is_waiting())
+        .filter(|due| match due.reminder.scheduled_at.since(now) {
+            Duration::ZERO => true,
+            ahead if ahead > WAIT_MAX => {
+                change.unit.schedule_job(&due.reminder.dapr_job_id, due.reminder.task_id, due.reminder.scheduled_at);
+                false
+            }
+            _ => false,
+        })
+        .partition(|due| due.is_over);
+    let fired = change.unit.trigger_reminders(&fire.iter().map(|due| due.reminder.id).collect::<Vec<_>>()).await?;
+    for due in fire {
+        if let Some(reminder) = fired.iter().find(|fired| fired.id == due.reminder.id) {
+            resume(&mut change, due.cause);
+            change.unit.announce_firing(reminder)?;
+        }
     }
-    change.commit().await
+    for due in over {
+        resume(&mut change, due.cause);
+        change.unit.cancel_reminder(&due.reminder, true).await?;
+    }
+    let published = change.commit().await?;
+    let outcome = |ahead: Duration| if ahead.is_zero() || ahead > WAIT_MAX { Fired::Settled(published) } else { Fired::Ahead(ahead) };
+    Ok(ahead.into_iter().map(outcome).collect())
+}
+
+/// What follows belongs to the change that scheduled the reminder.
+fn resume(change: &mut Change, cause: Option<Cause>) {
+    match cause {
+        Some(cause) => change.resume(cause),
+        None => change.unit.set_origin(change.app.origin(routes::FIRE_REMINDER.name)),
+    }
 }
 
 /// Counts a failed attempt; after the last one the reminder has failed, and its job ends.
@@ -84,8 +123,12 @@ async fn give_up(app: &Arc<App>, id: i64) -> Result<Option<Published>, Error> {
     let attempts = change.unit.count_retry(id).await?;
     let is_last = attempts >= ATTEMPTS_MAX;
     if is_last {
-        let reminder = resume(&mut change, id).await?;
-        change.unit.finish_reminder(&reminder, ReminderStatus::Failed).await?;
+        let failed: Vec<(Reminder, Option<Cause>)> =
+            change.unit.due_reminders(&[id]).await?.into_iter().map(|due| (due.reminder, due.cause)).collect();
+        for (reminder, cause) in failed {
+            resume(&mut change, cause);
+            change.unit.finish_reminder(&reminder, ReminderStatus::Failed).await?;
+        }
         tracing::error!(reminder = id, attempts, "a reminder was given up");
     }
     let published = change.commit().await?;

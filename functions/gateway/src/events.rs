@@ -14,30 +14,44 @@ use http::HeaderMap;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
+use crate::Gateway;
+
 /// Passes commands on. `only` is the function that the caller called by a name of its own.
-pub(crate) async fn route(app: Arc<App>, request: Request, only: Option<&'static Route>) -> Result<Response, Error> {
+pub(crate) async fn route(
+    gateway: Arc<Gateway>,
+    app: Arc<App>,
+    request: Request,
+    only: Option<&'static Route>,
+) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
     let body = function::body::collect(body).await?;
     match cloud_event::read(&parts.headers, &body)? {
-        Incoming::One(event) => one(&app, &parts.headers, &event, only).await,
-        Incoming::Batch(events) => batch(&app, &parts.headers, events, only).await,
+        Incoming::One(event) => one(&gateway, &app, &parts.headers, &event, only).await,
+        Incoming::Batch(events) => batch(&gateway, &app, &parts.headers, events, only).await,
     }
 }
 
-async fn one(app: &Arc<App>, headers: &HeaderMap, event: &Event, only: Option<&Route>) -> Result<Response, Error> {
+async fn one(gateway: &Gateway, app: &Arc<App>, headers: &HeaderMap, event: &Event, only: Option<&Route>) -> Result<Response, Error> {
     let request = super::forwarded(headers, STRUCTURED, serde_json::to_vec(event)?, Trust::Checked);
     let taker = taker(event)?;
     if let Some(only) = only.filter(|only| *only != taker) {
         return Err(Error::NotFound(format!("{} does not obey {}; {} does", only.name, event.ty(), taker.name)));
     }
+    gateway.ahead.with_call(app, taker);
     Ok(super::call(app, taker, request).await)
 }
 
 /// In order, each on its own; one that fails does not undo the others.
-async fn batch(app: &Arc<App>, headers: &HeaderMap, events: Vec<Event>, only: Option<&Route>) -> Result<Response, Error> {
+async fn batch(
+    gateway: &Gateway,
+    app: &Arc<App>,
+    headers: &HeaderMap,
+    events: Vec<Event>,
+    only: Option<&Route>,
+) -> Result<Response, Error> {
     let mut answers: Vec<Value> = Vec::new();
     for event in events {
-        let response = match one(app, headers, &event, only).await {
+        let response = match one(gateway, app, headers, &event, only).await {
             Ok(response) => response,
             Err(error) => error.into_response("/"),
         };

@@ -4,6 +4,7 @@
 //! with its assets, and the health of the whole. Behind Dapr it is also the app that the one
 //! sidecar delivers to: records of Kafka and calls of jobs.
 
+pub mod ahead;
 #[cfg(feature = "sidecar")]
 mod app_channel;
 mod dead_letters;
@@ -21,6 +22,7 @@ use function::{Answer, App, BoxError, Error, Function, Request, Response, full};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::sync::OnceCell;
 
+use crate::ahead::Ahead;
 #[cfg(feature = "sidecar")]
 pub use crate::app_channel::behind_dapr;
 use crate::health::Health;
@@ -31,42 +33,54 @@ pub const NAME: &str = routes::GATEWAY.name;
 /// The function: every operation of the table of routes, and the gateway's own paths.
 #[must_use]
 pub fn function() -> Function {
-    let own = Arc::new(OnceCell::new());
-    let open = own.clone();
-    operations(routes::ALL, &own)
+    with(Arc::default())
+}
+
+fn with(ahead: Arc<Ahead>) -> Function {
+    let gateway = Arc::new(Gateway { own: OnceCell::new(), ahead });
+    let (open, commanded) = (gateway.clone(), gateway.clone());
+    operations(routes::ALL, &gateway)
         .also_by(move |service| open_https(service, open.clone()))
-        .path(Method::POST, "/", false, |app, request| events::route(app, request, None))
+        .path(Method::POST, "/", false, move |app, request| events::route(commanded.clone(), app, request, None))
         .path(Method::GET, METRICS, false, metrics)
         .path(Method::GET, dead_letters::PATH, false, dead_letters::read)
         .path(Method::POST, dead_letters::PATH, false, dead_letters::replay)
 }
 
 /// The gateway with the operations of these functions.
-fn operations(functions: &'static [Route], own: &Arc<OnceCell<Own>>) -> Function {
+fn operations(functions: &'static [Route], gateway: &Arc<Gateway>) -> Function {
     let operations = functions.iter().flat_map(|route| route.operations.iter().map(move |operation| (route, operation)));
     operations.fold(Function::new(routes::GATEWAY), |function, (route, operation)| {
-        let own = own.clone();
-        function.operation(operation, move |app, request| answer(own.clone(), app, route, request))
+        let gateway = gateway.clone();
+        function.operation(operation, move |app, request| answer(gateway.clone(), app, route, request))
     })
 }
 
 /// Serves HTTPS where the settings name a domain: the gateway by the domain, and each function by a name of its own if it has one.
-async fn open_https(gateway: Service, own: Arc<OnceCell<Own>>) -> Result<(), BoxError> {
-    let settings = &gateway.app().settings;
+async fn open_https(service: Service, gateway: Arc<Gateway>) -> Result<(), BoxError> {
+    let settings = &service.app().settings;
     let names = settings.domains.iter().flat_map(|domain| routes::ALL.iter().map(move |route| (route, format!("{}.{domain}", route.name))));
     let names = names.filter(|(_, name)| settings.function_of_host(name).is_some());
     let functions = names.map(|(route, name)| {
-        let function = operations(std::slice::from_ref(route), &own);
-        let function = function.path(Method::POST, "/", false, |app, request| events::route(app, request, Some(route)));
-        Ok((name, Service::new(gateway.app().clone(), function)?))
+        let commanded = gateway.clone();
+        let function = operations(std::slice::from_ref(route), &gateway);
+        let function = function
+            .path(Method::POST, "/", false, move |app, request| events::route(commanded.clone(), app, request, Some(route)));
+        Ok((name, Service::new(service.app().clone(), function)?))
     });
-    https::open(&gateway, functions.collect::<Result<Vec<_>, BoxError>>()?).await
+    https::open(&service, functions.collect::<Result<Vec<_>, BoxError>>()?).await
 }
 
 /// Where the metrics are.
 const METRICS: &str = "/metrics";
 /// The media type of their text form.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What the gateway keeps between calls.
+pub(crate) struct Gateway {
+    own: OnceCell<Own>,
+    ahead: Arc<Ahead>,
+}
 
 /// The functions that the gateway runs itself, because everybody may call them: forwarded, each stranger would wake a function.
 struct Own {
@@ -82,11 +96,14 @@ impl Own {
 }
 
 /// Answers an operation of this function, as one of its own or by a call.
-async fn answer(own: Arc<OnceCell<Own>>, app: Arc<App>, route: &'static Route, request: Request) -> Result<Response, Error> {
+async fn answer(gateway: Arc<Gateway>, app: Arc<App>, route: &'static Route, request: Request) -> Result<Response, Error> {
     if *route != routes::WEB && *route != routes::HEALTH {
+        if request.method() != Method::GET {
+            gateway.ahead.with_call(&app, route);
+        }
         return Ok(call(&app, route, request).await);
     }
-    let own = own.get_or_try_init(|| async { Own::new(&app) }).await?;
+    let own = gateway.own.get_or_try_init(|| async { Own::new(&app) }).await?;
     if *route == routes::WEB { Ok(own.web.handle(request).await) } else { own.health.answer(&app, request).await }
 }
 

@@ -40,6 +40,8 @@ const LOOK_AROUND: Duration = Duration::from_secs(10);
 const LOCKED: Duration = Duration::from_secs(1);
 /// Units whose events are handed over from memory at once. A consumer takes as many calls at once; what comes beyond is moved in batches.
 const IN_HAND_MAX: usize = 8;
+/// Events of a unit that is handed over from memory: one after the other.
+const EVENTS_MAX: usize = 8;
 /// How long a stop waits for what is in hand. What is not deleted from the outbox then is delivered again.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
@@ -423,7 +425,8 @@ impl Bus {
     fn take_in_hand(&self, committed: &Committed) -> Option<(Arc<Dispatcher>, &TaskTracker)> {
         let tasks = self.tasks.get()?;
         // A job is in the table only.
-        if committed.is_behind || committed.rows.len() != committed.events.len() || tasks.mover.is_finished() {
+        let has_jobs = committed.rows.len() != committed.events.len();
+        if committed.is_behind || has_jobs || committed.events.len() > EVENTS_MAX || tasks.mover.is_finished() {
             return None;
         }
         let dispatcher = tasks.dispatcher.upgrade()?;

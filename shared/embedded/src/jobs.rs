@@ -22,10 +22,10 @@ use crate::sql::{BEGIN_QUICK, begin};
 use crate::state;
 use function::call::{Caller, Failure, pause};
 
-/// Jobs that run at once: many reminders are due at 09:00, and each needs a connection to the database.
-const PARALLEL: usize = 16;
+/// Jobs that run at once: many reminders are due at 09:00, and fire together.
+const PARALLEL: usize = 200;
 /// Jobs that the timer knows ahead.
-const AHEAD: usize = 64;
+const AHEAD: usize = 400;
 /// The longest sleep before the clock is looked at again: it may have been set, and the machine may have slept, which no timer
 /// notices. Looking costs nothing: it is the clock only, not the database.
 const SLEEP_MAX: Duration = Duration::from_secs(5);

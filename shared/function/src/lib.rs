@@ -15,6 +15,7 @@ pub mod ambient;
 pub mod answer;
 pub mod app;
 pub mod authority;
+pub mod batch;
 pub mod body;
 pub mod call;
 pub mod change;

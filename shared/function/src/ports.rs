@@ -107,6 +107,11 @@ pub trait Functions: Send + Sync {
     /// Calls a function; what goes wrong on the way is a 502, 503 or 504 problem.
     fn call(&self, function: &Route, request: Request) -> BoxFuture<'_, Response>;
 
+    /// How long ago a function last answered a call from here; `None` if it never did. What runs in this process is there at once.
+    fn answered_ago(&self, _: &Route) -> Option<Duration> {
+        Some(Duration::ZERO)
+    }
+
     /// How many WebSockets lead through here, if that is known: while there is none, nobody has to be woken for what is only shown live.
     fn sockets(&self) -> Option<usize> {
         None

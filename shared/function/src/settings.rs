@@ -35,6 +35,8 @@ pub struct Settings {
     pub api_token: Option<Secret>,
     /// `TASKFLOW_WAKE_LEAD`: how far ahead a reminder's job wakes fire-reminder.
     pub wake_lead: Duration,
+    /// `TASKFLOW_WAKE_AHEAD`: whether a call to a function that is not awake also wakes the consumers of what it announces.
+    pub wake_ahead: bool,
     /// `TASKFLOW_EVENTS`: how events reach Kafka.
     pub events: EventsBy,
     /// `TASKFLOW_FUNCTION_URL`: where other functions are.
@@ -230,6 +232,7 @@ impl Settings {
             // Empty is not the same as not set: whoever sets it wants others kept out.
             api_token: lookup("TASKFLOW_API_TOKEN").map(api_token).transpose()?,
             wake_lead: wake_lead(lookup)?,
+            wake_ahead: parse(lookup, "TASKFLOW_WAKE_AHEAD", "true or false")?.unwrap_or(true),
             events: text("TASKFLOW_EVENTS").map(|value| events_by(&value)).transpose()?.unwrap_or_default(),
             function_url: text("TASKFLOW_FUNCTION_URL").map(|value| function_urls(&value)).transpose()?.unwrap_or_default(),
             secret_store: text("TASKFLOW_SECRET_STORE"),
@@ -433,6 +436,7 @@ mod tests {
             ("TASKFLOW_WAKE_LEAD", "-1s"),
             ("TASKFLOW_WAKE_LEAD", "2h"),
             ("TASKFLOW_WAKE_LEAD", "30.001s"),
+            ("TASKFLOW_WAKE_AHEAD", "maybe"),
             ("TASKFLOW_WEBHOOK_URL", "ftp://example.org"),
             ("TASKFLOW_EVENTS", "carrier pigeons"),
             ("TASKFLOW_FUNCTION_URL", "http://functions.example"),

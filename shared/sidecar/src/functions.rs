@@ -1,8 +1,9 @@
 //! Other functions, by their URLs: directly, or through Dapr service invocation, as the template says.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use domain::routes::Route;
 use function::body::{boxed, collect};
@@ -46,6 +47,8 @@ pub struct FunctionsByUrl {
     /// What tells a function that a request passed the guard here.
     secret: Option<Secret>,
     client: reqwest::Client,
+    /// When each function last answered.
+    answered: Arc<Mutex<HashMap<&'static str, Instant>>>,
     sockets: Arc<AtomicUsize>,
 }
 
@@ -81,7 +84,7 @@ impl FunctionsByUrl {
             .no_proxy()
             .build()?;
         let token = settings.dapr_api_token.as_ref().map(|token| HeaderValue::from_str(token.expose())).transpose()?;
-        Ok(Self { urls: settings.function_url.clone(), token, secret: settings.app_api_token.clone(), client, sockets: Arc::default() })
+        Ok(Self { urls: settings.function_url.clone(), token, secret: settings.app_api_token.clone(), client, answered: Arc::default(), sockets: Arc::default() })
     }
 
     /// The headers for the function. Its host and the length of the body are for the client to say.
@@ -112,9 +115,14 @@ impl FunctionsByUrl {
         if !is_of_a_function(&base, answer.status(), answer.headers()) {
             return Err(not_of_a_function(name, answer.status()));
         }
+        self.answered().insert(name, Instant::now());
         let (mut parts, body) = http::Response::from(answer).into_parts();
         parts.headers = without_hop_by_hop(&parts.headers);
         Ok(Response::from_parts(parts, boxed(body)))
+    }
+
+    fn answered(&self) -> MutexGuard<'_, HashMap<&'static str, Instant>> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A WebSocket: the handshake is passed on, and then every byte, both ways.
@@ -152,6 +160,10 @@ impl Functions for FunctionsByUrl {
         let name = function.name;
         let path = request.uri().path().to_owned();
         Box::pin(async move { self.forward(name, request).await.unwrap_or_else(|error| error.into_response(&path)) })
+    }
+
+    fn answered_ago(&self, function: &Route) -> Option<Duration> {
+        self.answered().get(function.name).map(Instant::elapsed)
     }
 
     fn sockets(&self) -> Option<usize> {

@@ -29,7 +29,7 @@ pub use housekeeping::Pruned;
 pub use notifications::NOTIFICATIONS_MAX;
 pub use once::{Claim, Idempotency};
 pub use outbox::{BATCH_MAX, Entry, OutboxBatch, OutboxRow};
-pub use reminders::{Cause, NewReminder, REMINDERS_MAX};
+pub use reminders::{Cause, Due, NewReminder, REMINDERS_MAX};
 pub use sql::Time;
 pub use store::{IDLE_IN_TRANSACTION_TIMEOUT, Store, connect, migrating, unbroken};
 pub use tasks::{TAGS_MAX, TASK_COLUMNS, TagCount};

@@ -42,7 +42,13 @@ macro_rules! changed {
 }
 
 const SELECT_FOR_UPDATE: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE id = $1 FOR UPDATE");
-const SELECT_WITH_CAUSE: &str = concat!("SELECT ", columns!(), ", correlation_id, traceparent FROM reminders WHERE id = $1 FOR UPDATE");
+/// The task is not locked: locking it after its reminder would meet those who lock them the other way round.
+const SELECT_DUE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", correlation_id, traceparent, (SELECT t.status = 'pending' FROM tasks t WHERE t.id = task_id) AS is_open ",
+    "FROM reminders WHERE id = ANY($1) ORDER BY id FOR UPDATE"
+);
 const SELECT_OF_TASK: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE task_id = $1 ORDER BY id FOR UPDATE");
 /// In the order of ids, as everybody locks reminders, and after no task: whoever holds a reminder waits for no task. So nobody waits in a
 /// circle. Not `SKIP LOCKED`: whoever holds a row may leave it as it is, or be rolled back, and then nobody registers its job.
@@ -74,7 +80,7 @@ const RESCHEDULE: &str = changed!(
      cancelled_with_task = false, correlation_id = $4, traceparent = $5"
 );
 const CANCEL: &str = changed!("status = 'cancelled', cancelled_with_task = $2");
-const TRIGGER: &str = changed!("triggered_at = $2");
+const TRIGGER: &str = concat!("UPDATE reminders SET triggered_at = $2 WHERE id = ANY($1) RETURNING ", columns!());
 const FINISH: &str = changed!("status = $2, sent_at = $3");
 const COUNT_RETRY: &str = "UPDATE reminders SET retry_count = retry_count + 1 WHERE id = $1 RETURNING retry_count";
 
@@ -100,6 +106,17 @@ pub struct Cause {
     pub correlation_id: String,
     /// The W3C trace context of the change.
     pub traceparent: String,
+}
+
+/// A reminder whose job was called.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Due {
+    /// The reminder.
+    pub reminder: Reminder,
+    /// The change that scheduled it, if that is known.
+    pub cause: Option<Cause>,
+    /// Whether its task is completed or gone.
+    pub is_over: bool,
 }
 
 impl Store {
@@ -170,15 +187,18 @@ impl Unit {
         Ok(reminder_of(&row)?.reminder)
     }
 
-    /// The same, and the change that scheduled it, if that is known.
+    /// Those of these reminders that there are, in the order of their ids, locked until the unit ends.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Unavailable`].
-    pub async fn reminder_and_cause(&mut self, id: i64) -> Result<(Reminder, Option<Cause>), Error> {
-        let row = sqlx::query(SELECT_WITH_CAUSE).bind(id).fetch_one(&mut *self.transaction).await?;
-        let (correlation_id, traceparent): (Option<String>, Option<String>) = (row.try_get("correlation_id")?, row.try_get("traceparent")?);
-        let cause = correlation_id.zip(traceparent).map(|(correlation_id, traceparent)| Cause { correlation_id, traceparent });
-        Ok((reminder_of(&row)?.reminder, cause))
+    /// [`Error::Unavailable`].
+    pub async fn due_reminders(&mut self, ids: &[i64]) -> Result<Vec<Due>, Error> {
+        let rows = sqlx::query(SELECT_DUE).bind(ids).fetch_all(&mut *self.transaction).await?;
+        let due = |row: &PgRow| {
+            let (correlation_id, traceparent): (Option<String>, Option<String>) = (row.try_get("correlation_id")?, row.try_get("traceparent")?);
+            let cause = correlation_id.zip(traceparent).map(|(correlation_id, traceparent)| Cause { correlation_id, traceparent });
+            Ok(Due { reminder: reminder_of(row)?.reminder, cause, is_over: row.try_get::<Option<bool>, _>("is_open")? != Some(true) })
+        };
+        rows.iter().map(due).collect()
     }
 
     /// The reminders of a task, whatever became of them, by id; locked until the unit ends.
@@ -256,17 +276,25 @@ impl Unit {
         Ok(reminder)
     }
 
-    /// Notes that the reminder fired, and tells the consumers (reminders) and the pages (task-updates).
+    /// Notes that these reminders fired. Each is still to be announced.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Unavailable`].
-    pub async fn trigger_reminder(&mut self, reminder: &Reminder) -> Result<Reminder, Error> {
-        let row = sqlx::query(TRIGGER).bind(reminder.id).bind(Time(self.now())).fetch_one(&mut *self.transaction).await?;
-        let reminder = reminder_of(&row)?.reminder;
-        self.announce_reminder(EventType::ReminderTriggered, &reminder)?;
-        let Value::Object(fields) = serde_json::to_value(&reminder).map_err(Error::value)? else { return Ok(reminder) };
-        self.announce_update(EventType::ReminderTriggered, &reminder.subject(), reminder.task_id, fields)?;
-        Ok(reminder)
+    /// [`Error::Unavailable`].
+    pub async fn trigger_reminders(&mut self, ids: &[i64]) -> Result<Vec<Reminder>, Error> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        reminders_of(&sqlx::query(TRIGGER).bind(ids).bind(Time(self.now())).fetch_all(&mut *self.transaction).await?)
+    }
+
+    /// Tells the consumers (reminders) and the pages (task-updates) that a reminder fired.
+    ///
+    /// # Errors
+    /// [`Error::Value`].
+    pub fn announce_firing(&mut self, reminder: &Reminder) -> Result<(), Error> {
+        self.announce_reminder(EventType::ReminderTriggered, reminder)?;
+        let Value::Object(fields) = serde_json::to_value(reminder).map_err(Error::value)? else { return Ok(()) };
+        self.announce_update(EventType::ReminderTriggered, &reminder.subject(), reminder.task_id, fields)
     }
 
     /// Notes what became of the reminder, and announces it: sent, failed or cancelled. Pending announces nothing.

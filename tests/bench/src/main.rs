@@ -8,6 +8,9 @@
 //! bench reminder              lateness
 //! bench chat                  a turn, everything but the model               10,000 tasks
 //! bench users [connections]   each a request a second; then at full speed     1,000 connections
+//! bench capacity              highest rate with p99 and lag in their limits
+//! bench cpu                   CPU of each program at 300 calls a second
+//! bench awake                 cost of waking consumers ahead, simulated
 //! bench function [name…]      start to first answer, idle memory, size        complete-task
 //! ```
 //!
@@ -15,6 +18,8 @@
 //! database in a temporary folder. The floor is a bare hyper server with one query of the same kind, also a process of its own,
 //! on the same database. This process makes the load, so all three share the machine.
 
+mod awake;
+mod capacity;
 mod chat;
 mod client;
 mod floor;
@@ -35,7 +40,7 @@ use std::process::ExitCode;
 /// Any error: a benchmark says what went wrong and ends.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-const USAGE: &str = "bench search [rows…] | reads | writes | recurrence | reminder | chat | users [connections] | function [name…]";
+const USAGE: &str = "bench search [rows…] | reads | writes | recurrence | reminder | chat | users [connections] | capacity | cpu | awake | function [name…]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -59,6 +64,9 @@ async fn run(arguments: &[String]) -> Result<(), BoxError> {
         "reminder" => reminder::run().await,
         "chat" => chat::run().await,
         "users" => users::run(numbers(rest, &[1_000])?.first().copied().unwrap_or(1)).await,
+        "capacity" => capacity::capacity().await,
+        "cpu" => capacity::cpu().await,
+        "awake" => awake::run(),
         "function" => function_alone::run(rest).await,
         floor::COMMAND => floor::serve().await,
         _ => Err(USAGE.into()),

@@ -49,7 +49,8 @@ async fn with_all_parts(folder: &Path, options: &Options) {
         () = &mut stop => return,
     };
     // What a benchmark needs to find it.
-    let there = format!("export TASKFLOW_ADDRESS='{}' DATABASE_URL='{}'\n", stack.api.address, stack.database_url());
+    let (address, url, process) = (stack.api.address, stack.database_url(), std::process::id());
+    let there = format!("export TASKFLOW_ADDRESS='{address}' DATABASE_URL='{url}' TASKFLOW_PID={process}\n");
     let file = folder.join("there.env");
     std::fs::write(&file, there).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     eprintln!("Taskflow is at http://{}", stack.api.address);

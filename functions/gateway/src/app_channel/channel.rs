@@ -19,12 +19,13 @@ use function::cloud_event::{self, Incoming};
 use function::guard;
 use function::ports::{Broker, Scheduler};
 use function::{Answer, App, BoxError, BoxFuture, Error, Published, Request, Response, full};
-use http::{HeaderMap, HeaderName, Method, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use serde_json::Value;
 use store::Deliveries;
 use tokio::sync::Semaphore;
 
 use super::record::Record;
+use crate::ahead::{self, Ahead};
 use crate::letter::{self, SIGNATURE};
 
 /// Where records are delivered, for all who want them: `/deliveries/gateway/<topic>` by a binding, `/deliveries/<topic>` by pub/sub. The
@@ -48,6 +49,7 @@ pub(crate) struct Channel {
     broker: Arc<dyn Broker>,
     pub(crate) scheduler: Arc<dyn Scheduler>,
     table: Deliveries,
+    ahead_of_calls: Arc<Ahead>,
     caller: OnceLock<Arc<Caller>>,
     dispatcher: OnceLock<Arc<Dispatcher>>,
     permits: HashMap<&'static str, Semaphore>,
@@ -66,10 +68,10 @@ enum Addressee {
 }
 
 impl Channel {
-    pub(crate) fn new(broker: Arc<dyn Broker>, scheduler: Arc<dyn Scheduler>, table: Deliveries) -> Self {
+    pub(crate) fn new(broker: Arc<dyn Broker>, scheduler: Arc<dyn Scheduler>, table: Deliveries, ahead_of_calls: Arc<Ahead>) -> Self {
         let permits = routes::ALL.iter().map(|route| (route.name, Semaphore::new(PARALLEL))).collect();
         let (ahead, refused) = (Semaphore::new(PARALLEL_AHEAD), AtomicBool::new(false));
-        Self { broker, scheduler, table, caller: OnceLock::new(), dispatcher: OnceLock::new(), permits, ahead, refused }
+        Self { broker, scheduler, table, ahead_of_calls, caller: OnceLock::new(), dispatcher: OnceLock::new(), permits, ahead, refused }
     }
 
     /// Starts what delivers from the table, until the stop.
@@ -159,13 +161,23 @@ impl Channel {
                     return self.dispatcher(app).set_aside(crate::NAME, key, Topic::TaskCommands, &text, &error).await;
                 }
             },
-            Addressee::One(route, topic) => concerned(app, std::slice::from_ref(route), *topic, event),
-            Addressee::All(topic) => concerned(app, &routes::ALL.iter().collect::<Vec<_>>(), *topic, event),
+            Addressee::One(route, topic) => self.concerned(app, std::slice::from_ref(*route), *topic, event),
+            Addressee::All(topic) => self.concerned(app, routes::ALL, *topic, event),
         };
         if consumers.is_empty() {
             return Ok(());
         }
         self.dispatcher(app).hand_over(Arrival { key, topic: to.topic(), event: Bytes::from(text), consumers }).await
+    }
+
+    /// Those of the consumers who want such an event from this topic, and have something to do for this one.
+    fn concerned(&self, app: &App, consumers: &'static [Route], topic: Topic, event: &Event) -> Vec<&'static Route> {
+        // A type that is none of ours is nobody's business here.
+        let Ok(ty) = event.ty().parse::<EventType>() else { return Vec::new() };
+        let data = cloud_event::data(event).unwrap_or_default();
+        self.ahead_of_calls.learn(topic, ty, &data);
+        let is_watched = app.functions.sockets() != Some(0);
+        consumers.iter().filter(|route| route.has_to_do(topic, ty, &data, is_watched)).collect()
     }
 
     /// Keeps a record that is no event.
@@ -181,7 +193,7 @@ impl Channel {
             return Err(Error::NotFound(format!("no function has the job {name}")));
         };
         if is_ahead(app, route) {
-            wake_notify(app);
+            ahead::wake(app, &NOTIFY);
         }
         match self.post(app, route, &format!("{JOBS}{name}"), None, Bytes::new()).await {
             Ok(()) => Ok(Response::new(full(""))),
@@ -238,14 +250,6 @@ fn is_ahead(app: &App, route: &Route) -> bool {
     route.name == FIRE_REMINDER.name && !app.settings.wake_lead.is_zero()
 }
 
-/// Any request wakes it; what it answers does not matter.
-fn wake_notify(app: &Arc<App>) {
-    let mut request = Request::new(full(""));
-    *request.method_mut() = Method::HEAD;
-    let functions = app.functions.clone();
-    app.background.spawn(async move { functions.call(&NOTIFY, request).await });
-}
-
 /// The key of the rows of an event: the task's id, or for anything else a number that is the same each time.
 fn key(text: &str) -> i64 {
     text.parse().unwrap_or_else(|_| {
@@ -273,13 +277,4 @@ fn addressee(path: &str) -> Option<Addressee> {
         None | Some(crate::NAME) => routes::ALL.iter().any(|route| consumes(&route)).then_some(Addressee::All(topic)),
         Some(name) => routes::ALL.iter().find(|route| route.name == name && consumes(route)).map(|route| Addressee::One(route, topic)),
     }
-}
-
-/// Those of the consumers who want such an event from this topic, and have something to do for this one.
-fn concerned(app: &App, consumers: &[&'static Route], topic: Topic, event: &Event) -> Vec<&'static Route> {
-    // A type that is none of ours is nobody's business here.
-    let Ok(ty) = event.ty().parse::<EventType>() else { return Vec::new() };
-    let data = cloud_event::data(event).unwrap_or_default();
-    let is_watched = app.functions.sockets() != Some(0);
-    consumers.iter().copied().filter(|route| route.has_to_do(topic, ty, &data, is_watched)).collect()
 }

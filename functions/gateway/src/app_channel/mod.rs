@@ -15,9 +15,10 @@ use self::channel::Channel;
 /// The function as the app of a sidecar.
 #[must_use]
 pub fn behind_dapr(dapr: Dapr) -> Function {
-    let channel = Arc::new(Channel::new(dapr.broker, dapr.scheduler, dapr.deliveries));
+    let ahead = Arc::default();
+    let channel = Arc::new(Channel::new(dapr.broker, dapr.scheduler, dapr.deliveries, Arc::clone(&ahead)));
     let listener = Mutex::new(Some(dapr.app_channel));
-    crate::function().at_start(move |app| {
+    crate::with(ahead).at_start(move |app| {
         let channel = channel.clone();
         let listener = listener.lock().unwrap_or_else(PoisonError::into_inner).take();
         channel.start(&app);

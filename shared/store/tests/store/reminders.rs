@@ -55,13 +55,18 @@ async fn a_new_reminder_is_announced_and_its_job_registered() {
     assert_eq!((name.as_str(), *due_at), (job_name(reminder.id).as_str(), at(3_600)));
 }
 
+async fn fire(unit: &mut Unit, id: i64) -> Reminder {
+    let fired = unit.trigger_reminders(&[id]).await.unwrap().pop().unwrap();
+    unit.announce_firing(&fired).unwrap();
+    fired
+}
+
 #[tokio::test]
 async fn a_reminder_fires_and_is_sent_or_fails_or_comes_back() {
     let store = fresh().await;
     let reminder = made(&store, 7).await;
     let mut unit = store.begin(work_at(at(3_601))).await.unwrap();
-    let locked = unit.reminder(reminder.id).await.unwrap();
-    let fired = unit.trigger_reminder(&locked).await.unwrap();
+    let fired = fire(&mut unit, reminder.id).await;
     assert_eq!((fired.triggered_at, fired.status), (Some(at(3_601)), ReminderStatus::Pending));
     assert_eq!(unit.count_retry(reminder.id).await.unwrap(), 1);
     assert_eq!(unit.count_retry(reminder.id).await.unwrap(), 2);
@@ -101,7 +106,7 @@ async fn reminders_are_listed_newest_first_and_the_waiting_ones_by_id() {
     let store = fresh().await;
     let (one, two, three) = (made(&store, 7).await, made(&store, 8).await, made(&store, 7).await);
     let mut unit: Unit = store.begin(work()).await.unwrap();
-    let fired = unit.trigger_reminder(&two).await.unwrap();
+    let fired = fire(&mut unit, two.id).await;
     let cancelled = unit.cancel_reminder(&three, false).await.unwrap();
     unit.commit().await.unwrap();
     let listed = async |task_id, status| store.reminders(&ListReminders { task_id, status }).await.unwrap();
@@ -119,10 +124,10 @@ async fn reminders_are_listed_newest_first_and_the_waiting_ones_by_id() {
 #[tokio::test]
 async fn a_reminder_that_is_not_there_is_not_found() {
     let store = fresh().await;
-    let ghost = Reminder { id: 404, ..made(&store, 7).await };
     let mut unit = store.begin(work()).await.unwrap();
     assert!(matches!(unit.reminder(404).await, Err(Error::NotFound)));
-    assert!(matches!(unit.trigger_reminder(&ghost).await, Err(Error::NotFound)));
+    assert!(unit.due_reminders(&[404]).await.unwrap().is_empty());
+    assert!(unit.trigger_reminders(&[404]).await.unwrap().is_empty());
     assert!(matches!(unit.count_retry(404).await, Err(Error::NotFound)));
     assert!(unit.reminders_of(404).await.unwrap().is_empty());
 }

@@ -1,0 +1,121 @@
+//! Wakes the consumers of what a call will announce together with the function of the call: from zero, the caller waits for one cold start, and
+//! what follows from the call for the same one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use domain::event::{EventType, Topic};
+use domain::routes::{self, Concern, Route};
+use function::{App, Request, full};
+use http::Method;
+use serde_json::Value;
+use tokio::time::Instant;
+
+/// How long after its last answer a function counts as awake. Knative ends an idle pod after a minute.
+pub const AWAKE: Duration = Duration::from_secs(50);
+
+/// Who will be needed next, as far as the gateway knows.
+#[derive(Default)]
+pub struct Ahead {
+    /// Whether a consumer had something to do for the last event of a type. Most people's completed tasks do not recur, for example, so
+    /// waking spawn-recurrence for each of them would be a waste.
+    needed: Mutex<HashMap<(&'static str, EventType), bool>>,
+    /// When a function was last woken.
+    woken: Mutex<HashMap<&'static str, Instant>>,
+}
+
+impl Ahead {
+    /// Learns who has something to do for such an event.
+    pub fn learn(&self, topic: Topic, ty: EventType, data: &Value) {
+        let mut needed = self.needed();
+        for route in routes::ALL.iter().filter(|route| is_woken(route, topic, ty)) {
+            needed.insert((route.name, ty), route.has_to_do(topic, ty, data, true));
+        }
+    }
+
+    /// Chooses whom to wake together with a function that is not awake: the consumers of what it announces that are not awake either and, as far
+    /// as is known, will have something to do. `is_awake`: whether a function answered a moment ago.
+    #[must_use]
+    pub fn choose(&self, called: &Route, now: Instant, is_awake: impl Fn(&Route) -> bool) -> Vec<&'static Route> {
+        if is_awake(called) {
+            return Vec::new();
+        }
+        let (needed, mut woken) = (self.needed(), self.woken.lock().unwrap_or_else(PoisonError::into_inner));
+        let announced: Vec<EventType> = called.announced().collect();
+        let is_needed = |route: &Route| {
+            let wants = |ty: &EventType| Topic::ALL.iter().any(|topic| is_woken(route, *topic, *ty));
+            announced.iter().any(|ty| wants(ty) && needed.get(&(route.name, *ty)).copied().unwrap_or(true))
+        };
+        let is_asleep =
+            |route: &&Route| !is_awake(route) && woken.get(route.name).is_none_or(|last| now.duration_since(*last) >= AWAKE);
+        let chosen: Vec<_> = routes::ALL.iter().filter(|route| is_needed(route)).filter(is_asleep).collect();
+        woken.extend(chosen.iter().map(|route| (route.name, now)));
+        chosen
+    }
+
+    /// Wakes them, without waiting for it.
+    pub(crate) fn with_call(&self, app: &Arc<App>, called: &Route) {
+        if !app.settings.wake_ahead {
+            return;
+        }
+        let is_awake = |route: &Route| app.functions.answered_ago(route).is_some_and(|ago| ago < AWAKE);
+        for route in self.choose(called, Instant::now(), is_awake) {
+            wake(app, route);
+        }
+    }
+
+    fn needed(&self) -> MutexGuard<'_, HashMap<(&'static str, EventType), bool>> {
+        self.needed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wakes a function. Any request does; what it answers does not matter.
+pub(crate) fn wake(app: &Arc<App>, route: &'static Route) {
+    let mut request = Request::new(full(""));
+    *request.method_mut() = Method::HEAD;
+    let functions = app.functions.clone();
+    app.background.spawn(async move { functions.call(route, request).await });
+}
+
+/// Whether such an event wakes this consumer. Live updates wake nobody: those who watch have woken it.
+fn is_woken(route: &Route, topic: Topic, ty: EventType) -> bool {
+    route.wants(topic, ty).is_some_and(|subscription| subscription.concern != Concern::Watched)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::routes::{COMPLETE_TASK, CREATE_TASK, LIST_TASKS};
+    use serde_json::json;
+
+    use super::*;
+
+    fn names(chosen: Vec<&Route>) -> Vec<&str> {
+        chosen.into_iter().map(|route| route.name).collect()
+    }
+
+    #[test]
+    fn those_are_woken_who_sleep_and_will_have_something_to_do() {
+        let (ahead, now) = (Ahead::default(), Instant::now());
+        let asleep = |_: &Route| false;
+        assert_eq!(names(ahead.choose(&LIST_TASKS, now, asleep)), [""; 0], "it announces nothing");
+        assert_eq!(names(ahead.choose(&COMPLETE_TASK, now, |route| *route == COMPLETE_TASK)), [""; 0], "the call itself is quick");
+        assert_eq!(names(ahead.choose(&COMPLETE_TASK, now, |route| route.name == "record-audit")), ["cancel-reminder", "spawn-recurrence"]);
+        assert_eq!(names(ahead.choose(&COMPLETE_TASK, now, asleep)), ["record-audit"], "the others are being woken");
+        assert_eq!(names(ahead.choose(&COMPLETE_TASK, now + AWAKE, asleep)), ["cancel-reminder", "spawn-recurrence", "record-audit"]);
+    }
+
+    #[test]
+    fn who_had_nothing_to_do_the_last_time_sleeps_on() {
+        let ahead = Ahead::default();
+        let asleep = |_: &Route| false;
+        let complete = |recurrence: &str| json!({ "task_data": { "recurrence": recurrence, "due_date": null } });
+        let mut now = Instant::now();
+        for (recurrence, woken) in [("none", vec!["record-audit"]), ("daily", vec!["spawn-recurrence", "record-audit"])] {
+            ahead.learn(Topic::TaskEvents, EventType::TaskCompleted, &complete(recurrence));
+            now += AWAKE;
+            assert_eq!(names(ahead.choose(&COMPLETE_TASK, now, asleep)), woken, "{recurrence}");
+        }
+        assert_eq!(names(ahead.choose(&CREATE_TASK, now, asleep)), ["schedule-reminder"], "another event");
+    }
+}

@@ -1,0 +1,202 @@
+//! How much the whole deployment can do: the highest rate of the mixed work at which callers and consumers keep up, and what a call costs each
+//! program.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use domain::Timestamp;
+use domain::ambient::Clock;
+use function::ambient::SystemClock;
+use store::Time;
+use tokio::time::Instant;
+
+use crate::load::{self, Figures, Plan};
+use crate::world::{Program, World};
+use crate::{BoxError, report, work};
+
+const ROWS: u32 = 10_000;
+/// What callers and consumers must keep.
+const P99_MAX: Duration = Duration::from_millis(50);
+const LAG_MAX: Duration = Duration::from_secs(1);
+/// Calls a second that the search begins with.
+const FIRST: u32 = 100;
+const RATE_MAX: u32 = 4_000;
+/// The search ends at a rate that is this many percent below one that failed.
+const PRECISION_PERCENT: u32 = 5;
+const WARM_UP: Duration = Duration::from_secs(3);
+const LASTING: Duration = Duration::from_secs(10);
+/// How long consumers may take for what is left after the load.
+const DRAIN_MAX: Duration = Duration::from_mins(3);
+const DRAIN_LOOK: Duration = Duration::from_millis(500);
+/// The rate of the CPU figures, and of the figures at a load that is too high.
+const CPU_RATE: u32 = 300;
+const CPU_LASTING: Duration = Duration::from_secs(30);
+const OVERLOAD: u32 = 1_000;
+const OVERLOAD_LASTING: Duration = Duration::from_mins(1);
+
+/// Events of this time, and how long after it the last of them was in the audit log.
+const LAG: &str = "SELECT coalesce(max(extract(epoch FROM created_at - (event_data->>'time')::timestamptz)), 0)::float8 \
+     FROM audit_log WHERE (event_data->>'time')::timestamptz BETWEEN $1 AND $2";
+/// What is still to be recorded.
+const LEFT: &str = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM deliveries) + (SELECT count(*) FROM audit_log)";
+
+/// What a load showed.
+struct Step {
+    rate: u32,
+    figures: Figures,
+    lag: Duration,
+}
+
+impl Step {
+    fn is_met(&self) -> bool {
+        self.figures.errors == 0 && self.figures.quantile(0.99) <= P99_MAX && self.lag <= LAG_MAX
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let [p50, p99, max] = self.figures.cells();
+        let verdict = if self.is_met() { "yes" } else { "no" };
+        vec![self.rate.to_string(), p50, p99, max, report::ms(self.lag), self.figures.errors(), verdict.to_owned()]
+    }
+}
+
+/// Finds the capacity by bisection; then shows a load that is too high.
+pub(crate) async fn capacity() -> Result<(), BoxError> {
+    let world = World::new(ROWS).await?;
+    let taskflow = world.taskflow().await?;
+    report::setting(&format!(
+        "Capacity: the mixed work at a pace for {} s each, with p99 within {} ms and all consumers within {} s; {}",
+        LASTING.as_secs(),
+        P99_MAX.as_millis(),
+        LAG_MAX.as_secs(),
+        world.setting().await?
+    ));
+    report::head(&["calls per second", "p50", "p99", "max", "lag of the audit log", "errors", "kept"]);
+    let (mut best, mut failed) = (0, None);
+    let mut rate = FIRST;
+    while rate <= RATE_MAX {
+        let step = step(&world, &taskflow, rate, LASTING).await?;
+        report::row(&step.cells());
+        if step.is_met() {
+            best = rate;
+        } else {
+            failed = Some(rate);
+        }
+        rate = match failed {
+            None => rate * 2,
+            Some(failed) if (failed - best) * 100 <= failed * PRECISION_PERCENT => break,
+            Some(failed) => best.midpoint(failed),
+        };
+    }
+    report::row(&step(&world, &taskflow, OVERLOAD, OVERLOAD_LASTING).await?.cells());
+    report::end();
+    report::block("capacity", &format!("{best} calls a second, {} of them changes", best / 5));
+    drop(taskflow);
+    world.stop().await
+}
+
+/// Shows what a call costs each program, at a rate that all of them keep.
+pub(crate) async fn cpu() -> Result<(), BoxError> {
+    let world = World::new(ROWS).await?;
+    let taskflow = world.taskflow().await?;
+    let root = taskflow.id().or_else(|| std::env::var("TASKFLOW_PID").ok()?.parse().ok());
+    let root = root.ok_or("TASKFLOW_PID: the process that has started all the others")?;
+    let postgres = std::process::id();
+    report::setting(&format!("CPU at {CPU_RATE} calls a second of the mixed work, a fifth of them changes; {}", world.setting().await?));
+    // Connections and plans.
+    let _ = paced(&taskflow, CPU_RATE, LASTING).await?;
+    let before = used(&[root, postgres])?;
+    let figures = paced(&taskflow, CPU_RATE, CPU_LASTING).await?;
+    drained(&world).await?;
+    let after = used(&[root, postgres])?;
+    let calls = f64::from(u32::try_from(figures.count())?);
+    report::head(&["program", "cores", "ms a call", "ms a change"]);
+    let mut all = 0.0;
+    for (name, seconds) in &after {
+        let seconds = seconds - before.get(name).unwrap_or(&0.0);
+        if name == "bench" || seconds < 0.01 {
+            continue;
+        }
+        all += seconds;
+        cpu_row(name, seconds, calls);
+    }
+    cpu_row("all", all, calls);
+    report::end();
+    drop(taskflow);
+    world.stop().await
+}
+
+fn cpu_row(name: &str, seconds: f64, calls: f64) {
+    let cores = seconds / CPU_LASTING.as_secs_f64();
+    let ms = seconds * 1_000.0 / calls;
+    report::row(&[name.to_owned(), format!("{cores:.2}"), format!("{ms:.2}"), format!("{:.2}", ms * 5.0)]);
+}
+
+async fn step(world: &World, taskflow: &Program, rate: u32, lasting: Duration) -> Result<Step, BoxError> {
+    let begin = now_after(WARM_UP);
+    let figures = paced(taskflow, rate, lasting).await?;
+    let end = SystemClock.now();
+    drained(world).await?;
+    let lag: f64 = sqlx::query_scalar(LAG).bind(Time(begin)).bind(Time(end)).fetch_one(world.store.pool()).await?;
+    Ok(Step { rate, figures, lag: Duration::from_secs_f64(lag.max(0.0)) })
+}
+
+fn now_after(wait: Duration) -> Timestamp {
+    SystemClock.now().after(wait)
+}
+
+/// As many connections as calls a second: each is a user who calls once a second.
+async fn paced(taskflow: &Program, rate: u32, lasting: Duration) -> Result<Figures, BoxError> {
+    let plan = Plan { connections: rate, warm_up: WARM_UP, lasting, pace: Some(Duration::from_secs(1)) };
+    load::run(taskflow.address, plan, |connection| work::mix(ROWS, connection)).await
+}
+
+/// Waits until nothing is left for the consumers.
+async fn drained(world: &World) -> Result<(), BoxError> {
+    let begin = Instant::now();
+    let (mut last, mut same) = (-1, 0);
+    // Kafka's records are seen by nobody but the consumers: no change for two seconds is the end.
+    while same < 4 {
+        if begin.elapsed() > DRAIN_MAX {
+            return Err("the consumers did not come to an end".into());
+        }
+        tokio::time::sleep(DRAIN_LOOK).await;
+        let left: i64 = sqlx::query_scalar(LEFT).fetch_one(world.store.pool()).await?;
+        same = if left == last { same + 1 } else { 0 };
+        last = left;
+    }
+    Ok(())
+}
+
+/// CPU seconds of these processes and all below them, by the name of the program.
+fn used(roots: &[u32]) -> Result<BTreeMap<String, f64>, BoxError> {
+    const TICKS_A_SECOND: f64 = 100.0;
+    let mut parents = BTreeMap::new();
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir("/proc")?.flatten() {
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        // A process may end meanwhile.
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+        let Some((name, fields)) = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')) else { continue };
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let field = |place: usize| fields.get(place).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
+        parents.insert(id, field(1));
+        found.insert(id, (name.to_owned(), f64::from(field(11) + field(12)) / TICKS_A_SECOND));
+    }
+    let is_below = |mut id: u32| {
+        while let Some(parent) = parents.get(&id) {
+            if roots.contains(&id) {
+                return true;
+            }
+            id = *parent;
+        }
+        false
+    };
+    let mut sums = BTreeMap::new();
+    for (id, (name, seconds)) in &found {
+        if is_below(*id) {
+            *sums.entry(name.clone()).or_insert(0.0) += seconds;
+        }
+    }
+    Ok(sums)
+}
