@@ -2,6 +2,7 @@
 //!
 //! The job is the shadow of the reminder's row: whatever the job says, the row decides. Reminders that are due together fire in one transaction.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use domain::reminder::ReminderStatus;
 use domain::{Reminder, routes};
 use function::batch::Batches;
 use function::settings::WAKE_LEAD_MAX;
-use function::{App, Change, Error, Function, JobCall, Published};
+use function::span::Current;
+use function::{App, BoxFuture, Error, Function, JobCall, Published};
 use store::{Cause, Due};
 
 /// Failed attempts of one reminder after which it is given up.
@@ -30,7 +32,10 @@ enum Fired {
     Failed,
 }
 
-type Firing = Arc<Batches<i64, Fired>>;
+/// A reminder whose job was called, and the call.
+type Called = (i64, Current);
+
+type Firing = Arc<Batches<Called, Fired>>;
 
 /// The function.
 #[must_use]
@@ -43,12 +48,12 @@ async fn fire(app: Arc<App>, firing: Firing, call: JobCall) -> Result<Published,
     // A job without a reminder ends: an error would have it called for ever.
     let Some(id) = call.id else { return Ok(Published::All) };
     loop {
-        let together = app.clone();
-        let together = Arc::new(move |ids| -> function::BoxFuture<'static, _> { Box::pin(batch(together.clone(), ids)) });
-        let fired = match firing.join(id, together).await {
+        let (app_of_batch, called) = (app.clone(), (id, Current::get()));
+        let together = Arc::new(move |called| -> BoxFuture<'static, _> { Box::pin(batch(app_of_batch.clone(), called)) });
+        let fired = match firing.join(called.clone(), together).await {
             Some(fired @ (Fired::Settled(_) | Fired::Ahead(_))) => fired,
             // One of the batch failed it: each is tried on its own.
-            Some(Fired::Failed) | None => match attempt(&app, &[id]).await {
+            Some(Fired::Failed) | None => match attempt(&app, &[called]).await {
                 Ok(fired) => fired.first().copied().unwrap_or(Fired::Settled(Published::All)),
                 // The scheduler calls again after any error. Only the reminder's own failures count: an outage must not end reminders.
                 Err(error) if error.status().is_server_error() && !error.is_unavailable() => return give_up(&app, id).await?.ok_or(error),
@@ -64,17 +69,19 @@ async fn fire(app: Arc<App>, firing: Firing, call: JobCall) -> Result<Published,
     }
 }
 
-async fn batch(app: Arc<App>, ids: Vec<i64>) -> Vec<Fired> {
-    attempt(&app, &ids).await.unwrap_or_else(|error| {
-        tracing::debug!(%error, count = ids.len(), "reminders did not fire together");
-        vec![Fired::Failed; ids.len()]
+async fn batch(app: Arc<App>, called: Vec<Called>) -> Vec<Fired> {
+    attempt(&app, &called).await.unwrap_or_else(|error| {
+        tracing::debug!(%error, count = called.len(), "reminders did not fire together");
+        vec![Fired::Failed; called.len()]
     })
 }
 
 /// Fires those of these reminders that are due, in one transaction.
-async fn attempt(app: &Arc<App>, ids: &[i64]) -> Result<Vec<Fired>, Error> {
+async fn attempt(app: &Arc<App>, called: &[Called]) -> Result<Vec<Fired>, Error> {
     let mut change = app.change(app.origin(routes::FIRE_REMINDER.name), None).await?;
-    let due = change.unit.due_reminders(ids).await?;
+    let ids: Vec<i64> = called.iter().map(|(id, _)| *id).collect();
+    let calls: HashMap<i64, &Current> = called.iter().map(|(id, call)| (*id, call)).collect();
+    let due = change.unit.due_reminders(&ids).await?;
     let now = app.now();
     let ahead = |id: &i64| {
         let reminder = due.iter().map(|due| &due.reminder).find(|reminder| reminder.id == *id && reminder.is_waiting());
@@ -95,26 +102,20 @@ async fn attempt(app: &Arc<App>, ids: &[i64]) -> Result<Vec<Fired>, Error> {
         .partition(|due| due.is_over);
     let fired = change.unit.trigger_reminders(&fire.iter().map(|due| due.reminder.id).collect::<Vec<_>>()).await?;
     for due in fire {
-        if let Some(reminder) = fired.iter().find(|fired| fired.id == due.reminder.id) {
-            resume(&mut change, due.cause);
+        if let Some((reminder, call)) = fired.iter().find(|fired| fired.id == due.reminder.id).zip(calls.get(&due.reminder.id)) {
+            change.resume(call, due.cause);
             change.unit.announce_firing(reminder)?;
         }
     }
     for due in over {
-        resume(&mut change, due.cause);
+        if let Some(call) = calls.get(&due.reminder.id) {
+            change.resume(call, due.cause);
+        }
         change.unit.cancel_reminder(&due.reminder, true).await?;
     }
     let published = change.commit().await?;
     let outcome = |ahead: Duration| if ahead.is_zero() || ahead > WAIT_MAX { Fired::Settled(published) } else { Fired::Ahead(ahead) };
     Ok(ahead.into_iter().map(outcome).collect())
-}
-
-/// What follows belongs to the change that scheduled the reminder.
-fn resume(change: &mut Change, cause: Option<Cause>) {
-    match cause {
-        Some(cause) => change.resume(cause),
-        None => change.unit.set_origin(change.app.origin(routes::FIRE_REMINDER.name)),
-    }
 }
 
 /// Counts a failed attempt; after the last one the reminder has failed, and its job ends.
@@ -126,7 +127,7 @@ async fn give_up(app: &Arc<App>, id: i64) -> Result<Option<Published>, Error> {
         let failed: Vec<(Reminder, Option<Cause>)> =
             change.unit.due_reminders(&[id]).await?.into_iter().map(|due| (due.reminder, due.cause)).collect();
         for (reminder, cause) in failed {
-            resume(&mut change, cause);
+            change.resume(&Current::get(), cause);
             change.unit.finish_reminder(&reminder, ReminderStatus::Failed).await?;
         }
         tracing::error!(reminder = id, attempts, "a reminder was given up");

@@ -47,8 +47,7 @@ impl Ahead {
             let wants = |ty: &EventType| Topic::ALL.iter().any(|topic| is_woken(route, *topic, *ty));
             announced.iter().any(|ty| wants(ty) && needed.get(&(route.name, *ty)).copied().unwrap_or(true))
         };
-        let is_asleep =
-            |route: &&Route| !is_awake(route) && woken.get(route.name).is_none_or(|last| now.duration_since(*last) >= AWAKE);
+        let is_asleep = |route: &&Route| !is_awake(route) && woken.get(route.name).is_none_or(|last| now.duration_since(*last) >= AWAKE);
         let chosen: Vec<_> = routes::ALL.iter().filter(|route| is_needed(route)).filter(is_asleep).collect();
         woken.extend(chosen.iter().map(|route| (route.name, now)));
         chosen

@@ -17,12 +17,7 @@ use serde_json::{Value, json};
 use crate::Gateway;
 
 /// Passes commands on. `only` is the function that the caller called by a name of its own.
-pub(crate) async fn route(
-    gateway: Arc<Gateway>,
-    app: Arc<App>,
-    request: Request,
-    only: Option<&'static Route>,
-) -> Result<Response, Error> {
+pub(crate) async fn route(gateway: Arc<Gateway>, app: Arc<App>, request: Request, only: Option<&'static Route>) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
     let body = function::body::collect(body).await?;
     match cloud_event::read(&parts.headers, &body)? {

@@ -64,8 +64,8 @@ async fn open_https(service: Service, gateway: Arc<Gateway>) -> Result<(), BoxEr
     let functions = names.map(|(route, name)| {
         let commanded = gateway.clone();
         let function = operations(std::slice::from_ref(route), &gateway);
-        let function = function
-            .path(Method::POST, "/", false, move |app, request| events::route(commanded.clone(), app, request, Some(route)));
+        let function =
+            function.path(Method::POST, "/", false, move |app, request| events::route(commanded.clone(), app, request, Some(route)));
         Ok((name, Service::new(service.app().clone(), function)?))
     });
     https::open(&service, functions.collect::<Result<Vec<_>, BoxError>>()?).await

@@ -5,7 +5,7 @@
 //! units are in hand. One task moves these: it turns rows of `outbox` into rows of `deliveries`, one for each function that wants the event, and
 //! of `embedded.jobs`. One statement does that, so a row is always in one of them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ const LOCKED: Duration = Duration::from_secs(1);
 const IN_HAND_MAX: usize = 8;
 /// Events of a unit that is handed over from memory: one after the other.
 const EVENTS_MAX: usize = 8;
+/// Rows that were moved last and are remembered: a row may be moved between its commit and the call that brings it.
+const MOVED_MAX: usize = 2_000;
 /// How long a stop waits for what is in hand. What is not deleted from the outbox then is delivered again.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
@@ -65,8 +67,8 @@ macro_rules! move_rows {
      scheduled AS (INSERT INTO embedded.jobs (name, due_at, next_at) SELECT name, due_at, due_at FROM said WHERE kind = 'schedule-job' \
          ON CONFLICT (name) DO UPDATE SET due_at = EXCLUDED.due_at, next_at = EXCLUDED.next_at, attempts = 0), \
      cancelled AS (DELETE FROM embedded.jobs j USING said s WHERE s.kind = 'cancel-job' AND j.name = s.name) \
-     SELECT m.taken, m.earliest, d.id, d.consumer, d.key, d.topic, d.event::text AS event, d.attempts, d.not_before, d.created_at \
-     FROM (SELECT (SELECT count(*) FROM taken) AS taken, \
+     SELECT m.taken, m.ids, m.earliest, d.id, d.consumer, d.key, d.topic, d.event::text AS event, d.attempts, d.not_before, d.created_at \
+     FROM (SELECT (SELECT count(*) FROM taken) AS taken, (SELECT coalesce(array_agg(t.id), '{}') FROM taken t) AS ids, \
          least((SELECT min(next_at) FROM before), (SELECT min(due_at) FROM said WHERE kind = 'schedule-job')) AS earliest) AS m \
      LEFT JOIN delivered d ON true"
         )
@@ -131,6 +133,10 @@ struct InHand {
     rows: HashSet<(i64, i64)>,
     /// Those that are to be deleted.
     taken: Vec<(i64, i64)>,
+    /// Whether rows are being moved: some may just have been committed.
+    is_moving: bool,
+    /// The ids of the rows that were moved last.
+    moved: BTreeSet<i64>,
 }
 
 /// Which rows of the outbox to move.
@@ -165,6 +171,7 @@ struct Tasks {
 struct Moved {
     /// How many rows left the outbox.
     taken: i64,
+    ids: Vec<i64>,
     /// The earliest time of a job that was changed, before or after.
     earliest: Option<Time>,
 }
@@ -388,12 +395,13 @@ impl Bus {
         let Wanted { consumers, topics, types } = &self.wanted;
         let (how, sql) = if keys.is_some() { (BEGIN_BY_INDEX, MOVE_KEYS) } else { (BEGIN_QUICK, MOVE_ALL) };
         let mut transaction = begin(&self.pool, how).await?;
-        let in_hand: Vec<i64> = self.in_hand().rows.iter().map(|(_, id)| *id).collect();
-        let query = sqlx::query(sql).bind(limit()).bind(consumers).bind(topics).bind(types).bind(in_hand);
+        let moving = Moving::begin(self);
+        let query = sqlx::query(sql).bind(limit()).bind(consumers).bind(topics).bind(types).bind(&moving.in_hand);
         let query = if let Some(keys) = keys { query.bind(keys) } else { query };
         let rows = query.fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
-        let Moved { taken, earliest } = Moved::from_row(rows.first().ok_or(sqlx::Error::RowNotFound)?)?;
+        let Moved { taken, ids, earliest } = Moved::from_row(rows.first().ok_or(sqlx::Error::RowNotFound)?)?;
+        moving.end(ids);
         if let Some(earliest) = earliest {
             self.jobs.changed(earliest.0);
         }
@@ -431,7 +439,8 @@ impl Bus {
         }
         let dispatcher = tasks.dispatcher.upgrade()?;
         let mut in_hand = self.in_hand();
-        if in_hand.units >= IN_HAND_MAX {
+        let is_moved = in_hand.is_moving || committed.rows.iter().any(|row| in_hand.moved.contains(&row.id));
+        if is_moved || in_hand.units >= IN_HAND_MAX {
             return None;
         }
         in_hand.units += 1;
@@ -444,6 +453,35 @@ impl Bus {
         let empty = sqlx::query_scalar(IS_EMPTY).fetch_one(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(empty)
+    }
+}
+
+/// A move of rows that are not in hand. Until it ends none is taken in hand.
+struct Moving<'a> {
+    bus: &'a Bus,
+    in_hand: Vec<i64>,
+}
+
+impl<'a> Moving<'a> {
+    fn begin(bus: &'a Bus) -> Self {
+        let mut in_hand = bus.in_hand();
+        in_hand.is_moving = true;
+        Self { bus, in_hand: in_hand.rows.iter().map(|(_, id)| *id).collect() }
+    }
+
+    /// Remembers what was moved.
+    fn end(self, ids: Vec<i64>) {
+        let mut in_hand = self.bus.in_hand();
+        in_hand.moved.extend(ids);
+        while in_hand.moved.len() > MOVED_MAX {
+            in_hand.moved.pop_first();
+        }
+    }
+}
+
+impl Drop for Moving<'_> {
+    fn drop(&mut self) {
+        self.bus.in_hand().is_moving = false;
     }
 }
 

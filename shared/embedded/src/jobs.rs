@@ -20,6 +20,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::sql::{BEGIN_QUICK, begin};
 use crate::state;
+use function::BoxFuture;
+use function::batch::Batches;
 use function::call::{Caller, Failure, pause};
 
 /// Jobs that run at once: many reminders are due at 09:00, and fire together.
@@ -42,7 +44,8 @@ const LOAD: &str = "SELECT name, due_at, next_at, attempts FROM embedded.jobs WH
 /// At the start, and again after its period.
 const AT_ONCE: &str = "INSERT INTO embedded.jobs (name, due_at, next_at) SELECT name, $2, $2 FROM unnest($1::text[]) AS name \
      ON CONFLICT (name) DO UPDATE SET due_at = EXCLUDED.due_at, next_at = EXCLUDED.next_at, attempts = 0";
-const DONE: &str = "DELETE FROM embedded.jobs WHERE name = $1 AND due_at = $2";
+const DONE: &str = "DELETE FROM embedded.jobs j USING unnest($1::text[], $2::timestamptz[]) AS r (name, due_at) \
+     WHERE j.name = r.name AND j.due_at = r.due_at RETURNING j.name";
 const AGAIN: &str = "UPDATE embedded.jobs SET due_at = $3, next_at = $3, attempts = 0 WHERE name = $1 AND due_at = $2";
 const FAILED: &str = "UPDATE embedded.jobs SET attempts = $4, next_at = $3 WHERE name = $1 AND due_at = $2";
 
@@ -68,7 +71,11 @@ pub(crate) struct Jobs {
     /// The timer knows every job up to this moment.
     horizon: AtomicI64,
     in_flight: Mutex<HashSet<String>>,
+    done: Arc<Batches<(String, Timestamp), Ended>>,
 }
+
+/// Whether there may be another call of a job; or why what became of it could not be noted.
+type Ended = Result<bool, Arc<sqlx::Error>>;
 
 /// What the timer needs while it runs.
 pub(crate) struct Running {
@@ -80,7 +87,7 @@ pub(crate) struct Running {
 impl Jobs {
     pub(crate) fn new(pool: PgPool, clock: Arc<dyn Clock>) -> Self {
         let (changed, landed, in_flight) = (Notify::new(), Notify::new(), Mutex::default());
-        Self { pool, clock, changed, landed, horizon: AtomicI64::new(i64::MAX), in_flight }
+        Self { pool, clock, changed, landed, horizon: AtomicI64::new(i64::MAX), in_flight, done: Batches::new(PARALLEL) }
     }
 
     /// Tells the timer that jobs were changed, after that was committed: the earliest of their old and new times.
@@ -172,24 +179,26 @@ impl Jobs {
         }
     }
 
-    /// Ends a job, unless it was registered again meanwhile. Whether there may be another call of it.
-    async fn done(&self, job: &Job) -> Result<bool, sqlx::Error> {
-        let period = routes::repeating().find(|(route, _)| route.name == job.name).map(|(_, period)| period);
+    /// Ends a job, unless it was registered again meanwhile. Those that end together are deleted together.
+    async fn done(&self, job: &Job) -> Ended {
+        let Some((_, period)) = routes::repeating().find(|(route, _)| route.name == job.name) else {
+            let pool = self.pool.clone();
+            let delete = Arc::new(move |jobs| -> BoxFuture<'static, Vec<Ended>> { Box::pin(delete(pool.clone(), jobs)) });
+            return self.done.join((job.name.clone(), job.due_at), delete).await.unwrap_or(Ok(true));
+        };
         let now = self.now();
         let mut transaction = begin(&self.pool, BEGIN_QUICK).await?;
-        let query = sqlx::query(if period.is_some() { AGAIN } else { DONE }).bind(&job.name).bind(Time(job.due_at));
-        let query = if let Some(period) = period { query.bind(Time(now.after(period))) } else { query };
-        let changed = query.execute(&mut *transaction).await?.rows_affected();
+        sqlx::query(AGAIN).bind(&job.name).bind(Time(job.due_at)).bind(Time(now.after(period))).execute(&mut *transaction).await?;
         transaction.commit().await?;
         if job.name == HOUSEKEEPING.name {
             state::prune(&self.pool, now).await?;
         }
-        Ok(period.is_some() || changed == 0)
+        Ok(true)
     }
 
     /// Has a job called again after a pause, unless it was registered again meanwhile. Only a failure of the job itself makes the pauses
     /// longer: once the database is back, what was due fires within a second.
-    async fn failed(&self, job: &Job, failure: &Failure) -> Result<bool, sqlx::Error> {
+    async fn failed(&self, job: &Job, failure: &Failure) -> Ended {
         let attempts = if failure.is_unavailability() { job.attempts } else { job.attempts.saturating_add(1) };
         if (job.attempts, attempts) == (0, 1) {
             tracing::warn!(
@@ -242,6 +251,24 @@ impl Jobs {
 
     fn in_flight(&self) -> MutexGuard<'_, HashSet<String>> {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Deletes jobs, but for those that were registered again meanwhile.
+async fn delete(pool: PgPool, jobs: Vec<(String, Timestamp)>) -> Vec<Ended> {
+    let deleting = async {
+        let (names, due): (Vec<&str>, Vec<Time>) = jobs.iter().map(|(name, due_at)| (name.as_str(), Time(*due_at))).unzip();
+        let mut transaction = begin(&pool, BEGIN_QUICK).await?;
+        let deleted: Vec<String> = sqlx::query_scalar(DONE).bind(names).bind(due).fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(deleted)
+    };
+    match deleting.await {
+        Ok(deleted) => jobs.iter().map(|(name, _)| Ok(!deleted.contains(name))).collect(),
+        Err(error) => {
+            let error: Arc<sqlx::Error> = Arc::new(error);
+            jobs.iter().map(|_| Err(error.clone())).collect()
+        }
     }
 }
 

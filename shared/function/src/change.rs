@@ -5,7 +5,8 @@ use std::sync::Arc;
 use domain::Timestamp;
 use store::{Cause, Unit};
 
-use crate::{App, Error, span};
+use crate::span::Current;
+use crate::{App, Error};
 
 /// One transaction with its events and jobs. Dropped without a commit, it never happened.
 pub struct Change {
@@ -43,10 +44,10 @@ impl Change {
         self.unit.now()
     }
 
-    /// Lets what the change announces from now on go on in the trace of an earlier change, which caused it, and under its correlation id.
-    pub fn resume(&mut self, cause: Cause) {
-        let origin = span::resume(self.unit.origin().function, cause);
-        self.unit.set_origin(origin);
+    /// Lets what the change announces from now on belong to this call, and to the earlier change that caused it if there is one.
+    pub fn resume(&mut self, call: &Current, cause: Option<Cause>) {
+        let function = self.unit.origin().function;
+        self.unit.set_origin(call.origin(&self.app, function, cause));
     }
 
     /// Commits, then publishes what was announced. A write stands without the broker: what cannot be published waits in the outbox.

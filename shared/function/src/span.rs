@@ -52,13 +52,31 @@ pub(crate) fn origin_of_event(app: &App, function: &'static str, event: &Event) 
     Origin { function, correlation_id, traceparent: Some(traceparent) }
 }
 
-/// The origin of what an earlier change caused that this work now comes to: the work goes on in that change's trace.
-pub(crate) fn resume(function: &'static str, cause: Cause) -> Origin {
-    let current = CURRENT.try_with(|span| {
-        span.resume(&cause);
-        Origin { function, ..span.origin() }
-    });
-    current.unwrap_or(Origin { function, correlation_id: cause.correlation_id, traceparent: Some(cause.traceparent) })
+/// The work under way, for whoever does a part of it elsewhere: in a batch with the work of others.
+#[derive(Clone)]
+pub struct Current(Option<Span>);
+
+impl Current {
+    /// The request under way, if there is one.
+    #[must_use]
+    pub fn get() -> Self {
+        Self(CURRENT.try_with(Span::clone).ok())
+    }
+
+    /// Returns the origin of what the work announces. If an earlier change caused it, the work goes on in that change's trace.
+    #[must_use]
+    pub fn origin(&self, app: &App, function: &'static str, cause: Option<Cause>) -> Origin {
+        match (&self.0, cause) {
+            (Some(span), cause) => {
+                if let Some(cause) = cause {
+                    span.resume(&cause);
+                }
+                Origin { function, ..span.origin() }
+            }
+            (None, Some(cause)) => Origin { function, correlation_id: cause.correlation_id, traceparent: Some(cause.traceparent) },
+            (None, None) => origin(app, function),
+        }
+    }
 }
 
 /// What is known of some work when it begins.

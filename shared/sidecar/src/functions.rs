@@ -84,7 +84,14 @@ impl FunctionsByUrl {
             .no_proxy()
             .build()?;
         let token = settings.dapr_api_token.as_ref().map(|token| HeaderValue::from_str(token.expose())).transpose()?;
-        Ok(Self { urls: settings.function_url.clone(), token, secret: settings.app_api_token.clone(), client, answered: Arc::default(), sockets: Arc::default() })
+        Ok(Self {
+            urls: settings.function_url.clone(),
+            token,
+            secret: settings.app_api_token.clone(),
+            client,
+            answered: Arc::default(),
+            sockets: Arc::default(),
+        })
     }
 
     /// The headers for the function. Its host and the length of the body are for the client to say.

@@ -194,7 +194,8 @@ impl Unit {
     pub async fn due_reminders(&mut self, ids: &[i64]) -> Result<Vec<Due>, Error> {
         let rows = sqlx::query(SELECT_DUE).bind(ids).fetch_all(&mut *self.transaction).await?;
         let due = |row: &PgRow| {
-            let (correlation_id, traceparent): (Option<String>, Option<String>) = (row.try_get("correlation_id")?, row.try_get("traceparent")?);
+            let (correlation_id, traceparent): (Option<String>, Option<String>) =
+                (row.try_get("correlation_id")?, row.try_get("traceparent")?);
             let cause = correlation_id.zip(traceparent).map(|(correlation_id, traceparent)| Cause { correlation_id, traceparent });
             Ok(Due { reminder: reminder_of(row)?.reminder, cause, is_over: row.try_get::<Option<bool>, _>("is_open")? != Some(true) })
         };

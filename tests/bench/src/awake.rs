@@ -126,11 +126,18 @@ fn visit_of(visit: u64) -> Vec<Action> {
     let mut actions: Vec<Action> = [&LIST_TASKS, &LIST_TAGS, &LIST_REMINDERS, &NOTIFY].map(|route| (route, None)).into();
     let (created, updated, completed) = (EventType::TaskCreated, EventType::TaskUpdated, EventType::TaskCompleted);
     actions.extend(match visit % 5 {
-        0 => vec![(&CREATE_TASK, Some((created, task("none", true, true)))), (&COMPLETE_TASK, Some((completed, task("none", true, false))))],
+        0 => {
+            vec![(&CREATE_TASK, Some((created, task("none", true, true)))), (&COMPLETE_TASK, Some((completed, task("none", true, false))))]
+        }
         1 => vec![(&COMPLETE_TASK, Some((completed, task("daily", true, true))))],
-        2 => vec![(&CREATE_TASK, Some((created, task("none", false, false)))), (&SET_PRIORITY, Some((updated, task("none", false, false))))],
+        2 => {
+            vec![(&CREATE_TASK, Some((created, task("none", false, false)))), (&SET_PRIORITY, Some((updated, task("none", false, false))))]
+        }
         3 => vec![(&SEARCH_TASKS, None), (&UPDATE_TASK, Some((updated, task("weekly", true, false))))],
-        _ => vec![(&COMPLETE_TASK, Some((completed, task("none", false, false)))), (&COMPLETE_TASK, Some((completed, task("none", true, true))))],
+        _ => vec![
+            (&COMPLETE_TASK, Some((completed, task("none", false, false)))),
+            (&COMPLETE_TASK, Some((completed, task("none", true, true)))),
+        ],
     });
     actions
 }
