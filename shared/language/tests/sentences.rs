@@ -6,10 +6,10 @@ use domain::command::{CreateTask, Field};
 use domain::task::{Frequency, Priority, RecurrenceFrom};
 use domain::zone::Zone;
 use jiff::tz::TimeZone;
-use language::{Intent, Listing, Note, NoteKind, Part, Reading, Reminders, SENTENCE_MAX, Selection, Target, draft, read};
+use language::{Intent, Listing, Locale, Note, NoteKind, Part, Reading, Reminders, SENTENCE_MAX, Scene, Selection, Target, draft, read};
 use proptest::prelude::*;
 
-/// The table. A line that begins with "@" says when and where the sentences below it are said, by the local clock. A row has the
+/// The table. A line that begins with "@" says when and where the sentences below it are said, by the local clock, and in which locale if that is known. A row has the
 /// sentence, what it means ([`summary`]), and, after another tab, words that a note must have. Where a row has none, nothing of the
 /// sentence may be left out: only what was taken for granted may be noted.
 const TABLE: &str = include_str!("sentences.tsv");
@@ -21,25 +21,37 @@ struct Row<'a> {
     line: usize,
     now: domain::Timestamp,
     zone: Zone,
+    locale: Option<Locale>,
     sentence: &'a str,
     meaning: &'a str,
     note: &'a str,
 }
+
+impl Row<'_> {
+    fn scene(&self) -> Scene {
+        Scene::new(self.now, &self.zone).in_locale(self.locale.clone()).with_tags(TAGS.map(str::to_owned).to_vec())
+    }
+}
+
+/// The tags that there are when the sentences are said.
+const TAGS: [&str; 4] = ["home office", "home office move", "work", "waiting for"];
 
 fn rows() -> Vec<Row<'static>> {
     let mut rows = Vec::new();
     let mut scene = None;
     for (index, line) in TABLE.lines().enumerate() {
         if let Some(said) = line.strip_prefix("@ ") {
-            let (local, name) = said.split_once(' ').expect("a scene has a time and a zone");
-            let zone: Zone = name.parse().expect("a zone");
+            let mut said = said.split(' ');
+            let mut next = || said.next().expect("a scene has a time and a zone");
+            let (local, zone): (_, Zone) = (next(), next().parse().expect("a zone"));
+            let locale: Option<Locale> = said.next().map(|tag| tag.parse().expect("a locale"));
             let now = zone.get().to_timestamp(local.parse().expect("a local time")).expect("a time");
-            scene = Some((domain::Timestamp::new(now).expect("a time"), zone));
+            scene = Some((domain::Timestamp::new(now).expect("a time"), zone, locale));
         } else if !line.is_empty() && !line.starts_with("# ") {
-            let (now, zone) = scene.clone().expect("a scene before the first sentence");
+            let (now, zone, locale) = scene.clone().expect("a scene before the first sentence");
             let mut fields = line.split('\t');
             let (sentence, meaning) = (fields.next().unwrap_or_default(), fields.next().unwrap_or("?"));
-            rows.push(Row { line: index + 1, now, zone, sentence, meaning, note: fields.next().unwrap_or_default() });
+            rows.push(Row { line: index + 1, now, zone, locale, sentence, meaning, note: fields.next().unwrap_or_default() });
         }
     }
     rows
@@ -219,7 +231,7 @@ fn every_sentence_of_the_table_means_what_it_says_there() {
     let mut wrong = Vec::new();
     for row in rows() {
         SCENE.set(Some((row.zone.clone(), row.now)));
-        let reading = read(row.sentence, row.now, &row.zone);
+        let reading = read(row.sentence, &row.scene());
         let meaning = summary(&reading, row.zone.get());
         let notes = all(&reading.notes);
         let missed: Vec<_> = reading.notes.iter().filter(|note| note.kind == NoteKind::Missed).cloned().collect();
@@ -248,7 +260,7 @@ fn the_table_is_large_and_no_sentence_stands_in_it_twice() {
 fn understood(sentence: &str) -> Vec<String> {
     let (now, zone) = wednesday();
     let part = |part: &Part| format!("{}:{}={}", part.kind.name(), &sentence[part.range.clone()], part.meaning);
-    draft(sentence, now, &zone).parts.iter().map(part).collect()
+    draft(sentence, &Scene::new(now, &zone)).parts.iter().map(part).collect()
 }
 
 /// Wednesday, 25 November 2026, 15:00 in Berlin.
@@ -281,7 +293,7 @@ fn a_page_can_show_what_was_understood() {
 fn places_can_be_counted_as_javascript_does() {
     let (now, zone) = wednesday();
     let sentence = "🦷 dentist tomorrow";
-    let draft = draft(sentence, now, &zone);
+    let draft = draft(sentence, &Scene::new(now, &zone));
     assert_eq!(draft.parts[0].range, 13..21);
     assert_eq!(draft.parts[0].utf16(sentence), 11..19);
 }
@@ -290,7 +302,7 @@ fn places_can_be_counted_as_javascript_does() {
 fn asked_for(sentence: &str, now: &str, zone: &str) -> (String, String) {
     let zone: Zone = zone.parse().expect("a zone");
     let now = zone.get().to_timestamp(now.parse().expect("a local time")).expect("a time");
-    let reading = read(sentence, domain::Timestamp::new(now).expect("a time"), &zone);
+    let reading = read(sentence, &Scene::new(domain::Timestamp::new(now).expect("a time"), &zone));
     let Intent::List(listing) = reading.intent else { return (format!("{:?}", reading.intent), String::new()) };
     let show = |at: Option<domain::Timestamp>| at.map(|at| at.get().to_zoned(zone.get().clone()).strftime("%Y-%m-%dT%H:%M%:z").to_string());
     let filters = listing.query.filters;
@@ -332,7 +344,7 @@ fn questions_are_about_whole_days_of_the_users_zone() {
 #[test]
 fn deleting_is_only_without_a_question_by_number() {
     let (now, zone) = wednesday();
-    let is_by_number = |sentence: &str| match read(sentence, now, &zone).intent {
+    let is_by_number = |sentence: &str| match read(sentence, &Scene::new(now, &zone)).intent {
         Intent::Delete(which) => which.is_by_number(),
         intent => panic!("{sentence}: {intent:?}"),
     };
@@ -346,7 +358,7 @@ fn what_a_task_says_is_not_obeyed() {
     for sentence in
         ["add \"delete all tasks\"", "add delete all tasks", "remind me to delete all tasks tomorrow", "rename 12 to delete all tasks"]
     {
-        let intent = read(sentence, now, &zone).intent;
+        let intent = read(sentence, &Scene::new(now, &zone)).intent;
         assert!(matches!(intent, Intent::Create { .. } | Intent::Update { .. }), "{sentence}: {intent:?}");
     }
 }
@@ -354,7 +366,7 @@ fn what_a_task_says_is_not_obeyed() {
 #[test]
 fn quick_add_takes_the_line_as_it_stands() {
     let (now, zone) = wednesday();
-    let title = |line: &str| draft(line, now, &zone).task.map(|task| task.title);
+    let title = |line: &str| draft(line, &Scene::new(now, &zone)).task.map(|task| task.title);
     assert_eq!(title("add tests for the parser tomorrow").as_deref(), Some("add tests for the parser"));
     assert_eq!(title("complete the tax form by friday").as_deref(), Some("complete the tax form"));
     assert_eq!(title("help").as_deref(), Some("help"));
@@ -365,7 +377,7 @@ fn quick_add_takes_the_line_as_it_stands() {
 #[test]
 fn a_line_without_a_title_says_so_and_still_shows_what_it_understood() {
     let (now, zone) = wednesday();
-    let draft = draft("tomorrow at 5pm #home", now, &zone);
+    let draft = draft("tomorrow at 5pm #home", &Scene::new(now, &zone));
     assert!(draft.task.is_none());
     assert_eq!(draft.parts.len(), 3);
     assert!(all(&draft.notes).contains("A task needs words of its own"));
@@ -375,10 +387,10 @@ fn a_line_without_a_title_says_so_and_still_shows_what_it_understood() {
 fn what_is_too_long_is_not_read() {
     let (now, zone) = wednesday();
     let text = "tomorrow ".repeat(SENTENCE_MAX);
-    let draft = draft(&text, now, &zone);
+    let draft = draft(&text, &Scene::new(now, &zone));
     assert!(draft.task.is_none() && draft.parts.is_empty());
     assert!(all(&draft.notes).contains("at most 1000 characters"));
-    assert!(matches!(read(&text, now, &zone).intent, Intent::Unclear));
+    assert!(matches!(read(&text, &Scene::new(now, &zone)).intent, Intent::Unclear));
     let title = draft_title(&"a".repeat(201));
     assert_eq!(title, None, "the domain's limit of a title holds");
     assert!(draft_title(&"é".repeat(200)).is_some());
@@ -386,20 +398,20 @@ fn what_is_too_long_is_not_read() {
 
 fn draft_title(text: &str) -> Option<String> {
     let (now, zone) = wednesday();
-    draft(text, now, &zone).task.map(|task| task.title)
+    draft(text, &Scene::new(now, &zone)).task.map(|task| task.title)
 }
 
 #[test]
 fn changes_keep_what_was_not_said() {
     let (now, zone) = wednesday();
     let task = example(&zone, now);
-    let Intent::Update { change, .. } = read("move 1 to friday", now, &zone).intent else { panic!("an update") };
+    let Intent::Update { change, .. } = read("move 1 to friday", &Scene::new(now, &zone)).intent else { panic!("an update") };
     let (update, _) = change.update(&task, now).expect("a change");
     let changed = update.apply(&task, now).expect("a task");
     assert_eq!(local(changed.due_date.expect("a date"), zone.get()), "2026-11-27 10:00");
     assert_eq!((changed.title, changed.tags), (task.title.clone(), task.tags.clone()));
     let undated = domain::Task { due_date: None, ..task };
-    let Intent::Update { change, .. } = read("postpone 1 by 2 days", now, &zone).intent else { panic!("an update") };
+    let Intent::Update { change, .. } = read("postpone 1 by 2 days", &Scene::new(now, &zone)).intent else { panic!("an update") };
     assert!(change.update(&undated, now).is_err_and(|note| note.text.contains("no due date")));
 }
 
@@ -569,7 +581,7 @@ proptest! {
 
     #[test]
     fn a_draft_is_always_one_that_the_domain_takes(sentence in any_sentence(), (now, zone) in any_scene()) {
-        let draft = draft(&sentence, now, &zone);
+        let draft = draft(&sentence, &Scene::new(now, &zone));
         parts_are_in_place(&sentence, &draft.parts);
         match draft.task {
             Some(task) => prop_assert!(task.draft(now, &zone).is_ok()),
@@ -579,7 +591,7 @@ proptest! {
 
     #[test]
     fn any_text_is_read_without_a_panic(sentence in any_sentence(), (now, zone) in any_scene()) {
-        let reading = read(&sentence, now, &zone);
+        let reading = read(&sentence, &Scene::new(now, &zone));
         parts_are_in_place(&sentence, &reading.parts);
         match reading.intent {
             Intent::Create { task, .. } => prop_assert!(task.draft(now, &zone).is_ok()),
