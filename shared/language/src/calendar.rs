@@ -24,6 +24,7 @@ pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
         .or_else(|| relative(view, at, start))
         .or_else(|| ahead(view, at, start))
         .or_else(|| weekday_phrase(view, start, is_led))
+        .or_else(|| edge(view, at, false))
         .or_else(|| edge(view, if view.is(at, "in") { at + 1 } else { start }, is_led))
         .or_else(|| nth_in_month(view, start))
         .or_else(|| month_day(view, start).map(|found| found.phrase))
@@ -33,10 +34,13 @@ pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
         .or_else(|| numeric(view, start, is_led && !view.is_any(at, &["at", "@"])))
         .or_else(|| day_of_month(view, at, start))
         .or_else(|| feast(view, start, is_led))?;
-    let is_over = |words: &&&[&str]| view.is_phrase(found.end, words) && view.is_free(found.end + words.len());
-    let after: [&[&str]; 3] = [&["at", "the", "latest"], &["all", "day"], &["only"]];
+    let is_over = |words: &&&[&str]| view.is_phrase(found.end, words) && view.is_end(found.end + words.len());
+    let role = if found.role == Role::Plain { role } else { found.role };
+    let after: [&[&str]; 5] = [&["at", "the", "latest"], &["all", "day"], &["only"], &["on"], &["onwards"]];
+    // "from Friday on".
+    let after = if role == Role::From { &after[..] } else { &after[..3] };
     let end = found.end + after.iter().find(is_over).map_or(0, |words| words.len());
-    Some(Phrase { role: if found.role == Role::Plain { role } else { found.role }, end, ..found })
+    Some(Phrase { role, end, ..found })
 }
 
 /// The words that lead to a day, and where it begins.
@@ -83,7 +87,8 @@ fn lead(view: View<'_>, at: usize) -> (Role, usize) {
         (&["at"], Role::Plain),
         (&["@"], Role::Plain),
     ] {
-        if view.is_phrase(at, words) {
+        // "beginning of May" is a day of its own.
+        if view.is_phrase(at, words) && !view.is(at + words.len(), "of") {
             return (role, at + words.len());
         }
     }

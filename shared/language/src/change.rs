@@ -7,7 +7,7 @@ use domain::zone::Zone;
 use jiff::civil::{DateTime, Time};
 use jiff::{SignedDuration, Span};
 
-use crate::grammar::{Clock, Context, Day, Repeat, Scene};
+use crate::grammar::{Clock, Context, Day, Place, Repeat, Scene};
 use crate::locale::Locale;
 use crate::moment::{self, TimeSaid};
 use crate::part::Note;
@@ -34,8 +34,8 @@ pub struct Change {
 pub(crate) enum Due {
     /// This moment.
     At(domain::Timestamp),
-    /// This day and time, or what is said of them; the task has the rest.
-    When { day: Option<Day>, time: TimeSaid },
+    /// This day and time, or what is said of them, in the zone that they are said in; the task has the rest.
+    When { day: Option<Day>, time: TimeSaid, place: Option<Place> },
     /// So much later, or earlier.
     Shift(Shift),
     /// No due date any more.
@@ -90,6 +90,10 @@ impl Change {
     /// What stands in the way, for a person: a task without a due date cannot be postponed.
     pub fn update(&self, task: &Task, now: domain::Timestamp) -> Result<(UpdateTask, Vec<Note>), Note> {
         let context = Context::new(&Scene::new(now, &self.zone).in_locale(self.locale.clone()));
+        let context = match &self.due {
+            Some(Due::When { place: Some(place), .. }) => context.at(place),
+            _ => context,
+        };
         let mut notes = Vec::new();
         let had = task.due_date.map(|due| context.tz().to_datetime(due.get()));
         let mut update = UpdateTask {
@@ -126,7 +130,7 @@ impl Change {
                 return shift.of(had, context, notes).ok_or_else(far).map(|due| Field::Set(Some(due)));
             }
             Some(Due::When { .. }) if matches!(self.repeats, Some(Repeats::So { .. })) => return Ok(Field::Keep),
-            Some(Due::When { day, time }) => moved(day.as_ref(), *time, had, context, notes).ok_or_else(far)?,
+            Some(Due::When { day, time, .. }) => moved(day.as_ref(), *time, had, context, notes).ok_or_else(far)?,
         };
         moment::instant(local, context, notes).ok_or_else(far).map(|due| Field::Set(Some(due)))
     }
@@ -142,7 +146,7 @@ impl Change {
             Some(Repeats::So { repeat, end, from_completion }) => (repeat, *end, *from_completion),
         };
         let (day, said) = match &self.due {
-            Some(Due::When { day, time }) => (day.clone(), *time),
+            Some(Due::When { day, time, .. }) => (day.clone(), *time),
             _ => (None, TimeSaid::default()),
         };
         let is_anchored =
@@ -162,6 +166,9 @@ impl Change {
         match recurrence.rule {
             Some(rule) => update.recurrence_rule = Field::Set(Some(rule)),
             None => update.recurrence = Field::Set(recurrence.frequency),
+        }
+        if let Some(Due::When { place: Some(Place { zone: Some(zone), .. }), .. }) = &self.due {
+            update.time_zone = Field::Set(zone.clone());
         }
         if from_completion {
             update.recurrence_from = Field::Set(domain::task::RecurrenceFrom::Completion);

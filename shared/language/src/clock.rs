@@ -9,7 +9,7 @@ pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
     let (lead, role, start) = lead(view, at);
     // "12 noon".
     let noon = if view.is(start, "12") && view.is_any(start + 1, &["noon", "midday", "midnight"]) { start + 1 } else { start };
-    let read = if noon > start { named(view, noon, Lead::At) } else { timed(view, start, lead) };
+    let read = if noon > start { named(view, noon, Lead::At) } else { timed(view, start, lead, follows_day(view, at)) };
     let read = read.or_else(|| named(view, start, lead)).or_else(|| day_part(view, at))?;
     Some(Phrase { role, ..read })
 }
@@ -43,7 +43,7 @@ fn lead(view: View<'_>, at: usize) -> (Lead, Role, usize) {
         (&["before"], Lead::Weak, Role::Before),
         (&["after"], Lead::Weak, Role::After),
         (&["around"], Lead::Weak, Role::Plain),
-        (&["from"], Lead::Weak, Role::Plain),
+        (&["from"], Lead::Weak, Role::From),
         (&["between"], Lead::Weak, Role::Plain),
         (&["until"], Lead::Weak, Role::Until),
         (&["till"], Lead::Weak, Role::Until),
@@ -57,8 +57,17 @@ fn lead(view: View<'_>, at: usize) -> (Lead, Role, usize) {
     (if calendar::is_day_word(day) { Lead::Day } else { Lead::None }, Role::Plain, at)
 }
 
+/// Whether a day or a repetition ends before this word, so that "at 9" is a time.
+fn follows_day(view: View<'_>, at: usize) -> bool {
+    let word = view.before(at);
+    let singular = word.strip_suffix('s').unwrap_or(word);
+    let is_unit =
+        matches!(singular, "day" | "weekday" | "workday" | "weekend" | "week" | "month" | "everyday") || DayPart::named(singular).is_some();
+    is_unit || matches!(word, "daily" | "weekly" | "monthly") || calendar::is_day_word(word) || calendar::weekday(singular).is_some()
+}
+
 /// A time in numbers, and what belongs to it.
-fn timed(view: View<'_>, at: usize, lead: Lead) -> Option<Phrase> {
+fn timed(view: View<'_>, at: usize, lead: Lead, follows_day: bool) -> Option<Phrase> {
     if let Some((clock, end, note)) = joined_range(view, at) {
         return Some(Phrase::new(end, Meaning::Clock(clock)).with_note(Some(note)));
     }
@@ -74,7 +83,8 @@ fn timed(view: View<'_>, at: usize, lead: Lead) -> Option<Phrase> {
     let end = if view.is_phrase(end, &["local", "time"]) { end + 2 } else { end };
     let (part, end) = trailing_part(view, end);
     let is_bare = !face.is_time && part.is_none();
-    if is_bare && (!matches!(lead, Lead::At | Lead::Day) || !view.is_free(end)) {
+    // "look at 9 houses", but "every Monday at 9 run".
+    if is_bare && (!matches!(lead, Lead::At | Lead::Day) || !(view.is_free(end) || lead == Lead::At && follows_day)) {
         return None;
     }
     let clock = face.clock(part)?;
@@ -128,7 +138,7 @@ fn face(view: View<'_>, at: usize, lead: Lead) -> Option<Face> {
     }
     // "5ish" is near enough.
     let (text, meridiem) = split_meridiem(view.word(at).trim_end_matches("ish").trim_end_matches('-'));
-    let (hour, minute, is_clock) = digits(text, matches!(lead, Lead::At | Lead::Day)).or_else(|| {
+    let (hour, minute, is_clock) = digits(text, matches!(lead, Lead::At | Lead::Day) || has_zone(view, at + 1)).or_else(|| {
         let hour = cardinal(text).filter(|hour| (1..=12).contains(hour) && lead == Lead::At)?;
         Some((i8::try_from(hour).ok()?, 0, false))
     })?;
@@ -151,6 +161,11 @@ fn face(view: View<'_>, at: usize, lead: Lead) -> Option<Face> {
         return None;
     }
     Some(Face { hour, minute, meridiem, is_exact, is_time: is_clock || says_oclock || meridiem.is_some(), end })
+}
+
+/// Whether a zone stands here, as after "14h CET".
+fn has_zone(view: View<'_>, at: usize) -> bool {
+    view.known(at).is_some_and(|next| matches!(next.meaning, Meaning::Zone(_)))
 }
 
 /// The thirty of "nine thirty".

@@ -338,7 +338,7 @@ impl<'a> Heard<'a> {
     }
 
     /// The zone that the time is said in, if it is another than the user's.
-    fn place(&self) -> Option<&Place> {
+    pub(crate) fn place(&self) -> Option<&Place> {
         match self.meaning(self.said.zone)? {
             Meaning::Zone(place) => Some(place),
             _ => None,
@@ -590,6 +590,7 @@ fn reminder(heard: &mut Heard<'_>, scope: &Scope, when: &When, notes: &mut Vec<N
         Some(Err(note)) => {
             notes.push(note);
             heard.said.remind_at.clear();
+            heard.said.reminder = None;
             None
         }
         None => heard.reminder().or_else(|| if scope.reminds { at_due_time() } else { None }),

@@ -228,9 +228,12 @@ impl Repeat {
         if !limit.months.is_empty() {
             let had = if self.months.is_empty() { (1..=12).collect() } else { self.months };
             self.months = had.into_iter().filter(|month| limit.months.contains(month) != limit.is_except).collect();
-            // "Every year in May" is about one day of each.
-            if self.months.is_empty() || (self.unit == Unit::Year && self.by == By::Start) {
+            if self.months.is_empty() {
                 return None;
+            }
+            // A month of every year is its first day.
+            if self.unit == Unit::Year && self.by == By::Start {
+                self.by = By::MonthDays(vec![1]);
             }
         }
         if !limit.weekdays.is_empty() {
@@ -334,7 +337,7 @@ pub(crate) struct View<'a> {
 }
 
 /// Words after which what stands before them is not read as belonging to them.
-const LINKS: [&str; 38] = [
+const LINKS: [&str; 58] = [
     "with",
     "without",
     "for",
@@ -373,6 +376,27 @@ const LINKS: [&str; 38] = [
     "is",
     "should",
     "unless",
+    // What limits or moves it is no noun, either.
+    "except",
+    "excepting",
+    "excluding",
+    "apart",
+    "aside",
+    "other",
+    "during",
+    "besides",
+    "minus",
+    "plus",
+    "nor",
+    "only",
+    "than",
+    "whenever",
+    "ago",
+    "onwards",
+    "onward",
+    "hence",
+    "alternate",
+    "alternately",
 ];
 
 impl View<'_> {

@@ -208,7 +208,8 @@ fn reminder(view: View<'_>, at: usize) -> Option<Phrase> {
         } else {
             return None;
         };
-        if !is_led && !view.is_free(end) {
+        // "in 3 days before …" is no reminder.
+        if !is_led && (!view.is_free(end) || view.is_any(start.wrapping_sub(1), &["in", "within"])) {
             return None;
         }
         return Some(match offset(length) {

@@ -146,7 +146,8 @@ fn every_unit(view: View<'_>, at: usize) -> Option<Phrase> {
         return Some(impossible(at + 2, format!("An interval is {MAX_INTERVAL} at most: this stays in the title.")));
     }
     let (interval, unit_at) = interval(view, at).unwrap_or((1, at));
-    let (unit, factor) = period(view.word(unit_at))?;
+    let is_half = view.is(unit_at, "half") && view.is(unit_at + 1, "year");
+    let (unit_at, (unit, factor)) = if is_half { (unit_at + 1, (Unit::Month, 6)) } else { (unit_at, period(view.word(unit_at))?) };
     if unit < Unit::Day {
         return Some(impossible(unit_at + 1, TOO_OFTEN));
     }
@@ -163,6 +164,9 @@ fn on_days(view: View<'_>, end: usize, repeat: Repeat) -> Phrase {
     let chosen = match repeat.unit {
         Unit::Week if is_led => weekdays(view, start).map(|(days, end)| (Repeat { by: By::Weekdays(days), ..repeat.clone() }, end)),
         Unit::Month => on_month_days(view, days_at, is_led, is_on, &repeat),
+        Unit::Year if dates(view, days_at).is_some_and(|(months, days, _)| months.len() + days.len() > 2) => {
+            dates(view, days_at).map(|(months, days, end)| (Repeat { months, by: By::MonthDays(days), ..repeat.clone() }, end))
+        }
         Unit::Year if is_led => nth_set(view, days_at, false).and_then(|set| {
             let of = of(view, set.end).filter(|of| !of.months.is_empty())?;
             Some((of.repeat(&set, 1)?, of.end))
@@ -281,6 +285,9 @@ fn adverb(view: View<'_>, at: usize) -> Option<Phrase> {
     if word == "hourly" && view.is_free(start + 1) {
         return Some(impossible(start + 1, TOO_OFTEN));
     }
+    if word == "nightly" && view.is_free(start + 1) {
+        return Some(found(view, start + 1, Repeat { part: Some(DayPart::Night), ..repeat(Unit::Day, 1, By::Start) }));
+    }
     let (unit, interval) = adverb_period(word)?;
     if start == at && !view.is_free(start + 1) && !on_days_directly(view, start + 1, unit) {
         let every = if interval == 1 { unit.singular().to_owned() } else { format!("{interval} {}s", unit.singular()) };
@@ -304,7 +311,7 @@ fn adverb_period(word: &str) -> Option<(Unit, u16)> {
         "fortnightly" | "biweekly" | "bi-weekly" => (Unit::Week, 2),
         "bimonthly" | "bi-monthly" => (Unit::Month, 2),
         "quarterly" => (Unit::Month, 3),
-        "biannually" | "bi-annually" | "half-yearly" => (Unit::Month, 6),
+        "biannually" | "bi-annually" | "semiannually" | "semi-annually" | "half-yearly" => (Unit::Month, 6),
         _ => return None,
     })
 }
@@ -335,6 +342,11 @@ fn days_of_every(view: View<'_>, at: usize) -> Option<Phrase> {
 fn plural_days(view: View<'_>, at: usize) -> Option<Phrase> {
     let start = view.skip(at, &["on"]);
     let is_led = start > at;
+    let parts = |at: usize| view.word(at).strip_suffix('s').and_then(DayPart::named);
+    let mornings = if view.is_phrase(at, &["in", "the"]) { at + 2 } else { start };
+    if let Some(part) = parts(mornings).filter(|_| view.is_free(mornings + 1)) {
+        return Some(found(view, mornings + 1, Repeat { part: Some(part), ..repeat(Unit::Day, 1, By::Start) }));
+    }
     let (days, end) = weekdays(view, start)?;
     if view.is(start, "weekends") && end == start + 1 {
         return (is_led || view.is_free(end)).then(|| weekend(view, end, 1));
@@ -347,7 +359,8 @@ fn plural_days(view: View<'_>, at: usize) -> Option<Phrase> {
     let is_weekly =
         days.len() > 2 || view.known(end).is_some_and(|next| matches!(&next.meaning, Meaning::Repeat(next) if next.unit == Unit::Week));
     let is_list = days.len() > 1 && is_weekly;
-    if !(is_led || view.is_free(end)) {
+    let is_plural = is_plural || parts(end).is_some();
+    if !(is_led || view.is_free(end) || parts(end).is_some()) {
         return None;
     }
     if !(is_plural || is_range || is_list) {

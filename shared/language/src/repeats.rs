@@ -47,6 +47,8 @@ pub(crate) fn first(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context:
         By::MonthDays(days) => {
             format!("FREQ=MONTHLY{};BYMONTHDAY={}", in_months(repeat), list(days.iter().map(i8::to_string))).parse().ok()?
         }
+        // The first day that its months have: the rest follows from it.
+        By::Start => format!("FREQ=DAILY{}", in_months(repeat)).parse().ok()?,
         _ => rule(&Repeat { interval: 1, ..repeat.clone() }, from, End::Never)?,
     };
     // The day before the first that can be: the start of a series always counts, and is not wanted.

@@ -13,7 +13,8 @@ use crate::numbers::{Unit, cardinal, ordinal};
 use crate::words::{Case, Word, WordKind, after, skip};
 
 /// Words before a phrase that deny it, or say that it is only near.
-const DENYING: &str = "not|never|no|except|excepting|excluding|but|without|unless|besides|minus|nor|neither|than|since|least";
+const DENYING: &str =
+    "not|never|no|except|excepting|excluding|but|without|unless|besides|minus|or|nor|neither|than|since|least|apart|aside";
 const NEAR: &str = "about|around|approximately|roughly|almost|nearly|circa|ca|early|late|mid|half";
 /// Words before days that are counted.
 const COUNTING: &str =
@@ -33,7 +34,7 @@ const BETWEEN: &str =
     "not|on|the|in|at|a|an|also|even|only|every|each|by|due|public|bank|school|national|during|my|our|any|all|no|from|until";
 /// Words about time that no phrase begins with.
 const TIME_WORDS: &str = "holiday|holidays|vacation|vacations|weekend|weekends|weekday|weekdays|summer|winter|spring|autumn|term|semester|season|\
-    christmas|xmas|easter|ramadan|lent|noon|midnight|mornings|afternoons|evenings|nights|later|sooner|earlier|today|\
+    christmas|xmas|easter|advent|ramadan|lent|noon|midnight|mornings|afternoons|evenings|nights|later|sooner|earlier|today|\
     further notice|other|alternate|last|next|past|this|coming|fortnight|quarter|weeknights|now|while|rest";
 /// Words of [`BETWEEN`] that are looked over.
 const BETWEEN_MAX: usize = 4;
@@ -178,7 +179,7 @@ impl Sentence<'_> {
             return None;
         }
         // "first and third Tuesday": the first half was not read.
-        if at > self.from && self.is(at, "and|or|&|,|/|+|to|-") && self.is_about_time(at - 1) && !self.is_read(at - 1) {
+        if at > self.from && self.is(at, "and|or|&|,|/|+|plus|to|-") && self.is_about_time(at - 1) && !self.is_read(at - 1) {
             return Some(at - 1);
         }
         let word = &self.words[at];
@@ -186,6 +187,9 @@ impl Sentence<'_> {
         let is_edge = matches!(found.phrase.role, Role::Before | Role::After) && at + 1 == found.words.start && self.is_about_time(at);
         let is_lone = || self.found.iter().filter(|found| matches!(found.phrase.meaning, Meaning::Day { .. })).count() == 1;
         let is_of = word.is("of") && at > self.from && matches!(found.phrase.meaning, Meaning::Day { .. }) && is_lone();
+        if word.is("to") && at > self.from && self.is(at - 1, "up to") {
+            return Some(at - 1);
+        }
         if is_edge || is_of {
             return Some(if is_of { at - 1 } else { at });
         }
@@ -202,30 +206,42 @@ impl Sentence<'_> {
     fn is_countable(&self, found: &Found) -> bool {
         let is_day = matches!(found.phrase.meaning, Meaning::Day { .. } | Meaning::Repeat(_) | Meaning::Ahead(_));
         let start = skip(self.words, skip(self.words, found.words.start, "on|by|for|due|in"), "the");
+        let is_month = |at: usize| self.words.get(at).and_then(Word::plain).and_then(calendar::month).is_some();
         is_day
             && self.words.get(start).and_then(Word::plain).is_some_and(|word| {
                 let singular = word.strip_suffix('s').unwrap_or(word);
                 let is_unit = Unit::named(word).is_some() || matches!(singular, "weekend" | "weekday" | "workday");
-                calendar::weekday(word).or_else(|| calendar::weekday(singular)).is_some() || calendar::month(word).is_some() || is_unit
+                calendar::weekday(word).or_else(|| calendar::weekday(singular)).is_some()
+                    || is_month(start)
+                    || is_month(start + 1)
+                    || is_unit
             })
     }
 
     /// Where the words after this phrase end that qualify it.
     fn after(&self, index: usize) -> Option<usize> {
         let (found, end) = (&self.found[index], self.found[index].words.end);
-        if self.is_read(end) {
-            return None;
+        let next = after(self.words, end, PARTING).unwrap_or(end);
+        if let Some(other) = self.found.get(index + 1).filter(|other| other.words.start == next && self.are_twins(found, other)) {
+            return Some(other.words.end);
         }
-        if let Some(next) = after(self.words, end, PARTING) {
-            let is_twin =
-                self.found.get(index + 1).is_some_and(|next_found| next_found.words.start == next && are_alike(found, next_found));
-            return is_twin
-                .then_some(())
-                .and_then(|()| self.found.get(index + 1))
-                .map(|next| next.words.end)
-                .or_else(|| self.joined(next, found));
+        self.joined(next, found)
+    }
+
+    /// Whether two phrases side by side say the same kind of thing, of which a task has one. "Tomorrow on 24 December" leaves the second in the
+    /// title, and "1 to 14 December" takes the first: both are told.
+    fn are_twins(&self, one: &Found, other: &Found) -> bool {
+        let is_apart = one.words.end < other.words.start;
+        match (&one.phrase.meaning, &other.phrase.meaning) {
+            (Meaning::Repeat(one), Meaning::Repeat(other)) => one.joined(other).is_none(),
+            (Meaning::Clock(_), Meaning::Clock(_)) => is_apart || other.phrase.role != Role::Plain,
+            (one, next) if is_day(one) && is_day(next) => match other.phrase.role {
+                Role::Plain => is_apart || self.is(other.words.start, "only") || is_open(one) || is_open(next),
+                Role::Before | Role::After | Role::From => true,
+                Role::Due | Role::Until => false,
+            },
+            _ => false,
         }
-        self.joined(end, found)
     }
 
     fn joined(&self, at: usize, found: &Found) -> Option<usize> {
@@ -268,10 +284,11 @@ impl Sentence<'_> {
     }
 }
 
-/// Whether two phrases say the same kind of thing, of which a task has one.
-fn are_alike(one: &Found, other: &Found) -> bool {
-    let is_day =
-        |found: &Found| matches!(found.phrase.meaning, Meaning::Day { .. } | Meaning::Ahead(_) | Meaning::Local(_) | Meaning::Instant(_));
-    let is_clock = |found: &Found| matches!(found.phrase.meaning, Meaning::Clock(_));
-    (is_day(one) && is_day(other) || is_clock(one) && is_clock(other)) && other.phrase.role == Role::Plain
+/// Whether a day is said that another could complete: "Saturday in 10 days".
+fn is_open(meaning: &Meaning) -> bool {
+    matches!(meaning, Meaning::Ahead(_) | Meaning::Day { day: Day::Weekday(_), .. })
+}
+
+fn is_day(meaning: &Meaning) -> bool {
+    matches!(meaning, Meaning::Day { .. } | Meaning::Ahead(_) | Meaning::Local(_) | Meaning::Instant(_))
 }

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 const TABLE: &str = include_str!("sentences.tsv");
 
 /// How many sentences there are at least, so that none vanishes unnoticed.
-const ROWS_MIN: usize = 1_000;
+const ROWS_MIN: usize = 1_700;
 
 struct Row<'a> {
     line: usize,
@@ -139,6 +139,11 @@ fn task_summary(task: &CreateTask, zone: &TimeZone) -> String {
         (None, Frequency::None) => {}
         (None, frequency) => parts.push(format!("{frequency:?}").to_lowercase()),
     }
+    if let Field::Set(kept) = &task.time_zone
+        && kept.get() != zone
+    {
+        parts.push(format!("in {kept}"));
+    }
     if task.recurrence_from == RecurrenceFrom::Completion {
         parts.push("from completion".to_owned());
     }
@@ -252,7 +257,12 @@ fn the_table_is_large_and_no_sentence_stands_in_it_twice() {
     assert!(rows.len() >= ROWS_MIN, "{} rows", rows.len());
     let mut seen = std::collections::BTreeSet::new();
     for row in &rows {
-        assert!(seen.insert((row.sentence, row.now, row.zone.to_string())), "line {}: {}", row.line, row.sentence);
+        assert!(
+            seen.insert((row.sentence, row.now, row.zone.to_string(), format!("{:?}", row.locale))),
+            "line {}: {}",
+            row.line,
+            row.sentence
+        );
     }
 }
 
@@ -381,6 +391,57 @@ fn a_line_without_a_title_says_so_and_still_shows_what_it_understood() {
     assert!(draft.task.is_none());
     assert_eq!(draft.parts.len(), 3);
     assert!(all(&draft.notes).contains("A task needs words of its own"));
+}
+
+#[test]
+fn a_date_without_a_time_is_all_day() {
+    let (now, zone) = wednesday();
+    let is_all_day = |line: &str| draft(line, &Scene::new(now, &zone)).is_all_day;
+    for line in [
+        "call mum tomorrow",
+        "call mum on 24 dec",
+        "call mum in 3 days",
+        "call mum every friday",
+        "call mum +1w",
+        "rent end of every month",
+    ] {
+        assert!(is_all_day(line), "{line}");
+    }
+    for line in
+        ["call mum", "call mum tomorrow at 9", "call mum tonight", "call mum in 3 hours", "call mum every morning", "call mum at noon"]
+    {
+        assert!(!is_all_day(line), "{line}");
+    }
+    assert!(!is_all_day("call mum tomorrow or friday"), "what is not read has no date");
+}
+
+#[test]
+fn a_recurring_task_keeps_the_zone_that_its_time_is_said_in() {
+    let (now, zone) = wednesday();
+    let zone_of = |line: &str| match draft(line, &Scene::new(now, &zone)).task.expect("a task").time_zone {
+        Field::Set(zone) => zone.to_string(),
+        Field::Keep => String::new(),
+    };
+    assert_eq!(zone_of("standup every day at 9 New York time"), "America/New_York");
+    assert_eq!(zone_of("standup every day at 9 UTC-5"), "Etc/GMT+5");
+    assert_eq!(zone_of("standup tomorrow at 9 New York time"), "Europe/Berlin", "a single time is an instant");
+    let Intent::Update { change, .. } = read("make 1 every day at 9am PT", &Scene::new(now, &zone)).intent else { panic!("an update") };
+    let (update, _) = change.update(&example(&zone, now), now).expect("a change");
+    assert!(matches!(update.time_zone, Field::Set(zone) if zone.name() == "America/Los_Angeles"));
+}
+
+#[test]
+fn only_a_tag_that_may_have_a_space_needs_the_tags_that_exist() {
+    let (now, zone) = wednesday();
+    let spells = |line: &str| language::spells_tags(line, &Scene::new(now, &zone));
+    for line in ["buy pens #home office", "#home office pens", "buy pens #home chairs tomorrow"] {
+        assert!(spells(line), "{line}");
+    }
+    for line in
+        ["buy pens #home", "buy pens #home tomorrow at 9", "#home, pens", "buy pens #home #office", "fix issue #12 now", "pens #\"a b\" c"]
+    {
+        assert!(!spells(line), "{line}");
+    }
 }
 
 #[test]

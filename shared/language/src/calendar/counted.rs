@@ -4,7 +4,7 @@ use jiff::Span;
 use jiff::civil::{Date, Weekday};
 
 use super::{date_of, days, monday_of, month, on, on_or_after, weekday, with_part, year};
-use crate::grammar::{Day, Meaning, Phrase, View};
+use crate::grammar::{Day, Meaning, Phrase, Role, View};
 use crate::numbers::{ordinal, ordinal_figures};
 use crate::tell;
 
@@ -15,7 +15,6 @@ pub(super) fn day_of_month(view: View<'_>, at: usize, start: usize) -> Option<Ph
     let is_led = start > at;
     // "second" and "first" are everyday words; "on the first" is a day.
     let is_of_month = view.is(name_at + 1, "of") && of_month(view, name_at + 1).is_some();
-    let is_figures = ordinal_figures(word).is_some_and(|day| day > 5);
     let number = if is_led && (name_at > start || is_of_month) { ordinal(word) } else { ordinal_figures(word) }
         .filter(|day| (1..=31).contains(day))?;
     let day = i8::try_from(number).ok()?;
@@ -29,7 +28,8 @@ pub(super) fn day_of_month(view: View<'_>, at: usize, start: usize) -> Option<Ph
     let is_clear = name_at > start || is_led;
     let is_alone = is_clear || view.is_end(name_at + 1) && name_at > 0;
     // "The second Friday" is no second.
-    let is_counting = weekday(view.word(name_at + 1)).is_some() && !is_figures;
+    let is_counting = view.known(name_at + 1).is_some_and(|next| matches!(next.meaning, Meaning::Day { .. }) && next.role == Role::Plain)
+        && !view.is_any(name_at + 1, &["on", "for", "at", "@"]);
     if !is_alone || is_counting || !view.is_free(name_at + 1) || view.is(name_at + 1, "of") {
         return None;
     }
@@ -108,6 +108,8 @@ pub(crate) fn nth_kind(view: View<'_>, at: usize) -> Option<(NthKind, usize)> {
     let kind = match view.word(at) {
         "day" => NthKind::Day,
         "workday" | "weekday" => NthKind::Workday,
+        // A weekend is taken as its Saturday.
+        "weekend" => NthKind::Weekday(Weekday::Saturday),
         "working" | "business" | "work" if view.is(at + 1, "day") => return Some((NthKind::Workday, at + 2)),
         name => NthKind::Weekday(weekday(name)?.0),
     };
@@ -115,7 +117,7 @@ pub(crate) fn nth_kind(view: View<'_>, at: usize) -> Option<(NthKind, usize)> {
 }
 
 /// The n-th of something in a month, or its last.
-fn nth_date(first: Date, number: i8, kind: NthKind) -> Option<Date> {
+pub(super) fn nth_date(first: Date, number: i8, kind: NthKind) -> Option<Date> {
     match kind {
         NthKind::Weekday(weekday) => first.nth_weekday_of_month(number, weekday).ok(),
         NthKind::Day if number < 0 => Date::new(first.year(), first.month(), first.days_in_month() + 1 + number).ok(),

@@ -3,6 +3,7 @@
 use jiff::Span;
 use jiff::civil::{Date, Weekday};
 
+use super::counted::{nth, nth_date, nth_kind};
 use super::written::{full, joined, month_day, numeric};
 use super::{days, is_reminders, monday_of, on, on_or_after, weekday, with_part, workdays};
 use crate::grammar::{Context, Day, DayPart, Meaning, Phrase, Role, View};
@@ -53,6 +54,9 @@ fn this(view: View<'_>, at: usize) -> Option<Phrase> {
     if let Some(part) = DayPart::named(view.word(at + 1)).filter(|_| view.is_free(at + 2)) {
         return Some(Phrase::new(at + 2, Meaning::Day { day: Day::On(today), part: Some(part) }));
     }
+    if let Some((day, end)) = weekday_of_week(view, view.skip(at + 2, &["on"])).filter(|_| is_week(view.word(at + 1))) {
+        return Some(with_part(view, on(end, days(monday_of(today)?, day)?)));
+    }
     match view.word(at + 1) {
         "weekend" if view.is_free(at + 2) => weekend(view.context, at + 2),
         "week" if view.is_free(at + 2) => {
@@ -97,15 +101,18 @@ fn next(view: View<'_>, at: usize) -> Option<Phrase> {
         return Some(with_part(view, on(end, workdays(today, 1)?)));
     }
     let monday = days(monday_of(today)?, 7 * number)?;
-    if name == "week"
-        && let Some((day, end)) = weekday_of_week(view, view.skip(end, &["on", "'s"]))
-    {
+    if let Some((day, end)) = weekday_of_week(view, view.skip(end, &["on"])).filter(|_| is_week(name)) {
         return Some(with_part(view, on(end, days(monday, day)?)));
     }
     let month = today.first_of_month().checked_add(Span::new().months(number)).ok()?;
     let day_at = view.skip(view.skip(end, &["on"]), &["the"]);
     if let ("month", Some(day)) = (name, ordinal_figures(view.word(day_at)).and_then(|day| i8::try_from(day).ok())) {
         return Some(with_part(view, on(day_at + 1, Date::new(month.year(), month.month(), day).ok()?)));
+    }
+    if let Some((number, after)) = nth(view, day_at).filter(|_| name == "month")
+        && let Some((kind, end)) = nth_kind(view, after)
+    {
+        return Some(with_part(view, on(end, nth_date(month, number, kind)?)));
     }
     if !view.is_free(end) {
         return None;
@@ -122,6 +129,11 @@ fn next(view: View<'_>, at: usize) -> Option<Phrase> {
         _ => return None,
     };
     Some(with_part(view, on(end, date)))
+}
+
+/// "next week on Tuesday", "next week's Tuesday".
+fn is_week(name: &str) -> bool {
+    matches!(name, "week" | "week's")
 }
 
 /// The "Tuesday" of "next week on Tuesday", counted from its week's Monday.
@@ -160,7 +172,7 @@ pub(super) fn ahead(view: View<'_>, at: usize, start: usize) -> Option<Phrase> {
         return None;
     };
     // "2 hours before" is a reminder's.
-    if view.is_any(end, &["before", "ahead", "early", "earlier", "beforehand", "prior", "advance"]) {
+    if !is_in && view.is_any(end, &["before", "ahead", "early", "earlier", "beforehand", "prior", "advance"]) {
         return None;
     }
     if let (true, Some(date)) = (view.is(end, "on") && is_weeks(length), settled_weekday(view, end + 1)) {
@@ -189,7 +201,10 @@ fn signed(view: View<'_>, at: usize) -> Option<(Length, usize)> {
 
 /// Whether a length alone is a date: "call back 1w", but neither "1w rent" nor "for 1w".
 fn stands_out(view: View<'_>, at: usize, end: usize) -> bool {
-    at > 0 && (view.is_end(end) || view.known(end).is_some()) && !view.is_any(at - 1, &["for", "a", "the", "every", "by", "last", "past"])
+    at > 0
+        && !view.known(end).is_some_and(|next| matches!(next.meaning, Meaning::Zone(_)))
+        && (view.is_end(end) || view.known(end).is_some())
+        && !view.is_any(at - 1, &["for", "a", "the", "every", "by", "last", "past"])
 }
 
 /// "a week from Friday", "3 days after 1 May", "2 days before Christmas", unless it is a reminder's.
@@ -364,7 +379,12 @@ fn in_week(view: View<'_>, weekday: Weekday, end: usize) -> Option<(Date, usize)
         (&["week"], days(soon, 7)),
         (&["fortnight"], days(soon, 14)),
     ] {
-        if view.is_phrase(start, words) && view.is_free(start + words.len()) && (words.len() > 1 || start == end) {
+        let after = start + words.len();
+        if view.is_phrase(start, words)
+            && view.is_free(after)
+            && self::weekday(view.word(after)).is_none()
+            && (words.len() > 1 || start == end)
+        {
             return Some((date?, start + words.len()));
         }
     }

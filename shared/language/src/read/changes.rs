@@ -216,11 +216,11 @@ impl Reader<'_> {
         }
         change.due = match heard.exact(&mut Vec::new()) {
             Some(at) => Some(Due::At(at)),
-            None if heard.says_when() => Some(Due::When { day: heard.day(), time: heard.time_said() }),
+            None if heard.says_when() => Some(Due::When { day: heard.day(), time: heard.time_said(), place: heard.place().cloned() }),
             None => None,
         };
         if let (true, Some(time)) = (change.is_empty() && self.is_end(begin + 1), bare_hour(self.word(begin))) {
-            change.due = Some(Due::When { day: None, time });
+            change.due = Some(Due::When { day: None, time, place: None });
         }
         self.clears(begin..to, &mut change);
         let missed = heard.left(begin..to);
