@@ -11,7 +11,7 @@ use domain::task::{Priority, Recurrence, Status};
 use domain::zone::Zone;
 use domain::{Task, Timestamp};
 use function::BoxFuture;
-use language::{FEW_MAX, Intent, Listing, Note, NoteKind, Reading, Reminders, Scene, Selection, Target};
+use language::{FEW_MAX, Intent, Listing, Locale, Note, NoteKind, Reading, Reminders, Scene, Selection, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -62,6 +62,7 @@ impl Model for Offline {
                 told: Vec::new(),
                 now: prompt.now,
                 zone: prompt.zone,
+                locale: prompt.locale,
                 history: prompt.history,
             };
             let scene = Scene::new(prompt.now, prompt.zone).in_locale(prompt.locale.cloned());
@@ -109,6 +110,7 @@ struct Plan<'a> {
     told: Vec<i64>,
     now: Timestamp,
     zone: &'a Zone,
+    locale: Option<&'a Locale>,
     history: &'a [Content],
 }
 
@@ -527,7 +529,9 @@ impl Plan<'_> {
     }
 
     fn moment(&self, moment: Timestamp) -> String {
-        moment.get().to_zoned(self.zone.get().clone()).strftime("%a %-d %b %Y %H:%M").to_string()
+        let local = moment.get().to_zoned(self.zone.get().clone());
+        let time = self.locale.map_or("%H:%M", Locale::time_format);
+        format!("{} {}", local.strftime("%a %-d %b %Y"), local.strftime(time))
     }
 }
 

@@ -23,6 +23,15 @@ pub(crate) enum Hours {
     Twelve,
 }
 
+impl Hours {
+    pub(crate) fn format(self) -> &'static str {
+        match self {
+            Self::TwentyFour => "%H:%M",
+            Self::Twelve => "%-I:%M %p",
+        }
+    }
+}
+
 /// Languages that write the month before the day wherever they are spoken. Source: Unicode CLDR, `availableFormats`, `Md`.
 const MONTH_FIRST_LANGUAGES: [&str; 8] = ["ja", "zh", "ko", "hu", "lt", "mn", "eu", "fil"];
 /// Regions whose English or Spanish writes the month before the day. Source: as above.
@@ -72,6 +81,12 @@ impl Locale {
             None if self.language == "en" => None,
             None => Some(false),
         }
+    }
+
+    /// Returns the form of a time of day as `strftime` takes it: "17:00", or "5:00 PM" where the hours are counted to twelve.
+    #[must_use]
+    pub fn time_format(&self) -> &'static str {
+        self.hours().format()
     }
 
     pub(crate) fn hours(&self) -> Hours {

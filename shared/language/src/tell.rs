@@ -45,7 +45,7 @@ pub(crate) fn date(date: Date) -> String {
 
 /// "09:00", or "9:00 AM" where the hours are counted to twelve.
 pub(crate) fn time(time: Time, hours: Hours) -> String {
-    time.strftime(if hours == Hours::Twelve { "%-I:%M %p" } else { "%H:%M" }).to_string()
+    time.strftime(hours.format()).to_string()
 }
 
 /// "high".

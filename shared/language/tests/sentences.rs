@@ -597,6 +597,52 @@ const PIECES: &[&str] = &[
     "every!",
     "a couple of",
     "99999 months from",
+    "except",
+    "but not",
+    "other than",
+    "alternate",
+    "and",
+    "or so",
+    "ago",
+    "second last",
+    "quarter",
+    "january and july",
+    "from may to september",
+    "EST",
+    "17:00+02:00",
+    "17:00Z",
+    "+99:99",
+    "UTC-99",
+    "Europe/Berlin",
+    "New York time",
+    "#home office",
+    "#\"home office\"",
+    "due:",
+    "due:tomorrow",
+    "@friday",
+    "+5 days",
+    "+99999w",
+    "+",
+    "1w",
+    "99999 business days",
+    "next business day",
+    "09-JAN-2027",
+    "31-feb-9999",
+    "99.99.99",
+    "'27",
+    "friday the 13th",
+    "monday the 31st",
+    "after next",
+    "in two weeks",
+    "17h30",
+    "Friday Night",
+    "Yesterday",
+    "listen to",
+    "3x",
+    "remind me at",
+    "the day before",
+    "1.5 days",
+    "99999.9h",
 ];
 
 fn any_sentence() -> impl Strategy<Value = String> {
@@ -625,6 +671,12 @@ fn any_scene() -> impl Strategy<Value = (domain::Timestamp, Zone)> {
         .prop_map(|(time, zone)| (time.parse().expect("a time"), zone.parse().expect("a zone")))
 }
 
+/// Tags with spaces, and in some scenes another locale than the zone's.
+fn any_reader(now: domain::Timestamp, zone: &Zone) -> Scene {
+    let locale = ["en-US", "de"].get(zone.name().len() % 3).map(|tag| tag.parse().expect("a locale"));
+    Scene::new(now, zone).in_locale(locale).with_tags(TAGS.map(str::to_owned).to_vec())
+}
+
 fn parts_are_in_place(sentence: &str, parts: &[Part]) {
     for part in parts {
         assert!(part.range.start <= part.range.end, "{sentence:?}: {part:?}");
@@ -642,7 +694,7 @@ proptest! {
 
     #[test]
     fn a_draft_is_always_one_that_the_domain_takes(sentence in any_sentence(), (now, zone) in any_scene()) {
-        let draft = draft(&sentence, &Scene::new(now, &zone));
+        let draft = draft(&sentence, &any_reader(now, &zone));
         parts_are_in_place(&sentence, &draft.parts);
         match draft.task {
             Some(task) => prop_assert!(task.draft(now, &zone).is_ok()),
@@ -652,7 +704,8 @@ proptest! {
 
     #[test]
     fn any_text_is_read_without_a_panic(sentence in any_sentence(), (now, zone) in any_scene()) {
-        let reading = read(&sentence, &Scene::new(now, &zone));
+        let reading = read(&sentence, &any_reader(now, &zone));
+        let _ = language::spells_tags(&sentence, &any_reader(now, &zone));
         parts_are_in_place(&sentence, &reading.parts);
         match reading.intent {
             Intent::Create { task, .. } => prop_assert!(task.draft(now, &zone).is_ok()),
