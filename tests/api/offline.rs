@@ -403,3 +403,33 @@ async fn a_line_is_read_as_a_draft_and_makes_nothing() {
     let _ = app.get("/api/chat/draft").await.problem(405);
     app.stop().await;
 }
+
+#[tokio::test]
+async fn the_callers_language_decides_how_dates_and_times_are_written() {
+    let app = App::with(&[ZONE]).await;
+    for (language, due) in
+        [("en-US,en;q=0.9", "2198-12-03T16:00:00.000000Z"), ("en-GB", "2198-03-12T16:00:00.000000Z"), ("de", "2198-03-12T16:00:00.000000Z")]
+    {
+        let line = json!({ "text": "party 12/03/2198 at 5pm" });
+        let draft = app.send("POST", "/api/chat/draft", &[("accept-language", language)], &line).await.is(200).json();
+        assert_eq!(draft["task"]["due_date"], due, "{language}");
+        let time = draft["parts"].as_array().unwrap().iter().find(|part| part["kind"] == "time").unwrap();
+        assert_eq!(time["meaning"], if language == "de" || language == "en-GB" { "17:00" } else { "5:00 PM" }, "{language}");
+    }
+    let message = json!({ "message": "add party on 12/03/2198 at 5pm" });
+    let answer = app.send("POST", "/api/chat", &[("accept-language", "en-US")], &message).await.is(200).json();
+    assert!(answer["response"].as_str().unwrap().contains("due Mon 3 Dec 2198 5:00 PM"), "{answer}");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_tag_with_a_space_is_read_where_it_exists() {
+    let app = App::with(&[ZONE]).await;
+    let tags = async |text: &str| app.post("/api/chat/draft", &json!({ "text": text })).await.is(200).json()["task"]["tags"].clone();
+    assert_eq!(tags("buy pens #home office").await, json!(["home"]));
+    assert_eq!(tags("buy pens #\"home office\"").await, json!(["home office"]));
+    app.create(&json!({ "title": "Desk", "tags": ["Home Office"] })).await;
+    assert_eq!(tags("buy pens #home office").await, json!(["home office"]));
+    assert_eq!(say(&app, "add buy pens #home office").await.lines().next(), Some("Added “buy pens” (#2), #home office."));
+    app.stop().await;
+}

@@ -25,10 +25,12 @@ use domain::chat::{ConversationId, ConversationRef, DraftTask, SendMessage};
 use domain::routes;
 use function::input::question;
 use function::{Answer, App, Error, Function, Request, Response};
-use http::header::ACCEPT;
+use http::header::{ACCEPT, ACCEPT_LANGUAGE};
 use http::{HeaderMap, StatusCode};
-use serde_json::{Value, json};
+use language::{Locale, Scene};
+use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
+use tools::Caller;
 use tracing::Instrument;
 
 use crate::gemini::Gemini;
@@ -47,7 +49,7 @@ pub fn function() -> Function {
             let own = own.clone();
             async move { chat(app, &own, request).await }
         })
-        .endpoint("draftTask", draft)
+        .raw("draftTask", draft)
         .endpoint("getConversation", get_conversation)
         .endpoint("deleteConversation", delete_conversation)
 }
@@ -73,7 +75,13 @@ async fn chat(app: Arc<App>, own: &OwnModel, request: Request) -> Result<Respons
         None => app.ids.next().to_string().parse().map_err(Error::internal)?,
     };
     let zone = message.time_zone.unwrap_or_else(|| app.settings.time_zone.clone());
-    let asked = Asked { conversation_id: conversation_id.clone(), text: message.message, confirms: message.confirms, zone };
+    let asked = Asked {
+        conversation_id: conversation_id.clone(),
+        text: message.message,
+        confirms: message.confirms,
+        zone,
+        locale: locale(&parts.headers),
+    };
     let turn = Turn::new(app.clone(), model, &parts.headers, asked);
     if !wants_stream(&parts.headers) {
         return match turn.answer(&mut Sink::none()).await {
@@ -114,21 +122,47 @@ fn problem(error: &Error, conversation_id: &ConversationId, path: &str) -> Value
     problem
 }
 
+/// Returns how the caller writes dates and times, as its `Accept-Language` says.
+fn locale(headers: &HeaderMap) -> Option<Locale> {
+    headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).and_then(Locale::accepted)
+}
+
 /// Reads a line as a task, without making one.
-async fn draft(app: Arc<App>, line: DraftTask) -> Result<Answer, Error> {
+async fn draft(app: Arc<App>, request: Request) -> Result<Response, Error> {
+    let (parts, line) = question::<DraftTask>(request).await?;
     let line = line.checked()?;
     let zone = line.time_zone.unwrap_or_else(|| app.settings.time_zone.clone());
-    let draft = language::draft(&line.text, app.now(), &zone);
+    let scene = Scene::new(app.now(), &zone).in_locale(locale(&parts.headers));
+    let scene = if language::spells_tags(&line.text, &scene) {
+        scene.with_tags(existing_tags(&Caller::new(app, &parts.headers, zone)).await)
+    } else {
+        scene
+    };
+    let draft = language::draft(&line.text, &scene);
     let part = |part: &language::Part| {
         let place = part.utf16(&line.text);
         json!({ "start": place.start, "end": place.end, "kind": part.kind.name(), "meaning": part.meaning })
     };
     let note = |note: &language::Note| json!({ "kind": note.kind.name(), "text": note.text });
-    Answer::json(&json!({
+    let answer = Answer::json(&json!({
         "task": draft.task,
         "parts": draft.parts.iter().map(part).collect::<Vec<_>>(),
         "notes": draft.notes.iter().map(note).collect::<Vec<_>>(),
-    }))
+    }))?;
+    Ok(answer.into())
+}
+
+/// Returns the tags that exist; none if they cannot be had, because the line can be read without them.
+async fn existing_tags(tools: &Caller) -> Vec<String> {
+    let Some(list_tags) = tools::of("list_tags") else { return Vec::new() };
+    let found = tools.call(list_tags, Map::new()).await;
+    found.map(|done| tag_names(&done.output)).unwrap_or_default()
+}
+
+/// Returns the names in what the tool `list_tags` answers.
+fn tag_names(output: &Value) -> Vec<String> {
+    let tags = output["tags"].as_array().into_iter().flatten();
+    tags.filter_map(|tag| tag["tag"].as_str().map(str::to_owned)).collect()
 }
 
 async fn get_conversation(app: Arc<App>, which: ConversationRef) -> Result<Answer, Error> {

@@ -7,6 +7,7 @@ use domain::chat::Assistant;
 use domain::zone::Zone;
 use function::{BoxError, BoxFuture, Error};
 use http::StatusCode;
+use language::Locale;
 
 use crate::call::Call;
 use crate::content::Content;
@@ -31,6 +32,8 @@ pub(crate) struct Prompt<'a> {
     pub(crate) now: Timestamp,
     /// The user's zone.
     pub(crate) zone: &'a Zone,
+    /// How the user writes dates and times, where that is known.
+    pub(crate) locale: Option<&'a Locale>,
     /// Whether it may call tools.
     pub(crate) may_call: bool,
 }

@@ -11,7 +11,7 @@ use domain::task::{Priority, Recurrence, Status};
 use domain::zone::Zone;
 use domain::{Task, Timestamp};
 use function::BoxFuture;
-use language::{FEW_MAX, Intent, Listing, Note, NoteKind, Reading, Reminders, Selection, Target};
+use language::{FEW_MAX, Intent, Listing, Locale, Note, NoteKind, Reading, Reminders, Scene, Selection, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -20,6 +20,7 @@ use crate::content::{self, Content};
 use crate::markdown;
 use crate::model::{Model, ModelError, Prompt, Reply};
 use crate::stream::Sink;
+use crate::tag_names;
 
 /// Calls of one reply; the rest come with the next.
 const CALLS_MAX: usize = 25;
@@ -52,19 +53,20 @@ impl Model for Offline {
         Box::pin(async move {
             let turn: Vec<Value> = prompt.turn.iter().map(|content| content::read(content)).collect();
             let message = turn.first().and_then(|content| content["parts"][0]["text"].as_str()).unwrap_or_default();
-            let reading = language::read(message, prompt.now, prompt.zone);
             let results = turn.iter().filter_map(|content| content["parts"].as_array()).flatten();
             let results = results.filter_map(|part| part.get("functionResponse").map(|response| &response["response"]));
             let mut plan = Plan {
                 results: results.collect(),
                 next: 0,
-                leave: if reading.is_question { Leave::Asked } else { Leave::Given },
+                leave: Leave::Given,
                 told: Vec::new(),
                 now: prompt.now,
                 zone: prompt.zone,
+                locale: prompt.locale,
                 history: prompt.history,
             };
-            match plan.answer(&reading) {
+            let scene = Scene::new(prompt.now, prompt.zone).in_locale(prompt.locale.cloned());
+            match plan.reading(message, scene).and_then(|reading| plan.answer(&reading)) {
                 Err(Stop::Call(calls)) => Ok(Reply { content: Some(of_calls(&calls)), text: String::new(), calls, told: None }),
                 Ok(text) | Err(Stop::Say(text) | Stop::Missing(text)) => {
                     sink.text(&text).await;
@@ -108,6 +110,7 @@ struct Plan<'a> {
     told: Vec<i64>,
     now: Timestamp,
     zone: &'a Zone,
+    locale: Option<&'a Locale>,
     history: &'a [Content],
 }
 
@@ -139,6 +142,19 @@ struct Found {
 }
 
 impl Plan<'_> {
+    /// Reads the message; "#home office" is read with the tags that exist.
+    fn reading(&mut self, message: &str, scene: Scene) -> Result<Reading, Stop> {
+        let scene = if language::spells_tags(message, &scene) {
+            let found = self.calls(&[("list_tags", json!({}))])?;
+            scene.with_tags(found.into_iter().flatten().flat_map(|output| tag_names(&output)).collect())
+        } else {
+            scene
+        };
+        let reading = language::read(message, &scene);
+        self.leave = if reading.is_question { Leave::Asked } else { Leave::Given };
+        Ok(reading)
+    }
+
     fn answer(&mut self, reading: &Reading) -> Result<String, Stop> {
         match (self.act(reading), &reading.or_task) {
             (Err(Stop::Missing(text)), Some(task)) => self.offer(&text, task),
@@ -513,7 +529,9 @@ impl Plan<'_> {
     }
 
     fn moment(&self, moment: Timestamp) -> String {
-        moment.get().to_zoned(self.zone.get().clone()).strftime("%a %-d %b %Y %H:%M").to_string()
+        let local = moment.get().to_zoned(self.zone.get().clone());
+        let time = self.locale.map_or("%H:%M", Locale::time_format);
+        format!("{} {}", local.strftime("%a %-d %b %Y"), local.strftime(time))
     }
 }
 

@@ -11,6 +11,7 @@ use domain::zone::Zone;
 use function::{App, BoxFuture, Error};
 use futures_util::future::join_all;
 use http::{HeaderMap, StatusCode};
+use language::Locale;
 use serde_json::Map;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -49,6 +50,8 @@ pub(crate) struct Asked {
     pub(crate) confirms: Option<String>,
     /// The user's zone.
     pub(crate) zone: Zone,
+    /// How the user writes dates and times, where that is known.
+    pub(crate) locale: Option<Locale>,
 }
 
 /// The work of one message.
@@ -228,7 +231,8 @@ impl Turn {
     }
 
     async fn reply(&self, begun: &Begun, may_call: bool, sink: &mut Sink) -> Result<Reply, ModelError> {
-        let prompt = Prompt { history: &begun.history, turn: &self.contents, now: begun.at(), zone: &self.asked.zone, may_call };
+        let Asked { zone, locale, .. } = &self.asked;
+        let prompt = Prompt { history: &begun.history, turn: &self.contents, now: begun.at(), zone, locale: locale.as_ref(), may_call };
         let stopped = async {
             self.app.stopping.cancelled().await;
             tokio::time::sleep(STOP_MAX).await;
@@ -584,7 +588,8 @@ mod tests {
     }
 
     fn turn_of(app: &Arc<App>, model: Arc<dyn Model>) -> Turn {
-        let asked = Asked { conversation_id: "conversation".parse().unwrap(), text: "hello".to_owned(), confirms: None, zone: Zone::utc() };
+        let conversation_id = "conversation".parse().unwrap();
+        let asked = Asked { conversation_id, text: "hello".to_owned(), confirms: None, zone: Zone::utc(), locale: None };
         Turn::new(app.clone(), model, &HeaderMap::new(), asked)
     }
 

@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut out = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {
         let line = line?;
-        let reading = language::read(&line, now, &zone);
+        let reading = language::read(&line, &language::Scene::new(now, &zone));
         writeln!(out, "{line}\n  {:?}", reading.intent)?;
         for part in &reading.parts {
             writeln!(out, "  [{}] {} = {}", &line[part.range.clone()], part.kind.name(), part.meaning)?;

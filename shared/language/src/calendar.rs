@@ -9,7 +9,7 @@ use jiff::civil::{Date, Weekday};
 
 use self::counted::{day_of_month, edge, feast, nth_in_month};
 use self::relative::{ahead, relative, weekday_phrase};
-use self::written::{full, numeric, whole_month};
+use self::written::{full, joined, numeric, whole_month};
 use crate::grammar::{Context, Day, DayPart, Meaning, Phrase, Role, View};
 use crate::numbers::figures;
 
@@ -24,15 +24,23 @@ pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
         .or_else(|| relative(view, at, start))
         .or_else(|| ahead(view, at, start))
         .or_else(|| weekday_phrase(view, start, is_led))
+        .or_else(|| edge(view, at, false))
         .or_else(|| edge(view, if view.is(at, "in") { at + 1 } else { start }, is_led))
         .or_else(|| nth_in_month(view, start))
         .or_else(|| month_day(view, start).map(|found| found.phrase))
         .or_else(|| whole_month(view, at, start))
         // "at 9.30" is a time.
+        .or_else(|| joined(view, start))
         .or_else(|| numeric(view, start, is_led && !view.is_any(at, &["at", "@"])))
         .or_else(|| day_of_month(view, at, start))
         .or_else(|| feast(view, start, is_led))?;
-    Some(Phrase { role: if found.role == Role::Plain { role } else { found.role }, ..found })
+    let is_over = |words: &&&[&str]| view.is_phrase(found.end, words) && view.is_end(found.end + words.len());
+    let role = if found.role == Role::Plain { role } else { found.role };
+    let after: [&[&str]; 5] = [&["at", "the", "latest"], &["all", "day"], &["only"], &["on"], &["onwards"]];
+    // "from Friday on".
+    let after = if role == Role::From { &after[..] } else { &after[..3] };
+    let end = found.end + after.iter().find(is_over).map_or(0, |words| words.len());
+    Some(Phrase { role, end, ..found })
 }
 
 /// The words that lead to a day, and where it begins.
@@ -42,6 +50,13 @@ fn lead(view: View<'_>, at: usize) -> (Role, usize) {
         (&["due", "by"], Role::Due),
         (&["due", ":"], Role::Due),
         (&["due"], Role::Due),
+        (&["date", ":"], Role::Plain),
+        (&["when", ":"], Role::Plain),
+        (&["on", ":"], Role::Plain),
+        (&["by", ":"], Role::Due),
+        (&["start", ":"], Role::From),
+        (&["starting", ":"], Role::From),
+        (&["until", ":"], Role::Until),
         (&["deadline", "is"], Role::Due),
         (&["deadline", ":"], Role::Due),
         (&["deadline"], Role::Due),
@@ -64,12 +79,16 @@ fn lead(view: View<'_>, at: usize) -> (Role, usize) {
         (&["through"], Role::Until),
         (&["ending", "on"], Role::Until),
         (&["ending"], Role::Until),
+        (&["only", "on"], Role::Plain),
+        (&["all", "day", "on"], Role::Plain),
+        (&["all", "day"], Role::Plain),
         (&["on"], Role::Plain),
         (&["for"], Role::Plain),
         (&["at"], Role::Plain),
         (&["@"], Role::Plain),
     ] {
-        if view.is_phrase(at, words) {
+        // "beginning of May" is a day of its own.
+        if view.is_phrase(at, words) && !view.is(at + words.len(), "of") {
             return (role, at + words.len());
         }
     }
@@ -91,6 +110,27 @@ fn with_part(view: View<'_>, phrase: Phrase) -> Phrase {
         meaning => Phrase { meaning, ..phrase },
     }
 }
+
+/// Whether a word names a day by itself, so that a time can follow it: "tomorrow", "friday".
+pub(crate) fn is_day_word(word: &str) -> bool {
+    relative::near(word).is_some() || weekday(word).is_some_and(|(_, is_word)| !is_word)
+}
+
+/// Whether "remind me" stands before this word: what follows counts from the due date.
+fn is_reminders(view: View<'_>, at: usize) -> bool {
+    let me = view.before(at) == "me" && view.is_any(at.wrapping_sub(2), &["remind", "alert", "notify", "ping"]);
+    me || view.is_any(at.wrapping_sub(1), &["reminder", "remind"])
+}
+
+/// The next working day after so many.
+fn workdays(from: Date, number: u32) -> Option<Date> {
+    let is_workday = |date: &Date| date.weekday().to_monday_zero_offset() <= 4;
+    let ahead = std::iter::successors(from.tomorrow().ok(), |date| date.tomorrow().ok()).filter(is_workday);
+    ahead.take(WORKDAYS_AHEAD).nth(usize::try_from(number.checked_sub(1)?).ok()?)
+}
+
+/// The most working days that are counted ahead: more than two years of them.
+const WORKDAYS_AHEAD: usize = 600;
 
 fn days(date: Date, number: i32) -> Option<Date> {
     date.checked_add(Span::new().try_days(number).ok()?).ok()
@@ -147,12 +187,19 @@ pub(crate) fn month(text: &str) -> Option<i8> {
 /// The years that a year in a sentence can be.
 const YEARS: std::ops::RangeInclusive<u32> = 1900..=2200;
 
-/// "2027", ", 2027".
-fn year(view: View<'_>, at: usize) -> (Option<i16>, usize) {
-    let start = view.skip(at, &[","]);
-    let year = figures(view.word(start))
-        .filter(|year| view.word(start).len() == 4 && YEARS.contains(year))
-        .and_then(|year| i16::try_from(year).ok());
+/// Figures above the hours of a day are a year of this century: "9 Jan 27".
+const SHORT_YEARS: std::ops::RangeInclusive<u32> = 25..=99;
+
+/// "2027", ", 2027", "'27", "27".
+pub(crate) fn year(view: View<'_>, at: usize) -> (Option<i16>, usize) {
+    let start = view.skip(view.skip(at, &[","]), &["'"]);
+    let word = view.word(start);
+    let is_short = |year: &u32| word.len() == 2 && SHORT_YEARS.contains(year) && view.is_free(start + 1) && !view.is(at, ",");
+    let year = figures(word).and_then(|year| match word.len() {
+        4 if YEARS.contains(&year) => Some(year),
+        _ => Some(year).filter(is_short).map(|year| 2000 + year),
+    });
+    let year = year.and_then(|year| i16::try_from(year).ok());
     if year.is_some() { (year, start + 1) } else { (None, at) }
 }
 

@@ -7,7 +7,8 @@ use domain::zone::Zone;
 use jiff::civil::{DateTime, Time};
 use jiff::{SignedDuration, Span};
 
-use crate::grammar::{Clock, Context, Day, Repeat};
+use crate::grammar::{Clock, Context, Day, Place, Repeat, Scene};
+use crate::locale::Locale;
 use crate::moment::{self, TimeSaid};
 use crate::part::Note;
 use crate::repeats::{self, End};
@@ -16,6 +17,7 @@ use crate::repeats::{self, End};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     pub(crate) zone: Zone,
+    pub(crate) locale: Option<Locale>,
     pub(crate) title: Option<String>,
     pub(crate) description: Option<String>,
     pub(crate) due: Option<Due>,
@@ -32,8 +34,8 @@ pub struct Change {
 pub(crate) enum Due {
     /// This moment.
     At(domain::Timestamp),
-    /// This day and time, or what is said of them; the task has the rest.
-    When { day: Option<Day>, time: TimeSaid },
+    /// This day and time, or what is said of them, in the zone that they are said in; the task has the rest.
+    When { day: Option<Day>, time: TimeSaid, place: Option<Place> },
     /// So much later, or earlier.
     Shift(Shift),
     /// No due date any more.
@@ -58,9 +60,14 @@ pub(crate) enum Repeats {
 }
 
 impl Change {
-    pub(crate) fn new(zone: &Zone) -> Self {
+    pub(crate) fn new(context: &Context) -> Self {
+        Self::none(context.zone.clone(), context.locale.clone())
+    }
+
+    fn none(zone: Zone, locale: Option<Locale>) -> Self {
         Self {
-            zone: zone.clone(),
+            zone,
+            locale,
             title: None,
             description: None,
             due: None,
@@ -74,7 +81,7 @@ impl Change {
 
     /// Whether nothing changes.
     pub(crate) fn is_empty(&self) -> bool {
-        *self == Self::new(&self.zone)
+        *self == Self::none(self.zone.clone(), self.locale.clone())
     }
 
     /// The command that changes this task so, and what was taken for granted. Fields that stay are left out.
@@ -82,7 +89,11 @@ impl Change {
     /// # Errors
     /// What stands in the way, for a person: a task without a due date cannot be postponed.
     pub fn update(&self, task: &Task, now: domain::Timestamp) -> Result<(UpdateTask, Vec<Note>), Note> {
-        let context = Context::new(now, &self.zone);
+        let context = Context::new(&Scene::new(now, &self.zone).in_locale(self.locale.clone()));
+        let context = match &self.due {
+            Some(Due::When { place: Some(place), .. }) => context.at(place),
+            _ => context,
+        };
         let mut notes = Vec::new();
         let had = task.due_date.map(|due| context.tz().to_datetime(due.get()));
         let mut update = UpdateTask {
@@ -119,7 +130,7 @@ impl Change {
                 return shift.of(had, context, notes).ok_or_else(far).map(|due| Field::Set(Some(due)));
             }
             Some(Due::When { .. }) if matches!(self.repeats, Some(Repeats::So { .. })) => return Ok(Field::Keep),
-            Some(Due::When { day, time }) => moved(day.as_ref(), *time, had, context, notes).ok_or_else(far)?,
+            Some(Due::When { day, time, .. }) => moved(day.as_ref(), *time, had, context, notes).ok_or_else(far)?,
         };
         moment::instant(local, context, notes).ok_or_else(far).map(|due| Field::Set(Some(due)))
     }
@@ -135,10 +146,11 @@ impl Change {
             Some(Repeats::So { repeat, end, from_completion }) => (repeat, *end, *from_completion),
         };
         let (day, said) = match &self.due {
-            Some(Due::When { day, time }) => (day.clone(), *time),
+            Some(Due::When { day, time, .. }) => (day.clone(), *time),
             _ => (None, TimeSaid::default()),
         };
-        let is_anchored = had.is_some() && day.is_none() && said.is_open() && repeat.by == crate::grammar::By::Start;
+        let is_anchored =
+            had.is_some() && day.is_none() && said.is_open() && repeat.by == crate::grammar::By::Start && repeat.months.is_empty();
         let first = match (had, &self.due) {
             (Some(had), _) if is_anchored => had,
             (_, Some(Due::At(at))) => context.tz().to_datetime(at.get()),
@@ -154,6 +166,9 @@ impl Change {
         match recurrence.rule {
             Some(rule) => update.recurrence_rule = Field::Set(Some(rule)),
             None => update.recurrence = Field::Set(recurrence.frequency),
+        }
+        if let Some(Due::When { place: Some(Place { zone: Some(zone), .. }), .. }) = &self.due {
+            update.time_zone = Field::Set(zone.clone());
         }
         if from_completion {
             update.recurrence_from = Field::Set(domain::task::RecurrenceFrom::Completion);

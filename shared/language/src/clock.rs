@@ -1,12 +1,16 @@
 //! Times of day: "at 9", "5:30pm", "18:00", "noon", "half past nine", "in the morning", "9-10am".
 
+use crate::calendar;
 use crate::grammar::{Clock, DayPart, Meaning, Phrase, Role, View};
 use crate::numbers::{cardinal, figures};
 
 /// The phrase that begins at `at`, if it is a time of day.
 pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
     let (lead, role, start) = lead(view, at);
-    let read = timed(view, start, lead).or_else(|| named(view, start, lead)).or_else(|| day_part(view, at))?;
+    // "12 noon".
+    let noon = if view.is(start, "12") && view.is_any(start + 1, &["noon", "midday", "midnight"]) { start + 1 } else { start };
+    let read = if noon > start { named(view, noon, Lead::At) } else { timed(view, start, lead, follows_day(view, at)) };
+    let read = read.or_else(|| named(view, start, lead)).or_else(|| day_part(view, at))?;
     Some(Phrase { role, ..read })
 }
 
@@ -15,6 +19,8 @@ pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
 enum Lead {
     /// "at": a bare number is a time.
     At,
+    /// A day: "tomorrow 9".
+    Day,
     /// "by", "from": a time, if it looks like one.
     Weak,
     None,
@@ -27,6 +33,9 @@ fn lead(view: View<'_>, at: usize) -> (Lead, Role, usize) {
         (&["starting", "at"], Lead::At, Role::Plain),
         (&["at", "around"], Lead::At, Role::Plain),
         (&["at", "about"], Lead::At, Role::Plain),
+        (&["at", ":"], Lead::At, Role::Plain),
+        (&["time", ":"], Lead::At, Role::Plain),
+        (&["due", ":"], Lead::Weak, Role::Due),
         (&["at"], Lead::At, Role::Plain),
         (&["@"], Lead::At, Role::Plain),
         (&["by"], Lead::Weak, Role::Due),
@@ -34,7 +43,7 @@ fn lead(view: View<'_>, at: usize) -> (Lead, Role, usize) {
         (&["before"], Lead::Weak, Role::Before),
         (&["after"], Lead::Weak, Role::After),
         (&["around"], Lead::Weak, Role::Plain),
-        (&["from"], Lead::Weak, Role::Plain),
+        (&["from"], Lead::Weak, Role::From),
         (&["between"], Lead::Weak, Role::Plain),
         (&["until"], Lead::Weak, Role::Until),
         (&["till"], Lead::Weak, Role::Until),
@@ -43,11 +52,22 @@ fn lead(view: View<'_>, at: usize) -> (Lead, Role, usize) {
             return (lead, role, at + words.len());
         }
     }
-    (Lead::None, Role::Plain, at)
+    let before = view.before(at);
+    let day = if DayPart::named(before).is_some() { view.before(at - 1) } else { before };
+    (if calendar::is_day_word(day) { Lead::Day } else { Lead::None }, Role::Plain, at)
+}
+
+/// Whether a day or a repetition ends before this word, so that "at 9" is a time.
+fn follows_day(view: View<'_>, at: usize) -> bool {
+    let word = view.before(at);
+    let singular = word.strip_suffix('s').unwrap_or(word);
+    let is_unit =
+        matches!(singular, "day" | "weekday" | "workday" | "weekend" | "week" | "month" | "everyday") || DayPart::named(singular).is_some();
+    is_unit || matches!(word, "daily" | "weekly" | "monthly") || calendar::is_day_word(word) || calendar::weekday(singular).is_some()
 }
 
 /// A time in numbers, and what belongs to it.
-fn timed(view: View<'_>, at: usize, lead: Lead) -> Option<Phrase> {
+fn timed(view: View<'_>, at: usize, lead: Lead, follows_day: bool) -> Option<Phrase> {
     if let Some((clock, end, note)) = joined_range(view, at) {
         return Some(Phrase::new(end, Meaning::Clock(clock)).with_note(Some(note)));
     }
@@ -60,12 +80,15 @@ fn timed(view: View<'_>, at: usize, lead: Lead) -> Option<Phrase> {
         }
         None => (face, face.end, None),
     };
+    let end = if view.is_phrase(end, &["local", "time"]) { end + 2 } else { end };
     let (part, end) = trailing_part(view, end);
     let is_bare = !face.is_time && part.is_none();
-    if is_bare && (lead != Lead::At || !view.is_free(end)) {
+    // "look at 9 houses", but "every Monday at 9 run".
+    if is_bare && (!matches!(lead, Lead::At | Lead::Day) || !(view.is_free(end) || lead == Lead::At && follows_day)) {
         return None;
     }
     let clock = face.clock(part)?;
+    let note = if is_bare && lead == Lead::Day { Some(format!("{} is taken as the time of that day.", view.word(at))) } else { note };
     Some(Phrase::new(view.skip(end, &["sharp"]), Meaning::Clock(clock)).with_note(note))
 }
 
@@ -113,9 +136,9 @@ fn face(view: View<'_>, at: usize, lead: Lead) -> Option<Face> {
     if let Some(face) = spoken(view, at, lead) {
         return Some(face);
     }
-    let word = view.word(at);
-    let (text, meridiem) = split_meridiem(word);
-    let (hour, minute, is_clock) = digits(text, lead == Lead::At).or_else(|| {
+    // "5ish" is near enough.
+    let (text, meridiem) = split_meridiem(view.word(at).trim_end_matches("ish").trim_end_matches('-'));
+    let (hour, minute, is_clock) = digits(text, matches!(lead, Lead::At | Lead::Day) || has_zone(view, at + 1)).or_else(|| {
         let hour = cardinal(text).filter(|hour| (1..=12).contains(hour) && lead == Lead::At)?;
         Some((i8::try_from(hour).ok()?, 0, false))
     })?;
@@ -128,12 +151,21 @@ fn face(view: View<'_>, at: usize, lead: Lead) -> Option<Face> {
     let is_dotted = text.contains('.');
     let is_clock = is_clock && (!is_dotted || lead != Lead::None || meridiem.is_some());
     let is_exact = is_clock && meridiem.is_none() && (text.starts_with('0') || hour == 0 || hour > 12);
-    let (says_oclock, end) = if view.is_any(end, &["o'clock", "oclock"]) { (true, end + 1) } else { (false, end) };
+    let (says_oclock, end) = if view.is_any(end, &["o'clock", "oclock"]) || is_clock && view.is_any(end, &["h", "hrs", "hours", "uhr"]) {
+        (true, end + 1)
+    } else {
+        (false, end)
+    };
     let (minute, end) = spoken_minute(view, end, (minute, is_clock || says_oclock || meridiem.is_some(), figures(text).is_none()));
     if meridiem.is_some() && !(1..=12).contains(&hour) && !is_clock {
         return None;
     }
     Some(Face { hour, minute, meridiem, is_exact, is_time: is_clock || says_oclock || meridiem.is_some(), end })
+}
+
+/// Whether a zone stands here, as after "14h CET".
+fn has_zone(view: View<'_>, at: usize) -> bool {
+    view.known(at).is_some_and(|next| matches!(next.meaning, Meaning::Zone(_)))
 }
 
 /// The thirty of "nine thirty".
@@ -178,23 +210,29 @@ fn spoken(view: View<'_>, at: usize, lead: Lead) -> Option<Face> {
     Some(Face { hour, minute, meridiem, is_exact: false, is_time: true, end })
 }
 
-/// "9:15" and "9.15" are clock times, "9" and (where a number is expected to be a time) "0930" are not clearly ones.
+/// The hour from which "9h30" is a time of day and no length.
+const LONG_HOURS: u32 = 7;
+
+/// "9:15", "9.15" and "17h30" are clock times, "9" and (where a number is expected to be a time) "0930" and "17h" are not clearly ones.
 fn digits(text: &str, is_led: bool) -> Option<(i8, i8, bool)> {
     let in_range = |hour: u32, minute: u32| (hour <= 23 && minute <= 59).then_some((i8::try_from(hour).ok()?, i8::try_from(minute).ok()?));
-    if let Some((hour, rest)) = text.split_once([':', '.']) {
+    let text = if text.contains([':', '.']) { text.trim_end_matches("hrs").trim_end_matches('h') } else { text };
+    if let Some((hour, rest)) = text.split_once([':', '.', 'h']).filter(|(_, rest)| !rest.is_empty()) {
         let minute = rest.split_once(':').map_or(rest, |(minute, _)| minute);
         let is_form = (1..=2).contains(&hour.len()) && minute.len() == 2;
-        let (hour, minute) = in_range(figures(hour)?, figures(minute)?).filter(|_| is_form)?;
-        return Some((hour, minute, true));
+        let hour = figures(hour)?;
+        let is_clock = !text.contains('h') || is_led || hour >= LONG_HOURS;
+        let (hour, minute) = in_range(hour, figures(minute)?).filter(|_| is_form)?;
+        return Some((hour, minute, is_clock));
     }
-    let military = text.strip_suffix('h').unwrap_or(text);
+    let military = text.trim_end_matches("hrs").trim_end_matches('h');
     let number = figures(military)?;
     if military.len() == 4 && (is_led || military != text) {
         let (hour, minute) = in_range(number / 100, number % 100)?;
         return Some((hour, minute, true));
     }
-    let (hour, minute) = in_range(number, 0).filter(|_| text.len() <= 2)?;
-    Some((hour, minute, false))
+    let (hour, minute) = in_range(number, 0).filter(|_| military.len() <= 2 && (is_led || military == text))?;
+    Some((hour, minute, military != text))
 }
 
 fn split_meridiem(text: &str) -> (&str, Option<Meridiem>) {
@@ -203,7 +241,9 @@ fn split_meridiem(text: &str) -> (&str, Option<Meridiem>) {
             return (number, Some(meridiem));
         }
     }
-    (text, None)
+    // "5:30p".
+    let half = [('a', Meridiem::Am), ('p', Meridiem::Pm)].into_iter().find(|(ending, _)| text.contains(':') && text.ends_with(*ending));
+    half.map_or((text, None), |(ending, meridiem)| (text.trim_end_matches(ending), Some(meridiem)))
 }
 
 fn meridiem_word(text: &str) -> Option<Meridiem> {
@@ -257,17 +297,15 @@ fn trailing_part(view: View<'_>, at: usize) -> (Option<DayPart>, usize) {
 fn named(view: View<'_>, at: usize, lead: Lead) -> Option<Phrase> {
     let time = |hour, minute| Meaning::Clock(Clock { hour, minute, is_sure: true });
     let read = match view.word(at) {
-        "noon" | "midday"
-            if view.before(at) != "high"
-                && (view.is_free(at + 1) || lead == Lead::At || view.is_any(at.wrapping_sub(1), &["today", "tomorrow"])) =>
-        {
+        "noon" | "midday" if view.before(at) != "high" && (view.is_free(at + 1) || matches!(lead, Lead::At | Lead::Day)) => {
             Phrase::new(at + 1, time(12, 0))
         }
         "lunchtime" if lead != Lead::None && view.is_free(at + 1) => Phrase::new(at + 1, time(12, 0)),
         "midnight" if lead != Lead::None || view.is_end(at + 1) || view.known(at + 1).is_some() => {
             Phrase::new(at + 1, time(23, 59)).with_note(Some("Midnight is taken as the end of the day, 23:59.".to_owned()))
         }
-        "eod" | "cob" => Phrase::new(at + 1, time(23, 59)),
+        "eod" | "cob" | "eob" | "cop" => Phrase::new(at + 1, time(23, 59)),
+        "end" | "close" if view.is(at + 1, "of") && view.is_any(at + 2, &["business", "play", "work"]) => Phrase::new(at + 3, time(23, 59)),
         "end" if view.is_phrase(at, &["end", "of", "day"]) => Phrase::new(at + 3, time(23, 59)),
         "end" if view.is_phrase(at, &["end", "of", "the", "day"]) => Phrase::new(at + 4, time(23, 59)),
         _ => return None,

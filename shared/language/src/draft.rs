@@ -3,20 +3,21 @@
 use std::ops::Range;
 
 use domain::command::{CreateTask, Field};
-use domain::offset::ReminderOffset;
+use domain::offset::{OffsetUnit, ReminderOffset};
 use domain::recurrence::Rule;
 use domain::task::{Frequency, Priority, RecurrenceFrom, TAGS_MAX};
 use domain::zone::Zone;
 use jiff::civil::DateTime;
 
 use crate::SENTENCE_MAX;
-use crate::grammar::{Context, Day, Meaning, Phrase, Repeat, Role};
+use crate::grammar::{Context, Day, Meaning, Phrase, Place, Repeat, Role, Scene};
 use crate::marks::at_due_time;
 use crate::moment::{self, TimeSaid};
 use crate::part::{Kind, Note, Part};
 use crate::phrases::phrases;
 use crate::repeats::{self, End};
 use crate::tell;
+use crate::whole;
 use crate::words::{Word, WordKind, words};
 
 /// A sentence read as a task.
@@ -24,23 +25,25 @@ use crate::words::{Word, WordKind, words};
 pub struct Draft {
     /// The task, which keeps to the domain's rules; none where there is no title or the sentence is too long, and a note says so.
     pub task: Option<CreateTask>,
+    /// Whether its due date is a day without a time. Until tasks can be due on a day, `task.due_date` is an instant of that day.
+    pub is_all_day: bool,
     /// What was understood, in the order of the sentence.
     pub parts: Vec<Part>,
     /// What was taken for granted, and what was not understood.
     pub notes: Vec<Note>,
 }
 
-/// Reads a line as a task, seen from `now` in the user's `zone`: quick add.
+/// Reads a line as a task: quick add.
 ///
 /// The whole line is about the task: "add" at its beginning is a word of the title, only "remind me to" is not. `task.time_zone` is
-/// `zone`. The same text, time and zone always give the same draft.
+/// the user's; with a recurrence whose time is said in another zone, that one. The same text and scene always give the same draft.
 #[must_use]
-pub fn draft(text: &str, now: domain::Timestamp, zone: &Zone) -> Draft {
+pub fn draft(text: &str, scene: &Scene) -> Draft {
     if let Some(note) = too_long(text) {
-        return Draft { task: None, parts: Vec::new(), notes: vec![note] };
+        return Draft { task: None, is_all_day: false, parts: Vec::new(), notes: vec![note] };
     }
     let words = words(text);
-    let context = Context::new(now, zone);
+    let context = Context::new(scene);
     let from = reminds_to(&words, 0).unwrap_or(0);
     draft_of(text, &words, &Scope { from, lead: 0..from, reminds: from > 0, priority: None }, &context)
 }
@@ -96,6 +99,7 @@ pub(crate) fn select(words: &[Word], from: usize, context: &Context) -> Vec<Foun
         }
     }
     join_stretches(words, &mut found);
+    whole::leave(words, from, &mut found);
     found
 }
 
@@ -118,12 +122,17 @@ pub(crate) struct Said {
     /// The phrase for the day, or for the whole instant.
     pub(crate) day: Option<usize>,
     pub(crate) clock: Option<usize>,
+    pub(crate) zone: Option<usize>,
     pub(crate) part: Option<usize>,
     pub(crate) repeat: Option<usize>,
+    /// What the recurrence is limited to, and a second phrase of it.
+    pub(crate) limits: Vec<usize>,
     pub(crate) until: Option<usize>,
     pub(crate) count: Option<usize>,
     pub(crate) completion: Option<usize>,
     pub(crate) reminder: Option<usize>,
+    /// The phrases that say when to remind, not when it is due.
+    pub(crate) remind_at: Vec<usize>,
     pub(crate) priority: Option<usize>,
     pub(crate) tags: Vec<usize>,
     /// Understood, but there is no room for it.
@@ -134,11 +143,11 @@ pub(crate) struct Said {
 
 impl Said {
     /// Gives each phrase its place; of two for one place the first, but "by Friday" before a day without such a word.
-    pub(crate) fn of(found: &[Found]) -> Self {
-        let mut said = Self::default();
-        let repeats = found.iter().any(|found| matches!(found.phrase.meaning, Meaning::Repeat(_)));
+    fn of(found: &[Found], repeat: Option<&Repeat>, remind_at: Range<usize>) -> Self {
+        let mut said = Self { remind_at: remind_at.clone().collect(), ..Self::default() };
+        let repeats = repeat.is_some();
         let mut tags = 0;
-        for (index, Found { phrase, .. }) in found.iter().enumerate() {
+        for (index, Found { phrase, .. }) in found.iter().enumerate().filter(|(index, _)| !remind_at.contains(index)) {
             let place = match &phrase.meaning {
                 Meaning::Tags(names) => {
                     tags += names.len();
@@ -151,6 +160,18 @@ impl Said {
                 }
                 Meaning::Priority(_) => {
                     said.priority = Some(index);
+                    continue;
+                }
+                Meaning::Day { day, .. } if repeat.is_some_and(|repeat| whole::is_season(day, phrase.role, repeat.unit)) => {
+                    said.limits.push(index);
+                    continue;
+                }
+                Meaning::Limit(_) if repeats => {
+                    said.limits.push(index);
+                    continue;
+                }
+                Meaning::Repeat(second) if is_joined(found, said.repeat, second) => {
+                    said.limits.push(index);
                     continue;
                 }
                 Meaning::Day { .. } if phrase.role == Role::Until && repeats => &mut said.until,
@@ -167,12 +188,14 @@ impl Said {
                     &mut said.day
                 }
                 Meaning::Clock(_) => &mut said.clock,
+                Meaning::Zone(_) if said.clock.is_some_and(|clock| found[clock].words.end == found[index].words.start) => &mut said.zone,
                 Meaning::Part(_) => &mut said.part,
                 Meaning::Repeat(_) => &mut said.repeat,
                 Meaning::Count(_) | Meaning::Lasting(_) if repeats => &mut said.count,
                 Meaning::FromCompletion if repeats => &mut said.completion,
                 Meaning::Reminder(_) => &mut said.reminder,
-                Meaning::Count(_) | Meaning::Lasting(_) | Meaning::FromCompletion | Meaning::Impossible | Meaning::Word => continue,
+                Meaning::Count(_) | Meaning::Lasting(_) | Meaning::FromCompletion | Meaning::Limit(_) | Meaning::Zone(_) => continue,
+                Meaning::Impossible | Meaning::Word | Meaning::Name => continue,
             };
             if place.is_none() { *place = Some(index) } else { said.surplus.push(index) }
         }
@@ -181,25 +204,70 @@ impl Said {
 
     /// Takes back everything that says when, and answers whether there was any.
     fn forget_when(&mut self) -> bool {
-        let places =
-            [&mut self.day, &mut self.clock, &mut self.part, &mut self.repeat, &mut self.until, &mut self.count, &mut self.completion];
+        let places = [
+            &mut self.day,
+            &mut self.clock,
+            &mut self.zone,
+            &mut self.part,
+            &mut self.repeat,
+            &mut self.until,
+            &mut self.count,
+            &mut self.completion,
+        ];
+        self.limits.clear();
         let forgotten: Vec<usize> = places.into_iter().filter_map(Option::take).collect();
         !forgotten.is_empty()
     }
 
     fn used(&self) -> Vec<usize> {
-        let single = [self.day, self.clock, self.part, self.repeat, self.until, self.count, self.completion, self.reminder, self.priority];
-        let mut used: Vec<usize> = single.into_iter().flatten().chain(self.tags.iter().copied()).collect();
+        let when = [self.day, self.clock, self.zone, self.part, self.repeat, self.until, self.count, self.completion];
+        let several = self.tags.iter().chain(&self.limits).chain(&self.remind_at).copied();
+        let mut used: Vec<usize> = when.into_iter().chain([self.reminder, self.priority]).flatten().chain(several).collect();
         used.sort_unstable();
         used
     }
+}
+
+/// Whether a second repetition completes the first: "Mondays every 2 weeks".
+fn is_joined(found: &[Found], first: Option<usize>, second: &Repeat) -> bool {
+    first.is_some_and(|first| matches!(&found[first].phrase.meaning, Meaning::Repeat(first) if first.joined(second).is_some()))
+}
+
+/// Of the phrases, those that say when to remind and not when it is due: "at 10, remind me at 9", "remind me tomorrow to pay on Friday".
+///
+/// They follow "remind me" at once, and the sentence says the same of the due date elsewhere.
+fn remind_at(found: &[Found], lead: Option<usize>) -> Range<usize> {
+    let is_lead = |found: &Found| matches!(found.phrase.meaning, Meaning::Reminder(offset) if offset.amount() == 0 || matches!(offset.unit(), OffsetUnit::Day | OffsetUnit::Week));
+    let is_when = |found: &Found| {
+        matches!(found.phrase.meaning, Meaning::Day { .. } | Meaning::Clock(_) | Meaning::Part(_)) && found.phrase.role != Role::Until
+    };
+    let after = |place: usize| {
+        let next = found.iter().position(|found| found.words.start == place).filter(|first| is_when(&found[*first]))?;
+        let adjoins =
+            |index: &usize| found.get(*index + 1).is_some_and(|next| is_when(next) && next.words.start == found[*index].words.end);
+        let last = (next..found.len()).find(|index| !adjoins(index)).unwrap_or(next);
+        Some(next..last + 1)
+    };
+    let led = found.iter().filter(|found| is_lead(found)).find_map(|found| after(found.words.end));
+    let Some(group) = led.or_else(|| after(lead?)) else { return 0..0 };
+    let has = |is_of: fn(&Meaning) -> bool| {
+        let (inside, outside): (Vec<_>, Vec<_>) = found.iter().enumerate().partition(|(index, _)| group.contains(index));
+        inside.iter().any(|(_, found)| is_of(&found.phrase.meaning)) && outside.iter().any(|(_, found)| is_of(&found.phrase.meaning))
+    };
+    let is_other = has(|meaning| matches!(meaning, Meaning::Clock(_))) || has(|meaning| matches!(meaning, Meaning::Day { .. }));
+    if is_other { group } else { 0..0 }
 }
 
 /// When a sentence says that something is due, and how it comes back.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct When {
     pub(crate) due: Option<domain::Timestamp>,
+    /// What the user's clock shows then.
     pub(crate) local: Option<DateTime>,
+    /// Whether no time is said.
+    pub(crate) is_all_day: bool,
+    /// The zone that its time is said in, where it comes back.
+    pub(crate) zone: Option<Zone>,
     pub(crate) frequency: Frequency,
     pub(crate) rule: Option<Rule>,
     pub(crate) from: RecurrenceFrom,
@@ -210,14 +278,23 @@ pub(crate) struct Heard<'a> {
     pub(crate) words: &'a [Word],
     pub(crate) found: Vec<Found>,
     pub(crate) said: Said,
+    /// The first word that is about the task.
+    from: usize,
+    repeat: Option<Repeat>,
     pub(crate) context: &'a Context,
 }
 
 impl<'a> Heard<'a> {
     pub(crate) fn new(words: &'a [Word], from: usize, context: &'a Context) -> Self {
+        Self::reminding(words, from, context, false)
+    }
+
+    /// The same behind "remind me", if so.
+    fn reminding(words: &'a [Word], from: usize, context: &'a Context, reminds: bool) -> Self {
         let found = select(words, from, context);
-        let said = Said::of(&found);
-        Self { words, found, said, context }
+        let (repeat, _) = whole::repetition(&found);
+        let said = Said::of(&found, repeat.as_ref(), remind_at(&found, reminds.then_some(from)));
+        Self { words, found, said, from, repeat, context }
     }
 
     fn phrase(&self, index: Option<usize>) -> Option<&Phrase> {
@@ -257,8 +334,13 @@ impl<'a> Heard<'a> {
     }
 
     pub(crate) fn repeat(&self) -> Option<&Repeat> {
-        match self.meaning(self.said.repeat)? {
-            Meaning::Repeat(repeat) => Some(repeat),
+        self.said.repeat.and(self.repeat.as_ref())
+    }
+
+    /// The zone that the time is said in, if it is another than the user's.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        match self.meaning(self.said.zone)? {
+            Meaning::Zone(place) => Some(place),
             _ => None,
         }
     }
@@ -304,11 +386,17 @@ impl<'a> Heard<'a> {
             let local = moment::local(Some(day), TimeSaid::default(), self.context, &mut Vec::new());
             return local.map_or(End::Never, |local| End::Until(local.date()));
         }
-        match self.meaning(self.said.count) {
-            Some(Meaning::Count(count)) => End::Count(*count),
-            Some(Meaning::Lasting(length)) => End::Lasting(*length),
+        match (self.meaning(self.said.count), self.day()) {
+            (Some(Meaning::Count(count)), _) => End::Count(*count),
+            (Some(Meaning::Lasting(length)), _) => End::Lasting(*length),
+            // "Every Monday in May 2027".
+            (_, Some(Day::Month { first, is_dated: true })) if self.role() == Some(Role::Plain) => End::Until(first.last_of_month()),
             _ => End::Never,
         }
+    }
+
+    fn role(&self) -> Option<Role> {
+        self.phrase(self.said.day).map(|phrase| phrase.role)
     }
 
     /// Whether a recurrence's interval runs from the completion.
@@ -316,19 +404,38 @@ impl<'a> Heard<'a> {
         self.said.completion.is_some() || self.repeat().is_some_and(|repeat| repeat.from_completion)
     }
 
+    /// How long before it is due to remind, where the sentence says at what time.
+    fn remind_at(&self, when: &When) -> Option<Result<ReminderOffset, Note>> {
+        let group = || self.said.remind_at.iter().filter_map(|index| self.found.get(*index)).map(|found| &found.phrase.meaning);
+        let due = when.local?;
+        let day = group().find_map(|meaning| if let Meaning::Day { day, part } = meaning { Some((day, *part)) } else { None });
+        let clock = group().find_map(|meaning| if let Meaning::Clock(clock) = meaning { Some(*clock) } else { None });
+        let part = group().find_map(|meaning| if let Meaning::Part(part) = meaning { Some(*part) } else { None });
+        group().next()?;
+        let time = TimeSaid { clock, part: part.or(day.and_then(|(_, part)| part)) };
+        Some(moment::before(due, day.map(|(day, _)| day), time, self.reminder(), self.context))
+    }
+
     /// When it is due and how it comes back.
     pub(crate) fn when(&self, notes: &mut Vec<Note>) -> When {
         let exact = self.exact(notes);
         let (day, time) = (self.day(), self.time_said());
+        let context = self.place().map_or_else(|| self.context.clone(), |place| self.context.at(place));
         let local = match (exact, self.repeat()) {
-            (Some(exact), _) => Some(self.context.tz().to_datetime(exact.get())),
-            (None, Some(repeat)) => repeats::first(repeat, day.as_ref(), time, self.context, notes),
-            (None, None) => moment::local(day.as_ref(), time, self.context, notes),
+            (Some(exact), _) => Some(context.tz().to_datetime(exact.get())),
+            (None, Some(repeat)) => repeats::first(repeat, day.as_ref(), time, &context, notes),
+            (None, None) => moment::local(day.as_ref(), time, &context, notes),
         };
         let Some(local) = local else { return When::default() };
-        let due = exact.or_else(|| moment::instant(local, self.context, notes));
-        let mut when = When { due, local: Some(local), ..When::default() };
+        let due = exact.or_else(|| moment::instant(local, &context, notes));
+        let mut when = When {
+            due,
+            local: due.map(|due| self.context.users(due.get())),
+            is_all_day: exact.is_none() && time.is_open() && self.repeat().is_none_or(|repeat| repeat.part.is_none()),
+            ..When::default()
+        };
         if let (Some(repeat), Some(_)) = (self.repeat(), due) {
+            when.zone = self.place().and_then(|place| place.zone.clone());
             let recurrence = repeats::recurrence(repeat, local.date(), self.end(), notes);
             when.frequency = recurrence.frequency;
             when.rule = recurrence.rule;
@@ -343,22 +450,39 @@ impl<'a> Heard<'a> {
         let note = |(index, found): (usize, &Found)| match (&found.phrase.note, &found.phrase.meaning) {
             (Some(text), Meaning::Impossible) => Some(Note::missed(text.clone())),
             (Some(text), Meaning::Word) => self.repeat().is_none().then(|| Note::assumed(text.clone())),
+            (Some(text), Meaning::Name) => Some(Note::assumed(text.clone())),
+            (Some(_), Meaning::Day { .. }) if self.said.limits.contains(&index) => None,
             (Some(text), _) if used.contains(&index) => Some(Note::assumed(text.clone())),
             _ => None,
         };
-        self.found.iter().enumerate().filter_map(note).collect()
+        let unread = whole::unread(self.words, self.from, &self.found)
+            .map(|word| Note::assumed(format!("\u{201c}{word}\u{201d} is taken as a word of the title.")));
+        self.found.iter().enumerate().filter_map(note).chain(self.loosely_due()).chain(unread).collect()
+    }
+
+    /// What "until Friday" and "before Friday" are taken for.
+    fn loosely_due(&self) -> Option<Note> {
+        let found = self.found.get(self.said.day?)?;
+        let is_loose = matches!(found.phrase.role, Role::Until | Role::Before | Role::After | Role::From) && self.repeat().is_none();
+        is_loose.then(|| Note::assumed(format!("\u{201c}{}\u{201d} is taken as the day it is due.", self.text(found))))
     }
 
     /// The parts of the sentence that were used, with what they came to.
     pub(crate) fn parts(&self, when: &When) -> Vec<Part> {
-        self.said.used().into_iter().filter_map(|index| self.part(&self.found[index], when)).collect()
+        self.said.used().into_iter().filter_map(|index| self.part(index, when)).collect()
     }
 
-    fn part(&self, found: &Found, when: &When) -> Option<Part> {
+    fn part(&self, index: usize, when: &When) -> Option<Part> {
+        let found = &self.found[index];
         let date = || when.local.map(|local| tell::date(local.date())).unwrap_or_default();
-        let time = || when.local.map(|local| tell::time(local.time())).unwrap_or_default();
+        let time = || when.local.map(|local| tell::time(local.time(), self.context.hours)).unwrap_or_default();
         let both = || format!("{} {}", date(), time());
         let (kind, meaning) = match &found.phrase.meaning {
+            _ if self.said.remind_at.contains(&index) => (Kind::Reminder, self.text(found)),
+            Meaning::Repeat(_) | Meaning::Limit(_) | Meaning::Day { .. } if self.said.limits.contains(&index) => {
+                (Kind::Recurrence, self.repeat().map(repeats::describe).unwrap_or_default())
+            }
+            Meaning::Zone(place) => (Kind::Time, place.name.clone()),
             Meaning::Tags(names) => (Kind::Tag, names.join(", ").to_lowercase()),
             Meaning::Priority(priority) => (Kind::Priority, tell::priority(*priority).to_owned()),
             Meaning::Reminder(offset) => (Kind::Reminder, tell::offset(*offset)),
@@ -370,11 +494,11 @@ impl<'a> Heard<'a> {
             Meaning::Ahead(length) if length.minutes != 0 => (Kind::Date, both()),
             Meaning::Day { .. } | Meaning::Ahead(_) => (Kind::Date, date()),
             Meaning::Clock(_) | Meaning::Part(_) => (Kind::Time, time()),
-            Meaning::Repeat(repeat) => (Kind::Recurrence, repeats::describe(repeat)),
+            Meaning::Repeat(_) => (Kind::Recurrence, self.repeat().map(repeats::describe).unwrap_or_default()),
             Meaning::Count(count) => (Kind::Recurrence, format!("{count} times")),
             Meaning::Lasting(_) => (Kind::Recurrence, self.text(found)),
             Meaning::FromCompletion => (Kind::Recurrence, "after completion".to_owned()),
-            Meaning::Impossible | Meaning::Word => return None,
+            Meaning::Limit(_) | Meaning::Impossible | Meaning::Word | Meaning::Name => return None,
         };
         Some(Part { range: self.bytes(&found.words), kind, meaning })
     }
@@ -398,7 +522,7 @@ pub(crate) fn bytes(words: &[Word], range: &Range<usize>) -> Range<usize> {
 
 /// The task that a stretch of a sentence is about.
 pub(crate) fn draft_of(sentence: &str, words: &[Word], scope: &Scope, context: &Context) -> Draft {
-    let mut heard = Heard::new(words, scope.from, context);
+    let mut heard = Heard::reminding(words, scope.from, context, scope.reminds);
     let mut notes = Vec::new();
     let when = heard.when(&mut notes);
     if when.due.is_none() && heard.said.forget_when() {
@@ -422,8 +546,8 @@ pub(crate) fn draft_of(sentence: &str, words: &[Word], scope: &Scope, context: &
     let task = title.and_then(|title| {
         let task = CreateTask {
             title,
-            due_date: when.due,
-            time_zone: Field::Set(context.zone.clone()),
+            due_date: due_date(&when),
+            time_zone: Field::Set(when.zone.clone().unwrap_or_else(|| context.zone.clone())),
             recurrence: when.frequency,
             recurrence_rule: when.rule.clone(),
             recurrence_from: when.from,
@@ -437,7 +561,12 @@ pub(crate) fn draft_of(sentence: &str, words: &[Word], scope: &Scope, context: &
     if task.is_none() && !all.iter().any(|note| note.kind == crate::NoteKind::Missed) {
         all.push(Note::missed("What is to be done? A task needs words of its own."));
     }
-    Draft { task, parts, notes: all }
+    Draft { is_all_day: task.is_some() && when.due.is_some() && when.is_all_day, task, parts, notes: all }
+}
+
+/// The due date of a new task: the one place where a day without a time ([`When::is_all_day`]) becomes an instant.
+fn due_date(when: &When) -> Option<domain::Timestamp> {
+    when.due
 }
 
 /// The task, if the domain takes it.
@@ -456,7 +585,16 @@ fn checked(task: CreateTask, context: &Context, notes: &mut Vec<Note>) -> Option
 
 /// The offset, if there is something to remind of.
 fn reminder(heard: &mut Heard<'_>, scope: &Scope, when: &When, notes: &mut Vec<Note>) -> Option<ReminderOffset> {
-    let offset = heard.reminder().or_else(|| if scope.reminds { at_due_time() } else { None })?;
+    let offset = match heard.remind_at(when) {
+        Some(Ok(offset)) => Some(offset),
+        Some(Err(note)) => {
+            notes.push(note);
+            heard.said.remind_at.clear();
+            heard.said.reminder = None;
+            None
+        }
+        None => heard.reminder().or_else(|| if scope.reminds { at_due_time() } else { None }),
+    }?;
     let reason = match when.due {
         None => "A reminder needs a date: say when it is due.",
         Some(due) if due.get() <= heard.context.now => "The date has passed: there is nothing to remind of.",

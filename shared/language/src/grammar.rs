@@ -6,25 +6,83 @@ use domain::zone::Zone;
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 
-use crate::numbers::{self, Length};
+use crate::locale::{Hours, Locale, is_month_first_in};
+use crate::numbers::{self, Length, Unit};
 use crate::words::{Word, WordKind};
 
+/// What a sentence is read with, besides its words.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// The time.
+    now: domain::Timestamp,
+    /// The user's zone.
+    zone: Zone,
+    /// How the user writes dates; the zone's people decide where it is not known.
+    locale: Option<Locale>,
+    /// The tags that there are.
+    tags: Vec<String>,
+}
+
+impl Scene {
+    /// A sentence said at `now` in the user's `zone`.
+    #[must_use]
+    pub fn new(now: domain::Timestamp, zone: &Zone) -> Self {
+        Self { now, zone: zone.clone(), locale: None, tags: Vec::new() }
+    }
+
+    /// The same, said by people who write dates as in this locale.
+    #[must_use]
+    pub fn in_locale(self, locale: Option<Locale>) -> Self {
+        Self { locale, ..self }
+    }
+
+    /// The same where there are these tags: "#home office" is the tag with a space, if there is one.
+    #[must_use]
+    pub fn with_tags(self, tags: Vec<String>) -> Self {
+        Self { tags, ..self }
+    }
+}
+
 /// The world that a sentence is said in.
+#[derive(Clone)]
 pub(crate) struct Context {
     /// The time.
     pub(crate) now: jiff::Timestamp,
     /// The user's zone, by its name.
     pub(crate) zone: Zone,
-    /// What the user's clock shows.
+    /// The zone that times are said in: the user's, unless the sentence names another.
+    pub(crate) place: Place,
+    /// What a clock in that zone shows.
     pub(crate) local: DateTime,
     /// Whether "1/2" is 2 January.
     pub(crate) month_first: bool,
+    /// How the user writes dates and times, where that is known.
+    pub(crate) locale: Option<Locale>,
+    pub(crate) hours: Hours,
+    /// The tags that there are.
+    pub(crate) tags: Vec<String>,
 }
 
 impl Context {
-    pub(crate) fn new(now: domain::Timestamp, zone: &Zone) -> Self {
-        let local = zone.get().to_datetime(now.get());
-        Self { now: now.get(), zone: zone.clone(), local, month_first: is_month_first(zone.name()) }
+    pub(crate) fn new(scene: &Scene) -> Self {
+        let (now, zone) = (scene.now.get(), scene.zone.clone());
+        let place = Place { name: zone.name().to_owned(), tz: zone.get().clone(), zone: Some(zone.clone()) };
+        let month_first = scene.locale.as_ref().and_then(Locale::is_month_first);
+        Self {
+            now,
+            local: place.tz.to_datetime(now),
+            place,
+            month_first: month_first.unwrap_or_else(|| is_month_first_in(zone.name())),
+            hours: scene.locale.as_ref().map(Locale::hours).unwrap_or_default(),
+            locale: scene.locale.clone(),
+            tags: scene.tags.clone(),
+            zone,
+        }
+    }
+
+    /// The same where times are said in another zone.
+    pub(crate) fn at(&self, place: &Place) -> Self {
+        Self { place: place.clone(), local: place.tz.to_datetime(self.now), ..self.clone() }
     }
 
     pub(crate) fn today(&self) -> Date {
@@ -32,8 +90,23 @@ impl Context {
     }
 
     pub(crate) fn tz(&self) -> &TimeZone {
-        self.zone.get()
+        &self.place.tz
     }
+
+    /// The local date and time of the user at this instant.
+    pub(crate) fn users(&self, at: jiff::Timestamp) -> DateTime {
+        self.zone.get().to_datetime(at)
+    }
+}
+
+/// A zone that times are said in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// As the sentence or the database names it.
+    pub(crate) name: String,
+    pub(crate) tz: TimeZone,
+    /// The zone that a recurring task keeps; none for an offset that no zone of the database has always.
+    pub(crate) zone: Option<Zone>,
 }
 
 /// A part of the day.
@@ -76,6 +149,12 @@ pub(crate) enum Day {
     Weekday(Weekday),
     /// The next such day of a month.
     OfMonth(i8),
+    /// A whole month, of which this is the first day; with a repetition, the months that it is limited to.
+    Month {
+        first: Date,
+        /// Whether its year is said.
+        is_dated: bool,
+    },
 }
 
 /// How a sentence leads to a day or a time.
@@ -108,9 +187,11 @@ pub(crate) struct Clock {
 /// How often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Repeat {
-    pub(crate) unit: numbers::Unit,
+    pub(crate) unit: Unit,
     pub(crate) interval: u16,
     pub(crate) by: By,
+    /// In these months only; in all, where it is empty.
+    pub(crate) months: Vec<i8>,
     pub(crate) part: Option<DayPart>,
     /// Whether its interval runs from the completion.
     pub(crate) from_completion: bool,
@@ -122,18 +203,62 @@ pub(crate) struct Repeat {
 pub(crate) enum By {
     /// On that of the first due date.
     Start,
-    /// With weeks.
+    /// With weeks and days.
     Weekdays(Vec<Weekday>),
-    /// With months: 1 to 31, or -1 for the last.
+    /// With months and years: 1 to 31, or -1 for the last, -2 for the one before.
     MonthDays(Vec<i8>),
-    /// With months: the n-th weekday, or -1 for the last.
-    Nth(i8, Weekday),
-    /// With months: the n-th working day, or -1 for the last.
-    Workday(i8),
-    /// With years: this day.
-    YearDay(i8, i8),
-    /// With years: the n-th weekday of this month.
-    NthIn(i8, i8, Weekday),
+    /// With months and years: the n-th weekdays of a month, from its end if negative.
+    Nth(Vec<(i8, Weekday)>),
+    /// With months and years: the n-th working days of a month, from its end if negative.
+    Workdays(Vec<i8>),
+}
+
+/// What a repetition is limited to, or leaves out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limit {
+    /// Whether these are left out.
+    pub(crate) is_except: bool,
+    pub(crate) weekdays: Vec<Weekday>,
+    pub(crate) months: Vec<i8>,
+}
+
+impl Repeat {
+    /// The same with a limit, if a rule can say so.
+    pub(crate) fn limited(mut self, limit: &Limit) -> Option<Self> {
+        if !limit.months.is_empty() {
+            let had = if self.months.is_empty() { (1..=12).collect() } else { self.months };
+            self.months = had.into_iter().filter(|month| limit.months.contains(month) != limit.is_except).collect();
+            if self.months.is_empty() {
+                return None;
+            }
+            // A month of every year is its first day.
+            if self.unit == Unit::Year && self.by == By::Start {
+                self.by = By::MonthDays(vec![1]);
+            }
+        }
+        if !limit.weekdays.is_empty() {
+            let had = match (&self.by, self.unit) {
+                (By::Start, Unit::Day) => Weekday::Monday.cycle_forward().take(7).collect(),
+                (By::Weekdays(days), _) => days.clone(),
+                _ => return None,
+            };
+            let left: Vec<Weekday> = had.into_iter().filter(|day| limit.weekdays.contains(day) != limit.is_except).collect();
+            self.unit = if self.unit == Unit::Day && self.interval == 1 { Unit::Week } else { self.unit };
+            self.by = By::Weekdays(left.clone());
+            return (!left.is_empty()).then_some(self);
+        }
+        Some(self)
+    }
+
+    /// "Mondays" and "every 2 weeks" together, if one says the days and the other how often.
+    pub(crate) fn joined(&self, other: &Self) -> Option<Self> {
+        let (days, often) = if self.by == By::Start { (other, self) } else { (self, other) };
+        let is_one = often.by == By::Start && days.by != By::Start && days.unit == often.unit && days.interval.min(often.interval) == 1;
+        let months = if days.months.is_empty() { often.months.clone() } else { days.months.clone() };
+        let interval = days.interval.max(often.interval);
+        let from_completion = days.from_completion || often.from_completion;
+        is_one.then(|| Self { interval, months, part: days.part.or(often.part), from_completion, ..days.clone() })
+    }
 }
 
 /// What a phrase says.
@@ -149,6 +274,8 @@ pub(crate) enum Meaning {
         part: Option<DayPart>,
     },
     Clock(Clock),
+    /// The zone of the time before it.
+    Zone(Place),
     Part(DayPart),
     /// So long from now.
     Ahead(Length),
@@ -157,6 +284,7 @@ pub(crate) enum Meaning {
     /// An instant in full.
     Instant(jiff::Timestamp),
     Repeat(Repeat),
+    Limit(Limit),
     Count(u16),
     Lasting(Length),
     FromCompletion,
@@ -164,6 +292,19 @@ pub(crate) enum Meaning {
     Impossible,
     /// It could be a recurrence, and is taken for words of the title: the note says so.
     Word,
+    /// It could be a date, and is taken for a name: the note says so.
+    Name,
+}
+
+impl Meaning {
+    /// Whether it says when, how often or until when.
+    pub(crate) fn says_when(&self) -> bool {
+        match self {
+            Self::Tags(_) | Self::Priority(_) | Self::Reminder(_) | Self::Impossible | Self::Word | Self::Name => false,
+            Self::Day { .. } | Self::Clock(_) | Self::Zone(_) | Self::Part(_) | Self::Ahead(_) | Self::Local(_) | Self::Instant(_) => true,
+            Self::Repeat(_) | Self::Limit(_) | Self::Count(_) | Self::Lasting(_) | Self::FromCompletion => true,
+        }
+    }
 }
 
 /// A phrase: what the words from where it stands to `end` say.
@@ -196,7 +337,7 @@ pub(crate) struct View<'a> {
 }
 
 /// Words after which what stands before them is not read as belonging to them.
-const LINKS: [&str; 38] = [
+const LINKS: [&str; 58] = [
     "with",
     "without",
     "for",
@@ -235,6 +376,27 @@ const LINKS: [&str; 38] = [
     "is",
     "should",
     "unless",
+    // What limits or moves it is no noun, either.
+    "except",
+    "excepting",
+    "excluding",
+    "apart",
+    "aside",
+    "other",
+    "during",
+    "besides",
+    "minus",
+    "plus",
+    "nor",
+    "only",
+    "than",
+    "whenever",
+    "ago",
+    "onwards",
+    "onward",
+    "hence",
+    "alternate",
+    "alternately",
 ];
 
 impl View<'_> {
@@ -272,7 +434,7 @@ impl View<'_> {
 
     /// The phrase that begins at a later word.
     pub(crate) fn known(&self, at: usize) -> Option<&Phrase> {
-        self.known.get(at)?.as_ref().filter(|phrase| !matches!(phrase.meaning, Meaning::Impossible | Meaning::Word))
+        self.known.get(at)?.as_ref().filter(|phrase| !matches!(phrase.meaning, Meaning::Impossible | Meaning::Word | Meaning::Name))
     }
 
     /// Whether what ends at `end` stands free: it does not lead to the next word as an adjective would.
@@ -282,39 +444,4 @@ impl View<'_> {
             Some(word) => word.kind == WordKind::Mark || self.known(end).is_some() || word.is_any(&LINKS),
         }
     }
-}
-
-/// Zones whose people write the month first: those of the United States.
-const MONTH_FIRST: [&str; 23] = [
-    "America/New_York",
-    "America/Detroit",
-    "America/Chicago",
-    "America/Menominee",
-    "America/Denver",
-    "America/Boise",
-    "America/Phoenix",
-    "America/Los_Angeles",
-    "America/Anchorage",
-    "America/Juneau",
-    "America/Sitka",
-    "America/Metlakatla",
-    "America/Yakutat",
-    "America/Nome",
-    "America/Adak",
-    "Pacific/Honolulu",
-    "America/Puerto_Rico",
-    "America/Fort_Wayne",
-    "America/Indianapolis",
-    "America/Louisville",
-    "America/Shiprock",
-    "America/Atka",
-    "Navajo",
-];
-
-/// Whether people of this zone write the month before the day.
-fn is_month_first(zone: &str) -> bool {
-    let families = ["US/", "America/Indiana/", "America/Kentucky/", "America/North_Dakota/"];
-    MONTH_FIRST.contains(&zone)
-        || families.iter().any(|family| zone.starts_with(family))
-        || matches!(zone, "EST5EDT" | "CST6CDT" | "MST7MDT" | "PST8PDT")
 }

@@ -326,13 +326,13 @@ impl Reader<'_> {
 
     /// "#home", "tagged home and work", "with tag home".
     fn tagged(&mut self, at: usize) -> Option<usize> {
-        if let Some(name) = marks::tag_name(self.word(at)).map(str::to_lowercase) {
-            self.add_tag(at, at + 1, name);
-            if self.word(at + 1) == "or" {
+        if let Some((name, end)) = marks::tag_at(self.words, at, &self.context.tags) {
+            self.add_tag(at, end, name);
+            let is_any = self.word(end) == "or";
+            if is_any {
                 self.filter().tags_match = TagsMatch::Any;
-                return Some(at + 2);
             }
-            return Some(at + 1);
+            return Some(end + usize::from(is_any));
         }
         let start = match self.word(at) {
             "tagged" | "labelled" | "labeled" => at + usize::from(self.word(at + 1) == "with" || self.word(at + 1) == "as"),

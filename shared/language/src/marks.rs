@@ -3,9 +3,11 @@
 use domain::offset::{MAX_AMOUNT, OffsetUnit, ReminderOffset};
 use domain::task::{Priority, TAG_MAX, TAGS_MAX};
 
-use crate::grammar::{Meaning, Phrase, View};
+use crate::SENTENCE_MAX;
+use crate::grammar::{Context, DayPart, Meaning, Phrase, Scene, View};
 use crate::numbers::{Length, length};
-use crate::words::WordKind;
+use crate::phrases::phrases;
+use crate::words::{Word, WordKind, words};
 
 /// The phrase that begins at `at`, if it is a tag, a priority or a reminder.
 pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
@@ -20,16 +22,57 @@ pub(crate) fn tag_name(word: &str) -> Option<&str> {
     (begins && name.chars().any(char::is_alphabetic) && name.chars().all(is_inner)).then_some(name)
 }
 
+/// The tag that a "#" leads to, and where it ends: "#home", `#"home office"`, and "#home office" where that tag exists.
+pub(crate) fn tag_at(words: &[Word], at: usize, existing: &[String]) -> Option<(String, usize)> {
+    let word = words.get(at)?;
+    if let Some(name) = words.get(at + 1).filter(|next| word.is("#") && next.range.start == word.range.end).and_then(quoted_name) {
+        return Some((name, at + 2));
+    }
+    let name = tag_name(word.plain()?)?;
+    let spaced = |tag: &&String| {
+        let mut rest = tag.split_whitespace().enumerate();
+        let is_first = rest.next().is_some_and(|(_, first)| first == name);
+        is_first && rest.clone().next().is_some() && rest.all(|(place, more)| words.get(at + place).and_then(Word::plain) == Some(more))
+    };
+    let longest = existing.iter().filter(spaced).max_by_key(|tag| tag.len());
+    Some(longest.map_or_else(|| (name.to_owned(), at + 1), |tag| (tag.clone(), at + tag.split_whitespace().count())))
+}
+
+/// Returns true if a "#" in a sentence may lead to a tag of several words: "#home office", but not "#home tomorrow".
+///
+/// Then the tags that exist ([`Scene::with_tags`]) decide how it is read.
+#[must_use]
+pub fn spells_tags(sentence: &str, scene: &Scene) -> bool {
+    let words = words(sentence);
+    let is_word = |word: &Word| word.plain().is_some_and(|word| word.starts_with(char::is_alphabetic));
+    let tags: Vec<usize> = (0..words.len()).filter(|at| words[*at].plain().and_then(tag_name).is_some()).collect();
+    let is_led = |at: &usize| words.get(at + 1).is_some_and(is_word);
+    if sentence.chars().nth(SENTENCE_MAX).is_some() || !tags.iter().any(is_led) {
+        return false;
+    }
+    let (context, words) = (Context::new(scene), &words);
+    let known = phrases(words, &context);
+    let is_free = |at: &usize| View { words, known: &known, context: &context }.is_free(at + 1);
+    tags.iter().any(|at| is_led(at) && !is_free(at))
+}
+
+/// What is between the quotation marks, as a tag.
+fn quoted_name(word: &Word) -> Option<String> {
+    let mut characters = word.lower.chars();
+    let is_quoted = word.kind == WordKind::Quoted && characters.next().is_some() && characters.next_back().is_some();
+    is_quoted.then(|| characters.as_str().trim().to_owned()).filter(|name| !name.is_empty())
+}
+
 fn tag(view: View<'_>, at: usize) -> Option<Phrase> {
     let is_led = view.is(at, "with") && view.is_any(at + 1, &["tag", "tags"]);
     let start = if is_led { at + 2 } else { at };
-    let Some(name) = tag_name(view.word(start)) else { return named_tags(view, at) };
+    let Some((name, end)) = tag_at(view.words, start, &view.context.tags) else { return named_tags(view, at) };
     if name.chars().count() > TAG_MAX {
         let beginning: String = name.chars().take(12).collect();
         let note = format!("A tag has at most {TAG_MAX} characters: #{beginning}\u{2026} stays in the title.");
-        return Some(Phrase::new(start + 1, Meaning::Impossible).with_note(Some(note)));
+        return Some(Phrase::new(end, Meaning::Impossible).with_note(Some(note)));
     }
-    Some(Phrase::new(start + 1, Meaning::Tags(vec![name.to_owned()])))
+    Some(Phrase::new(end, Meaning::Tags(vec![name])))
 }
 
 /// "tagged home and garden", "with the tags home, work", ", tag home": the words up to the first that does not stand free.
@@ -46,7 +89,8 @@ fn named_tags(view: View<'_>, at: usize) -> Option<Phrase> {
     let mut names: Vec<String> = Vec::new();
     let (mut next, mut end) = (view.skip(start, &[":"]), at);
     while names.len() < TAGS_MAX {
-        let name = view.word(next).trim_start_matches('#');
+        let quoted = view.words.get(next).and_then(quoted_name);
+        let name = quoted.as_deref().unwrap_or_else(|| view.word(next).trim_start_matches('#'));
         let is_name = !name.is_empty()
             && name.chars().count() <= TAG_MAX
             && view.known(next).is_none_or(|phrase| matches!(phrase.meaning, Meaning::Tags(_)));
@@ -141,7 +185,10 @@ const NO_OFFSET: &str = "A reminder comes so many minutes, hours, days or weeks 
 
 /// "remind me 1 hour before", "with a reminder 15 min before", "30 minutes before", "remind me the day before".
 fn reminder(view: View<'_>, at: usize) -> Option<Phrase> {
-    let (start, is_led) = reminder_lead(view, at);
+    let (lead, start) = reminder_lead(view, at);
+    let is_led = lead > at;
+    // "remind me" may be passed over by now: it says what the sentence wants.
+    let is_led = is_led || view.before(at) == "me" && view.is_any(at.wrapping_sub(2), &["remind", "alert", "notify", "ping"]);
     if is_led && view.is_any(start, &["the", "one", "a"]) && view.is_phrase(start + 1, &["day", "before"]) {
         return Some(Phrase::new(before_end(view, start + 3), Meaning::Reminder(ReminderOffset::new(1, OffsetUnit::Day).ok()?)));
     }
@@ -161,7 +208,8 @@ fn reminder(view: View<'_>, at: usize) -> Option<Phrase> {
         } else {
             return None;
         };
-        if !is_led && !view.is_free(end) {
+        // "in 3 days before …" is no reminder.
+        if !is_led && (!view.is_free(end) || view.is_any(start.wrapping_sub(1), &["in", "within"])) {
             return None;
         }
         return Some(match offset(length) {
@@ -169,13 +217,17 @@ fn reminder(view: View<'_>, at: usize) -> Option<Phrase> {
             None => Phrase::new(end, Meaning::Impossible).with_note(Some(NO_OFFSET.to_owned())),
         });
     }
-    let is_alone = is_led
-        && (view.is_end(start) || view.known(start).is_some() || view.words.get(start).is_some_and(|word| word.kind == WordKind::Mark));
-    if is_alone && view.is_any(at, &["remind", "and", "with"]) { Some(Phrase::new(start, Meaning::Reminder(at_due_time()?))) } else { None }
+    if is_led && view.is(start, "the") && DayPart::named(view.word(start + 1)).is_some() && view.is(start + 2, "before") {
+        return Some(Phrase::new(start + 3, Meaning::Impossible).with_note(Some(NO_OFFSET.to_owned())));
+    }
+    let is_timed = view.known(lead).is_some_and(|next| next.meaning.says_when());
+    let is_alone = is_led && (view.is_end(lead) || is_timed || view.known(lead).is_some() || view.words[lead].kind == WordKind::Mark);
+    let is_order = view.is_any(at, &["remind", "and", "with", "alert", "notify", "ping"]);
+    if is_alone && (is_order || is_timed) { Some(Phrase::new(lead, Meaning::Reminder(at_due_time()?))) } else { None }
 }
 
-/// "remind me", "and remind me", "with a reminder", "reminder:".
-fn reminder_lead(view: View<'_>, at: usize) -> (usize, bool) {
+/// Where "remind me", "and remind me", "with a reminder" or "reminder:" ends, without and with the words that lead on: "reminder at".
+fn reminder_lead(view: View<'_>, at: usize) -> (usize, usize) {
     let start = view.skip(at, &["and", "with", "please"]);
     for words in [
         &["remind", "me", "about", "it"][..],
@@ -192,10 +244,10 @@ fn reminder_lead(view: View<'_>, at: usize) -> (usize, bool) {
         if view.is_phrase(start, words) {
             let end = start + words.len();
             // "a reminder for 1 hour before", "reminder: 15 minutes".
-            return (view.skip(view.skip(end, &[":", "-"]), &["for", "of", "at"]), true);
+            return (end, view.skip(view.skip(end, &[":", "-"]), &["for", "of", "at"]));
         }
     }
-    (at, false)
+    (at, at)
 }
 
 /// "before it", "before it's due", "before the due date".

@@ -1,11 +1,13 @@
 //! A day and a time to an instant: defaults for what a sentence leaves open, and the clock changes of the zone.
 
+use domain::offset::{OffsetUnit, ReminderOffset};
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::AmbiguousOffset;
 use jiff::{SignedDuration, Span, Timestamp};
 
 use crate::calendar::on_or_after;
 use crate::grammar::{Clock, Context, Day, DayPart};
+use crate::marks::offset;
 use crate::numbers::Length;
 use crate::part::Note;
 use crate::tell;
@@ -14,7 +16,7 @@ use crate::tell;
 const SMALL_HOURS: i8 = 5;
 
 /// The time of a day without one.
-pub(crate) const MORNING: Time = Time::constant(9, 0, 0, 0);
+const MORNING: Time = Time::constant(9, 0, 0, 0);
 /// The time of today without one, while it is ahead.
 const EVENING: Time = Time::constant(18, 0, 0, 0);
 /// The time of today without one, when the evening has begun.
@@ -34,7 +36,7 @@ impl TimeSaid {
     }
 
     /// The time, if there is one; a bare hour is settled by the part of the day, or taken for the one that people mean.
-    pub(crate) fn time(self, notes: &mut Vec<Note>) -> Option<Time> {
+    pub(crate) fn time(self, context: &Context, notes: &mut Vec<Note>) -> Option<Time> {
         let Some(clock) = self.clock else { return self.part.map(DayPart::time) };
         let is_late = match self.part {
             Some(DayPart::Morning) => false,
@@ -49,24 +51,29 @@ impl TimeSaid {
         }
         let time = Time::new(clock.hour + 12, clock.minute, 0, 0).ok()?;
         if self.part.is_none() {
-            notes.push(Note::assumed(format!("{}:{:02} is taken as {}.", clock.hour, clock.minute, tell::time(time))));
+            notes.push(Note::assumed(format!("{}:{:02} is taken as {}.", clock.hour, clock.minute, tell::time(time, context.hours))));
         }
         Some(time)
     }
 
     /// For today: nine o'clock that is over is nine in the evening.
-    fn time_today(self, now: DateTime, notes: &mut Vec<Note>) -> Option<Time> {
+    fn time_today(self, context: &Context, notes: &mut Vec<Note>) -> Option<Time> {
+        let now = context.local;
         // Said late in the evening, "tonight" is what is left of it.
         if let (None, Some(DayPart::Evening | DayPart::Night)) = (self.clock, self.part) {
             return self.part.map(DayPart::time).map(|time| if time > now.time() { time } else { DAYS_END });
         }
         let mut own = Vec::new();
-        let time = self.time(&mut own)?;
+        let time = self.time(context, &mut own)?;
         let open =
             self.clock.filter(|clock| !clock.is_sure && self.part.is_none() && time <= now.time() && clock.hour < 12 && time.hour() < 12);
         let later = open.and_then(|clock| Time::new(clock.hour + 12, clock.minute, 0, 0).ok()).filter(|later| *later > now.time());
         if let Some(later) = later {
-            notes.push(Note::assumed(format!("{} has passed today: {} is meant.", tell::time(time), tell::time(later))));
+            notes.push(Note::assumed(format!(
+                "{} has passed today: {} is meant.",
+                tell::time(time, context.hours),
+                tell::time(later, context.hours)
+            )));
             return Some(later);
         }
         notes.append(&mut own);
@@ -85,11 +92,13 @@ pub(crate) fn local(day: Option<&Day>, said: TimeSaid, context: &Context, notes:
 fn on_day(day: Option<&Day>, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
     let today = context.today();
     match day {
-        None => next_time(said.time(notes)?, context, notes),
+        None => next_time(said.time(context, notes)?, context, notes),
         Some(Day::On(date)) if *date == today => {
-            Some(today.to_datetime(said.time_today(context.local, notes).unwrap_or_else(|| open_today(context, notes))))
+            Some(today.to_datetime(said.time_today(context, notes).unwrap_or_else(|| open_today(context, notes))))
         }
-        Some(Day::On(date)) => Some(date.to_datetime(said.time(notes).unwrap_or_else(|| open_day(notes)))),
+        Some(Day::On(date) | Day::Month { first: date, .. }) => {
+            Some(date.to_datetime(said.time(context, notes).unwrap_or_else(|| open_day(context, notes))))
+        }
         Some(Day::Weekday(weekday)) => next_weekday(*weekday, said, context, notes),
         Some(Day::OfMonth(day)) => next_of_month(*day, said, context, notes),
     }
@@ -101,18 +110,18 @@ fn next_time(time: Time, context: &Context, notes: &mut Vec<Note>) -> Option<Dat
     if today.to_datetime(time) > context.local {
         return Some(today.to_datetime(time));
     }
-    notes.push(Note::assumed(format!("{} has passed today: tomorrow is meant.", tell::time(time))));
+    notes.push(Note::assumed(format!("{} has passed today: tomorrow is meant.", tell::time(time, context.hours))));
     Some(today.tomorrow().ok()?.to_datetime(time))
 }
 
-fn open_day(notes: &mut Vec<Note>) -> Time {
-    notes.push(Note::assumed(format!("No time is given: {}.", tell::time(MORNING))));
+pub(crate) fn open_day(context: &Context, notes: &mut Vec<Note>) -> Time {
+    notes.push(Note::assumed(format!("No time is given: {}.", tell::time(MORNING, context.hours))));
     MORNING
 }
 
 fn open_today(context: &Context, notes: &mut Vec<Note>) -> Time {
     let time = if context.local.time() < EVENING { EVENING } else { DAYS_END };
-    notes.push(Note::assumed(format!("No time is given: {}.", tell::time(time))));
+    notes.push(Note::assumed(format!("No time is given: {}.", tell::time(time, context.hours))));
     time
 }
 
@@ -120,17 +129,17 @@ fn open_today(context: &Context, notes: &mut Vec<Note>) -> Time {
 fn next_weekday(weekday: Weekday, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
     let today = context.today();
     if today.weekday() != weekday {
-        let time = said.time(notes).unwrap_or_else(|| open_day(notes));
+        let time = said.time(context, notes).unwrap_or_else(|| open_day(context, notes));
         return Some(on_or_after(today, weekday)?.to_datetime(time));
     }
-    let time = said.time(notes);
+    let time = said.time(context, notes);
     if let Some(time) = time.filter(|time| today.to_datetime(*time) > context.local) {
         notes.push(Note::assumed(format!("Today is {}: today is meant.", tell::weekday(weekday))));
         return Some(today.to_datetime(time));
     }
     let date = today.checked_add(Span::new().days(7)).ok()?;
     notes.push(Note::assumed(format!("Today is {}: {} is meant.", tell::weekday(weekday), tell::date(date))));
-    Some(date.to_datetime(time.unwrap_or_else(|| open_day(notes))))
+    Some(date.to_datetime(time.unwrap_or_else(|| open_day(context, notes))))
 }
 
 /// How many months ahead a day of a month is looked for: no two neighbouring months lack the same day.
@@ -138,7 +147,7 @@ const MONTHS_AHEAD: i32 = 2;
 
 /// The next month's day that exists and is ahead.
 fn next_of_month(day: i8, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
-    let time = said.time(notes).unwrap_or_else(|| open_day(notes));
+    let time = said.time(context, notes).unwrap_or_else(|| open_day(context, notes));
     let first = context.today().first_of_month();
     (0..=MONTHS_AHEAD).find_map(|ahead| {
         let month = first.checked_add(Span::new().months(ahead)).ok()?;
@@ -157,10 +166,50 @@ pub(crate) fn ahead(length: Length, context: &Context) -> Option<Timestamp> {
     Timestamp::from_second(second - second.rem_euclid(60)).ok()
 }
 
+/// How long before it is due a reminder comes that has a day or a time of its own: "at 10, remind me at 9".
+pub(crate) fn before(
+    due: DateTime,
+    day: Option<&Day>,
+    said: TimeSaid,
+    earlier: Option<ReminderOffset>,
+    context: &Context,
+) -> Result<ReminderOffset, Note> {
+    let back = |date: Date, days: i32| date.checked_sub(Span::new().try_days(days).ok()?).ok();
+    let time = said.time(context, &mut Vec::new()).unwrap_or_else(|| if day.is_some() { due.time() } else { MORNING });
+    let is_late = |date: Date| date.to_datetime(time) > due;
+    let date = match (day, earlier) {
+        // "The day before at 18:00".
+        (None, Some(earlier)) if earlier.amount() > 0 => {
+            let days = if earlier.unit() == OffsetUnit::Week { 7 } else { 1 };
+            back(due.date(), days * i32::from(earlier.amount()))
+        }
+        // At 21:00 for something at 7: the evening before.
+        (None, _) => back(due.date(), is_late(due.date()).into()),
+        (Some(Day::Weekday(weekday)), _) => {
+            let last = back(due.date(), i32::from(due.date().weekday().since(*weekday)));
+            last.and_then(|last| back(last, if is_late(last) { 7 } else { 0 }))
+        }
+        (Some(day), _) => local(Some(day), TimeSaid::default(), context, &mut Vec::new()).map(|local| local.date()),
+    };
+    let minutes = date.and_then(|date| i32::try_from(due.duration_since(date.to_datetime(time)).as_mins()).ok());
+    let minutes = minutes
+        .filter(|minutes| *minutes >= 0)
+        .ok_or_else(|| Note::missed("That reminder would come after the due date: it stays in the title."))?;
+    let length = match minutes % MINUTES_PER_DAY {
+        0 => Length { days: minutes / MINUTES_PER_DAY, ..Length::default() },
+        _ => Length { minutes, ..Length::default() },
+    };
+    offset(length).ok_or_else(|| {
+        Note::missed("A reminder comes so many minutes, hours, days or weeks before, 999 at most: this one stays in the title.")
+    })
+}
+
+const MINUTES_PER_DAY: i32 = 24 * 60;
+
 /// The instant of a local time. One that the clocks leave out is that much later, one that they repeat is the first; both are told.
 pub(crate) fn instant(local: DateTime, context: &Context, notes: &mut Vec<Note>) -> Option<domain::Timestamp> {
     let zoned = context.tz().to_ambiguous_zoned(local);
-    let (place, date) = (context.zone.name().to_owned(), tell::date(local.date()));
+    let (place, date) = (context.place.name.clone(), tell::date(local.date()));
     let offset = zoned.offset();
     let meant = zoned.compatible().ok()?;
     match offset {
@@ -168,14 +217,14 @@ pub(crate) fn instant(local: DateTime, context: &Context, notes: &mut Vec<Note>)
         AmbiguousOffset::Gap { .. } => {
             let is_same_day = meant.date() == local.date();
             let then = if is_same_day { String::new() } else { format!(" on {}", tell::date(meant.date())) };
-            let (left_out, meant) = (tell::time(local.time()), tell::time(meant.time()));
+            let (left_out, meant) = (tell::time(local.time(), context.hours), tell::time(meant.time(), context.hours));
             let text = format!("The clocks of {place} leave out {left_out} on {date}: {meant}{then} is meant.");
             notes.push(Note::assumed(text));
         }
         AmbiguousOffset::Fold { .. } => {
             notes.push(Note::assumed(format!(
                 "The clocks of {place} show {} twice on {date}: the first is meant.",
-                tell::time(local.time())
+                tell::time(local.time(), context.hours)
             )));
         }
     }

@@ -127,12 +127,23 @@ impl Unit {
         })
     }
 
+    /// The same, and units that are several of one: "fortnight", "quarter".
+    fn counted(text: &str) -> Option<(Self, u32)> {
+        // "in a week's time".
+        match text.trim_end_matches("'s") {
+            "fortnight" | "fortnights" => Some((Self::Week, 2)),
+            "quarter" | "quarters" => Some((Self::Month, 3)),
+            text => Some((Self::named(text)?, 1)),
+        }
+    }
+
     /// As an ending of figures, where single letters are clear: "3d", "2w".
     fn ending(text: &str) -> Option<Self> {
         match text {
             "m" => Some(Self::Minute),
             "d" => Some(Self::Day),
             "w" => Some(Self::Week),
+            "mo" | "mos" | "mth" | "mths" => Some(Self::Month),
             "y" => Some(Self::Year),
             text => Self::named(text),
         }
@@ -213,33 +224,45 @@ fn half_of(unit: Unit) -> Option<Length> {
 
 fn one_length(words: &[Word], at: usize) -> Option<(Length, usize)> {
     let first = words.get(at)?.plain()?;
-    let unit_at = |at: usize| words.get(at).and_then(Word::plain).and_then(Unit::named);
+    let unit_at = |at: usize| words.get(at).and_then(Word::plain).and_then(Unit::counted);
     if first == "half" {
         let unit = at + if words.get(at + 1)?.is_any(&["a", "an"]) { 2 } else { 1 };
-        return Some((half_of(unit_at(unit)?)?, unit + 1));
+        return Some((half_of(words.get(unit)?.plain().and_then(Unit::named)?)?, unit + 1));
     }
-    if is_phrase(words, at, &["a", "couple", "of"]) {
-        return Some((Length::of(2, unit_at(at + 3)?), at + 4));
+    if is_phrase(words, at, &["a", "couple"]) {
+        let unit = at + if words.get(at + 2)?.is("of") { 3 } else { 2 };
+        let (named, factor) = unit_at(unit)?;
+        return Some((Length::of(2 * factor, named), unit + 1));
     }
-    if let Some(unit) = unit_at(at + 1) {
+    if let Some((unit, factor)) = unit_at(at + 1) {
         let amount = if matches!(first, "a" | "an") { Some(1) } else { cardinal(first) };
         if let Some(amount) = amount {
-            return Some((Length::of(amount, unit), at + 2));
+            return Some((Length::of(amount.saturating_mul(factor), unit), at + 2));
         }
         return Some((decimal(first, unit)?, at + 2));
     }
     attached(first).map(|length| (length, at + 1))
 }
 
-/// "1.5" hours.
+/// "1.5" hours, "2.5" days.
 fn decimal(text: &str, unit: Unit) -> Option<Length> {
     let (whole, tenths) = text.split_once('.')?;
     let (whole, tenths) = (figures(whole)?, figures(tenths).filter(|_| tenths.len() == 1)?);
-    (unit == Unit::Hour).then(|| Length::of(whole, Unit::Hour).plus(Length::of(tenths * 6, Unit::Minute)))
+    let tenth = match unit {
+        Unit::Hour => 6,
+        Unit::Day => 144,
+        Unit::Minute | Unit::Week | Unit::Month | Unit::Year => return None,
+    };
+    Some(Length::of(whole, unit).plus(Length::of(tenths * tenth, Unit::Minute)))
 }
 
 /// "30min", "2h", "1h30m", "1h30".
-fn attached(text: &str) -> Option<Length> {
+pub(crate) fn attached(text: &str) -> Option<Length> {
+    if let Some((number, unit)) =
+        text.find(|c: char| c.is_ascii_alphabetic()).map(|at| text.split_at(at)).filter(|(number, _)| number.contains('.'))
+    {
+        return decimal(number, Unit::ending(unit)?);
+    }
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, rest) = text.split_at(digits);
     let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
@@ -282,6 +305,10 @@ mod tests {
             ("an hour and a half", 0, 0, 90),
             ("half an hour", 0, 0, 30),
             ("1.5 hours", 0, 0, 90),
+            ("1.5 days", 0, 1, 720),
+            ("2.5h", 0, 0, 150),
+            ("2 fortnights", 0, 28, 0),
+            ("a week's", 0, 7, 0),
             ("1h30m", 0, 0, 90),
             ("1h30", 0, 0, 90),
             ("30min", 0, 0, 30),
@@ -293,7 +320,7 @@ mod tests {
             let words = words(text);
             assert_eq!(length(&words, 0), Some((Length { months, days, minutes }, words.len())), "{text}");
         }
-        for text in ["2", "two", "h", "2 parts", "1.5 days", "1h3x", "half past"] {
+        for text in ["2", "two", "h", "2 parts", "1.5 weeks", "1h3x", "half past", "2.x", "1.5", "v1.5d"] {
             assert_eq!(length(&words(text), 0), None, "{text}");
         }
     }

@@ -6,11 +6,10 @@ use domain::command::CreateTask;
 use domain::offset::ReminderOffset;
 use domain::reminder::ReminderStatus;
 use domain::task::{Priority, Status};
-use domain::zone::Zone;
 
 use crate::change::Change;
 use crate::draft::{bytes, too_long};
-use crate::grammar::Context;
+use crate::grammar::{Context, Scene};
 use crate::listing::Listing;
 use crate::part::{Kind, Note, Part};
 use crate::words::{Word, WordKind, after, skip, words};
@@ -164,16 +163,16 @@ pub enum Reminders {
     Of(Selection),
 }
 
-/// Finds out what a sentence wants, seen from `now` in the user's `zone`: the offline assistant.
+/// Finds out what a sentence wants: the offline assistant.
 ///
-/// The same sentence, time and zone always give the same reading.
+/// The same sentence and scene always give the same reading.
 #[must_use]
-pub fn read(sentence: &str, now: domain::Timestamp, zone: &Zone) -> Reading {
+pub fn read(sentence: &str, scene: &Scene) -> Reading {
     if let Some(note) = too_long(sentence) {
         return Reading::of(Intent::Unclear).with_notes(vec![note]);
     }
     let words = words(sentence);
-    let context = Context::new(now, zone);
+    let context = Context::new(scene);
     let reader = Reader { sentence, words: &words, context: &context };
     let from = reader.after_politeness(0);
     let reading = reader.sentence_at(from);

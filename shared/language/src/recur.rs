@@ -1,31 +1,48 @@
-//! Recurrences: "every other Tuesday", "monthly", "on weekdays", "the last Friday of every month", "10 times", "after completion".
+//! Recurrences: "every other Tuesday", "monthly", "on weekdays", "the last Friday of every month", "except in August", "10 times".
+
+mod days;
+mod limits;
 
 use domain::recurrence::{MAX_COUNT, MAX_INTERVAL};
 use jiff::civil::Weekday;
 
-use crate::calendar::{self, NthKind};
+use self::days::{NthSet, Of, dates, end_day, list, months, nth_set, of, weekday, weekdays};
+use self::limits::limit;
+use crate::calendar;
 use crate::grammar::{By, DayPart, Meaning, Phrase, Repeat, View};
 use crate::numbers::{Unit, cardinal, figures, length, ordinal};
 use crate::tell;
+use crate::whole::is_time_word;
 
 /// The phrase that begins at `at`, if it says how often or until when.
 pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
     every(view, at)
         .or_else(|| adverb(view, at))
-        .or_else(|| nth_of_every(view, at))
+        .or_else(|| days_of_every(view, at))
         .or_else(|| plural_days(view, at))
         .or_else(|| rate(view, at))
+        .or_else(|| limit(view, at))
         .or_else(|| end(view, at))
         .or_else(|| completion(view, at))
 }
 
 fn repeat(unit: Unit, interval: u16, by: By) -> Repeat {
-    Repeat { unit, interval, by, part: None, from_completion: false, note: None }
+    Repeat { unit, interval, by, months: Vec::new(), part: None, from_completion: false, note: None }
 }
 
-fn found(end: usize, repeat: Repeat) -> Phrase {
+/// A repetition, with the part of the day and the months that follow it: "every Monday morning in December".
+fn found(view: View<'_>, end: usize, repeat: Repeat) -> Phrase {
+    let (part, end) = match DayPart::named(view.word(end).trim_end_matches('s')) {
+        Some(part) if matches!(repeat.by, By::Weekdays(_)) && view.is_free(end + 1) => (Some(part), end + 1),
+        _ => (repeat.part, end),
+    };
+    let is_open = repeat.months.is_empty() && repeat.unit != Unit::Year && view.is_any(end, &["in", "of", "during"]);
+    let (months, end) = match months(view, end + 1).filter(|(_, end)| is_open && calendar::year(view, *end).0.is_none()) {
+        Some((months, end)) => (months, end),
+        None => (repeat.months, end),
+    };
     let note = repeat.note.clone();
-    Phrase::new(end, Meaning::Repeat(repeat)).with_note(note)
+    Phrase::new(end, Meaning::Repeat(Repeat { part, months, ..repeat })).with_note(note)
 }
 
 fn impossible(end: usize, note: impl Into<String>) -> Phrase {
@@ -33,40 +50,67 @@ fn impossible(end: usize, note: impl Into<String>) -> Phrase {
 }
 
 const TOO_OFTEN: &str = "A task comes back after days, weeks, months or years at the earliest: this stays in the title.";
+const HOW_OFTEN: &str = "How often that is is not clear: give a number, such as \u{201c}every 3 days\u{201d}.";
+const WHICH_DAYS: &str =
+    "Which days or times are those? Say them, such as \u{201c}every Monday and Thursday\u{201d}: this stays in the title.";
+const WORKDAYS_ONLY: &str = "Working days are not counted: \u{201c}every weekday\u{201d} is each of them. This stays in the title.";
 
 /// Behind "repeat", "repeats", "recurring".
 fn lead(view: View<'_>, at: usize) -> usize {
     view.skip(at, &["repeat", "repeats", "repeating", "recurring", "recurs", "repeated"])
 }
 
-/// "every …", "each …".
+/// Words for every second one.
+const ALTERNATE: [&str; 3] = ["other", "alternate", "alternating"];
+
+/// "every …", "each …", "alternate …", "all Mondays".
 fn every(view: View<'_>, at: usize) -> Option<Phrase> {
-    let start = view.skip(lead(view, at), &["on"]);
-    if !view.is_any(start, &["every", "each", "ev", "everyday"]) {
-        return None;
-    }
+    let start = view.skip(view.skip(view.skip(lead(view, at), &["only"]), &["on", "at"]), &["the"]);
+    let start = if view.is_phrase(start, &["each", "and", "every"]) { start + 2 } else { start };
     if view.is(start, "everyday") {
         // "everyday life": an adjective, unless it stands free.
-        return view.is_free(start + 1).then(|| found(start + 1, repeat(Unit::Day, 1, By::Start)));
+        return view.is_free(start + 1).then(|| found(view, start + 1, repeat(Unit::Day, 1, By::Start)));
     }
-    let body = view.skip(view.skip(start + 1, &["!"]), &["single"]);
-    if let Some(part) = DayPart::named(view.word(body)) {
-        return Some(found(body + 1, Repeat { part: Some(part), ..repeat(Unit::Day, 1, By::Start) }));
+    let is_alternate = view.is_any(start, &ALTERNATE[1..]);
+    let is_all = view.is(start, "all") && view.word(start + 1).ends_with("days") && weekday_word(view, start + 1);
+    // "end of every month" begins with its edge.
+    let edge = end_day(view, start).filter(|(_, end)| view.is_any(*end, &["every", "each"]));
+    if let Some((edge, end)) = end_day(view, start).filter(|(_, end)| view.is(*end, "monthly")) {
+        return Some(found(view, end + 1, repeat(Unit::Month, 1, By::MonthDays(vec![edge.month_day()]))));
     }
-    if view.is_any(body, &["few", "couple"]) {
-        let unit = view.skip(body + 1, &["of"]);
-        return Unit::named(view.word(unit))
-            .map(|_| impossible(unit + 1, "How often that is is not clear: give a number, such as \u{201c}every 3 days\u{201d}."));
-    }
-    let found = every_nth(view, body)
-        .or_else(|| every_unit(view, body))
-        .or_else(|| every_weekday(view, body))
-        .or_else(|| every_date(view, body))?;
-    // "Every day is a gift" is a saying.
-    if view.is_any(found.end, &["is", "was", "are"]) {
+    let word = edge.map_or(start, |(_, end)| end);
+    if !(is_alternate || is_all || view.is_any(word, &["every", "each", "ev"])) {
         return None;
     }
-    Some(if view.is(start + 1, "!") { counted_from_completion(found) } else { found })
+    let body = if is_alternate { start } else { view.skip(view.skip(word + 1, &["!", ":"]), &["single"]) };
+    let found = match edge {
+        Some((edge, _)) => every_edge(view, body, edge),
+        None => every_body(view, body),
+    };
+    // "Every day is a gift" is a saying.
+    let found = found.filter(|found| !view.is_any(found.end, &["is", "was", "are"]))?;
+    Some(if view.is(word + 1, "!") { counted_from_completion(found) } else { found })
+}
+
+/// Whether a word names weekdays, one or several.
+fn weekday_word(view: View<'_>, at: usize) -> bool {
+    list(view, at).is_some()
+}
+
+fn every_body(view: View<'_>, body: usize) -> Option<Phrase> {
+    if let Some(part) = DayPart::named(view.word(body)) {
+        return Some(found(view, body + 1, Repeat { part: Some(part), ..repeat(Unit::Day, 1, By::Start) }));
+    }
+    if view.is_any(body, &["few", "couple", "several", "some"]) {
+        let unit = view.skip(body + 1, &["of"]);
+        return Unit::named(view.word(unit)).map(|_| impossible(unit + 1, HOW_OFTEN));
+    }
+    every_nth(view, body)
+        .or_else(|| every_unit(view, body))
+        .or_else(|| every_weekday(view, body))
+        .or_else(|| every_date(view, body))
+        .or_else(|| every_end(view, body))
+        .or_else(|| is_time_word(view.words, body).then(|| impossible(body + 1, WHICH_DAYS)))
 }
 
 /// "every! 3 days": three days after it was done.
@@ -80,251 +124,172 @@ fn counted_from_completion(phrase: Phrase) -> Phrase {
 /// "other", "second", "3", "3rd": the interval, and where it ends.
 fn interval(view: View<'_>, at: usize) -> Option<(u16, usize)> {
     let word = view.word(at);
-    if matches!(word, "other" | "alternate") {
+    if ALTERNATE.contains(&word) {
         return Some((2, at + 1));
     }
     let number = cardinal(word).or_else(|| ordinal(word)).filter(|number| (1..=u32::from(MAX_INTERVAL)).contains(number))?;
     Some((u16::try_from(number).ok()?, at + 1))
 }
 
-/// "day", "2 weeks on Tuesday", "other month on the 1st and 15th", "3 months".
+/// A unit as recurrences have it, with how many of [`Unit`] it is: "day", "fortnight", "quarter".
+fn period(word: &str) -> Option<(Unit, u16)> {
+    match word {
+        "fortnight" | "fortnights" => Some((Unit::Week, 2)),
+        "quarter" | "quarters" => Some((Unit::Month, 3)),
+        word => Some((Unit::named(word)?, 1)),
+    }
+}
+
+/// "day", "2 weeks on Tuesday", "other month on the 1st and 15th", "3 months", "quarter".
 fn every_unit(view: View<'_>, at: usize) -> Option<Phrase> {
     if figures(view.word(at)).is_some_and(|number| number > MAX_INTERVAL.into()) && Unit::named(view.word(at + 1)).is_some() {
         return Some(impossible(at + 2, format!("An interval is {MAX_INTERVAL} at most: this stays in the title.")));
     }
     let (interval, unit_at) = interval(view, at).unwrap_or((1, at));
-    let word = view.word(unit_at);
-    let (unit, factor) = match word {
-        "fortnight" | "fortnights" => (Unit::Week, 2),
-        "quarter" | "quarters" => (Unit::Month, 3),
-        word => (Unit::named(word)?, 1),
-    };
+    let is_half = view.is(unit_at, "half") && view.is(unit_at + 1, "year");
+    let (unit_at, (unit, factor)) = if is_half { (unit_at + 1, (Unit::Month, 6)) } else { (unit_at, period(view.word(unit_at))?) };
     if unit < Unit::Day {
         return Some(impossible(unit_at + 1, TOO_OFTEN));
     }
     let interval = interval.checked_mul(factor).filter(|interval| *interval <= MAX_INTERVAL)?;
-    Some(on_days(view, unit_at + 1, repeat(unit, interval, By::Start)))
+    let is_of_week = unit == Unit::Day && view.is_phrase(unit_at + 1, &["of", "the", "week"]);
+    Some(on_days(view, if is_of_week { unit_at + 4 } else { unit_at + 1 }, repeat(unit, interval, By::Start)))
 }
 
-/// What follows a unit: "on Tuesday and Thursday", "on the last Friday", "on the 1st and 15th".
+/// What follows a unit: "on Tuesday and Thursday", "on the last Friday", "on the 1st and 15th", "on day 15", "at the end".
 fn on_days(view: View<'_>, end: usize, repeat: Repeat) -> Phrase {
     let start = view.skip(end, &["on", "at", ","]);
-    let (by, end) = match repeat.unit {
-        Unit::Week if start > end => weekdays(view, start).map(|(days, end)| (By::Weekdays(days), end)),
-        Unit::Month if start > end => {
-            let start = view.skip(start, &["the"]);
-            nth_day(view, start)
-                .or_else(|| month_days(view, start))
-                .filter(|(by, _)| !matches!(by, By::MonthDays(days) if days.len() == 1 && days[0] > 0))
+    let (is_led, is_on) = (start > end, view.is(end, "on"));
+    let days_at = view.skip(start, &["the"]);
+    let chosen = match repeat.unit {
+        Unit::Week if is_led => weekdays(view, start).map(|(days, end)| (Repeat { by: By::Weekdays(days), ..repeat.clone() }, end)),
+        Unit::Month => on_month_days(view, days_at, is_led, is_on, &repeat),
+        Unit::Year if dates(view, days_at).is_some_and(|(months, days, _)| months.len() + days.len() > 2) => {
+            dates(view, days_at).map(|(months, days, end)| (Repeat { months, by: By::MonthDays(days), ..repeat.clone() }, end))
         }
-        Unit::Year if start > end => nth_day_of_month(view, view.skip(start, &["the"])),
+        Unit::Year if is_led => nth_set(view, days_at, false).and_then(|set| {
+            let of = of(view, set.end).filter(|of| !of.months.is_empty())?;
+            Some((of.repeat(&set, 1)?, of.end))
+        }),
         _ => None,
-    }
-    .map_or((None, end), |(by, end)| (Some(by), end));
-    let by = by.unwrap_or_else(|| repeat.by.clone());
-    let (part, end) = match DayPart::named(view.word(end)) {
-        Some(part) if matches!(by, By::Weekdays(_)) && view.is_free(end + 1) => (Some(part), end + 1),
-        _ => (repeat.part, end),
     };
-    found(end, Repeat { by, part, ..repeat })
+    let (repeat, end) = chosen.unwrap_or((repeat, end));
+    found(view, end, repeat)
 }
 
-/// "last Friday", "2nd Tuesday", "last day", "first working day" of a month.
-fn nth_day(view: View<'_>, at: usize) -> Option<(By, usize)> {
-    let number = calendar::nth(view.word(at))?;
-    let (kind, end) = calendar::nth_kind(view, at + 1)?;
-    let by = match kind {
-        NthKind::Weekday(weekday) if (-1..=5).contains(&number) => By::Nth(number, weekday),
-        NthKind::Day => By::MonthDays(vec![number]),
-        NthKind::Workday if (-1..=20).contains(&number) => By::Workday(number),
-        NthKind::Weekday(_) | NthKind::Workday => return None,
-    };
-    Some((by, end))
-}
-
-/// "first Monday of September".
-fn nth_day_of_month(view: View<'_>, at: usize) -> Option<(By, usize)> {
-    let (By::Nth(number, weekday), end) = nth_day(view, at)? else { return None };
-    let (month, end) = of_month(view, end);
-    Some((By::NthIn(month?, number, weekday), end))
-}
-
-/// The most days of a month that are listed.
-const DAYS_MAX: usize = 31;
-
-/// "1st and 15th", "1st, 10th and last day".
-fn month_days(view: View<'_>, at: usize) -> Option<(By, usize)> {
-    let mut days = Vec::new();
-    let mut next = at;
-    let mut end = at;
-    while days.len() < DAYS_MAX {
-        let place = view.skip(next, &["the"]);
-        let Some((day, after)) = month_day(view, place) else { break };
-        days.push(day);
-        end = after;
-        next = view.skip(view.skip(end, &[","]), &["and", "&"]);
-        if next == end {
-            break;
-        }
+fn on_month_days(view: View<'_>, at: usize, is_led: bool, is_on: bool, repeat: &Repeat) -> Option<(Repeat, usize)> {
+    if let Some((edge, end)) = end_day(view, at).filter(|(_, end)| view.is_free(*end)) {
+        return Some((Repeat { by: By::MonthDays(vec![edge.month_day()]), ..repeat.clone() }, end));
     }
-    if days.is_empty() { None } else { Some((By::MonthDays(days), end)) }
-}
-
-fn month_day(view: View<'_>, at: usize) -> Option<(i8, usize)> {
-    if view.is_phrase(at, &["last", "day"]) {
-        return Some((-1, at + 2));
+    let set = nth_set(view, at, is_on)?;
+    // A day of the month alone, as in "on the 1st", is a phrase of its own.
+    let is_date = matches!(&set.by, By::MonthDays(days) if days.len() == 1 && days[0] > 0) && !set.is_bare && !set.has_kind;
+    if is_date || !(is_led || set.has_kind) {
+        return None;
     }
-    let number = ordinal(view.word(at)).filter(|day| (1..=31).contains(day))?;
-    Some((i8::try_from(number).ok()?, view.skip(at + 1, &["day"])))
+    // The first day of a quarter, not of every third month.
+    let quarterly = repeat.interval == 3 && set.has_kind && view.before(at) != "months";
+    let by = if quarterly { Of::quarter(set.end).repeat(&set, 1)? } else { Repeat { by: set.by, ..repeat.clone() } };
+    Some((by, set.end))
 }
 
-/// "3rd Friday (of the month)", "last day of the month", "second Tuesday", "1st and 15th".
+/// "3rd Friday (of the month)", "last day of the month", "second Tuesday", "1st and 15th", "1st of January and July".
 fn every_nth(view: View<'_>, at: usize) -> Option<Phrase> {
     let at = view.skip(at, &["the"]);
-    if let Some((by, end)) = nth_day(view, at) {
-        return every_nth_day(view, at, by, end);
+    let set = nth_set(view, at, false)?;
+    if let Some(of) = of(view, set.end) {
+        return Some(found(view, of.end, of.repeat(&set, 1)?));
     }
-    let (by, end) = month_days(view, at)?;
-    let (month, of) = of_month(view, end);
-    if let Some(month) = month {
-        let By::MonthDays(days) = &by else { return None };
-        return Some(found(of, repeat(Unit::Year, 1, By::YearDay(month, *days.first()?))));
+    if !set.has_kind {
+        let is_free = view.is_free(set.end) || set.is_list;
+        return (is_free && period(view.word(set.end)).is_none()).then(|| found(view, set.end, repeat(Unit::Month, 1, set.by)));
     }
-    let is_month = of > end || view.is_free(end) || view.is(end, "of");
-    (is_month && Unit::named(view.word(end)).is_none()).then(|| found(of, repeat(Unit::Month, 1, by)))
-}
-
-fn every_nth_day(view: View<'_>, at: usize, by: By, end: usize) -> Option<Phrase> {
-    let (month, of) = of_month(view, end);
-    match (by, month) {
-        (By::Nth(number, weekday), Some(month)) => Some(found(of, repeat(Unit::Year, 1, By::NthIn(month, number, weekday)))),
+    let note = match &set.by {
         // "every third day" is an interval.
-        (By::MonthDays(days), _) if of == end && days.first().is_none_or(|day| *day > 0) => None,
-        (By::Nth(2, weekday), _) if of == end => {
+        By::MonthDays(days) if days.iter().all(|day| *day > 0) => return None,
+        By::Nth(days) if matches!(days[..], [(2, _)]) => {
+            let weekday = days[0].1;
             let note = format!(
                 "Every second {name} is taken as every other {name}; for a month's second write \u{201c}every 2nd {name} of the \
                     month\u{201d}.",
                 name = tell::weekday(weekday)
             );
-            Some(found(end, Repeat { note: Some(note), ..repeat(Unit::Week, 2, By::Weekdays(vec![weekday])) }))
+            return Some(found(view, set.end, Repeat { note: Some(note), ..repeat(Unit::Week, 2, By::Weekdays(vec![weekday])) }));
         }
-        (by, None) => {
-            let is_open = of == end && !view.is(at, "last");
-            let note = is_open.then(|| "That is taken as once a month.".to_owned());
-            Some(found(of, Repeat { note, ..repeat(Unit::Month, 1, by) }))
-        }
-        (_, Some(_)) => None,
-    }
+        _ => (!view.is(at, "last") && !set.is_list).then(|| "That is taken as once a month.".to_owned()),
+    };
+    Some(found(view, set.end, Repeat { note, ..repeat(Unit::Month, 1, set.by) }))
 }
 
-/// "of the month", "of May": the month, if it is one, and where it ends.
-fn of_month(view: View<'_>, at: usize) -> (Option<i8>, usize) {
-    if !view.is_any(at, &["of", "in"]) {
-        return (None, at);
+/// "end of every month", "every month end": the edge of a period.
+fn every_edge(view: View<'_>, at: usize, edge: days::Edge) -> Option<Phrase> {
+    let (interval, at) = interval(view, at).unwrap_or((1, at));
+    if let Some((months, end)) = months(view, at) {
+        return Some(found(view, end, Repeat { months, ..repeat(Unit::Year, 1, By::MonthDays(vec![edge.month_day()])) }));
     }
-    if view.is(at + 2, "month") && view.is_any(at + 1, &["the", "each", "every", "a"]) {
-        return (None, at + 3);
-    }
-    match calendar::month(view.word(at + 1)) {
-        Some(month) => (Some(month), at + 2),
-        None => (None, at),
-    }
+    let set = NthSet::of_day(edge.month_day());
+    let of = Of::named(view.word(at), at + 1)?;
+    let repeat =
+        if of.unit == Unit::Week { edge.week_day().map(|day| repeat(Unit::Week, 1, By::Weekdays(vec![day]))) } else { of.repeat(&set, 1) };
+    repeat.map(|repeat| found(view, at + 1, Repeat { interval: repeat.interval.saturating_mul(interval), ..repeat }))
 }
 
-/// "Friday", "other Tuesday", "Mon, Wed and Fri", "weekday", "weekend".
+/// "every month end", "every end of the month".
+fn every_end(view: View<'_>, at: usize) -> Option<Phrase> {
+    let (edge, end) = end_day(view, at)?;
+    every_edge(view, view.skip(end, &["the", "a"]), edge)
+}
+
+/// "Friday", "other Tuesday", "2 Fridays", "Mon, Wed and Fri", "weekday and Saturday", "weekend".
 fn every_weekday(view: View<'_>, at: usize) -> Option<Phrase> {
-    let (interval, start) = if view.is_any(at, &["other", "alternate"]) { (2, at + 1) } else { (1, at) };
-    if view.is_any(start, &["weekend", "weekends"]) {
-        let note = "A weekend is taken as its Saturday.".to_owned();
-        return Some(found(start + 1, Repeat { note: Some(note), ..repeat(Unit::Week, interval, By::Weekdays(vec![Weekday::Saturday])) }));
+    let (interval, start) = interval(view, at).unwrap_or((1, at));
+    if view.is_any(start, &["weekend", "weekends"]) && weekdays(view, start).is_none_or(|(_, end)| end == start + 1) {
+        return Some(weekend(view, start + 1, interval));
     }
     let (days, end) = weekdays(view, start)?;
-    let (part, end) = match DayPart::named(view.word(end)) {
-        Some(part) => (Some(part), end + 1),
-        None => (None, end),
-    };
-    Some(found(end, Repeat { part, ..repeat(Unit::Week, interval, By::Weekdays(days)) }))
+    if interval > 1 && view.is_any(end - 1, &["weekday", "weekdays", "workday", "workdays", "day", "days"]) {
+        return Some(impossible(end, WORKDAYS_ONLY));
+    }
+    Some(found(view, end, repeat(Unit::Week, interval, By::Weekdays(days))))
 }
 
-/// "31 May", "May 31st", "January", "Christmas".
+fn weekend(view: View<'_>, end: usize, interval: u16) -> Phrase {
+    let note = "A weekend is taken as its Saturday.".to_owned();
+    found(view, end, Repeat { note: Some(note), ..repeat(Unit::Week, interval, By::Weekdays(vec![Weekday::Saturday])) })
+}
+
+/// "31 May", "May 31st", "1 January and 1 July", "January and July", "Christmas".
 fn every_date(view: View<'_>, at: usize) -> Option<Phrase> {
-    if let Some(date) = calendar::month_day(view, at) {
-        return Some(found(date.phrase.end, repeat(Unit::Year, 1, By::YearDay(date.month, date.day))));
+    let yearly = |months: Vec<i8>, days: Vec<i8>| Repeat { months, ..repeat(Unit::Year, 1, By::MonthDays(days)) };
+    if let Some((months, days, end)) = dates(view, at) {
+        return Some(found(view, end, yearly(months, days)));
     }
     if let Some((month, day, end)) = calendar::feast_day(view, at) {
-        return Some(found(end, repeat(Unit::Year, 1, By::YearDay(month, day))));
+        return Some(found(view, end, yearly(vec![month], vec![day])));
     }
-    let month = calendar::month(view.word(at))?;
-    let note = format!("{} is taken as its first day.", tell::month(month));
-    Some(found(at + 1, Repeat { note: Some(note), ..repeat(Unit::Year, 1, By::YearDay(month, 1)) }))
-}
-
-/// The weekdays from Monday to Friday.
-const WORKDAYS: [Weekday; 5] = [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday];
-
-/// "Monday", "Mon, Wed and Fri", "Mon-Fri", "Tuesdays", "weekdays"; and where they end.
-fn weekdays(view: View<'_>, at: usize) -> Option<(Vec<Weekday>, usize)> {
-    if view.is_any(at, &["weekday", "weekdays", "workday", "workdays"]) {
-        return Some((WORKDAYS.to_vec(), at + 1));
+    let (months, end) = months(view, at)?;
+    let on = view.skip(view.skip(end, &["on"]), &["the"]);
+    if let Some(set) = nth_set(view, on, on > end) {
+        return Some(found(view, set.end, Repeat { months, ..repeat(Unit::Year, 1, set.by) }));
     }
-    if view.is_any(at, &["working", "business", "work"]) && view.is_any(at + 1, &["day", "days"]) {
-        return Some((WORKDAYS.to_vec(), at + 2));
-    }
-    let (mut days, mut end) = weekday_or_range(view, at)?;
-    while days.len() <= 7 {
-        let next = view.skip(view.skip(end, &[",", "/"]), &["and", "&", "or"]);
-        let Some((more, after)) = weekday_or_range(view, next).filter(|_| next > end) else { break };
-        days.extend(more);
-        end = after;
-    }
-    days.sort_unstable_by_key(|day| day.to_monday_zero_offset());
-    days.dedup();
-    Some((days, end))
-}
-
-fn weekday_or_range(view: View<'_>, at: usize) -> Option<(Vec<Weekday>, usize)> {
-    let word = view.word(at);
-    if let Some((first, last)) = word.split_once(['-', '\u{2013}']) {
-        return Some((range(weekday(first)?, weekday(last)?), at + 1));
-    }
-    if word.contains('/') {
-        return Some((word.split('/').map(weekday).collect::<Option<Vec<_>>>()?, at + 1));
-    }
-    let first = weekday(word)?;
-    if view.is_any(at + 1, &["-", "\u{2013}", "to", "through", "thru"])
-        && let Some(last) = weekday(view.word(at + 2))
-    {
-        return Some((range(first, last), at + 3));
-    }
-    Some((vec![first], at + 1))
-}
-
-fn range(first: Weekday, last: Weekday) -> Vec<Weekday> {
-    let days = usize::try_from(last.since(first)).unwrap_or(0) + 1;
-    first.cycle_forward().take(days).collect()
-}
-
-/// "Friday" or "Fridays".
-fn weekday(text: &str) -> Option<Weekday> {
-    calendar::weekday(text).or_else(|| calendar::weekday(text.strip_suffix('s')?)).map(|(weekday, _)| weekday)
+    let names = months.iter().map(|month| tell::month(*month).to_owned()).collect::<Vec<_>>();
+    let each = if names.len() == 1 { "is taken as its" } else { "are taken as their" };
+    let note = format!("{} {each} first day.", crate::repeats::joined(&names));
+    Some(found(view, end, Repeat { note: Some(note), ..yearly(months, vec![1]) }))
 }
 
 /// "daily", "weekly on Friday", "fortnightly", "annually".
 fn adverb(view: View<'_>, at: usize) -> Option<Phrase> {
     let start = lead(view, at);
-    let (unit, interval) = match view.word(start) {
-        "daily" => (Unit::Day, 1),
-        "weekly" => (Unit::Week, 1),
-        "monthly" => (Unit::Month, 1),
-        "yearly" | "annually" => (Unit::Year, 1),
-        "fortnightly" | "biweekly" | "bi-weekly" => (Unit::Week, 2),
-        "bimonthly" | "bi-monthly" => (Unit::Month, 2),
-        "quarterly" => (Unit::Month, 3),
-        "hourly" if view.is_free(start + 1) => return Some(impossible(start + 1, TOO_OFTEN)),
-        _ => return None,
-    };
-    if start == at && !view.is_free(start + 1) {
-        let word = view.word(start);
+    let word = view.word(start);
+    if word == "hourly" && view.is_free(start + 1) {
+        return Some(impossible(start + 1, TOO_OFTEN));
+    }
+    if word == "nightly" && view.is_free(start + 1) {
+        return Some(found(view, start + 1, Repeat { part: Some(DayPart::Night), ..repeat(Unit::Day, 1, By::Start) }));
+    }
+    let (unit, interval) = adverb_period(word)?;
+    if start == at && !view.is_free(start + 1) && !on_days_directly(view, start + 1, unit) {
         let every = if interval == 1 { unit.singular().to_owned() } else { format!("{interval} {}s", unit.singular()) };
         let note = format!("\u{201c}{word}\u{201d} is taken as a word of the title; \u{201c}every {every}\u{201d} repeats the task.");
         return Some(Phrase::new(start + 1, Meaning::Word).with_note(Some(note)));
@@ -332,87 +297,155 @@ fn adverb(view: View<'_>, at: usize) -> Option<Phrase> {
     Some(on_days(view, start + 1, repeat(unit, interval, By::Start)))
 }
 
-/// "the last Friday of every month", "the 1st of each month", "4th Thursday of November every year".
-fn nth_of_every(view: View<'_>, at: usize) -> Option<Phrase> {
+/// "monthly last Friday".
+fn on_days_directly(view: View<'_>, at: usize, unit: Unit) -> bool {
+    unit == Unit::Month && nth_set(view, at, false).is_some_and(|set| set.has_kind && view.is_free(set.end))
+}
+
+fn adverb_period(word: &str) -> Option<(Unit, u16)> {
+    Some(match word {
+        "daily" => (Unit::Day, 1),
+        "weekly" => (Unit::Week, 1),
+        "monthly" => (Unit::Month, 1),
+        "yearly" | "annually" => (Unit::Year, 1),
+        "fortnightly" | "biweekly" | "bi-weekly" => (Unit::Week, 2),
+        "bimonthly" | "bi-monthly" => (Unit::Month, 2),
+        "quarterly" => (Unit::Month, 3),
+        "biannually" | "bi-annually" | "semiannually" | "semi-annually" | "half-yearly" => (Unit::Month, 6),
+        _ => return None,
+    })
+}
+
+/// "the last Friday of every month", "the 1st of each month", "first and third Tuesday a month", "4th Thursday of November every year".
+fn days_of_every(view: View<'_>, at: usize) -> Option<Phrase> {
     let start = view.skip(view.skip(at, &["on"]), &["the"]);
-    let (by, end) = nth_day(view, start).or_else(|| month_days(view, start))?;
-    if view.is_any(end, &["of", "in", "on"]) && view.is_any(end + 1, &["every", "each"]) {
-        let (interval, unit_at) = interval(view, end + 2).unwrap_or((1, end + 2));
-        return view.is_any(unit_at, &["month", "months"]).then(|| found(unit_at + 1, repeat(Unit::Month, interval, by)));
-    }
-    let (month, of) = of_month(view, end);
-    let is_every = |unit: &str, adverb: &[&str]| {
-        let is_each = view.is_any(of, &["every", "each"]) && view.is(of + 1, unit);
-        if is_each { Some(of + 2) } else { view.is_any(of, adverb).then_some(of + 1) }
+    let yearly = |end: usize| match view.word(end) {
+        "yearly" | "annually" => Some(end + 1),
+        "every" | "each" if view.is(end + 1, "year") => Some(end + 2),
+        _ => None,
     };
-    match (month, by) {
-        (Some(month), By::Nth(number, weekday)) => {
-            is_every("year", &["yearly", "annually"]).map(|end| found(end, repeat(Unit::Year, 1, By::NthIn(month, number, weekday))))
-        }
-        (Some(_), _) => None,
-        (None, by) => is_every("month", &["monthly"])
-            .filter(|_| of > end || !matches!(by, By::MonthDays(_)))
-            .map(|end| found(end, repeat(Unit::Month, 1, by))),
+    if let Some((months, days, end)) = dates(view, start).filter(|(months, days, _)| months.len() + days.len() > 2) {
+        return yearly(end).map(|end| found(view, end, Repeat { months, ..repeat(Unit::Year, 1, By::MonthDays(days)) }));
     }
+    let set = nth_set(view, start, start > at)?;
+    // "The first and third Monday of the month" are more than a date.
+    let of = of(view, set.end).filter(|of| of.is_repeating || set.is_list && of.is_led && of.months.is_empty())?;
+    // "On the 25th monthly" is a day and how often.
+    let is_date = !set.has_kind && !set.is_list && !set.is_bare && !of.is_led;
+    if is_date {
+        return None;
+    }
+    Some(found(view, of.end, of.repeat(&set, of.interval)?))
 }
 
 /// "on Mondays and Thursdays", "weekdays at 9", "on weekends".
 fn plural_days(view: View<'_>, at: usize) -> Option<Phrase> {
     let start = view.skip(at, &["on"]);
     let is_led = start > at;
-    let word = view.word(start);
-    if matches!(word, "weekends") && (is_led || view.is_free(start + 1)) {
-        let note = "A weekend is taken as its Saturday.".to_owned();
-        return Some(found(start + 1, Repeat { note: Some(note), ..repeat(Unit::Week, 1, By::Weekdays(vec![Weekday::Saturday])) }));
+    let parts = |at: usize| view.word(at).strip_suffix('s').and_then(DayPart::named);
+    let mornings = if view.is_phrase(at, &["in", "the"]) { at + 2 } else { start };
+    if let Some(part) = parts(mornings).filter(|_| view.is_free(mornings + 1)) {
+        return Some(found(view, mornings + 1, Repeat { part: Some(part), ..repeat(Unit::Day, 1, By::Start) }));
     }
-    let is_plural = matches!(word, "weekdays" | "workdays") || (word.ends_with("days") && weekday(word).is_some());
-    let (days, end) = weekdays(view, start).filter(|(days, _)| is_plural || is_led || days.len() > 1)?;
-    let is_list_of_plurals =
-        is_plural || view.words[start..end].iter().any(|word| word.lower.ends_with("days") && weekday(&word.lower).is_some());
+    let (days, end) = weekdays(view, start)?;
+    if view.is(start, "weekends") && end == start + 1 {
+        return (is_led || view.is_free(end)).then(|| weekend(view, end, 1));
+    }
+    let words = &view.words[start..end];
+    let is_plural = words.iter().any(|word| word.lower.ends_with("days") || word.lower.ends_with("ends") || is_plural_day(&word.lower));
     let is_range = days.len() > 1
-        && view.words[start..end]
-            .iter()
-            .any(|word| word.is_any(&["-", "\u{2013}", "to", "through", "thru"]) || word.lower.contains(['-', '/']));
-    if !(is_list_of_plurals || is_range) || !(is_led || view.is_free(end)) {
+        && words.iter().any(|word| word.is_any(&["-", "\u{2013}", "to", "through", "thru"]) || word.lower.contains(['-', '\u{2013}']));
+    // One or two days may be dates, three are none.
+    let is_weekly =
+        days.len() > 2 || view.known(end).is_some_and(|next| matches!(&next.meaning, Meaning::Repeat(next) if next.unit == Unit::Week));
+    let is_list = days.len() > 1 && is_weekly;
+    let is_plural = is_plural || parts(end).is_some();
+    if !(is_led || view.is_free(end) || parts(end).is_some()) {
         return None;
+    }
+    if !(is_plural || is_range || is_list) {
+        let is_joined = words.iter().any(|word| word.lower.contains('/'));
+        return is_joined.then(|| impossible(end, WHICH_DAYS));
     }
     let part = DayPart::named(view.word(end).trim_end_matches('s')).filter(|_| view.is_free(end + 1));
     let end = if part.is_some() { end + 1 } else { end };
-    Some(found(end, Repeat { part, ..repeat(Unit::Week, 1, By::Weekdays(days)) }))
+    Some(found(view, end, Repeat { part, ..repeat(Unit::Week, 1, By::Weekdays(days)) }))
 }
 
-/// "once a week", "twice a month", "3 times a day".
+/// "fris", "Mondays": a weekday's name with an s that is not its own.
+fn is_plural_day(word: &str) -> bool {
+    weekday(word).is_some() && calendar::weekday(word).is_none()
+}
+
+/// "once a week", "twice a month", "3 times a day", "3x daily", "2x/week".
 fn rate(view: View<'_>, at: usize) -> Option<Phrase> {
-    let (is_once, after) = match view.word(at) {
-        "once" => (true, at + 1),
-        "twice" => (false, at + 1),
-        word if view.is(at + 1, "times") && cardinal(word).is_some() => (false, at + 2),
-        _ => return None,
+    let (is_once, after) = match times(view, at) {
+        Some((count, after)) => (count == Some(1), after),
+        None => return joined_rate(view, at),
     };
-    if !view.is_any(after, &["a", "per", "each", "every"]) {
+    if let Some((unit, interval)) = adverb_period(view.word(after)) {
+        return Some(if is_once { on_days(view, after + 1, repeat(unit, interval, By::Start)) } else { impossible(after + 1, WHICH_DAYS) });
+    }
+    if !view.is_any(after, &["a", "an", "per", "each", "every", "/"]) {
         return None;
     }
-    let unit = Unit::named(view.word(after + 1))?;
+    let (interval, unit_at) = interval(view, after + 1).unwrap_or((1, after + 1));
+    let (unit, factor) = period(view.word(unit_at))?;
     if is_once && unit >= Unit::Day {
-        return Some(on_days(view, after + 2, repeat(unit, 1, By::Start)));
+        return Some(on_days(view, unit_at + 1, repeat(unit, interval.checked_mul(factor)?, By::Start)));
     }
-    Some(impossible(
-        after + 2,
-        "Which days or times are those? Say them, such as \u{201c}every Monday and Thursday\u{201d}: this stays in the title.",
-    ))
+    Some(impossible(unit_at + 1, WHICH_DAYS))
+}
+
+/// "once", "twice", "3 times", "3x", "several times": how many, if that is said.
+fn times(view: View<'_>, at: usize) -> Option<(Option<u32>, usize)> {
+    let at = view.skip(at, &["a"]);
+    match view.word(at) {
+        "once" => Some((Some(1), at + 1)),
+        "twice" => Some((Some(2), at + 1)),
+        "thrice" => Some((Some(3), at + 1)),
+        "several" | "few" | "many" | "multiple" | "couple" | "some" => {
+            let noun = view.skip(at + 1, &["of"]);
+            view.is(noun, "times").then_some((None, noun + 1))
+        }
+        word => match word.strip_suffix(['x', '\u{d7}']).and_then(figures) {
+            Some(count) => Some((Some(count), at + 1)),
+            None => {
+                let count = cardinal(word)?;
+                view.is_any(at + 1, &["times", "time", "x", "\u{d7}"]).then_some((Some(count), at + 2))
+            }
+        },
+    }
+}
+
+/// "3x/day", "3 times/week".
+fn joined_rate(view: View<'_>, at: usize) -> Option<Phrase> {
+    let is_two = cardinal(view.word(at)).is_some();
+    let end = if is_two { at + 2 } else { at + 1 };
+    let (count, unit) = view.word(end - 1).split_once('/')?;
+    let count = if is_two {
+        matches!(count, "times" | "x" | "\u{d7}").then(|| cardinal(view.word(at)))?
+    } else {
+        figures(count.strip_suffix(['x', '\u{d7}'])?)
+    }?;
+    let unit = Unit::named(unit).filter(|unit| *unit >= Unit::Day)?;
+    Some(if count == 1 { on_days(view, end, repeat(unit, 1, By::Start)) } else { impossible(end, WHICH_DAYS) })
 }
 
 /// "10 times", "for 8 weeks", "5x".
 fn end(view: View<'_>, at: usize) -> Option<Phrase> {
     let start = view.skip(at, &["for"]);
     let word = view.word(start);
-    let count = match word.strip_suffix('x').and_then(figures) {
-        Some(count) => Some((count, start + 1)),
-        None => cardinal(word).filter(|_| view.is_any(start + 1, &["times", "occurrences", "repetitions"])).map(|count| (count, start + 2)),
+    let (count, note) = match word.strip_suffix('x').and_then(figures) {
+        Some(count) => (Some((count, start + 1)), Some(format!("\u{201c}{word}\u{201d} is taken as {count} times in all."))),
+        None => {
+            let is_counted = view.is_any(start + 1, &["times", "occurrences", "repetitions"]);
+            (cardinal(word).filter(|_| is_counted).map(|count| (count, start + 2)), None)
+        }
     };
     if let Some((count, end)) = count {
         let count = u16::try_from(count).ok().filter(|count| (1..=MAX_COUNT).contains(count) && view.is_free(end))?;
-        return Some(Phrase::new(end, Meaning::Count(count)));
+        return Some(Phrase::new(end, Meaning::Count(count)).with_note(note));
     }
     let begin = if start > at { view.skip(start, &["the"]) } else { return None };
     let begin = if begin > start { view.skip(begin, &["next"]) } else { begin };

@@ -6,7 +6,7 @@ use jiff::civil::{Date, DateTime, Weekday};
 use jiff::{SignedDuration, Span};
 
 use crate::grammar::{By, Context, Day, Repeat};
-use crate::moment::{self, MORNING, TimeSaid};
+use crate::moment::{self, TimeSaid};
 use crate::numbers::{Length, Unit};
 use crate::part::Note;
 use crate::tell;
@@ -31,23 +31,24 @@ pub(crate) struct Recurrence {
 /// The first due date: the first occurrence that is ahead, or the day that the sentence names.
 pub(crate) fn first(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
     let said = TimeSaid { part: said.part.or(repeat.part), ..said };
-    if repeat.by == By::Start {
+    if repeat.by == By::Start && repeat.months.is_empty() {
         return match day {
             Some(day) => moment::local(Some(day), said, context, notes),
             None => first_from_now(said, context, notes),
         };
     }
-    let time = said.time(notes).unwrap_or_else(|| {
-        notes.push(Note::assumed(format!("No time is given: {}.", tell::time(MORNING))));
-        MORNING
-    });
+    let time = said.time(context, notes).unwrap_or_else(|| moment::open_day(context, notes));
     let from = match day {
         Some(day) => moment::local(Some(day), said, context, &mut Vec::new())?.date(),
         None => context.today(),
     };
     let rule = match &repeat.by {
         // Not clamped: the first due date is what a preset takes the day from.
-        By::MonthDays(days) => format!("FREQ=MONTHLY;BYMONTHDAY={}", list(days.iter().map(i8::to_string))).parse().ok()?,
+        By::MonthDays(days) => {
+            format!("FREQ=MONTHLY{};BYMONTHDAY={}", in_months(repeat), list(days.iter().map(i8::to_string))).parse().ok()?
+        }
+        // The first day that its months have: the rest follows from it.
+        By::Start => format!("FREQ=DAILY{}", in_months(repeat)).parse().ok()?,
         _ => rule(&Repeat { interval: 1, ..repeat.clone() }, from, End::Never)?,
     };
     // The day before the first that can be: the start of a series always counts, and is not wanted.
@@ -68,17 +69,13 @@ pub(crate) fn first(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context:
 
 /// "every 3 days", "weekly": today if its time is ahead, else tomorrow.
 fn first_from_now(said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
-    let time = said.time(notes);
     let today = context.today();
-    let at = today.to_datetime(time.unwrap_or(MORNING));
-    if time.is_none() {
-        notes.push(Note::assumed(format!("No time is given: {}.", tell::time(MORNING))));
-    }
+    let at = today.to_datetime(said.time(context, notes).unwrap_or_else(|| moment::open_day(context, notes)));
     if at > context.local {
         return Some(at);
     }
     let date = today.tomorrow().ok()?;
-    notes.push(Note::assumed(format!("{} has passed today: the first is on {}.", tell::time(at.time()), tell::date(date))));
+    notes.push(Note::assumed(format!("{} has passed today: the first is on {}.", tell::time(at.time(), context.hours), tell::date(date))));
     Some(date.to_datetime(at.time()))
 }
 
@@ -116,7 +113,7 @@ fn checked_end(end: End, first: Date, notes: &mut Vec<Note>) -> End {
 
 /// The preset that says the same, where there is one.
 fn preset(repeat: &Repeat, end: End) -> Option<Frequency> {
-    if repeat.interval != 1 || end != End::Never {
+    if repeat.interval != 1 || end != End::Never || !repeat.months.is_empty() {
         return None;
     }
     match (repeat.unit, &repeat.by) {
@@ -145,7 +142,12 @@ fn rule(repeat: &Repeat, first: Date, end: End) -> Option<Rule> {
         End::Until(date) => format!(";UNTIL={}", date.strftime("%Y%m%d")),
         End::Never | End::Lasting(_) => String::new(),
     };
-    format!("FREQ={frequency};INTERVAL={}{}{end}", repeat.interval, by(repeat, first)).parse().ok()
+    format!("FREQ={frequency};INTERVAL={}{}{}{end}", repeat.interval, in_months(repeat), by(repeat, first)).parse().ok()
+}
+
+fn in_months(repeat: &Repeat) -> String {
+    let months = list(repeat.months.iter().map(i8::to_string));
+    if months.is_empty() { months } else { format!(";BYMONTH={months}") }
 }
 
 fn by(repeat: &Repeat, first: Date) -> String {
@@ -153,12 +155,12 @@ fn by(repeat: &Repeat, first: Date) -> String {
         (By::Start, Unit::Month) if first.day() > SHORTEST_MONTH => clamped(first.day()),
         (By::Start, _) => String::new(),
         (By::Weekdays(days), _) => format!(";BYDAY={}", list(days.iter().map(|day| weekday_code(*day).to_owned()))),
-        (By::MonthDays(days), _) if days.len() == 1 && days[0] > SHORTEST_MONTH => clamped(days[0]),
+        (By::MonthDays(days), Unit::Month) if days.len() == 1 && days[0] > SHORTEST_MONTH => clamped(days[0]),
         (By::MonthDays(days), _) => format!(";BYMONTHDAY={}", list(days.iter().map(i8::to_string))),
-        (By::Nth(number, weekday), _) => format!(";BYDAY={number}{}", weekday_code(*weekday)),
-        (By::Workday(number), _) => format!(";BYDAY=MO,TU,WE,TH,FR;BYSETPOS={number}"),
-        (By::YearDay(month, day), _) => format!(";BYMONTH={month};BYMONTHDAY={day}"),
-        (By::NthIn(month, number, weekday), _) => format!(";BYMONTH={month};BYDAY={number}{}", weekday_code(*weekday)),
+        (By::Nth(days), _) => {
+            format!(";BYDAY={}", list(days.iter().map(|(number, weekday)| format!("{number}{}", weekday_code(*weekday)))))
+        }
+        (By::Workdays(numbers), _) => format!(";BYDAY=MO,TU,WE,TH,FR;BYSETPOS={}", list(numbers.iter().map(i8::to_string))),
     }
 }
 
@@ -171,46 +173,52 @@ fn list(items: impl Iterator<Item = String>) -> String {
     items.collect::<Vec<_>>().join(",")
 }
 
-/// The recurrence in words: "every 2 weeks on Tuesday".
+/// The recurrence in words: "every 2 weeks on Tuesday", "every day in December".
 pub(crate) fn describe(repeat: &Repeat) -> String {
     let unit = repeat.unit.singular();
     let every = match repeat.interval {
         1 => format!("every {unit}"),
         number => format!("every {number} {unit}s"),
     };
-    let names = |days: &[Weekday]| joined(&days.iter().map(|day| tell::weekday(*day).to_owned()).collect::<Vec<_>>());
-    match &repeat.by {
+    let is_weekly = repeat.interval == 1 && repeat.unit == Unit::Week;
+    let on = match &repeat.by {
         By::Start => every,
         By::Weekdays(days)
-            if repeat.interval == 1 && days.len() == 5 && !days.contains(&Weekday::Saturday) && !days.contains(&Weekday::Sunday) =>
+            if is_weekly && days.len() == 5 && !days.iter().any(|day| matches!(day, Weekday::Saturday | Weekday::Sunday)) =>
         {
             "every weekday".to_owned()
         }
-        By::Weekdays(days) if repeat.interval == 1 => format!("every {}", names(days)),
-        By::Weekdays(days) => format!("{every} on {}", names(days)),
-        By::MonthDays(days) => format!("{every} on the {}", joined(&days.iter().map(|day| month_day(*day)).collect::<Vec<_>>())),
-        By::Nth(number, weekday) => format!("{every} on the {} {}", nth(*number), tell::weekday(*weekday)),
-        By::Workday(number) => format!("{every} on the {} working day", nth(*number)),
-        By::YearDay(month, day) => format!("every year on {day} {}", tell::month(*month)),
-        By::NthIn(month, number, weekday) => {
-            format!("every year on the {} {} of {}", nth(*number), tell::weekday(*weekday), tell::month(*month))
+        By::Weekdays(days) => {
+            let names = names(days.iter().map(|day| tell::weekday(*day).to_owned()));
+            if is_weekly { format!("every {names}") } else { format!("{every} on {names}") }
         }
-    }
+        By::MonthDays(days) => format!("{every} on the {}", names(days.iter().map(|day| month_day(*day)))),
+        By::Nth(days) => {
+            format!(
+                "{every} on the {}",
+                names(days.iter().map(|(number, weekday)| format!("{} {}", nth(*number), tell::weekday(*weekday))))
+            )
+        }
+        By::Workdays(numbers) => format!("{every} on the {} working day", names(numbers.iter().map(|number| nth(*number)))),
+    };
+    let months = names(repeat.months.iter().map(|month| tell::month(*month).to_owned()));
+    if months.is_empty() { on } else { format!("{on} in {months}") }
+}
+
+fn names(items: impl Iterator<Item = String>) -> String {
+    joined(&items.collect::<Vec<_>>())
 }
 
 fn month_day(day: i8) -> String {
-    if day < 0 { "last day".to_owned() } else { nth(day) }
+    if day < 0 { format!("{} day", nth(day)) } else { nth(day) }
 }
 
 fn nth(number: i8) -> String {
-    let ending = match (number % 10, number % 100) {
-        _ if number < 0 => return "last".to_owned(),
-        (1, last) if last != 11 => "st",
-        (2, last) if last != 12 => "nd",
-        (3, last) if last != 13 => "rd",
-        _ => "th",
-    };
-    format!("{number}{ending}")
+    match number {
+        -1 => "last".to_owned(),
+        number if number < 0 => format!("{} last", tell::ordinal(-number)),
+        number => tell::ordinal(number),
+    }
 }
 
 /// "a", "a and b", "a, b and c".

@@ -4,6 +4,8 @@ use domain::offset::ReminderOffset;
 use domain::task::Priority;
 use jiff::civil::{Date, Time, Weekday};
 
+use crate::locale::Hours;
+
 const MONTHS: [&str; 12] =
     ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
 
@@ -25,14 +27,25 @@ pub(crate) fn month(month: i8) -> &'static str {
     usize::try_from(month - 1).ok().and_then(|index| MONTHS.get(index)).copied().unwrap_or_default()
 }
 
+/// "3rd".
+pub(crate) fn ordinal(number: i8) -> String {
+    let ending = match (number % 10, number % 100) {
+        (1, last) if last != 11 => "st",
+        (2, last) if last != 12 => "nd",
+        (3, last) if last != 13 => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
+}
+
 /// "Fri 4 Dec 2026".
 pub(crate) fn date(date: Date) -> String {
     date.strftime("%a %-d %b %Y").to_string()
 }
 
-/// "09:00".
-pub(crate) fn time(time: Time) -> String {
-    time.strftime("%H:%M").to_string()
+/// "09:00", or "9:00 AM" where the hours are counted to twelve.
+pub(crate) fn time(time: Time, hours: Hours) -> String {
+    time.strftime(hours.format()).to_string()
 }
 
 /// "high".

@@ -10,6 +10,29 @@ pub(crate) struct Word {
     /// Where it is: bytes of the sentence.
     pub(crate) range: Range<usize>,
     pub(crate) kind: WordKind,
+    pub(crate) case: Case,
+}
+
+/// How a word is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Case {
+    /// "Friday".
+    Capital,
+    /// "EST", and "I".
+    Upper,
+    /// "friday", "9am", and whatever has no letters.
+    Other,
+}
+
+impl Case {
+    fn of(text: &str) -> Self {
+        let mut letters = text.chars().filter(|c| c.is_alphabetic());
+        match (letters.next(), letters.next()) {
+            (Some(first), Some(second)) if first.is_uppercase() && !second.is_uppercase() && text.starts_with(first) => Self::Capital,
+            (Some(first), _) if first.is_uppercase() && letters.all(char::is_uppercase) => Self::Upper,
+            _ => Self::Other,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +46,8 @@ pub(crate) enum WordKind {
 
 impl Word {
     fn new(sentence: &str, range: Range<usize>, kind: WordKind) -> Self {
-        let lower = sentence[range.clone()].to_lowercase().replace(['\u{2019}', '\u{2018}'], "'");
-        Self { lower, range, kind }
+        let text = &sentence[range.clone()];
+        Self { lower: text.to_lowercase().replace(['\u{2019}', '\u{2018}'], "'"), case: Case::of(text), range, kind }
     }
 
     pub(crate) fn is(&self, word: &str) -> bool {
@@ -122,6 +145,16 @@ fn split(sentence: &str, chunk: Range<usize>, words: &mut Vec<Word>) {
         marks.push(Word::new(sentence, start..range.end, WordKind::Mark));
         range.end = start;
     }
+    if let Some(key) = key_end(&sentence[range.clone()]).map(|length| range.start + length) {
+        words.push(Word::new(sentence, range.start..key, WordKind::Word));
+        words.push(Word::new(sentence, key..key + 1, WordKind::Mark));
+        split(sentence, key + 1..range.end, words);
+        range = range.end..range.end;
+    }
+    if let Some(offset) = offset_start(&sentence[range.clone()]).map(|length| range.start + length) {
+        words.push(Word::new(sentence, range.start..offset, WordKind::Word));
+        range.start = offset;
+    }
     if !range.is_empty() {
         let is_mark = sentence[range.clone()].chars().all(|c| matches!(c, '-' | '\u{2013}' | '\u{2014}' | '&' | '/' | '|'));
         let kind = if is_mark { WordKind::Mark } else { WordKind::Word };
@@ -130,9 +163,62 @@ fn split(sentence: &str, chunk: Range<usize>, words: &mut Vec<Word>) {
     words.extend(marks.into_iter().rev());
 }
 
-/// "@7pm" is "@" and "7pm"; "@anna" is one word.
+/// Keys that lead to a date, a time or how often: "due:tomorrow".
+const KEYS: [&str; 14] =
+    ["due", "deadline", "date", "when", "on", "by", "at", "time", "start", "starting", "until", "every", "remind", "repeat"];
+
+/// The length of the key of "due:tomorrow".
+fn key_end(chunk: &str) -> Option<usize> {
+    let (key, value) = chunk.split_once(':')?;
+    let is_key = KEYS.iter().any(|known| known.eq_ignore_ascii_case(key));
+    (is_key && value.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '+' | '@'))).then_some(key.len())
+}
+
+/// Where the offset of "17:00+02:00" or "17:00Z" begins, so that it is a word of its own; a full date keeps it.
+fn offset_start(chunk: &str) -> Option<usize> {
+    let at = chunk.find(['+', 'Z', 'z'])?;
+    let (time, offset) = chunk.split_at(at);
+    let is_time = time.contains(':') && time.bytes().all(|byte| byte.is_ascii_digit() || byte == b':')
+        || time.ends_with(['m', 'M']) && time.starts_with(|c: char| c.is_ascii_digit());
+    let is_offset = offset.len() == 1 && !offset.starts_with('+')
+        || offset.len() > 1 && offset[1..].bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
+    (is_time && is_offset).then_some(at)
+}
+
+/// Days and times that an "@" leads to.
+const AT_WORDS: [&str; 25] = [
+    "today",
+    "tomorrow",
+    "tmrw",
+    "tonight",
+    "noon",
+    "midday",
+    "midnight",
+    "eod",
+    "monday",
+    "mon",
+    "tuesday",
+    "tue",
+    "tues",
+    "wednesday",
+    "wed",
+    "thursday",
+    "thu",
+    "thurs",
+    "friday",
+    "fri",
+    "saturday",
+    "sat",
+    "sunday",
+    "sun",
+    "weekend",
+];
+
+/// "@7pm" is "@" and "7pm", "@friday" is "@" and "friday"; "@anna" is one word.
 fn opens(mark: char, chunk: &str) -> bool {
-    let is_at_time = mark == '@' && chunk[1..].starts_with(|c: char| c.is_ascii_digit());
+    let is_when =
+        |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit()) || AT_WORDS.iter().any(|word| word.eq_ignore_ascii_case(rest));
+    let is_at_time = mark == '@' && is_when(chunk[1..].trim_end_matches(CLOSING));
     is_at_time || OPENING.contains(&mark)
 }
 
@@ -163,6 +249,9 @@ mod tests {
         assert_eq!(split_up("Call mum, tomorrow!"), ["Call", "mum", ",", "tomorrow", "!"]);
         assert_eq!(split_up("on 24.12. at 5 p.m. (#home)"), ["on", "24.12.", "at", "5", "p.m.", "(", "#home", ")"]);
         assert_eq!(split_up("gym @7pm with @anna"), ["gym", "@", "7pm", "with", "@anna"]);
+        assert_eq!(split_up("gym @Friday, due:tomorrow"), ["gym", "@", "Friday", ",", "due", ":", "tomorrow"]);
+        assert_eq!(split_up("at 17:00+02:00 or 5:30pm+2, 17:00Z"), ["at", "17:00", "+02:00", "or", "5:30pm", "+2", ",", "17:00", "Z"]);
+        assert_eq!(split_up("2026-12-24T18:00Z http://a.b note:x at:"), ["2026-12-24T18:00Z", "http://a.b", "note:x", "at", ":"]);
     }
 
     #[test]

@@ -6,40 +6,52 @@ use domain::command::{CreateTask, Field};
 use domain::task::{Frequency, Priority, RecurrenceFrom};
 use domain::zone::Zone;
 use jiff::tz::TimeZone;
-use language::{Intent, Listing, Note, NoteKind, Part, Reading, Reminders, SENTENCE_MAX, Selection, Target, draft, read};
+use language::{Intent, Listing, Locale, Note, NoteKind, Part, Reading, Reminders, SENTENCE_MAX, Scene, Selection, Target, draft, read};
 use proptest::prelude::*;
 
-/// The table. A line that begins with "@" says when and where the sentences below it are said, by the local clock. A row has the
+/// The table. A line that begins with "@" says when and where the sentences below it are said, by the local clock, and in which locale if that is known. A row has the
 /// sentence, what it means ([`summary`]), and, after another tab, words that a note must have. Where a row has none, nothing of the
 /// sentence may be left out: only what was taken for granted may be noted.
 const TABLE: &str = include_str!("sentences.tsv");
 
 /// How many sentences there are at least, so that none vanishes unnoticed.
-const ROWS_MIN: usize = 1_000;
+const ROWS_MIN: usize = 1_700;
 
 struct Row<'a> {
     line: usize,
     now: domain::Timestamp,
     zone: Zone,
+    locale: Option<Locale>,
     sentence: &'a str,
     meaning: &'a str,
     note: &'a str,
 }
+
+impl Row<'_> {
+    fn scene(&self) -> Scene {
+        Scene::new(self.now, &self.zone).in_locale(self.locale.clone()).with_tags(TAGS.map(str::to_owned).to_vec())
+    }
+}
+
+/// The tags that there are when the sentences are said.
+const TAGS: [&str; 4] = ["home office", "home office move", "work", "waiting for"];
 
 fn rows() -> Vec<Row<'static>> {
     let mut rows = Vec::new();
     let mut scene = None;
     for (index, line) in TABLE.lines().enumerate() {
         if let Some(said) = line.strip_prefix("@ ") {
-            let (local, name) = said.split_once(' ').expect("a scene has a time and a zone");
-            let zone: Zone = name.parse().expect("a zone");
+            let mut said = said.split(' ');
+            let mut next = || said.next().expect("a scene has a time and a zone");
+            let (local, zone): (_, Zone) = (next(), next().parse().expect("a zone"));
+            let locale: Option<Locale> = said.next().map(|tag| tag.parse().expect("a locale"));
             let now = zone.get().to_timestamp(local.parse().expect("a local time")).expect("a time");
-            scene = Some((domain::Timestamp::new(now).expect("a time"), zone));
+            scene = Some((domain::Timestamp::new(now).expect("a time"), zone, locale));
         } else if !line.is_empty() && !line.starts_with("# ") {
-            let (now, zone) = scene.clone().expect("a scene before the first sentence");
+            let (now, zone, locale) = scene.clone().expect("a scene before the first sentence");
             let mut fields = line.split('\t');
             let (sentence, meaning) = (fields.next().unwrap_or_default(), fields.next().unwrap_or("?"));
-            rows.push(Row { line: index + 1, now, zone, sentence, meaning, note: fields.next().unwrap_or_default() });
+            rows.push(Row { line: index + 1, now, zone, locale, sentence, meaning, note: fields.next().unwrap_or_default() });
         }
     }
     rows
@@ -126,6 +138,11 @@ fn task_summary(task: &CreateTask, zone: &TimeZone) -> String {
         (Some(rule), _) => parts.push(rule.to_string()),
         (None, Frequency::None) => {}
         (None, frequency) => parts.push(format!("{frequency:?}").to_lowercase()),
+    }
+    if let Field::Set(kept) = &task.time_zone
+        && kept.get() != zone
+    {
+        parts.push(format!("in {kept}"));
     }
     if task.recurrence_from == RecurrenceFrom::Completion {
         parts.push("from completion".to_owned());
@@ -219,7 +236,7 @@ fn every_sentence_of_the_table_means_what_it_says_there() {
     let mut wrong = Vec::new();
     for row in rows() {
         SCENE.set(Some((row.zone.clone(), row.now)));
-        let reading = read(row.sentence, row.now, &row.zone);
+        let reading = read(row.sentence, &row.scene());
         let meaning = summary(&reading, row.zone.get());
         let notes = all(&reading.notes);
         let missed: Vec<_> = reading.notes.iter().filter(|note| note.kind == NoteKind::Missed).cloned().collect();
@@ -240,7 +257,12 @@ fn the_table_is_large_and_no_sentence_stands_in_it_twice() {
     assert!(rows.len() >= ROWS_MIN, "{} rows", rows.len());
     let mut seen = std::collections::BTreeSet::new();
     for row in &rows {
-        assert!(seen.insert((row.sentence, row.now, row.zone.to_string())), "line {}: {}", row.line, row.sentence);
+        assert!(
+            seen.insert((row.sentence, row.now, row.zone.to_string(), format!("{:?}", row.locale))),
+            "line {}: {}",
+            row.line,
+            row.sentence
+        );
     }
 }
 
@@ -248,7 +270,7 @@ fn the_table_is_large_and_no_sentence_stands_in_it_twice() {
 fn understood(sentence: &str) -> Vec<String> {
     let (now, zone) = wednesday();
     let part = |part: &Part| format!("{}:{}={}", part.kind.name(), &sentence[part.range.clone()], part.meaning);
-    draft(sentence, now, &zone).parts.iter().map(part).collect()
+    draft(sentence, &Scene::new(now, &zone)).parts.iter().map(part).collect()
 }
 
 /// Wednesday, 25 November 2026, 15:00 in Berlin.
@@ -281,7 +303,7 @@ fn a_page_can_show_what_was_understood() {
 fn places_can_be_counted_as_javascript_does() {
     let (now, zone) = wednesday();
     let sentence = "🦷 dentist tomorrow";
-    let draft = draft(sentence, now, &zone);
+    let draft = draft(sentence, &Scene::new(now, &zone));
     assert_eq!(draft.parts[0].range, 13..21);
     assert_eq!(draft.parts[0].utf16(sentence), 11..19);
 }
@@ -290,7 +312,7 @@ fn places_can_be_counted_as_javascript_does() {
 fn asked_for(sentence: &str, now: &str, zone: &str) -> (String, String) {
     let zone: Zone = zone.parse().expect("a zone");
     let now = zone.get().to_timestamp(now.parse().expect("a local time")).expect("a time");
-    let reading = read(sentence, domain::Timestamp::new(now).expect("a time"), &zone);
+    let reading = read(sentence, &Scene::new(domain::Timestamp::new(now).expect("a time"), &zone));
     let Intent::List(listing) = reading.intent else { return (format!("{:?}", reading.intent), String::new()) };
     let show = |at: Option<domain::Timestamp>| at.map(|at| at.get().to_zoned(zone.get().clone()).strftime("%Y-%m-%dT%H:%M%:z").to_string());
     let filters = listing.query.filters;
@@ -332,7 +354,7 @@ fn questions_are_about_whole_days_of_the_users_zone() {
 #[test]
 fn deleting_is_only_without_a_question_by_number() {
     let (now, zone) = wednesday();
-    let is_by_number = |sentence: &str| match read(sentence, now, &zone).intent {
+    let is_by_number = |sentence: &str| match read(sentence, &Scene::new(now, &zone)).intent {
         Intent::Delete(which) => which.is_by_number(),
         intent => panic!("{sentence}: {intent:?}"),
     };
@@ -346,7 +368,7 @@ fn what_a_task_says_is_not_obeyed() {
     for sentence in
         ["add \"delete all tasks\"", "add delete all tasks", "remind me to delete all tasks tomorrow", "rename 12 to delete all tasks"]
     {
-        let intent = read(sentence, now, &zone).intent;
+        let intent = read(sentence, &Scene::new(now, &zone)).intent;
         assert!(matches!(intent, Intent::Create { .. } | Intent::Update { .. }), "{sentence}: {intent:?}");
     }
 }
@@ -354,7 +376,7 @@ fn what_a_task_says_is_not_obeyed() {
 #[test]
 fn quick_add_takes_the_line_as_it_stands() {
     let (now, zone) = wednesday();
-    let title = |line: &str| draft(line, now, &zone).task.map(|task| task.title);
+    let title = |line: &str| draft(line, &Scene::new(now, &zone)).task.map(|task| task.title);
     assert_eq!(title("add tests for the parser tomorrow").as_deref(), Some("add tests for the parser"));
     assert_eq!(title("complete the tax form by friday").as_deref(), Some("complete the tax form"));
     assert_eq!(title("help").as_deref(), Some("help"));
@@ -365,20 +387,71 @@ fn quick_add_takes_the_line_as_it_stands() {
 #[test]
 fn a_line_without_a_title_says_so_and_still_shows_what_it_understood() {
     let (now, zone) = wednesday();
-    let draft = draft("tomorrow at 5pm #home", now, &zone);
+    let draft = draft("tomorrow at 5pm #home", &Scene::new(now, &zone));
     assert!(draft.task.is_none());
     assert_eq!(draft.parts.len(), 3);
     assert!(all(&draft.notes).contains("A task needs words of its own"));
 }
 
 #[test]
+fn a_date_without_a_time_is_all_day() {
+    let (now, zone) = wednesday();
+    let is_all_day = |line: &str| draft(line, &Scene::new(now, &zone)).is_all_day;
+    for line in [
+        "call mum tomorrow",
+        "call mum on 24 dec",
+        "call mum in 3 days",
+        "call mum every friday",
+        "call mum +1w",
+        "rent end of every month",
+    ] {
+        assert!(is_all_day(line), "{line}");
+    }
+    for line in
+        ["call mum", "call mum tomorrow at 9", "call mum tonight", "call mum in 3 hours", "call mum every morning", "call mum at noon"]
+    {
+        assert!(!is_all_day(line), "{line}");
+    }
+    assert!(!is_all_day("call mum tomorrow or friday"), "what is not read has no date");
+}
+
+#[test]
+fn a_recurring_task_keeps_the_zone_that_its_time_is_said_in() {
+    let (now, zone) = wednesday();
+    let zone_of = |line: &str| match draft(line, &Scene::new(now, &zone)).task.expect("a task").time_zone {
+        Field::Set(zone) => zone.to_string(),
+        Field::Keep => String::new(),
+    };
+    assert_eq!(zone_of("standup every day at 9 New York time"), "America/New_York");
+    assert_eq!(zone_of("standup every day at 9 UTC-5"), "Etc/GMT+5");
+    assert_eq!(zone_of("standup tomorrow at 9 New York time"), "Europe/Berlin", "a single time is an instant");
+    let Intent::Update { change, .. } = read("make 1 every day at 9am PT", &Scene::new(now, &zone)).intent else { panic!("an update") };
+    let (update, _) = change.update(&example(&zone, now), now).expect("a change");
+    assert!(matches!(update.time_zone, Field::Set(zone) if zone.name() == "America/Los_Angeles"));
+}
+
+#[test]
+fn only_a_tag_that_may_have_a_space_needs_the_tags_that_exist() {
+    let (now, zone) = wednesday();
+    let spells = |line: &str| language::spells_tags(line, &Scene::new(now, &zone));
+    for line in ["buy pens #home office", "#home office pens", "buy pens #home chairs tomorrow"] {
+        assert!(spells(line), "{line}");
+    }
+    for line in
+        ["buy pens #home", "buy pens #home tomorrow at 9", "#home, pens", "buy pens #home #office", "fix issue #12 now", "pens #\"a b\" c"]
+    {
+        assert!(!spells(line), "{line}");
+    }
+}
+
+#[test]
 fn what_is_too_long_is_not_read() {
     let (now, zone) = wednesday();
     let text = "tomorrow ".repeat(SENTENCE_MAX);
-    let draft = draft(&text, now, &zone);
+    let draft = draft(&text, &Scene::new(now, &zone));
     assert!(draft.task.is_none() && draft.parts.is_empty());
     assert!(all(&draft.notes).contains("at most 1000 characters"));
-    assert!(matches!(read(&text, now, &zone).intent, Intent::Unclear));
+    assert!(matches!(read(&text, &Scene::new(now, &zone)).intent, Intent::Unclear));
     let title = draft_title(&"a".repeat(201));
     assert_eq!(title, None, "the domain's limit of a title holds");
     assert!(draft_title(&"é".repeat(200)).is_some());
@@ -386,20 +459,20 @@ fn what_is_too_long_is_not_read() {
 
 fn draft_title(text: &str) -> Option<String> {
     let (now, zone) = wednesday();
-    draft(text, now, &zone).task.map(|task| task.title)
+    draft(text, &Scene::new(now, &zone)).task.map(|task| task.title)
 }
 
 #[test]
 fn changes_keep_what_was_not_said() {
     let (now, zone) = wednesday();
     let task = example(&zone, now);
-    let Intent::Update { change, .. } = read("move 1 to friday", now, &zone).intent else { panic!("an update") };
+    let Intent::Update { change, .. } = read("move 1 to friday", &Scene::new(now, &zone)).intent else { panic!("an update") };
     let (update, _) = change.update(&task, now).expect("a change");
     let changed = update.apply(&task, now).expect("a task");
     assert_eq!(local(changed.due_date.expect("a date"), zone.get()), "2026-11-27 10:00");
     assert_eq!((changed.title, changed.tags), (task.title.clone(), task.tags.clone()));
     let undated = domain::Task { due_date: None, ..task };
-    let Intent::Update { change, .. } = read("postpone 1 by 2 days", now, &zone).intent else { panic!("an update") };
+    let Intent::Update { change, .. } = read("postpone 1 by 2 days", &Scene::new(now, &zone)).intent else { panic!("an update") };
     assert!(change.update(&undated, now).is_err_and(|note| note.text.contains("no due date")));
 }
 
@@ -524,6 +597,52 @@ const PIECES: &[&str] = &[
     "every!",
     "a couple of",
     "99999 months from",
+    "except",
+    "but not",
+    "other than",
+    "alternate",
+    "and",
+    "or so",
+    "ago",
+    "second last",
+    "quarter",
+    "january and july",
+    "from may to september",
+    "EST",
+    "17:00+02:00",
+    "17:00Z",
+    "+99:99",
+    "UTC-99",
+    "Europe/Berlin",
+    "New York time",
+    "#home office",
+    "#\"home office\"",
+    "due:",
+    "due:tomorrow",
+    "@friday",
+    "+5 days",
+    "+99999w",
+    "+",
+    "1w",
+    "99999 business days",
+    "next business day",
+    "09-JAN-2027",
+    "31-feb-9999",
+    "99.99.99",
+    "'27",
+    "friday the 13th",
+    "monday the 31st",
+    "after next",
+    "in two weeks",
+    "17h30",
+    "Friday Night",
+    "Yesterday",
+    "listen to",
+    "3x",
+    "remind me at",
+    "the day before",
+    "1.5 days",
+    "99999.9h",
 ];
 
 fn any_sentence() -> impl Strategy<Value = String> {
@@ -552,6 +671,12 @@ fn any_scene() -> impl Strategy<Value = (domain::Timestamp, Zone)> {
         .prop_map(|(time, zone)| (time.parse().expect("a time"), zone.parse().expect("a zone")))
 }
 
+/// Tags with spaces, and in some scenes another locale than the zone's.
+fn any_reader(now: domain::Timestamp, zone: &Zone) -> Scene {
+    let locale = ["en-US", "de"].get(zone.name().len() % 3).map(|tag| tag.parse().expect("a locale"));
+    Scene::new(now, zone).in_locale(locale).with_tags(TAGS.map(str::to_owned).to_vec())
+}
+
 fn parts_are_in_place(sentence: &str, parts: &[Part]) {
     for part in parts {
         assert!(part.range.start <= part.range.end, "{sentence:?}: {part:?}");
@@ -569,7 +694,7 @@ proptest! {
 
     #[test]
     fn a_draft_is_always_one_that_the_domain_takes(sentence in any_sentence(), (now, zone) in any_scene()) {
-        let draft = draft(&sentence, now, &zone);
+        let draft = draft(&sentence, &any_reader(now, &zone));
         parts_are_in_place(&sentence, &draft.parts);
         match draft.task {
             Some(task) => prop_assert!(task.draft(now, &zone).is_ok()),
@@ -579,7 +704,8 @@ proptest! {
 
     #[test]
     fn any_text_is_read_without_a_panic(sentence in any_sentence(), (now, zone) in any_scene()) {
-        let reading = read(&sentence, now, &zone);
+        let reading = read(&sentence, &any_reader(now, &zone));
+        let _ = language::spells_tags(&sentence, &any_reader(now, &zone));
         parts_are_in_place(&sentence, &reading.parts);
         match reading.intent {
             Intent::Create { task, .. } => prop_assert!(task.draft(now, &zone).is_ok()),

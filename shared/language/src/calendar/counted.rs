@@ -4,7 +4,7 @@ use jiff::Span;
 use jiff::civil::{Date, Weekday};
 
 use super::{date_of, days, monday_of, month, on, on_or_after, weekday, with_part, year};
-use crate::grammar::{Day, Meaning, Phrase, View};
+use crate::grammar::{Day, Meaning, Phrase, Role, View};
 use crate::numbers::{ordinal, ordinal_figures};
 use crate::tell;
 
@@ -27,7 +27,10 @@ pub(super) fn day_of_month(view: View<'_>, at: usize, start: usize) -> Option<Ph
     }
     let is_clear = name_at > start || is_led;
     let is_alone = is_clear || view.is_end(name_at + 1) && name_at > 0;
-    if !is_alone || !view.is_free(name_at + 1) || view.is(name_at + 1, "of") {
+    // "The second Friday" is no second.
+    let is_counting = view.known(name_at + 1).is_some_and(|next| matches!(next.meaning, Meaning::Day { .. }) && next.role == Role::Plain)
+        && !view.is_any(name_at + 1, &["on", "for", "at", "@"]);
+    if !is_alone || is_counting || !view.is_free(name_at + 1) || view.is(name_at + 1, "of") {
         return None;
     }
     Some(with_part(view, Phrase::new(name_at + 1, Meaning::Day { day: Day::OfMonth(day), part: None })))
@@ -35,7 +38,8 @@ pub(super) fn day_of_month(view: View<'_>, at: usize, start: usize) -> Option<Ph
 
 /// "of the month", "of this month", "of next month", "of May", "in December": the first day of that month.
 fn of_month(view: View<'_>, at: usize) -> Option<(Date, usize)> {
-    view.is_any(at, &["of", "in"]).then_some(())?;
+    // "of next month", and "first Monday next month".
+    let at = if view.is_any(at, &["of", "in"]) { at } else { view.is_phrase(at, &["next", "month"]).then(|| at.checked_sub(1))?? };
     let today = view.context.today();
     let this = today.first_of_month();
     let following = this.checked_add(Span::new().months(1)).ok()?;
@@ -60,8 +64,8 @@ fn of_month(view: View<'_>, at: usize) -> Option<(Date, usize)> {
 /// "last Friday of the month", "first Monday in December", "last day of next month", "last working day of the month".
 pub(super) fn nth_in_month(view: View<'_>, at: usize) -> Option<Phrase> {
     let at = view.skip(at, &["the"]);
-    let number = nth(view.word(at))?;
-    let (kind, after) = nth_kind(view, at + 1)?;
+    let (number, after) = nth(view, at)?;
+    let (kind, after) = nth_kind(view, after)?;
     let (first, end) = of_month(view, after)?;
     let is_open_month = view.is_phrase(after, &["of", "the"]) || view.is_phrase(after, &["in", "the"]);
     let today = view.context.today();
@@ -78,11 +82,24 @@ pub(crate) enum NthKind {
     Workday,
 }
 
-/// "third", "3rd", or -1 for "last".
-pub(crate) fn nth(word: &str) -> Option<i8> {
-    if word == "last" {
-        return Some(-1);
+/// "third", "3rd", or from the end if negative: "last", "second last", "second to last", "penultimate"; and where it ends.
+pub(crate) fn nth(view: View<'_>, at: usize) -> Option<(i8, usize)> {
+    for (words, number) in [(&["last", "but", "one"][..], -2), (&["next", "to", "last"], -2), (&["penultimate"], -2), (&["last"], -1)] {
+        if view.is_phrase(at, words) {
+            return Some((number, at + words.len()));
+        }
     }
+    let word = view.word(at);
+    if let Some(number) = word.strip_suffix("-to-last").or_else(|| word.strip_suffix("-last")) {
+        return Some((-place(number)?, at + 1));
+    }
+    let number = place(word)?;
+    let to = view.skip(at + 1, &["to"]);
+    Some(if view.is(to, "last") { (-number, to + 1) } else { (number, at + 1) })
+}
+
+/// "third", "3rd", as far as days of a month go.
+fn place(word: &str) -> Option<i8> {
     ordinal(word).filter(|number| (1..=31).contains(number)).and_then(|number| i8::try_from(number).ok())
 }
 
@@ -91,6 +108,8 @@ pub(crate) fn nth_kind(view: View<'_>, at: usize) -> Option<(NthKind, usize)> {
     let kind = match view.word(at) {
         "day" => NthKind::Day,
         "workday" | "weekday" => NthKind::Workday,
+        // A weekend is taken as its Saturday.
+        "weekend" => NthKind::Weekday(Weekday::Saturday),
         "working" | "business" | "work" if view.is(at + 1, "day") => return Some((NthKind::Workday, at + 2)),
         name => NthKind::Weekday(weekday(name)?.0),
     };
@@ -98,15 +117,16 @@ pub(crate) fn nth_kind(view: View<'_>, at: usize) -> Option<(NthKind, usize)> {
 }
 
 /// The n-th of something in a month, or its last.
-fn nth_date(first: Date, number: i8, kind: NthKind) -> Option<Date> {
+pub(super) fn nth_date(first: Date, number: i8, kind: NthKind) -> Option<Date> {
     match kind {
         NthKind::Weekday(weekday) => first.nth_weekday_of_month(number, weekday).ok(),
-        NthKind::Day if number < 0 => Some(first.last_of_month()),
+        NthKind::Day if number < 0 => Date::new(first.year(), first.month(), first.days_in_month() + 1 + number).ok(),
         NthKind::Day => Date::new(first.year(), first.month(), number).ok(),
         NthKind::Workday => {
             let is_workday = |date: &Date| date.weekday().to_monday_zero_offset() <= 4;
             let mut all = (1..=first.days_in_month()).filter_map(|day| Date::new(first.year(), first.month(), day).ok()).filter(is_workday);
-            if number < 0 { all.next_back() } else { all.nth(usize::try_from(number - 1).ok()?) }
+            let place = usize::from(number.unsigned_abs()) - 1;
+            if number < 0 { all.nth_back(place) } else { all.nth(place) }
         }
     }
 }
@@ -128,7 +148,9 @@ pub(super) fn edge(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase> {
             return Some(on(at + 2, if word == "month" { today.last_of_month() } else { today.last_of_year() }));
         }
         "mid" => ("middle", view.skip(at + 1, &["-"])),
-        "early" | "late" if is_led || month(view.word(at + 1)).is_some() => (if word == "early" { "start" } else { "end" }, at + 1),
+        "early" | "late" if is_led || month(view.word(at + 1)).is_some() || view.is(at + 1, "next") => {
+            (if word == "early" { "start" } else { "end" }, at + 1)
+        }
         joined => ("middle", mid_joined(joined, at)?),
     };
     let (modifier, name_at) = match view.word(after) {
@@ -155,7 +177,7 @@ pub(super) fn edge(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase> {
             (first, first.last_of_year(), name_at + 1)
         }
         "week" if which == "end" => return end_of_week(name_at + 1, if modifier == "next" { days(today, 7)? } else { today }),
-        "week" => return (which == "start").then(|| days(monday_of(today)?, 7).map(|monday| on(name_at + 1, monday)))?,
+        "week" => return days(monday_of(today)?, if which == "start" { 7 } else { 9 }).map(|day| on(name_at + 1, day)),
         name => {
             let (first, end) = named_month(view, name, name_at + 1)?;
             (first, first.last_of_month(), end)
@@ -223,6 +245,8 @@ pub(crate) fn feast_day(view: View<'_>, at: usize) -> Option<(i8, i8, usize)> {
 /// "before Christmas", "on New Year's Eve"; alone they are words of the title.
 pub(super) fn feast(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase> {
     let (month, day, end) = feast_day(view, at)?;
+    // "before Christmas" may have been read as far as "before".
+    let is_led = is_led || view.before(at) == "before";
     if !is_led || view.is_any(at.wrapping_sub(1), &["for", "@"]) || !view.is_free(end) {
         return None;
     }

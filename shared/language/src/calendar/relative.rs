@@ -3,11 +3,14 @@
 use jiff::Span;
 use jiff::civil::{Date, Weekday};
 
-use super::written::{full, month_day, numeric};
-use super::{days, monday_of, on, on_or_after, weekday, with_part};
-use crate::grammar::{Context, Day, DayPart, Meaning, Phrase, View};
-use crate::numbers::{length, ordinal_figures};
+use super::counted::{nth, nth_date, nth_kind};
+use super::written::{full, joined, month_day, numeric};
+use super::{days, is_reminders, monday_of, on, on_or_after, weekday, with_part, workdays};
+use crate::grammar::{Context, Day, DayPart, Meaning, Phrase, Role, View};
+use crate::moment::{self, TimeSaid};
+use crate::numbers::{Length, Unit, attached, cardinal, figures, length, ordinal, ordinal_figures};
 use crate::tell;
+use crate::words::Word;
 
 /// "today", "tomorrow evening", "the day after tomorrow", "tonight", "this evening", "next week", "this weekend".
 pub(super) fn relative(view: View<'_>, at: usize, start: usize) -> Option<Phrase> {
@@ -18,14 +21,20 @@ pub(super) fn relative(view: View<'_>, at: usize, start: usize) -> Option<Phrase
         return Some(with_part(view, on(article + 3, days(today, 2)?)));
     }
     let found = match view.word(start) {
-        "today" | "tod" => on(start + 1, today),
         "tonight" => night(start + 1),
-        "tomorrow" | "tmrw" | "tmr" | "tomorow" | "tommorow" | "tommorrow" => on(start + 1, days(today, 1)?),
-        "yesterday" => on(start + 1, days(today, -1)?),
+        // "tomorrow week".
+        word if near(word).is_some() && view.is(start + 1, "week") && view.is_free(start + 2) => {
+            on(start + 2, days(today, near(word)? + 7)?)
+        }
+        word if near(word).is_some() => on(start + 1, days(today, near(word)?)?),
         "later" if view.is(start + 1, "today") => on(start + 2, today),
         "this" => return this(view, start),
         "next" => return next(view, start),
-        "overmorrow" => on(start + 1, days(today, 2)?),
+        "the" if view.is_any(start + 1, &["week", "weekend", "month", "year"]) && view.is_phrase(start + 2, &["after", "next"]) => {
+            return next(view, start + 1);
+        }
+        "week" | "weekend" | "month" | "year" if view.is_phrase(start + 1, &["after", "next"]) => return next(view, start),
+        "the" if view.is(start + 1, "next") && workday_end(view, start + 2).is_some() => return next(view, start + 1),
         "the" if view.is(start + 1, "weekend") && start > at && view.is_free(start + 2) => weekend(view.context, start + 2)?,
         _ => return None,
     };
@@ -45,6 +54,9 @@ fn this(view: View<'_>, at: usize) -> Option<Phrase> {
     if let Some(part) = DayPart::named(view.word(at + 1)).filter(|_| view.is_free(at + 2)) {
         return Some(Phrase::new(at + 2, Meaning::Day { day: Day::On(today), part: Some(part) }));
     }
+    if let Some((day, end)) = weekday_of_week(view, view.skip(at + 2, &["on"])).filter(|_| is_week(view.word(at + 1))) {
+        return Some(with_part(view, on(end, days(monday_of(today)?, day)?)));
+    }
     match view.word(at + 1) {
         "weekend" if view.is_free(at + 2) => weekend(view.context, at + 2),
         "week" if view.is_free(at + 2) => {
@@ -62,58 +74,213 @@ fn this(view: View<'_>, at: usize) -> Option<Phrase> {
     }
 }
 
-/// "next week": its Monday; "next month", "next year": their first day.
-fn next(view: View<'_>, at: usize) -> Option<Phrase> {
-    let today = view.context.today();
-    if !view.is_free(at + 2) {
-        return None;
+/// How many days from today a word is: "tomorrow".
+pub(super) fn near(word: &str) -> Option<i32> {
+    match word {
+        "today" | "tod" | "tonight" => Some(0),
+        "tomorrow" | "tmrw" | "tmr" | "tmw" | "2moro" | "tomorow" | "tommorow" | "tommorrow" => Some(1),
+        "overmorrow" => Some(2),
+        "yesterday" => Some(-1),
+        _ => None,
     }
-    let date = match view.word(at + 1) {
-        "week" => days(monday_of(today)?, 7)?,
-        "weekend" => days(monday_of(today)?, 12)?,
-        "month" => today.first_of_month().checked_add(Span::new().months(1)).ok()?,
-        "year" => today.first_of_year().checked_add(Span::new().years(1)).ok()?,
-        _ => return None,
-    };
-    Some(on(at + 2, date))
 }
 
-/// "in 3 days", "2 weeks from now", "a week from Friday", "in 2 hours".
+/// Where "working day" ends.
+fn workday_end(view: View<'_>, at: usize) -> Option<usize> {
+    if view.is_any(at, &["business", "working", "work"]) && view.is_any(at + 1, &["day", "days"]) {
+        return Some(at + 2);
+    }
+    view.is_any(at, &["workday", "workdays", "weekday", "weekdays"]).then_some(at + 1)
+}
+
+/// "next week": its Monday; "next month", "next year": their first day; "week after next"; "next week on Tuesday"; "next business day".
+fn next(view: View<'_>, at: usize) -> Option<Phrase> {
+    let today = view.context.today();
+    let (name, end, number) = if view.is(at, "next") { (view.word(at + 1), at + 2, 1) } else { (view.word(at), at + 3, 2) };
+    if let Some(end) = workday_end(view, at + 1).filter(|end| view.is_free(*end) && number == 1) {
+        return Some(with_part(view, on(end, workdays(today, 1)?)));
+    }
+    let monday = days(monday_of(today)?, 7 * number)?;
+    if let Some((day, end)) = weekday_of_week(view, view.skip(end, &["on"])).filter(|_| is_week(name)) {
+        return Some(with_part(view, on(end, days(monday, day)?)));
+    }
+    let month = today.first_of_month().checked_add(Span::new().months(number)).ok()?;
+    let day_at = view.skip(view.skip(end, &["on"]), &["the"]);
+    if let ("month", Some(day)) = (name, ordinal_figures(view.word(day_at)).and_then(|day| i8::try_from(day).ok())) {
+        return Some(with_part(view, on(day_at + 1, Date::new(month.year(), month.month(), day).ok()?)));
+    }
+    if let Some((number, after)) = nth(view, day_at).filter(|_| name == "month")
+        && let Some((kind, end)) = nth_kind(view, after)
+    {
+        return Some(with_part(view, on(end, nth_date(month, number, kind)?)));
+    }
+    if !view.is_free(end) {
+        return None;
+    }
+    let date = match name {
+        "week" => monday,
+        "weekend" => days(monday, 5)?,
+        "month" => month,
+        "quarter" => {
+            let left = 3 - i32::from((today.month() - 1) % 3);
+            today.first_of_month().checked_add(Span::new().months(left)).ok()?
+        }
+        "year" => today.first_of_year().checked_add(Span::new().years(number)).ok()?,
+        _ => return None,
+    };
+    Some(with_part(view, on(end, date)))
+}
+
+/// "next week on Tuesday", "next week's Tuesday".
+fn is_week(name: &str) -> bool {
+    matches!(name, "week" | "week's")
+}
+
+/// The "Tuesday" of "next week on Tuesday", counted from its week's Monday.
+fn weekday_of_week(view: View<'_>, at: usize) -> Option<(i32, usize)> {
+    let (weekday, _) = weekday(view.word(at))?;
+    Some((weekday.to_monday_zero_offset().into(), at + 1))
+}
+
+/// "in 3 days", "2 weeks from now", "a week from Friday", "2 days before Christmas", "in 2 hours", "+5 days", "1w".
 pub(super) fn ahead(view: View<'_>, at: usize, start: usize) -> Option<Phrase> {
     let is_in = view.is_any(at, &["in", "within"]);
-    let begin = if is_in { view.skip(at + 1, &["the", "next", "about"]) } else { start };
-    let (length, end) = length(view.words, begin)?;
-    if view.is_any(end, &["from", "after"]) {
-        let named = relative(view, end + 1, end + 1).or_else(|| weekday_phrase(view, end + 1, true));
-        if let (Some(Phrase { end, meaning: Meaning::Day { day, part }, .. }), true) = (named, length.minutes == 0) {
-            let from = settled(&day, view.context)?;
-            let date = from.checked_add(Span::new().try_months(length.months).ok()?.try_days(length.days).ok()?).ok()?;
-            return Some(Phrase::new(end, Meaning::Day { day: Day::On(date), part }));
-        }
+    let is_plus = view.word(start).starts_with('+');
+    let begin = if is_in { view.skip(view.skip(at + 1, &["the", "next", "about"]), &["next"]) } else { start };
+    if let Some(found) = workdays_ahead(view, begin, is_in) {
+        return Some(found);
     }
-    let end = if view.is_phrase(end, &["from", "now"]) {
+    let counted = if view.word(begin).starts_with('+') { signed(view, begin) } else { counted(view, begin) };
+    let Some((length, end)) = counted else {
+        return vague(view, begin, is_in);
+    };
+    if let Some(found) = from_day(view, begin, length, end) {
+        return Some(found);
+    }
+    let end = if view.is_phrase(end, &["from", "now"]) || view.is_phrase(end, &["from", "today"]) {
         end + 2
     } else if is_in && (view.is_free(end) || view.is(end, "time")) {
         // "in five minutes' time".
         let after = view.skip(end, &["'"]);
         if view.is(after, "time") { after + 1 } else { end }
+    } else if start == at && !is_in && end == begin + 1 && length.minutes != 0 && stands_out(view, begin, end) {
+        let text = view.word(begin);
+        return Some(word(end, format!("\u{201c}{text}\u{201d} is taken as a word of the title; \u{201c}in {text}\u{201d} is a time.")));
+    } else if is_plus && view.is_free(end) || end == begin + 1 && length.minutes == 0 && stands_out(view, begin, end) {
+        end
     } else {
         return None;
     };
     // "2 hours before" is a reminder's.
-    if view.is_any(end, &["before", "ahead", "early", "earlier", "beforehand", "prior", "advance"]) {
+    if !is_in && view.is_any(end, &["before", "ahead", "early", "earlier", "beforehand", "prior", "advance"]) {
         return None;
     }
+    if let (true, Some(date)) = (view.is(end, "on") && is_weeks(length), settled_weekday(view, end + 1)) {
+        return Some(with_part(view, on(end + 2, later(date, length)?)));
+    }
     Some(Phrase::new(end, Meaning::Ahead(length)))
+}
+
+/// "3 days", and "the day" before "before Christmas".
+fn counted(view: View<'_>, at: usize) -> Option<(Length, usize)> {
+    let is_one = view.is(at, "the") && view.known(at + 2).is_some();
+    let unit = Unit::named(view.word(at + 1)).filter(|unit| is_one && *unit >= Unit::Day);
+    unit.map(|unit| (Length::of(1, unit), at + 2)).or_else(|| length(view.words, at))
+}
+
+/// "+5 days", "+5d", "+ 5 days".
+fn signed(view: View<'_>, at: usize) -> Option<(Length, usize)> {
+    match view.word(at).strip_prefix('+')? {
+        "" => length(view.words, at + 1),
+        number => match attached(number) {
+            Some(length) => Some((length, at + 1)),
+            None => Some((Length::of(figures(number)?, Unit::named(view.word(at + 1))?), at + 2)),
+        },
+    }
+}
+
+/// Whether a length alone is a date: "call back 1w", but neither "1w rent" nor "for 1w".
+fn stands_out(view: View<'_>, at: usize, end: usize) -> bool {
+    at > 0
+        && !view.known(end).is_some_and(|next| matches!(next.meaning, Meaning::Zone(_)))
+        && (view.is_end(end) || view.known(end).is_some())
+        && !view.is_any(at - 1, &["for", "a", "the", "every", "by", "last", "past"])
+}
+
+/// "a week from Friday", "3 days after 1 May", "2 days before Christmas", unless it is a reminder's.
+fn from_day(view: View<'_>, at: usize, length: Length, end: usize) -> Option<Phrase> {
+    let is_linked = view.is_any(end, &["from", "after", "before"]);
+    let Phrase { end, role, meaning: Meaning::Day { day, part }, .. } = view.known(end).filter(|_| is_linked)? else { return None };
+    let from = settled(day, view.context).filter(|_| length.minutes == 0 && !is_reminders(view, at))?;
+    let date = match role {
+        Role::From | Role::After => later(from, length)?,
+        Role::Before => from.checked_sub(Span::new().try_months(length.months).ok()?.try_days(length.days).ok()?).ok()?,
+        Role::Plain | Role::Due | Role::Until => return None,
+    };
+    Some(Phrase::new(*end, Meaning::Day { day: Day::On(date), part: *part }))
+}
+
+/// "in 3 business days", "2 working days from now".
+fn workdays_ahead(view: View<'_>, at: usize, is_in: bool) -> Option<Phrase> {
+    let is_plus = view.word(at).starts_with('+');
+    let number = match view.word(at).trim_start_matches('+') {
+        "a" | "one" => 1,
+        number => cardinal(number)?,
+    };
+    let end = workday_end(view, at + 1)?;
+    let end = if view.is_phrase(end, &["from", "now"]) { end + 2 } else { end };
+    (is_in || is_plus || view.word(end - 1) == "now").then_some(())?;
+    Some(with_part(view, on(end, workdays(view.context.today(), number)?)))
+}
+
+/// "in a few days", "in 2-3 weeks": nobody knows how many.
+fn vague(view: View<'_>, at: usize, is_in: bool) -> Option<Phrase> {
+    let unit = match view.word(at) {
+        "few" | "several" | "some" | "many" => at + 1,
+        "a" if view.is_any(at + 1, &["few", "couple", "number"]) => view.skip(at + 2, &["of"]),
+        word if cardinal(word).is_none()
+            && word.split_once(['-', '\u{2013}']).is_some_and(|(first, last)| cardinal(first).is_some() && cardinal(last).is_some()) =>
+        {
+            at + 1
+        }
+        word if word.contains('.') && word.split('.').all(|figures| cardinal(figures).is_some()) => at + 1,
+        word if cardinal(word).is_some()
+            && view.is_any(at + 1, &["or", "to", "-", "\u{2013}"])
+            && cardinal(view.word(at + 2)).is_some() =>
+        {
+            at + 3
+        }
+        _ => return None,
+    };
+    let is_two = view.is_any(at + 1, &["couple"]);
+    Unit::named(view.word(unit)).filter(|_| is_in && !is_two)?;
+    Some(
+        Phrase::new(unit + 1, Meaning::Impossible)
+            .with_note(Some("How long that is is not clear: say a number, such as \u{201c}in 3 days\u{201d}.".to_owned())),
+    )
+}
+
+fn later(date: Date, length: Length) -> Option<Date> {
+    date.checked_add(Span::new().try_months(length.months).ok()?.try_days(length.days).ok()?).ok()
+}
+
+fn is_weeks(length: Length) -> bool {
+    length.months == 0 && length.minutes == 0 && length.days > 0 && length.days % 7 == 0
 }
 
 /// The date that a day has without a look at the time.
 fn settled(day: &Day, context: &Context) -> Option<Date> {
     match day {
-        Day::On(date) => Some(*date),
+        Day::On(date) | Day::Month { first: date, .. } => Some(*date),
         Day::Weekday(weekday) => on_or_after(days(context.today(), 1)?, *weekday),
-        Day::OfMonth(_) => None,
+        Day::OfMonth(day) => {
+            moment::local(Some(&Day::OfMonth(*day)), TimeSaid::default(), context, &mut Vec::new()).map(|local| local.date())
+        }
     }
+}
+
+fn settled_weekday(view: View<'_>, at: usize) -> Option<Date> {
+    settled(&Day::Weekday(weekday(view.word(at))?.0), view.context)
 }
 
 /// Weekdays that are names.
@@ -129,26 +296,26 @@ const NAMED_DAYS: [(&str, &str); 9] = [
     ("super", "tuesday"),
 ];
 
-/// "Friday", "next Friday evening", "Fri, 4 December", "a week on Friday".
+/// "Friday", "next Friday evening", "Fri, 4 December", "Friday the 13th", "a week on Friday", "three Mondays from now".
 pub(super) fn weekday_phrase(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase> {
-    if let Some(found) = week_from(view, at) {
+    if let Some(found) = week_from(view, at).or_else(|| weekdays_ahead(view, at)) {
         return Some(found);
     }
-    let (modifier, name_at) = match view.word(at) {
-        "this" | "next" => (view.word(at), view.skip(at + 1, &["coming"])),
-        "coming" => ("this", at + 1),
-        "the" if view.is_any(at + 1, &["coming", "next"]) => (if view.is(at + 1, "next") { "next" } else { "this" }, at + 2),
-        _ => ("", at),
-    };
+    let (modifier, name_at) = modifier(view, at);
     let (weekday, is_word) = weekday(view.word(name_at))?;
-    // A day that is over is no due date.
-    let is_over = view.before(name_at) == "last" || modifier.is_empty() && view.before(at) == "last";
-    if is_over || NAMED_DAYS.contains(&(view.before(name_at), view.word(name_at))) {
+    if NAMED_DAYS.contains(&(view.before(name_at), view.word(name_at))) {
         return None;
     }
     let end = name_at + 1;
+    // A day that is over is no due date.
+    if view.before(name_at) == "last" || modifier.is_empty() && view.before(at) == "last" {
+        return Some(word(end, format!("Last {} is over: it stays in the title.", tell::weekday(weekday))));
+    }
     if let Some(found) = dated(view, weekday, end).filter(|_| modifier != "next") {
         return Some(found);
+    }
+    if let Some((date, end)) = in_week(view, weekday, end) {
+        return Some(with_part(view, on(end, date)));
     }
     let is_timed = view.known(end).is_some_and(|next| matches!(next.meaning, Meaning::Clock(_) | Meaning::Part(_)));
     // "sun" and "sat" are everyday words: something before or after has to say that a day is meant.
@@ -157,57 +324,112 @@ pub(super) fn weekday_phrase(view: View<'_>, at: usize, is_led: bool) -> Option<
     if is_word && !is_clear && !is_last {
         return None;
     }
+    if is_adjective(view, at, end) && modifier.is_empty() && !is_led {
+        let name = tell::weekday(weekday);
+        return Some(word(end, format!("{name} is taken as a word of the title; \u{201c}on {name}\u{201d} is a date.")));
+    }
+    if modifier != "next" {
+        return Some(with_part(view, Phrase::new(end, Meaning::Day { day: Day::Weekday(weekday), part: None })));
+    }
     let today = view.context.today();
-    let found = match modifier {
-        "next" => {
-            let date = days(monday_of(today)?, 7 + i32::from(weekday.to_monday_zero_offset()))?;
-            let nearest = on_or_after(days(today, 1)?, weekday)?;
-            let note = (nearest != date).then(|| {
-                format!(
-                    "Next {} is taken as that of next week, {}; \u{201c}{}\u{201d} alone is {}.",
-                    tell::weekday(weekday),
-                    tell::date(date),
-                    tell::weekday(weekday),
-                    tell::date(nearest)
-                )
-            });
-            on(end, date).with_note(note)
-        }
-        _ => Phrase::new(end, Meaning::Day { day: Day::Weekday(weekday), part: None }),
-    };
-    let found = if view.is_phrase(end, &["next", "week"]) && view.is_free(end + 2) {
-        on(end + 2, days(monday_of(today)?, 7 + i32::from(weekday.to_monday_zero_offset()))?)
-    } else if view.is_phrase(end, &["this", "week"]) && view.is_free(end + 2) {
-        on(end + 2, days(monday_of(today)?, weekday.to_monday_zero_offset().into())?)
-    } else {
-        found
-    };
-    Some(with_part(view, found))
+    let date = days(monday_of(today)?, 7 + i32::from(weekday.to_monday_zero_offset()))?;
+    let nearest = on_or_after(days(today, 1)?, weekday)?;
+    let name = tell::weekday(weekday);
+    let note = (nearest != date).then(|| {
+        let (date, nearest) = (tell::date(date), tell::date(nearest));
+        format!("Next {name} is taken as that of next week, {date}; \u{201c}{name}\u{201d} alone is {nearest}.")
+    });
+    Some(with_part(view, on(end, date).with_note(note)))
 }
 
-/// "a week on Friday", "two weeks from tomorrow".
+fn word(end: usize, note: String) -> Phrase {
+    Phrase::new(end, Meaning::Word).with_note(Some(note))
+}
+
+/// "this", "next", "coming", and where the weekday's name stands.
+fn modifier<'a>(view: View<'a>, at: usize) -> (&'a str, usize) {
+    let start = view.skip(at, &["the"]);
+    match view.words.get(start).and_then(Word::plain).unwrap_or_default() {
+        "coming" | "upcoming" | "following" => ("this", start + 1),
+        "next" => ("next", view.skip(start + 1, &["coming"])),
+        "this" if start == at => ("this", view.skip(start + 1, &["coming"])),
+        // "the Monday after next".
+        name if start > at && weekday(name).is_some() && view.is_any(start + 1, &["after", "before", "of", "in"]) => ("", start),
+        _ => ("", at),
+    }
+}
+
+/// "the Friday meeting": a weekday that says which.
+fn is_adjective(view: View<'_>, at: usize, end: usize) -> bool {
+    let articles = ["the", "a", "an", "my", "our", "your", "his", "her", "their", "that", "no"];
+    view.is_any(at.wrapping_sub(1), &articles) && !view.is_free(end) && !view.is_any(end, &["morning", "afternoon", "evening", "night"])
+}
+
+/// What follows a weekday's name and says of which week it is: "next week", "after next", "in two weeks", "week", "before Christmas".
+fn in_week(view: View<'_>, weekday: Weekday, end: usize) -> Option<(Date, usize)> {
+    let today = view.context.today();
+    let of_week = |weeks: i32| days(monday_of(today)?, 7 * weeks + i32::from(weekday.to_monday_zero_offset()));
+    let soon = on_or_after(days(today, 1)?, weekday)?;
+    let start = view.skip(view.skip(end, &["of", "in"]), &["the"]);
+    for (words, date) in [
+        (&["after", "next"][..], of_week(2)),
+        (&["week", "after", "next"], of_week(2)),
+        (&["next", "week"], of_week(1)),
+        (&["this", "week"], of_week(0)),
+        (&["week"], days(soon, 7)),
+        (&["fortnight"], days(soon, 14)),
+    ] {
+        let after = start + words.len();
+        if view.is_phrase(start, words)
+            && view.is_free(after)
+            && self::weekday(view.word(after)).is_none()
+            && (words.len() > 1 || start == end)
+        {
+            return Some((date?, start + words.len()));
+        }
+    }
+    if let Some((length, after)) = length(view.words, end + 1).filter(|(length, _)| view.is(end, "in") && is_weeks(*length)) {
+        return Some((later(soon, length)?, after));
+    }
+    if let Some((length, after)) =
+        length(view.words, end).filter(|(length, after)| is_weeks(*length) && view.is_phrase(*after, &["from", "now"]))
+    {
+        return Some((later(soon, length)?, after + 2));
+    }
+    let Phrase { end, role, meaning: Meaning::Day { day, part: None }, .. } = view.known(end)? else { return None };
+    let date = settled(day, view.context)?;
+    match role {
+        Role::Before => Some((on_or_after(days(date, -7)?, weekday)?, *end)),
+        Role::After => Some((on_or_after(days(date, 1)?, weekday)?, *end)),
+        _ => None,
+    }
+}
+
+/// "three Mondays from now".
+fn weekdays_ahead(view: View<'_>, at: usize) -> Option<Phrase> {
+    let (number, name) = (cardinal(view.word(at))?, view.word(at + 1));
+    let (weekday, _) = weekday(name.strip_suffix('s').unwrap_or(name))?;
+    let weeks = i32::try_from(number.checked_sub(1)?).ok()?;
+    let date = days(on_or_after(days(view.context.today(), 1)?, weekday)?, weeks.checked_mul(7)?)?;
+    view.is_phrase(at + 2, &["from", "now"]).then(|| with_part(view, on(at + 4, date)))
+}
+
+/// "a week on Friday", "two weeks from tomorrow", "a week tomorrow".
 fn week_from(view: View<'_>, at: usize) -> Option<Phrase> {
     let (length, end) = length(view.words, at).filter(|(length, _)| length.minutes == 0)?;
-    let day_at = if view.is_any(end, &["on", "from", "after"]) { end + 1 } else { return None };
-    let (date, end) = match view.word(day_at) {
-        "today" => (view.context.today(), day_at + 1),
-        "tomorrow" => (days(view.context.today(), 1)?, day_at + 1),
-        name => (settled(&Day::Weekday(weekday(name)?.0), view.context)?, day_at + 1),
+    let day_at = view.skip(end, &["on", "from", "after"]);
+    let date = match near(view.word(day_at)) {
+        Some(ahead) => days(view.context.today(), ahead)?,
+        None => settled_weekday(view, day_at).filter(|_| day_at > end)?,
     };
-    let date = date.checked_add(Span::new().try_months(length.months).ok()?.try_days(length.days).ok()?).ok()?;
-    Some(with_part(view, on(end, date)))
+    Some(with_part(view, on(day_at + 1, later(date, length)?)))
 }
 
-/// The date behind a weekday: "Friday, 4 December". The date counts; a weekday that is not its own is told.
+/// The date behind a weekday: "Friday, 4 December", "Friday the 13th". A full date counts; a weekday that is not its own is told.
 fn dated(view: View<'_>, weekday: Weekday, at: usize) -> Option<Phrase> {
     let start = view.skip(view.skip(at, &[",", "."]), &["the", "on"]);
-    let found =
-        month_day(view, start).map(|found| found.phrase).or_else(|| full(view, start)).or_else(|| numeric(view, start, true)).or_else(
-            || {
-                let number = ordinal_figures(view.word(start)).filter(|day| (1..=31).contains(day) && start > at)?;
-                Some(Phrase::new(start + 1, Meaning::Day { day: Day::OfMonth(i8::try_from(number).ok()?), part: None }))
-            },
-        )?;
+    let full = month_day(view, start).map(|found| found.phrase).or_else(|| full(view, start)).or_else(|| joined(view, start));
+    let Some(found) = full.or_else(|| numeric(view, start, true)) else { return numbered(view, weekday, at, view.skip(start, &["the"])) };
     let date = match &found.meaning {
         Meaning::Day { day: Day::On(date), .. } => Some(*date),
         _ => None,
@@ -216,4 +438,33 @@ fn dated(view: View<'_>, weekday: Weekday, at: usize) -> Option<Phrase> {
         format!("{} is a {}, not a {}: the date counts.", tell::date(date), tell::weekday(date.weekday()), tell::weekday(weekday))
     });
     Some(found.with_note(note))
+}
+
+/// How many months ahead a day that falls on a weekday is looked for: each does within a year or two, but for the 31st.
+const MONTHS_AHEAD: i32 = 60;
+/// The days within which such a date needs no word about it.
+const NEAR_DAYS: i32 = 31;
+
+/// "the 13th" of "Friday the 13th": the next such day that is a Friday. A bare number counts where the next day of that number is one.
+fn numbered(view: View<'_>, weekday: Weekday, at: usize, start: usize) -> Option<Phrase> {
+    let word = view.word(start);
+    // "Friday 13" is no time, "Monday 9" may be one.
+    let is_ordinal = ordinal_figures(word).is_some() || start > at || figures(word).is_some_and(|number| number > 12);
+    let number = ordinal_figures(word).or_else(|| ordinal(word).filter(|_| start > at)).or_else(|| figures(word).filter(|_| start == at));
+    let day = number.filter(|day| (1..=31).contains(day)).and_then(|day| i8::try_from(day).ok())?;
+    // "Friday the 13th of May" has been read; "Monday 5 people" is no date.
+    if !view.is_free(start + 1) || view.is_any(start + 1, &["of"]) {
+        return None;
+    }
+    let first = view.context.today().first_of_month();
+    let next = (0..=MONTHS_AHEAD)
+        .filter_map(|ahead| first.checked_add(Span::new().months(ahead)).ok())
+        .filter_map(|month| Date::new(month.year(), month.month(), day).ok())
+        .filter(|date| *date >= view.context.today());
+    let mut next = next.take_while(|date| is_ordinal || date.duration_since(first).as_hours() / 24 <= i64::from(NEAR_DAYS) * 2);
+    let date = next.find(|date| date.weekday() == weekday)?;
+    let is_far = days(view.context.today(), NEAR_DAYS)? < date;
+    let note = (is_far || !is_ordinal)
+        .then(|| format!("The next {} that is a {} is {}.", tell::ordinal(day), tell::weekday(weekday), tell::date(date)));
+    Some(with_part(view, on(start + 1, date)).with_note(note))
 }

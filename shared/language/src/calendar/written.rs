@@ -3,7 +3,7 @@
 use jiff::civil::{Date, DateTime};
 
 use super::{YEARS, date_of, month, on, with_part, year};
-use crate::grammar::{Meaning, Phrase, View};
+use crate::grammar::{Day, Meaning, Phrase, View};
 use crate::numbers::{figures, ordinal};
 use crate::tell;
 use crate::words::{WordKind, is_dotted_date};
@@ -45,15 +45,8 @@ pub(crate) fn month_day(view: View<'_>, at: usize) -> Option<MonthDay> {
     let stretch = is_stretch.then(|| "A task has one date: the first is taken.".to_owned());
     let (month, day, end) = day_month(view, at).or_else(|| month_then_day(view, at))?;
     let (year, end) = year(view, end);
-    let date = date_of(year, month, day, view.context);
-    let phrase = if let Some(date) = date {
-        on(end, date).with_note(stretch)
-    } else {
-        let year = year.map(|year| format!(" {year}")).unwrap_or_default();
-        let text = format!("There is no {day} {}{year}: it stays in the title.", tell::month(month));
-        Phrase::new(end, Meaning::Impossible).with_note(Some(text))
-    };
-    Some(MonthDay { month, day, phrase: with_part(view, phrase) })
+    let phrase = dated(view, (year, month, day), end);
+    Some(MonthDay { month, day, phrase: if phrase.note.is_some() { phrase } else { phrase.with_note(stretch) } })
 }
 
 /// "3-5": the days from the 3rd to the 5th.
@@ -109,29 +102,89 @@ pub(super) fn whole_month(view: View<'_>, at: usize, start: usize) -> Option<Phr
         None if month == today.month() && view.is(start, "this") => today.last_of_month(),
         None => date_of(None, month, 1, view.context)?,
     };
-    Some(on(end, date).with_note(Some(format!(
+    let day = if date.day() == 1 { Day::Month { first: date, is_dated: year.is_some() } } else { Day::On(date) };
+    Some(Phrase::new(end, Meaning::Day { day, part: None }).with_note(Some(format!(
         "{} is taken as its {}.",
         tell::month(month),
         if date.day() == 1 { "first day" } else { "last day" }
     ))))
 }
 
-/// "24/12", "12/24/2026", "24.12.", "24.12.2026", "24-12-2026".
+/// A date that is one word with the name of its month: "09-JAN-2027", "12.Dec.2026", "3.January", "9jan", "2027-Jan-09".
+pub(super) fn joined(view: View<'_>, at: usize) -> Option<Phrase> {
+    let text = view.word(at).trim_end_matches('.');
+    let fields = fields(text)?;
+    let day = |text: &str| figures(text).filter(|day| text.len() <= 2 && (1..=31).contains(day)).and_then(|day| i8::try_from(day).ok());
+    let (first, name, last) = match fields[..] {
+        [first, name] if month(first).is_none() => (first, name, None),
+        // "may5" may be anything, "may-5" is a day.
+        [name, first] if text.contains(['-', '/', '.']) => (first, name, None),
+        [first, name, last] if month(first).is_none() => (first, name, Some(last)),
+        [name, first, last] => (first, name, Some(last)),
+        _ => return None,
+    };
+    let month = month(name)?;
+    let (number, year, end) = match last {
+        None => {
+            let (year, end) = year(view, at + 1);
+            (day(first)?, year, end)
+        }
+        Some(last) if first.len() == 4 => (day(last)?, Some(full_year(first)?), at + 1),
+        Some(last) => (day(first)?, Some(full_year(last)?), at + 1),
+    };
+    Some(dated(view, (year, month, number), end))
+}
+
+/// The date, or a word about one that the calendar does not have.
+fn dated(view: View<'_>, (year, month, day): (Option<i16>, i8, i8), end: usize) -> Phrase {
+    if let Some(date) = date_of(year, month, day, view.context) {
+        return with_part(view, on(end, date));
+    }
+    let year = year.map(|year| format!(" {year}")).unwrap_or_default();
+    let text = format!("There is no {day} {}{year}: it stays in the title.", tell::month(month));
+    Phrase::new(end, Meaning::Impossible).with_note(Some(text))
+}
+
+/// Figures and letters that separators or their own borders part: "9th-Jan-27" is 9, jan, 27.
+fn fields(text: &str) -> Option<Vec<&str>> {
+    let mut fields: Vec<&str> = Vec::new();
+    for field in text.split(['-', '/', '.', ',', '\'']) {
+        let border = field.find(|c: char| c.is_ascii_digit() != field.starts_with(|c: char| c.is_ascii_digit())).unwrap_or(field.len());
+        let (first, rest) = field.split_at(border);
+        let rest = if first.starts_with(|c: char| c.is_ascii_digit()) && matches!(rest, "st" | "nd" | "rd" | "th") { "" } else { rest };
+        let inner = rest.find(|c: char| c.is_ascii_digit() != rest.starts_with(|c: char| c.is_ascii_digit())).unwrap_or(rest.len());
+        let (second, third) = rest.split_at(inner);
+        fields.extend([first, second, third].into_iter().filter(|field| !field.is_empty()));
+    }
+    (fields.len() <= 3 && fields.iter().any(|field| month(field).is_some())).then_some(fields)
+}
+
+/// "2027", "27".
+fn full_year(text: &str) -> Option<i16> {
+    let year = figures(text).map(|year| if text.len() == 2 { 2000 + year } else { year });
+    i16::try_from(year.filter(|year| matches!(text.len(), 2 | 4) && YEARS.contains(year))?).ok()
+}
+
+/// "24/12", "12/24/2026", "24.12.", "24.12.2026", "24-12-2026", "2026/3/7", after "on" also "20261224".
 pub(super) fn numeric(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase> {
     let text = view.word(at);
-    let separator = text.chars().find(|c| matches!(c, '/' | '.' | '-'))?;
+    let Some(separator) = text.chars().find(|c| matches!(c, '/' | '.' | '-')) else { return compact(view, at, text, is_led) };
     let mut fields = text.trim_end_matches('.').split(separator);
     let field = |field: Option<&str>| figures(field.filter(|field| (1..=2).contains(&field.len()))?);
-    let (first, second) = (field(fields.next())?, field(fields.next())?);
+    let first = fields.next();
+    if let Some(year) = first.filter(|first| first.len() == 4).and_then(full_year) {
+        let (month, day) = (field(fields.next())?, field(fields.next())?);
+        let is_whole = fields.next().is_none() && (1..=12).contains(&month) && (1..=31).contains(&day);
+        return is_whole.then_some(dated(view, (Some(year), i8::try_from(month).ok()?, i8::try_from(day).ok()?), at + 1));
+    }
+    let (first, second) = (field(first)?, field(fields.next())?);
     let year_field = fields.next();
     if fields.next().is_some() || (separator == '-' && year_field.is_none()) {
         return None;
     }
     let year = match year_field {
         None => None,
-        Some(text) if text.len() == 2 => Some(2000 + i16::try_from(figures(text)?).ok()?),
-        Some(text) if text.len() == 4 => Some(i16::try_from(figures(text).filter(|year| YEARS.contains(year))?).ok()?),
-        Some(_) => return None,
+        Some(text) => Some(full_year(text)?),
     };
     // "24.12" may be a version or a price, "1/2" a half and "24/7" is always.
     let joins = view.is_any(at + 1, &["and", "or", "of", "to"]);
@@ -140,28 +193,30 @@ pub(super) fn numeric(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase>
     if !is_clear || (text == "24/7" && !is_led) {
         return None;
     }
-    let day_first = separator != '/' || !view.context.month_first;
+    // Full stops are written where the day comes first.
+    let day_first = separator == '.' || !view.context.month_first;
     let (month, day, is_open) = match (first, second) {
         (first, second) if first > 12 => (second, first, false),
         (first, second) if second > 12 => (first, second, false),
-        (first, second) if day_first => (second, first, separator == '/' && first != second),
+        (first, second) if day_first => (second, first, separator != '.' && first != second),
         (first, second) => (first, second, first != second),
     };
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
-    let (month, day) = (i8::try_from(month).ok()?, i8::try_from(day).ok()?);
-    let Some(date) = date_of(year, month, day, view.context) else {
-        let text = format!(
-            "There is no {day} {}{}: it stays in the title.",
-            tell::month(month),
-            year.map(|year| format!(" {year}")).unwrap_or_default()
-        );
-        return Some(Phrase::new(at + 1, Meaning::Impossible).with_note(Some(text)));
+    let found = dated(view, (year, i8::try_from(month).ok()?, i8::try_from(day).ok()?), at + 1);
+    let note = match &found.meaning {
+        Meaning::Day { day: Day::On(date), .. } if is_open => {
+            Some(format!("{text} is read as {}: {}.", if day_first { "day/month" } else { "month/day" }, tell::date(*date)))
+        }
+        _ => None,
     };
-    let note = is_open.then(|| {
-        let order = if day_first { "day/month" } else { "month/day" };
-        format!("{text} is read as {order}: {}.", tell::date(date))
-    });
-    Some(with_part(view, on(at + 1, date).with_note(note)))
+    Some(found.with_note(note))
+}
+
+/// "20261224", where something leads to a date.
+fn compact(view: View<'_>, at: usize, text: &str, is_led: bool) -> Option<Phrase> {
+    let is_form = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit()) && is_led;
+    let date: Date = if is_form { text.parse().ok()? } else { return None };
+    Some(with_part(view, on(at + 1, date)))
 }

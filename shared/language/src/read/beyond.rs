@@ -103,12 +103,18 @@ impl Reader<'_> {
     pub(super) fn excepted(self, from: usize) -> Option<Reading> {
         let (order, start) = self.order(from)?;
         let all = (start..self.end()).find(|at| self.is_one(*at, "all|everything|every|each"))?;
-        let is_exception =
-            |at: usize| self.is_one(at, "but|except|excepting|excluding|besides") || self.after(at, "apart from|other than").is_some();
+        // "every day except Sunday" is read with its exception.
+        let found = Heard::new(self.words, start, self.context).found;
+        let is_limit = |at: usize| found.iter().any(|found| matches!(found.phrase.meaning, Meaning::Limit(_)) && found.words.contains(&at));
+        let is_exception = |at: usize| !is_limit(at) && self.is_exception(at);
         (all + 1..self.end()).any(is_exception).then(|| {
             let instead = "Exceptions are not understood: say which tasks are meant, such as \u{201c}all tasks tagged home\u{201d}.";
             if order.is_everyday { self.asked(from, instead) } else { Reading::unclear(instead) }
         })
+    }
+
+    fn is_exception(&self, at: usize) -> bool {
+        self.is_one(at, "but|except|excepting|excluding|besides") || self.after(at, "apart from|other than").is_some()
     }
 
     /// "don't delete 12" asks for nothing.
@@ -195,7 +201,7 @@ impl Reader<'_> {
         let start = self.skip(self.skip(start, "up|off|out|down|over|away|in|on|back"), "the|my|our|a|an|all");
         let start = self.skip(start, "the|my|our");
         let mut found = Heard::new(self.words, start, self.context).found;
-        found.retain(|found| !matches!(found.phrase.meaning, Meaning::Impossible | Meaning::Word));
+        found.retain(|found| !matches!(found.phrase.meaning, Meaning::Impossible | Meaning::Word | Meaning::Name));
         let level = self.level_at_end();
         let ends = |at: &usize| {
             let is_mark = self.words[*at].kind == WordKind::Mark;

@@ -20,7 +20,7 @@ impl Reader<'_> {
     pub(super) fn repeat_or_stop(self, from: usize) -> Option<Reading> {
         let to = self.end();
         let stop = |named: Named| {
-            let change = Change { repeats: Some(Repeats::Not), ..Change::new(&self.context.zone) };
+            let change = Change { repeats: Some(Repeats::Not), ..Change::new(self.context) };
             self.act(named, to, |which| Intent::Update { which, change: Box::new(change) })
         };
         let phrases = "stop repeating|stop recurring|don't repeat|do not repeat|unrepeat|end the recurrence of|stop the recurrence of|\
@@ -76,7 +76,7 @@ impl Reader<'_> {
                     .with_parts(named.parts),
             );
         };
-        let change = Change { title: Some(title), ..Change::new(&self.context.zone) };
+        let change = Change { title: Some(title), ..Change::new(self.context) };
         Some(Reading::of(Intent::Update { which: named.which, change: Box::new(change) }).with_parts(named.parts).with_notes(named.notes))
     }
 
@@ -100,7 +100,7 @@ impl Reader<'_> {
         let named = self.targets(start)?;
         let begin = self.skip(named.end, "as|to|:");
         let text = self.quoted_or_text(begin..self.end_of_title()).filter(|_| begin > named.end)?;
-        let change = Change { description: Some(text), ..Change::new(&self.context.zone) };
+        let change = Change { description: Some(text), ..Change::new(self.context) };
         Some(Reading::of(Intent::Update { which: named.which, change: Box::new(change) }).with_parts(named.parts).with_notes(named.notes))
     }
 
@@ -134,7 +134,7 @@ impl Reader<'_> {
         }
         let shift = signed(length, is_earlier);
         let part = self.part(begin..end, Kind::Date, shift.describe());
-        let change = Change { due: Some(Due::Shift(shift)), ..Change::new(&self.context.zone) };
+        let change = Change { due: Some(Due::Shift(shift)), ..Change::new(self.context) };
         Some(self.act(Named { end, ..named }, to, |which| Intent::Update { which, change: Box::new(change) }).with_parts(vec![part]))
     }
 
@@ -205,7 +205,7 @@ impl Reader<'_> {
         let begin = if matches!(self.word(begin), "due") && !self.is_end(begin + 1) { self.skip(begin + 1, "to") } else { begin };
         let named = Named { which: named.which.of_status(Status::Pending), ..named };
         let heard = Heard::new(self.words.get(..to).unwrap_or(self.words), begin, self.context);
-        let mut change = Change::new(&self.context.zone);
+        let mut change = Change::new(self.context);
         let mut notes = heard.notes();
         let when = heard.when(&mut Vec::new());
         change.priority = heard.priority();
@@ -216,11 +216,11 @@ impl Reader<'_> {
         }
         change.due = match heard.exact(&mut Vec::new()) {
             Some(at) => Some(Due::At(at)),
-            None if heard.says_when() => Some(Due::When { day: heard.day(), time: heard.time_said() }),
+            None if heard.says_when() => Some(Due::When { day: heard.day(), time: heard.time_said(), place: heard.place().cloned() }),
             None => None,
         };
         if let (true, Some(time)) = (change.is_empty() && self.is_end(begin + 1), bare_hour(self.word(begin))) {
-            change.due = Some(Due::When { day: None, time });
+            change.due = Some(Due::When { day: None, time, place: None });
         }
         self.clears(begin..to, &mut change);
         let missed = heard.left(begin..to);

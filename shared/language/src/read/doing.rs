@@ -106,7 +106,7 @@ impl Reader<'_> {
             .after(from, "remove|delete|clear|drop")
             .and_then(|at| self.after(self.skip(at, "all"), "tags from|tags of|the tags from|the tags of"))
         {
-            let change = Change { untags: true, ..Change::new(&self.context.zone) };
+            let change = Change { untags: true, ..Change::new(self.context) };
             return self.targets(link).map(|named| self.act(named, to, |which| Intent::Update { which, change: Box::new(change) }));
         }
         // "remove the price from 12" is about something in a task, whatever it is: never about the task itself.
@@ -157,7 +157,7 @@ impl Reader<'_> {
                 .find_map(|(phrases, field)| Some((*field, self.after(start, phrases)?)))?;
         let link = self.skip(end, "of|from|on|for");
         let named = self.targets(link).or_else(|| self.titled(link, self.end())).filter(|_| link > end)?;
-        let mut change = Change::new(&self.context.zone);
+        let mut change = Change::new(self.context);
         match field {
             "due" => change.due = Some(Due::Clear),
             "recurrence" => change.repeats = Some(Repeats::Not),
@@ -241,7 +241,7 @@ impl Reader<'_> {
         }
         let start = self.skip(from + 1, "the|a");
         let begin = self.skip(start, "tag|tags|label|labels");
-        if begin == start && marks::tag_name(self.word(start)).is_none() {
+        if begin == start && marks::tag_at(self.words, start, &self.context.tags).is_none() {
             return None;
         }
         let link = (begin..to).rev().find(|at| matches!(self.word(*at), "to" | "from" | "on" | "off" | "of"))?;
@@ -255,18 +255,25 @@ impl Reader<'_> {
         let mut tags: Vec<String> = Vec::new();
         let mut parts = Vec::new();
         let mut notes = Vec::new();
-        for at in range.clone() {
+        let mut next = range.start;
+        while next < range.end {
+            let at = next;
+            next += 1;
             let word = self.words.get(at)?;
             if word.kind == WordKind::Mark || word.is_any(&["and", "the", "tag", "tags", "&"]) {
                 continue;
             }
-            let text = match word.kind {
-                WordKind::Quoted => unquoted(self.sentence, word)?.to_owned(),
-                _ => word.lower.trim_start_matches('#').to_owned(),
+            let text = match marks::tag_at(self.words, at, &self.context.tags) {
+                Some((name, end)) => {
+                    next = end;
+                    name
+                }
+                None if word.kind == WordKind::Quoted => unquoted(self.sentence, word)?.to_owned(),
+                None => word.lower.trim_start_matches('#').to_owned(),
             };
             match domain::task::tags(std::slice::from_ref(&text), "/tags") {
                 Ok(kept) if tags.len() < TAGS_MAX => {
-                    parts.push(self.part(at..at + 1, Kind::Tag, text));
+                    parts.push(self.part(at..next, Kind::Tag, text));
                     tags.extend(kept.into_iter().filter(|tag| !tags.contains(tag)).collect::<Vec<_>>());
                 }
                 Ok(_) => notes.push(Note::missed(format!("A task has at most {TAGS_MAX} tags."))),

@@ -1,0 +1,57 @@
+//! What limits a repetition: "except Sundays", "but not on weekends", "except in August", "in July and August", "from May to September".
+
+use super::days::{months, weekdays};
+use crate::grammar::{Limit, Meaning, Phrase, View};
+
+/// Words that leave something out, and those after which only days or months can be meant.
+const EXCEPT: [&[&str]; 20] = [
+    &["with", "the", "exception", "of"],
+    &["except", "for"],
+    &["except"],
+    &["excepting"],
+    &["excluding"],
+    &["other", "than"],
+    &["apart", "from"],
+    &["aside", "from"],
+    &["but", "not"],
+    &["but", "never"],
+    &["and", "not"],
+    &["just", "not"],
+    &["not"],
+    &["but"],
+    &["without"],
+    &["besides"],
+    &["minus"],
+    &["save"],
+    &["skip"],
+    &["skipping"],
+];
+
+/// The phrase that begins at `at`, if it names days or months that a repetition leaves out, or the months that it is limited to.
+pub(super) fn limit(view: View<'_>, at: usize) -> Option<Phrase> {
+    exception(view, at).or_else(|| season(view, at))
+}
+
+fn exception(view: View<'_>, at: usize) -> Option<Phrase> {
+    let lead = EXCEPT.iter().find(|words| view.is_phrase(at, words))?;
+    let is_only = view.is(at, "but") && view.is(at + 1, "only");
+    let start = at + lead.len() + usize::from(is_only);
+    let start = view.skip(view.skip(start, &["on", "in", "during", "for"]), &["the", "every", "each", "all"]);
+    let named = |limit: Limit, end: usize| Phrase::new(end, Meaning::Limit(Limit { is_except: !is_only, ..limit }));
+    if let Some((weekdays, end)) = weekdays(view, start) {
+        return Some(named(Limit { weekdays, ..Limit::default() }, end));
+    }
+    months(view, start).filter(|(_, end)| view.is_free(*end)).map(|(months, end)| named(Limit { months, ..Limit::default() }, end))
+}
+
+/// "in July and August", "from May to September". One month alone is a day's phrase.
+fn season(view: View<'_>, at: usize) -> Option<Phrase> {
+    let lead = view.skip(at, &["only"]);
+    let start = view.skip(lead, &["in", "during", "from", "between"]);
+    let (months, end) = months(view, start).filter(|(months, end)| start > lead && months.len() > 1 && view.is_free(*end))?;
+    let months = match months[..] {
+        [first, last] if view.is(lead, "between") => (first..=last).collect(),
+        _ => months,
+    };
+    Some(Phrase::new(end, Meaning::Limit(Limit { months, ..Limit::default() })))
+}

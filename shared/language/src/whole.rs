@@ -1,0 +1,294 @@
+//! The one rule of what may not be left behind: a phrase that says when is read whole, with every word that qualifies it, or left whole in the title.
+//!
+//! The kinds of phrases read the qualifiers that they know. Here are the others: "tomorrow or Friday", "not on Monday", "every day except holidays",
+//! "the second Friday". Where one stands beside a phrase, nothing that says when is read of the sentence, and a note says so: half of what was said
+//! would be another date.
+
+use std::ops::Range;
+
+use crate::calendar;
+use crate::draft::Found;
+use crate::grammar::{By, Day, DayPart, Limit, Meaning, Repeat, Role};
+use crate::numbers::{Unit, cardinal, ordinal};
+use crate::words::{Case, Word, WordKind, after, skip};
+
+/// Words before a phrase that deny it, or say that it is only near.
+const DENYING: &str =
+    "not|never|no|except|excepting|excluding|but|without|unless|besides|minus|or|nor|neither|than|since|least|apart|aside";
+const NEAR: &str = "about|around|approximately|roughly|almost|nearly|circa|ca|early|late|mid|half";
+/// Words before days that are counted.
+const COUNTING: &str =
+    "last|past|previous|other|alternate|alternating|every|each|any|both|all|few|couple|several|some|most|next|this|whole";
+/// Words after a phrase that join it to what follows, where that is about time as well.
+const JOINING: &str = "and|or|&|+|plus|but|not|nor|without|except|excepting|excluding|unless|besides|minus|only|than|to|through|thru|until|till|from|\
+    since|before|after|in|of|during|while|if|when|even|then|other than|apart from|aside from|as well as|second|last|alternate|every";
+/// The same, where they part two days or two times.
+const PARTING: &str = ",|/|-|\u{2013}|;|.";
+/// Words after a repetition that leave something out or end it, whatever follows.
+const LIMITING: &str = "except|excepting|excluding|other than|apart from|aside from|with the exception|unless|until|till|save for|but not|but only|\
+    only if|only when|only on|only in|skipping|if|when|whenever|while";
+/// Words after a phrase that move or widen it.
+const MOVING: &str = "ago|onwards|onward|hence|ish|or so|or earlier|or later|or sooner|or before|or after|alternately|at the earliest";
+/// Words between a joining word and what it joins.
+const BETWEEN: &str =
+    "not|on|the|in|at|a|an|also|even|only|every|each|by|due|public|bank|school|national|during|my|our|any|all|no|from|until";
+/// Words about time that no phrase begins with.
+const TIME_WORDS: &str = "holiday|holidays|vacation|vacations|weekend|weekends|weekday|weekdays|summer|winter|spring|autumn|term|semester|season|\
+    christmas|xmas|easter|advent|ramadan|lent|noon|midnight|mornings|afternoons|evenings|nights|later|sooner|earlier|today|\
+    further notice|other|alternate|last|next|past|this|coming|fortnight|quarter|weeknights|now|while|rest";
+/// Words of [`BETWEEN`] that are looked over.
+const BETWEEN_MAX: usize = 4;
+
+/// Leaves what says when in the title, if something qualifies it that was not read with it.
+pub(crate) fn leave(words: &[Word], from: usize, found: &mut [Found]) {
+    let stretch = Sentence { words, found, from }.qualified();
+    let Some(stretch) = stretch else { return };
+    let text = words[stretch].iter().map(|word| word.lower.as_str()).collect::<Vec<_>>().join(" ");
+    let mut note = Some(format!("\u{201c}{text}\u{201d} was not understood as a whole: it stays in the title."));
+    for found in found.iter_mut().filter(|found| found.phrase.meaning.says_when()) {
+        found.phrase.meaning = Meaning::Impossible;
+        found.phrase.note = note.take();
+    }
+}
+
+/// The first day that stands among the words of the title and in no phrase: "3 days ago", "Friday or Saturday".
+pub(crate) fn unread<'a>(words: &'a [Word], from: usize, found: &[Found]) -> Option<&'a str> {
+    let is_read = |at: usize| found.iter().any(|found| found.words.contains(&at));
+    let is_day = |word: &str| calendar::is_day_word(word) || word.strip_suffix('s').is_some_and(calendar::is_day_word);
+    let is_ago =
+        |at: usize| after(words, at, "ago").is_some() && at > 0 && words[at - 1].plain().is_some_and(|word| Unit::named(word).is_some());
+    let unread = (from..words.len()).filter(|at| !is_read(*at));
+    unread.filter_map(|at| Some((at, words[at].plain()?))).find(|(at, word)| is_day(word) || is_ago(*at)).map(|(_, word)| word)
+}
+
+/// Whether a word is about time, though no phrase begins with it: "holidays", "summer".
+pub(crate) fn is_time_word(words: &[Word], at: usize) -> bool {
+    after(words, at, TIME_WORDS).is_some()
+}
+
+/// The repetition of these phrases with its limits, and whether a rule can say all of it.
+pub(crate) fn repetition(found: &[Found]) -> (Option<Repeat>, bool) {
+    let mut repeats = found.iter().filter_map(|found| match &found.phrase.meaning {
+        Meaning::Repeat(repeat) => Some(repeat),
+        _ => None,
+    });
+    let Some(first) = repeats.next().cloned() else { return (None, limits(found, None).next().is_none()) };
+    let repeat = repeats.next().and_then(|second| first.joined(second)).unwrap_or(first);
+    let unit = repeat.unit;
+    let limited = limits(found, Some(unit)).try_fold(repeat.clone(), |repeat, limit| repeat.limited(&limit));
+    let is_whole = limited.is_some();
+    (Some(limited.unwrap_or(repeat)), is_whole)
+}
+
+/// What limits a repetition of this unit: exceptions, and months that it is only in.
+fn limits(found: &[Found], unit: Option<Unit>) -> impl Iterator<Item = Limit> {
+    found.iter().filter_map(move |found| match &found.phrase.meaning {
+        Meaning::Limit(limit) => Some(limit.clone()),
+        Meaning::Day { day, .. } if unit.is_some_and(|unit| is_season(day, found.phrase.role, unit)) => match day {
+            Day::Month { first, .. } => Some(Limit { months: vec![first.month()], ..Limit::default() }),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+/// Whether a month is when a repetition of this unit takes place, not when it begins.
+pub(crate) fn is_season(day: &Day, role: Role, unit: Unit) -> bool {
+    matches!(day, Day::Month { is_dated: false, .. }) && role == Role::Plain && unit != Unit::Year
+}
+
+struct Sentence<'a> {
+    words: &'a [Word],
+    found: &'a [Found],
+    /// The first word that is about the task.
+    from: usize,
+}
+
+impl Sentence<'_> {
+    /// The first stretch of words that is qualified by something that was not read.
+    fn qualified(&self) -> Option<Range<usize>> {
+        if let (false, Some(stretch)) = (repetition(self.found).1, self.limited()) {
+            return Some(stretch);
+        }
+        let repeats = self.found.iter().any(|found| matches!(found.phrase.meaning, Meaning::Repeat(_)));
+        if let Some(stretch) = self.contradicted() {
+            return Some(stretch);
+        }
+        self.found.iter().enumerate().filter(|(_, found)| found.phrase.meaning.says_when()).find_map(|(index, found)| {
+            let Range { start, end } = found.words.clone();
+            let is_open = found.phrase.role == Role::Until && !repeats && self.is(start, "up to") || self.is(start, "since");
+            if is_open {
+                return Some(start..end);
+            }
+            let before = self.before(index).map(|from| from..end);
+            before.or_else(|| self.after(index).map(|to| start..to.min(self.words.len())))
+        })
+    }
+
+    /// From the repetition to what limits it, or what would.
+    fn limited(&self) -> Option<Range<usize>> {
+        self.between(|meaning| matches!(meaning, Meaning::Limit(_) | Meaning::Repeat(_)))
+    }
+
+    /// From the first to the last phrase of a kind.
+    fn between(&self, is_part: fn(&Meaning) -> bool) -> Option<Range<usize>> {
+        let is_part = |found: &&Found| is_part(&found.phrase.meaning);
+        Some(self.found.iter().find(is_part)?.words.start..self.found.iter().rfind(is_part)?.words.end)
+    }
+
+    /// From a repetition to what it cannot go with: another day than its own, or a zone that no task can keep.
+    fn contradicted(&self) -> Option<Range<usize>> {
+        let repeat = repetition(self.found).0?;
+        let is_other = |found: &&Found| match &found.phrase.meaning {
+            Meaning::Zone(place) => place.zone.is_none(),
+            Meaning::Day { day, .. } if found.phrase.role == Role::Plain && !is_season(day, Role::Plain, repeat.unit) => {
+                match (day, &repeat.by) {
+                    (_, By::Start) | (Day::Month { .. }, _) => false,
+                    (Day::On(date), By::Weekdays(days)) => !days.contains(&date.weekday()),
+                    (Day::Weekday(weekday), By::Weekdays(days)) => !days.contains(weekday),
+                    (Day::On(date), By::MonthDays(days)) => !days.contains(&date.day()),
+                    (Day::OfMonth(day), By::MonthDays(days)) => !days.contains(day),
+                    (Day::On(_), By::Nth(_) | By::Workdays(_)) => false,
+                    _ => true,
+                }
+            }
+            _ => false,
+        };
+        self.found.iter().any(|found| is_other(&found)).then(|| {
+            self.between(|meaning| matches!(meaning, Meaning::Repeat(_) | Meaning::Day { .. } | Meaning::Clock(_) | Meaning::Zone(_)))
+        })?
+    }
+
+    fn is(&self, at: usize, phrases: &str) -> bool {
+        after(self.words, at, phrases).is_some()
+    }
+
+    /// Whether a phrase that was read covers this word.
+    fn is_read(&self, at: usize) -> bool {
+        self.found.iter().any(|found| found.words.contains(&at))
+    }
+
+    /// Where a word before this phrase begins that qualifies it.
+    fn before(&self, index: usize) -> Option<usize> {
+        let found = &self.found[index];
+        let mut at = found.words.start.checked_sub(1)?;
+        while at > self.from && !self.is_read(at) && self.is(at, "the|a|an|on|in|at|by|for") {
+            at -= 1;
+        }
+        if at < self.from || self.is_read(at) {
+            return None;
+        }
+        // "first and third Tuesday": the first half was not read.
+        if at > self.from && self.is(at, "and|or|&|,|/|+|plus|to|-") && self.is_about_time(at - 1) && !self.is_read(at - 1) {
+            return Some(at - 1);
+        }
+        let word = &self.words[at];
+        // "the weekend before Christmas", "the rest of Friday".
+        let is_edge = matches!(found.phrase.role, Role::Before | Role::After) && at + 1 == found.words.start && self.is_about_time(at);
+        let is_lone = || self.found.iter().filter(|found| matches!(found.phrase.meaning, Meaning::Day { .. })).count() == 1;
+        let is_of = word.is("of") && at > self.from && matches!(found.phrase.meaning, Meaning::Day { .. }) && is_lone();
+        if word.is("to") && at > self.from && self.is(at - 1, "up to") {
+            return Some(at - 1);
+        }
+        if is_edge || is_of {
+            return Some(if is_of { at - 1 } else { at });
+        }
+        let is_time = matches!(found.phrase.meaning, Meaning::Clock(_) | Meaning::Part(_) | Meaning::Zone(_));
+        let is_near = self.is(at, NEAR) && !(is_time && word.is_any(&["about", "around", "half"]));
+        let is_denied = self.is(at, DENYING) || is_near;
+        let counts = self.is(at, COUNTING) || word.plain().is_some_and(|word| ordinal(word).is_some());
+        let is_plural = matches!(found.phrase.meaning, Meaning::Repeat(_)) && word.plain().is_some_and(|word| cardinal(word).is_some());
+        let is_counted = (counts || is_plural) && self.is_countable(found);
+        (word.kind == WordKind::Word && (is_denied || is_counted)).then_some(at)
+    }
+
+    /// Whether a phrase begins with a day, a month or a unit of time that can be counted.
+    fn is_countable(&self, found: &Found) -> bool {
+        let is_day = matches!(found.phrase.meaning, Meaning::Day { .. } | Meaning::Repeat(_) | Meaning::Ahead(_));
+        let start = skip(self.words, skip(self.words, found.words.start, "on|by|for|due|in"), "the");
+        let is_month = |at: usize| self.words.get(at).and_then(Word::plain).and_then(calendar::month).is_some();
+        is_day
+            && self.words.get(start).and_then(Word::plain).is_some_and(|word| {
+                let singular = word.strip_suffix('s').unwrap_or(word);
+                let is_unit = Unit::named(word).is_some() || matches!(singular, "weekend" | "weekday" | "workday");
+                calendar::weekday(word).or_else(|| calendar::weekday(singular)).is_some()
+                    || is_month(start)
+                    || is_month(start + 1)
+                    || is_unit
+            })
+    }
+
+    /// Where the words after this phrase end that qualify it.
+    fn after(&self, index: usize) -> Option<usize> {
+        let (found, end) = (&self.found[index], self.found[index].words.end);
+        let next = after(self.words, end, PARTING).unwrap_or(end);
+        if let Some(other) = self.found.get(index + 1).filter(|other| other.words.start == next && self.are_twins(found, other)) {
+            return Some(other.words.end);
+        }
+        self.joined(next, found)
+    }
+
+    /// Whether two phrases side by side say the same kind of thing, of which a task has one. "Tomorrow on 24 December" leaves the second in the
+    /// title, and "1 to 14 December" takes the first: both are told.
+    fn are_twins(&self, one: &Found, other: &Found) -> bool {
+        let is_apart = one.words.end < other.words.start;
+        match (&one.phrase.meaning, &other.phrase.meaning) {
+            (Meaning::Repeat(one), Meaning::Repeat(other)) => one.joined(other).is_none(),
+            (Meaning::Clock(_), Meaning::Clock(_)) => is_apart || other.phrase.role != Role::Plain,
+            (one, next) if is_day(one) && is_day(next) => match other.phrase.role {
+                Role::Plain => is_apart || self.is(other.words.start, "only") || is_open(one) || is_open(next),
+                Role::Before | Role::After | Role::From => true,
+                Role::Due | Role::Until => false,
+            },
+            _ => false,
+        }
+    }
+
+    fn joined(&self, at: usize, found: &Found) -> Option<usize> {
+        if self.is_read(at) {
+            return None;
+        }
+        if let Some(end) = after(self.words, at, MOVING) {
+            return Some(end);
+        }
+        let is_repeat = matches!(found.phrase.meaning, Meaning::Repeat(_));
+        let is_zone = |word: &Word| word.case == Case::Upper && (3..=5).contains(&word.lower.len()) && word.lower.ends_with('t');
+        if matches!(found.phrase.meaning, Meaning::Clock(_)) && self.words.get(at).is_some_and(is_zone) {
+            return Some(at + 1);
+        }
+        if let Some(end) = after(self.words, at, LIMITING).filter(|_| is_repeat) {
+            return Some(end + 1);
+        }
+        let mut next = after(self.words, at, JOINING).or_else(|| after(self.words, at, "for").filter(|_| is_repeat))?;
+        for _ in 0..BETWEEN_MAX {
+            if self.is_about_time(next) {
+                return Some(self.found.iter().find(|found| found.words.start == next).map_or(next + 1, |found| found.words.end));
+            }
+            next = after(self.words, next, BETWEEN)?;
+        }
+        None
+    }
+
+    /// Whether something about time begins at this word, read or not.
+    fn is_about_time(&self, at: usize) -> bool {
+        let is_phrase = self.found.iter().any(|found| found.words.start == at && found.phrase.meaning.says_when());
+        let Some(word) = self.words.get(at).and_then(Word::plain) else { return is_phrase };
+        let singular = word.strip_suffix('s').unwrap_or(word);
+        let is_day = calendar::is_day_word(word)
+            || calendar::weekday(singular).is_some_and(|(_, is_word)| !is_word)
+            || calendar::month(word).is_some();
+        let is_number = cardinal(word).is_some() || ordinal(word).is_some();
+        let is_counted = is_number && self.words.get(at + 1).and_then(Word::plain).is_none_or(|next| Unit::named(next).is_some());
+        let is_unit = Unit::named(word).is_some() || DayPart::named(singular).is_some();
+        is_phrase || is_day || is_unit || is_counted || crate::numbers::ordinal_figures(word).is_some() || is_time_word(self.words, at)
+    }
+}
+
+/// Whether a day is said that another could complete: "Saturday in 10 days".
+fn is_open(meaning: &Meaning) -> bool {
+    matches!(meaning, Meaning::Ahead(_) | Meaning::Day { day: Day::Weekday(_), .. })
+}
+
+fn is_day(meaning: &Meaning) -> bool {
+    matches!(meaning, Meaning::Day { .. } | Meaning::Ahead(_) | Meaning::Local(_) | Meaning::Instant(_))
+}

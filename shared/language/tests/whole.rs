@@ -1,0 +1,180 @@
+//! The rule of what limits a date: a phrase is read whole with its qualifiers, or left whole in the title with a note that says so.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+use language::{Draft, Scene, draft};
+use proptest::prelude::*;
+
+/// Phrases that say when or how often, of every kind.
+const PHRASES: &[&str] = &[
+    "tomorrow",
+    "today",
+    "friday",
+    "on friday",
+    "next friday",
+    "this evening",
+    "next week",
+    "24 december",
+    "on 24/12",
+    "9-jan-2027",
+    "2027-01-09",
+    "the 15th",
+    "on the 15th",
+    "in 3 days",
+    "in december",
+    "the day after tomorrow",
+    "end of the month",
+    "at 9",
+    "5pm",
+    "noon",
+    "at 17:00",
+    "every day",
+    "daily",
+    "every friday",
+    "every monday and thursday",
+    "on mondays",
+    "weekdays",
+    "every weekend",
+    "every 2 weeks",
+    "monthly",
+    "every month",
+    "every 15th",
+    "the last friday of every month",
+    "every january",
+    "every year",
+];
+
+/// Those that begin with a day, a month or a unit, which can be counted.
+const COUNTED: &[&str] = &["friday", "fridays", "monday", "weekdays", "24 december", "mondays and thursdays"];
+
+/// What denies, widens or moves the phrase behind it.
+const BEFORE: &[&str] = &[
+    "not",
+    "never",
+    "except",
+    "excluding",
+    "but",
+    "but not",
+    "without",
+    "unless",
+    "besides",
+    "other than",
+    "rather than",
+    "no earlier than",
+    "or",
+    "nor",
+    "neither",
+    "since",
+    "up to",
+    "nearly",
+];
+/// What counts the days behind it.
+const COUNTING: &[&str] =
+    &["second", "third", "2nd", "last", "previous", "past", "other", "any", "some", "each", "both", "every second", "all", "few"];
+/// What joins one phrase to another.
+const BETWEEN: &[&str] = &[
+    "and",
+    "or",
+    "but not",
+    "but",
+    "except",
+    "except on",
+    "without",
+    "not",
+    "not on",
+    "and not",
+    "until",
+    "from",
+    "to",
+    "through",
+    "other than",
+    "apart from",
+    "excluding",
+    ",",
+    "and every",
+    "or every",
+    "unless",
+    "only",
+    "before",
+    "after",
+    "/",
+    "plus",
+];
+/// What moves or widens the phrase before it.
+const AFTER: &[&str] = &["ago", "onwards", "or so", "or later", "or earlier", "hence", "or sooner"];
+/// What ends or limits a repetition and means nothing that the grammar knows.
+const LIMITS: &[&str] = &[
+    "except holidays",
+    "until I retire",
+    "until further notice",
+    "unless it rains",
+    "excluding school holidays",
+    "if it rains",
+    "during the holidays",
+    "in summer",
+    "for a while",
+    "but not during vacations",
+    "when I am home",
+    "except when it snows",
+    "without holidays",
+    "other than bank holidays",
+];
+
+fn drafted(sentence: &str) -> Draft {
+    let zone = "Europe/Berlin".parse().expect("a zone");
+    draft(sentence, &Scene::new("2026-11-25T14:00:00Z".parse().expect("a time"), &zone))
+}
+
+/// Whether these words of the sentence were read, or stand in the title as they are and a note says that something was not read. Of a stretch of
+/// days or times the first is taken, and a note says that too.
+fn is_whole(sentence: &str, words: &str) -> bool {
+    let draft = drafted(sentence);
+    let start = sentence.rfind(words).expect("the words are in the sentence");
+    let is_letter = |at: usize| sentence[at..].starts_with(char::is_alphanumeric);
+    let is_read = |at: usize| draft.parts.iter().any(|part| part.range.contains(&at));
+    let read = (start..start + words.len()).filter(|at| sentence.is_char_boundary(*at) && is_letter(*at)).all(is_read);
+    let is_first = draft.notes.iter().any(|note| note.text.starts_with("A task has one"));
+    let title = draft.task.map(|task| task.title).unwrap_or_default();
+    read || is_first || title.contains(words) && !draft.notes.is_empty()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4_000) })]
+
+    #[test]
+    fn two_phrases_that_are_joined_are_read_together_or_not_at_all(
+        first in prop::sample::select(PHRASES),
+        joint in prop::sample::select(BETWEEN),
+        second in prop::sample::select(PHRASES),
+        rest in prop::sample::select(&["", " at 9", " #home", " !high"][..]),
+    ) {
+        let words = format!("{first} {joint} {second}");
+        let sentence = format!("call mum {words}{rest}");
+        prop_assert!(is_whole(&sentence, &words), "{sentence}: {:?}", drafted(&sentence));
+    }
+}
+
+#[test]
+fn a_phrase_and_what_stands_before_it_are_read_together_or_not_at_all() {
+    let denied = BEFORE.iter().flat_map(|before| PHRASES.iter().map(move |phrase| format!("{before} {phrase}")));
+    let counted = COUNTING.iter().flat_map(|before| COUNTED.iter().map(move |phrase| format!("{before} {phrase}")));
+    let led = denied
+        .chain(counted)
+        .flat_map(|words| [format!("call mum {words}"), format!("call mum {words} #home"), format!("call mum on the {words}")]);
+    let torn: Vec<String> = led
+        .filter(|sentence| {
+            !is_whole(sentence, sentence.trim_start_matches("call mum on the ").trim_start_matches("call mum ").trim_end_matches(" #home"))
+        })
+        .collect();
+    assert!(torn.is_empty(), "{} are torn: {torn:#?}", torn.len());
+}
+
+#[test]
+fn a_phrase_and_what_stands_after_it_are_read_together_or_not_at_all() {
+    let is_repeat =
+        |phrase: &&&str| drafted(&format!("call mum {phrase}")).parts.iter().any(|part| part.kind == language::Kind::Recurrence);
+    let moved = AFTER.iter().flat_map(|after| PHRASES.iter().map(move |phrase| format!("{phrase} {after}")));
+    let limited = LIMITS.iter().flat_map(|limit| PHRASES.iter().filter(is_repeat).map(move |phrase| format!("{phrase} {limit}")));
+    let torn: Vec<String> = moved.chain(limited).filter(|words| !is_whole(&format!("call mum {words}"), words)).collect();
+    assert!(torn.is_empty(), "{} are torn: {torn:#?}", torn.len());
+}
