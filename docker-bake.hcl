@@ -21,6 +21,7 @@ target "images" {
   name = program
   matrix = { program = [
     # Written by `just manifests` from shared/domain/src/routes.rs; edits are lost.
+    "bulk-tasks",
     "cancel-reminder",
     "chat",
     "complete-task",
@@ -45,6 +46,8 @@ target "images" {
     "set-priority",
     "spawn-recurrence",
     "tag-task",
+    "trash",
+    "undo",
     "update-task",
     "web",
     # End of what `just manifests` writes.

@@ -388,7 +388,7 @@ async fn pages_that_the_settings_name_may_call_and_read() {
     let nobody = app.call("GET", "/api/tasks", &[welcome], "").await.is(401);
     for answer in [created, listed, nobody] {
         assert_eq!(answer.header("access-control-allow-origin"), "http://localhost:5173");
-        assert_eq!(answer.header("access-control-expose-headers"), "ETag, Location, X-Total-Count, Link");
+        assert_eq!(answer.header("access-control-expose-headers"), "ETag, Location, X-Total-Count, Link, Taskflow-Change");
         assert_eq!(answer.headers.get_all("vary").iter().filter(|value| *value == "Origin").count(), 1);
     }
     let listed = app.call("GET", "/api/tasks", &[stranger, bearer], "").await.is(200);

@@ -513,7 +513,7 @@ async fn a_query_out_of_range_or_unknown_is_422() {
         ("tags_match=some", "/tags_match"),
         ("tags=a%00b", "/tags/0"),
         ("due_before=tomorrow", "/due_before"),
-        ("due_after=2026-03-31", "/due_after"),
+        ("due_after=2026-03-32", "/due_after"),
         ("completed_after=yesterday", "/completed_after"),
         ("id_from=first", "/id_from"),
         ("limit=1&limit=2", "/limit"),

@@ -165,3 +165,19 @@ async fn a_locked_table_is_503_to_those_who_read_it_and_one_that_hangs_up_keeps_
     assert_eq!(app.task(&task).await["id"], task);
     app.stop().await;
 }
+
+#[tokio::test]
+async fn of_many_tasks_that_are_changed_a_locked_one_alone_is_not() {
+    let app = App::start().await;
+    let mut ids = Vec::new();
+    for number in 0..3 {
+        ids.push(app.create(&json!({ "title": format!("rent {number}") })).await["id"].clone());
+    }
+    let other = lock(&app, format!("SELECT FROM tasks WHERE id = {} FOR UPDATE", ids[1])).await;
+    let answer = app.post("/api/tasks/bulk", &json!({ "ids": ids, "action": "complete" })).await.is(200).json();
+    let statuses: Vec<&Value> = answer["results"].as_array().unwrap().iter().map(|result| &result["status"]).collect();
+    assert_eq!(statuses, [200, 503, 200]);
+    other.close().await.unwrap();
+    assert_eq!(app.task(&ids[1]).await["status"], "pending");
+    app.stop().await;
+}

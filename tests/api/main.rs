@@ -17,3 +17,4 @@ mod reminders;
 mod socket;
 mod tasks;
 mod traces;
+mod trash;

@@ -29,7 +29,7 @@ async fn a_task_is_made_with_defaults_and_read_back() {
     let answer = app.post("/api/tasks", &json!({ "title": "  Pay rent " })).await.is(201);
     let task = answer.json();
     let expected = json!({
-        "id": task["id"], "title": "Pay rent", "description": "", "due_date": null, "time_zone": "Europe/Berlin", "recurrence": "none",
+        "id": task["id"], "uid": task["uid"], "title": "Pay rent", "description": "", "due_date": null, "time_zone": "Europe/Berlin", "recurrence": "none",
         "recurrence_rule": null, "recurrence_from": "due", "recurrence_start": null, "recurrence_number": 1, "priority": "medium", "tags": [],
         "status": "pending", "completed_at": null, "parent_task_id": null, "reminder_offset": null, "version": 1,
         "created_at": task["created_at"], "updated_at": task["created_at"],

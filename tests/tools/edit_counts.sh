@@ -101,7 +101,8 @@ RUST
 add_field() {
   local migration
   migration=$(printf '%04d_location.sql' $(($(find "$copy/shared/store/migrations" -name '*.sql' | wc -l) + 1)))
-  echo "ALTER TABLE tasks ADD COLUMN location text CHECK (char_length(location) <= 200);" >"$copy/shared/store/migrations/$migration"
+  printf '%s\n' "ALTER TABLE tasks ADD COLUMN location text CHECK (char_length(location) <= 200);" "ALTER TABLE trashed_tasks ADD COLUMN location text;" \
+    >"$copy/shared/store/migrations/$migration"
   edit shared/store/src/tasks.rs 's/reminder_offset, version, created_at/reminder_offset, location, version, created_at/'
   edit shared/domain/src/task.rs '/^pub struct Task/,/^\}/ s|^    pub version: i64,|&\n    /// Where it is done.\n    pub location: Option<String>,|'
   edit shared/domain/src/command.rs '/^pub struct CreateTask/,/^\}/ s|^    pub reminder_offset: .*|&\n    /// Where it is done.\n    #[serde(default)]\n    pub location: Option<String>,|

@@ -72,6 +72,8 @@ impl Deed {
             "complete_task" => Self::new("complete", ""),
             "reopen_task" => Self::new("reopen", ""),
             "delete_task" => Self::new("delete", ""),
+            "restore_task" => Self::new("restore", ""),
+            "undo_change" => Self::new("undo a change of", ""),
             "set_priority" => Self::new("set the priority of", format!(" to {}", text("priority"))),
             "add_tags" => Self::new("tag", format!(" with {}", text("tags"))),
             "remove_tags" => Self::new(format!("take {} off", text("tags")), ""),
@@ -107,6 +109,7 @@ pub(crate) fn summary(actions: &[Action]) -> String {
             "complete_task" => "Completed",
             "reopen_task" => "Reopened",
             "delete_task" => "Deleted",
+            "restore_task" => "Restored",
             _ => "Changed",
         };
         let task = action.task_id.or_else(|| action.tasks.first().map(|task| task.id));
@@ -134,12 +137,14 @@ fn detail(tool: &Tool, arguments: &Map<String, Value>, done: &Done, task: Option
         "complete_task" => format!("Completed {subject}."),
         "reopen_task" => format!("Reopened {subject}."),
         "delete_task" => format!("Deleted {subject}."),
+        "restore_task" => format!("Restored {subject}."),
+        "undo_change" => format!("Undid a change of {subject}."),
         "set_priority" => format!("Set the priority of {subject} to {}.", text("priority")),
         "add_tags" => format!("Tagged {subject} with {}.", text("tags")),
         "remove_tags" => format!("Took {} off {subject}.", text("tags")),
         "schedule_reminder" => format!("Reminds of {subject} {} before it is due.", text("reminder_offset")),
         "cancel_reminder" => format!("Cancelled reminder {}.", text("reminder_id")),
-        "list_tasks" | "search_tasks" => match done.output["total_count"].as_i64() {
+        "list_tasks" | "search_tasks" | "list_trash" => match done.output["total_count"].as_i64() {
             Some(1) => "Found 1 task.".to_owned(),
             Some(count) => format!("Found {count} tasks."),
             None => format!("Found {} tasks.", found("tasks")),

@@ -85,6 +85,8 @@ pub(crate) fn is_yes(message: &str, asking: &Asking) -> bool {
         "delete_task" => "delete|remove",
         "complete_task" => "complete|finish",
         "reopen_task" => "reopen",
+        "restore_task" => "restore",
+        "undo_change" => "undo",
         "create_task" => "add|create",
         "cancel_reminder" => "cancel",
         _ => "change|update",

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::Task;
 use domain::chat::{Action, ActionStatus, Assistant, ChatAnswer, ConversationId, TaskCard};
 use domain::routes::CHAT;
 use domain::zone::Zone;
+use domain::{ChangeId, Task};
 use function::{App, BoxFuture, Error};
 use futures_util::future::join_all;
 use http::{HeaderMap, StatusCode};
@@ -324,7 +324,7 @@ impl Turn {
 
     /// Which of these calls wait for the user's yes.
     fn waits(&self, calls: &[Call], subjects: &[Option<i64>]) -> Vec<bool> {
-        let is_delete = |call: &Call| call.name == "delete_task";
+        let is_delete = Call::deletes;
         let of = |deletes: bool| {
             let wanted = calls.iter().zip(subjects).filter(|(call, _)| call.leave == Leave::OfMessage && is_delete(call) == deletes);
             wanted.filter_map(|(_, subject)| *subject).collect::<BTreeSet<i64>>()
@@ -448,12 +448,22 @@ impl Call {
 
     /// Whether it changes something that is there.
     fn has_subject(&self) -> bool {
-        tools::of(&self.name).is_some_and(|tool| tool.changes() && tool.effect != tools::Effect::Adds)
+        tools::of(&self.name).is_some_and(|tool| tool.changes() && (tool.effect != tools::Effect::Adds || self.undone().is_some()))
+    }
+
+    /// The change that it takes back.
+    fn undone(&self) -> Option<ChangeId> {
+        self.arguments.get("change_id")?.as_str()?.parse().ok()
+    }
+
+    /// True if it deletes a task, be it by taking back that it was made.
+    fn deletes(&self) -> bool {
+        self.name == "delete_task" || self.undone().is_some_and(ChangeId::is_creation)
     }
 
     /// The task that it is about.
     fn task_id(&self) -> Option<i64> {
-        self.number("task_id")
+        self.number("task_id").or_else(|| self.undone().map(|change| change.task_id))
     }
 
     /// A whole number. One of a language with one kind of numbers is one, too.

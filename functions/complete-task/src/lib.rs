@@ -2,9 +2,8 @@
 
 use domain::Task;
 use domain::command::CompleteTask;
-use domain::event::{CommandType, EventType};
+use domain::event::CommandType;
 use domain::routes;
-use domain::task::Status;
 use function::{Change, Error, Function};
 
 /// The function.
@@ -15,9 +14,5 @@ pub fn function() -> Function {
 
 async fn complete(change: &mut Change, command: CompleteTask) -> Result<Task, Error> {
     let task = change.unit.task(command.task_id).await?;
-    if task.status == Status::Completed {
-        return Ok(task);
-    }
-    let completed = Task { status: Status::Completed, completed_at: Some(change.now()), ..task.clone() };
-    Ok(change.unit.save_task(&task, completed, EventType::TaskCompleted).await?)
+    Ok(change.unit.complete_task(task).await?)
 }

@@ -1,4 +1,4 @@
-//! Deletes a task and announces it, in one transaction. Its reminders are cancelled by cancel-reminder, which hears of it.
+//! Moves a task to the trash and announces it, in one transaction. Its reminders are cancelled by cancel-reminder, which hears of it.
 
 use domain::Task;
 use domain::command::DeleteTask;

@@ -50,12 +50,14 @@ async fn keep_house(app: Arc<App>, _: JobCall) -> Result<Published, Error> {
     let registered = house.register_jobs().await?;
     let announced = house.announce_unsettled().await?;
     let pruned = app.store()?.prune(app.now()).await?;
+    app.store()?.tidy_tags().await?;
+    let refolded = app.store()?.refold().await?;
     let (mut aligned, mut spawned) = (0, 0);
     if house.events_had_time(astray.changed_at.max(owing.changed_at)).await {
         aligned = house.align(&astray).await?;
         spawned = house.spawn(&owing).await?;
     }
-    tracing::info!(registered, announced, aligned, spawned, ?pruned, "kept house");
+    tracing::info!(registered, announced, aligned, spawned, refolded, ?pruned, "kept house");
     Ok(house.published)
 }
 

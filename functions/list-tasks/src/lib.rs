@@ -16,6 +16,6 @@ pub fn function() -> Function {
 }
 
 async fn list(app: Arc<App>, query: ListTasks) -> Result<Answer, Error> {
-    let page = app.store()?.tasks(&query.checked()?).await?;
+    let page = app.store()?.tasks(&query.checked(app.today())?).await?;
     Ok(Answer::json(&page.items)?.header(TOTAL_COUNT, page.total_count))
 }

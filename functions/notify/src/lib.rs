@@ -91,7 +91,7 @@ async fn remind(app: &Arc<App>, hub: &Hub, delivery: &Delivery) -> Result<Publis
 }
 
 async fn keep(change: &mut Change, reminder: &Reminder) -> Result<Notification, Error> {
-    let task = found(change.unit.task_unlocked(reminder.task_id).await)?;
+    let task = found(change.unit.task_or_trashed(reminder.task_id).await)?;
     let title = task.as_ref().map_or_else(|| format!("Task {}", reminder.task_id), |task| task.title.clone());
     let body = task.as_ref().and_then(due_text).unwrap_or_default();
     Ok(change.unit.create_notification(EventType::ReminderTriggered, reminder.task_id, &title, &body).await?)

@@ -14,6 +14,6 @@ pub fn function() -> Function {
 }
 
 async fn search(app: Arc<App>, query: SearchTasks) -> Result<Answer, Error> {
-    let page = app.store()?.tasks(&query.checked()?).await?;
+    let page = app.store()?.tasks(&query.checked(app.today())?).await?;
     Answer::json(&json!({ "results": page.items, "total_count": page.total_count }))
 }

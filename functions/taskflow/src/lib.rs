@@ -7,6 +7,7 @@ use function::Function;
 pub fn functions() -> Vec<Function> {
     vec![
         // Written by `just manifests` from shared/domain/src/routes.rs; edits are lost.
+        bulk_tasks::function(),
         cancel_reminder::function(),
         chat::function(),
         complete_task::function(),
@@ -29,6 +30,8 @@ pub fn functions() -> Vec<Function> {
         set_priority::function(),
         spawn_recurrence::function(),
         tag_task::function(),
+        trash::function(),
+        undo::function(),
         update_task::function(),
         web::function(),
         // End of what `just manifests` writes.

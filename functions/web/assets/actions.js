@@ -95,17 +95,24 @@ export async function change(task, fields) {
 }
 
 /**
- * Asks first: deleted is deleted for good.
+ * Asks first. The task is in the trash then, and comes back by the toast.
  *
  * @param {Task} task
  */
 export async function remove(task) {
   const { confirmDelete } = await part(() => import('./dialogs.js'));
   if (!(await confirmDelete(task))) return;
+  const restore = async () => {
+    try {
+      await tasks.restore(task.id);
+    } catch (error) {
+      failed(error, `“${task.title}” was not restored`, () => void restore());
+    }
+  };
   const send = async (/** @type {number} */ version) => {
     try {
       await tasks.remove(task.id, version);
-      toast(`Deleted “${task.title}”.`);
+      toast(`Deleted “${task.title}”.`, { action: { label: 'Undo', run: () => void restore() } });
     } catch (error) {
       failed(error, `“${task.title}” was not deleted`, () => void send(tasks.get(task.id)?.version ?? version));
     }

@@ -222,6 +222,9 @@ export const setDone = async (id, isDone, version) =>
 /** @param {number} id @param {number} version */
 export const deleteTask = async (id, version) => void (await call(`/api/tasks/${id}`, { method: 'DELETE', headers: ifMatch(version) }));
 
+/** @param {number} id of a deleted task @returns {Promise<Task>} */
+export const restoreTask = async (id) => (await call(`/api/tasks/${id}/restore`, { method: 'POST' })).data;
+
 /** @returns {Promise<TagCount[]>} */
 export const listTags = async () => (await call('/api/tags', { quiet: true })).data;
 

@@ -68,7 +68,7 @@ const button = (textContent, value, props = {}) => h('button', { textContent, va
  */
 export async function confirmDelete(task) {
   const isChain = task.recurrence !== 'none' && task.status === 'pending';
-  const text = `“${task.title}” will be gone for good.${isChain ? ' It will not come back either: the next one is made when this one is completed.' : ''}`;
+  const text = `“${task.title}” will be in the trash for 30 days.${isChain ? ' It will not come back either: the next one is made when this one is completed.' : ''}`;
   const words = h('p', { id: newId(), textContent: text });
   const dialog = dialogOf('Delete this task?', [words], [button('Keep it', '', { autofocus: true }), button('Delete', 'delete', { className: 'danger' })]);
   dialog.setAttribute('aria-describedby', words.id);

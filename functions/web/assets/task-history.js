@@ -13,7 +13,7 @@ import { show } from './view.js';
 /** Entries of one call. */
 const PAGE = 50;
 /** Fields that follow from others, or that no person changes. */
-const SILENT = new Set(['version', 'updated_at', 'created_at', 'completed_at', 'recurrence_start', 'recurrence_number', 'recurrence_rule', 'recurrence_from', 'id', 'parent_task_id']);
+const SILENT = new Set(['version', 'updated_at', 'created_at', 'completed_at', 'recurrence_start', 'recurrence_number', 'recurrence_rule', 'recurrence_from', 'id', 'uid', 'parent_task_id']);
 
 /** @type {Record<string, string>} */
 const HAPPENED = {
@@ -21,6 +21,7 @@ const HAPPENED = {
   'task.updated': 'Changed',
   'task.completed': 'Completed',
   'task.deleted': 'Deleted',
+  'task.restored': 'Restored',
   'reminder.scheduled': 'Reminder set',
   'reminder.triggered': 'Reminder due',
   'reminder.sent': 'Reminder delivered',

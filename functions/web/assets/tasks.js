@@ -1,7 +1,7 @@
 // The tasks as this page knows them: a window on a list that may be long, what the service said last of each task, and, on top of
 // it, changes that are on their way. A change is shown at once, sent with the version it was made on, and taken back if it fails.
 
-import { Problem, createTask, deleteTask, findTasks, getTask, isAborted, newKey, setDone, updateTask } from './api.js';
+import { Problem, createTask, deleteTask, findTasks, getTask, isAborted, newKey, restoreTask, setDone, updateTask } from './api.js';
 import { soon } from './dom.js';
 
 /** @typedef {import('./api.js').Task} Task */
@@ -376,6 +376,16 @@ export class Tasks extends EventTarget {
       this.#tell();
       this.refreshSoon();
     }
+  }
+
+  /**
+   * Brings a deleted task back.
+   *
+   * @param {number} id
+   */
+  async restore(id) {
+    await restoreTask(id);
+    this.refreshSoon();
   }
 
   /**

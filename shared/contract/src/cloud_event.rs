@@ -20,7 +20,9 @@ fn command_data(command: CommandType, schemas: &mut Schemas) -> Option<Value> {
 /// Whether an event tells of a task; the others tell of a reminder.
 pub(crate) fn is_of_task(event: EventType) -> bool {
     match event {
-        EventType::TaskCreated | EventType::TaskUpdated | EventType::TaskCompleted | EventType::TaskDeleted => true,
+        EventType::TaskCreated | EventType::TaskUpdated | EventType::TaskCompleted | EventType::TaskDeleted | EventType::TaskRestored => {
+            true
+        }
         EventType::ReminderScheduled
         | EventType::ReminderTriggered
         | EventType::ReminderSent

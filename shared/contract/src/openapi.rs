@@ -127,6 +127,10 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
 
     let mut answers = Map::new();
     answers.insert(operation.success.to_string(), success(types, schemas));
+    if types.may_be_there {
+        let there = Types { headers: &["ETag"], ..*types };
+        answers.insert("200".to_owned(), success(&there, schemas));
+    }
     if types.kind == Kind::Socket {
         answers.clear();
         answers.insert("101".to_owned(), json!({ "description": "The WebSocket is open." }));
@@ -257,6 +261,10 @@ fn success(types: &Types, schemas: &mut Schemas) -> Value {
 fn headers() -> Value {
     json!({
         "ETag": { "description": "The task's version.", "required": true, "schema": { "type": "string", "pattern": "^\"[0-9]+\"$" } },
+        "Taskflow-Change": {
+            "description": "Names the change, for POST /api/undo; missing if nothing has changed.",
+            "schema": { "$ref": "#/components/schemas/ChangeId" },
+        },
         "Location": { "description": "Where what was made can be found.", "required": true, "schema": { "type": "string", "format": "uri-reference", "pattern": "^/api/" } },
         "X-Total-Count": { "description": "Items on all pages.", "required": true, "schema": { "type": "integer", "format": "int64", "minimum": 0 } },
         "Retry-After": { "description": "Seconds after which to try again.", "required": true, "schema": { "type": "integer", "minimum": 0 } },

@@ -2,8 +2,9 @@
 
 use domain::audit::AuditLogEntry;
 use domain::chat::{ChatAnswer, Conversation, ConversationRef, DraftTask, SendMessage};
-use domain::command::{CancelReminder, CreateTask, ScheduleReminder, SetPriority, TagTask, TaskCommand, UpdateTask};
-use domain::query::{ListAudit, ListNotifications, ListReminders, ListTasks, SearchTasks};
+use domain::command::{BulkTasks, CancelReminder, CreateTask, ScheduleReminder, SetPriority, TagTask, TaskCommand, Undo, UpdateTask};
+use domain::query::{ListAudit, ListNotifications, ListReminders, ListTasks, ListTrash, SearchTasks};
+use domain::task::TrashedTask;
 use domain::{Notification, Reminder, Task};
 use schemars::JsonSchema;
 use serde_json::{Value, json};
@@ -45,6 +46,8 @@ pub(crate) struct Types {
     pub(crate) headers: &'static [&'static str],
     /// Whether the body names something that may not be there.
     pub(crate) refers: bool,
+    /// Whether what it makes may be there already: then that is answered, with 200.
+    pub(crate) may_be_there: bool,
     /// Whether a caller that has it already is told so.
     pub(crate) is_cached: bool,
     /// What a caller gets that asks for `text/event-stream`.
@@ -66,6 +69,7 @@ impl Types {
             answer: None,
             headers: &[],
             refers: false,
+            may_be_there: false,
             is_cached: false,
             stream: None,
             description: None,
@@ -86,6 +90,10 @@ impl Types {
 
     const fn refers(self) -> Self {
         Self { refers: true, ..self }
+    }
+
+    const fn or_there(self) -> Self {
+        Self { may_be_there: true, ..self }
     }
 
     const fn cached(self) -> Self {
@@ -127,15 +135,38 @@ const CHAT: &str = "The message is kept, and its answer, in the conversation. De
 
 /// The entry of an operation.
 pub(crate) fn types(id: &str) -> Option<Types> {
-    const TASK: &[&str] = &["ETag"];
+    const TASK: &[&str] = &["ETag", "Taskflow-Change"];
     const PAGE: &[&str] = &["X-Total-Count"];
     let text: Make = |_| json!({ "type": "string" });
     Some(match id {
-        "createTask" => Types::new("tasks", "Makes a task").body::<CreateTask>().answers::<Task>().headers(&["ETag", "Location"]),
+        "createTask" => Types::new("tasks", "Makes a task; one with this uid that is there already is answered with 200")
+            .body::<CreateTask>()
+            .answers::<Task>()
+            .headers(&["ETag", "Location", "Taskflow-Change"])
+            .or_there(),
         "listTasks" => Types::new("tasks", "Lists tasks").query::<ListTasks>().lists::<Task>().headers(PAGE),
-        "getTask" => Types::new("tasks", "Answers a task").answers::<Task>().headers(TASK),
+        "getTask" => Types::new("tasks", "Answers a task").answers::<Task>().headers(&["ETag"]),
         "updateTask" => Types::new("tasks", "Changes a task: fields left out stay").body::<UpdateTask>().answers::<Task>().headers(TASK),
-        "deleteTask" => Types::new("tasks", "Deletes a task").body::<TaskCommand>(),
+        "deleteTask" => Types::new("tasks", "Moves a task to the trash").body::<TaskCommand>().headers(&["Taskflow-Change"]),
+        "restoreTask" => Types::new("tasks", "Brings a task back from the trash; one that is not there is answered as it is")
+            .body::<TaskCommand>()
+            .answers::<Task>()
+            .headers(TASK),
+        "listTrash" => Types::new("tasks", "Lists the tasks of the last 30 days that were deleted, the last one first")
+            .query::<ListTrash>()
+            .lists::<TrashedTask>()
+            .headers(PAGE),
+        "emptyTrash" => Types::new("tasks", "Deletes what is in the trash, for good"),
+        "bulkTasks" => Types::new("tasks", "Changes many tasks: a result for each, in the order of the call")
+            .body::<BulkTasks>()
+            .with(JSON, schemas::bulk_results),
+        "undo" => {
+            Types::new("tasks", "Takes back one change of a task, which is a change itself; 409 if a later one touched the same fields")
+                .body::<Undo>()
+                .refers()
+                .answers::<Task>()
+                .headers(TASK)
+        }
         "completeTask" => {
             Types::new("tasks", "Completes a task; a completed one is answered again").body::<TaskCommand>().answers::<Task>().headers(TASK)
         }
@@ -145,7 +176,9 @@ pub(crate) fn types(id: &str) -> Option<Types> {
         "removeTags" => Types::new("tags", "Removes tags from a task").body::<TagTask>().answers::<Task>().headers(TASK),
         "listTags" => Types::new("tags", "Lists the tags that tasks have")
             .with(JSON, |schemas| json!({ "type": "array", "items": schemas::tag_count(schemas) })),
-        "searchTasks" => Types::new("tasks", "Searches titles and descriptions").body::<SearchTasks>().with(JSON, schemas::search_results),
+        "searchTasks" => {
+            Types::new("tasks", "Searches titles, descriptions and tags").body::<SearchTasks>().with(JSON, schemas::search_results)
+        }
         "scheduleReminder" => {
             Types::new("reminders", "Reminds of a task").body::<ScheduleReminder>().refers().answers::<Reminder>().headers(&["Location"])
         }

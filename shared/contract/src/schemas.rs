@@ -182,6 +182,36 @@ pub(crate) fn tag_count(schemas: &mut Schemas) -> Value {
     )
 }
 
+/// What became of many tasks.
+pub(crate) fn bulk_results(schemas: &mut Schemas) -> Value {
+    let (task, change_id, problem) = (schemas.written::<domain::Task>(), schemas.written::<domain::ChangeId>(), problem(schemas));
+    let status = "The status that a call for this task alone would have.";
+    let item = schemas.define(
+        "BulkResult",
+        json!({
+            "type": "object",
+            "description": "What became of one task.",
+            "required": ["id", "status"],
+            "properties": {
+                "id": { "type": "integer", "format": "int64", "description": "The task." },
+                "status": { "type": "integer", "minimum": 200, "maximum": 599, "description": status },
+                "task": task,
+                "change_id": change_id,
+                "problem": problem,
+            },
+        }),
+    );
+    schemas.define(
+        "BulkResults",
+        json!({
+            "type": "object",
+            "description": "A result for each task, in the order of the call.",
+            "required": ["results"],
+            "properties": { "results": { "type": "array", "items": item, "description": "The results." } },
+        }),
+    )
+}
+
 /// A page of search results.
 pub(crate) fn search_results(schemas: &mut Schemas) -> Value {
     let task = schemas.written::<domain::Task>();

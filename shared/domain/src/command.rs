@@ -1,7 +1,14 @@
 //! What callers can ask for: the data of command events, which is the REST body plus the ids of the path.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use std::borrow::Cow;
+use std::fmt;
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, IntoDeserializer, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use uuid::Uuid;
+
+use crate::change::ChangeId;
 use crate::invalid::{Checks, Invalid};
 use crate::offset::ReminderOffset;
 use crate::recurrence::Rule;
@@ -65,6 +72,10 @@ impl<T: Serialize> Serialize for Field<T> {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateTask {
+    /// A UUID of the client's own. If there is a task with it already, that one is answered, and nothing is made.
+    #[serde(default)]
+    #[schemars(schema_with = "crate::schema::new_uid")]
+    pub uid: Option<Uuid>,
     /// 1 to 200 characters after trimming; no control characters.
     #[schemars(schema_with = "crate::schema::title")]
     pub title: String,
@@ -100,7 +111,7 @@ pub struct CreateTask {
 }
 
 /// `task.update`, `PUT /api/tasks/{id}`: fields left out stay.
-#[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateTask {
     /// The task.
@@ -164,7 +175,11 @@ impl CreateTask {
     /// # Errors
     /// Every field that breaks a rule.
     pub fn draft(self, now: Timestamp, default_zone: &Zone) -> Result<Draft, Invalid> {
-        UpdateTask::from(self).apply(&Draft::new(default_zone.clone()).0, now).map(Draft)
+        let mut checks = Checks::new();
+        checks.require(self.uid != Some(Uuid::nil()), "/uid", "not the nil UUID");
+        let uid = self.uid.unwrap_or_default();
+        let task = checks.take(UpdateTask::from(self).apply(&Draft::new(default_zone.clone()).0, now));
+        checks.finish(Draft(Task { uid, ..task }))
     }
 }
 
@@ -222,7 +237,7 @@ impl UpdateTask {
     }
 }
 
-/// `task.complete`, `task.reopen` and `task.delete`: nothing but which task.
+/// `task.complete`, `task.reopen`, `task.delete` and `task.restore`: nothing but which task.
 #[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TaskCommand {
@@ -236,6 +251,16 @@ pub type CompleteTask = TaskCommand;
 pub type ReopenTask = TaskCommand;
 /// `task.delete`, `DELETE /api/tasks/{id}`.
 pub type DeleteTask = TaskCommand;
+/// `task.restore`, `POST /api/tasks/{id}/restore`.
+pub type RestoreTask = TaskCommand;
+
+/// `task.undo`, `POST /api/undo`.
+#[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Undo {
+    /// The `Taskflow-Change` of the response to the change that is to be taken back.
+    pub change_id: ChangeId,
+}
 
 /// `task.set-priority`, `PUT /api/tasks/{id}/priority`.
 #[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
@@ -256,6 +281,162 @@ pub struct TagTask {
     /// The tags to add or to remove.
     #[schemars(schema_with = "crate::schema::tags")]
     pub tags: Vec<String>,
+}
+
+/// Tasks that one call changes, at most.
+pub const BULK_MAX: usize = 500;
+
+/// What is done to each task of a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum BulkAction {
+    /// Changes the fields given.
+    #[default]
+    Update,
+    /// Completes it.
+    Complete,
+    /// Reopens it.
+    Reopen,
+    /// Moves it to the trash.
+    Delete,
+    /// Brings it back from the trash.
+    Restore,
+    /// Adds the tags of `fields` to those that it has.
+    AddTags,
+    /// Removes the tags of `fields`.
+    RemoveTags,
+}
+
+/// `POST /api/tasks/bulk`: the same change of many tasks.
+#[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BulkTasks {
+    /// The tasks, each once.
+    #[schemars(length(min = 1, max = 500), extend("uniqueItems" = true))]
+    pub ids: Vec<i64>,
+    /// What is done to each of them.
+    #[serde(default)]
+    pub action: BulkAction,
+    /// The new values, as `PUT /api/tasks/{id}` takes them; for update, and the tags alone for `add_tags` and `remove_tags`.
+    #[serde(default)]
+    pub fields: Option<BulkFields>,
+}
+
+/// The fields of a change of tasks that are named elsewhere.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BulkFields(pub UpdateTask);
+
+impl BulkTasks {
+    /// The change, if its parts fit each other.
+    ///
+    /// # Errors
+    /// Too many tasks, or none; one named twice; an action without the fields that it needs, or with others.
+    pub fn checked(self) -> Result<Self, Invalid> {
+        let mut checks = Checks::new();
+        checks.require((1..=BULK_MAX).contains(&self.ids.len()), "/ids", format_args!("1 to {BULK_MAX} tasks"));
+        let mut ids = self.ids.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        checks.require(ids.len() == self.ids.len(), "/ids", "each task once");
+        let fields = self.fields.as_ref().map(|fields| &fields.0);
+        match self.action {
+            BulkAction::Update => {
+                let changes = fields.is_some_and(|fields| *fields != UpdateTask::default());
+                checks.require(changes, "/fields", "is missing: what is to be changed?");
+            }
+            BulkAction::AddTags | BulkAction::RemoveTags => {
+                let alone = fields.is_some_and(|fields| {
+                    !fields.tags.is_keep() && *fields == UpdateTask { tags: fields.tags.clone(), ..UpdateTask::default() }
+                });
+                checks.require(alone, "/fields", "tags, and nothing else");
+            }
+            BulkAction::Complete | BulkAction::Reopen | BulkAction::Delete | BulkAction::Restore => {
+                checks.require(fields.is_none(), "/fields", "only update, add_tags and remove_tags have fields");
+            }
+        }
+        checks.finish(self)
+    }
+
+    /// The change of one of its tasks.
+    #[must_use]
+    pub fn update(&self, task_id: i64) -> UpdateTask {
+        UpdateTask { task_id, ..self.fields.clone().unwrap_or_default().0 }
+    }
+
+    /// The tags of its fields.
+    #[must_use]
+    pub fn tags(&self) -> Vec<String> {
+        self.update(0).tags.unwrap_or(Vec::new())
+    }
+}
+
+/// Reads the fields of [`UpdateTask`] without its task. `#[serde(flatten)]` would lose which field is wrong.
+impl<'de> Deserialize<'de> for BulkFields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = BulkFields;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<BulkFields, A::Error> {
+                UpdateTask::deserialize(MapAccessDeserializer::new(WithTask { map, stage: Stage::Name })).map(BulkFields)
+            }
+        }
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+/// The fields of a map after a task that it does not name.
+struct WithTask<A> {
+    map: A,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Name,
+    Value,
+    Rest,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithTask<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        if self.stage == Stage::Rest {
+            return self.map.next_key_seed(seed);
+        }
+        self.stage = Stage::Value;
+        seed.deserialize("task_id".into_deserializer()).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        if self.stage == Stage::Rest {
+            return self.map.next_value_seed(seed);
+        }
+        self.stage = Stage::Rest;
+        seed.deserialize(0_i64.into_deserializer())
+    }
+}
+
+impl schemars::JsonSchema for BulkFields {
+    fn schema_name() -> Cow<'static, str> {
+        "TaskFields".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let mut schema = UpdateTask::json_schema(generator);
+        if let Some(fields) = schema.get_mut("properties").and_then(serde_json::Value::as_object_mut) {
+            fields.remove("task_id");
+        }
+        schema.remove("required");
+        schema.insert("description".to_owned(), "Fields of a task; those left out stay.".into());
+        schema
+    }
 }
 
 /// `reminder.schedule`, `POST /api/reminders`.

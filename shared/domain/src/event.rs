@@ -84,6 +84,8 @@ names! {
     TaskCompleted = "task.completed",
     /// A task is gone.
     TaskDeleted = "task.deleted",
+    /// A task that was deleted is back.
+    TaskRestored = "task.restored",
     /// A reminder is to fire at its time.
     ReminderScheduled = "reminder.scheduled",
     /// A reminder fired.
@@ -109,6 +111,10 @@ names! {
     TaskReopen = "task.reopen",
     /// Delete a task.
     TaskDelete = "task.delete",
+    /// Restore a deleted task.
+    TaskRestore = "task.restore",
+    /// Take back a change of a task.
+    TaskUndo = "task.undo",
     /// Set a task's priority.
     TaskSetPriority = "task.set-priority",
     /// Add tags to a task.
@@ -140,16 +146,27 @@ impl CommandType {
     /// The event that answers the command.
     #[must_use]
     pub fn answer(self) -> EventType {
-        match self {
+        self.answers().0
+    }
+
+    /// The event that answers the command, and others that may answer it instead.
+    #[must_use]
+    pub fn answers(self) -> (EventType, &'static [EventType]) {
+        let answer = match self {
             Self::TaskCreate => EventType::TaskCreated,
             Self::TaskComplete => EventType::TaskCompleted,
             Self::TaskDelete => EventType::TaskDeleted,
+            Self::TaskRestore => EventType::TaskRestored,
+            Self::TaskUndo => {
+                return (EventType::TaskUpdated, &[EventType::TaskCompleted, EventType::TaskRestored, EventType::TaskDeleted]);
+            }
             Self::TaskUpdate | Self::TaskReopen | Self::TaskSetPriority | Self::TaskAddTags | Self::TaskRemoveTags => {
                 EventType::TaskUpdated
             }
             Self::ReminderSchedule => EventType::ReminderScheduled,
             Self::ReminderCancel => EventType::ReminderCancelled,
-        }
+        };
+        (answer, &[])
     }
 }
 
@@ -254,19 +271,4 @@ impl Origin {
         };
         builder.build().map_err(serde::ser::Error::custom)
     }
-}
-
-/// The fields that differ between two states of a task, with their new values. All of them, if it was not there before.
-#[must_use]
-pub fn changed_fields(before: Option<&Task>, after: &Task) -> Map<String, Value> {
-    let fields = |task: &Task| match serde_json::to_value(task) {
-        Ok(Value::Object(fields)) => fields,
-        _ => Map::new(),
-    };
-    let mut changed = fields(after);
-    if let Some(before) = before {
-        let before = fields(before);
-        changed.retain(|name, value| before.get(name) != Some(value));
-    }
-    changed
 }

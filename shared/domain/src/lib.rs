@@ -8,6 +8,8 @@
 
 pub mod ambient;
 pub mod audit;
+pub mod change;
+pub mod characters;
 pub mod chat;
 pub mod command;
 pub mod event;
@@ -26,6 +28,7 @@ mod text;
 pub mod time;
 pub mod zone;
 
+pub use change::ChangeId;
 pub use invalid::{FieldError, Invalid};
 pub use notification::Notification;
 pub use offset::ReminderOffset;

@@ -1,6 +1,9 @@
 //! What callers can look for: filters, sorting, paging, and the words of a search.
 
 use std::fmt;
+use std::str::FromStr;
+
+use jiff::civil::Date;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor};
@@ -9,7 +12,8 @@ use serde::{Deserialize, Deserializer};
 use crate::invalid::{Checks, Invalid};
 use crate::reminder::ReminderStatus;
 use crate::task::{self, Priority, Status};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, TimestampError};
+use crate::zone::Zone;
 
 /// Items of a page, where the caller does not say.
 pub const LIMIT_DEFAULT: u32 = 50;
@@ -34,6 +38,162 @@ pub enum TagsMatch {
     Any,
     /// The task has them and no other.
     Exact,
+}
+
+/// When a task is due, as people say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Due {
+    /// It has no due date.
+    None,
+    /// It is pending, and its due date has passed.
+    Overdue,
+    /// Today.
+    Today,
+    /// Tomorrow.
+    Tomorrow,
+    /// Today or on one of the six days after.
+    Week,
+}
+
+/// A limit of dates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DateLimit {
+    /// A moment.
+    Moment(Timestamp),
+    /// A day, which begins by the user's clock.
+    Day(Date),
+}
+
+/// Text that is neither a moment nor a date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DateLimitError {
+    /// Not of either form, or no such day or time.
+    #[error("neither a date nor an RFC 3339 date-time, such as 2026-03-31 or 2026-03-31T09:00:00+02:00")]
+    Malformed,
+    /// Outside the years that can be kept.
+    #[error("outside the years 0001 to 9999")]
+    OutOfRange,
+}
+
+/// The form of a date, `2026-03-31`: digits and hyphens.
+const DATE: &[u8] = b"dddd-dd-dd";
+
+impl FromStr for DateLimit {
+    type Err = DateLimitError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.len() != DATE.len() {
+            return text.parse().map(Self::Moment).map_err(|error| match error {
+                TimestampError::Malformed => DateLimitError::Malformed,
+                TimestampError::OutOfRange => DateLimitError::OutOfRange,
+            });
+        }
+        let has_form = text.bytes().zip(DATE).all(|(byte, form)| if *form == b'd' { byte.is_ascii_digit() } else { byte == *form });
+        let day: Date = text.parse().ok().filter(|_| has_form).ok_or(DateLimitError::Malformed)?;
+        if day.year() > 0 { Ok(Self::Day(day)) } else { Err(DateLimitError::OutOfRange) }
+    }
+}
+
+impl fmt::Display for DateLimit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Moment(moment) => moment.fmt(out),
+            Self::Day(day) => day.fmt(out),
+        }
+    }
+}
+
+impl From<Timestamp> for DateLimit {
+    fn from(moment: Timestamp) -> Self {
+        Self::Moment(moment)
+    }
+}
+
+/// One end of a period: a moment, and the day that begins then, if it stands for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DueEdge {
+    /// The moment, for tasks that are due at a time.
+    pub at: Timestamp,
+    /// The day, for tasks that are due on a day; they go by the moment at which their day begins where there is none.
+    pub day: Option<Date>,
+}
+
+/// When the tasks of a query are due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DuePeriod {
+    /// At any time, or never.
+    #[default]
+    Any,
+    /// Never.
+    Never,
+    /// At the first edge or later, and before the second one.
+    Within(Option<DueEdge>, Option<DueEdge>),
+}
+
+/// The user's clock and calendar, by which a query is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Today<'a> {
+    /// The time.
+    pub now: Timestamp,
+    /// The user's time zone.
+    pub zone: &'a Zone,
+}
+
+impl Today<'_> {
+    /// The day that begins so many days after today.
+    fn day(self, after: i32) -> Option<DueEdge> {
+        let today = self.now.get().to_zoned(self.zone.get().clone()).date();
+        self.edge(DateLimit::Day(today.checked_add(jiff::Span::new().days(after)).ok()?))
+    }
+
+    fn edge(self, limit: DateLimit) -> Option<DueEdge> {
+        match limit {
+            DateLimit::Moment(at) => Some(DueEdge { at, day: None }),
+            DateLimit::Day(day) => {
+                let begins = day.to_zoned(self.zone.get().clone()).ok()?.timestamp();
+                Some(DueEdge { at: Timestamp::new(begins).ok()?, day: Some(day) })
+            }
+        }
+    }
+}
+
+impl TaskFilter {
+    /// Takes the conditions on the due date out of the filter: when that is by this clock. A day at the end of the calendar limits nothing.
+    fn take_due(&mut self, today: Today<'_>) -> DuePeriod {
+        let [mut from, mut to] = [self.due_after.take(), self.due_before.take()].map(|limit| limit.and_then(|limit| today.edge(limit)));
+        let (first, last) = match self.due.take() {
+            None => (None, None),
+            Some(Due::None) if from.is_some() || to.is_some() => return DuePeriod::NOTHING,
+            Some(Due::None) => return DuePeriod::Never,
+            Some(Due::Overdue) if self.status == Some(Status::Completed) => return DuePeriod::NOTHING,
+            Some(Due::Overdue) => {
+                self.status = Some(Status::Pending);
+                (None, today.day(0).map(|begun| DueEdge { at: today.now, ..begun }))
+            }
+            Some(Due::Today) => (today.day(0), today.day(1)),
+            Some(Due::Tomorrow) => (today.day(1), today.day(2)),
+            Some(Due::Week) => (today.day(0), today.day(7)),
+        };
+        from = from.max(first);
+        to = to.into_iter().chain(last).min();
+        if from.is_none() && to.is_none() { DuePeriod::Any } else { DuePeriod::Within(from, to) }
+    }
+
+    /// Takes the conditions on the completion out of the filter.
+    fn take_completed(&mut self, today: Today<'_>) -> (Option<Timestamp>, Option<Timestamp>) {
+        let at = |limit: &mut Option<DateLimit>| limit.take().and_then(|limit| today.edge(limit)).map(|edge| edge.at);
+        (at(&mut self.completed_after), at(&mut self.completed_before))
+    }
+}
+
+impl DuePeriod {
+    /// A period without a moment in it.
+    const NOTHING: Self = {
+        let edge = Some(DueEdge { at: Timestamp::EPOCH, day: None });
+        Self::Within(edge, edge)
+    };
 }
 
 /// What a list is sorted by. Missing due dates come last, ties go by id.
@@ -90,14 +250,22 @@ pub struct TaskFilter {
     pub tags: Vec<String>,
     /// How `tags` are compared.
     pub tags_match: TagsMatch,
-    /// Only tasks due before this moment.
-    pub due_before: Option<Timestamp>,
-    /// Only tasks due at this moment or later.
-    pub due_after: Option<Timestamp>,
-    /// Only tasks completed before this moment.
-    pub completed_before: Option<Timestamp>,
-    /// Only tasks completed at this moment or later.
-    pub completed_after: Option<Timestamp>,
+    /// Only tasks that are due so, by the user's clock and calendar.
+    pub due: Option<Due>,
+    /// Only tasks due before this moment, or before this day.
+    pub due_before: Option<DateLimit>,
+    /// Only tasks due at this moment or later, or on this day or later.
+    pub due_after: Option<DateLimit>,
+    /// Only tasks that are due on a day, or only others.
+    pub all_day: Option<bool>,
+    /// Only tasks that recur, or only others.
+    pub recurring: Option<bool>,
+    /// Only tasks with a reminder that is set or waits, or only others.
+    pub has_reminder: Option<bool>,
+    /// Only tasks completed before this moment, or before this day.
+    pub completed_before: Option<DateLimit>,
+    /// Only tasks completed at this moment or later, or on this day or later.
+    pub completed_after: Option<DateLimit>,
     /// Only tasks with this id or a higher one.
     pub id_from: Option<i64>,
     /// Only tasks with this id or a lower one.
@@ -128,7 +296,8 @@ pub struct ListTasks {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SearchTasks {
-    /// Words, beginnings or parts of words; a task matches that has all of them in its title or description.
+    /// Words, beginnings or parts of words; a task matches that has all of them in its title, description or tags. `#work` is the tag work,
+    /// `#"home office"` one with a space.
     #[schemars(schema_with = "crate::schema::query")]
     pub query: Option<String>,
     /// Which tasks to look at.
@@ -138,6 +307,18 @@ pub struct SearchTasks {
     pub sort_by: Option<SortBy>,
     /// Which end comes first.
     pub order: Option<Order>,
+    /// Tasks on a page.
+    #[schemars(range(min = 1, max = 500), extend("default" = 50))]
+    pub limit: Option<u32>,
+    /// Tasks to skip.
+    #[schemars(range(min = 0, max = 10_000_000), extend("default" = 0))]
+    pub offset: Option<u32>,
+}
+
+/// `GET /api/trash`.
+#[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListTrash {
     /// Tasks on a page.
     #[schemars(range(min = 1, max = 500), extend("default" = 50))]
     pub limit: Option<u32>,
@@ -204,10 +385,14 @@ impl Window {
 /// A search or a list, checked and ready for the store. A list is a search without terms.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskQuery {
-    /// Lower-case words, each once; a task matches that contains all of them.
+    /// Lower-case words, each once; a task matches that contains all of them. One that begins with `#` is a tag.
     pub terms: Vec<String>,
-    /// Which tasks to look at; tags as they are kept.
+    /// Which tasks to look at; tags as they are kept, and nothing about dates.
     pub filter: TaskFilter,
+    /// When they are due.
+    pub due: DuePeriod,
+    /// When they were completed: at the first moment or later, and before the second one.
+    pub completed: (Option<Timestamp>, Option<Timestamp>),
     /// What comes first; `None` is relevance.
     pub sort_by: Option<SortBy>,
     /// Which end comes first.
@@ -221,13 +406,14 @@ impl ListTasks {
     ///
     /// # Errors
     /// Every value out of range.
-    pub fn checked(self) -> Result<TaskQuery, Invalid> {
+    pub fn checked(self, today: Today<'_>) -> Result<TaskQuery, Invalid> {
         let mut checks = Checks::new();
         let window = Window::new(self.limit, self.offset, &mut checks);
         let tags = checks.take(task::tags(&self.filter.tags, "/tags"));
-        let filter = TaskFilter { tags, ..self.filter };
+        let mut filter = TaskFilter { tags, ..self.filter };
+        let (due, completed) = (filter.take_due(today), filter.take_completed(today));
         let order = self.order.unwrap_or(self.sort_by.default_order());
-        checks.finish(TaskQuery { terms: Vec::new(), filter, sort_by: Some(self.sort_by), order, window })
+        checks.finish(TaskQuery { terms: Vec::new(), filter, due, completed, sort_by: Some(self.sort_by), order, window })
     }
 }
 
@@ -236,14 +422,28 @@ impl SearchTasks {
     ///
     /// # Errors
     /// Every value out of range.
-    pub fn checked(self) -> Result<TaskQuery, Invalid> {
+    pub fn checked(self, today: Today<'_>) -> Result<TaskQuery, Invalid> {
         let mut checks = Checks::new();
         let window = Window::new(self.limit, self.offset, &mut checks);
         let tags = checks.take(task::tags(&self.filters.tags, "/filters/tags"));
+        let mut filter = TaskFilter { tags, ..self.filters };
+        let (due, completed) = (filter.take_due(today), filter.take_completed(today));
         let terms = checks.take(terms(self.query.as_deref().unwrap_or_default()));
         let sort_by = self.sort_by.or_else(|| terms.is_empty().then(SortBy::default));
         let order = self.order.unwrap_or(sort_by.map_or(Order::Desc, SortBy::default_order));
-        checks.finish(TaskQuery { terms, filter: TaskFilter { tags, ..self.filters }, sort_by, order, window })
+        checks.finish(TaskQuery { terms, filter, due, completed, sort_by, order, window })
+    }
+}
+
+impl ListTrash {
+    /// The page asked for.
+    ///
+    /// # Errors
+    /// Every value out of range.
+    pub fn window(&self) -> Result<Window, Invalid> {
+        let mut checks = Checks::new();
+        let window = Window::new(self.limit, self.offset, &mut checks);
+        checks.finish(window)
     }
 }
 
@@ -269,7 +469,7 @@ pub fn terms(query: &str) -> Result<Vec<String>, Invalid> {
     checks.require(query.chars().count() <= QUERY_MAX, "/query", format_args!("at most {QUERY_MAX} characters"));
     checks.require(!query.contains('\0'), "/query", "no NUL character");
     let mut terms: Vec<String> = Vec::new();
-    for word in query.split_whitespace() {
+    for word in words(query) {
         let word = word.to_lowercase();
         if terms.len() <= TERMS_MAX && !terms.contains(&word) {
             terms.push(word);
@@ -277,6 +477,22 @@ pub fn terms(query: &str) -> Result<Vec<String>, Invalid> {
     }
     checks.require(terms.len() <= TERMS_MAX, "/query", format_args!("at most {TERMS_MAX} words"));
     checks.finish(terms)
+}
+
+/// Splits a search at its spaces, but for those of a tag in quotation marks, which it takes off: `#"home office"` is `#home office`.
+fn words(query: &str) -> impl Iterator<Item = String> {
+    let mut rest = query.trim_start();
+    std::iter::from_fn(move || {
+        let quoted = rest.strip_prefix("#\"").and_then(|rest| rest.split_once('"')).filter(|(tag, _)| !tag.trim().is_empty());
+        let (word, after) = if let Some((tag, after)) = quoted {
+            (format!("#{}", tag.trim()), after)
+        } else {
+            let (word, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+            (word.to_owned(), after)
+        };
+        rest = after.trim_start();
+        (!word.is_empty()).then_some(word)
+    })
 }
 
 /// Derived structs also read a list, field by field in their order; an API takes objects only.

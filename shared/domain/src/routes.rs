@@ -222,7 +222,13 @@ impl Route {
 
     /// All events it announces, each once, in the order of [`EventType::ALL`].
     pub fn announced(&self) -> impl Iterator<Item = EventType> {
-        let announces = |event: &EventType| self.announces.contains(event) || self.commands().any(|command| command.answer() == *event);
+        let announces = |event: &EventType| {
+            self.announces.contains(event)
+                || self.commands().any(|command| {
+                    let (answer, others) = command.answers();
+                    answer == *event || others.contains(event)
+                })
+        };
         EventType::ALL.iter().copied().filter(announces)
     }
 
@@ -284,7 +290,8 @@ const fn delete(id: &'static str, path: &'static str) -> Operation {
 }
 
 const DAY: Duration = Duration::from_hours(24);
-const TASK_TYPES: &[EventType] = &[EventType::TaskCreated, EventType::TaskUpdated, EventType::TaskCompleted, EventType::TaskDeleted];
+const TASK_TYPES: &[EventType] =
+    &[EventType::TaskCreated, EventType::TaskUpdated, EventType::TaskCompleted, EventType::TaskDeleted, EventType::TaskRestored];
 const REMINDER_TYPES: &[EventType] = &[
     EventType::ReminderScheduled,
     EventType::ReminderTriggered,
@@ -324,7 +331,7 @@ routes! {
     UPDATE_TASK = Route::new("update-task")
         .operations(&[put("updateTask", "/api/tasks/{task_id}").obeys(CommandType::TaskUpdate)])
         .scale(2, 2);
-    /// Deletes a task, and creates the occurrence that it owes.
+    /// Moves a task to the trash, and creates the occurrence that it owes.
     DELETE_TASK = Route::new("delete-task")
         .operations(&[delete("deleteTask", "/api/tasks/{task_id}").success(204).obeys(CommandType::TaskDelete)])
         .announces(&[EventType::TaskCreated]);
@@ -336,6 +343,16 @@ routes! {
     REOPEN_TASK = Route::new("reopen-task")
         .operations(&[post("reopenTask", "/api/tasks/{task_id}/reopen").obeys(CommandType::TaskReopen)])
         .announces(&[EventType::TaskDeleted]);
+    /// Changes many tasks.
+    BULK_TASKS = Route::new("bulk-tasks").operations(&[post("bulkTasks", "/api/tasks/bulk")]).announces(TASK_TYPES);
+    /// Lists, restores and empties the trash.
+    TRASH = Route::new("trash").operations(&[
+        get("listTrash", "/api/trash"),
+        post("restoreTask", "/api/tasks/{task_id}/restore").obeys(CommandType::TaskRestore),
+        delete("emptyTrash", "/api/trash").success(204),
+    ]);
+    /// Takes back a change of a task.
+    UNDO = Route::new("undo").operations(&[post("undo", "/api/undo").obeys(CommandType::TaskUndo)]).announces(&[EventType::TaskCreated]);
     /// Sets a task's priority.
     SET_PRIORITY = Route::new("set-priority")
         .operations(&[put("setPriority", "/api/tasks/{task_id}/priority").obeys(CommandType::TaskSetPriority)]);
@@ -351,7 +368,11 @@ routes! {
     /// Writes a task's reminders.
     SCHEDULE_REMINDER = Route::new("schedule-reminder")
         .operations(&[post("scheduleReminder", "/api/reminders").success(201).obeys(CommandType::ReminderSchedule)])
-        .consumes(&[only(Concern::Reminders, Topic::TaskEvents, &[EventType::TaskCreated, EventType::TaskUpdated])])
+        .consumes(&[only(
+            Concern::Reminders,
+            Topic::TaskEvents,
+            &[EventType::TaskCreated, EventType::TaskUpdated, EventType::TaskRestored],
+        )])
         .announces(&[EventType::ReminderCancelled])
         .settings(&[WEBHOOK_URL])
         .scale(1, 2);

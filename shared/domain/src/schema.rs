@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use crate::change::ChangeId;
 use crate::chat::{ConversationId, LINE_MAX, MESSAGE_MAX};
 use crate::command::Field;
 use crate::offset::ReminderOffset;
-use crate::query::QUERY_MAX;
+use crate::query::{DateLimit, QUERY_MAX};
 use crate::recurrence::Rule;
 use crate::task::{DESCRIPTION_MAX, TAG_MAX, TAGS_MAX, TITLE_MAX};
 use crate::time::Timestamp;
@@ -60,6 +61,18 @@ text_schema!(ConversationId, "ConversationId", {
     "examples": ["0196f3a8-1b7c-7c6e-9d0a-3f1d2c5b7a90"],
 });
 
+text_schema!(ChangeId, "ChangeId", {
+    "type": "string",
+    "pattern": "^[1-9][0-9]{0,18}-[1-9][0-9]{0,18}$",
+    "description": "Names a change of a task: the value of Taskflow-Change.",
+    "examples": ["42-7"],
+});
+text_schema!(DateLimit, "DateLimit", {
+    "anyOf": [{ "type": "string", "format": "date-time" }, { "type": "string", "format": "date" }],
+    "description": "A moment, or a date: the beginning of that day in the user's time zone. Years 0001 to 9999.",
+    "examples": ["2026-03-31T09:00:00+02:00", "2026-03-31"],
+});
+
 impl<T: JsonSchema> JsonSchema for Field<T> {
     fn inline_schema() -> bool {
         T::inline_schema()
@@ -80,6 +93,18 @@ impl<T: JsonSchema> JsonSchema for Field<T> {
     fn _schemars_private_non_optional_json_schema(generator: &mut SchemaGenerator) -> Schema {
         T::_schemars_private_non_optional_json_schema(generator)
     }
+}
+
+/// A UUID as tasks have it.
+#[must_use]
+pub fn uid(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "format": "uuid" })
+}
+
+/// A UUID as callers send it.
+#[must_use]
+pub fn new_uid(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["string", "null"], "format": "uuid", "not": { "const": uuid::Uuid::nil().to_string() } })
 }
 
 /// A title as callers send it.

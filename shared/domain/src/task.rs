@@ -1,7 +1,10 @@
 //! The task: its fields, their limits, and what a change may do to it.
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+use uuid::Uuid;
 
+use crate::characters::is_invisible;
 use crate::invalid::{Checks, Invalid};
 use crate::offset::ReminderOffset;
 use crate::recurrence::{Completion, Pattern, Rule, Series};
@@ -105,6 +108,10 @@ pub enum RecurrenceFrom {
 pub struct Task {
     /// Set by the service.
     pub id: i64,
+    /// The same for good, and set by the client if it likes. Nil for a draft that leaves it to the store.
+    #[serde(default)]
+    #[schemars(schema_with = "crate::schema::uid")]
+    pub uid: Uuid,
     /// What is to be done.
     pub title: String,
     /// More about it.
@@ -141,6 +148,16 @@ pub struct Task {
     pub created_at: Timestamp,
     /// Set by the service with each change.
     pub updated_at: Timestamp,
+}
+
+/// A deleted task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct TrashedTask {
+    /// The task as it was.
+    #[serde(flatten)]
+    pub task: Task,
+    /// When it was deleted. It is kept for 30 days.
+    pub deleted_at: Timestamp,
 }
 
 /// A task that is checked and not stored yet. The store sets its id, version and times.
@@ -222,6 +239,12 @@ impl Task {
         }
     }
 
+    /// True if nobody has changed it since it was made: each change makes a version.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.version == 1
+    }
+
     /// The same task with more tags.
     ///
     /// # Errors
@@ -247,12 +270,15 @@ impl Task {
 /// A title, trimmed.
 ///
 /// # Errors
-/// Empty, longer than [`TITLE_MAX`], or with control characters.
+/// Empty, invisible, longer than [`TITLE_MAX`], or with control characters.
 pub fn title(text: &str) -> Result<String, Invalid> {
     let title = text.trim();
     let length = title.chars().count();
     if length == 0 || length > TITLE_MAX {
         return Err(Invalid::field("/title", format_args!("1 to {TITLE_MAX} characters, without spaces at the ends")));
+    }
+    if title.chars().all(is_invisible) {
+        return Err(Invalid::field("/title", "something that can be seen"));
     }
     if title.chars().any(char::is_control) {
         return Err(Invalid::field("/title", "no control characters"));
@@ -270,18 +296,19 @@ pub(crate) fn description(text: String) -> Result<String, Invalid> {
     Ok(text)
 }
 
-/// Tags as they are kept: trimmed, lower-cased, each once, in the order given.
+/// Tags as they are kept: trimmed, lower-cased, composed (NFC), each once, in the order given.
 ///
 /// # Errors
-/// A tag that is empty, too long, or has a comma or a control character; more than [`TAGS_MAX`]. `pointer` names the list.
+/// A tag that is empty, invisible, too long, or has a comma or a control character; more than [`TAGS_MAX`]. `pointer` names the list.
 pub fn tags(list: &[String], pointer: &str) -> Result<Vec<String>, Invalid> {
     let mut checks = Checks::new();
     let mut tags: Vec<String> = Vec::with_capacity(list.len().min(TAGS_MAX));
     for (index, text) in list.iter().enumerate() {
-        let tag = text.trim().to_lowercase();
+        let tag = tag(text);
         let length = tag.chars().count();
         let pointer = format!("{pointer}/{index}");
         checks.require((1..=TAG_MAX).contains(&length), &pointer, format_args!("1 to {TAG_MAX} characters"));
+        checks.require(length == 0 || !tag.chars().all(is_invisible), &pointer, "something that can be seen");
         // A comma separates tags in a query string.
         checks.require(!tag.contains(|c: char| c == ',' || c.is_control()), &pointer, "no comma and no control characters");
         if tags.len() <= TAGS_MAX && !tags.contains(&tag) {
@@ -290,4 +317,10 @@ pub fn tags(list: &[String], pointer: &str) -> Result<Vec<String>, Invalid> {
     }
     checks.require(tags.len() <= TAGS_MAX, pointer, format_args!("at most {TAGS_MAX} tags"));
     checks.finish(tags)
+}
+
+/// A tag as it is kept: trimmed, in lower case, composed (NFC), so that the same letters are the same tag.
+#[must_use]
+pub fn tag(text: &str) -> String {
+    text.trim().to_lowercase().nfc().collect()
 }

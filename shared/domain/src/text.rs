@@ -1,7 +1,9 @@
 //! Types that are text in JSON and in query strings: `Display` writes it, and `FromStr` reads it.
 
+use crate::change::ChangeId;
 use crate::chat::ConversationId;
 use crate::event::{CommandType, EventType, Topic};
+use crate::query::DateLimit;
 use crate::recurrence::Rule;
 use crate::zone::Zone;
 use crate::{ReminderOffset, Timestamp};
@@ -23,4 +25,4 @@ macro_rules! text {
     )+};
 }
 
-text!(Timestamp, Zone, ReminderOffset, Rule, EventType, CommandType, Topic, ConversationId);
+text!(Timestamp, Zone, ReminderOffset, Rule, EventType, CommandType, Topic, ConversationId, ChangeId, DateLimit);

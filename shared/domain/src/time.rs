@@ -26,6 +26,9 @@ pub enum TimestampError {
 const EARLIEST_SECOND: i64 = -62_135_596_800;
 
 impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self(jiff::Timestamp::UNIX_EPOCH);
+
     /// The moment, cut to microseconds.
     ///
     /// # Errors
@@ -49,7 +52,7 @@ impl Timestamp {
     /// The moment as a clock tells it; a clock before the year 1 is taken as 1970.
     #[must_use]
     pub fn now_from(moment: jiff::Timestamp) -> Self {
-        Self::new(moment).unwrap_or(Self(jiff::Timestamp::UNIX_EPOCH))
+        Self::new(moment).unwrap_or(Self::EPOCH)
     }
 
     /// Microseconds since 1970-01-01T00:00:00Z.

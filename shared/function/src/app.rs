@@ -6,6 +6,7 @@ use cloudevents::Event;
 use domain::Timestamp;
 use domain::ambient::{Clock, Ids};
 use domain::event::Origin;
+use domain::query::Today;
 use store::{IfMatch, Store, Subject, Work};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -85,6 +86,12 @@ impl App {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The user's clock and calendar.
+    #[must_use]
+    pub fn today(&self) -> Today<'_> {
+        Today { now: self.now(), zone: &self.settings.time_zone }
     }
 
     /// The origin of what a function announces: the request under way, or a trace and a correlation id of its own where there is none.

@@ -250,6 +250,7 @@ impl From<store::Error> for Error {
         match error {
             store::Error::NotFound => Self::NotFound("no such thing here".to_owned()),
             store::Error::Stale => Self::PreconditionFailed,
+            store::Error::InTheWay(why) => Self::Conflict(why.to_owned()),
             store::Error::Unavailable(_) => Self::unavailable("the database", error),
             error => Self::internal(error),
         }

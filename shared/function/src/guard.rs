@@ -27,7 +27,7 @@ pub const MARK: HeaderName = HeaderName::from_static("taskflow-gateway");
 /// Paths that probes call, by whatever name.
 const PROBES: &str = "/health/";
 /// What a page of another origin may read of an answer, beside its body.
-const EXPOSED: HeaderValue = HeaderValue::from_static("ETag, Location, X-Total-Count, Link");
+const EXPOSED: HeaderValue = HeaderValue::from_static("ETag, Location, X-Total-Count, Link, Taskflow-Change");
 /// The methods that a page of another origin may use.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 /// Seconds for which a browser may remember the answer to a preflight.

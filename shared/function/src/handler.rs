@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::Resource;
 use domain::event::{CommandType, EventType};
 use domain::routes::{Access, Operation, Route};
-use http::{Method, StatusCode};
+use http::{HeaderName, Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -13,6 +13,9 @@ use crate::input::{self, Params};
 use crate::service::{Service, dispatch};
 use crate::settings::{SettingError, Settings};
 use crate::{Answer, App, BoxError, BoxFuture, Change, Delivery, Error, Published, Request, Response};
+
+/// Names the change that a call has made of a task, for `POST /api/undo`.
+pub const CHANGE: HeaderName = HeaderName::from_static("taskflow-change");
 
 /// How the result of a command is to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -288,9 +291,20 @@ impl Function {
     }
 }
 
+/// What was made is created (201). If there was something like it already, and so nothing has changed, it is answered as it is (200).
+fn answer(change: &Change, result: &impl Resource, status: StatusCode) -> Result<Answer, Error> {
+    let made = change.unit.made();
+    let is_there = status == StatusCode::CREATED && made.is_none() && result.version().is_some();
+    let answer = Answer::resource(result, if is_there { StatusCode::OK } else { status })?;
+    Ok(match made {
+        Some(made) => answer.header(CHANGE, made.to_string()),
+        None => answer,
+    })
+}
+
 fn tell(change: &Change, result: &impl Resource, telling: Telling) -> Result<Told, Error> {
     Ok(match telling {
-        Telling::Rest(status) => Told::Answer(Answer::resource(result, status)?),
+        Telling::Rest(status) => Told::Answer(answer(change, result, status)?),
         Telling::Event(ty) => {
             let data = result.event(ty, change.now(), &change.unit.origin().correlation_id);
             Told::Event { subject: result.subject(), key: result.key(), data: serde_json::to_value(data)? }

@@ -20,6 +20,7 @@ use self::preconditions::{Once, if_match};
 use crate::body::{boxed, collect};
 use crate::cloud_event::{self, Incoming};
 use crate::guard::{self, Trust};
+pub use crate::handler::CHANGE;
 use crate::handler::{Asked, CommandHandler, EndpointHandler, JobHandler, OpenHandler, RawHandler, Telling, Told};
 use crate::input::{self, Params, no_query};
 use crate::span::{About, Span};
@@ -207,7 +208,7 @@ impl Inner {
             Call::Events(Incoming::Batch(events), trust) => self.batch(events, trust, span).await,
             Call::Job(handler, call) => {
                 let published = handler(self.app.clone(), call).await?;
-                Ok(outbox_header(Answer::empty(StatusCode::OK).into(), published))
+                Ok(telling(Answer::empty(StatusCode::OK).into(), published))
             }
         }
     }
@@ -245,7 +246,7 @@ impl Inner {
         if let Some(once) = &once {
             once.remember(&mut change, &answer).await?;
         }
-        Ok(outbox_header(answer.into(), change.commit().await?))
+        Ok(telling(answer.into(), change.commit().await?))
     }
 
     fn job_call(&self, params: Params) -> Result<JobCall, Error> {
@@ -257,7 +258,9 @@ impl Inner {
     }
 }
 
-fn outbox_header(mut response: Response, published: Published) -> Response {
+/// The answer of a call that has changed something: it tells the gateway if something waits in the outbox.
+#[must_use]
+pub fn telling(mut response: Response, published: Published) -> Response {
     if published == Published::Pending {
         response.headers_mut().insert(OUTBOX, HeaderValue::from_static("pending"));
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use domain::query::{Order, QUERY_MAX, SearchTasks, SortBy, TERMS_MAX, TagsMatch, TaskFilter};
+use domain::query::{DateLimit, Order, QUERY_MAX, SearchTasks, SortBy, TERMS_MAX, TagsMatch, TaskFilter};
 use domain::task::{Priority, Status, TAGS_MAX};
 use jiff::Span;
 use jiff::civil::Date;
@@ -184,7 +184,7 @@ impl Reader<'_> {
     fn overdue(&mut self, at: usize, end: usize) -> usize {
         let now = domain::Timestamp::now_from(self.context.now);
         self.filter().status = Some(Status::Pending);
-        self.filter().due_before = Some(now);
+        self.filter().due_before = Some(now.into());
         "overdue".clone_into(&mut self.due);
         self.part(at, end, Kind::Date, "overdue")
     }
@@ -487,9 +487,9 @@ impl Reader<'_> {
         Some(self.part(at, end, Kind::Date, text))
     }
 
-    fn midnight(&self, date: Date) -> Option<domain::Timestamp> {
+    fn midnight(&self, date: Date) -> Option<DateLimit> {
         let start = date.to_zoned(self.context.tz().clone()).ok()?;
-        domain::Timestamp::new(start.timestamp()).ok()
+        domain::Timestamp::new(start.timestamp()).ok().map(DateLimit::from)
     }
 
     /// A word that is none of these is looked for.

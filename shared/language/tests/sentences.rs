@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use domain::command::{CreateTask, Field};
+use domain::query::{DateLimit, Today};
 use domain::task::{Frequency, Priority, RecurrenceFrom};
 use domain::zone::Zone;
 use jiff::tz::TimeZone;
@@ -314,7 +315,13 @@ fn asked_for(sentence: &str, now: &str, zone: &str) -> (String, String) {
     let now = zone.get().to_timestamp(now.parse().expect("a local time")).expect("a time");
     let reading = read(sentence, &Scene::new(domain::Timestamp::new(now).expect("a time"), &zone));
     let Intent::List(listing) = reading.intent else { return (format!("{:?}", reading.intent), String::new()) };
-    let show = |at: Option<domain::Timestamp>| at.map(|at| at.get().to_zoned(zone.get().clone()).strftime("%Y-%m-%dT%H:%M%:z").to_string());
+    let show = |limit: Option<DateLimit>| {
+        let moment = limit.map(|limit| match limit {
+            DateLimit::Moment(moment) => moment.get().to_zoned(zone.get().clone()),
+            DateLimit::Day(day) => day.to_zoned(zone.get().clone()).expect("a day"),
+        });
+        moment.map(|moment| moment.strftime("%Y-%m-%dT%H:%M%:z").to_string())
+    };
     let filters = listing.query.filters;
     let (from, to) = (filters.due_after.or(filters.completed_after), filters.due_before.or(filters.completed_before));
     (show(from).unwrap_or_default(), show(to).unwrap_or_default())
@@ -709,7 +716,7 @@ proptest! {
         parts_are_in_place(&sentence, &reading.parts);
         match reading.intent {
             Intent::Create { task, .. } => prop_assert!(task.draft(now, &zone).is_ok()),
-            Intent::List(listing) => prop_assert!(listing.query.checked().is_ok()),
+            Intent::List(listing) => prop_assert!(listing.query.checked(Today { now, zone: &zone }).is_ok()),
             Intent::Update { change, .. } => {
                 let task = domain::Task { due_date: Some(now), ..example(&zone, "2026-11-25T14:00:00Z".parse().expect("a time")) };
                 if let Ok((update, _)) = change.update(&task, now) {

@@ -11,6 +11,9 @@ pub enum Error {
     /// `If-Match` does not name the version that the task has.
     #[error("the task has changed since it was read")]
     Stale,
+    /// Something that came later is in the way; what it is, for a person.
+    #[error("{0}")]
+    InTheWay(&'static str),
     /// The database is away, shutting down, out of connections, or gave up on this transaction: worth another try.
     #[error("the database is not available")]
     Unavailable(#[source] sqlx::Error),

@@ -4,32 +4,40 @@
 //! `Pay-rent (C++)` becomes ` pay - rent ( c ++) `. So a word, the beginning of a word and a part of a word are all
 //! substrings: ` rent `, ` ren`, `ent`.
 //!
-//! Characters outside ASCII become four or six capital letters each. `pg_trgm` sees only what the database's locale calls
+//! Letters lose their accents and forms (NFKD), so that `exupery` finds Exupéry, however that was typed. Other characters outside ASCII become four or six capital letters each. `pg_trgm` sees only what the database's locale calls
 //! letters, which under `C` is ASCII alone; as ASCII letters, every script is indexed everywhere, and a single Chinese
 //! character is long enough to be found inside a word. Capitals cannot be confused with the text, which is lower-case.
+
+use domain::characters::is_ignorable;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::canonical_combining_class;
 
 /// Folds a text. The fold of a part is a part of the fold of the whole, but for the spaces at the ends.
 pub(crate) fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len() + 2);
     folded.push(' ');
     let mut previous = Class::Space;
-    for character in text.to_lowercase().chars() {
+    let mut push = |character: char| {
         let class = Class::of(character);
-        if class == Class::Mark {
-            continue;
-        }
         if class != previous && previous != Class::Space {
             folded.push(' ');
         }
         match (class, character) {
-            (Class::Space | Class::Mark, _) => {}
-            // A word's last sigma is a sigma, and what is written STRASSE in capitals is a straße.
-            (_, 'ς') => push_letters('σ', &mut folded),
-            (_, 'ß') => folded.push_str("ss"),
+            (Class::Space, _) => {}
             (Class::Word, character) if !character.is_ascii() => push_letters(character, &mut folded),
             (_, character) => folded.push(character),
         }
         previous = class;
+    };
+    if text.is_ascii() {
+        text.chars().map(|character| character.to_ascii_lowercase()).for_each(push);
+    } else {
+        let letters = text.nfkd().filter(|character| !is_left_out(*character)).flat_map(char::to_lowercase);
+        // Composed again, so that a syllable of Hangul or a voiced kana stays one character that no other is a part of.
+        letters.nfc().for_each(|letter| match plain(letter) {
+            Some(letters) => letters.chars().for_each(&mut push),
+            None => push(letter),
+        });
     }
     if previous != Class::Space {
         folded.push(' ');
@@ -37,19 +45,74 @@ pub(crate) fn fold(text: &str) -> String {
     folded
 }
 
+/// True if people write and search the same word without the character: an accent, a vowel point, or one that nobody sees.
+///
+/// By the canonical combining class: 10 to 36 are the points of Hebrew, Arabic and Syriac, 200 and more the accents. What other scripts cannot do
+/// without, such as the vowels of Thai, the nukta and the marks of kana, has other classes.
+fn is_left_out(character: char) -> bool {
+    is_ignorable(character) || matches!(canonical_combining_class(character), 10..=36 | 200..)
+}
+
+/// What a letter or mark is written as on a keyboard without it, where Unicode does not take it for a form of others.
+fn plain(letter: char) -> Option<&'static str> {
+    Some(match letter {
+        'ß' => "ss",
+        'æ' => "ae",
+        'œ' => "oe",
+        'þ' => "th",
+        'ø' | 'ɵ' => "o",
+        'ⱥ' => "a",
+        'ƀ' | 'ɓ' => "b",
+        'ȼ' | 'ƈ' => "c",
+        'đ' | 'ð' | 'ɖ' | 'ɗ' => "d",
+        'ɇ' => "e",
+        'ƒ' => "f",
+        'ǥ' | 'ɠ' => "g",
+        'ħ' => "h",
+        'ı' | 'ɨ' => "i",
+        'ɉ' => "j",
+        'ĸ' | 'ƙ' => "k",
+        'ł' | 'ƚ' | 'ɫ' => "l",
+        'ŋ' | 'ɲ' | 'ƞ' => "n",
+        'ƥ' => "p",
+        'ɍ' => "r",
+        'ȿ' | 'ʂ' => "s",
+        'ŧ' | 'ⱦ' | 'ƭ' | 'ʈ' => "t",
+        'ʉ' => "u",
+        'ʋ' => "v",
+        'ⱳ' => "w",
+        'ɏ' | 'ƴ' => "y",
+        'ƶ' | 'ȥ' => "z",
+        // The last sigma of a word.
+        'ς' => "σ",
+        '‘' | '’' | '‛' | 'ʼ' => "'",
+        '“' | '”' | '„' | '‟' => "\"",
+        '‐' | '‒' | '–' | '—' | '―' | '−' => "-",
+        _ => return None,
+    })
+}
+
+/// Writes a folded tag behind a text, so that [`Term::tag`] finds it whole. No text has line feeds once it is folded.
+pub(crate) fn push_tag(tag: &str, text: &mut String) {
+    if !text.ends_with(TAG_END) {
+        text.push_str(TAG_END);
+    }
+    text.extend(["#", &fold(tag), TAG_END]);
+}
+
+/// What separates tags.
+const TAG_END: &str = "\n";
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Space,
     Word,
     Punctuation,
-    /// The dot that `İ` leaves behind in lower case.
-    Mark,
 }
 
 impl Class {
     fn of(character: char) -> Self {
         match character {
-            '\u{307}' => Self::Mark,
             _ if character.is_whitespace() || character.is_control() => Self::Space,
             // From here on it is scripts and symbols (emoji, arrows): worth finding, so they count as letters.
             _ if character.is_alphanumeric() || character >= '\u{2070}' => Self::Word,
@@ -77,10 +140,20 @@ fn letter(base: char, step: u32) -> char {
 /// What a search term looks for in folded text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Term {
-    /// The folded term, without spaces at the ends.
+    /// The folded term, without spaces at the ends; of a tag, with what is around it.
     text: String,
-    /// Whether a part of a word will do, or only its beginning.
-    anywhere: bool,
+    place: Place,
+}
+
+/// Where a term is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// In a word.
+    Anywhere,
+    /// At the beginning of a word.
+    Beginning,
+    /// Among the tags, whole.
+    Tags,
 }
 
 /// Letters of a trigram.
@@ -89,15 +162,31 @@ const TRIGRAM: usize = 3;
 impl Term {
     /// The term, unless folding leaves nothing of it.
     pub(crate) fn new(term: &str) -> Option<Self> {
+        if let Some(tag) = Self::tag(term) {
+            return Some(tag);
+        }
         let text = fold(term).trim().to_owned();
-        let short = term.chars().count() < TRIGRAM && text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit());
+        let short = term.nfc().count() < TRIGRAM && text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit());
         let anywhere = !short || text.chars().any(|character| character.is_ascii_uppercase());
-        (!text.is_empty()).then_some(Self { text, anywhere })
+        let place = if anywhere { Place::Anywhere } else { Place::Beginning };
+        (!text.is_empty()).then_some(Self { text, place })
+    }
+
+    /// `#work` is the tag work. A number such as `#12` may as well stand in a text, so that is looked for everywhere.
+    fn tag(term: &str) -> Option<Self> {
+        let tag = fold(term.strip_prefix('#')?);
+        let is_tag = tag.contains(|letter: char| letter.is_ascii_alphabetic());
+        is_tag.then(|| Self { text: format!("{TAG_END}#{tag}{TAG_END}"), place: Place::Tags })
+    }
+
+    /// True if it looks for a tag.
+    pub(crate) fn is_tag(&self) -> bool {
+        self.place == Place::Tags
     }
 
     /// The `LIKE` pattern of a text that has it.
     pub(crate) fn pattern(&self) -> String {
-        let mut pattern = String::from(if self.anywhere { "%" } else { "% " });
+        let mut pattern = String::from(if self.place == Place::Beginning { "% " } else { "%" });
         for character in self.text.chars() {
             if matches!(character, '%' | '_' | '\\') {
                 pattern.push('\\');
@@ -113,7 +202,7 @@ impl Term {
     pub(crate) fn has_trigram(&self) -> bool {
         let last = self.text.split(' ').count() - 1;
         self.text.split(' ').enumerate().any(|(index, word)| {
-            let before = if self.anywhere && index == 0 { 0 } else { 2 };
+            let before = if self.place == Place::Anywhere && index == 0 { 0 } else { 2 };
             let behind = usize::from(index != last);
             word.starts_with(|first: char| first.is_ascii_alphanumeric()) && before + word.len() + behind >= TRIGRAM
         })
@@ -127,7 +216,7 @@ impl Term {
 
 /// The folded title of a task that is called exactly so.
 pub(crate) fn whole_title(terms: &[Term]) -> String {
-    let words: Vec<&str> = terms.iter().map(Term::text).collect();
+    let words: Vec<&str> = terms.iter().filter(|term| !term.is_tag()).map(Term::text).collect();
     format!(" {} ", words.join(" "))
 }
 
@@ -149,14 +238,15 @@ mod tests {
         assert_eq!(fold("ΟΔΟΣ"), fold("οδος"));
         assert_eq!(fold("İstanbul"), fold("istanbul"));
         assert!(fold("日本 🎉 über").is_ascii());
-        assert_eq!(fold("ü"), " AKZW ");
+        assert_eq!(fold("д"), fold("Д"));
+        assert_eq!(fold("д").len(), 6);
         assert_eq!(fold("🎉").len(), 8);
     }
 
     #[test]
     fn no_character_hides_in_another() {
         let letters: Vec<String> =
-            ['ü', 'é', '日', '本', '鿿', '🎉', '𐀀', '\u{10FFFF}'].iter().map(|c| fold(&c.to_string()).trim().to_owned()).collect();
+            ['д', 'ж', '日', '本', '鿿', '🎉', '𐀀', '\u{10FFFF}'].iter().map(|c| fold(&c.to_string()).trim().to_owned()).collect();
         for (index, one) in letters.iter().enumerate() {
             for other in letters.iter().skip(index + 1) {
                 assert!(!one.contains(other.as_str()) && !other.contains(one.as_str()), "{one} {other}");
@@ -166,7 +256,7 @@ mod tests {
 
     #[test]
     fn trigrams_are_expected_where_there_are_some() {
-        for term in ["ab", "a", "abc", "#home", "c#", "ü", "🎉", ".n", "a-b", "ab++", "50%"] {
+        for term in ["ab", "a", "abc", "#home", "#a", "c#", "д", "🎉", ".n", "a-b", "ab++", "50%"] {
             assert!(Term::new(term).is_some_and(|term| term.has_trigram()), "{term}");
         }
         for term in ["#", "++", "c++", "-", "“", "(!)"] {
@@ -182,7 +272,48 @@ mod tests {
         assert_eq!(patterns("50%").as_deref(), Some("%50 \\%%"));
         assert_eq!(patterns("#").as_deref(), Some("%#%"));
         assert_eq!(patterns("c#").as_deref(), Some("% c #%"));
-        assert_eq!(patterns("ü").as_deref(), Some("%AKZW%"));
+        assert_eq!(patterns("д").as_deref(), Some("%AONO%"));
+        assert_eq!(patterns("ü").as_deref(), Some("% u%"));
         assert_eq!(patterns("\u{307}"), None);
+    }
+
+    #[test]
+    fn accents_and_forms_are_folded_however_they_are_typed() {
+        for (one, other) in [
+            ("Exupéry", "exupery"),
+            ("Exupe\u{301}ry", "exupéry"),
+            ("Łódź", "lodz"),
+            ("Ærøskøbing", "aeroskobing"),
+            ("STRASSE", "straße"),
+            ("ẞ", "ss"),
+            ("Đặng", "dang"),
+            ("þing", "thing"),
+            ("ﬁle Ｆｕｌｌ ① ½", "file full 1 1⁄2"),
+            ("ΆΛΦΑ", "αλφα"),
+            ("ёлка й", "елка и"),
+            ("مُحَمَّد", "محمد"),
+            ("co\u{AD}operate \u{200B}now", "cooperate now"),
+            ("don’t – “now”", "don't - \"now\""),
+        ] {
+            assert_eq!(fold(one), fold(other), "{one} {other}");
+        }
+        for (one, other) in [("か", "が"), ("한", "하"), ("की", "का"), ("ก่า", "กา"), ("日", "本")] {
+            let (one, other) = (fold(one), fold(other));
+            assert!(!one.contains(other.trim()) && !other.contains(one.trim()), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_tag_is_found_whole_and_nothing_else_is() {
+        let mut text = format!("{}\n{}", fold("Read #work"), fold("#work"));
+        push_tag("home office", &mut text);
+        push_tag("café", &mut text);
+        let has = |term: &str| Term::new(term).is_some_and(|term| text.contains(term.text()));
+        for term in ["#home office", "#café", "#cafe", "#Café", "office", "#"] {
+            assert!(has(&term.to_lowercase()), "{term}");
+        }
+        for term in ["#work", "#home", "#office", "#caf"] {
+            assert!(!has(term), "{term}");
+        }
     }
 }

@@ -6,6 +6,8 @@ use crate::Store;
 use crate::error::Error;
 use crate::once::KEPT_HOURS;
 use crate::sql::Time;
+use crate::trash::TRASH_DAYS;
+use crate::undo::UNDO_DAYS;
 
 /// Days after which a delivery may be forgotten: longer than Kafka keeps a record, which is 7 days and up to 7 more of its segment.
 const INBOX_DAYS: i32 = 15;
@@ -23,6 +25,13 @@ const KEYS: &str = "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY \
      (SELECT ctid FROM idempotency_keys WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
 const LETTERS: &str = "DELETE FROM dead_letters WHERE ctid = ANY (ARRAY \
      (SELECT ctid FROM dead_letters WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
+const TRASH: &str = "DELETE FROM trashed_tasks WHERE ctid = ANY (ARRAY \
+     (SELECT ctid FROM trashed_tasks WHERE deleted_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
+const CHANGES: &str = "DELETE FROM changes WHERE ctid = ANY (ARRAY \
+     (SELECT ctid FROM changes WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
+/// Adds up what changes of tags have appended, and forgets the tags that no task has.
+const TAGS: &str =
+    "WITH added AS MATERIALIZED (SELECT add_up_tags()) DELETE FROM tag_counts WHERE tasks = 0 AND EXISTS (SELECT FROM added)";
 
 /// How many rows were forgotten.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,10 +42,14 @@ pub struct Pruned {
     pub dead_letters: u64,
     /// Answers of calls with an `Idempotency-Key`, older than a day.
     pub idempotency_keys: u64,
+    /// Tasks that were deleted more than 30 days ago.
+    pub trash: u64,
+    /// Changes that were made more than 30 days ago.
+    pub changes: u64,
 }
 
 impl Store {
-    /// Deletes old deliveries, dead letters and idempotency keys, a bounded number of them.
+    /// Deletes old deliveries, dead letters, idempotency keys, changes and deleted tasks, a bounded number of them.
     ///
     /// # Errors
     /// [`Error::Unavailable`]; what was forgotten until then stays so.
@@ -45,7 +58,17 @@ impl Store {
             inbox: self.prune_with(INBOX, now, INBOX_DAYS * 24).await?,
             dead_letters: self.prune_with(LETTERS, now, LETTER_DAYS * 24).await?,
             idempotency_keys: self.prune_with(KEYS, now, KEPT_HOURS).await?,
+            trash: self.prune_with(TRASH, now, TRASH_DAYS * 24).await?,
+            changes: self.prune_with(CHANGES, now, UNDO_DAYS * 24).await?,
         })
+    }
+
+    /// Tidies up the counts of tags.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn tidy_tags(&self) -> Result<(), Error> {
+        self.run_unbroken(|connection| Box::pin(sqlx::query(TAGS).execute(connection))).await.map(drop)
     }
 
     async fn prune_with(&self, sql: &'static str, now: Timestamp, hours: i32) -> Result<u64, Error> {

@@ -13,7 +13,7 @@
 
 use std::fmt::Write;
 
-use domain::query::{Order, SortBy, TagsMatch, TaskFilter, TaskQuery};
+use domain::query::{DueEdge, DuePeriod, Order, SortBy, TagsMatch, TaskFilter, TaskQuery};
 use domain::task::Status;
 use domain::{Page, Task, Timestamp};
 use sqlx::postgres::PgRow;
@@ -24,6 +24,12 @@ use crate::error::Error;
 use crate::fold::{Term, whole_title};
 use crate::sql::{Named, Time, rank};
 use crate::tasks::{COLUMNS, task_of};
+
+/// True of a task that is due on a day, once a column keeps the day.
+const IS_ALL_DAY: &str = "false";
+/// True of a task with a reminder of its own, or with one that waits.
+const HAS_REMINDER: &str = "(reminder_offset IS NOT NULL OR EXISTS \
+     (SELECT FROM reminders WHERE reminders.task_id = tasks.id AND reminders.status = 'pending' AND triggered_at IS NULL))";
 
 impl Store {
     /// A page of the tasks that match, and how many do.
@@ -74,7 +80,7 @@ fn page_of(rows: &[PgRow]) -> Result<Page<Task>, Error> {
 fn statement(query: &TaskQuery) -> QueryBuilder<Postgres> {
     let terms: Vec<Term> = query.terms.iter().filter_map(|term| Term::new(term)).collect();
     let mut sql = QueryBuilder::new("");
-    if terms.is_empty() && !is_selective(&query.filter) {
+    if terms.is_empty() && !is_selective(query) {
         walk(&mut sql, query);
     } else {
         gather(&mut sql, &terms, query);
@@ -82,10 +88,16 @@ fn statement(query: &TaskQuery) -> QueryBuilder<Postgres> {
     sql
 }
 
-/// True if the filter has conditions with values of their own ([`push_open`]), which no walk along the order of a list can count on.
-fn is_selective(filter: &TaskFilter) -> bool {
-    let moments = [filter.due_before, filter.due_after, filter.completed_before, filter.completed_after];
-    !filter.tags.is_empty() || moments.iter().any(Option::is_some) || filter.id_from.is_some() || filter.id_to.is_some()
+/// True if there are conditions other than status and priority ([`push_open`]), which no walk along the order of a list can count on.
+fn is_selective(query: &TaskQuery) -> bool {
+    let closed = TaskFilter { status: query.filter.status, priority: query.filter.priority, ..TaskFilter::default() };
+    has_condition(query, &closed)
+}
+
+/// True if there are conditions that `without` has not.
+fn has_condition(query: &TaskQuery, without: &TaskFilter) -> bool {
+    let filter = TaskFilter { tags_match: query.filter.tags_match, ..without.clone() };
+    query.filter != filter || query.due != DuePeriod::Any || query.completed != (None, None)
 }
 
 fn walk(sql: &mut QueryBuilder<Postgres>, query: &TaskQuery) {
@@ -129,7 +141,7 @@ fn gather(sql: &mut QueryBuilder<Postgres>, terms: &[Term], query: &TaskQuery) {
 
 /// All tasks that match, and what decides their place: a column, or else their relevance.
 fn push_hits(sql: &mut QueryBuilder<Postgres>, terms: &[Term], query: &TaskQuery, place: Option<Place>) {
-    let needs_task = place.is_some() || query.filter != TaskFilter { tags_match: query.filter.tags_match, ..TaskFilter::default() };
+    let needs_task = place.is_some() || has_condition(query, &TaskFilter::default());
     sql.push("WITH hits AS MATERIALIZED (SELECT ");
     sql.push(if needs_task { "id" } else { "task_id" }).push(" AS hit, ");
     match place {
@@ -152,16 +164,16 @@ fn push_hits(sql: &mut QueryBuilder<Postgres>, terms: &[Term], query: &TaskQuery
         }
     }
     push_closed(sql, &query.filter);
-    push_open(sql, &query.filter);
+    push_open(sql, query);
     sql.push(")");
 }
 
 /// How well a hit matches: the exact title is best; else each term counts 4 as a word of the title, 3 as the beginning of
-/// one, 2 as a part of one, 1 in the description.
+/// one, 2 as a part of one, 1 in the description or the tags. A tag that is asked for by name says nothing: all hits have it.
 fn push_relevance<'s>(sql: &'s mut QueryBuilder<Postgres>, terms: &[Term]) -> &'s mut QueryBuilder<Postgres> {
     const EXACT: usize = 1_000;
     sql.push("CASE WHEN folded_title = ").push_bind(whole_title(terms)).push(format_args!(" THEN {EXACT} ELSE 0"));
-    for term in terms {
+    for term in terms.iter().filter(|term| !term.is_tag()) {
         let text = term.text();
         sql.push(" + CASE WHEN strpos(folded_title, ").push_bind(text.to_owned()).push(") = 0 THEN 1");
         sql.push(" WHEN strpos(folded_title, ").push_bind(format!(" {text} ")).push(") > 0 THEN 4");
@@ -223,9 +235,33 @@ fn push_period(sql: &mut QueryBuilder<Postgres>, column: &'static str, from: Opt
     }
 }
 
-fn push_open(sql: &mut QueryBuilder<Postgres>, filter: &TaskFilter) {
-    push_period(sql, "due_date", filter.due_after, filter.due_before);
-    push_period(sql, "completed_at", filter.completed_after, filter.completed_before);
+/// When a task is due: the one place that knows what "due" means of a row.
+fn push_due(sql: &mut QueryBuilder<Postgres>, due: DuePeriod) {
+    let at = |edge: Option<DueEdge>| edge.map(|edge| edge.at);
+    match due {
+        DuePeriod::Any => {}
+        DuePeriod::Never => drop(sql.push(" AND due_date IS NULL")),
+        // Of a task that is due on a day, the day is to be compared with `edge.day`, as soon as a column keeps it.
+        DuePeriod::Within(from, to) => push_period(sql, "due_date", at(from), at(to)),
+    }
+}
+
+/// A condition that holds, or one that does not.
+fn push_whether(sql: &mut QueryBuilder<Postgres>, wanted: Option<bool>, condition: &'static str) {
+    match wanted {
+        None => {}
+        Some(true) => drop(sql.push(format_args!(" AND {condition}"))),
+        Some(false) => drop(sql.push(format_args!(" AND NOT {condition}"))),
+    }
+}
+
+fn push_open(sql: &mut QueryBuilder<Postgres>, query: &TaskQuery) {
+    let filter = &query.filter;
+    push_due(sql, query.due);
+    push_period(sql, "completed_at", query.completed.0, query.completed.1);
+    push_whether(sql, filter.all_day, IS_ALL_DAY);
+    push_whether(sql, filter.recurring, "(recurrence <> 'none')");
+    push_whether(sql, filter.has_reminder, HAS_REMINDER);
     if filter.id_from.is_some() || filter.id_to.is_some() {
         sql.push(" AND id BETWEEN ")
             .push_bind(filter.id_from.unwrap_or(i64::MIN))

@@ -17,6 +17,7 @@ use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgHasArrayType, PgRow, PgTypeInfo, PgValueFormat, PgValueRef};
 use sqlx::query::Query;
 use sqlx::{Decode, Encode, Postgres, Row, Type};
+use uuid::Uuid;
 
 /// 2000-01-01T00:00:00Z, from which `PostgreSQL` counts, in microseconds since 1970.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
@@ -144,6 +145,7 @@ column! {
     i64 as i64: |value| *value, Ok;
     String as Cow<'a, str>: |text| text.as_str().into(), |text| Ok(text.into_owned());
     Vec<String> as Vec<String>: Clone::clone, Ok;
+    Uuid as Uuid: |uuid| *uuid, Ok;
     Timestamp as Time: |moment| Time(*moment), |time| Ok(time.0);
     Priority as i16: |priority| rank(*priority), priority;
     Zone as Cow<'a, str>: |zone| zone.name().into(), parse;

@@ -87,7 +87,8 @@ impl Store {
     /// # Errors
     /// [`Error::Migration`]; [`Error::Unavailable`].
     pub async fn migrate(&self) -> Result<(), Error> {
-        migrating(&self.pool, |pool| async move { Ok(sqlx::migrate!().run(&pool).await?) }).await
+        migrating(&self.pool, |pool| async move { Ok(sqlx::migrate!().run(&pool).await?) }).await?;
+        self.refold_first().await
     }
 
     /// Whether the database answers.

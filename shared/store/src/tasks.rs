@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use domain::event::{EventType, TaskUpdate, Topic, changed_fields};
+use domain::change::{ChangeId, Difference, fields};
+use domain::event::{EventType, TaskUpdate, Topic};
 use domain::task::{Draft, Recurrence, Status};
 use domain::{Resource, Task, Timestamp, USER_ID};
 use schemars::JsonSchema;
@@ -10,16 +11,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use uuid::Uuid;
 
 use crate::error::Error;
-use crate::fold::fold;
+use crate::fold::{fold, push_tag};
 use crate::sql::{Bound, Columns, Record, Time, names, record};
 use crate::{Store, Unit};
 
 /// The fields of a task, each a column of the same name.
 macro_rules! fields {
     ($then:ident) => {
-        $then! { Task: id, title, description, due_date, time_zone, recurrence, recurrence_rule, recurrence_from, recurrence_start,
+        $then! { Task: id, uid, title, description, due_date, time_zone, recurrence, recurrence_rule, recurrence_from, recurrence_start,
         recurrence_number, priority, tags, status, completed_at, parent_task_id, reminder_offset, version, created_at, updated_at }
     };
 }
@@ -38,7 +40,20 @@ pub const TASK_COLUMNS: &[&str] = Task::COLUMNS;
 pub(crate) const COLUMNS: &str = columns!();
 
 const SELECT: &str = concat!("SELECT ", columns!(), " FROM tasks WHERE id = $1");
+const SELECT_BY_UID: &str = concat!("SELECT ", columns!(), " FROM tasks WHERE uid = $1");
 pub(crate) const SELECT_TASKS: &str = concat!("SELECT ", columns!(), " FROM tasks WHERE id = ANY($1)");
+pub(crate) const SELECT_TRASHED: &str = concat!("SELECT ", columns!(), " FROM trashed_tasks WHERE id = $1 FOR UPDATE");
+/// In the trash if it is not among the tasks.
+const SELECT_ANYWHERE: &str =
+    concat!("SELECT ", columns!(), " FROM tasks WHERE id = $1 UNION ALL SELECT ", columns!(), " FROM trashed_tasks WHERE id = $1 LIMIT 1");
+pub(crate) const SELECT_TRASH: &str = concat!(
+    "SELECT total, deleted_at, ",
+    columns!(),
+    " FROM (SELECT count(*) AS total FROM trashed_tasks) AS counted \
+     LEFT JOIN (SELECT * FROM trashed_tasks ORDER BY deleted_at DESC, id DESC LIMIT $1 OFFSET $2) AS page ON true ORDER BY deleted_at DESC, id DESC"
+);
+/// Those that somebody else has locked are left out.
+pub(crate) const LOCK_MANY: &str = concat!("SELECT ", columns!(), " FROM tasks WHERE id = ANY($1) ORDER BY id FOR UPDATE SKIP LOCKED");
 const SELECT_FOR_UPDATE: &str = concat!("SELECT ", columns!(), " FROM tasks WHERE id = $1 FOR UPDATE");
 /// A completed task whose next occurrence is to be made. Where nothing is known, because the task was completed before migration 3, only an
 /// event may say so: the occurrence may have been made and deleted.
@@ -58,6 +73,7 @@ static VALUES: LazyLock<(String, String)> = LazyLock::new(|| {
 });
 
 static INSERT: LazyLock<String> = LazyLock::new(|| insert(""));
+static INSERT_NEW: LazyLock<String> = LazyLock::new(|| insert("ON CONFLICT (uid) DO NOTHING"));
 static INSERT_OCCURRENCE: LazyLock<String> =
     LazyLock::new(|| insert("ON CONFLICT (parent_task_id) WHERE parent_task_id IS NOT NULL DO NOTHING"));
 
@@ -65,32 +81,47 @@ static INSERT_OCCURRENCE: LazyLock<String> =
 fn insert(on_conflict: &str) -> String {
     let ((columns, values), next) = (&*VALUES, Task::COLUMNS.len() + 1);
     format!(
-        "WITH created AS (INSERT INTO tasks ({columns}) VALUES ({values}) {on_conflict} RETURNING id), \
-         found_by AS (INSERT INTO task_search (task_id, folded_title, folded_text) SELECT id, ${next}, ${} FROM created) \
+        "WITH created AS (INSERT INTO tasks ({columns}) VALUES ({values}) {on_conflict} RETURNING id, version), \
+         found_by AS (INSERT INTO task_search (task_id, folded_title, folded_text, folded_version) \
+             SELECT id, ${next}, ${}, version FROM created) \
          SELECT id FROM created",
         next + 1
     )
 }
 
-/// What a task is found by is a table of its own, so that completing or tagging it does not touch the index of trigrams.
-static UPDATE: LazyLock<String> = LazyLock::new(|| {
-    let ((columns, values), next) = (&*VALUES, Task::COLUMNS.len() + 1);
-    format!("UPDATE tasks SET ({columns}) = ROW ({values}) WHERE id = ${next} AND version = ${}", next + 1)
-});
-static UPDATE_TEXT: LazyLock<String> = LazyLock::new(|| {
-    let next = Task::COLUMNS.len() + 1;
-    let (title, text) = (next + 2, next + 3);
-    let update = &*UPDATE;
-    format!("WITH found_by AS (UPDATE task_search SET folded_title = ${title}, folded_text = ${text} WHERE task_id = ${next}) {update}")
-});
+/// What a task is found by is a table of its own, so that completing or moving it does not touch the index of trigrams.
+static UPDATE: LazyLock<String> = LazyLock::new(|| update(false));
+static UPDATE_TEXT: LazyLock<String> = LazyLock::new(|| update(true));
 
-const DELETE: &str = "WITH found_by AS (DELETE FROM task_search WHERE task_id = $1) DELETE FROM tasks WHERE id = $1";
+/// One statement, so one round trip, for the task, what it replaces, and with a new text, what it is found by.
+fn update(text: bool) -> String {
+    let ((columns, values), next) = (&*VALUES, Task::COLUMNS.len() + 1);
+    let (version, event, previous, title, folded) = (next + 1, next + 2, next + 3, next + 4, next + 5);
+    let found_by = if text {
+        format!(
+            ", found_by AS (UPDATE task_search SET folded_title = ${title}, folded_text = ${folded}, folded_version = changed.version \
+             FROM changed WHERE task_id = changed.id)"
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "WITH changed AS (UPDATE tasks SET ({columns}) = ROW ({values}) WHERE id = ${next} AND version = ${version} \
+             RETURNING id, version, updated_at){found_by} \
+         INSERT INTO changes (task_id, version, event_type, previous, created_at) \
+         SELECT id, version, ${event}, ${previous}::text::jsonb, updated_at FROM changed"
+    )
+}
+
+/// Deletes a task that nobody misses.
+const PURGE: &str = "WITH found_by AS (DELETE FROM task_search WHERE task_id = $1) DELETE FROM tasks WHERE id = $1";
 
 /// Tags that [`Store::tags`] answers at most.
 pub const TAGS_MAX: i64 = 10_000;
 
-const TAGS: &str = "SELECT tag, count(*) FROM tasks CROSS JOIN unnest(tags) AS tag GROUP BY tag \
-     ORDER BY count(*) DESC, tag COLLATE \"C\" LIMIT $1";
+/// What was counted, and what is yet to be added to it: exact in every snapshot.
+const TAGS: &str = "SELECT tag, sum(tasks)::bigint FROM (SELECT tag, tasks FROM tag_counts UNION ALL SELECT tag, tasks FROM tag_changes) AS known \
+     GROUP BY tag HAVING sum(tasks) > 0 ORDER BY 2 DESC, tag COLLATE \"C\" LIMIT $1";
 
 /// A tag and how many tasks have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -137,7 +168,11 @@ impl Unit {
     /// [`Error::NotFound`]; [`Error::Stale`] if the caller means another version; [`Error::Unavailable`].
     pub async fn task(&mut self, id: i64) -> Result<Task, Error> {
         let row = sqlx::query(SELECT_FOR_UPDATE).bind(id).fetch_one(&mut *self.transaction).await?;
-        let task = task_of(&row, 0)?;
+        self.if_match(task_of(&row, 0)?)
+    }
+
+    /// The task, if it is of a version that the caller means.
+    pub(crate) fn if_match(&self, task: Task) -> Result<Task, Error> {
         match &self.work.if_match {
             Some(if_match) if !if_match.matches(task.version) => Err(Error::Stale),
             _ => Ok(task),
@@ -153,6 +188,24 @@ impl Unit {
         Ok(task_of(&row, 0)?)
     }
 
+    /// The task as it is or, if it is in the trash, as it was; not locked.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`].
+    pub async fn task_or_trashed(&mut self, id: i64) -> Result<Task, Error> {
+        let row = sqlx::query(SELECT_ANYWHERE).bind(id).fetch_one(&mut *self.transaction).await?;
+        Ok(task_of(&row, 0)?)
+    }
+
+    /// Those of these tasks that are there and that nobody else has locked, by id; locked until the unit ends.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn tasks(&mut self, ids: &[i64]) -> Result<Vec<Task>, Error> {
+        let rows = sqlx::query(LOCK_MANY).bind(ids).fetch_all(&mut *self.transaction).await?;
+        Ok(rows.iter().map(|row| task_of(row, 0)).collect::<Result<_, _>>()?)
+    }
+
     /// The occurrence that was spawned from this task, locked until the unit ends.
     ///
     /// # Errors
@@ -162,12 +215,19 @@ impl Unit {
         Ok(row.map(|row| task_of(&row, 0)).transpose()?)
     }
 
-    /// Keeps a new task and announces it.
+    /// Keeps a new task and announces it. If there is one with the same uid, that one is the result, and nothing is announced.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn create_task(&mut self, draft: Draft) -> Result<Task, Error> {
-        self.insert(&INSERT, draft).await?.ok_or(Error::NotFound)
+        let uid = draft.0.uid;
+        // A uid of our own is new, and a statement without a conflict to look for is quicker.
+        let sql: &'static str = if uid.is_nil() { &INSERT } else { &INSERT_NEW };
+        if let Some(task) = self.insert(sql, draft).await? {
+            return Ok(task);
+        }
+        let row = sqlx::query(SELECT_BY_UID).bind(uid).fetch_one(&mut *self.transaction).await?;
+        Ok(task_of(&row, 0)?)
     }
 
     /// Creates the next occurrence of a task whose completion an event announces. `None` if the task is not completed, if its occurrence was
@@ -205,38 +265,83 @@ impl Unit {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn create_occurrence(&mut self, draft: Draft) -> Result<Option<Task>, Error> {
-        self.insert(&INSERT_OCCURRENCE, draft).await
+        self.insert(&INSERT_OCCURRENCE, Draft(Task { uid: Uuid::nil(), ..draft.0 })).await
     }
 
     /// Keeps a change of a task that the unit has locked, and announces it. Nothing changed: `before`, and no event.
     ///
-    /// The version and the time of the change are set here, whatever `after` says.
+    /// The version and the time of the change are set here, and id, uid and creation stay, whatever `after` says.
     ///
     /// # Errors
     /// [`Error::Stale`] if `before` is not what is kept; [`Error::Unavailable`].
     pub async fn save_task(&mut self, before: &Task, after: Task, announce: EventType) -> Result<Task, Error> {
-        let mut after =
-            Task { id: before.id, version: before.version, created_at: before.created_at, updated_at: before.updated_at, ..after };
+        let mut after = Task {
+            id: before.id,
+            uid: before.uid,
+            version: before.version,
+            created_at: before.created_at,
+            updated_at: before.updated_at,
+            ..after
+        };
         if after == *before {
             return Ok(after);
         }
         after.version = before.version + 1;
         after.updated_at = self.now();
-        let new_text = after.title != before.title || after.description != before.description;
-        let sql: &'static str = if new_text { &UPDATE_TEXT } else { &UPDATE };
-        let mut query = with_values(sql, &after).bind(after.id).bind(before.version);
-        if new_text {
-            let (title, text) = folded(&after.title, &after.description);
+        let difference = Difference::between(before, &after);
+        let is_found_otherwise = after.title != before.title || after.description != before.description || after.tags != before.tags;
+        let sql: &'static str = if is_found_otherwise { &UPDATE_TEXT } else { &UPDATE };
+        let query = with_values(sql, &after).bind(after.id).bind(before.version);
+        let mut query = query.bind(announce.as_str()).bind(Value::Object(difference.before).to_string());
+        if is_found_otherwise {
+            let (title, text) = folded(&after);
             query = query.bind(title).bind(text);
         }
         if query.execute(&mut *self.transaction).await?.rows_affected() == 0 {
             return Err(Error::Stale);
         }
-        self.announce(announce, &after, changed_fields(Some(before), &after))?;
+        self.made = Some(ChangeId { task_id: after.id, version: after.version });
+        self.announce(announce, &after, difference.after)?;
         Ok(after)
     }
 
-    /// Deletes a task that the unit has locked, and announces it as it last was. Its reminders stay, for their consumers
+    /// Completes a task that the unit has locked. A completed one stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn complete_task(&mut self, task: Task) -> Result<Task, Error> {
+        if task.status == Status::Completed {
+            return Ok(task);
+        }
+        let completed = Task { status: Status::Completed, completed_at: Some(self.now()), ..task.clone() };
+        self.save_task(&task, completed, EventType::TaskCompleted).await
+    }
+
+    /// Reopens a task that the unit has locked. A pending one stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn reopen_task(&mut self, task: Task) -> Result<Task, Error> {
+        let reopened = Task { status: Status::Pending, completed_at: None, ..task.clone() };
+        self.take_back_completion(&task, reopened).await
+    }
+
+    /// Keeps a change that makes a completed task pending again. Its next occurrence goes for good if nobody has touched it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub(crate) async fn take_back_completion(&mut self, task: &Task, reopened: Task) -> Result<Task, Error> {
+        if task.status == Status::Completed
+            && let Some(next) = self.occurrence_of(task.id).await?
+            && next.is_untouched()
+        {
+            sqlx::query(PURGE).bind(next.id).execute(&mut *self.transaction).await?;
+            self.announce(EventType::TaskDeleted, &next, Map::new())?;
+        }
+        self.save_task(task, reopened, EventType::TaskUpdated).await
+    }
+
+    /// Moves a task that the unit has locked to the trash, and announces it as it last was. Its reminders stay, for their consumers
     /// to cancel. If it still owes its next occurrence, that is created first: its chain goes on.
     ///
     /// # Errors
@@ -245,25 +350,27 @@ impl Unit {
         if task.status == Status::Completed && task.recurrence != Recurrence::None {
             self.spawn_owed(task.id).await?;
         }
-        if sqlx::query(DELETE).bind(task.id).execute(&mut *self.transaction).await?.rows_affected() == 0 {
-            return Err(Error::NotFound);
-        }
+        self.trash(task).await?;
         self.announce(EventType::TaskDeleted, task, Map::new())
     }
 
     /// Keeps a new task and announces it, unless the statement finds a conflict.
     async fn insert(&mut self, sql: &'static str, draft: Draft) -> Result<Option<Task>, Error> {
-        let task = draft.created(0, self.now());
-        let (title, text) = folded(&task.title, &task.description);
+        let mut task = draft.created(0, self.now());
+        if task.uid.is_nil() {
+            task.uid = self.work.ids.next();
+        }
+        let (title, text) = folded(&task);
         let query = with_values(sql, &task).bind(title).bind(text);
         let Some(row) = query.fetch_optional(&mut *self.transaction).await? else { return Ok(None) };
         let task = Task { id: row.try_get(0)?, ..task };
-        self.announce(EventType::TaskCreated, &task, changed_fields(None, &task))?;
+        self.made = Some(ChangeId { task_id: task.id, version: task.version });
+        self.announce(EventType::TaskCreated, &task, fields(&task))?;
         Ok(Some(task))
     }
 
     /// Tells the consumers (task-events) and the pages (task-updates) of a task.
-    fn announce(&mut self, event_type: EventType, task: &Task, update_data: Map<String, Value>) -> Result<(), Error> {
+    pub(crate) fn announce(&mut self, event_type: EventType, task: &Task, update_data: Map<String, Value>) -> Result<(), Error> {
         self.tell(Topic::TaskEvents, event_type, task)?;
         self.announce_update(event_type, &task.subject(), task.id, update_data)
     }
@@ -298,10 +405,13 @@ fn title_key(title: &str) -> String {
     title.to_lowercase()
 }
 
-/// What a task is found by: its folded title, and that with the folded description behind it. No term spans the two.
-fn folded(title: &str, description: &str) -> (String, String) {
-    let title = fold(title);
-    let text = format!("{title}\n{}", fold(description));
+/// What a task is found by: its folded title, and that with the folded description and tags behind it. No term spans two of them.
+pub(crate) fn folded(task: &Task) -> (String, String) {
+    let title = fold(&task.title);
+    let mut text = format!("{title}\n{}", fold(&task.description));
+    for tag in &task.tags {
+        push_tag(tag, &mut text);
+    }
     (title, text)
 }
 

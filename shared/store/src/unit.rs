@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use cloudevents::Event;
 use domain::Timestamp;
 use domain::ambient::Ids;
+use domain::change::ChangeId;
 use domain::event::Origin;
 use sqlx::{PgPool, Postgres, Transaction};
 
@@ -64,6 +65,8 @@ pub struct Unit {
     pub(crate) transaction: Transaction<'static, Postgres>,
     pub(crate) work: Work,
     pub(crate) outgoing: Outgoing,
+    /// The last change of a task.
+    pub(crate) made: Option<ChangeId>,
     /// Given back after the connection.
     _place: Place,
     pub(crate) claim: Option<Claim>,
@@ -111,7 +114,7 @@ impl Store {
     pub async fn begin_on(&self, subject: Option<Subject>, work: Work) -> Result<Unit, Error> {
         let place = self.changes.place(subject).await?;
         let transaction = self.transaction(if place.is_last { BEGIN_LAST } else { BEGIN }).await?;
-        Ok(Unit { transaction, work, outgoing: Outgoing::default(), _place: place, claim: None })
+        Ok(Unit { transaction, work, outgoing: Outgoing::default(), made: None, _place: place, claim: None })
     }
 
     pub(crate) async fn transaction(&self, how: &'static str) -> Result<Transaction<'static, Postgres>, Error> {
@@ -147,6 +150,12 @@ impl Unit {
     #[must_use]
     pub fn origin(&self) -> &Origin {
         &self.work.origin
+    }
+
+    /// The change that the unit has made of a task, if it has made any; the last one, if it has made several.
+    #[must_use]
+    pub fn made(&self) -> Option<ChangeId> {
+        self.made
     }
 
     /// Has the events that the unit announces from now on come from elsewhere.

@@ -10,7 +10,7 @@ use domain::task::Recurrence;
 use domain::zone::Zone;
 use function::body::collect_within;
 use function::error::Problem;
-use function::service::{CORRELATION, OUTBOX, TRACEPARENT};
+use function::service::{CHANGE, CORRELATION, OUTBOX, TRACEPARENT};
 use function::settings::Secret;
 use function::{App, Body, Error, Request, Response, full};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -160,12 +160,17 @@ impl Caller {
         if !parts.status.is_success() {
             return Err(Failed::read(parts.status, &body));
         }
-        if parts.status == StatusCode::NO_CONTENT {
-            return Ok(Done { output: json!({ tool.answer: true }), tasks: Vec::new() });
-        }
         let total = parts.headers.get(TOTAL_COUNT).and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
-        self.done(tool, &body, total)
-            .map_err(|_| Failed::new(StatusCode::BAD_GATEWAY, "the function answered something else than it should"))
+        let done = match parts.status {
+            StatusCode::NO_CONTENT => Ok(Done { output: json!({ tool.answer: true }), tasks: Vec::new() }),
+            _ => self.done(tool, &body, total),
+        };
+        let mut done = done.map_err(|_| Failed::new(StatusCode::BAD_GATEWAY, "the function answered something else than it should"))?;
+        // What undo_change takes.
+        if let Some(change) = parts.headers.get(&CHANGE).and_then(|change| change.to_str().ok()) {
+            done.output["change_id"] = change.into();
+        }
+        Ok(done)
     }
 
     fn done(&self, tool: &Tool, body: &[u8], total: Option<i64>) -> Result<Done, serde_json::Error> {

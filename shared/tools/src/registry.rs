@@ -1,7 +1,7 @@
 //! The list of tools.
 
-use domain::command::{CancelReminder, CreateTask, ScheduleReminder, SetPriority, TagTask, TaskCommand, UpdateTask};
-use domain::query::{ListReminders, ListTasks, SearchTasks};
+use domain::command::{CancelReminder, CreateTask, ScheduleReminder, SetPriority, TagTask, TaskCommand, Undo, UpdateTask};
+use domain::query::{ListReminders, ListTasks, ListTrash, SearchTasks};
 use domain::routes::{self, Operation, Route};
 use serde_json::Value;
 
@@ -79,7 +79,7 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: "list_tasks",
         title: "List tasks",
-        description: "Lists tasks, by status, priority, tags and due date. What is overdue: status pending, due_before now, sort_by due_date. \
+        description: "Lists tasks, by status, priority, tags and due date. due is overdue, today, tomorrow, week or none. \
             total_count says how many match; limit and offset page through them.",
         effect: Effect::Reads,
         operation: "listTasks",
@@ -89,7 +89,7 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: "search_tasks",
         title: "Search tasks",
-        description: "Searches titles and descriptions by words, beginnings and parts of words; all of them have to be there. Use it to find the \
+        description: "Searches titles, descriptions and tags by words, beginnings and parts of words; all of them have to be there. #work is the tag. Use it to find the \
             number of a task that is named by its title.",
         effect: Effect::Reads,
         operation: "searchTasks",
@@ -136,11 +136,38 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: "delete_task",
         title: "Delete a task",
-        description: "Deletes a task for good. To say that it is done, complete it instead.",
+        description: "Moves a task to the trash, from where restore_task brings it back within 30 days. To say that it is done, complete it instead.",
         effect: Effect::Deletes,
         operation: "deleteTask",
         answer: "deleted",
         schema: schema::of::<TaskCommand>,
+    },
+    Tool {
+        name: "restore_task",
+        title: "Restore a task",
+        description: "Brings a deleted task back from the trash; list_trash tells its number.",
+        effect: Effect::Sets,
+        operation: "restoreTask",
+        answer: "task",
+        schema: schema::of::<TaskCommand>,
+    },
+    Tool {
+        name: "list_trash",
+        title: "List deleted tasks",
+        description: "Lists the tasks that were deleted in the last 30 days, the last one first.",
+        effect: Effect::Reads,
+        operation: "listTrash",
+        answer: "tasks",
+        schema: schema::list::<ListTrash>,
+    },
+    Tool {
+        name: "undo_change",
+        title: "Undo a change",
+        description: "Takes back one change of a task, of any kind: change_id is in the result of the call that made it.",
+        effect: Effect::Adds,
+        operation: "undo",
+        answer: "task",
+        schema: schema::of::<Undo>,
     },
     Tool {
         name: "set_priority",

@@ -30,6 +30,7 @@ variable "functions" {
   type        = set(string)
   default = [
     # Written by `just manifests` from shared/domain/src/routes.rs; edits are lost.
+    "bulk-tasks",
     "cancel-reminder",
     "complete-task",
     "create-task",
@@ -45,6 +46,8 @@ variable "functions" {
     "search-tasks",
     "set-priority",
     "tag-task",
+    "trash",
+    "undo",
     "update-task",
     # End of what `just manifests` writes.
   ]

@@ -73,7 +73,7 @@ fn insert() -> String {
         "{TEXTS} created AS (
     INSERT INTO tasks (title_key, {columns})
     SELECT made.title, {}
-    FROM texts CROSS JOIN LATERAL jsonb_populate_record(NULL::tasks, $7::text::jsonb || to_jsonb(texts) || jsonb_build_object('updated_at', created_at)) AS made
+    FROM texts CROSS JOIN LATERAL jsonb_populate_record(NULL::tasks, $7::text::jsonb || to_jsonb(texts) || jsonb_build_object('updated_at', created_at, 'uid', gen_random_uuid())) AS made
     ORDER BY n
     RETURNING id, title, description
 )
@@ -91,11 +91,14 @@ const INDEXES: &str = "SELECT indexname::text, indexdef FROM pg_indexes WHERE sc
 const BEFORE: &str = "SET maintenance_work_mem = '1GB'; SELECT setseed(0.5); ALTER TABLE tasks DISABLE TRIGGER USER";
 
 /// The count, and what autovacuum would do in its own time.
-const AFTER: [&str; 6] = [
+const AFTER: [&str; 9] = [
     "ALTER TABLE tasks ENABLE TRIGGER USER",
     "UPDATE task_counts SET (pending, completed) = \
          (SELECT count(*) FILTER (WHERE status = 'pending'), count(*) FILTER (WHERE status = 'completed') FROM tasks) WHERE slot = 0",
+    "INSERT INTO tag_counts SELECT tag, count(*) FROM tasks CROSS JOIN unnest(tags) AS tag GROUP BY tag",
+    "DELETE FROM task_refolds",
     "VACUUM (ANALYZE) tasks",
+    "VACUUM (ANALYZE) tag_counts",
     "VACUUM (ANALYZE) task_search",
     "ANALYZE task_counts",
     "CHECKPOINT",

@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use store::Subject;
 
-use super::{Inner, authorization, outbox_header};
+use super::{Inner, authorization, telling};
 use crate::cloud_event::{self, STRUCTURED};
 use crate::guard::Trust;
 use crate::handler::{CommandHandler, Consumer, Telling, Told};
@@ -21,7 +21,7 @@ impl Inner {
             Some(event) => Answer::of(STRUCTURED, serde_json::to_vec(&event)?),
             None => Answer::empty(StatusCode::OK),
         };
-        Ok(outbox_header(answer.into(), published))
+        Ok(telling(answer.into(), published))
     }
 
     /// In order, each in a transaction and a span of its own; one that fails does not undo the others.
@@ -43,7 +43,7 @@ impl Inner {
             answers.extend(answer);
             all = all.and(published);
         }
-        Ok(outbox_header(Answer::of(cloud_event::BATCH, serde_json::to_vec(&answers)?).into(), all))
+        Ok(telling(Answer::of(cloud_event::BATCH, serde_json::to_vec(&answers)?).into(), all))
     }
 
     /// Where such an event travels, as far as this function knows: it takes one type from one topic only.
@@ -88,7 +88,8 @@ impl Inner {
         let Told::Event { subject, key, data } = prepared(&mut change, Telling::Event(answer)).await.map_err(under_data)? else {
             return Err(Error::internal("no event"));
         };
-        let announced = change.unit.emitted(answer);
+        let others = command.answers().1.iter().copied();
+        let announced = std::iter::once(answer).chain(others).find_map(|ty| change.unit.emitted(ty));
         let answer = match announced {
             Some(event) => event,
             None => change.unit.origin().event(self.app.ids.next(), answer.as_str(), &subject, key, change.now(), &data)?,

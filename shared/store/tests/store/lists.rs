@@ -1,8 +1,7 @@
 //! Lists: filters, orders, pages, and the index that each one uses.
 
 use domain::Task;
-use domain::Timestamp;
-use domain::query::{Order, SortBy, TagsMatch};
+use domain::query::{DateLimit, Order, SortBy, TagsMatch};
 use domain::task::{Draft, Priority, Status};
 
 use crate::database::{Fresh, fresh};
@@ -44,7 +43,7 @@ async fn every_order_goes_both_ways_with_ties_by_id_and_missing_due_dates_last()
             // The other shape of statement agrees: everything is due before the end of time or has a tag.
             let gathered = list(|list| {
                 (list.sort_by, list.order) = (sort_by, Some(order));
-                list.filter.due_after = Some(at(0));
+                list.filter.due_after = Some(at(0).into());
             });
             let dated: String = expected.chars().filter(|title| "bcDé".contains(*title)).collect();
             assert_eq!(titles(&store, &gathered).await.concat(), dated, "gathered {sort_by:?} {order:?}");
@@ -79,12 +78,13 @@ async fn every_filter_narrows_and_all_hold_at_once() {
     assert_eq!(found(&|list| (list.filter.tags, list.filter.tags_match) = (tags(&["z", "y"]), TagsMatch::Any)).await, "bcaé");
     assert_eq!(found(&|list| (list.filter.tags, list.filter.tags_match) = (tags(&["y", "x"]), TagsMatch::Exact)).await, "bc");
     assert_eq!(found(&|list| (list.filter.tags, list.filter.tags_match) = (tags(&["y"]), TagsMatch::Exact)).await, "");
-    assert_eq!(found(&|list| list.filter.due_before = Some(at(200))).await, "cé");
-    assert_eq!(found(&|list| list.filter.due_after = Some(at(200))).await, "bD");
-    assert_eq!(found(&|list| (list.filter.due_after, list.filter.due_before) = (Some(at(101)), Some(at(300)))).await, "D");
+    assert_eq!(found(&|list| list.filter.due_before = Some(at(200).into())).await, "cé");
+    assert_eq!(found(&|list| list.filter.due_after = Some(at(200).into())).await, "bD");
+    assert_eq!(found(&|list| (list.filter.due_after, list.filter.due_before) = (Some(at(101).into()), Some(at(300).into()))).await, "D");
     assert_eq!(
-        found(&|list| (list.filter.due_after, list.filter.tags, list.filter.status) = (Some(at(0)), tags(&["x"]), Some(Status::Pending)))
-            .await,
+        found(&|list| (list.filter.due_after, list.filter.tags, list.filter.status) =
+            (Some(at(0).into()), tags(&["x"]), Some(Status::Pending)))
+        .await,
         "bé"
     );
     let found = async |change: &dyn Fn(&mut domain::query::TaskFilter)| {
@@ -94,16 +94,16 @@ async fn every_filter_narrows_and_all_hold_at_once() {
         });
         titles(&store, &query).await.concat()
     };
-    assert_eq!(found(&|filter| (filter.completed_after, filter.completed_before) = (Some(at(9)), Some(at(10)))).await, "c");
-    assert_eq!(found(&|filter| filter.completed_after = Some(at(10))).await, "");
-    assert_eq!(found(&|filter| filter.completed_before = Some(at(9))).await, "");
+    assert_eq!(found(&|filter| (filter.completed_after, filter.completed_before) = (Some(at(9).into()), Some(at(10).into()))).await, "c");
+    assert_eq!(found(&|filter| filter.completed_after = Some(at(10).into())).await, "");
+    assert_eq!(found(&|filter| filter.completed_before = Some(at(9).into())).await, "");
     assert_eq!(found(&|filter| (filter.id_from, filter.id_to) = (Some(2), Some(3))).await, "Ac");
 }
 
 #[tokio::test]
 async fn pages_are_pieces_of_the_whole_and_the_count_is_there_beyond_the_end() {
     let store = six().await;
-    for change in [None, Some(at(0))] {
+    for change in [None, Some(at(0).into())] {
         let query = |limit: u32, offset: u32| {
             list(|list| {
                 (list.limit, list.offset, list.sort_by) = (Some(limit), Some(offset), SortBy::Priority);
@@ -144,7 +144,7 @@ async fn many() -> Fresh {
 #[tokio::test]
 async fn every_list_and_search_uses_the_index_that_is_meant_for_it() {
     let store = many().await;
-    let moment = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+    let moment = |text: &str| Some(text.parse::<DateLimit>().unwrap());
     for (index, query) in [
         ("Backward using tasks_created", list(|_| ())),
         ("Scan using tasks_created", list(|list| list.order = Some(Order::Asc))),

@@ -13,4 +13,6 @@ mod outbox;
 mod reminders;
 mod repairs;
 mod search;
+mod tags;
 mod tasks;
+mod upgrade;

@@ -62,17 +62,21 @@ async fn an_ended_chain_owes_nothing_once_that_is_known() {
     assert!(owing(&store).await.is_empty());
 }
 
+/// Three daily tasks as an earlier release wrote them. Two of them are completed.
+const BEFORE: &str = "INSERT INTO tasks (title, title_key, description, due_date, time_zone, recurrence, recurrence_from, recurrence_start, \
+     recurrence_number, priority, tags, status, version, created_at, updated_at) SELECT title, title, '', '2026-01-01T09:00:00Z', 'UTC', 'daily', \
+     'due', '2026-01-01T09:00:00Z', 1, 1, '{}', 'pending', 1, '2026-01-01', '2026-01-01' FROM unnest('{deleted,late,beside}'::text[]) AS title; \
+     UPDATE tasks SET status = 'completed', completed_at = '2026-01-01T00:01:00Z', version = 2 WHERE title <> 'beside'";
+
 #[tokio::test]
 async fn after_the_migration_what_was_completed_before_owes_nothing_but_an_event_may_still_come() {
     let old = |url: String| async move { sqlx::migrate!("./migrations").run_to(2, &mut PgConnection::connect(&url).await?).await };
     let database = TestDatabase::new(old).await.unwrap();
     let store = Store::connect_lazy(database.url(), 4).unwrap();
-    // The release before writes the same rows, before the migration and beside it.
-    let (deleted, late, beside) =
-        (create(&store, daily("deleted")).await, create(&store, daily("late")).await, create(&store, daily("beside")).await);
-    complete(&store, &deleted, at(60)).await;
-    complete(&store, &late, at(60)).await;
+    sqlx::raw_sql(BEFORE).execute(store.pool()).await.unwrap();
     store.migrate().await.unwrap();
+    let [deleted, late, beside] = [1, 2, 3].map(|id| store.task(id));
+    let (deleted, late, beside) = (deleted.await.unwrap(), late.await.unwrap(), beside.await.unwrap());
     complete(&store, &beside, at(60)).await;
     assert_eq!(owing(&store).await, [beside.id]);
 

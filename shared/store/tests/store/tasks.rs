@@ -35,7 +35,8 @@ pub(crate) fn completed(task: &Task, when: Timestamp) -> Task {
 async fn a_task_is_read_back_as_it_was_written() {
     let store = fresh().await;
     let made = create(&store, full()).await;
-    assert_eq!(made, full().created(made.id, at(0)));
+    assert!(!made.uid.is_nil());
+    assert_eq!(made, Task { uid: made.uid, ..full().created(made.id, at(0)) });
     assert_eq!(store.task(made.id).await.unwrap(), made);
     assert!(matches!(store.task(made.id + 1).await, Err(Error::NotFound)));
 }
@@ -50,7 +51,7 @@ async fn every_field_of_a_change_is_kept_and_the_version_grows() {
     let after = Task { parent_task_id: Some(98), ..completed(&template, at(59)) };
     let saved = unit.save_task(&before, after.clone(), EventType::TaskUpdated).await.unwrap();
     unit.commit().await.unwrap();
-    assert_eq!(saved, Task { id: plain.id, version: 2, created_at: at(0), updated_at: at(60), ..after });
+    assert_eq!(saved, Task { id: plain.id, uid: plain.uid, version: 2, created_at: at(0), updated_at: at(60), ..after });
     assert_eq!(store.task(plain.id).await.unwrap(), saved);
     assert_eq!(crate::fixtures::titles(&store, &crate::fixtures::search("zeile", |_| ())).await.len(), 2);
 }

@@ -1,0 +1,193 @@
+//! Changes many tasks: the same change of each of them, and a result for each of them.
+//!
+//! Some dozens of tasks share a transaction, which saves most of the round trips and waits for the disk. What is wrong with one of them does not
+//! concern the others, and where a transaction fails as a whole, each of its tasks gets one of its own.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::command::{BulkAction, BulkTasks};
+use domain::event::EventType;
+use domain::{ChangeId, Task, routes};
+use function::error::Problem;
+use function::service::telling;
+use function::{Answer, App, Change, Error, Function, Published, Request, Response, input};
+use serde::Serialize;
+use serde_json::json;
+use tokio::time::Instant;
+
+/// Tasks that share a transaction. A change of one of them waits meanwhile.
+const CHUNK: usize = 50;
+/// After this long nothing new is begun: the tasks that are left were not changed, and their results say so.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The function.
+#[must_use]
+pub fn function() -> Function {
+    Function::new(routes::BULK_TASKS).raw("bulkTasks", change_many)
+}
+
+/// What became of one task.
+#[derive(Clone, Serialize)]
+struct Item {
+    id: i64,
+    /// The status that the call for this task alone would have had.
+    status: u16,
+    /// The task as it is now; none after a deletion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task: Option<Task>,
+    /// The change, for `POST /api/undo`; none if nothing has changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change_id: Option<ChangeId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<Problem>,
+}
+
+/// One call.
+struct Bulk {
+    app: Arc<App>,
+    command: BulkTasks,
+    /// The path of the call, for problems.
+    path: String,
+    begun: Instant,
+    published: Published,
+    items: HashMap<i64, Item>,
+}
+
+async fn change_many(app: Arc<App>, request: Request) -> Result<Response, Error> {
+    let path = request.uri().path().to_owned();
+    let (_, command) = input::question::<BulkTasks>(request).await?;
+    let command = command.checked()?;
+    let mut bulk = Bulk { app, command, path, begun: Instant::now(), published: Published::All, items: HashMap::new() };
+    // In the order of ids, as everybody locks tasks.
+    let mut ids = bulk.command.ids.clone();
+    ids.sort_unstable();
+    for chunk in ids.chunks(CHUNK) {
+        bulk.together(chunk).await;
+        for id in chunk {
+            if !bulk.items.contains_key(id) {
+                bulk.alone(*id).await;
+            }
+        }
+    }
+    let results: Vec<&Item> = bulk.command.ids.iter().filter_map(|id| bulk.items.get(id)).collect();
+    Ok(telling(Answer::json(&json!({ "results": results }))?.into(), bulk.published))
+}
+
+impl Bulk {
+    /// Changes those of these tasks that nobody else has locked, in one transaction. Those without a result are to be changed alone.
+    async fn together(&mut self, ids: &[i64]) {
+        if self.is_late() {
+            return;
+        }
+        let Ok((change, done)) = self.prepared(ids).await else { return };
+        match change.commit().await {
+            Ok(published) => {
+                self.published = self.published.and(published);
+                self.items.extend(done.into_iter().map(|item| (item.id, item)));
+            }
+            // Whether they were changed is not known, so they are not changed once more.
+            Err(error) => {
+                error.log(&self.path);
+                let failed: Vec<Item> = done.iter().map(|item| self.failed(item.id, &error)).collect();
+                self.items.extend(failed.into_iter().map(|item| (item.id, item)));
+            }
+        }
+    }
+
+    async fn prepared(&self, ids: &[i64]) -> Result<(Change, Vec<Item>), Error> {
+        let mut change = self.change(None).await?;
+        let mut done = Vec::with_capacity(ids.len());
+        if self.command.action == BulkAction::Restore {
+            for id in ids {
+                done.push(self.outcome(*id, change.unit.restore_task(*id).await.map(Some).map_err(Error::from), &change)?);
+            }
+        } else {
+            for task in change.unit.tasks(ids).await? {
+                let id = task.id;
+                let result = self.one(&mut change, task).await;
+                done.push(self.outcome(id, result, &change)?);
+            }
+        }
+        Ok((change, done))
+    }
+
+    /// The result of one task. An error is what is wrong with the transaction.
+    fn outcome(&self, id: i64, result: Result<Option<Task>, Error>, change: &Change) -> Result<Item, Error> {
+        match result {
+            Ok(task) => Ok(Self::done(id, task, change)),
+            Err(error @ (Error::Invalid(_) | Error::NotFound(_) | Error::Conflict(_))) => Ok(self.failed(id, &error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Changes a task in a transaction of its own.
+    async fn alone(&mut self, id: i64) {
+        let item = if self.is_late() {
+            self.failed(id, &Error::Unavailable { what: "more time for this call", source: None })
+        } else {
+            match self.changed_alone(id).await {
+                Ok((item, published)) => {
+                    self.published = self.published.and(published);
+                    item
+                }
+                Err(error) => {
+                    error.log(&self.path);
+                    self.failed(id, &error)
+                }
+            }
+        };
+        self.items.insert(id, item);
+    }
+
+    async fn changed_alone(&self, id: i64) -> Result<(Item, Published), Error> {
+        let mut change = self.change(Some(id)).await?;
+        let task = if self.command.action == BulkAction::Restore {
+            Some(change.unit.restore_task(id).await?)
+        } else {
+            let task = change.unit.task(id).await?;
+            self.one(&mut change, task).await?
+        };
+        let item = Self::done(id, task, &change);
+        Ok((item, change.commit().await?))
+    }
+
+    /// Changes a task that is locked.
+    async fn one(&self, change: &mut Change, task: Task) -> Result<Option<Task>, Error> {
+        let now = change.now();
+        let unit = &mut change.unit;
+        Ok(Some(match self.command.action {
+            BulkAction::Update => {
+                let changed = self.command.update(task.id).apply(&task, now)?;
+                unit.save_task(&task, changed, EventType::TaskUpdated).await?
+            }
+            BulkAction::AddTags => unit.save_task(&task, task.with_tags(&self.command.tags())?, EventType::TaskUpdated).await?,
+            BulkAction::RemoveTags => unit.save_task(&task, task.without_tags(&self.command.tags())?, EventType::TaskUpdated).await?,
+            BulkAction::Complete => unit.complete_task(task).await?,
+            BulkAction::Reopen => unit.reopen_task(task).await?,
+            BulkAction::Delete => {
+                unit.delete_task(&task).await?;
+                return Ok(None);
+            }
+            BulkAction::Restore => unit.restore_task(task.id).await?,
+        }))
+    }
+
+    async fn change(&self, id: Option<i64>) -> Result<Change, Error> {
+        self.app.change_on(id.map(|id| ("task_id", id)), self.app.origin(routes::BULK_TASKS.name), None).await
+    }
+
+    fn done(id: i64, task: Option<Task>, change: &Change) -> Item {
+        let change_id = change.unit.made().filter(|made| made.task_id == id);
+        Item { id, status: if task.is_some() { 200 } else { 204 }, task, change_id, problem: None }
+    }
+
+    fn failed(&self, id: i64, error: &Error) -> Item {
+        Item { id, status: error.status().as_u16(), task: None, change_id: None, problem: Some(error.problem(&self.path)) }
+    }
+
+    fn is_late(&self) -> bool {
+        self.begun.elapsed() > PATIENCE
+    }
+}

@@ -1,0 +1,39 @@
+//! The trash: lists what was deleted in the last 30 days, brings a task back, and empties it.
+//!
+//! The reminders of a task that is back come back through schedule-reminder, which hears of it.
+
+use std::sync::Arc;
+
+use domain::Task;
+use domain::command::RestoreTask;
+use domain::event::CommandType;
+use domain::query::ListTrash;
+use domain::routes;
+use function::{Answer, App, Change, Error, Function};
+use http::{HeaderName, StatusCode};
+
+const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+
+/// The function.
+#[must_use]
+pub fn function() -> Function {
+    Function::new(routes::TRASH).endpoint("listTrash", list).command(CommandType::TaskRestore, restore).endpoint("emptyTrash", empty)
+}
+
+async fn list(app: Arc<App>, query: ListTrash) -> Result<Answer, Error> {
+    let page = app.store()?.trash(query.window()?).await?;
+    Ok(Answer::json(&page.items)?.header(TOTAL_COUNT, page.total_count))
+}
+
+async fn restore(change: &mut Change, command: RestoreTask) -> Result<Task, Error> {
+    Ok(change.unit.restore_task(command.task_id).await?)
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EmptyTrash {}
+
+async fn empty(app: Arc<App>, _: EmptyTrash) -> Result<Answer, Error> {
+    app.store()?.empty_trash(app.now()).await?;
+    Ok(Answer::empty(StatusCode::NO_CONTENT))
+}

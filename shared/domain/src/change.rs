@@ -1,0 +1,108 @@
+//! Changes of tasks, as they can be taken back.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::{Map, Value};
+
+use crate::invalid::{Checks, Invalid};
+use crate::task::Task;
+
+/// Names a change: the task, and the version that the change made of it, such as `42-7`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChangeId {
+    /// The task.
+    pub task_id: i64,
+    /// The version that the change made.
+    pub version: i64,
+}
+
+/// Text that names no change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the id of a change, which is the value of a Taskflow-Change header, such as 42-7")]
+pub struct NoChangeId;
+
+impl ChangeId {
+    /// True if the change created its task.
+    #[must_use]
+    pub fn is_creation(self) -> bool {
+        self.version == 1
+    }
+}
+
+impl fmt::Display for ChangeId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}-{}", self.task_id, self.version)
+    }
+}
+
+impl FromStr for ChangeId {
+    type Err = NoChangeId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = |text: &str| text.parse().ok().filter(|number: &i64| *number > 0 && !text.starts_with('+')).ok_or(NoChangeId);
+        let (task_id, version) = text.split_once('-').ok_or(NoChangeId)?;
+        Ok(Self { task_id: number(task_id)?, version: number(version)? })
+    }
+}
+
+/// The fields in which two states of a task differ.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Difference {
+    /// Their values before.
+    pub before: Map<String, Value>,
+    /// Their values after.
+    pub after: Map<String, Value>,
+}
+
+/// The fields that every change changes. They say nothing of what it is about, and taking it back changes them once more.
+const ALWAYS: [&str; 2] = ["version", "updated_at"];
+
+impl Difference {
+    /// Compares two states.
+    #[must_use]
+    pub fn between(before: &Task, after: &Task) -> Self {
+        let (mut before, mut after) = (fields(before), fields(after));
+        after.retain(|name, value| before.get(name) != Some(value));
+        before.retain(|name, _| after.contains_key(name) && !ALWAYS.contains(&name.as_str()));
+        Self { before, after }
+    }
+}
+
+/// All fields of a task.
+#[must_use]
+pub fn fields(task: &Task) -> Map<String, Value> {
+    match serde_json::to_value(task) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    }
+}
+
+impl Task {
+    /// The same task with these fields as they were before a change.
+    ///
+    /// # Errors
+    /// A field that another one needs as it is now, such as the due date of a task that recurs since.
+    pub fn with_previous(&self, previous: Map<String, Value>) -> Result<Self, Invalid> {
+        let mut fields = fields(self);
+        fields.extend(previous);
+        let task: Self = serde_json::from_value(Value::Object(fields)).map_err(|error| Invalid::field("", error))?;
+        let mut checks = Checks::new();
+        task.check_due(&mut checks);
+        checks.finish(task)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_as_it_is_written_and_nothing_else_is() {
+        let id = ChangeId { task_id: 42, version: 7 };
+        assert_eq!((id.to_string().as_str(), "42-7".parse()), ("42-7", Ok(id)));
+        for text in ["", "42", "42-", "-7", "42-7-1", "42--7", "+42-7", "42-+7", "0-1", "42-0", "a-b", " 42-7", "99999999999999999999-1"] {
+            assert_eq!(text.parse::<ChangeId>(), Err(NoChangeId), "{text}");
+        }
+    }
+}
