@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use domain::chat::{ConversationId, ConversationRef, DraftTask, SendMessage};
 use domain::routes;
+use domain::zone::Zone;
 use function::input::question;
 use function::{Answer, App, Error, Function, Request, Response};
 use http::header::ACCEPT;
@@ -72,7 +73,7 @@ async fn chat(app: Arc<App>, own: &OwnModel, request: Request) -> Result<Respons
         Some(id) => id,
         None => app.ids.next().to_string().parse().map_err(Error::internal)?,
     };
-    let zone = message.time_zone.unwrap_or_else(|| app.settings.time_zone.clone());
+    let zone = zone(&app, message.time_zone).await?;
     let asked = Asked { conversation_id: conversation_id.clone(), text: message.message, confirms: message.confirms, zone };
     let turn = Turn::new(app.clone(), model, &parts.headers, asked);
     if !wants_stream(&parts.headers) {
@@ -100,6 +101,14 @@ async fn chat(app: Arc<App>, own: &OwnModel, request: Request) -> Result<Respons
     Ok(response)
 }
 
+/// The zone that the caller names, or the user's own.
+async fn zone(app: &App, named: Option<Zone>) -> Result<Zone, Error> {
+    match named {
+        Some(zone) => Ok(zone),
+        None => Ok(app.preferences().await?.time_zone),
+    }
+}
+
 /// Whether the caller takes server-sent events and would rather have them than JSON.
 fn wants_stream(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
@@ -117,7 +126,7 @@ fn problem(error: &Error, conversation_id: &ConversationId, path: &str) -> Value
 /// Reads a line as a task, without making one.
 async fn draft(app: Arc<App>, line: DraftTask) -> Result<Answer, Error> {
     let line = line.checked()?;
-    let zone = line.time_zone.unwrap_or_else(|| app.settings.time_zone.clone());
+    let zone = zone(&app, line.time_zone).await?;
     let draft = language::draft(&line.text, app.now(), &zone);
     let part = |part: &language::Part| {
         let place = part.utf16(&line.text);

@@ -3,7 +3,9 @@
 use domain::audit::AuditLogEntry;
 use domain::chat::{ChatAnswer, Conversation, ConversationRef, DraftTask, SendMessage};
 use domain::command::{CancelReminder, CreateTask, ScheduleReminder, SetPriority, TagTask, TaskCommand, UpdateTask};
-use domain::query::{ListAudit, ListNotifications, ListReminders, ListTasks, SearchTasks};
+use domain::preferences::{Preferences, SetPreferences};
+use domain::query::{ListAudit, ListNotifications, ListOccurrences, ListReminders, ListTasks, SearchTasks};
+use domain::schedule::Occurrence;
 use domain::{Notification, Reminder, Task};
 use schemars::JsonSchema;
 use serde_json::{Value, json};
@@ -134,6 +136,17 @@ pub(crate) fn types(id: &str) -> Option<Types> {
         "createTask" => Types::new("tasks", "Makes a task").body::<CreateTask>().answers::<Task>().headers(&["ETag", "Location"]),
         "listTasks" => Types::new("tasks", "Lists tasks").query::<ListTasks>().lists::<Task>().headers(PAGE),
         "getTask" => Types::new("tasks", "Answers a task").answers::<Task>().headers(TASK),
+        "listOccurrences" => {
+            Types::new("tasks", "Lists when the occurrences after this one are due").query::<ListOccurrences>().lists::<Occurrence>()
+        }
+        "skipTask" => Types::new("tasks", "Moves a task on to its next occurrence, with nothing completed")
+            .body::<TaskCommand>()
+            .answers::<Task>()
+            .headers(TASK),
+        "getPreferences" => Types::new("preferences", "Answers what the user prefers").answers::<Preferences>(),
+        "setPreferences" => {
+            Types::new("preferences", "Sets what the user prefers: fields left out stay").body::<SetPreferences>().answers::<Preferences>()
+        }
         "updateTask" => Types::new("tasks", "Changes a task: fields left out stay").body::<UpdateTask>().answers::<Task>().headers(TASK),
         "deleteTask" => Types::new("tasks", "Deletes a task").body::<TaskCommand>(),
         "completeTask" => {

@@ -107,6 +107,8 @@ names! {
     TaskComplete = "task.complete",
     /// Reopen a task.
     TaskReopen = "task.reopen",
+    /// Go on to a task's next occurrence.
+    TaskSkip = "task.skip",
     /// Delete a task.
     TaskDelete = "task.delete",
     /// Set a task's priority.
@@ -144,7 +146,7 @@ impl CommandType {
             Self::TaskCreate => EventType::TaskCreated,
             Self::TaskComplete => EventType::TaskCompleted,
             Self::TaskDelete => EventType::TaskDeleted,
-            Self::TaskUpdate | Self::TaskReopen | Self::TaskSetPriority | Self::TaskAddTags | Self::TaskRemoveTags => {
+            Self::TaskUpdate | Self::TaskReopen | Self::TaskSkip | Self::TaskSetPriority | Self::TaskAddTags | Self::TaskRemoveTags => {
                 EventType::TaskUpdated
             }
             Self::ReminderSchedule => EventType::ReminderScheduled,

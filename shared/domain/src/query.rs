@@ -15,6 +15,10 @@ use crate::time::Timestamp;
 pub const LIMIT_DEFAULT: u32 = 50;
 /// Items of a page, at most.
 pub const LIMIT_MAX: u32 = 500;
+/// Occurrences to come, where the caller does not say.
+const OCCURRENCES_DEFAULT: u32 = 10;
+/// Occurrences to come, at most.
+const OCCURRENCES_MAX: usize = 100;
 /// How deep paging goes: far beyond any task list, and it keeps one request from walking an index for ever.
 pub const OFFSET_MAX: u32 = 10_000_000;
 /// Characters of a search.
@@ -144,6 +148,30 @@ pub struct SearchTasks {
     /// Tasks to skip.
     #[schemars(range(min = 0, max = 10_000_000), extend("default" = 0))]
     pub offset: Option<u32>,
+}
+
+/// `GET /api/tasks/{id}/occurrences`.
+#[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListOccurrences {
+    /// The task.
+    pub task_id: i64,
+    /// Due dates to answer.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 100), extend("default" = 10))]
+    pub limit: Option<u32>,
+}
+
+impl ListOccurrences {
+    /// How many due dates to answer.
+    ///
+    /// # Errors
+    /// A limit out of range.
+    pub fn limit(&self) -> Result<usize, Invalid> {
+        let limit = self.limit.unwrap_or(OCCURRENCES_DEFAULT);
+        let limit = usize::try_from(limit).ok().filter(|limit| (1..=OCCURRENCES_MAX).contains(limit));
+        limit.ok_or_else(|| Invalid::field("/limit", format_args!("1 to {OCCURRENCES_MAX}")))
+    }
 }
 
 /// `GET /api/reminders`.

@@ -2,6 +2,8 @@
 
 use crate::chat::ConversationId;
 use crate::event::{CommandType, EventType, Topic};
+use crate::moment::{Day, Moment};
+use crate::preferences::{DayStart, Locale};
 use crate::recurrence::Rule;
 use crate::zone::Zone;
 use crate::{ReminderOffset, Timestamp};
@@ -23,4 +25,4 @@ macro_rules! text {
     )+};
 }
 
-text!(Timestamp, Zone, ReminderOffset, Rule, EventType, CommandType, Topic, ConversationId);
+text!(Timestamp, Day, Moment, DayStart, Locale, Zone, ReminderOffset, Rule, EventType, CommandType, Topic, ConversationId);

@@ -6,6 +6,7 @@ use cloudevents::Event;
 use domain::Timestamp;
 use domain::ambient::{Clock, Ids};
 use domain::event::Origin;
+use domain::preferences::Preferences;
 use store::{IfMatch, Store, Subject, Work};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -85,6 +86,17 @@ impl App {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// What the user prefers. What they have not said, and all of it where there is no database, is the service's own.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn preferences(&self) -> Result<Preferences, Error> {
+        match &self.store {
+            Some(store) => Ok(store.own_preferences().await?.or(&self.settings.time_zone)),
+            None => Ok(Preferences::of_service(self.settings.time_zone.clone())),
+        }
     }
 
     /// The origin of what a function announces: the request under way, or a trace and a correlation id of its own where there is none.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::Timestamp;
+use domain::preferences::Preferences;
 use store::{Cause, Unit};
 
 use crate::{App, Error, span};
@@ -47,6 +48,14 @@ impl Change {
     pub fn resume(&mut self, cause: Cause) {
         let origin = span::resume(self.unit.origin().function, cause);
         self.unit.set_origin(origin);
+    }
+
+    /// What the user prefers, read on the change's own connection.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn preferences(&mut self) -> Result<Preferences, Error> {
+        Ok(self.unit.own_preferences().await?.or(&self.app.settings.time_zone))
     }
 
     /// Commits, then publishes what was announced. A write stands without the broker: what cannot be published waits in the outbox.

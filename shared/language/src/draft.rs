@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use domain::Moment;
 use domain::command::{CreateTask, Field};
 use domain::offset::ReminderOffset;
 use domain::recurrence::Rule;
@@ -200,9 +201,19 @@ impl Said {
 pub(crate) struct When {
     pub(crate) due: Option<domain::Timestamp>,
     pub(crate) local: Option<DateTime>,
+    /// True if no time is said: it is due on the day.
+    pub(crate) is_day: bool,
     pub(crate) frequency: Frequency,
     pub(crate) rule: Option<Rule>,
     pub(crate) from: RecurrenceFrom,
+}
+
+impl When {
+    /// The due date of the task.
+    fn moment(&self) -> Option<Moment> {
+        let day = self.local.filter(|_| self.is_day).and_then(|local| domain::Day::new(local.date()));
+        self.due.map(|due| day.map_or(Moment::At(due), Moment::On))
+    }
 }
 
 /// The phrases and what they say: the parts of the sentence that a draft, a change and a query have in common.
@@ -327,7 +338,7 @@ impl<'a> Heard<'a> {
         };
         let Some(local) = local else { return When::default() };
         let due = exact.or_else(|| moment::instant(local, self.context, notes));
-        let mut when = When { due, local: Some(local), ..When::default() };
+        let mut when = When { due, local: Some(local), is_day: exact.is_none() && time.is_open(), ..When::default() };
         if let (Some(repeat), Some(_)) = (self.repeat(), due) {
             let recurrence = repeats::recurrence(repeat, local.date(), self.end(), notes);
             when.frequency = recurrence.frequency;
@@ -422,7 +433,7 @@ pub(crate) fn draft_of(sentence: &str, words: &[Word], scope: &Scope, context: &
     let task = title.and_then(|title| {
         let task = CreateTask {
             title,
-            due_date: when.due,
+            due_date: when.moment(),
             time_zone: Field::Set(context.zone.clone()),
             recurrence: when.frequency,
             recurrence_rule: when.rule.clone(),

@@ -87,9 +87,9 @@ fn on_day(day: Option<&Day>, said: TimeSaid, context: &Context, notes: &mut Vec<
     match day {
         None => next_time(said.time(notes)?, context, notes),
         Some(Day::On(date)) if *date == today => {
-            Some(today.to_datetime(said.time_today(context.local, notes).unwrap_or_else(|| open_today(context, notes))))
+            Some(today.to_datetime(said.time_today(context.local, notes).unwrap_or_else(|| open_today(context))))
         }
-        Some(Day::On(date)) => Some(date.to_datetime(said.time(notes).unwrap_or_else(|| open_day(notes)))),
+        Some(Day::On(date)) => Some(date.to_datetime(said.time(notes).unwrap_or(MORNING))),
         Some(Day::Weekday(weekday)) => next_weekday(*weekday, said, context, notes),
         Some(Day::OfMonth(day)) => next_of_month(*day, said, context, notes),
     }
@@ -105,22 +105,15 @@ fn next_time(time: Time, context: &Context, notes: &mut Vec<Note>) -> Option<Dat
     Some(today.tomorrow().ok()?.to_datetime(time))
 }
 
-fn open_day(notes: &mut Vec<Note>) -> Time {
-    notes.push(Note::assumed(format!("No time is given: {}.", tell::time(MORNING))));
-    MORNING
-}
-
-fn open_today(context: &Context, notes: &mut Vec<Note>) -> Time {
-    let time = if context.local.time() < EVENING { EVENING } else { DAYS_END };
-    notes.push(Note::assumed(format!("No time is given: {}.", tell::time(time))));
-    time
+fn open_today(context: &Context) -> Time {
+    if context.local.time() < EVENING { EVENING } else { DAYS_END }
 }
 
 /// The next such weekday: today only with a time that is ahead.
 fn next_weekday(weekday: Weekday, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
     let today = context.today();
     if today.weekday() != weekday {
-        let time = said.time(notes).unwrap_or_else(|| open_day(notes));
+        let time = said.time(notes).unwrap_or(MORNING);
         return Some(on_or_after(today, weekday)?.to_datetime(time));
     }
     let time = said.time(notes);
@@ -130,7 +123,7 @@ fn next_weekday(weekday: Weekday, said: TimeSaid, context: &Context, notes: &mut
     }
     let date = today.checked_add(Span::new().days(7)).ok()?;
     notes.push(Note::assumed(format!("Today is {}: {} is meant.", tell::weekday(weekday), tell::date(date))));
-    Some(date.to_datetime(time.unwrap_or_else(|| open_day(notes))))
+    Some(date.to_datetime(time.unwrap_or(MORNING)))
 }
 
 /// How many months ahead a day of a month is looked for: no two neighbouring months lack the same day.
@@ -138,7 +131,7 @@ const MONTHS_AHEAD: i32 = 2;
 
 /// The next month's day that exists and is ahead.
 fn next_of_month(day: i8, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
-    let time = said.time(notes).unwrap_or_else(|| open_day(notes));
+    let time = said.time(notes).unwrap_or(MORNING);
     let first = context.today().first_of_month();
     (0..=MONTHS_AHEAD).find_map(|ahead| {
         let month = first.checked_add(Span::new().months(ahead)).ok()?;

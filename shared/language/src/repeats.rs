@@ -60,7 +60,7 @@ pub(crate) fn first(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context:
         .checked_sub(SignedDuration::from_millis(1))
         .ok()?;
     let after = if day.is_some() { midnight } else { midnight.max(context.now) };
-    let series = Series { start, zone: context.tz().clone(), pattern: Pattern::Rule(rule) };
+    let series = Series::new(start, context.tz().clone(), Pattern::Rule(rule));
     let next = series.next_after(after.max(start))?;
     // The local date tells the occurrence; its time is the one that was said, which the clocks may leave out on that day.
     Some(context.tz().to_datetime(next).date().to_datetime(time))

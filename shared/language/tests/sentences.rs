@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+use domain::Moment;
 use domain::command::{CreateTask, Field};
 use domain::task::{Frequency, Priority, RecurrenceFrom};
 use domain::zone::Zone;
@@ -119,9 +120,16 @@ fn local(at: domain::Timestamp, zone: &TimeZone) -> String {
     at.get().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
+fn moment(due: Moment, zone: &TimeZone) -> String {
+    match due {
+        Moment::At(at) => local(at, zone),
+        Moment::On(day) => day.to_string(),
+    }
+}
+
 fn task_summary(task: &CreateTask, zone: &TimeZone) -> String {
     let mut parts = vec![format!("<{}>", task.title)];
-    parts.extend(task.due_date.map(|due| format!("due {}", local(due, zone))));
+    parts.extend(task.due_date.map(|due| format!("due {}", moment(due, zone))));
     match (&task.recurrence_rule, task.recurrence) {
         (Some(rule), _) => parts.push(rule.to_string()),
         (None, Frequency::None) => {}
@@ -156,7 +164,7 @@ fn example(zone: &Zone, now: domain::Timestamp) -> domain::Task {
     let due = domain::Timestamp::new(zone.get().to_timestamp(due).expect("a time")).expect("a time");
     let create = CreateTask {
         title: "example".to_owned(),
-        due_date: Some(due),
+        due_date: Some(Moment::At(due)),
         time_zone: Field::Set(zone.clone()),
         tags: vec!["old".to_owned()],
         ..CreateTask::default()
@@ -180,7 +188,7 @@ fn change_summary(change: &language::Change, zone: &TimeZone) -> String {
         parts.push(format!("description <{}>", changed.description));
     }
     if let Field::Set(due) = update.due_date {
-        parts.push(due.map_or("no due date".to_owned(), |due| format!("due {}", local(due, zone))));
+        parts.push(due.map_or("no due date".to_owned(), |due| format!("due {}", moment(due, zone))));
     }
     match (update.recurrence, update.recurrence_rule) {
         (_, Field::Set(Some(rule))) => parts.push(rule.to_string()),

@@ -94,10 +94,10 @@ fn walk(sql: &mut QueryBuilder<Postgres>, query: &TaskQuery) {
     push_count(sql, &query.filter);
     sql.push(format_args!(") AS counted LEFT JOIN (SELECT {COLUMNS}, title_key FROM tasks WHERE true"));
     push_closed(sql, &query.filter);
-    place.push_order(sql, place.column, "id", query.order);
+    place.push_order(sql, [place.column, "due_day", "id"], query.order);
     push_window(sql, query);
     sql.push(") AS page ON true");
-    place.push_order(sql, place.column, "id", query.order);
+    place.push_order(sql, [place.column, "due_day", "id"], query.order);
 }
 
 /// How many tasks there are. Of all tasks, or all of a status, it is kept (`task_counts`).
@@ -119,12 +119,13 @@ fn gather(sql: &mut QueryBuilder<Postgres>, terms: &[Term], query: &TaskQuery) {
     push_hits(sql, terms, query, place);
     sql.push(format_args!(" SELECT total, {COLUMNS} FROM (SELECT count(*) AS total FROM hits) AS counted"));
     // What the page holds is known before the tasks are read.
-    let place = place.unwrap_or(Place { column: "", missing_last: false });
-    sql.push(" LEFT JOIN (SELECT * FROM (SELECT hit, place FROM hits");
-    place.push_order(sql, "place", "hit", query.order);
+    let place = place.unwrap_or(Place { column: "", is_due: false });
+    let place_day = if place.is_due { ", place_day" } else { "" };
+    sql.push(format_args!(" LEFT JOIN (SELECT * FROM (SELECT hit, place{place_day} FROM hits"));
+    place.push_order(sql, ["place", "place_day", "hit"], query.order);
     push_window(sql, query);
     sql.push(") AS best JOIN tasks ON id = hit) AS page ON true");
-    place.push_order(sql, "place", "hit", query.order);
+    place.push_order(sql, ["place", "place_day", "hit"], query.order);
 }
 
 /// All tasks that match, and what decides their place: a column, or else their relevance.
@@ -136,7 +137,8 @@ fn push_hits(sql: &mut QueryBuilder<Postgres>, terms: &[Term], query: &TaskQuery
         Some(place) => sql.push(place.column),
         None => push_relevance(sql, terms),
     };
-    sql.push(" AS place FROM ");
+    let is_due = place.is_some_and(|place| place.is_due);
+    sql.push(if is_due { " AS place, due_day AS place_day FROM " } else { " AS place FROM " });
     sql.push(match (terms.is_empty(), needs_task) {
         (true, _) => "tasks",
         (false, true) => "task_search JOIN tasks ON id = task_id",
@@ -174,7 +176,8 @@ fn push_relevance<'s>(sql: &'s mut QueryBuilder<Postgres>, terms: &[Term]) -> &'
 #[derive(Clone, Copy)]
 struct Place {
     column: &'static str,
-    missing_last: bool,
+    /// True if that is the due date: it comes last where it is missing, and an all-day task comes before the timed ones of its day.
+    is_due: bool,
 }
 
 impl Place {
@@ -186,18 +189,21 @@ impl Place {
             SortBy::Priority => "priority",
             SortBy::Title => "title_key",
         };
-        Self { column, missing_last: by == SortBy::DueDate }
+        Self { column, is_due: by == SortBy::DueDate }
     }
 
     /// `ORDER BY`, with the ties by id in the same direction, so that one index serves both directions; only due dates,
-    /// which come last in both where they are missing, need two.
-    fn push_order(self, sql: &mut QueryBuilder<Postgres>, column: &str, id: &str, order: Order) {
+    /// which come last in both where they are missing, need two. The columns are that of the place, of the day among due dates, and of the id.
+    fn push_order(self, sql: &mut QueryBuilder<Postgres>, [column, day, id]: [&'static str; 3], order: Order) {
         let direction = match order {
             Order::Asc => "ASC",
             Order::Desc => "DESC",
         };
-        let missing = if self.missing_last { " NULLS LAST" } else { "" };
-        sql.push(format_args!(" ORDER BY {column} {direction}{missing}, {id} {direction}"));
+        sql.push(format_args!(" ORDER BY {column} {direction}"));
+        if self.is_due {
+            sql.push(format_args!(" NULLS LAST, {day} {direction}"));
+        }
+        sql.push(format_args!(", {id} {direction}"));
     }
 }
 

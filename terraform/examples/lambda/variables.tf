@@ -39,11 +39,13 @@ variable "functions" {
     "list-reminders",
     "list-tags",
     "list-tasks",
+    "preferences",
     "record-audit",
     "reopen-task",
     "schedule-reminder",
     "search-tasks",
     "set-priority",
+    "skip-task",
     "tag-task",
     "update-task",
     # End of what `just manifests` writes.
