@@ -146,7 +146,7 @@ async fn a_day_that_begins_at_one_oclock_is_the_same_day_everywhere() {
     assert_eq!(fourth["recurrence_id"], fourth["due_date"]);
     assert_eq!(app.reminder(&fourth["id"], "pending").await["scheduled_at"], "2018-11-04T10:00:00.000000Z", "eight o'clock");
     app.settled().await;
-    let event = app.list(&format!("/api/audit?task_id={}", fourth["id"])).await.remove(0)["event_data"]["data"]["task_data"].clone();
+    let event = app.list(&format!("/api/audit?event_type=task.created&task_id={}", fourth["id"])).await.remove(0)["event_data"]["data"]["task_data"].clone();
     assert_eq!(due(&event), without_midnight);
     // What people are told.
     let said = app.post("/api/chat", &json!({ "message": format!("show {}", fourth["id"]) })).await.is(200).json();

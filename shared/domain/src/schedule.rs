@@ -166,7 +166,8 @@ impl Task {
     }
 
     /// Start and slot of the series in the zone and of the kind, timed or all-day, that the task has become. The slot comes to lie where its own
-    /// day or time does, and the start as far before it as it was.
+    /// day or time does, and the start as far before it as it was. A zone that comes with a due date of the same wall-clock time moves the clock of
+    /// the whole series.
     fn carried(&self, changed: &Self) -> Option<(Timestamp, Timestamp)> {
         let (start, slot) = (self.recurrence_start?, self.slot()?);
         if self.all_day == changed.all_day && self.time_zone == changed.time_zone {
@@ -174,16 +175,24 @@ impl Task {
         }
         let local = |instant: Timestamp, zone: &Zone| zone.get().to_datetime(instant.get());
         let (from, to) = (local(slot, &self.time_zone), local(slot, &changed.time_zone));
+        let (due, changed_due) = (local(self.due_date?, &self.time_zone), local(changed.due_date?, &changed.time_zone));
+        let keeps_instant = !self.all_day && !changed.all_day && due != changed_due;
         let to: DateTime = match (self.all_day, changed.all_day) {
             (true, true) => from.date().into(),
             (false, true) => to.date().into(),
-            (true, false) => from.date().to_datetime(local(changed.due_date?, &changed.time_zone).time()),
-            (false, false) => to,
+            (true, false) => from.date().to_datetime(changed_due.time()),
+            (false, false) => {
+                if keeps_instant {
+                    to
+                } else {
+                    from
+                }
+            }
         };
         let first = local(start, &self.time_zone).date().checked_add(to.date() - from.date()).ok()?;
         let start = Day::new(first)?.at_time(to.time(), &changed.time_zone)?;
         // A time that comes twice on the day of the slot stays which of the two it is.
-        let slot = if self.all_day || changed.all_day { Day::new(to.date())?.at_time(to.time(), &changed.time_zone)? } else { slot };
+        let slot = if keeps_instant { slot } else { Day::new(to.date())?.at_time(to.time(), &changed.time_zone)? };
         Some((start, slot))
     }
 

@@ -13,12 +13,12 @@ use crate::tell;
 /// The hour at which a night ends.
 const SMALL_HOURS: i8 = 5;
 
-/// The time of a day without one.
-pub(crate) const MORNING: Time = Time::constant(9, 0, 0, 0);
+/// The time at which a day without one is compared with others: it is no part of what is read.
+const MORNING: Time = Time::constant(9, 0, 0, 0);
 /// The time of today without one, while it is ahead.
 const EVENING: Time = Time::constant(18, 0, 0, 0);
 /// The time of today without one, when the evening has begun.
-const DAYS_END: Time = Time::constant(23, 59, 0, 0);
+pub(crate) const DAYS_END: Time = Time::constant(23, 59, 0, 0);
 
 /// The time of day that a sentence says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

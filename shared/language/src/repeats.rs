@@ -6,7 +6,7 @@ use jiff::civil::{Date, DateTime, Weekday};
 use jiff::{SignedDuration, Span};
 
 use crate::grammar::{By, Context, Day, Repeat};
-use crate::moment::{self, MORNING, TimeSaid};
+use crate::moment::{self, DAYS_END, TimeSaid};
 use crate::numbers::{Length, Unit};
 use crate::part::Note;
 use crate::tell;
@@ -37,10 +37,8 @@ pub(crate) fn first(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context:
             None => first_from_now(said, context, notes),
         };
     }
-    let time = said.time(notes).unwrap_or_else(|| {
-        notes.push(Note::assumed(format!("No time is given: {}.", tell::time(MORNING))));
-        MORNING
-    });
+    // Without a time, today counts until it has ended.
+    let time = said.time(notes).unwrap_or(DAYS_END);
     let from = match day {
         Some(day) => moment::local(Some(day), said, context, &mut Vec::new())?.date(),
         None => context.today(),
@@ -66,15 +64,12 @@ pub(crate) fn first(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context:
     Some(context.tz().to_datetime(next).date().to_datetime(time))
 }
 
-/// "every 3 days", "weekly": today if its time is ahead, else tomorrow.
+/// "every 3 days", "weekly": today if its time is ahead or there is none, else tomorrow.
 fn first_from_now(said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
     let time = said.time(notes);
     let today = context.today();
-    let at = today.to_datetime(time.unwrap_or(MORNING));
-    if time.is_none() {
-        notes.push(Note::assumed(format!("No time is given: {}.", tell::time(MORNING))));
-    }
-    if at > context.local {
+    let at = today.to_datetime(time.unwrap_or(DAYS_END));
+    if time.is_none() || at > context.local {
         return Some(at);
     }
     let date = today.tomorrow().ok()?;
