@@ -1,6 +1,7 @@
 //! Everything that the API promises, through HTTP, events and WebSockets, against the one process.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod all_day;
 mod chat;
 mod consumers;
 mod dead_letters;
@@ -11,6 +12,7 @@ mod housekeeping;
 mod locks;
 mod mcp;
 mod metrics;
+mod occurrences;
 mod offline;
 mod recurrence;
 mod reminders;

@@ -29,8 +29,9 @@ async fn a_task_is_made_with_defaults_and_read_back() {
     let answer = app.post("/api/tasks", &json!({ "title": "  Pay rent " })).await.is(201);
     let task = answer.json();
     let expected = json!({
-        "id": task["id"], "uid": task["uid"], "title": "Pay rent", "description": "", "due_date": null, "time_zone": "Europe/Berlin", "recurrence": "none",
-        "recurrence_rule": null, "recurrence_from": "due", "recurrence_start": null, "recurrence_number": 1, "priority": "medium", "tags": [],
+        "id": task["id"], "uid": task["uid"], "title": "Pay rent", "description": "", "due_date": null, "all_day": false, "due_day": null, "time_zone": "Europe/Berlin",
+        "recurrence": "none", "recurrence_rule": null, "recurrence_from": "due", "recurrence_start": null, "recurrence_id": null,
+        "recurrence_exdates": [], "recurrence_number": 1, "priority": "medium", "tags": [],
         "status": "pending", "completed_at": null, "parent_task_id": null, "reminder_offset": null, "version": 1,
         "created_at": task["created_at"], "updated_at": task["created_at"],
     });
@@ -91,10 +92,13 @@ async fn a_change_changes_what_it_names_and_null_clears() {
         (json!({ "tags": ["B", "a", "b"] }), json!({ "tags": ["b", "a"] })),
         (json!({ "time_zone": "Asia/Tokyo" }), json!({})),
         (json!({ "reminder_offset": null }), json!({})),
-        (json!({ "recurrence_rule": null }), json!({ "recurrence": "none", "recurrence_start": null })),
-        (json!({ "recurrence": "weekly" }), json!({ "recurrence_start": task["due_date"] })),
+        (json!({ "recurrence_rule": null }), json!({ "recurrence": "none", "recurrence_start": null, "recurrence_id": null })),
+        (json!({ "recurrence": "weekly" }), json!({ "recurrence_start": task["due_date"], "recurrence_id": task["due_date"] })),
         (json!({ "recurrence_rule": "FREQ=YEARLY" }), json!({ "recurrence": "custom" })),
-        (json!({ "recurrence": "none", "due_date": null }), json!({ "recurrence_rule": null, "recurrence_start": null })),
+        (
+            json!({ "recurrence": "none", "due_date": null }),
+            json!({ "recurrence_rule": null, "recurrence_start": null, "recurrence_id": null }),
+        ),
         (json!({ "tags": [] }), json!({})),
     ] {
         let answer = app.put(&one, &change).await.is(200);

@@ -172,6 +172,11 @@ impl Functions {
         self.done("list-tasks", "GET", "/api/tasks?limit=500", &Value::Null).await.as_array().unwrap().clone()
     }
 
+    /// Sets the clock.
+    pub fn set_clock(&self, now: &str) {
+        *self.clock.0.lock().unwrap() = now.parse().unwrap();
+    }
+
     /// Lets time pass.
     pub fn pass(&self, time: SignedDuration) {
         let mut now = self.clock.0.lock().unwrap();

@@ -15,6 +15,7 @@ mod webhook;
 
 use std::net::Ipv4Addr;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ambient::Clock;
@@ -63,7 +64,15 @@ impl App {
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         let database = database().await;
         let url = database.url().to_owned();
-        Self::on(database, &url, None, settings).await
+        Self::on(database, &url, None, settings, Arc::new(SystemClock)).await
+    }
+
+    /// With these settings, at another time: its clock goes on from there.
+    pub async fn at(now: &str, settings: &[(&str, &str)]) -> Self {
+        let database = database().await;
+        let url = database.url().to_owned();
+        let shift = now.parse::<Timestamp>().unwrap().duration_since(SystemClock.now().get());
+        Self::on(database, &url, None, settings, Arc::new(Shifted(shift))).await
     }
 
     /// With a database that a test can take away and give back.
@@ -71,15 +80,15 @@ impl App {
         let database = database().await;
         let proxy = Proxy::start(database.url()).await;
         let url = proxy.url().to_owned();
-        Self::on(database, &url, Some(proxy), &[]).await
+        Self::on(database, &url, Some(proxy), &[], Arc::new(SystemClock)).await
     }
 
-    async fn on(database: TestDatabase, url: &str, proxy: Option<Proxy>, given: &[(&str, &str)]) -> Self {
+    async fn on(database: TestDatabase, url: &str, proxy: Option<Proxy>, given: &[(&str, &str)], clock: Arc<dyn Clock>) -> Self {
         let given_value = |name: &str| given.iter().find(|(own, _)| *own == name).map(|(_, value)| (*value).to_owned());
         let lookup = |name: &str| given_value(name).or_else(|| (name == "TASKFLOW_TIME_ZONE").then(|| "UTC".to_owned()));
         let settings = Settings::read(&lookup, Ipv4Addr::LOCALHOST.into()).unwrap();
         let store = Store::connect_lazy(url, settings.db_pool.unwrap_or(POOL)).unwrap();
-        let process = Process::start(settings, store.clone(), taskflow::gateway(), taskflow::functions()).await.unwrap();
+        let process = Process::start_by(clock, settings, store.clone(), taskflow::gateway(), taskflow::functions()).await.unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -133,6 +142,15 @@ impl App {
     /// Does this to the database.
     pub async fn sql(&self, statement: &'static str) {
         sqlx::raw_sql(statement).execute(self.store.pool()).await.unwrap();
+    }
+}
+
+/// A clock that is so far ahead.
+struct Shifted(SignedDuration);
+
+impl Clock for Shifted {
+    fn now(&self) -> domain::Timestamp {
+        domain::Timestamp::now_from(SystemClock.now().get() + self.0)
     }
 }
 

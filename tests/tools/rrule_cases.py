@@ -9,12 +9,13 @@ computes them. The seed is fixed: the same versions of dateutil and tzdata (the 
 same bytes. Columns, separated by tabs; local times as 20250328T090000, instants with a Z:
 
     classes    why the case is special, joined by "+", or "plain"
-    rule       an RRULE, or daily, weekly, monthly for the plain patterns
+    rule       an RRULE, or daily, weekly, monthly for the plain patterns; for "exdate" a space and EXDATE=a list
     start      DTSTART, local
     zone       IANA name
-    after      instant; for the class "completion" when the task was completed
-    completed  "-"; for "completion" the old due date and the number of the occurrence, joined by "#"
-    expected   up to five instants after it (one for "completion"), joined by ","; "-" if the series is over
+    after      instant; for "completion" and "moved" when the task was completed, for "skipped" when it was skipped
+    completed  "-"; for "completion" the slot and the number of the occurrence, for "moved" and "skipped" the slot and the due date it was
+               moved to, joined by "#"
+    expected   up to five instants after it (one where "completed" says something), joined by ","; "-" if the series is over
 
 dateutil works on naive local times. The dates are its own; zoneinfo turns them into instants with fold=0, which is what
 RFC 5545, section 3.3.5, asks for: the offset before a gap, the first of two equal times. Where the module and dateutil
@@ -36,7 +37,10 @@ mean different things the case is not left out but altered, and its class says s
 
 Two more classes are not disagreements, only counted so that the table is known to reach them: "gap" and "fold", where an
 expected occurrence lies in a gap or a fold of the local clock. "pattern" is for the plain patterns; monthly is computed
-with relativedelta, which clamps to the month's last day. "completion" starts the rule anew on the completion's local date.
+with relativedelta, which clamps to the month's last day. "completion" starts the rule anew on the completion's local date, and a rule
+with a part BY... also leaves out what is not after the slot. "moved" and "skipped" go on after both the slot and the completion, wherever
+the occurrence was moved to. "all-day" has days for slots: dateutil gets their midnights, and an instant is where the day begins. "exdate"
+leaves out some dates (an rruleset of dateutil). "hourly" is FREQ=HOURLY, by the wall clock as everything else.
 """
 
 import argparse
@@ -50,17 +54,21 @@ from importlib import metadata
 from pathlib import Path
 
 from dateutil.relativedelta import relativedelta
-from dateutil.rrule import rrulestr
+from dateutil.rrule import rruleset, rrulestr
 
 SEED = 5545
 RANDOM_CASES = 3400
+HOURLY_CASES = 300
+MOVED_CASES = 400
+ALL_DAY_CASES = 400
+EXDATE_CASES = 300
 CLOCK_CHANGE_CASES = 400
 COMPLETION_CASES = 400
 OCCURRENCES = 5
 
 # dateutil looks for the next date until the year 9999, which takes it minutes for rules that have none. No case here has
 # a date after these years; if one had, the Rust test would say so.
-LAST_YEAR = {"DAILY": 2600, "WEEKLY": 2600, "MONTHLY": 4000, "YEARLY": 4000}
+LAST_YEAR = {"HOURLY": 2100, "DAILY": 2600, "WEEKLY": 2600, "MONTHLY": 4000, "YEARLY": 4000}
 
 DAYS = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
 TIMES = [(9, 0, 0), (9, 0, 0), (0, 0, 0), (0, 30, 0), (1, 30, 0), (2, 15, 0), (2, 30, 0), (12, 0, 30), (18, 45, 0), (23, 30, 0)]
@@ -183,7 +191,7 @@ def following(dates, zone, after, until, limit):
         moment = instant(local, zone)
         if until and moment > until:
             break
-        if moment == previous and moment > after:
+        if moment > after and (moment == previous or (found and moment <= found[-1])):
             classes.add("same-time")
         elif moment > after:
             found.append(moment)
@@ -229,8 +237,38 @@ def completion_case(rule, start, zone, at, due, number):
         classes.add("until-utc")
     later = (date for date in dates if date.date() > day)
     over = number >= int(parts.get("COUNT", number + 1))
-    expected, more = following([] if over else later, zone, max(at, due), until, 1)
+    named = any(name.startswith("BY") for name in parts)
+    expected, more = following([] if over else later, zone, max(at, due) if named else at, until, 1)
     return line(classes | more | {"completion"}, rule, start, zone, at, f"{stamp(due)}#{number}", expected)
+
+
+def moved_case(kind, rule, start, zone, slot, due, done):
+    """What follows an occurrence that was moved from its slot to another due date."""
+    parts, until = utc_until(parse(rule))
+    dates, classes = local_dates(parts, start)
+    if until:
+        classes.add("until-utc")
+    expected, more = following(dates, zone, max(slot, done), until, 1)
+    return line(classes | more | {kind}, rule, start, zone, done, f"{stamp(slot)}#{stamp(due)}", expected)
+
+
+def exdate_case(rule, start, zone, after, excluded):
+    """A series without some of its slots and days. They count for COUNT."""
+    parts, until = utc_until(parse(rule))
+    dates, classes = local_dates(parts, start)
+    if until:
+        classes.add("until-utc")
+    days = {moment.date() for moment in excluded if moment.tzinfo is None}
+    times = {moment for moment in excluded if moment.tzinfo}
+    left = rruleset()
+    taken = list(itertools.islice(dates, 400))
+    for local in taken:
+        left.rdate(local)
+        if local.date() in days or instant(local, zone) in times:
+            left.exdate(local)
+    expected, more = following(left, zone, after, until, OCCURRENCES)
+    names = ",".join(moment.strftime("%Y-%m-%dT%H:%M:%SZ" if moment.tzinfo else "%Y-%m-%d") for moment in excluded)
+    return line(classes | more | {"exdate"}, f"{rule} EXDATE={names}", start, zone, after, "-", expected)
 
 
 class Dice:
@@ -268,6 +306,12 @@ class Dice:
                 parts["INTERVAL"] = str(self.random.choice([2, 2, 3, 4, 5, 6, 7, 10, 12, 13, 45]))
             getattr(self, parts["FREQ"].lower())(parts)
         return parts
+
+    def hourly(self, parts):
+        if self.maybe(0.4):
+            parts["BYDAY"] = self.listed(DAYS, 5)
+        if self.maybe(0.2):
+            parts["BYMONTHDAY"] = self.month_days()
 
     def daily(self, parts):
         if self.maybe(0.3):
@@ -398,6 +442,72 @@ def single_completion(dice):
     return completion_case(join(parts), start, zone, at, due, dice.random.randint(1, 5))
 
 
+def hourly_case(dice):
+    zone = dice.zone()
+    days = clock_changes(zone, dice.random.choice([2016, 2022, 2025]))
+    start = dice.start(zone)
+    if days and dice.maybe(0.5):
+        start = dice.random.choice(days) - timedelta(days=1) + timedelta(hours=dice.random.choice([1, 9, 22]), minutes=30)
+    if clock_classes(start, zone):
+        start = start.replace(hour=12)
+    parts = {"FREQ": "HOURLY"}
+    if dice.maybe(0.7):
+        parts["INTERVAL"] = str(dice.random.choice([2, 3, 4, 6, 8, 12, 36, 50]))
+    dice.hourly(parts)
+    dice.end(parts, start)
+    after = instant(start, zone) + timedelta(minutes=dice.random.randint(0, 60_000))
+    classes, _, rest = rule_case(join(parts), start, zone, after).partition("\t")
+    return "+".join(sorted({*classes.split("+"), "hourly"} - {"plain"})) + "\t" + rest
+
+
+def moved_or_skipped(dice):
+    zone = dice.zone()
+    # The Rust test makes a task of it, whose zone is the machine's: Morocco's rules to come change with each release of tzdata.
+    while zone.key == "Africa/Casablanca":
+        zone = dice.zone()
+    start = dice.start(zone)
+    parts = dice.rule()
+    start = synchronize(dice, parts, start, zone)
+    dice.end(parts, start)
+    dates, _ = local_dates(utc_until(parts)[0], start)
+    known = list(itertools.islice(dates, 20)) or [start]
+    slot = instant(dice.random.choice(known), zone)
+    due = slot + timedelta(minutes=dice.random.randint(-10_000, 20_000))
+    done = due + timedelta(minutes=dice.random.choice([0, 5, -3_000, 3_000, 60_000]))
+    return moved_case(dice.random.choice(["moved", "skipped"]), join(parts), start, zone, slot, due, done)
+
+
+def all_day_case(dice):
+    """Days, often close to where the clock leaves out midnight."""
+    zone, year = dice.zone(), dice.random.choice([1995, 2005, 2016, 2018, 2022, 2031])
+    days = clock_changes(zone, year) if dice.maybe(0.6) else []
+    start = dice.start(zone).replace(hour=0, minute=0, second=0)
+    parts = dice.rule()
+    after = None
+    if days:
+        day = dice.random.choice(days)
+        parts = parse(dice.random.choice(DENSE))
+        start = day - timedelta(days=dice.random.choice([0, 1, 7, 70]))
+        after = instant(day - timedelta(days=1), zone)
+    dice.end(parts, start)
+    case = rule_case(join(parts), start, zone, after or dice.after(parts, start, zone))
+    classes, _, rest = case.partition("\t")
+    return "+".join(sorted({*classes.split("+"), "all-day"} - {"plain"})) + "\t" + rest
+
+
+def excluding_case(dice):
+    zone = dice.zone()
+    start = dice.start(zone)
+    parts = dice.rule()
+    start = synchronize(dice, parts, start, zone)
+    dice.end(parts, start)
+    dates, _ = local_dates(utc_until(parts)[0], start)
+    known = list(itertools.islice(dates, 12)) or [start]
+    chosen = sorted(dice.random.sample(known, min(len(known), dice.random.randint(1, 5))))
+    excluded = [instant(local, zone) if dice.maybe(0.5) else local.replace(hour=0, minute=0, second=0) for local in chosen]
+    return exdate_case(join(parts), start, zone, instant(dice.random.choice(known), zone), excluded)
+
+
 def cases():
     dice = Dice()
     for rule in SHAPES + NEVER:
@@ -409,6 +519,7 @@ def cases():
         yield rule_case(rule, start, samoa, instant(start, samoa))
     for make, number in [
         (random_case, RANDOM_CASES), (clock_change_case, CLOCK_CHANGE_CASES), (single_completion, COMPLETION_CASES),
+        (hourly_case, HOURLY_CASES), (moved_or_skipped, MOVED_CASES), (all_day_case, ALL_DAY_CASES), (excluding_case, EXDATE_CASES),
     ]:  # fmt: skip
         for _ in range(number):
             yield make(dice)

@@ -110,7 +110,14 @@ mod tests {
     fn held(tool: &str, id: i64, more: &Value) -> Held {
         let mut arguments = more.as_object().unwrap().clone();
         arguments.insert("task_id".to_owned(), id.into());
-        let task = TaskCard { id, title: format!("Task {id}"), status: Status::Pending, priority: Priority::Medium, due_date: None };
+        let task = TaskCard {
+            id,
+            title: format!("Task {id}"),
+            status: Status::Pending,
+            priority: Priority::Medium,
+            due_date: None,
+            due_day: None,
+        };
         Held { tool: tools::of(tool).unwrap(), arguments, task: Some(task) }
     }
 

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use domain::chat::{ConversationId, ConversationRef, DraftTask, SendMessage};
 use domain::routes;
+use domain::zone::Zone;
 use function::input::question;
 use function::{Answer, App, Error, Function, Request, Response};
 use http::header::{ACCEPT, ACCEPT_LANGUAGE};
@@ -74,7 +75,7 @@ async fn chat(app: Arc<App>, own: &OwnModel, request: Request) -> Result<Respons
         Some(id) => id,
         None => app.ids.next().to_string().parse().map_err(Error::internal)?,
     };
-    let zone = message.time_zone.unwrap_or_else(|| app.settings.time_zone.clone());
+    let zone = zone(&app, message.time_zone).await?;
     let asked = Asked {
         conversation_id: conversation_id.clone(),
         text: message.message,
@@ -108,6 +109,14 @@ async fn chat(app: Arc<App>, own: &OwnModel, request: Request) -> Result<Respons
     Ok(response)
 }
 
+/// The zone that the caller names, or the user's own.
+async fn zone(app: &App, named: Option<Zone>) -> Result<Zone, Error> {
+    match named {
+        Some(zone) => Ok(zone),
+        None => Ok(app.preferences().await?.time_zone),
+    }
+}
+
 /// Whether the caller takes server-sent events and would rather have them than JSON.
 fn wants_stream(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
@@ -131,7 +140,7 @@ fn locale(headers: &HeaderMap) -> Option<Locale> {
 async fn draft(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let (parts, line) = question::<DraftTask>(request).await?;
     let line = line.checked()?;
-    let zone = line.time_zone.unwrap_or_else(|| app.settings.time_zone.clone());
+    let zone = zone(&app, line.time_zone).await?;
     let scene = Scene::new(app.now(), &zone).in_locale(locale(&parts.headers));
     let scene = if language::spells_tags(&line.text, &scene) {
         scene.with_tags(existing_tags(&Caller::new(app, &parts.headers, zone)).await)

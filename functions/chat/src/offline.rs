@@ -9,7 +9,7 @@ use domain::command::UpdateTask;
 use domain::query::{Order, SearchTasks, SortBy, TERMS_MAX, TagsMatch};
 use domain::task::{Priority, Recurrence, Status};
 use domain::zone::Zone;
-use domain::{Task, Timestamp};
+use domain::{Moment, Task, Timestamp};
 use function::BoxFuture;
 use language::{FEW_MAX, Intent, Listing, Locale, Note, NoteKind, Reading, Reminders, Scene, Selection, Target};
 use serde::{Deserialize, Serialize};
@@ -121,7 +121,7 @@ struct Seen {
     title: String,
     #[serde(default)]
     description: String,
-    due_date: Option<Timestamp>,
+    due_date: Option<Moment>,
     #[serde(default)]
     recurrence: Recurrence,
     recurrence_rule: Option<String>,
@@ -496,7 +496,7 @@ impl Plan<'_> {
         let mut text = format!("“{}” (#{})", markdown::text(&task.title), task.id);
         let mut more = Vec::new();
         if let Some(due) = task.due_date {
-            more.push(format!("due {}", self.moment(due)));
+            more.push(format!("due {}", self.due(due)));
         }
         if let Some(rule) = &task.recurrence_rule {
             more.push(format!("repeats {rule}"));
@@ -526,6 +526,13 @@ impl Plan<'_> {
 
     fn at(&self, moment: &Value) -> String {
         moment.as_str().and_then(|moment| moment.parse().ok()).map_or_else(String::new, |moment| format!("on {}", self.moment(moment)))
+    }
+
+    fn due(&self, due: Moment) -> String {
+        match due {
+            Moment::At(instant) => self.moment(instant),
+            Moment::On(day) => day.get().strftime("%a %-d %b %Y").to_string(),
+        }
     }
 
     fn moment(&self, moment: Timestamp) -> String {
@@ -620,10 +627,13 @@ fn update_arguments(update: &UpdateTask) -> Value {
     set(&mut fields, "title", &update.title);
     set(&mut fields, "description", &update.description);
     set(&mut fields, "due_date", &update.due_date);
+    set(&mut fields, "all_day", &update.all_day);
     set(&mut fields, "time_zone", &update.time_zone);
     set(&mut fields, "recurrence", &update.recurrence);
     set(&mut fields, "recurrence_rule", &update.recurrence_rule);
     set(&mut fields, "recurrence_from", &update.recurrence_from);
+    set(&mut fields, "recurrence_start", &update.recurrence_start);
+    set(&mut fields, "recurrence_exdates", &update.recurrence_exdates);
     set(&mut fields, "priority", &update.priority);
     set(&mut fields, "tags", &update.tags);
     set(&mut fields, "reminder_offset", &update.reminder_offset);

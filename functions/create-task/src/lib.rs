@@ -1,7 +1,7 @@
 //! Makes a task and announces it, in one transaction.
 
 use domain::Task;
-use domain::command::CreateTask;
+use domain::command::{CreateTask, Field};
 use domain::event::CommandType;
 use domain::routes;
 use function::{Change, Error, Function};
@@ -13,6 +13,11 @@ pub fn function() -> Function {
 }
 
 async fn create(change: &mut Change, command: CreateTask) -> Result<Task, Error> {
-    let draft = command.draft(change.now(), &change.app.settings.time_zone)?;
+    // A caller that names a zone costs no look at the preferences.
+    let zone = match &command.time_zone {
+        Field::Set(zone) => zone.clone(),
+        Field::Keep => change.preferences().await?.time_zone,
+    };
+    let draft = command.draft(change.now(), &zone)?;
     Ok(change.unit.create_task(draft).await?)
 }

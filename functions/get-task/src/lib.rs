@@ -1,7 +1,8 @@
-//! Answers one task, with its version as `ETag`.
+//! Answers one task, with its version as `ETag`, and when the occurrences after it are due.
 
 use std::sync::Arc;
 
+use domain::query::ListOccurrences;
 use domain::routes;
 use function::{Answer, App, Error, Function};
 use http::StatusCode;
@@ -9,7 +10,7 @@ use http::StatusCode;
 /// The function.
 #[must_use]
 pub fn function() -> Function {
-    Function::new(routes::GET_TASK).endpoint("getTask", get)
+    Function::new(routes::GET_TASK).endpoint("getTask", get).endpoint("listOccurrences", occurrences)
 }
 
 #[derive(serde::Deserialize)]
@@ -20,4 +21,10 @@ struct GetTask {
 
 async fn get(app: Arc<App>, query: GetTask) -> Result<Answer, Error> {
     Answer::resource(&app.store()?.task(query.task_id).await?, StatusCode::OK)
+}
+
+async fn occurrences(app: Arc<App>, query: ListOccurrences) -> Result<Answer, Error> {
+    let limit = query.limit()?;
+    let task = app.store()?.task(query.task_id).await?;
+    Answer::json(&task.occurrences(app.now(), limit))
 }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::preferences::DayStart;
 use domain::reminder::{ReminderType, StoredReminder, steps};
 use domain::{Task, Timestamp, routes};
 use function::{App, Change, Error, Function, JobCall, Published};
@@ -65,6 +66,7 @@ impl House {
     /// Finds tasks whose reminders are not what schedule-reminder and cancel-reminder would have made of them.
     async fn astray(&self) -> Result<Suspects, Error> {
         let bygone = self.app.now().before(LATE_MAX);
+        let day_start = self.app.preferences().await?.day_start;
         let mut suspects = Suspects::default();
         let mut last = 0;
         loop {
@@ -72,7 +74,7 @@ impl House {
             let Some(newest) = ids.last() else { return Ok(suspects) };
             last = *newest;
             for (id, task, reminders) in self.app.store()?.with_reminders(&ids).await? {
-                let is_astray = is_astray(task.as_ref(), &reminders, bygone);
+                let is_astray = is_astray(task.as_ref(), &reminders, day_start, bygone);
                 if is_astray && !suspects.add(id, task.map(|task| task.updated_at)) {
                     return Ok(suspects);
                 }
@@ -189,8 +191,8 @@ impl Suspects {
 }
 
 /// True if the task's reminders are not what they should be, and the task has not been due for so long that they do not matter any more.
-fn is_astray(task: Option<&Task>, reminders: &[StoredReminder], bygone: Timestamp) -> bool {
+fn is_astray(task: Option<&Task>, reminders: &[StoredReminder], day_start: DayStart, bygone: Timestamp) -> bool {
     let due = task.and_then(|task| task.due_date);
     let matters = due.is_none_or(|due| due >= bygone) || reminders.iter().any(|stored| stored.reminder.is_waiting());
-    matters && !steps(task, reminders).is_empty()
+    matters && !steps(task, reminders, day_start).is_empty()
 }

@@ -16,6 +16,7 @@ pub fn function() -> Function {
 }
 
 async fn list(app: Arc<App>, query: ListTasks) -> Result<Answer, Error> {
-    let page = app.store()?.tasks(&query.checked(app.today())?).await?;
+    let today = app.today(query.filter.is_by_calendar()).await?;
+    let page = app.store()?.tasks(&query.checked(&today)?).await?;
     Ok(Answer::json(&page.items)?.header(TOTAL_COUNT, page.total_count))
 }

@@ -98,7 +98,9 @@ impl ServerHandler for Server {
         let tool = tools::of(&call.name).ok_or_else(unknown)?;
         let none = HeaderMap::new();
         let headers = context.extensions.get::<Parts>().map_or(&none, |parts| &parts.headers);
-        let caller = Caller::new(self.app.clone(), headers, self.app.settings.time_zone.clone());
+        // Without a database the function behind the tool says so.
+        let zone = self.app.preferences().await.map_or_else(|_| self.app.settings.time_zone.clone(), |preferences| preferences.time_zone);
+        let caller = Caller::new(self.app.clone(), headers, zone);
         // What the function refuses is for the model to read and to mend.
         let result = match caller.call(tool, call.arguments.unwrap_or_default()).await {
             Ok(done) => CallToolResult::structured(done.output),

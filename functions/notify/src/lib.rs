@@ -97,8 +97,11 @@ async fn keep(change: &mut Change, reminder: &Reminder) -> Result<Notification, 
     Ok(change.unit.create_notification(EventType::ReminderTriggered, reminder.task_id, &title, &body).await?)
 }
 
-/// When a task is due, on its own wall clock.
+/// When a task is due, on its own wall clock; an all-day task has no time.
 fn due_text(task: &Task) -> Option<String> {
+    if let Some(day) = task.due_day {
+        return Some(format!("Due {}", day.get().strftime("%A, %-d %B %Y")));
+    }
     let due = task.due_date?.get().to_zoned(task.time_zone.get().clone());
     Some(format!("Due {}", due.strftime("%A, %-d %B %Y, %H:%M %Z")))
 }

@@ -21,12 +21,15 @@ async fn schedule(change: &mut Change, command: ScheduleReminder) -> Result<Remi
     if task.status == Status::Completed {
         return Err(Error::Conflict("the task is completed".to_owned()));
     }
-    let due = task.due_date.ok_or_else(|| Invalid::field("/task_id", "a reminder needs a due_date, and the task has none"))?;
-    if due <= change.now() {
+    if task.due_date.is_none() {
+        return Err(Invalid::field("/task_id", "a reminder needs a due_date, and the task has none").into());
+    }
+    if !task.is_due_after(change.now()) {
         return Err(Invalid::field("/task_id", "the task's due_date has passed: there is nothing to remind of").into());
     }
     let offset = command.reminder_offset;
-    let at = task.reminder_at(offset).ok_or_else(|| Invalid::field("/reminder_offset", "too long before the due_date"))?;
+    let day_start = change.unit.day_start_of(Some(&task)).await?;
+    let at = task.reminder_at(offset, day_start).ok_or_else(|| Invalid::field("/reminder_offset", "too long before the due_date"))?;
     let reminders = change.unit.reminders_of(task.id).await?;
     let same = reminders.into_iter().find(|stored| stored.reminder.is_waiting() && stored.reminder.scheduled_at == at);
     if let Some(same) = same {

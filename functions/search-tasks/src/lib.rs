@@ -14,6 +14,7 @@ pub fn function() -> Function {
 }
 
 async fn search(app: Arc<App>, query: SearchTasks) -> Result<Answer, Error> {
-    let page = app.store()?.tasks(&query.checked(app.today())?).await?;
+    let today = app.today(query.filters.is_by_calendar()).await?;
+    let page = app.store()?.tasks(&query.checked(&today)?).await?;
     Answer::json(&json!({ "results": page.items, "total_count": page.total_count }))
 }

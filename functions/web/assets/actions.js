@@ -15,6 +15,8 @@ export const tasks = new Tasks(() => queryOf(view()));
 /** What the fields are called. @type {Record<string, string>} */
 const NAMES = {
   due_date: 'due date',
+  due_day: 'due date',
+  all_day: 'due date',
   time_zone: 'time zone',
   recurrence: 'repetition',
   recurrence_rule: 'repetition',

@@ -12,6 +12,7 @@ import { Key, keep, kept } from './kept.js';
 /** @typedef {NonNullable<SearchTasks['sort_by']>} SortBy */
 /** @typedef {{ text: string, filters: Filters, sort_by?: SortBy, order?: 'asc' | 'desc' }} Query */
 /** @typedef {import('../api.d.ts').TagCount} TagCount */
+/** @typedef {import('../api.d.ts').Preferences} Preferences */
 /** @typedef {import('../api.d.ts').Notification} Notice */
 /** @typedef {import('../api.d.ts').Reminder} Reminder */
 /**
@@ -224,6 +225,12 @@ export const deleteTask = async (id, version) => void (await call(`/api/tasks/${
 
 /** @param {number} id of a deleted task @returns {Promise<Task>} */
 export const restoreTask = async (id) => (await call(`/api/tasks/${id}/restore`, { method: 'POST' })).data;
+
+/** @returns {Promise<Preferences>} */
+export const getPreferences = async () => (await call('/api/preferences', { quiet: true })).data;
+
+/** @param {import('../api.d.ts').SetPreferences} change @returns {Promise<Preferences>} */
+export const setPreferences = async (change) => (await call('/api/preferences', { method: 'PUT', body: change, quiet: true })).data;
 
 /** @returns {Promise<TagCount[]>} */
 export const listTags = async () => (await call('/api/tags', { quiet: true })).data;

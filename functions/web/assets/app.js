@@ -195,4 +195,5 @@ chat.hidden = !isChatOpen;
 cover();
 await answered;
 await part(() => import('./live.js'));
+if (!kept(Key.introduced)) void part(() => import('./introduce.js'));
 await setChat(isChatOpen);

@@ -5,7 +5,7 @@ import { tasks } from './actions.js';
 import { h, icon, newId, setText } from './dom.js';
 import { markdown } from './markdown.js';
 import { Talk } from './talk.js';
-import { inFull, inWords, isOverdue } from './time.js';
+import { dueInFull, dueInWords, isOverdue } from './time.js';
 import { show } from './view.js';
 
 /** Characters of a message, as the service has it. */
@@ -25,8 +25,9 @@ const EXAMPLES = ['What is overdue?', 'Add pay rent monthly on the 1st at 9 #hom
 
 /** A task in the conversation, which opens it; one that is gone is only named. @param {TaskCard} card @param {boolean} isGone */
 function cardOf(card, isGone) {
-  const { title, status, priority, due_date } = tasks.get(card.id) ?? card;
-  const due = due_date && h('time', { className: isOverdue({ status, due_date }) ? 'late' : 'muted', dateTime: due_date, title: inFull(due_date), textContent: inWords(due_date) });
+  const known = tasks.get(card.id) ?? card;
+  const { title, status, priority, due_date, due_day } = known;
+  const due = due_date && h('time', { className: isOverdue(known) ? 'late' : 'muted', dateTime: due_day ?? due_date, title: dueInFull(known), textContent: dueInWords(known) });
   const rest = [priority === 'high' && h('span', { className: 'priority', textContent: 'High' }), due];
   if (isGone) return h('li', {}, h('span', { className: 'card gone' }, h('span', { className: 'grow', textContent: title }), ...rest));
   const isDone = status === 'completed';

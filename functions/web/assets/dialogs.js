@@ -1,7 +1,7 @@
 // Modal dialogs: is it to be deleted, which token, and the settings. Loaded when the first of them is needed.
 
-import { setToken, token } from './api.js';
-import { fieldError, find, h, newId } from './dom.js';
+import { getPreferences, setPreferences, setToken, textOf, token } from './api.js';
+import { fieldError, find, h, newId, setText } from './dom.js';
 import { Key, hasShortcuts, keep, kept } from './kept.js';
 import { desktopState, setDesktop } from './desktop.js';
 import { placeToasts } from './toasts.js';
@@ -144,6 +144,19 @@ function tokenSetting() {
   return group('Access token', words, h('div', { className: 'choices' }, change, forget));
 }
 
+/** When the day starts, from which the reminders of all-day tasks count. */
+function daySetting() {
+  const input = h('input', { id: newId(), type: 'time', disabled: true });
+  const words = h('p', { className: 'muted', role: 'status', textContent: 'Reminders of all-day tasks count from here.' });
+  const fail = (/** @type {unknown} */ error) => fieldError(input, textOf(error));
+  input.addEventListener('change', () => {
+    if (!input.value) return;
+    setPreferences({ day_start: input.value }).then(() => setText(words, 'Saved.'), fail);
+  });
+  getPreferences().then(({ day_start }) => Object.assign(input, { value: day_start, disabled: false }), fail);
+  return group('All-day tasks', h('div', { className: 'field' }, h('label', { for: input.id, textContent: 'The day starts at' }), input), words);
+}
+
 function desktopSetting() {
   const words = { on: 'On, while this page is open somewhere.', off: 'Off.', denied: 'This browser forbids them for this page; its site settings can change that.', none: 'This browser has none.' };
   const line = h('p', {});
@@ -178,6 +191,6 @@ function installSetting(offer) {
  * @param {InstallPrompt | null} offer the browser's, to install the page, while there is one
  */
 export async function openSettings(offer) {
-  const body = [themeSetting(), desktopSetting(), tokenSetting(), installSetting(offer), keysSetting()];
+  const body = [themeSetting(), daySetting(), desktopSetting(), tokenSetting(), installSetting(offer), keysSetting()];
   await ask(dialogOf('Settings', body, [button('Done', '', { className: 'primary', autofocus: true })]));
 }

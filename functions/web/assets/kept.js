@@ -8,6 +8,7 @@ export const Key = Object.freeze({
   shortcuts: 'taskflow.single-key-shortcuts',
   chat: 'taskflow.chat-open',
   conversation: 'taskflow.conversation',
+  introduced: 'taskflow.introduced',
 });
 
 /** Dispatches `change` with the key as `detail`, whether this window or another one changed it. */

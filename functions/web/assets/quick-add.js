@@ -5,7 +5,7 @@
 import { tasks } from './actions.js';
 import { Problem, draftTask, isAborted, newKey, textOf } from './api.js';
 import { find, h, icon, setText } from './dom.js';
-import { here, inWords, instantOf, quickDays, wallClock } from './time.js';
+import { here, instantOf, quickDays, saidInWords } from './time.js';
 import { toast } from './toasts.js';
 import { clearFilters, isFiltered, show, view } from './view.js';
 
@@ -16,6 +16,8 @@ const TITLE_MAX = 200;
 const TAG_MAX = 50;
 /** Characters of a line that the service reads. */
 const LINE_MAX = 1_000;
+/** The time that is offered with a date to be picked. */
+const MORNING = '09:00';
 /** Milliseconds without a key after which a line is read. */
 const PAUSE = 120;
 
@@ -56,7 +58,7 @@ function chipsOf({ task, parts }, line, hasDue) {
   /** @type {Chip[]} */
   const chips = [];
   const when = said('date', 'time');
-  if (task.due_date && !hasDue) chips.push({ name: 'due', words: inWords(task.due_date), sign: 'calendar', from: from(when) });
+  if (task.due_date && !hasDue) chips.push({ name: 'due', words: saidInWords(task.due_date), sign: 'calendar', from: from(when) });
   for (const [kind, sign] of /** @type {const} */ ([
     ['recurrence', 'repeat'],
     ['reminder', 'bell'],
@@ -117,16 +119,16 @@ export class QuickAdd extends HTMLElement {
     const isPicked = this.#due.value === 'pick';
     this.#pick.hidden = !isPicked;
     if (isPicked) {
-      this.#pick.value ||= wallClock(quickDays()[1]?.at ?? new Date(), here());
+      this.#pick.value ||= `${quickDays()[1]?.day}T${MORNING}`;
       this.#pick.focus();
     }
     this.#tell();
   }
 
-  /** @returns {Date | null} */
+  /** The day, or the instant, that was chosen beside the line. @returns {string | null} */
   #dueAt() {
-    if (this.#due.value === 'pick') return this.#pick.value ? instantOf(this.#pick.value, here()) : null;
-    return quickDays().find(({ name }) => name === this.#due.value)?.at ?? null;
+    if (this.#due.value === 'pick') return this.#pick.value ? instantOf(this.#pick.value, here()).toISOString() : null;
+    return quickDays().find(({ name }) => name === this.#due.value)?.day ?? null;
   }
 
   #typed() {
@@ -223,7 +225,7 @@ export class QuickAdd extends HTMLElement {
   /**
    * Adds a line. One that was written faster than it could be read is read first.
    *
-   * @param {{ whole: string, alone: NewTask, draft: Draft | null, isPlain: boolean, due: Date | null }} line
+   * @param {{ whole: string, alone: NewTask, draft: Draft | null, isPlain: boolean, due: string | null }} line
    * @param {boolean} open
    */
   async #add({ whole, alone, draft, isPlain, due }, open) {
@@ -231,7 +233,7 @@ export class QuickAdd extends HTMLElement {
     this.#waiting.append(item);
     const read = isPlain ? null : (draft ?? (await this.#draft(whole, new AbortController().signal)));
     item.remove();
-    const task = { ...(read?.task ?? alone), time_zone: here(), ...(due ? { due_date: due.toISOString() } : {}) };
+    const task = { ...(read?.task ?? alone), time_zone: here(), ...(due ? { due_date: due } : {}) };
     await this.#send(task, whole.trim(), open);
   }
 

@@ -6,7 +6,7 @@ import { Problem, listReminders, textOf } from './api.js';
 import { find, h, icon, newId, setText } from './dom.js';
 import { WEEKDAYS, recurrenceOf } from './recurrence.js';
 import { Conflict } from './tasks.js';
-import { allZones, here, inFull, inWords, instantOf, isOverdue, quickDays, wallClock } from './time.js';
+import { allZones, dayIn, dueInFull, here, inWords, instantOf, isOverdue, quickDays, wallClock } from './time.js';
 import { closeTask, view } from './view.js';
 import { RecurrenceEditor } from './recurrence-editor.js';
 import { TagEditor } from './tag-editor.js';
@@ -20,6 +20,10 @@ import { TaskHistory } from './task-history.js';
 const TITLE_MAX = 200;
 const DESCRIPTION_MAX = 10_000;
 const OFFSET_MAX = 999;
+
+/** The time that a day gets when it is no longer all of it. */
+const MORNING = '09:00';
+const DAY_LENGTH = '2027-01-31'.length;
 
 /** @type {readonly (readonly [string, string])[]} */
 const REMINDERS = [
@@ -68,6 +72,7 @@ export class TaskDetail extends HTMLElement {
   #title = h('textarea', { id: newId(), className: 'title-field', rows: 1, 'aria-label': 'Title', enterKeyHint: 'done' });
   #notes = h('textarea', { rows: 3, placeholder: 'Add notes' });
   #due = h('input', { type: 'datetime-local', max: '9999-12-31T23:59' });
+  #allDay = h('input', { type: 'checkbox' });
   #dueWords = h('p', { className: 'muted' });
   #clearDue = h('button', { type: 'button', className: 'pill', textContent: 'No date' });
   #zone = h('select', {});
@@ -160,7 +165,7 @@ export class TaskDetail extends HTMLElement {
     this.#tags.classList.add('field');
     const parts = [
       h('div', { className: 'title-line field' }, this.#check, this.#title),
-      h('div', { className: 'field' }, h('label', { for: this.#due.id, textContent: 'Due' }), this.#due, this.#dueWords, h('div', { className: 'line' }, ...days, this.#clearDue)),
+      h('div', { className: 'field' }, h('label', { for: this.#due.id, textContent: 'Due' }), this.#due, h('label', { className: 'line' }, this.#allDay, 'All day'), this.#dueWords, h('div', { className: 'line' }, ...days, this.#clearDue)),
       this.#needsDue,
       this.#repeats,
       this.#fromField,
@@ -198,6 +203,7 @@ export class TaskDetail extends HTMLElement {
     // A date is whole only when it is left: while it is typed, year 0002 is on the way to 2027.
     this.#due.addEventListener('input', () => this.#begin('due'));
     this.#due.addEventListener('blur', () => this.#leaveDue());
+    this.#allDay.addEventListener('change', () => this.#switchAllDay());
     this.#reminder.addEventListener('change', () => this.#chooseReminder());
     for (const area of [this.#title, this.#notes]) area.addEventListener('input', () => fit(area));
     this.#title.addEventListener('keydown', (event) => {
@@ -240,35 +246,50 @@ export class TaskDetail extends HTMLElement {
   #zoneChange() {
     const task = this.#task;
     const time_zone = this.#zone.value;
-    if (!task?.due_date) return { time_zone };
+    // A day stays one by itself.
+    if (!task?.due_date || task.all_day) return { time_zone };
     return { time_zone, due_date: instantOf(wallClock(new Date(task.due_date), task.time_zone), time_zone).toISOString() };
   }
 
   #leaveDue() {
     if (!this.#begun.has('due') || !this.#task) return;
     if (this.#due.validity.badInput || this.#due.validity.rangeOverflow) {
-      this.#mark('due', this.#due, 'Enter a whole date and time.');
+      this.#mark('due', this.#due, this.#allDay.checked ? 'Enter a whole date.' : 'Enter a whole date and time.');
       return;
     }
-    this.#setDue(this.#due.value ? instantOf(this.#due.value, this.#task.time_zone) : null);
+    this.#setDue(this.#dueSaid(this.#due.value, this.#task.time_zone));
+  }
+
+  /** What the field says: a day, an instant, or nothing. @param {string} value @param {string} zone */
+  #dueSaid(value, zone) {
+    if (!value) return null;
+    return this.#allDay.checked ? value.slice(0, DAY_LENGTH) : instantOf(value, zone).toISOString();
+  }
+
+  /** The day stays, and gets a time or loses it. */
+  #switchAllDay() {
+    const task = this.#task;
+    if (!task?.due_date) return;
+    const day = task.due_day ?? dayIn(new Date(task.due_date), task.time_zone);
+    this.#setDue(this.#dueSaid(`${day}T${MORNING}`, task.time_zone));
   }
 
   /** @param {string} name */
   #quick(name) {
-    const at = quickDays().find((day) => day.name === name)?.at;
-    if (at) this.#setDue(at);
+    const day = quickDays().find((own) => own.name === name)?.day;
+    if (day) this.#setDue(day);
   }
 
-  /** @param {Date | null} at */
-  #setDue(at) {
+  /** @param {string | null} due an instant or a day */
+  #setDue(due) {
     const task = this.#task;
     if (!task) return;
     this.#begin('due');
     /** @type {TaskChange} */
-    const change = { due_date: at?.toISOString() ?? null };
+    const change = { due_date: due };
     // What needs a due date goes with it.
-    if (!at && task.recurrence !== 'none') change.recurrence = 'none';
-    if (!at && task.reminder_offset) change.reminder_offset = null;
+    if (!due && task.recurrence !== 'none') change.recurrence = 'none';
+    if (!due && task.reminder_offset) change.reminder_offset = null;
     this.#commit('due', this.#due, change);
   }
 
@@ -394,8 +415,12 @@ export class TaskDetail extends HTMLElement {
     this.#fill('title', () => setArea(this.#title, task.title));
     this.#fill('description', () => setArea(this.#notes, task.description));
     this.#fill('due', () => {
-      const value = task.due_date ? wallClock(new Date(task.due_date), task.time_zone) : '';
+      const value = task.due_day ?? (task.due_date ? wallClock(new Date(task.due_date), task.time_zone) : '');
+      const [type, max] = task.all_day ? ['date', '9999-12-31'] : ['datetime-local', '9999-12-31T23:59'];
+      if (this.#due.type !== type) Object.assign(this.#due, { value: '', type, max });
       if (this.#due.value !== value) this.#due.value = value;
+      this.#allDay.checked = task.all_day;
+      this.#allDay.disabled = task.due_date === null;
     });
     this.#fill('zone', () => this.#fillZone(task.time_zone));
     this.#fill('repeats', () => this.#repeats.show(task, weekdayOf(task)));
@@ -447,9 +472,9 @@ export class TaskDetail extends HTMLElement {
     this.#clearDue.hidden = !hasDue;
     this.#fromField.hidden = task.recurrence === 'none';
     const isElsewhere = task.time_zone !== here();
-    const there = task.due_date && isElsewhere ? ` in ${task.time_zone}, which is ${inWords(task.due_date)} here` : '';
+    const there = task.due_date && isElsewhere && !task.all_day ? ` in ${task.time_zone}, which is ${inWords(task.due_date)} here` : '';
     const late = isOverdue(task) ? 'Overdue. ' : '';
-    setText(this.#dueWords, task.due_date ? `${late}${isElsewhere ? `The time is that${there}.` : inFull(task.due_date)}` : '');
+    setText(this.#dueWords, task.due_date ? `${late}${there ? `The time is that${there}.` : dueInFull(task)}` : '');
     this.#dueWords.classList.toggle('late', late !== '');
     const facts = [`Created ${inWords(task.created_at)}`, `changed ${inWords(task.updated_at)}`];
     if (task.completed_at) facts.push(`completed ${inWords(task.completed_at)}`);

@@ -4,7 +4,7 @@ import { fieldNames } from './actions.js';
 import { listAudit, textOf } from './api.js';
 import { h } from './dom.js';
 import { recurrenceOf } from './recurrence.js';
-import { inFull, inWords } from './time.js';
+import { dueInWords, inFull, inWords } from './time.js';
 import { show } from './view.js';
 
 /** @typedef {import('./api.js').AuditLogEntry} AuditLogEntry */
@@ -13,7 +13,7 @@ import { show } from './view.js';
 /** Entries of one call. */
 const PAGE = 50;
 /** Fields that follow from others, or that no person changes. */
-const SILENT = new Set(['version', 'updated_at', 'created_at', 'completed_at', 'recurrence_start', 'recurrence_number', 'recurrence_rule', 'recurrence_from', 'id', 'uid', 'parent_task_id']);
+const SILENT = new Set(['version', 'updated_at', 'created_at', 'completed_at', 'recurrence_start', 'recurrence_id', 'recurrence_exdates', 'recurrence_number', 'all_day', 'due_day', 'recurrence_rule', 'recurrence_from', 'id', 'uid', 'parent_task_id']);
 
 /** @type {Record<string, string>} */
 const HAPPENED = {
@@ -33,7 +33,7 @@ const HAPPENED = {
 function valueOf(task, field) {
   if (field === 'recurrence') return recurrenceOf(task) || 'never';
   const value = task[field];
-  if (field === 'due_date') return value ? inWords(String(value)) : 'none';
+  if (field === 'due_date') return dueInWords(task) || 'none';
   if (Array.isArray(value)) return value.join(', ') || 'none';
   return String(value ?? '') || 'none';
 }
@@ -106,7 +106,7 @@ export class TaskHistory extends HTMLElement {
     const list = h('ol', { className: 'timeline' }, ...items);
     if (!isChain) return list;
     const last = entries.find(({ event_data }) => event_data.data?.task_data)?.event_data.data?.task_data;
-    const words = `${id === this.#task ? 'This one' : `No. ${last?.recurrence_number ?? '?'} of the chain`}${last?.due_date ? ` · due ${inWords(last.due_date)}` : ''}`;
+    const words = `${id === this.#task ? 'This one' : `No. ${last?.recurrence_number ?? '?'} of the chain`}${last?.due_date ? ` · due ${dueInWords(last)}` : ''}`;
     const open = id === this.#task || entries.some(({ event_type }) => event_type === 'task.deleted') ? null : h('button', { type: 'button', className: 'quiet', textContent: 'Open', 'aria-label': `Open no. ${last?.recurrence_number ?? id}`, onclick: () => show({ task: id }) });
     return h('section', {}, h('h4', {}, words, open), list);
   }

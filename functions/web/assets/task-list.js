@@ -6,7 +6,7 @@ import { textOf } from './api.js';
 import { byId, find, h, icon, setText } from './dom.js';
 import { hasShortcuts } from './kept.js';
 import { recurrenceOf } from './recurrence.js';
-import { groupOf, inFull, inWords, isOverdue, timeInWords } from './time.js';
+import { dueInWords, groupOf, inWords, isOverdue, saidInFull, timeInWords } from './time.js';
 import { clearFilters, isFiltered, isGrouped, show, view } from './view.js';
 
 /** @typedef {import('./api.js').Task} Task */
@@ -98,16 +98,19 @@ class Row {
   }
 
   /** @param {Task} task @param {Date} now @param {boolean} grouped */
-  #showDue({ due_date, status, completed_at }, now, grouped) {
-    const at = status === 'completed' ? completed_at : due_date;
-    const isLate = isOverdue({ due_date, status }, now);
+  #showDue(task, now, grouped) {
+    const { due_date, due_day, status, completed_at } = task;
+    const isDone = status === 'completed';
+    const at = isDone ? completed_at : (due_day ?? due_date);
+    const isLate = isOverdue(task, now);
     this.due.classList.toggle('late', isLate);
     this.due.dateTime = at ?? '';
     this.due.title = '';
     // In a group the heading says which day, or that it is late; elsewhere words do, for colour alone says nothing to some.
-    const word = status === 'completed' ? 'Done ' : isLate && !grouped ? 'Overdue: ' : '';
-    const isDayKnown = grouped && due_date !== null && DAYS.has(groupOf({ due_date }, now));
-    setText(this.due, at ? word + (isDayKnown ? timeInWords(at) : inWords(at, now)) : '');
+    const word = isDone ? 'Done ' : isLate && !grouped ? 'Overdue: ' : '';
+    const isDayKnown = grouped && due_date !== null && DAYS.has(groupOf(task, now));
+    const due = isDayKnown ? (due_day || !due_date ? '' : timeInWords(due_date)) : dueInWords(task, now);
+    setText(this.due, at ? word + (isDone ? inWords(at, now) : due) : '');
   }
 
   /** @param {string[]} tags */
@@ -184,7 +187,7 @@ export class TaskList extends HTMLElement {
     this.addEventListener('keydown', (event) => this.#key(event));
     this.addEventListener('pointerover', ({ target }) => {
       // Made for the few that are pointed at.
-      if (target instanceof HTMLTimeElement && target.dateTime) target.title ||= inFull(target.dateTime);
+      if (target instanceof HTMLTimeElement && target.dateTime) target.title ||= saidInFull(target.dateTime);
     });
     setInterval(() => this.#changed(), CLOCK);
     this.#height = this.#scroller.clientHeight;

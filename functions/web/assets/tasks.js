@@ -3,6 +3,7 @@
 
 import { Problem, createTask, deleteTask, findTasks, getTask, isAborted, newKey, restoreTask, setDone, updateTask } from './api.js';
 import { soon } from './dom.js';
+import { here, instantOf, isDay } from './time.js';
 
 /** @typedef {import('./api.js').Task} Task */
 /** @typedef {import('./api.js').TaskChange} TaskChange */
@@ -47,7 +48,9 @@ const isSame = (a, b) => JSON.stringify(a) === JSON.stringify(b);
  * @param {TaskChange} change
  * @returns {Patch}
  */
-function foreseen({ recurrence, recurrence_rule, ...rest }) {
+function foreseen({ recurrence, recurrence_rule, due_date, all_day: _, recurrence_start: _start, ...others }) {
+  const due = due_date && isDay(due_date) ? { due_date: instantOf(`${due_date}T00:00`, here()).toISOString(), due_day: due_date, all_day: true } : { due_date: due_date ?? null, due_day: null, all_day: false };
+  const rest = due_date === undefined ? others : { ...others, ...due };
   if (recurrence_rule) return { ...rest, recurrence: 'custom', recurrence_rule };
   return recurrence === undefined ? rest : { ...rest, recurrence, recurrence_rule: null };
 }

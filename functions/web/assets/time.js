@@ -8,11 +8,6 @@ let zone;
 /** This browser's time zone, an IANA name; asked for when it is first needed, for the answer takes milliseconds. */
 export const here = () => (zone ??= Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC');
 
-/** The hour of a day that was chosen without a time. */
-const MORNING = 9;
-/** The same for today, while it is ahead; later the day's end. */
-const EVENING = 18;
-
 /**
  * A way to write times, made when it is first used: making one takes milliseconds.
  *
@@ -30,6 +25,9 @@ const weekday = format({ weekday: 'short' });
 const weekdayDay = format({ weekday: 'short', day: 'numeric', month: 'short' });
 const dayYear = format({ day: 'numeric', month: 'short', year: 'numeric' });
 const whole = format({ dateStyle: 'full', timeStyle: 'short' });
+const wholeDay = format({ dateStyle: 'full' });
+
+/** @typedef {Pick<Task, 'due_date' | 'due_day'>} Due when a task is due: at an instant, or on a day; a card of a conversation may lack the day */
 
 /**
  * The beginning of a day of this browser, so many days from the one of `now`.
@@ -57,45 +55,78 @@ export function inWords(iso, now = new Date()) {
   return date.getFullYear() === now.getFullYear() ? `${weekdayDay(date)} ${time}` : dayYear(date);
 }
 
+/** The beginning of a day here, whatever zone it is a day of. @param {string} day as 2027-01-31 */
+const beginOf = (day) => new Date(`${day}T00:00`);
+
+/** When a task is due, in few words: an all-day task has no time. @param {Due} due @param {Date} [now] */
+export function dueInWords({ due_date, due_day }, now = new Date()) {
+  if (!due_day) return due_date ? inWords(due_date, now) : '';
+  const date = beginOf(due_day);
+  const days = Math.round((date.getTime() - startOfDay(0, now).getTime()) / 86_400_000);
+  const near = { '-1': 'Yesterday', 0: 'Today', 1: 'Tomorrow' }[days];
+  if (near) return near;
+  if (days > 0 && days < 7) return weekday(date);
+  return date.getFullYear() === now.getFullYear() ? weekdayDay(date) : dayYear(date);
+}
+
+/** When a task is due, in full. @param {Due} due */
+export const dueInFull = ({ due_date, due_day }) => (due_day ? wholeDay(beginOf(due_day)) : due_date ? inFull(due_date) : '');
+
+/** A due date as callers send it, an instant or a day, in few words. @param {string} said */
+export const saidInWords = (said) => dueInWords({ due_date: said, due_day: isDay(said) ? said : null });
+
+/** The same in full. @param {string} said */
+export const saidInFull = (said) => dueInFull({ due_date: said, due_day: isDay(said) ? said : null });
+
+/** Whether a due date is a day, and no instant. @param {string} said */
+export const isDay = (said) => !said.includes('T');
+
 /** The time of day alone. @param {string} iso */
 export const timeInWords = (iso) => clock(new Date(iso));
 
 /** A time in full. @param {string} iso */
 export const inFull = (iso) => whole(new Date(iso));
 
-/** @param {Pick<Task, 'status' | 'due_date'>} task @param {Date} [now] */
-export const isOverdue = ({ status, due_date }, now = new Date()) => status === 'pending' && due_date !== null && new Date(due_date) < now;
+/**
+ * Whether a task should have been done: its time has passed, or its day has ended in its zone.
+ *
+ * @param {Due & Pick<Task, 'status'> & { time_zone?: string }} task
+ * @param {Date} [now]
+ */
+export function isOverdue({ status, due_date, due_day, time_zone = here() }, now = new Date()) {
+  if (status !== 'pending' || due_date === null) return false;
+  return due_day ? due_day < dayIn(now, time_zone) : new Date(due_date) < now;
+}
 
 /**
  * The group of a task in a list that is sorted by due date.
  *
- * @param {Pick<Task, 'due_date'>} task
+ * @param {Due & { time_zone?: string }} task
  * @param {Date} now
  */
-export function groupOf({ due_date }, now) {
+export function groupOf({ due_date, due_day, time_zone }, now) {
   if (due_date === null) return 'No date';
-  const date = new Date(due_date);
-  if (date < now) return 'Overdue';
+  const date = due_day ? beginOf(due_day) : new Date(due_date);
+  if (isOverdue({ status: 'pending', due_date, due_day, time_zone }, now)) return 'Overdue';
   if (date < startOfDay(1, now)) return 'Today';
   if (date < startOfDay(2, now)) return 'Tomorrow';
   return date < startOfDay(7, now) ? 'Next 7 days' : 'Later';
 }
 
 /**
- * Days that are often chosen, each with a time.
+ * Days that are often chosen, as 2027-01-31.
  *
  * @param {Date} [now]
- * @returns {{ name: string, at: Date }[]}
+ * @returns {{ name: string, day: string }[]}
  */
 export function quickDays(now = new Date()) {
-  const at = (/** @type {number} */ days, /** @type {number} */ hour, minute = 0) =>
-    new Date(now.getFullYear(), now.getMonth(), now.getDate() + days, hour, minute);
   // Sunday is 0: the next Monday is 1 to 7 days away.
   const toMonday = ((8 - now.getDay()) % 7) || 7;
+  const day = (/** @type {number} */ days) => dayIn(startOfDay(days, now), here());
   return [
-    { name: 'Today', at: now.getHours() < EVENING ? at(0, EVENING) : at(0, 23, 59) },
-    { name: 'Tomorrow', at: at(1, MORNING) },
-    { name: 'Next week', at: at(toMonday, MORNING) },
+    { name: 'Today', day: day(0) },
+    { name: 'Tomorrow', day: day(1) },
+    { name: 'Next week', day: day(toMonday) },
   ];
 }
 
@@ -126,6 +157,9 @@ export function wallClock(instant, zone) {
   for (const { type, value } of clockOf(zone).formatToParts(instant)) part[type] = value;
   return `${part.year?.padStart(4, '0')}-${part.month}-${part.day}T${part.hour}:${part.minute}`;
 }
+
+/** The day that the wall clock of a zone shows at an instant, as 2027-01-31. @param {Date} instant @param {string} zone */
+export const dayIn = (instant, zone) => wallClock(instant, zone).slice(0, 10);
 
 /**
  * How far a zone's wall clock is ahead of UTC at an instant, in milliseconds.

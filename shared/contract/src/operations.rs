@@ -3,7 +3,9 @@
 use domain::audit::AuditLogEntry;
 use domain::chat::{ChatAnswer, Conversation, ConversationRef, DraftTask, SendMessage};
 use domain::command::{BulkTasks, CancelReminder, CreateTask, ScheduleReminder, SetPriority, TagTask, TaskCommand, Undo, UpdateTask};
-use domain::query::{ListAudit, ListNotifications, ListReminders, ListTasks, ListTrash, SearchTasks};
+use domain::preferences::{Preferences, SetPreferences};
+use domain::query::{ListAudit, ListNotifications, ListOccurrences, ListReminders, ListTasks, ListTrash, SearchTasks};
+use domain::schedule::Occurrence;
 use domain::task::TrashedTask;
 use domain::{Notification, Reminder, Task};
 use schemars::JsonSchema;
@@ -146,6 +148,17 @@ pub(crate) fn types(id: &str) -> Option<Types> {
             .or_there(),
         "listTasks" => Types::new("tasks", "Lists tasks").query::<ListTasks>().lists::<Task>().headers(PAGE),
         "getTask" => Types::new("tasks", "Answers a task").answers::<Task>().headers(&["ETag"]),
+        "listOccurrences" => {
+            Types::new("tasks", "Lists when the occurrences after this one are due").query::<ListOccurrences>().lists::<Occurrence>()
+        }
+        "skipTask" => Types::new("tasks", "Moves a task on to its next occurrence, with nothing completed")
+            .body::<TaskCommand>()
+            .answers::<Task>()
+            .headers(TASK),
+        "getPreferences" => Types::new("preferences", "Answers what the user prefers").answers::<Preferences>(),
+        "setPreferences" => {
+            Types::new("preferences", "Sets what the user prefers: fields left out stay").body::<SetPreferences>().answers::<Preferences>()
+        }
         "updateTask" => Types::new("tasks", "Changes a task: fields left out stay").body::<UpdateTask>().answers::<Task>().headers(TASK),
         "deleteTask" => Types::new("tasks", "Moves a task to the trash").body::<TaskCommand>().headers(&["Taskflow-Change"]),
         "restoreTask" => Types::new("tasks", "Brings a task back from the trash; one that is not there is answered as it is")

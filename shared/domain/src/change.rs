@@ -88,7 +88,8 @@ impl Task {
         fields.extend(previous);
         let task: Self = serde_json::from_value(Value::Object(fields)).map_err(|error| Invalid::field("", error))?;
         let mut checks = Checks::new();
-        task.check_due(&mut checks);
+        task.check_recurrence(&mut checks);
+        checks.require(task.due_date.is_some() || task.reminder_offset.is_none(), "/reminder_offset", "a reminder needs a due_date");
         checks.finish(task)
     }
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::invalid::{Checks, Invalid};
+use crate::moment::Day;
 use crate::task::{Priority, Status, Task};
 use crate::time::Timestamp;
 use crate::zone::Zone;
@@ -194,11 +195,21 @@ pub struct TaskCard {
     pub priority: Priority,
     /// When it is due.
     pub due_date: Option<Timestamp>,
+    /// The day on which it is due, if it is all-day.
+    #[serde(default)]
+    pub due_day: Option<Day>,
 }
 
 impl From<&Task> for TaskCard {
     fn from(task: &Task) -> Self {
-        Self { id: task.id, title: task.title.clone(), status: task.status, priority: task.priority, due_date: task.due_date }
+        Self {
+            id: task.id,
+            title: task.title.clone(),
+            status: task.status,
+            priority: task.priority,
+            due_date: task.due_date,
+            due_day: task.due_day,
+        }
     }
 }
 

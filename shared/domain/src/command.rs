@@ -10,9 +10,11 @@ use uuid::Uuid;
 
 use crate::change::ChangeId;
 use crate::invalid::{Checks, Invalid};
+use crate::moment::Moment;
 use crate::offset::ReminderOffset;
 use crate::recurrence::Rule;
-use crate::task::{self, Draft, Frequency, Priority, Recurrence, RecurrenceFrom, Task};
+use crate::schedule::Schedule;
+use crate::task::{self, Draft, Frequency, Priority, RecurrenceFrom, Task};
 use crate::time::Timestamp;
 use crate::zone::Zone;
 
@@ -83,10 +85,13 @@ pub struct CreateTask {
     #[serde(default)]
     #[schemars(schema_with = "crate::schema::description")]
     pub description: String,
-    /// When it is due.
+    /// When it is due; a date without a time makes it all-day.
     #[serde(default)]
-    pub due_date: Option<Timestamp>,
-    /// An IANA time zone; the service's own where left out.
+    pub due_date: Option<Moment>,
+    /// Whether it is due on a day, and not at a time of it: an instant then means its date in `time_zone`.
+    #[serde(default, skip_serializing_if = "Field::is_keep")]
+    pub all_day: Field<bool>,
+    /// An IANA time zone; the user's own where left out.
     #[serde(default, skip_serializing_if = "Field::is_keep")]
     pub time_zone: Field<Zone>,
     /// How often it comes back; anything but none needs a due date.
@@ -98,6 +103,13 @@ pub struct CreateTask {
     /// What the next occurrence is counted from.
     #[serde(default)]
     pub recurrence_from: RecurrenceFrom,
+    /// The first slot of the series (DTSTART), which this occurrence then stands for; the due date where left out.
+    #[serde(default, skip_serializing_if = "Field::is_keep")]
+    pub recurrence_start: Field<Moment>,
+    /// Slots, and days whose slots, the series leaves out (EXDATE); at most 366.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 366))]
+    pub recurrence_exdates: Vec<Moment>,
     /// How much it matters.
     #[serde(default)]
     pub priority: Priority,
@@ -124,10 +136,13 @@ pub struct UpdateTask {
     #[serde(default)]
     #[schemars(schema_with = "crate::schema::description")]
     pub description: Field<String>,
-    /// When it is due; null clears it.
+    /// When it is due; a date without a time makes it all-day; null clears it. Of a series, this occurrence is moved and no other.
     #[serde(default)]
-    pub due_date: Field<Option<Timestamp>>,
-    /// An IANA time zone.
+    pub due_date: Field<Option<Moment>>,
+    /// Whether it is due on a day, and not at a time of it: an instant then means its date in `time_zone`.
+    #[serde(default)]
+    pub all_day: Field<bool>,
+    /// An IANA time zone. An all-day task keeps its date.
     #[serde(default)]
     pub time_zone: Field<Zone>,
     /// How often it comes back; replaces a rule.
@@ -139,6 +154,13 @@ pub struct UpdateTask {
     /// What the next occurrence is counted from.
     #[serde(default)]
     pub recurrence_from: Field<RecurrenceFrom>,
+    /// The first slot of a new series (DTSTART), to which this occurrence is moved. COUNT keeps the number that was left.
+    #[serde(default)]
+    pub recurrence_start: Field<Moment>,
+    /// Slots, and days whose slots, the series leaves out (EXDATE): the new list, all of it; at most 366.
+    #[serde(default)]
+    #[schemars(length(max = 366))]
+    pub recurrence_exdates: Field<Vec<Moment>>,
     /// How much it matters.
     #[serde(default)]
     pub priority: Field<Priority>,
@@ -158,10 +180,13 @@ impl From<CreateTask> for UpdateTask {
             title: Field::Set(create.title),
             description: Field::Set(create.description),
             due_date: Field::Set(create.due_date),
+            all_day: create.all_day,
             time_zone: create.time_zone,
             recurrence: Field::Set(create.recurrence),
             recurrence_rule: Field::Set(create.recurrence_rule),
             recurrence_from: Field::Set(create.recurrence_from),
+            recurrence_start: create.recurrence_start,
+            recurrence_exdates: Field::Set(create.recurrence_exdates),
             priority: Field::Set(create.priority),
             tags: Field::Set(create.tags),
             reminder_offset: Field::Set(create.reminder_offset),
@@ -186,7 +211,7 @@ impl CreateTask {
 impl UpdateTask {
     /// Changes the task as asked; fields left out stay.
     ///
-    /// A new due date, zone or recurrence starts a new chain of occurrences.
+    /// A new due date moves this occurrence alone; a new `recurrence_start` or recurrence begins a new series.
     ///
     /// # Errors
     /// Every field that breaks a rule, of the task as it would become.
@@ -202,42 +227,30 @@ impl UpdateTask {
         if let Field::Set(list) = &self.tags {
             changed.tags = checks.take(task::tags(list, "/tags"));
         }
-        self.due_date.write_to(&mut changed.due_date);
-        self.time_zone.write_to(&mut changed.time_zone);
-        self.recurrence_from.write_to(&mut changed.recurrence_from);
         self.priority.write_to(&mut changed.priority);
         self.reminder_offset.write_to(&mut changed.reminder_offset);
-        match (self.recurrence, self.recurrence_rule) {
-            (Field::Keep, Field::Keep) => {}
-            (frequency, Field::Set(Some(rule))) => {
-                let alone = frequency.unwrap_or(Frequency::None) == Frequency::None;
-                checks.require(alone, "/recurrence_rule", "a recurrence_rule replaces recurrence: leave one of them out");
-                changed.recurrence = Recurrence::Custom;
-                changed.recurrence_rule = Some(rule);
-            }
-            (Field::Set(frequency), _) => {
-                changed.recurrence = frequency.into();
-                changed.recurrence_rule = None;
-            }
-            (Field::Keep, Field::Set(None)) => {
-                if changed.recurrence_rule.take().is_some() {
-                    changed.recurrence = Recurrence::None;
-                }
-            }
-        }
-        changed.check_due(&mut checks);
-        if changed.reminder_offset != task.reminder_offset {
-            changed.check_new_reminder(&mut checks, now);
-        }
-        if changed.chain_key() != task.chain_key() {
-            changed.recurrence_start = changed.due_date.filter(|_| changed.recurrence != Recurrence::None);
-            changed.recurrence_number = 1;
+        let schedule = Schedule {
+            due_date: self.due_date,
+            all_day: self.all_day,
+            time_zone: self.time_zone,
+            recurrence: self.recurrence,
+            recurrence_rule: self.recurrence_rule,
+            recurrence_from: self.recurrence_from,
+            recurrence_start: self.recurrence_start,
+            recurrence_exdates: self.recurrence_exdates,
+        };
+        schedule.apply(&mut changed, &mut checks);
+        if changed.reminder_offset.is_some() {
+            let is_new = changed.reminder_offset != task.reminder_offset;
+            checks.require(changed.due_date.is_some(), "/reminder_offset", "a reminder needs a due_date");
+            let is_ahead = changed.due_date.is_none() || changed.is_due_after(now);
+            checks.require(!is_new || is_ahead, "/reminder_offset", "the due_date has passed: there is nothing to remind of");
         }
         checks.finish(changed)
     }
 }
 
-/// `task.complete`, `task.reopen`, `task.delete` and `task.restore`: nothing but which task.
+/// `task.complete`, `task.reopen`, `task.skip`, `task.delete` and `task.restore`: nothing but which task.
 #[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TaskCommand {
@@ -249,6 +262,8 @@ pub struct TaskCommand {
 pub type CompleteTask = TaskCommand;
 /// `task.reopen`, `POST /api/tasks/{id}/reopen`.
 pub type ReopenTask = TaskCommand;
+/// `task.skip`, `POST /api/tasks/{id}/skip`.
+pub type SkipTask = TaskCommand;
 /// `task.delete`, `DELETE /api/tasks/{id}`.
 pub type DeleteTask = TaskCommand;
 /// `task.restore`, `POST /api/tasks/{id}/restore`.

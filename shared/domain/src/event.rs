@@ -109,6 +109,8 @@ names! {
     TaskComplete = "task.complete",
     /// Reopen a task.
     TaskReopen = "task.reopen",
+    /// Go on to a task's next occurrence.
+    TaskSkip = "task.skip",
     /// Delete a task.
     TaskDelete = "task.delete",
     /// Restore a deleted task.
@@ -160,7 +162,7 @@ impl CommandType {
             Self::TaskUndo => {
                 return (EventType::TaskUpdated, &[EventType::TaskCompleted, EventType::TaskRestored, EventType::TaskDeleted]);
             }
-            Self::TaskUpdate | Self::TaskReopen | Self::TaskSetPriority | Self::TaskAddTags | Self::TaskRemoveTags => {
+            Self::TaskUpdate | Self::TaskReopen | Self::TaskSkip | Self::TaskSetPriority | Self::TaskAddTags | Self::TaskRemoveTags => {
                 EventType::TaskUpdated
             }
             Self::ReminderSchedule => EventType::ReminderScheduled,

@@ -1,24 +1,26 @@
 //! What callers can look for: filters, sorting, paging, and the words of a search.
 
 use std::fmt;
-use std::str::FromStr;
-
-use jiff::civil::Date;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::invalid::{Checks, Invalid};
+use crate::moment::{Day, Moment};
 use crate::reminder::ReminderStatus;
 use crate::task::{self, Priority, Status};
-use crate::time::{Timestamp, TimestampError};
+use crate::time::Timestamp;
 use crate::zone::Zone;
 
 /// Items of a page, where the caller does not say.
 pub const LIMIT_DEFAULT: u32 = 50;
 /// Items of a page, at most.
 pub const LIMIT_MAX: u32 = 500;
+/// Occurrences to come, where the caller does not say.
+const OCCURRENCES_DEFAULT: u32 = 10;
+/// Occurrences to come, at most.
+const OCCURRENCES_MAX: usize = 100;
 /// How deep paging goes: far beyond any task list, and it keeps one request from walking an index for ever.
 pub const OFFSET_MAX: u32 = 10_000_000;
 /// Characters of a search.
@@ -57,67 +59,13 @@ pub enum Due {
     Week,
 }
 
-/// A limit of dates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DateLimit {
-    /// A moment.
-    Moment(Timestamp),
-    /// A day, which begins by the user's clock.
-    Day(Date),
-}
-
-/// Text that is neither a moment nor a date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DateLimitError {
-    /// Not of either form, or no such day or time.
-    #[error("neither a date nor an RFC 3339 date-time, such as 2026-03-31 or 2026-03-31T09:00:00+02:00")]
-    Malformed,
-    /// Outside the years that can be kept.
-    #[error("outside the years 0001 to 9999")]
-    OutOfRange,
-}
-
-/// The form of a date, `2026-03-31`: digits and hyphens.
-const DATE: &[u8] = b"dddd-dd-dd";
-
-impl FromStr for DateLimit {
-    type Err = DateLimitError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.len() != DATE.len() {
-            return text.parse().map(Self::Moment).map_err(|error| match error {
-                TimestampError::Malformed => DateLimitError::Malformed,
-                TimestampError::OutOfRange => DateLimitError::OutOfRange,
-            });
-        }
-        let has_form = text.bytes().zip(DATE).all(|(byte, form)| if *form == b'd' { byte.is_ascii_digit() } else { byte == *form });
-        let day: Date = text.parse().ok().filter(|_| has_form).ok_or(DateLimitError::Malformed)?;
-        if day.year() > 0 { Ok(Self::Day(day)) } else { Err(DateLimitError::OutOfRange) }
-    }
-}
-
-impl fmt::Display for DateLimit {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Moment(moment) => moment.fmt(out),
-            Self::Day(day) => day.fmt(out),
-        }
-    }
-}
-
-impl From<Timestamp> for DateLimit {
-    fn from(moment: Timestamp) -> Self {
-        Self::Moment(moment)
-    }
-}
-
 /// One end of a period: a moment, and the day that begins then, if it stands for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DueEdge {
     /// The moment, for tasks that are due at a time.
     pub at: Timestamp,
     /// The day, for tasks that are due on a day; they go by the moment at which their day begins where there is none.
-    pub day: Option<Date>,
+    pub day: Option<Day>,
 }
 
 /// When the tasks of a query are due.
@@ -133,35 +81,40 @@ pub enum DuePeriod {
 }
 
 /// The user's clock and calendar, by which a query is read.
-#[derive(Clone, Copy, Debug)]
-pub struct Today<'a> {
+#[derive(Clone, Debug)]
+pub struct Today {
     /// The time.
     pub now: Timestamp,
     /// The user's time zone.
-    pub zone: &'a Zone,
+    pub zone: Zone,
 }
 
-impl Today<'_> {
+impl Today {
     /// The day that begins so many days after today.
-    fn day(self, after: i32) -> Option<DueEdge> {
-        let today = self.now.get().to_zoned(self.zone.get().clone()).date();
-        self.edge(DateLimit::Day(today.checked_add(jiff::Span::new().days(after)).ok()?))
+    fn day(&self, after: i32) -> Option<DueEdge> {
+        let today = Day::at(self.now, &self.zone)?.get();
+        self.edge(Moment::On(Day::new(today.checked_add(jiff::Span::new().days(after)).ok()?)?))
     }
 
-    fn edge(self, limit: DateLimit) -> Option<DueEdge> {
+    fn edge(&self, limit: Moment) -> Option<DueEdge> {
         match limit {
-            DateLimit::Moment(at) => Some(DueEdge { at, day: None }),
-            DateLimit::Day(day) => {
-                let begins = day.to_zoned(self.zone.get().clone()).ok()?.timestamp();
-                Some(DueEdge { at: Timestamp::new(begins).ok()?, day: Some(day) })
-            }
+            Moment::At(at) => Some(DueEdge { at, day: None }),
+            Moment::On(day) => Some(DueEdge { at: day.begins(&self.zone)?, day: Some(day) }),
         }
     }
 }
 
 impl TaskFilter {
+    /// True if it depends on the user's time zone what matches.
+    #[must_use]
+    pub fn is_by_calendar(&self) -> bool {
+        let limits = [self.due_after, self.due_before, self.completed_after, self.completed_before];
+        let is_day = |limit: &Option<Moment>| matches!(limit, Some(Moment::On(_)));
+        self.due.is_some_and(|due| due != Due::None) || limits.iter().any(is_day)
+    }
+
     /// Takes the conditions on the due date out of the filter: when that is by this clock. A day at the end of the calendar limits nothing.
-    fn take_due(&mut self, today: Today<'_>) -> DuePeriod {
+    fn take_due(&mut self, today: &Today) -> DuePeriod {
         let [mut from, mut to] = [self.due_after.take(), self.due_before.take()].map(|limit| limit.and_then(|limit| today.edge(limit)));
         let (first, last) = match self.due.take() {
             None => (None, None),
@@ -182,8 +135,8 @@ impl TaskFilter {
     }
 
     /// Takes the conditions on the completion out of the filter.
-    fn take_completed(&mut self, today: Today<'_>) -> (Option<Timestamp>, Option<Timestamp>) {
-        let at = |limit: &mut Option<DateLimit>| limit.take().and_then(|limit| today.edge(limit)).map(|edge| edge.at);
+    fn take_completed(&mut self, today: &Today) -> (Option<Timestamp>, Option<Timestamp>) {
+        let at = |limit: &mut Option<Moment>| limit.take().and_then(|limit| today.edge(limit)).map(|edge| edge.at);
         (at(&mut self.completed_after), at(&mut self.completed_before))
     }
 }
@@ -253,9 +206,9 @@ pub struct TaskFilter {
     /// Only tasks that are due so, by the user's clock and calendar.
     pub due: Option<Due>,
     /// Only tasks due before this moment, or before this day.
-    pub due_before: Option<DateLimit>,
+    pub due_before: Option<Moment>,
     /// Only tasks due at this moment or later, or on this day or later.
-    pub due_after: Option<DateLimit>,
+    pub due_after: Option<Moment>,
     /// Only tasks that are due on a day, or only others.
     pub all_day: Option<bool>,
     /// Only tasks that recur, or only others.
@@ -263,9 +216,9 @@ pub struct TaskFilter {
     /// Only tasks with a reminder that is set or waits, or only others.
     pub has_reminder: Option<bool>,
     /// Only tasks completed before this moment, or before this day.
-    pub completed_before: Option<DateLimit>,
+    pub completed_before: Option<Moment>,
     /// Only tasks completed at this moment or later, or on this day or later.
-    pub completed_after: Option<DateLimit>,
+    pub completed_after: Option<Moment>,
     /// Only tasks with this id or a higher one.
     pub id_from: Option<i64>,
     /// Only tasks with this id or a lower one.
@@ -325,6 +278,30 @@ pub struct ListTrash {
     /// Tasks to skip.
     #[schemars(range(min = 0, max = 10_000_000), extend("default" = 0))]
     pub offset: Option<u32>,
+}
+
+/// `GET /api/tasks/{id}/occurrences`.
+#[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListOccurrences {
+    /// The task.
+    pub task_id: i64,
+    /// Due dates to answer.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 100), extend("default" = 10))]
+    pub limit: Option<u32>,
+}
+
+impl ListOccurrences {
+    /// How many due dates to answer.
+    ///
+    /// # Errors
+    /// A limit out of range.
+    pub fn limit(&self) -> Result<usize, Invalid> {
+        let limit = self.limit.unwrap_or(OCCURRENCES_DEFAULT);
+        let limit = usize::try_from(limit).ok().filter(|limit| (1..=OCCURRENCES_MAX).contains(limit));
+        limit.ok_or_else(|| Invalid::field("/limit", format_args!("1 to {OCCURRENCES_MAX}")))
+    }
 }
 
 /// `GET /api/reminders`.
@@ -406,7 +383,7 @@ impl ListTasks {
     ///
     /// # Errors
     /// Every value out of range.
-    pub fn checked(self, today: Today<'_>) -> Result<TaskQuery, Invalid> {
+    pub fn checked(self, today: &Today) -> Result<TaskQuery, Invalid> {
         let mut checks = Checks::new();
         let window = Window::new(self.limit, self.offset, &mut checks);
         let tags = checks.take(task::tags(&self.filter.tags, "/tags"));
@@ -422,7 +399,7 @@ impl SearchTasks {
     ///
     /// # Errors
     /// Every value out of range.
-    pub fn checked(self, today: Today<'_>) -> Result<TaskQuery, Invalid> {
+    pub fn checked(self, today: &Today) -> Result<TaskQuery, Invalid> {
         let mut checks = Checks::new();
         let window = Window::new(self.limit, self.offset, &mut checks);
         let tags = checks.take(task::tags(&self.filters.tags, "/filters/tags"));

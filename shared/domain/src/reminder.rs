@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::offset::ReminderOffset;
+use crate::preferences::DayStart;
 use crate::task::{Status, Task};
 use crate::time::Timestamp;
 
@@ -51,7 +52,7 @@ pub struct Reminder {
     pub task_id: i64,
     /// Whose it is.
     pub user_id: i64,
-    /// When it is to fire: the due date less the offset.
+    /// When it is to fire: the due date less the offset; of an all-day task, the start of the user's day less the offset.
     pub scheduled_at: Timestamp,
     /// When it fired.
     pub triggered_at: Option<Timestamp>,
@@ -121,16 +122,19 @@ pub enum Step {
 /// Returns the steps that bring `reminders`, all that a task ever had, in line with it; none if they are. `None` is a task that was deleted.
 ///
 /// Only rows decide, so an event that is lost, late, repeated or forged makes no difference. A due date that had passed when the task was last
-/// changed gets no reminder. One that has passed since then does: the event may have waited for a restart, and late is better than never.
+/// changed gets no reminder. One that has passed since then does: the event may have waited for a restart, and late is better than never. Reminders
+/// of all-day tasks count from the start of the day.
 #[must_use]
-pub fn steps(task: Option<&Task>, reminders: &[StoredReminder]) -> Vec<Step> {
+pub fn steps(task: Option<&Task>, reminders: &[StoredReminder], day_start: DayStart) -> Vec<Step> {
     let Some(task) = task.filter(|task| task.status == Status::Pending) else {
         let with_task = task.is_none_or(|task| task.due_date.is_some());
         let waiting = reminders.iter().map(|stored| &stored.reminder).filter(|reminder| reminder.is_waiting());
         return waiting.map(|reminder| Step::Cancel { reminder: reminder.clone(), with_task }).collect();
     };
-    let is_ahead = task.due_date.is_some_and(|due| due > task.updated_at);
-    let at = |offset: Option<ReminderOffset>| offset.filter(|_| is_ahead).and_then(|offset| Some((task.reminder_at(offset)?, offset)));
+    let is_ahead = task.is_due_after(task.updated_at);
+    let at = |offset: Option<ReminderOffset>| {
+        offset.filter(|_| is_ahead).and_then(|offset| Some((task.reminder_at(offset, day_start)?, offset)))
+    };
     let follow = |stored: &StoredReminder| {
         let own = stored.reminder.reminder_offset;
         step(stored, at(if stored.of_task { task.reminder_offset } else { Some(own) }))
@@ -153,6 +157,13 @@ fn step(stored: &StoredReminder, wanted: Option<(Timestamp, ReminderOffset)>) ->
 }
 
 impl StoredReminder {
+    /// The offset of a reminder that somebody added by hand, and has not cancelled since: it goes along to the next occurrence.
+    #[must_use]
+    pub fn goes_along(&self) -> Option<ReminderOffset> {
+        let is_cancelled = self.reminder.status == ReminderStatus::Cancelled && !self.cancelled_with_task;
+        (!self.of_task && !is_cancelled).then_some(self.reminder.reminder_offset)
+    }
+
     /// True if the task needs no other reminder for this moment: this one waits, comes back, or was sent, failed or cancelled for this very moment.
     fn stands_for(&self, at: Timestamp, offset: ReminderOffset) -> bool {
         let reminder = &self.reminder;

@@ -325,8 +325,10 @@ routes! {
         .scale(2, 2);
     /// Lists tasks.
     LIST_TASKS = Route::new("list-tasks").operations(&[get("listTasks", "/api/tasks")]).scale(2, 2);
-    /// Answers one task.
-    GET_TASK = Route::new("get-task").operations(&[get("getTask", "/api/tasks/{task_id}")]).scale(2, 2);
+    /// Answers one task, and when its next occurrences are due.
+    GET_TASK = Route::new("get-task")
+        .operations(&[get("getTask", "/api/tasks/{task_id}"), get("listOccurrences", "/api/tasks/{task_id}/occurrences")])
+        .scale(2, 2);
     /// Changes a task.
     UPDATE_TASK = Route::new("update-task")
         .operations(&[put("updateTask", "/api/tasks/{task_id}").obeys(CommandType::TaskUpdate)])
@@ -334,7 +336,7 @@ routes! {
     /// Moves a task to the trash, and creates the occurrence that it owes.
     DELETE_TASK = Route::new("delete-task")
         .operations(&[delete("deleteTask", "/api/tasks/{task_id}").success(204).obeys(CommandType::TaskDelete)])
-        .announces(&[EventType::TaskCreated]);
+        .announces(&[EventType::TaskCreated, EventType::ReminderScheduled]);
     /// Completes a task.
     COMPLETE_TASK = Route::new("complete-task")
         .operations(&[post("completeTask", "/api/tasks/{task_id}/complete").obeys(CommandType::TaskComplete)])
@@ -353,6 +355,10 @@ routes! {
     ]);
     /// Takes back a change of a task.
     UNDO = Route::new("undo").operations(&[post("undo", "/api/undo").obeys(CommandType::TaskUndo)]).announces(&[EventType::TaskCreated]);
+    /// Moves a task on to its next occurrence.
+    SKIP_TASK = Route::new("skip-task")
+        .operations(&[post("skipTask", "/api/tasks/{task_id}/skip").obeys(CommandType::TaskSkip)])
+        .announces(&[EventType::ReminderScheduled]);
     /// Sets a task's priority.
     SET_PRIORITY = Route::new("set-priority")
         .operations(&[put("setPriority", "/api/tasks/{task_id}/priority").obeys(CommandType::TaskSetPriority)]);
@@ -404,7 +410,7 @@ routes! {
     /// Creates the next occurrence of a task.
     SPAWN_RECURRENCE = Route::new("spawn-recurrence")
         .consumes(&[only(Concern::Recurring, Topic::TaskEvents, &[EventType::TaskCompleted])])
-        .announces(&[EventType::TaskCreated])
+        .announces(&[EventType::TaskCreated, EventType::ReminderScheduled])
         .scale(1, 2);
     /// Keeps the audit log.
     RECORD_AUDIT = Route::new("record-audit")
@@ -417,6 +423,12 @@ routes! {
     HOUSEKEEPING = Route::new("housekeeping")
         .announces(&[EventType::TaskCreated, EventType::ReminderScheduled, EventType::ReminderTriggered, EventType::ReminderCancelled])
         .job(Job::Every(DAY))
+        .settings(&[WEBHOOK_URL]);
+    /// Keeps what a user prefers.
+    PREFERENCES = Route::new("preferences")
+        .operations(&[get("getPreferences", "/api/preferences"), put("setPreferences", "/api/preferences")])
+        .announces(&[EventType::ReminderScheduled, EventType::ReminderCancelled])
+        .job(Job::OnCall)
         .settings(&[WEBHOOK_URL]);
     /// The assistant: takes messages, keeps conversations, drafts tasks.
     CHAT = Route::new("chat")

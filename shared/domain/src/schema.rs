@@ -7,8 +7,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use crate::change::ChangeId;
 use crate::chat::{ConversationId, LINE_MAX, MESSAGE_MAX};
 use crate::command::Field;
+use crate::moment::{Day, Moment};
 use crate::offset::ReminderOffset;
-use crate::query::{DateLimit, QUERY_MAX};
+use crate::preferences::{DayStart, LOCALE_MAX, Locale};
+use crate::query::QUERY_MAX;
 use crate::recurrence::Rule;
 use crate::task::{DESCRIPTION_MAX, TAG_MAX, TAGS_MAX, TITLE_MAX};
 use crate::time::Timestamp;
@@ -34,6 +36,31 @@ text_schema!(Timestamp, "Timestamp", {
     "description": "RFC 3339; any offset is read, UTC with Z and microseconds is answered. Years 0001 to 9999.",
     "examples": ["2026-03-31T09:00:00+02:00", "2026-03-31T07:00:00.000000Z"],
 });
+text_schema!(Day, "Day", {
+    "type": "string",
+    "format": "date",
+    "description": "A date without a time. Years 0001 to 9999.",
+    "examples": ["2027-01-05"],
+});
+text_schema!(Moment, "Moment", {
+    "type": "string",
+    "anyOf": [{ "format": "date-time" }, { "format": "date" }],
+    "description": "An instant, as RFC 3339 has it with any offset, or a date without a time. Years 0001 to 9999.",
+    "examples": ["2026-03-31T09:00:00+02:00", "2026-03-31"],
+});
+text_schema!(DayStart, "DayStart", {
+    "type": "string",
+    "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$",
+    "description": "A time of day on the wall clock of a task's zone.",
+    "examples": ["09:00"],
+});
+text_schema!(Locale, "Locale", {
+    "type": "string",
+    "maxLength": LOCALE_MAX,
+    "pattern": "^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$",
+    "description": "A language tag of RFC 5646.",
+    "examples": ["en-GB", "pt-BR"],
+});
 text_schema!(Zone, "TimeZone", {
     "type": "string",
     "format": "iana-time-zone",
@@ -44,7 +71,7 @@ text_schema!(Rule, "RecurrenceRule", {
     "type": "string",
     "format": "rrule",
     "maxLength": 500,
-    "description": "RFC 5545 RRULE: FREQ DAILY, WEEKLY, MONTHLY or YEARLY, with INTERVAL, BYDAY, BYMONTHDAY, BYMONTH, COUNT or UNTIL.",
+    "description": "RFC 5545 RRULE: FREQ HOURLY, DAILY, WEEKLY, MONTHLY or YEARLY, with INTERVAL, BYDAY, BYMONTHDAY, BYMONTH, COUNT or UNTIL.",
     "examples": ["FREQ=MONTHLY;BYMONTHDAY=-1", "FREQ=WEEKLY;BYDAY=TU,TH"],
 });
 text_schema!(ReminderOffset, "ReminderOffset", {
@@ -67,12 +94,6 @@ text_schema!(ChangeId, "ChangeId", {
     "description": "Names a change of a task: the value of Taskflow-Change.",
     "examples": ["42-7"],
 });
-text_schema!(DateLimit, "DateLimit", {
-    "anyOf": [{ "type": "string", "format": "date-time" }, { "type": "string", "format": "date" }],
-    "description": "A moment, or a date: the beginning of that day in the user's time zone. Years 0001 to 9999.",
-    "examples": ["2026-03-31T09:00:00+02:00", "2026-03-31"],
-});
-
 impl<T: JsonSchema> JsonSchema for Field<T> {
     fn inline_schema() -> bool {
         T::inline_schema()

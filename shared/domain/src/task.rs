@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use crate::characters::is_invisible;
 use crate::invalid::{Checks, Invalid};
+use crate::moment::{Day, Moment};
 use crate::offset::ReminderOffset;
-use crate::recurrence::{Completion, Pattern, Rule, Series};
+use crate::recurrence::Rule;
 use crate::time::Timestamp;
 use crate::zone::Zone;
 
@@ -19,6 +20,8 @@ pub const DESCRIPTION_MAX: usize = 10_000;
 pub const TAGS_MAX: usize = 20;
 /// Characters of a tag, after trimming.
 pub const TAG_MAX: usize = 50;
+/// Exclusions of one series: a year of days.
+pub const EXDATES_MAX: usize = 366;
 
 /// How much a task matters; ordered from low to high.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
@@ -116,8 +119,13 @@ pub struct Task {
     pub title: String,
     /// More about it.
     pub description: String,
-    /// When it is due.
+    /// When it is due; if it is all-day, when its day begins in `time_zone`.
     pub due_date: Option<Timestamp>,
+    /// Whether it is due on a day, and not at a time of it: then it is overdue when the day has ended in `time_zone`.
+    #[serde(default)]
+    pub all_day: bool,
+    /// The day on which it is due, if it is all-day.
+    pub due_day: Option<Day>,
     /// The IANA time zone whose wall clock recurrence and reminders keep.
     pub time_zone: Zone,
     /// How often it comes back.
@@ -126,9 +134,14 @@ pub struct Task {
     pub recurrence_rule: Option<Rule>,
     /// What the next occurrence is counted from.
     pub recurrence_from: RecurrenceFrom,
-    /// The first due date of the chain of occurrences (DTSTART of RFC 5545), where it recurs.
+    /// The first slot of the series (DTSTART of RFC 5545), where it recurs.
     pub recurrence_start: Option<Timestamp>,
-    /// The place in the chain of occurrences, from 1.
+    /// The slot of the series that this occurrence stands for (RECURRENCE-ID of RFC 5545), where it recurs: its due date, unless that was moved.
+    pub recurrence_id: Option<Timestamp>,
+    /// Slots, and days whose slots, the series leaves out (EXDATE of RFC 5545).
+    #[serde(default)]
+    pub recurrence_exdates: Vec<Moment>,
+    /// The place in the series, from 1. Slots that were passed over count.
     pub recurrence_number: i64,
     /// How much it matters.
     pub priority: Priority,
@@ -179,66 +192,6 @@ impl Draft {
 }
 
 impl Task {
-    /// What makes a chain of occurrences: if any of it changes, a new chain starts.
-    pub(crate) fn chain_key(&self) -> (Option<Timestamp>, &Zone, Recurrence, Option<&Rule>, RecurrenceFrom) {
-        (self.due_date, &self.time_zone, self.recurrence, self.recurrence_rule.as_ref(), self.recurrence_from)
-    }
-
-    /// The task that follows a completed one, if its chain goes on: the first occurrence after both the old due date and the completion.
-    #[must_use]
-    pub fn next_occurrence(&self) -> Option<Draft> {
-        let (due, completed_at) = (self.due_date?, self.completed_at?);
-        let start = self.recurrence_start.unwrap_or(due);
-        let series = Series { start: start.get(), zone: self.time_zone.get().clone(), pattern: self.pattern()? };
-        let next = match self.recurrence_from {
-            RecurrenceFrom::Due => series.next_after(due.max(completed_at).get())?,
-            RecurrenceFrom::Completion => {
-                let occurrence = u32::try_from(self.recurrence_number).unwrap_or(u32::MAX);
-                series.next_from_completion(Completion { at: completed_at.get(), due: due.get(), occurrence })?
-            }
-        };
-        Some(Draft(Self {
-            due_date: Some(Timestamp::new(next).ok()?),
-            recurrence_start: Some(start),
-            recurrence_number: self.recurrence_number.saturating_add(1),
-            status: Status::Pending,
-            completed_at: None,
-            parent_task_id: Some(self.id),
-            ..self.clone()
-        }))
-    }
-
-    pub(crate) fn check_due(&self, checks: &mut Checks) {
-        if self.due_date.is_some() {
-            return;
-        }
-        let pointer = if self.recurrence == Recurrence::Custom { "/recurrence_rule" } else { "/recurrence" };
-        checks.require(self.recurrence == Recurrence::None, pointer, "a task that recurs needs a due_date");
-        checks.require(self.reminder_offset.is_none(), "/reminder_offset", "a reminder needs a due_date");
-    }
-
-    pub(crate) fn check_new_reminder(&self, checks: &mut Checks, now: Timestamp) {
-        if let (Some(due), Some(_)) = (self.due_date, self.reminder_offset) {
-            checks.require(due > now, "/reminder_offset", "the due_date has passed: there is nothing to remind of");
-        }
-    }
-
-    /// When a reminder this long before the due date is to fire.
-    #[must_use]
-    pub fn reminder_at(&self, offset: ReminderOffset) -> Option<Timestamp> {
-        Timestamp::new(offset.before(self.due_date?.get(), self.time_zone.get())?).ok()
-    }
-
-    fn pattern(&self) -> Option<Pattern> {
-        match self.recurrence {
-            Recurrence::None => None,
-            Recurrence::Daily => Some(Pattern::Daily),
-            Recurrence::Weekly => Some(Pattern::Weekly),
-            Recurrence::Monthly => Some(Pattern::Monthly),
-            Recurrence::Custom => self.recurrence_rule.clone().map(Pattern::Rule),
-        }
-    }
-
     /// True if nobody has changed it since it was made: each change makes a version.
     #[must_use]
     pub fn is_untouched(&self) -> bool {

@@ -3,7 +3,8 @@
 use crate::change::ChangeId;
 use crate::chat::ConversationId;
 use crate::event::{CommandType, EventType, Topic};
-use crate::query::DateLimit;
+use crate::moment::{Day, Moment};
+use crate::preferences::{DayStart, Locale};
 use crate::recurrence::Rule;
 use crate::zone::Zone;
 use crate::{ReminderOffset, Timestamp};
@@ -25,4 +26,4 @@ macro_rules! text {
     )+};
 }
 
-text!(Timestamp, Zone, ReminderOffset, Rule, EventType, CommandType, Topic, ConversationId, ChangeId, DateLimit);
+text!(Timestamp, Day, Moment, DayStart, Locale, Zone, ReminderOffset, Rule, EventType, CommandType, Topic, ConversationId, ChangeId);

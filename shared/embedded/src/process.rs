@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
 use deliveries::Letters;
+use domain::ambient::Clock;
 use domain::routes::Route;
 use function::ambient::SystemClock;
 use function::call::Caller;
@@ -67,8 +68,21 @@ impl Process {
     /// # Errors
     /// The database is away or of another time; functions that do not fit their routes.
     pub async fn start(settings: Settings, store: Store, gateway: Function, functions: Vec<Function>) -> Result<Self, BoxError> {
+        Self::start_by(Arc::new(SystemClock), settings, store, gateway, functions).await
+    }
+
+    /// The same by another clock.
+    ///
+    /// # Errors
+    /// Those of [`Process::start`].
+    pub async fn start_by(
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+        store: Store,
+        gateway: Function,
+        functions: Vec<Function>,
+    ) -> Result<Self, BoxError> {
         store.migrate().await?;
-        let clock = Arc::new(SystemClock);
         // Connections of its own: many deliveries at once must not keep the bus and the timers from the database.
         let bus = Bus::new(store.pool_beside(BUS_POOL), clock.clone());
         bus.prepare().await?;

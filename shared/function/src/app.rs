@@ -6,6 +6,7 @@ use cloudevents::Event;
 use domain::Timestamp;
 use domain::ambient::{Clock, Ids};
 use domain::event::Origin;
+use domain::preferences::Preferences;
 use domain::query::Today;
 use store::{IfMatch, Store, Subject, Work};
 use tokio_util::sync::CancellationToken;
@@ -88,10 +89,24 @@ impl App {
         self.clock.now()
     }
 
-    /// The user's clock and calendar.
-    #[must_use]
-    pub fn today(&self) -> Today<'_> {
-        Today { now: self.now(), zone: &self.settings.time_zone }
+    /// The user's clock and calendar. `is_needed`: whether their own time zone matters; it costs a query.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn today(&self, is_needed: bool) -> Result<Today, Error> {
+        let zone = if is_needed { self.preferences().await?.time_zone } else { self.settings.time_zone.clone() };
+        Ok(Today { now: self.now(), zone })
+    }
+
+    /// What the user prefers. What they have not said, and all of it where there is no database, is the service's own.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn preferences(&self) -> Result<Preferences, Error> {
+        match &self.store {
+            Some(store) => Ok(store.own_preferences().await?.or(&self.settings.time_zone)),
+            None => Ok(Preferences::of_service(self.settings.time_zone.clone())),
+        }
     }
 
     /// The origin of what a function announces: the request under way, or a trace and a correlation id of its own where there is none.

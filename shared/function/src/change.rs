@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::Timestamp;
+use domain::preferences::Preferences;
 use store::{Cause, Unit};
 
 use crate::span::Current;
@@ -48,6 +49,14 @@ impl Change {
     pub fn resume(&mut self, call: &Current, cause: Option<Cause>) {
         let function = self.unit.origin().function;
         self.unit.set_origin(call.origin(&self.app, function, cause));
+    }
+
+    /// What the user prefers, read on the change's own connection.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn preferences(&mut self) -> Result<Preferences, Error> {
+        Ok(self.unit.own_preferences().await?.or(&self.app.settings.time_zone))
     }
 
     /// Commits, then publishes what was announced. A write stands without the broker: what cannot be published waits in the outbox.

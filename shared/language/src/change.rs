@@ -1,5 +1,6 @@
 //! What a sentence changes of a task: "move 12 to Friday", "postpone it by 2 days", "make 12 weekly".
 
+use domain::Moment;
 use domain::command::{Field, UpdateTask};
 use domain::offset::ReminderOffset;
 use domain::task::{Frequency, Priority, Task};
@@ -95,7 +96,10 @@ impl Change {
             _ => context,
         };
         let mut notes = Vec::new();
-        let had = task.due_date.map(|due| context.tz().to_datetime(due.get()));
+        let had = match task.due_day {
+            Some(day) => Some(day.get().into()),
+            None => task.due_date.map(|due| context.tz().to_datetime(due.get())),
+        };
         let mut update = UpdateTask {
             task_id: task.id,
             title: field(self.title.clone()),
@@ -104,8 +108,20 @@ impl Change {
             reminder_offset: self.reminder.clone(),
             ..UpdateTask::default()
         };
-        update.due_date = self.due_of(had, &context, &mut notes)?;
-        self.recur(&mut update, had, &context, &mut notes)?;
+        let due = self.due_of(had, &context, &mut notes)?;
+        // A day without a time stays one, and so does a task that has no other.
+        let is_day = self.says_no_time() && (task.all_day || had.is_none());
+        let moment = |due: domain::Timestamp| {
+            let day = domain::Day::at(due, &self.zone).filter(|_| is_day);
+            day.map_or(Moment::At(due), Moment::On)
+        };
+        update.due_date = match due {
+            Field::Keep => Field::Keep,
+            Field::Set(due) => Field::Set(due.map(moment)),
+        };
+        if let Some(first) = self.recur(&mut update, had, &context, &mut notes)? {
+            update.due_date = Field::Set(Some(moment(first)));
+        }
         if matches!(update.due_date, Field::Set(None)) {
             let_go(&mut update, task);
         }
@@ -116,6 +132,16 @@ impl Change {
             update.tags = Field::Set(tags);
         }
         Ok((update, notes))
+    }
+
+    /// True if the sentence says no time of the day: a day, a recurrence, so many days later, or nothing of the kind.
+    fn says_no_time(&self) -> bool {
+        match &self.due {
+            None | Some(Due::Clear) => true,
+            Some(Due::At(_)) => false,
+            Some(Due::Shift(shift)) => shift.minutes == 0,
+            Some(Due::When { time, .. }) => time.is_open(),
+        }
     }
 
     /// What becomes of the due date, unless a recurrence says more.
@@ -135,13 +161,19 @@ impl Change {
         moment::instant(local, context, notes).ok_or_else(far).map(|due| Field::Set(Some(due)))
     }
 
-    /// The new recurrence, with the first due date where the sentence or the rule asks for another.
-    fn recur(&self, update: &mut UpdateTask, had: Option<DateTime>, context: &Context, notes: &mut Vec<Note>) -> Result<(), Note> {
+    /// Sets the new recurrence. Returns the first due date if the sentence or the rule asks for another.
+    fn recur(
+        &self,
+        update: &mut UpdateTask,
+        had: Option<DateTime>,
+        context: &Context,
+        notes: &mut Vec<Note>,
+    ) -> Result<Option<domain::Timestamp>, Note> {
         let (repeat, end, from_completion) = match &self.repeats {
-            None => return Ok(()),
+            None => return Ok(None),
             Some(Repeats::Not) => {
                 update.recurrence = Field::Set(Frequency::None);
-                return Ok(());
+                return Ok(None);
             }
             Some(Repeats::So { repeat, end, from_completion }) => (repeat, *end, *from_completion),
         };
@@ -159,9 +191,7 @@ impl Change {
                 repeats::first(repeat, day.as_ref(), said, context, notes).ok_or_else(|| Note::missed("No date fits that recurrence."))?
             }
         };
-        if Some(first) != had {
-            update.due_date = Field::Set(moment::instant(first, context, notes));
-        }
+        let due = if Some(first) == had { None } else { moment::instant(first, context, notes) };
         let recurrence = repeats::recurrence(repeat, first.date(), end, notes);
         match recurrence.rule {
             Some(rule) => update.recurrence_rule = Field::Set(Some(rule)),
@@ -173,7 +203,7 @@ impl Change {
         if from_completion {
             update.recurrence_from = Field::Set(domain::task::RecurrenceFrom::Completion);
         }
-        Ok(())
+        Ok(due)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use domain::Moment;
 use domain::command::{CreateTask, Field};
 use domain::offset::{OffsetUnit, ReminderOffset};
 use domain::recurrence::Rule;
@@ -25,8 +26,6 @@ use crate::words::{Word, WordKind, words};
 pub struct Draft {
     /// The task, which keeps to the domain's rules; none where there is no title or the sentence is too long, and a note says so.
     pub task: Option<CreateTask>,
-    /// Whether its due date is a day without a time. Until tasks can be due on a day, `task.due_date` is an instant of that day.
-    pub is_all_day: bool,
     /// What was understood, in the order of the sentence.
     pub parts: Vec<Part>,
     /// What was taken for granted, and what was not understood.
@@ -40,7 +39,7 @@ pub struct Draft {
 #[must_use]
 pub fn draft(text: &str, scene: &Scene) -> Draft {
     if let Some(note) = too_long(text) {
-        return Draft { task: None, is_all_day: false, parts: Vec::new(), notes: vec![note] };
+        return Draft { task: None, parts: Vec::new(), notes: vec![note] };
     }
     let words = words(text);
     let context = Context::new(scene);
@@ -264,13 +263,21 @@ pub(crate) struct When {
     pub(crate) due: Option<domain::Timestamp>,
     /// What the user's clock shows then.
     pub(crate) local: Option<DateTime>,
-    /// Whether no time is said.
-    pub(crate) is_all_day: bool,
+    /// True if no time is said: it is due on the day.
+    pub(crate) is_day: bool,
     /// The zone that its time is said in, where it comes back.
     pub(crate) zone: Option<Zone>,
     pub(crate) frequency: Frequency,
     pub(crate) rule: Option<Rule>,
     pub(crate) from: RecurrenceFrom,
+}
+
+impl When {
+    /// The due date of the task.
+    fn moment(&self) -> Option<Moment> {
+        let day = self.local.filter(|_| self.is_day).and_then(|local| domain::Day::new(local.date()));
+        self.due.map(|due| day.map_or(Moment::At(due), Moment::On))
+    }
 }
 
 /// The phrases and what they say: the parts of the sentence that a draft, a change and a query have in common.
@@ -431,7 +438,7 @@ impl<'a> Heard<'a> {
         let mut when = When {
             due,
             local: due.map(|due| self.context.users(due.get())),
-            is_all_day: exact.is_none() && time.is_open() && self.repeat().is_none_or(|repeat| repeat.part.is_none()),
+            is_day: exact.is_none() && time.is_open() && self.repeat().is_none_or(|repeat| repeat.part.is_none()),
             ..When::default()
         };
         if let (Some(repeat), Some(_)) = (self.repeat(), due) {
@@ -546,7 +553,7 @@ pub(crate) fn draft_of(sentence: &str, words: &[Word], scope: &Scope, context: &
     let task = title.and_then(|title| {
         let task = CreateTask {
             title,
-            due_date: due_date(&when),
+            due_date: when.moment(),
             time_zone: Field::Set(when.zone.clone().unwrap_or_else(|| context.zone.clone())),
             recurrence: when.frequency,
             recurrence_rule: when.rule.clone(),
@@ -561,12 +568,7 @@ pub(crate) fn draft_of(sentence: &str, words: &[Word], scope: &Scope, context: &
     if task.is_none() && !all.iter().any(|note| note.kind == crate::NoteKind::Missed) {
         all.push(Note::missed("What is to be done? A task needs words of its own."));
     }
-    Draft { is_all_day: task.is_some() && when.due.is_some() && when.is_all_day, task, parts, notes: all }
-}
-
-/// The due date of a new task: the one place where a day without a time ([`When::is_all_day`]) becomes an instant.
-fn due_date(when: &When) -> Option<domain::Timestamp> {
-    when.due
+    Draft { task, parts, notes: all }
 }
 
 /// The task, if the domain takes it.

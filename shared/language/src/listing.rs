@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use domain::query::{DateLimit, Order, QUERY_MAX, SearchTasks, SortBy, TERMS_MAX, TagsMatch, TaskFilter};
+use domain::query::{Order, QUERY_MAX, SearchTasks, SortBy, TERMS_MAX, TagsMatch, TaskFilter};
 use domain::task::{Priority, Status, TAGS_MAX};
+use domain::{Moment, Timestamp};
 use jiff::Span;
 use jiff::civil::Date;
 
@@ -434,7 +435,7 @@ impl Reader<'_> {
         if let Some(Phrase { meaning: Meaning::Ahead(length), end, .. }) = self.known.get(at)?.as_ref().filter(|_| !self.is_search) {
             let (length, end) = (*length, *end);
             let day = self.context.tz().to_datetime(moment::ahead(length, self.context)?).date();
-            self.filter().due_before = Some(self.midnight(day.tomorrow().ok()?)?);
+            self.filter().due_before = Some(Moment::At(self.midnight(day.tomorrow().ok()?)?));
             self.due = format!("due by {}", tell::plain_date(day, self.context.today()));
             return Some(self.part(at, end, Kind::Date, tell::date(day)));
         }
@@ -456,16 +457,16 @@ impl Reader<'_> {
         let is_by = (at..end).any(|at| matches!(self.word(at), "by" | "until" | "till" | "til" | "up" | "no" | "not" | "through"));
         match role {
             Role::Before => {
-                self.filter().due_before = Some(self.midnight(date)?);
+                self.filter().due_before = Some(Moment::At(self.midnight(date)?));
                 self.due = format!("due before {day_said}");
             }
             Role::Due | Role::Until if is_by => {
-                self.filter().due_before = Some(self.midnight(date.tomorrow().ok()?)?);
+                self.filter().due_before = Some(Moment::At(self.midnight(date.tomorrow().ok()?)?));
                 self.due = format!("due by {day_said}");
             }
             Role::After | Role::From => {
                 let first = if role == Role::After && self.words[at].is("after") { date.tomorrow().ok()? } else { date };
-                self.filter().due_after = Some(self.midnight(first)?);
+                self.filter().due_after = Some(Moment::At(self.midnight(first)?));
                 self.due = if first == date { format!("due from {day_said}") } else { format!("due after {day_said}") };
             }
             Role::Plain | Role::Due | Role::Until => return self.within(at, end, (date, date.tomorrow().ok()?), said),
@@ -476,20 +477,21 @@ impl Reader<'_> {
     fn within(&mut self, at: usize, end: usize, (first, last): (Date, Date), text: String) -> Option<usize> {
         let (mut after, mut before) = (self.midnight(first)?, self.midnight(last)?);
         let mut text = text;
-        if let (Some(from), Some(to), true) = (self.filter().due_after, self.filter().due_before, self.due.starts_with("due ")) {
+        let now = (self.filter().due_after, self.filter().due_before, self.due.starts_with("due "));
+        if let (Some(Moment::At(from)), Some(Moment::At(to)), true) = now {
             // "today and tomorrow": all that is asked for.
             (after, before) = (after.min(from), before.max(to));
             text = format!("{} and {text}", self.due.trim_start_matches("due "));
         }
-        self.filter().due_after = Some(after);
-        self.filter().due_before = Some(before);
+        self.filter().due_after = Some(Moment::At(after));
+        self.filter().due_before = Some(Moment::At(before));
         self.due = format!("due {text}");
         Some(self.part(at, end, Kind::Date, text))
     }
 
-    fn midnight(&self, date: Date) -> Option<DateLimit> {
+    fn midnight(&self, date: Date) -> Option<Timestamp> {
         let start = date.to_zoned(self.context.tz().clone()).ok()?;
-        domain::Timestamp::new(start.timestamp()).ok().map(DateLimit::from)
+        Timestamp::new(start.timestamp()).ok()
     }
 
     /// A word that is none of these is looked for.

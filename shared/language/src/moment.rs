@@ -15,12 +15,12 @@ use crate::tell;
 /// The hour at which a night ends.
 const SMALL_HOURS: i8 = 5;
 
-/// The time of a day without one.
+/// The time at which a day without one is compared with others: it is no part of what is read.
 const MORNING: Time = Time::constant(9, 0, 0, 0);
 /// The time of today without one, while it is ahead.
 const EVENING: Time = Time::constant(18, 0, 0, 0);
 /// The time of today without one, when the evening has begun.
-const DAYS_END: Time = Time::constant(23, 59, 0, 0);
+pub(crate) const DAYS_END: Time = Time::constant(23, 59, 0, 0);
 
 /// The time of day that a sentence says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,11 +94,9 @@ fn on_day(day: Option<&Day>, said: TimeSaid, context: &Context, notes: &mut Vec<
     match day {
         None => next_time(said.time(context, notes)?, context, notes),
         Some(Day::On(date)) if *date == today => {
-            Some(today.to_datetime(said.time_today(context, notes).unwrap_or_else(|| open_today(context, notes))))
+            Some(today.to_datetime(said.time_today(context, notes).unwrap_or_else(|| open_today(context))))
         }
-        Some(Day::On(date) | Day::Month { first: date, .. }) => {
-            Some(date.to_datetime(said.time(context, notes).unwrap_or_else(|| open_day(context, notes))))
-        }
+        Some(Day::On(date) | Day::Month { first: date, .. }) => Some(date.to_datetime(said.time(context, notes).unwrap_or(MORNING))),
         Some(Day::Weekday(weekday)) => next_weekday(*weekday, said, context, notes),
         Some(Day::OfMonth(day)) => next_of_month(*day, said, context, notes),
     }
@@ -114,22 +112,15 @@ fn next_time(time: Time, context: &Context, notes: &mut Vec<Note>) -> Option<Dat
     Some(today.tomorrow().ok()?.to_datetime(time))
 }
 
-pub(crate) fn open_day(context: &Context, notes: &mut Vec<Note>) -> Time {
-    notes.push(Note::assumed(format!("No time is given: {}.", tell::time(MORNING, context.hours))));
-    MORNING
-}
-
-fn open_today(context: &Context, notes: &mut Vec<Note>) -> Time {
-    let time = if context.local.time() < EVENING { EVENING } else { DAYS_END };
-    notes.push(Note::assumed(format!("No time is given: {}.", tell::time(time, context.hours))));
-    time
+fn open_today(context: &Context) -> Time {
+    if context.local.time() < EVENING { EVENING } else { DAYS_END }
 }
 
 /// The next such weekday: today only with a time that is ahead.
 fn next_weekday(weekday: Weekday, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
     let today = context.today();
     if today.weekday() != weekday {
-        let time = said.time(context, notes).unwrap_or_else(|| open_day(context, notes));
+        let time = said.time(context, notes).unwrap_or(MORNING);
         return Some(on_or_after(today, weekday)?.to_datetime(time));
     }
     let time = said.time(context, notes);
@@ -139,7 +130,7 @@ fn next_weekday(weekday: Weekday, said: TimeSaid, context: &Context, notes: &mut
     }
     let date = today.checked_add(Span::new().days(7)).ok()?;
     notes.push(Note::assumed(format!("Today is {}: {} is meant.", tell::weekday(weekday), tell::date(date))));
-    Some(date.to_datetime(time.unwrap_or_else(|| open_day(context, notes))))
+    Some(date.to_datetime(time.unwrap_or(MORNING)))
 }
 
 /// How many months ahead a day of a month is looked for: no two neighbouring months lack the same day.
@@ -147,7 +138,7 @@ const MONTHS_AHEAD: i32 = 2;
 
 /// The next month's day that exists and is ahead.
 fn next_of_month(day: i8, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
-    let time = said.time(context, notes).unwrap_or_else(|| open_day(context, notes));
+    let time = said.time(context, notes).unwrap_or(MORNING);
     let first = context.today().first_of_month();
     (0..=MONTHS_AHEAD).find_map(|ahead| {
         let month = first.checked_add(Span::new().months(ahead)).ok()?;

@@ -6,7 +6,7 @@ use jiff::civil::{Date, DateTime, Weekday};
 use jiff::{SignedDuration, Span};
 
 use crate::grammar::{By, Context, Day, Repeat};
-use crate::moment::{self, TimeSaid};
+use crate::moment::{self, DAYS_END, TimeSaid};
 use crate::numbers::{Length, Unit};
 use crate::part::Note;
 use crate::tell;
@@ -37,7 +37,8 @@ pub(crate) fn first(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context:
             None => first_from_now(said, context, notes),
         };
     }
-    let time = said.time(context, notes).unwrap_or_else(|| moment::open_day(context, notes));
+    // Without a time, today counts until it has ended.
+    let time = said.time(context, notes).unwrap_or(DAYS_END);
     let from = match day {
         Some(day) => moment::local(Some(day), said, context, &mut Vec::new())?.date(),
         None => context.today(),
@@ -61,17 +62,18 @@ pub(crate) fn first(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context:
         .checked_sub(SignedDuration::from_millis(1))
         .ok()?;
     let after = if day.is_some() { midnight } else { midnight.max(context.now) };
-    let series = Series { start, zone: context.tz().clone(), pattern: Pattern::Rule(rule) };
+    let series = Series::new(start, context.tz().clone(), Pattern::Rule(rule));
     let next = series.next_after(after.max(start))?;
     // The local date tells the occurrence; its time is the one that was said, which the clocks may leave out on that day.
     Some(context.tz().to_datetime(next).date().to_datetime(time))
 }
 
-/// "every 3 days", "weekly": today if its time is ahead, else tomorrow.
+/// "every 3 days", "weekly": today if its time is ahead or there is none, else tomorrow.
 fn first_from_now(said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
+    let time = said.time(context, notes);
     let today = context.today();
-    let at = today.to_datetime(said.time(context, notes).unwrap_or_else(|| moment::open_day(context, notes)));
-    if at > context.local {
+    let at = today.to_datetime(time.unwrap_or(DAYS_END));
+    if time.is_none() || at > context.local {
         return Some(at);
     }
     let date = today.tomorrow().ok()?;

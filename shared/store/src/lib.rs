@@ -14,6 +14,7 @@ mod housekeeping;
 mod notifications;
 mod once;
 mod outbox;
+mod preferences;
 mod refolds;
 mod reminders;
 mod search;

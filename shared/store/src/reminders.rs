@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use domain::event::{EventType, Topic};
+use domain::preferences::DayStart;
 use domain::query::ListReminders;
 use domain::reminder::{Reminder, ReminderStatus, ReminderType, Step, StoredReminder, steps};
 use domain::{ReminderOffset, Resource, Task, Timestamp, USER_ID};
@@ -68,6 +69,11 @@ const LOCK_UNSETTLED: &str = concat!(
 const REMINDED: &str = "(SELECT id FROM tasks WHERE status = 'pending' AND reminder_offset IS NOT NULL AND id > $1 ORDER BY id LIMIT $2) \
      UNION (SELECT DISTINCT task_id FROM reminders WHERE ((status = 'pending' AND triggered_at IS NULL) OR (cancelled_with_task AND NOT of_task)) \
      AND task_id > $1 ORDER BY task_id LIMIT $2) ORDER BY 1 LIMIT $2";
+/// Not locked: what is added or cancelled meanwhile locks the task, which the unit holds.
+const SELECT_BY_HAND: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE task_id = $1 AND NOT of_task ORDER BY id");
+/// All-day tasks whose reminders follow the start of the day.
+const FOLLOWING_DAY: &str = "SELECT id FROM tasks t WHERE status = 'pending' AND due_day IS NOT NULL AND id > $1 AND (reminder_offset IS NOT NULL \
+     OR EXISTS (SELECT FROM reminders r WHERE r.task_id = t.id AND r.status = 'pending' AND r.triggered_at IS NULL)) ORDER BY id LIMIT $2";
 const SELECT_OF_TASKS: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE task_id = ANY($1) ORDER BY task_id, id");
 const HAS_WAITING: &str = "SELECT EXISTS (SELECT FROM reminders WHERE task_id = $1 AND status = 'pending' AND triggered_at IS NULL)";
 const INSERT: &str = concat!(
@@ -157,6 +163,14 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn reminded_tasks(&self, after: i64, limit: i64) -> Result<Vec<i64>, Error> {
         self.run_unbroken(|connection| Box::pin(sqlx::query_scalar(REMINDED).bind(after).bind(limit).fetch_all(connection))).await
+    }
+
+    /// Returns ids after `after`, in order, of pending all-day tasks that have reminders.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn tasks_reminded_by_day(&self, after: i64, limit: i64) -> Result<Vec<i64>, Error> {
+        self.run_unbroken(|connection| Box::pin(sqlx::query_scalar(FOLLOWING_DAY).bind(after).bind(limit).fetch_all(connection))).await
     }
 
     /// Returns these tasks, `None` for one that is deleted, each with its id and all its reminders.
@@ -330,7 +344,8 @@ impl Unit {
     /// [`Error::Unavailable`].
     pub async fn align_reminders(&mut self, task_id: i64, kind: ReminderType) -> Result<usize, Error> {
         let task = found(self.task(task_id).await)?;
-        let steps = steps(task.as_ref(), &self.reminders_of(task_id).await?);
+        let day_start = self.day_start_of(task.as_ref()).await?;
+        let steps = steps(task.as_ref(), &self.reminders_of(task_id).await?, day_start);
         for step in &steps {
             match step {
                 Step::Create { at, offset } => {
@@ -341,6 +356,44 @@ impl Unit {
             };
         }
         Ok(steps.len())
+    }
+
+    /// When the day of an all-day task starts. Others have no use for it, and cost no look.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn day_start_of(&mut self, task: Option<&Task>) -> Result<DayStart, Error> {
+        let is_all_day = task.is_some_and(|task| task.all_day);
+        Ok(if is_all_day { self.own_preferences().await?.day_start.unwrap_or_default() } else { DayStart::default() })
+    }
+
+    /// Gives `next`, the occurrence that follows the task `from` or the same task once it was moved on, the reminders that were added by hand
+    /// and have none that waits there yet.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn carry_reminders(&mut self, from: i64, next: &Task) -> Result<(), Error> {
+        let rows = sqlx::query(SELECT_BY_HAND).bind(from).fetch_all(&mut *self.transaction).await?;
+        let reminders = rows.iter().map(reminder_of).collect::<Result<Vec<_>, _>>()?;
+        if reminders.is_empty() || !next.is_due_after(self.now()) {
+            return Ok(());
+        }
+        let day_start = self.day_start_of(Some(next)).await?;
+        let mut there: Vec<ReminderOffset> = if from == next.id {
+            let waiting = reminders.iter().filter(|stored| stored.reminder.is_waiting());
+            waiting.map(|stored| stored.reminder.reminder_offset).collect()
+        } else {
+            Vec::new()
+        };
+        for stored in &reminders {
+            let Some(offset) = stored.goes_along().filter(|offset| !there.contains(offset)) else { continue };
+            there.push(offset);
+            if let Some(scheduled_at) = next.reminder_at(offset, day_start) {
+                let kind = stored.reminder.reminder_type;
+                self.create_reminder(NewReminder { task_id: next.id, scheduled_at, offset, kind, of_task: false }).await?;
+            }
+        }
+        Ok(())
     }
 
     fn scheduled(&mut self, reminder: Reminder) -> Result<Reminder, Error> {

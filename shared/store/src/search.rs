@@ -12,6 +12,7 @@
 //! depend on, status and priority, stands in the text, from a closed set of words; everything else is a parameter.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use domain::query::{DueEdge, DuePeriod, Order, SortBy, TagsMatch, TaskFilter, TaskQuery};
 use domain::task::Status;
@@ -25,8 +26,10 @@ use crate::fold::{Term, whole_title};
 use crate::sql::{Named, Time, rank};
 use crate::tasks::{COLUMNS, task_of};
 
-/// True of a task that is due on a day, once a column keeps the day.
-const IS_ALL_DAY: &str = "false";
+/// True of a task that is due on a day.
+const IS_ALL_DAY: &str = "(due_day IS NOT NULL)";
+/// Longer than lies between the beginnings of the same day in any two zones.
+const DAY_MARGIN: Duration = Duration::from_hours(30);
 /// True of a task with a reminder of its own, or with one that waits.
 const HAS_REMINDER: &str = "(reminder_offset IS NOT NULL OR EXISTS \
      (SELECT FROM reminders WHERE reminders.task_id = tasks.id AND reminders.status = 'pending' AND triggered_at IS NULL))";
@@ -106,10 +109,10 @@ fn walk(sql: &mut QueryBuilder<Postgres>, query: &TaskQuery) {
     push_count(sql, &query.filter);
     sql.push(format_args!(") AS counted LEFT JOIN (SELECT {COLUMNS}, title_key FROM tasks WHERE true"));
     push_closed(sql, &query.filter);
-    place.push_order(sql, place.column, "id", query.order);
+    place.push_order(sql, [place.column, "due_day", "id"], query.order);
     push_window(sql, query);
     sql.push(") AS page ON true");
-    place.push_order(sql, place.column, "id", query.order);
+    place.push_order(sql, [place.column, "due_day", "id"], query.order);
 }
 
 /// How many tasks there are. Of all tasks, or all of a status, it is kept (`task_counts`).
@@ -131,12 +134,13 @@ fn gather(sql: &mut QueryBuilder<Postgres>, terms: &[Term], query: &TaskQuery) {
     push_hits(sql, terms, query, place);
     sql.push(format_args!(" SELECT total, {COLUMNS} FROM (SELECT count(*) AS total FROM hits) AS counted"));
     // What the page holds is known before the tasks are read.
-    let place = place.unwrap_or(Place { column: "", missing_last: false });
-    sql.push(" LEFT JOIN (SELECT * FROM (SELECT hit, place FROM hits");
-    place.push_order(sql, "place", "hit", query.order);
+    let place = place.unwrap_or(Place { column: "", is_due: false });
+    let place_day = if place.is_due { ", place_day" } else { "" };
+    sql.push(format_args!(" LEFT JOIN (SELECT * FROM (SELECT hit, place{place_day} FROM hits"));
+    place.push_order(sql, ["place", "place_day", "hit"], query.order);
     push_window(sql, query);
     sql.push(") AS best JOIN tasks ON id = hit) AS page ON true");
-    place.push_order(sql, "place", "hit", query.order);
+    place.push_order(sql, ["place", "place_day", "hit"], query.order);
 }
 
 /// All tasks that match, and what decides their place: a column, or else their relevance.
@@ -148,7 +152,8 @@ fn push_hits(sql: &mut QueryBuilder<Postgres>, terms: &[Term], query: &TaskQuery
         Some(place) => sql.push(place.column),
         None => push_relevance(sql, terms),
     };
-    sql.push(" AS place FROM ");
+    let is_due = place.is_some_and(|place| place.is_due);
+    sql.push(if is_due { " AS place, due_day AS place_day FROM " } else { " AS place FROM " });
     sql.push(match (terms.is_empty(), needs_task) {
         (true, _) => "tasks",
         (false, true) => "task_search JOIN tasks ON id = task_id",
@@ -186,7 +191,8 @@ fn push_relevance<'s>(sql: &'s mut QueryBuilder<Postgres>, terms: &[Term]) -> &'
 #[derive(Clone, Copy)]
 struct Place {
     column: &'static str,
-    missing_last: bool,
+    /// True if that is the due date: it comes last where it is missing, and an all-day task comes before the timed ones of its day.
+    is_due: bool,
 }
 
 impl Place {
@@ -198,18 +204,21 @@ impl Place {
             SortBy::Priority => "priority",
             SortBy::Title => "title_key",
         };
-        Self { column, missing_last: by == SortBy::DueDate }
+        Self { column, is_due: by == SortBy::DueDate }
     }
 
     /// `ORDER BY`, with the ties by id in the same direction, so that one index serves both directions; only due dates,
-    /// which come last in both where they are missing, need two.
-    fn push_order(self, sql: &mut QueryBuilder<Postgres>, column: &str, id: &str, order: Order) {
+    /// which come last in both where they are missing, need two. The columns are that of the place, of the day among due dates, and of the id.
+    fn push_order(self, sql: &mut QueryBuilder<Postgres>, [column, day, id]: [&'static str; 3], order: Order) {
         let direction = match order {
             Order::Asc => "ASC",
             Order::Desc => "DESC",
         };
-        let missing = if self.missing_last { " NULLS LAST" } else { "" };
-        sql.push(format_args!(" ORDER BY {column} {direction}{missing}, {id} {direction}"));
+        sql.push(format_args!(" ORDER BY {column} {direction}"));
+        if self.is_due {
+            sql.push(format_args!(" NULLS LAST, {day} {direction}"));
+        }
+        sql.push(format_args!(", {id} {direction}"));
     }
 }
 
@@ -235,14 +244,24 @@ fn push_period(sql: &mut QueryBuilder<Postgres>, column: &'static str, from: Opt
     }
 }
 
-/// When a task is due: the one place that knows what "due" means of a row.
+/// When a task is due: the one place that knows what "due" means of a row. An all-day task goes by its day, whatever zone that begins in; the
+/// period of instants around it is for the index.
 fn push_due(sql: &mut QueryBuilder<Postgres>, due: DuePeriod) {
-    let at = |edge: Option<DueEdge>| edge.map(|edge| edge.at);
-    match due {
-        DuePeriod::Any => {}
-        DuePeriod::Never => drop(sql.push(" AND due_date IS NULL")),
-        // Of a task that is due on a day, the day is to be compared with `edge.day`, as soon as a column keeps it.
-        DuePeriod::Within(from, to) => push_period(sql, "due_date", at(from), at(to)),
+    let (from, to) = match due {
+        DuePeriod::Any => return,
+        DuePeriod::Never => {
+            sql.push(" AND due_date IS NULL");
+            return;
+        }
+        DuePeriod::Within(from, to) => (from, to),
+    };
+    let margin = |edge: DueEdge| if edge.day.is_some() { DAY_MARGIN } else { Duration::ZERO };
+    push_period(sql, "due_date", from.map(|edge| edge.at.before(margin(edge))), to.map(|edge| edge.at.after(margin(edge))));
+    for (edge, is_met) in [(from, ">="), (to, "<")] {
+        if let Some(DueEdge { at, day: Some(day) }) = edge {
+            sql.push(format_args!(" AND CASE WHEN due_day IS NULL THEN due_date {is_met} ")).push_bind(Time(at));
+            sql.push(format_args!(" ELSE due_day {is_met} ")).push_bind(day.to_string()).push("::text::date END");
+        }
     }
 }
 

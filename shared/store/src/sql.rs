@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use domain::event::{EventType, Topic};
+use domain::preferences::{DayStart, Locale};
 use domain::recurrence::Rule;
 use domain::reminder::{ReminderStatus, ReminderType};
 use domain::task::{Priority, Recurrence, RecurrenceFrom, Status};
 use domain::zone::Zone;
-use domain::{ReminderOffset, Timestamp};
+use domain::{Day, Moment, ReminderOffset, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::encode::IsNull;
@@ -58,6 +59,36 @@ impl Decode<'_, Postgres> for Time {
         }
         let microseconds: i64 = Decode::<Postgres>::decode(value)?;
         Ok(Self(Timestamp::from_microsecond(microseconds.saturating_add(POSTGRES_EPOCH))?))
+    }
+}
+
+/// A day as `date`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Date(Day);
+
+/// 2000-01-01, from which `PostgreSQL` counts, in days since 1970.
+const POSTGRES_DAY: i32 = 10_957;
+
+impl Type<Postgres> for Date {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(1082))
+    }
+}
+
+impl Encode<'_, Postgres> for Date {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        Encode::<Postgres>::encode(self.0.since_1970() - POSTGRES_DAY, buffer)
+    }
+}
+
+impl Decode<'_, Postgres> for Date {
+    fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
+        if value.format() != PgValueFormat::Binary {
+            return Err("a date in text form".into());
+        }
+        let days: i32 = Decode::<Postgres>::decode(value)?;
+        let day = days.checked_add(POSTGRES_DAY).and_then(Day::from_1970);
+        Ok(Self(day.ok_or("a date outside the years 0001 to 9999")?))
     }
 }
 
@@ -147,6 +178,10 @@ column! {
     Vec<String> as Vec<String>: Clone::clone, Ok;
     Uuid as Uuid: |uuid| *uuid, Ok;
     Timestamp as Time: |moment| Time(*moment), |time| Ok(time.0);
+    Day as Date: |day| Date(*day), |date| Ok(date.0);
+    Vec<Moment> as Vec<String>: |moments| moments.iter().map(ToString::to_string).collect(), |texts| texts.into_iter().map(|text| parse(text.into())).collect();
+    Locale as Cow<'a, str>: |locale| locale.as_str().into(), parse;
+    DayStart as Cow<'a, str>: |start| start.to_string().into(), parse;
     Priority as i16: |priority| rank(*priority), priority;
     Zone as Cow<'a, str>: |zone| zone.name().into(), parse;
     Rule as Cow<'a, str>: |rule| rule.to_string().into(), parse;
@@ -181,14 +216,26 @@ pub(crate) trait Record: Sized {
     fn bind(&self, query: Bound) -> Bound;
 }
 
-/// Implements [`Record`] for a list of fields.
+/// The column of a field: that of its own name, unless the list says otherwise.
+macro_rules! column_name {
+    ($field:ident) => {
+        stringify!($field)
+    };
+    ($field:ident $column:ident) => {
+        stringify!($column)
+    };
+}
+
+/// Implements [`Record`] for a list of fields, and of those that follow from them.
 macro_rules! record {
-    ($record:ident: $key:ident $(, $field:ident)*) => {
+    ($record:ident: $key:ident $(, $field:ident $(in $column:ident)?)* $(; $derived:ident = $value:expr)?) => {
         impl $crate::sql::Record for $record {
-            const COLUMNS: &'static [&'static str] = &[stringify!($key) $(, stringify!($field))*];
+            const COLUMNS: &'static [&'static str] = &[stringify!($key) $(, $crate::sql::column_name!($field $($column)?))*];
 
             fn read(columns: &mut $crate::sql::Columns<'_>) -> Result<Self, sqlx::Error> {
-                Ok(Self { $key: columns.get()? $(, $field: columns.get()?)* })
+                let $key = columns.get()?;
+                $(let $field = columns.get()?;)*
+                Ok(Self { $key $(, $field)* $(, $derived: $value)? })
             }
 
             fn bind(&self, query: $crate::sql::Bound) -> $crate::sql::Bound {
@@ -200,12 +247,12 @@ macro_rules! record {
 
 /// The names in a list of fields, for a statement.
 macro_rules! names {
-    ($record:ident: $key:ident $(, $field:ident)*) => {
-        concat!(stringify!($key) $(, ", ", stringify!($field))*)
+    ($record:ident: $key:ident $(, $field:ident $(in $column:ident)?)* $(; $derived:ident = $value:expr)?) => {
+        concat!(stringify!($key) $(, ", ", $crate::sql::column_name!($field $($column)?))*)
     };
 }
 
-pub(crate) use {names, record};
+pub(crate) use {column_name, names, record};
 
 /// The columns of a row, from left to right.
 pub(crate) struct Columns<'r> {

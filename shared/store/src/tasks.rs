@@ -18,11 +18,12 @@ use crate::fold::{fold, push_tag};
 use crate::sql::{Bound, Columns, Record, Time, names, record};
 use crate::{Store, Unit};
 
-/// The fields of a task, each a column of the same name.
+/// The fields of a task, each a column of the same name but for the rule: `recurrence_rule` is what the release before reads of it.
 macro_rules! fields {
     ($then:ident) => {
-        $then! { Task: id, uid, title, description, due_date, time_zone, recurrence, recurrence_rule, recurrence_from, recurrence_start,
-        recurrence_number, priority, tags, status, completed_at, parent_task_id, reminder_offset, version, created_at, updated_at }
+        $then! { Task: id, uid, title, description, due_date, due_day, time_zone, recurrence, recurrence_rule in rule, recurrence_from,
+        recurrence_start, recurrence_id, recurrence_exdates, recurrence_number, priority, tags, status, completed_at, parent_task_id, reminder_offset, version, created_at, updated_at;
+        all_day = due_day.is_some() }
     };
 }
 
@@ -65,11 +66,13 @@ const OWING: &str = "SELECT id, completed_at FROM tasks WHERE occurrence_owed AN
 const SETTLE: &str = "UPDATE tasks SET occurrence_owed = false WHERE id = $1";
 const SELECT_OCCURRENCE: &str = concat!("SELECT ", columns!(), " FROM tasks WHERE parent_task_id = $1 FOR UPDATE");
 
-/// The values of an insert or an update: all columns but the id, in their order, and the title's key.
+/// The values of an insert or an update: all columns but the id, in their order, the title's key, and the version once more, by which the
+/// database knows that its writer knows all of these columns.
 static VALUES: LazyLock<(String, String)> = LazyLock::new(|| {
     let columns = Task::COLUMNS[1..].join(", ");
     let values: Vec<String> = (1..=Task::COLUMNS.len()).map(|number| format!("${number}")).collect();
-    (format!("{columns}, title_key"), values.join(", "))
+    let version = Task::COLUMNS.iter().position(|column| *column == "version").unwrap_or_default();
+    (format!("{columns}, title_key, written_version"), format!("{}, ${version}", values.join(", ")))
 });
 
 static INSERT: LazyLock<String> = LazyLock::new(|| insert(""));
@@ -253,9 +256,10 @@ impl Unit {
             Some(draft) => self.create_occurrence(draft).await?,
             None => None,
         };
-        // A trigger does this where there is a new occurrence.
-        if next.is_none() {
-            sqlx::query(SETTLE).bind(id).execute(&mut *self.transaction).await?;
+        match &next {
+            Some(next) => self.carry_reminders(id, next).await?,
+            // A trigger does this where there is a new occurrence.
+            None => drop(sqlx::query(SETTLE).bind(id).execute(&mut *self.transaction).await?),
         }
         Ok(next)
     }
@@ -417,5 +421,5 @@ pub(crate) fn folded(task: &Task) -> (String, String) {
 
 /// The task of a row that has [`COLUMNS`] from `first` on.
 pub(crate) fn task_of(row: &PgRow, first: usize) -> Result<Task, sqlx::Error> {
-    Task::read(&mut Columns::from(row, first))
+    Ok(Task::read(&mut Columns::from(row, first))?.with_day_kept())
 }

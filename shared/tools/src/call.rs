@@ -179,7 +179,12 @@ impl Caller {
                 let value: Value = serde_json::from_slice(body)?;
                 // What was done is done, whatever else the function may have made of its answer.
                 let task = Task::deserialize(&value).ok();
-                (json!({ "task": value }), task.into_iter().collect())
+                let mut output = json!({ "task": value });
+                // A model reads a day as a day, and not as the midnight at which it begins.
+                if let Some(day) = task.as_ref().and_then(|task| task.due_day) {
+                    output["task"]["due_date"] = json!(day);
+                }
+                (output, task.into_iter().collect())
             }
             "tasks" => {
                 let Page { results, total_count } = Page::read(body, total)?;
@@ -296,11 +301,11 @@ fn listed(task: &Task, zone: &Zone) -> Value {
     if task.recurrence != Recurrence::None {
         set("recurrence", json!(task.recurrence));
     }
-    if task.time_zone != *zone && task.due_date.is_some() {
+    if task.time_zone != *zone && task.due_date.is_some() && !task.all_day {
         set("time_zone", json!(task.time_zone));
     }
     for (name, value) in [
-        ("due_date", json!(task.due_date)),
+        ("due_date", json!(task.due())),
         ("recurrence_rule", json!(task.recurrence_rule)),
         ("reminder_offset", json!(task.reminder_offset)),
         ("completed_at", json!(task.completed_at)),

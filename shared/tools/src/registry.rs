@@ -1,7 +1,7 @@
 //! The list of tools.
 
 use domain::command::{CancelReminder, CreateTask, ScheduleReminder, SetPriority, TagTask, TaskCommand, Undo, UpdateTask};
-use domain::query::{ListReminders, ListTasks, ListTrash, SearchTasks};
+use domain::query::{ListOccurrences, ListReminders, ListTasks, ListTrash, SearchTasks};
 use domain::routes::{self, Operation, Route};
 use serde_json::Value;
 
@@ -69,8 +69,9 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: "create_task",
         title: "Create a task",
-        description: "Creates a task. A recurrence or a reminder needs a due date. For anything but daily, weekly or monthly use recurrence_rule \
-            (an RFC 5545 RRULE) and leave recurrence out.",
+        description: "Creates a task. A due_date without a time (2027-01-05) makes it all-day: give a time only if the user said one. A recurrence \
+            or a reminder needs a due date. For anything but daily, weekly or monthly use recurrence_rule (an RFC 5545 RRULE) and leave \
+            recurrence out.",
         effect: Effect::Adds,
         operation: "createTask",
         answer: "task",
@@ -109,7 +110,8 @@ pub const ALL: &[Tool] = &[
         name: "update_task",
         title: "Change a task",
         description: "Changes fields of a task; those left out stay as they are, null clears due_date, recurrence_rule and reminder_offset. tags \
-            replaces all tags.",
+            replaces all tags. due_date moves this occurrence of a recurring task alone; recurrence_start moves the whole series. A due_date \
+            without a time (2027-01-05) makes the task all-day.",
         effect: Effect::Sets,
         operation: "updateTask",
         answer: "task",
@@ -132,6 +134,24 @@ pub const ALL: &[Tool] = &[
         operation: "reopenTask",
         answer: "task",
         schema: schema::of::<TaskCommand>,
+    },
+    Tool {
+        name: "skip_task",
+        title: "Skip an occurrence",
+        description: "Moves a recurring task on to its next occurrence without completing it.",
+        effect: Effect::Adds,
+        operation: "skipTask",
+        answer: "task",
+        schema: schema::of::<TaskCommand>,
+    },
+    Tool {
+        name: "list_occurrences",
+        title: "List the next due dates",
+        description: "Lists when the occurrences of a recurring task after this one are due.",
+        effect: Effect::Reads,
+        operation: "listOccurrences",
+        answer: "occurrences",
+        schema: schema::of::<ListOccurrences>,
     },
     Tool {
         name: "delete_task",

@@ -6,10 +6,19 @@ use jiff::civil::DateTime;
 use serde_json::Value;
 
 /// Fields that callers send as times.
-const READ: &[&str] = &["due_date", "due_before", "due_after", "completed_before", "completed_after"];
+const READ: &[&str] = &["due_date", "recurrence_start", "due_before", "due_after", "completed_before", "completed_after"];
 /// Fields that answers have as times.
-const SHOWN: &[&str] =
-    &["due_date", "created_at", "updated_at", "completed_at", "recurrence_start", "scheduled_at", "triggered_at", "sent_at"];
+const SHOWN: &[&str] = &[
+    "due_date",
+    "created_at",
+    "updated_at",
+    "completed_at",
+    "recurrence_start",
+    "recurrence_id",
+    "scheduled_at",
+    "triggered_at",
+    "sent_at",
+];
 
 /// Gives each time without an offset the one that the zone has then. Anything else is left to whoever reads it.
 pub(crate) fn with_offsets(value: &mut Value, zone: &Zone) {
@@ -17,7 +26,7 @@ pub(crate) fn with_offsets(value: &mut Value, zone: &Zone) {
         if text.parse::<Timestamp>().is_ok() {
             return None;
         }
-        // A date alone says nothing of the time, and which one is meant is not ours to guess.
+        // A date alone is a day, and stays one.
         let local = text.split_once(['T', 't', ' ']).and_then(|_| text.parse::<DateTime>().ok())?;
         let moment = local.to_zoned(zone.get().clone()).ok()?.timestamp();
         Some(Timestamp::new(moment).ok()?.to_string())

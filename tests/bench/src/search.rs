@@ -55,7 +55,7 @@ async fn plans(world: &World, rows: u32) -> Result<(), BoxError> {
     let mut plans: Vec<(String, Vec<&str>)> = Vec::new();
     for (kind, query) in KINDS {
         let query: SearchTasks = serde_json::from_value(json!({ "query": query }))?;
-        let plan = world.store.explain(&query.checked(Today { now: Timestamp::EPOCH, zone: &Zone::utc() })?).await?;
+        let plan = world.store.explain(&query.checked(&Today { now: Timestamp::EPOCH, zone: Zone::utc() })?).await?;
         match plans.iter_mut().find(|(known, _)| *known == plan) {
             Some((_, kinds)) => kinds.push(kind),
             None => plans.push((plan, vec![kind])),

@@ -1,4 +1,4 @@
-//! The civil dates of a rule: no clock and no zone yet.
+//! The civil dates and times of a rule: no zone yet.
 //!
 //! A rule repeats in periods: days, weeks, months or years, every INTERVAL-th of them from the one that DTSTART lies in.
 //! RFC 5545 lets some BY… parts expand a period and others limit it. Both come to the same: of all the days in the
@@ -6,25 +6,43 @@
 
 use std::{collections::VecDeque, iter};
 
-use jiff::{SignedDuration, Span, civil::Date};
+use jiff::{
+    SignedDuration, Span,
+    civil::{Date, DateTime, Time},
+};
 
 use super::rule::{Frequency, Rule, WeekdayNumber};
 
+/// Hours of a day.
+const HOURS: i64 = 24;
+
 impl Rule {
-    /// The rule's dates after `start`, DTSTART's date, and not before `from`, in order. COUNT and UNTIL are not looked at.
+    /// The rule's times after `start`, DTSTART, and not before the day `from`, in order. COUNT and UNTIL are not looked at.
     ///
     /// This goes straight to `from`, however far from `start` that is.
-    pub(super) fn dates(&self, start: Date, from: Date) -> impl Iterator<Item = Date> {
-        Dates::new(self, start, from).into_iter().flatten().filter(move |date| *date > start).skip_while(move |date| *date < from)
+    pub(super) fn times(&self, start: DateTime, from: Date) -> impl Iterator<Item = DateTime> + use<> {
+        self.all_times(start, from).filter(move |time| *time > start)
     }
 
-    /// The same with COUNT, which has to go through the dates from the first. `start` itself counts as one.
-    pub(super) fn counted_dates(&self, start: Date, from: Date) -> impl Iterator<Item = Date> {
+    /// The same with COUNT, which has to go through the times from the first. `start` itself counts as one.
+    pub(super) fn counted_times(&self, start: DateTime, from: Date) -> impl Iterator<Item = DateTime> + use<> {
         let (seek, limit) = match self.count() {
-            Some(count) => (start, usize::from(count).saturating_sub(1)),
+            Some(count) => (start.date(), usize::from(count).saturating_sub(1)),
             None => (from, usize::MAX),
         };
-        self.dates(start, seek).take(limit).skip_while(move |date| *date < from)
+        self.times(start, seek).take(limit).skip_while(move |time| time.date() < from)
+    }
+
+    /// True if any time, from `start` on, meets the rule. COUNT and UNTIL are not looked at.
+    pub(super) fn occurs(&self, start: DateTime) -> bool {
+        self.all_times(start, start.date()).any(|time| time >= start)
+    }
+
+    /// The times of the days from `from` on, those before `start` on its own day among them.
+    fn all_times(&self, start: DateTime, from: Date) -> impl Iterator<Item = DateTime> + use<> {
+        let hours = (self.frequency == Frequency::Hourly).then_some(i64::from(self.interval));
+        let dates = Dates::new(self, start.date(), from).into_iter().flatten().skip_while(move |date| *date < from);
+        dates.flat_map(move |date| Hours::of(start, date, hours))
     }
 
     /// The rule with what it leaves open taken from DTSTART's date.
@@ -37,7 +55,7 @@ impl Rule {
             return rule;
         }
         match self.frequency {
-            Frequency::Daily => {}
+            Frequency::Hourly | Frequency::Daily => {}
             Frequency::Weekly => {
                 rule.weekdays = vec![WeekdayNumber { ordinal: None, weekday: start.weekday() }];
             }
@@ -57,17 +75,19 @@ impl Frequency {
     /// steps of n periods are n times 400 years, and the calendar looks the same again. It bounds every search.
     fn cycle(self) -> u32 {
         match self {
-            Self::Daily => 146_097,
+            Self::Hourly | Self::Daily => 146_097,
             Self::Weekly => 20_871,
             Self::Monthly => 4_800,
             Self::Yearly => 400,
         }
     }
 
-    /// The first day of the period that `date` lies in, or `None` before the year -9999.
+    /// The first day of the period that `date` lies in. An hour's days are looked at one by one, and each gives its hours: see [`Hours`].
+    ///
+    /// `None` before the year -9999.
     fn first_day(self, date: Date, rule: &Rule) -> Option<Date> {
         match self {
-            Self::Daily => Some(date),
+            Self::Hourly | Self::Daily => Some(date),
             Self::Weekly => {
                 let days = date.weekday().since(rule.week_start);
                 date.checked_sub(Span::new().days(days)).ok()
@@ -80,7 +100,7 @@ impl Frequency {
     /// The last day of the period that begins on `first`.
     fn last_day(self, first: Date) -> Date {
         match self {
-            Self::Daily => first,
+            Self::Hourly | Self::Daily => first,
             Self::Weekly => first.saturating_add(Span::new().days(6)),
             Self::Monthly => first.last_of_month(),
             Self::Yearly => first.last_of_year(),
@@ -89,9 +109,9 @@ impl Frequency {
 
     /// The first day of the period that lies so many periods after the one beginning on `first`, if the calendar has it.
     fn later(self, first: Date, periods: i64) -> Option<Date> {
-        let days = |days| SignedDuration::try_from_hours(24_i64.checked_mul(days)?);
+        let days = |days| SignedDuration::try_from_hours(HOURS.checked_mul(days)?);
         match self {
-            Self::Daily => first.checked_add(days(periods)?),
+            Self::Hourly | Self::Daily => first.checked_add(days(periods)?),
             Self::Weekly => first.checked_add(days(periods.checked_mul(7)?)?),
             Self::Monthly => first.checked_add(Span::new().try_months(periods).ok()?),
             Self::Yearly => first.checked_add(Span::new().try_years(periods).ok()?),
@@ -101,11 +121,11 @@ impl Frequency {
 
     /// How many whole periods lie between two first days of periods.
     fn between(self, earlier: Date, later: Date) -> i64 {
-        let days = later.duration_since(earlier).as_hours() / 24;
+        let days = later.duration_since(earlier).as_hours() / HOURS;
         let years = i64::from(later.year()) - i64::from(earlier.year());
         let months = i64::from(later.month()) - i64::from(earlier.month());
         match self {
-            Self::Daily => days,
+            Self::Hourly | Self::Daily => days,
             Self::Weekly => days / 7,
             Self::Monthly => years * 12 + months,
             Self::Yearly => years,
@@ -119,7 +139,9 @@ struct Dates {
     rule: Rule,
     /// The first day of the period that DTSTART lies in.
     origin: Date,
-    /// The next period to look at: the n-th that the rule does not leave out by its INTERVAL.
+    /// How many periods lie from one to the next: the INTERVAL, but each day for HOURLY.
+    step: i64,
+    /// The next period to look at: the n-th that the rule does not leave out.
     turn: i64,
     /// What is left of the last period looked at.
     batch: VecDeque<Date>,
@@ -130,14 +152,15 @@ impl Dates {
     fn new(rule: &Rule, start: Date, from: Date) -> Option<Self> {
         let frequency = rule.frequency;
         let origin = frequency.first_day(start, rule)?;
-        let turn = frequency.between(origin, from).max(0) / i64::from(rule.interval);
-        Some(Self { rule: rule.anchored(start), origin, turn, batch: VecDeque::new() })
+        let step = if frequency == Frequency::Hourly { 1 } else { i64::from(rule.interval) };
+        let turn = frequency.between(origin, from).max(0) / step;
+        Some(Self { rule: rule.anchored(start), origin, step, turn, batch: VecDeque::new() })
     }
 
     /// Fills the batch from the next period, or says `None` where the calendar ends.
     fn next_period(&mut self) -> Option<()> {
         let frequency = self.rule.frequency;
-        let periods = self.turn * i64::from(self.rule.interval);
+        let periods = self.turn * self.step;
         let first = frequency.later(self.origin, periods)?;
         let last = frequency.last_day(first);
         let days = iter::successors(Some(first), |day| day.tomorrow().ok()).take_while(|day| *day <= last);
@@ -161,6 +184,35 @@ impl Iterator for Dates {
             self.next_period()?;
         }
         None
+    }
+}
+
+/// The times of a day: that of DTSTART, or for HOURLY each n-th hour from it on.
+struct Hours {
+    date: Date,
+    time: Time,
+    next: i64,
+    step: i64,
+}
+
+impl Hours {
+    fn of(start: DateTime, date: Date, interval: Option<i64>) -> Self {
+        let (hour, time) = (i64::from(start.hour()), start.time());
+        let days = date.duration_since(start.date()).as_hours() / HOURS;
+        match interval {
+            None => Self { date, time, next: hour, step: HOURS },
+            Some(step) => Self { date, time, next: (hour - days * HOURS).rem_euclid(step), step },
+        }
+    }
+}
+
+impl Iterator for Hours {
+    type Item = DateTime;
+
+    fn next(&mut self) -> Option<DateTime> {
+        let hour = i8::try_from(self.next).ok().filter(|_| self.next < HOURS)?;
+        self.next += self.step;
+        Some(self.date.to_datetime(self.time.with().hour(hour).build().ok()?))
     }
 }
 
@@ -245,7 +297,9 @@ mod tests {
     /// The first dates of a rule after its start, written as month and day.
     fn first_dates(rule: &str, start: Date, number: usize) -> Result<String, RuleError> {
         let rule: Rule = rule.parse()?;
-        let dates: Vec<_> = rule.counted_dates(start, start).take(number).map(|date| date.strftime("%m-%d").to_string()).collect();
+        let start = start.at(9, 0, 0, 0);
+        let dates = rule.counted_times(start, start.date()).take(number).map(|time| time.strftime("%m-%d").to_string());
+        let dates: Vec<_> = dates.collect();
         Ok(dates.join(" "))
     }
 
@@ -307,10 +361,17 @@ mod tests {
     #[test]
     fn seeking_finds_the_same_dates_as_walking() -> Result<(), RuleError> {
         let (start, from) = (date(1970, 1, 31), date(2026, 5, 17));
-        for rule in ["FREQ=DAILY;INTERVAL=17", "FREQ=WEEKLY;INTERVAL=5", "FREQ=MONTHLY;INTERVAL=7", "FREQ=YEARLY;INTERVAL=3"] {
+        for rule in [
+            "FREQ=HOURLY;INTERVAL=31",
+            "FREQ=DAILY;INTERVAL=17",
+            "FREQ=WEEKLY;INTERVAL=5",
+            "FREQ=MONTHLY;INTERVAL=7",
+            "FREQ=YEARLY;INTERVAL=3",
+        ] {
             let rule: Rule = rule.parse()?;
-            let walked: Vec<_> = rule.dates(start, start).skip_while(|date| *date < from).take(5).collect();
-            assert_eq!(rule.dates(start, from).take(5).collect::<Vec<_>>(), walked, "{rule}");
+            let start = start.at(9, 0, 0, 0);
+            let walked: Vec<_> = rule.times(start, start.date()).skip_while(|time| time.date() < from).take(5).collect();
+            assert_eq!(rule.times(start, from).take(5).collect::<Vec<_>>(), walked, "{rule}");
         }
         Ok(())
     }
@@ -318,11 +379,27 @@ mod tests {
     #[test]
     fn the_calendar_has_two_ends() -> Result<(), RuleError> {
         let daily: Rule = "FREQ=DAILY".parse()?;
-        assert_eq!(daily.dates(date(9999, 12, 30), Date::MIN).collect::<Vec<_>>(), [Date::MAX]);
-        assert_eq!(daily.dates(Date::MIN, Date::MIN).next(), Some(date(-9999, 1, 2)));
+        let noon = |date: Date| date.at(12, 0, 0, 0);
+        assert_eq!(daily.times(noon(date(9999, 12, 30)), Date::MIN).collect::<Vec<_>>(), [noon(Date::MAX)]);
+        assert_eq!(daily.times(noon(Date::MIN), Date::MIN).next(), Some(noon(date(-9999, 1, 2))));
         // The year -9999 begins on a Monday, so the Sunday that its first week would begin with is missing.
         let weekly: Rule = "FREQ=WEEKLY;WKST=SU".parse()?;
-        assert_eq!(weekly.dates(Date::MIN, Date::MIN).next(), None);
+        assert_eq!(weekly.times(noon(Date::MIN), Date::MIN).next(), None);
+        Ok(())
+    }
+
+    #[test]
+    fn hours_go_on_over_midnight_and_days_limit_them() -> Result<(), RuleError> {
+        let start = date(2026, 1, 2).at(22, 30, 0, 0);
+        let times = |rule: &str| -> Result<String, RuleError> {
+            let rule: Rule = rule.parse()?;
+            let times: Vec<_> = rule.counted_times(start, start.date()).take(4).map(|time| time.strftime("%d %H:%M").to_string()).collect();
+            Ok(times.join(", "))
+        };
+        assert_eq!(times("FREQ=HOURLY;INTERVAL=8")?, "03 06:30, 03 14:30, 03 22:30, 04 06:30");
+        assert_eq!(times("FREQ=HOURLY;INTERVAL=36;COUNT=3")?, "04 10:30, 05 22:30");
+        // The 2nd is a Friday; the hours of other days are counted and left out.
+        assert_eq!(times("FREQ=HOURLY;INTERVAL=7;BYDAY=MO,FR")?, "05 06:30, 05 13:30, 05 20:30, 09 01:30");
         Ok(())
     }
 }

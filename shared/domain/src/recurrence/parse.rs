@@ -34,7 +34,7 @@ pub enum RuleError {
     #[error("{0} is given more than once")]
     Duplicate(&'static str),
     /// The one required part is missing.
-    #[error("FREQ is missing: a rule needs FREQ=DAILY, WEEKLY, MONTHLY or YEARLY")]
+    #[error("FREQ is missing: a rule needs FREQ=HOURLY, DAILY, WEEKLY, MONTHLY or YEARLY")]
     MissingFrequency,
     /// A part of RFC 5545 that is not supported here.
     #[error("{0} is not supported")]
@@ -64,6 +64,9 @@ pub enum RuleError {
     /// BYSETPOS with nothing to choose from.
     #[error("BYSETPOS needs BYDAY, BYMONTHDAY or BYMONTH beside it")]
     LonePosition,
+    /// BYSETPOS with FREQ=HOURLY, where each hour has one time.
+    #[error("BYSETPOS cannot be combined with FREQ=HOURLY")]
+    HourlyPosition,
 }
 
 impl FromStr for Rule {
@@ -95,7 +98,7 @@ impl<'a> Parts<'a> {
     }
 
     fn rule(&self) -> Result<Rule, RuleError> {
-        let frequency = self.value("FREQ", frequency, "DAILY, WEEKLY, MONTHLY or YEARLY")?;
+        let frequency = self.value("FREQ", frequency, "HOURLY, DAILY, WEEKLY, MONTHLY or YEARLY")?;
         let rule = Rule {
             frequency: frequency.ok_or(RuleError::MissingFrequency)?,
             interval: self.number("INTERVAL", MAX_INTERVAL)?.unwrap_or(1),
@@ -160,6 +163,9 @@ fn check(rule: Rule) -> Result<Rule, RuleError> {
     }
     if rule.frequency == Frequency::Weekly && !rule.month_days.is_empty() {
         return Err(RuleError::WeeklyMonthDay);
+    }
+    if rule.frequency == Frequency::Hourly && !rule.positions.is_empty() {
+        return Err(RuleError::HourlyPosition);
     }
     let chooses = !(rule.months.is_empty() && rule.month_days.is_empty() && rule.weekdays.is_empty());
     if !rule.positions.is_empty() && !chooses {
@@ -270,7 +276,7 @@ mod tests {
             ("FREQ=YEARLY;BYWEEKNO=20", RuleError::Unsupported("BYWEEKNO")),
             ("FREQ=DAILY;X-A=1", RuleError::Unknown("X-A".to_owned())),
             ("FREQ=DAILY; COUNT=1", RuleError::Unknown(" COUNT".to_owned())),
-            ("FREQ=HOURLY", invalid("FREQ", "HOURLY", "DAILY, WEEKLY, MONTHLY or YEARLY")),
+            ("FREQ=MINUTELY", invalid("FREQ", "MINUTELY", "HOURLY, DAILY, WEEKLY, MONTHLY or YEARLY")),
             ("FREQ=DAILY;INTERVAL=0", invalid("INTERVAL", "0", "a whole number from 1 to 9999")),
             ("FREQ=DAILY;INTERVAL=+1", invalid("INTERVAL", "+1", "a whole number from 1 to 9999")),
             ("FREQ=DAILY;COUNT=10000", invalid("COUNT", "10000", "a whole number from 1 to 9999")),
@@ -286,6 +292,7 @@ mod tests {
             ("FREQ=WEEKLY;BYDAY=1MO", RuleError::OrdinalWeekday),
             ("FREQ=WEEKLY;BYMONTHDAY=1", RuleError::WeeklyMonthDay),
             ("FREQ=MONTHLY;BYSETPOS=1", RuleError::LonePosition),
+            ("FREQ=HOURLY;BYDAY=MO;BYSETPOS=1", RuleError::HourlyPosition),
         ] {
             assert_eq!(canonical(text), Err(expected), "{text}");
         }

@@ -7,7 +7,7 @@ use jiff::civil::{Date, DateTime, Weekday};
 /// An RFC 5545 recurrence rule (section 3.3.10), for example `FREQ=MONTHLY;BYDAY=-1FR;COUNT=12`.
 ///
 /// It is made by parsing, which checks it, so that a `Rule` is always meaningful; only [`RuleError`](super::RuleError)
-/// says why a text is none. Supported are FREQ (DAILY, WEEKLY, MONTHLY, YEARLY), INTERVAL, BYMONTH, BYMONTHDAY, BYDAY,
+/// says why a text is none. Supported are FREQ (HOURLY, DAILY, WEEKLY, MONTHLY, YEARLY), INTERVAL, BYMONTH, BYMONTHDAY, BYDAY,
 /// BYSETPOS, WKST and either COUNT or UNTIL; anything else is an error, never ignored. Lower case, surrounding spaces and
 /// a leading `RRULE:` are accepted.
 ///
@@ -55,6 +55,26 @@ impl Rule {
         }
     }
 
+    /// True if it repeats by the hour, so that its occurrences need a time.
+    #[must_use]
+    pub fn is_hourly(&self) -> bool {
+        self.frequency == Frequency::Hourly
+    }
+
+    /// True if it is an interval and nothing else: no part beginning with BY names the days that it can fall on.
+    pub(super) fn is_plain(&self) -> bool {
+        self.months.is_empty() && self.month_days.is_empty() && self.weekdays.is_empty() && self.positions.is_empty()
+    }
+
+    /// The same rule with another COUNT, if it has one.
+    #[must_use]
+    pub fn with_count(mut self, count: u16) -> Self {
+        if let End::Count(own) = &mut self.end {
+            *own = count.max(1);
+        }
+        self
+    }
+
     /// COUNT: how many occurrences the series has in all, its first due date included.
     #[must_use]
     pub fn count(&self) -> Option<u16> {
@@ -68,6 +88,7 @@ impl Rule {
 /// FREQ: the period that the rule repeats in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Frequency {
+    Hourly,
     Daily,
     Weekly,
     Monthly,
@@ -75,10 +96,11 @@ pub(super) enum Frequency {
 }
 
 impl Frequency {
-    pub(super) const ALL: [Self; 4] = [Self::Daily, Self::Weekly, Self::Monthly, Self::Yearly];
+    pub(super) const ALL: [Self; 5] = [Self::Hourly, Self::Daily, Self::Weekly, Self::Monthly, Self::Yearly];
 
     pub(super) fn name(self) -> &'static str {
         match self {
+            Self::Hourly => "HOURLY",
             Self::Daily => "DAILY",
             Self::Weekly => "WEEKLY",
             Self::Monthly => "MONTHLY",

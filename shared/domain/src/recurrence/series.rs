@@ -1,8 +1,13 @@
 //! The occurrences of a task as instants: dates of a rule at DTSTART's wall-clock time in a zone.
 
-use jiff::{SignedDuration, Span, Timestamp, civil::Date, civil::DateTime, tz::TimeZone};
+use jiff::{
+    SignedDuration, Span, Timestamp,
+    civil::{Date, DateTime, Time},
+    tz::TimeZone,
+};
 
 use super::rule::{End, Frequency, Rule};
+use crate::moment::Moment;
 
 /// How far two days' occurrences can be from the order of their dates: a zone's clock was never moved by more than a day
 /// (Samoa left out 30 December 2011), and one more is to be safe.
@@ -31,6 +36,11 @@ impl Pattern {
             Self::Rule(rule) => rule.clone(),
         }
     }
+
+    /// True if it says which days, and not only how far apart they are.
+    fn names_days(&self) -> bool {
+        matches!(self, Self::Rule(rule) if !rule.is_plain())
+    }
 }
 
 /// For the 31st: `BYMONTHDAY=28,29,30,31;BYSETPOS=-1`, the last of those days that the month has.
@@ -42,11 +52,12 @@ fn monthly_clamped(day: i16) -> Rule {
 
 /// A chain of occurrences.
 ///
-/// The occurrences are `start` itself, always, and after it the rule's dates at the wall-clock time that `start` has in
-/// `zone`. 09:00 stays 09:00 when the clocks change. A time that does not exist on a day is read with the offset before the
-/// gap (02:30 becomes 03:30), one that exists twice is the first (RFC 5545, section 3.3.5).
+/// The slots are `start` itself, always, and after it the rule's dates at the wall-clock time that `start` has in `zone`. 09:00 stays 09:00
+/// when the clocks change. A time that does not exist on a day is read with the offset before the gap (02:30 becomes 03:30), one that exists
+/// twice is the first (RFC 5545, section 3.3.5). The slots of an all-day series are the instants at which its days begin, which is 01:00
+/// where the clock leaves out midnight. The occurrences are the slots without those that are excluded.
 ///
-/// `start` counts as the first occurrence even if the rule does not match it. RFC 5545 calls that case undefined, and says
+/// `start` counts as the first slot even if the rule does not match it. RFC 5545 calls that case undefined, and says
 /// that DTSTART "always counts as the first occurrence" of COUNT: somebody who makes a task due on Tuesday, then every
 /// Friday, three times, has the Tuesday and two Fridays. Only an UNTIL before `start` leaves no occurrence at all.
 ///
@@ -54,12 +65,16 @@ fn monthly_clamped(day: i16) -> Rule {
 /// COUNT counts both dates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series {
-    /// DTSTART: the first due date of the chain.
+    /// DTSTART: the first slot of the chain.
     pub start: Timestamp,
     /// The zone whose wall clock is kept.
     pub zone: TimeZone,
     /// How it repeats.
     pub pattern: Pattern,
+    /// True if its slots are days.
+    pub all_day: bool,
+    /// EXDATE: slots, and days whose slots, are left out. They count for COUNT.
+    pub excluded: Vec<Moment>,
 }
 
 /// What [`Series::next_from_completion`] needs to know of the occurrence that was completed.
@@ -67,64 +82,114 @@ pub struct Series {
 pub struct Completion {
     /// When it was completed.
     pub at: Timestamp,
-    /// When it had been due.
-    pub due: Timestamp,
+    /// The slot that it stands for: when it had been due, before anybody moved it.
+    pub slot: Timestamp,
     /// Which one it was, from 1: how many occurrences the chain has had, this one included. Only COUNT asks for it.
     pub occurrence: u32,
 }
 
 impl Series {
+    /// A series of times, none of them left out.
+    #[must_use]
+    pub fn new(start: Timestamp, zone: TimeZone, pattern: Pattern) -> Self {
+        Self { start, zone, pattern, all_day: false, excluded: Vec::new() }
+    }
+
     /// The first occurrence strictly after `after`, or `None` if the series is over: by COUNT or UNTIL, because the rule
     /// matches no further day, or because the year 9999 is.
     ///
     /// It is as fast decades after the start as on the first day, except with COUNT, where it counts from the start.
     #[must_use]
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
-        let start = self.local(self.start);
+        self.occurrences_after(after).next()
+    }
+
+    /// The occurrences strictly after `after`, in order.
+    pub fn occurrences_after(&self, after: Timestamp) -> impl Iterator<Item = Timestamp> {
+        let excluded = |slot: &(DateTime, Timestamp)| self.excludes(*slot);
+        self.slots_after(after).filter(move |slot| !excluded(slot)).map(|(_, slot)| slot)
+    }
+
+    /// How many slots come after `from` and not after `to`, the excluded ones among them; at most `max`.
+    #[must_use]
+    pub fn slots_between(&self, from: Timestamp, to: Timestamp, max: usize) -> usize {
+        self.slots_after(from).take_while(|(_, slot)| *slot <= to).take(max).count()
+    }
+
+    /// True if the series has an occurrence at all: a day meets the rule, and UNTIL is not over before the start. Exclusions are not looked at.
+    #[must_use]
+    pub fn occurs(&self) -> bool {
+        let start = self.anchor();
         let rule = self.pattern.rule(start.date());
-        if after < self.start {
-            return includes(rule.end, start.date(), self.start).then_some(self.start);
-        }
-        let dates = rule.counted_dates(start.date(), self.seek(after));
-        self.first(dates, rule.end, after)
+        includes(rule.end, start.date(), self.start) && rule.occurs(start)
     }
 
     /// The next due date where the interval runs from the completion: every 3 days at 09:00, completed on the 10th at
     /// 15:00, is due on the 13th at 09:00.
     ///
     /// The pattern starts anew on the completion's local date, which stands for DTSTART, at the wall-clock time of the
-    /// series' start. The answer is the first occurrence of that pattern on a later day which is also after both the
-    /// completion and the old due date. So a task for Mondays that is completed on a Monday is due in a week, even if it
-    /// was completed early in the morning; and a task completed long before it was due is never due a second time before
-    /// that, nor at the same time.
+    /// series' start; by the hour, at the completion's minute. The answer is the first occurrence of that pattern after the completion, and on
+    /// a later day unless it repeats by the hour. A plain interval counts from the completion alone. A rule that names days (a part that begins
+    /// with BY) also wants the occurrence to be after the slot: so a task for Mondays that is completed on the Sunday before is not due again
+    /// on that Monday.
     ///
     /// `None` if the series is over: by COUNT, against the given number; by UNTIL; or as in [`Series::next_after`].
     #[must_use]
     pub fn next_from_completion(&self, completion: Completion) -> Option<Timestamp> {
-        let day = self.local(completion.at).date();
-        let rule = self.pattern.rule(day);
+        let done = self.zone.to_datetime(completion.at);
+        let rule = self.pattern.rule(done.date());
         if rule.count().is_some_and(|count| completion.occurrence >= count.into()) {
             return None;
         }
-        let after = completion.at.max(completion.due);
-        self.first(rule.dates(day, self.seek(after)), rule.end, after)
+        let start = if rule.is_hourly() {
+            done.with().second(0).subsec_nanosecond(0).build().ok()?
+        } else {
+            done.date().to_datetime(self.anchor().time())
+        };
+        let after = if self.pattern.names_days() { completion.at.max(completion.slot) } else { completion.at };
+        // What the pattern leaves open is the completion's, and its date is no occurrence.
+        let times = rule.times(start, self.seek(after));
+        self.slots(times, rule.end, after).find(|slot| !self.excludes(*slot)).map(|(_, slot)| slot)
     }
 
-    /// The first of these dates whose occurrence is after `after`, unless the end comes before.
-    fn first(&self, dates: impl Iterator<Item = Date>, end: End, after: Timestamp) -> Option<Timestamp> {
-        let time = self.local(self.start).time();
-        let occurrence = |date: Date| Some((date, self.zone.to_timestamp(date.to_datetime(time)).ok()?));
-        let (date, occurrence) = dates.map_while(occurrence).find(|(_, occurrence)| *occurrence > after)?;
-        includes(end, date, occurrence).then_some(occurrence)
+    /// The slots strictly after `after`.
+    fn slots_after(&self, after: Timestamp) -> impl Iterator<Item = (DateTime, Timestamp)> {
+        let start = self.anchor();
+        let rule = self.pattern.rule(start.date());
+        let first = (after < self.start && includes(rule.end, start.date(), self.start)).then_some((start, self.start));
+        let end = rule.end;
+        first.into_iter().chain(self.slots(rule.counted_times(start, self.seek(after)), end, after.max(self.start)))
+    }
+
+    /// The slots of these times that are after `after`, each once, until the end comes.
+    fn slots(&self, times: impl Iterator<Item = DateTime>, end: End, after: Timestamp) -> impl Iterator<Item = (DateTime, Timestamp)> {
+        let slot = |time: DateTime| Some((time, self.zone.to_timestamp(time).ok()?));
+        let mut last = after;
+        let slots = times.map_while(slot).filter(move |(_, slot)| {
+            let is_later = *slot > last;
+            last = last.max(*slot);
+            is_later
+        });
+        slots.take_while(move |(time, slot)| includes(end, time.date(), *slot))
+    }
+
+    /// The local time of the start: the beginning of its day, if the slots are days.
+    fn anchor(&self) -> DateTime {
+        let start = self.zone.to_datetime(self.start);
+        if self.all_day { start.date().to_datetime(Time::midnight()) } else { start }
+    }
+
+    fn excludes(&self, (time, slot): (DateTime, Timestamp)) -> bool {
+        self.excluded.iter().any(|moment| match moment {
+            Moment::On(day) => day.get() == time.date(),
+            Moment::At(instant) if self.all_day => self.zone.to_datetime(instant.get()).date() == time.date(),
+            Moment::At(instant) => instant.get() == slot,
+        })
     }
 
     /// The first date that can have an occurrence after `after`.
     fn seek(&self, after: Timestamp) -> Date {
-        self.local(after).date().saturating_sub(Span::new().days(CLOCK_CHANGE_DAYS))
-    }
-
-    fn local(&self, instant: Timestamp) -> DateTime {
-        self.zone.to_datetime(instant)
+        self.zone.to_datetime(after).date().saturating_sub(Span::new().days(CLOCK_CHANGE_DAYS))
     }
 }
 
@@ -151,7 +216,7 @@ mod tests {
     fn series(start: &str, zone: &str, pattern: Pattern) -> Result<Series, Failure> {
         let zone = TimeZone::get(zone)?;
         let start = zone.to_timestamp(start.parse()?)?;
-        Ok(Series { start, zone, pattern })
+        Ok(Series::new(start, zone, pattern))
     }
 
     fn ruled(start: &str, zone: &str, rule: &str) -> Result<Series, Failure> {
@@ -244,7 +309,7 @@ mod tests {
     #[test]
     fn a_start_in_the_second_pass_of_a_fold_is_not_repeated() -> Result<(), Failure> {
         let start: Timestamp = "2025-10-26T02:30+01:00".parse()?;
-        let series = Series { start, zone: TimeZone::get("Europe/Berlin")?, pattern: Pattern::Daily };
+        let series = Series::new(start, TimeZone::get("Europe/Berlin")?, Pattern::Daily);
         assert_eq!(series.next_after("2025-10-26T02:30+02:00".parse()?), Some(start));
         assert_eq!(following(&series, 1), ["2025-10-27T02:30+01:00"]);
         Ok(())
@@ -253,19 +318,19 @@ mod tests {
     #[test]
     fn the_series_ends_with_the_calendar() {
         for pattern in [Pattern::Daily, Pattern::Weekly, Pattern::Monthly] {
-            let last = Series { start: Timestamp::MAX, zone: TimeZone::UTC, pattern: pattern.clone() };
+            let last = Series::new(Timestamp::MAX, TimeZone::UTC, pattern.clone());
             assert_eq!(last.next_after(Timestamp::MIN), Some(Timestamp::MAX));
             assert_eq!(last.next_after(Timestamp::MAX), None);
-            let completion = Completion { at: Timestamp::MAX, due: Timestamp::MIN, occurrence: u32::MAX };
+            let completion = Completion { at: Timestamp::MAX, slot: Timestamp::MIN, occurrence: u32::MAX };
             assert_eq!(last.next_from_completion(completion), None);
-            let first = Series { start: Timestamp::MIN, zone: TimeZone::UTC, pattern };
+            let first = Series::new(Timestamp::MIN, TimeZone::UTC, pattern);
             assert!(first.next_after(Timestamp::MIN).is_some());
         }
     }
 
     /// A completion of the first occurrence.
-    fn next(series: &Series, completed: &str, due: &str) -> Result<String, Failure> {
-        let completion = Completion { at: completed.parse()?, due: due.parse()?, occurrence: 1 };
+    fn next(series: &Series, completed: &str, slot: &str) -> Result<String, Failure> {
+        let completion = Completion { at: completed.parse()?, slot: slot.parse()?, occurrence: 1 };
         Ok(series.next_from_completion(completion).map(|at| at.to_string()).unwrap_or_default())
     }
 
@@ -292,10 +357,50 @@ mod tests {
     }
 
     #[test]
-    fn a_task_completed_early_is_next_due_after_its_old_due_date() -> Result<(), Failure> {
-        let three_days = ruled("2025-03-15T09:00", "UTC", "FREQ=DAILY;INTERVAL=3")?;
-        assert_eq!(next(&three_days, "2025-03-10T15:00Z", "2025-03-15T09:00Z")?, "2025-03-16T09:00:00Z");
-        assert_eq!(next(&three_days, "2025-03-12T15:00Z", "2025-03-15T09:00Z")?, "2025-03-18T09:00:00Z");
+    fn an_interval_counts_from_the_completion_alone_and_days_that_are_named_do_not_come_twice() -> Result<(), Failure> {
+        let thirty_days = ruled("2025-11-27T09:00", "UTC", "FREQ=DAILY;INTERVAL=30")?;
+        assert_eq!(next(&thirty_days, "2025-11-28T15:00Z", "2025-12-27T09:00Z")?, "2025-12-28T09:00:00Z");
+        let weekly = series("2025-03-03T09:00", "UTC", Pattern::Weekly)?;
+        assert_eq!(next(&weekly, "2025-03-09T20:00Z", "2025-03-10T09:00Z")?, "2025-03-16T09:00:00Z");
+        let mondays = ruled("2025-03-03T09:00", "UTC", "FREQ=WEEKLY;BYDAY=MO")?;
+        assert_eq!(next(&mondays, "2025-03-09T20:00Z", "2025-03-10T09:00Z")?, "2025-03-17T09:00:00Z");
+        let hours = ruled("2025-03-03T09:00", "UTC", "FREQ=HOURLY;INTERVAL=8")?;
+        assert_eq!(next(&hours, "2025-03-03T20:10:30Z", "2025-03-03T17:00Z")?, "2025-03-04T04:10:00Z");
+        Ok(())
+    }
+
+    #[test]
+    fn days_begin_where_their_clock_lets_them() -> Result<(), Failure> {
+        let mut days = series("2018-11-03T00:00", "America/Sao_Paulo", Pattern::Daily)?;
+        days.all_day = true;
+        assert_eq!(following(&days, 2), ["2018-11-04T01:00-02:00", "2018-11-05T00:00-02:00"]);
+        days.start = "2018-11-04T01:00-02:00".parse()?;
+        assert_eq!(following(&days, 1), ["2018-11-05T00:00-02:00"], "the day that begins at one o'clock does not make the others do so");
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_excluded_is_left_out_and_counts() -> Result<(), Failure> {
+        let mut five = ruled("2025-06-01T09:00", "Asia/Tokyo", "FREQ=DAILY;COUNT=5")?;
+        five.excluded = vec!["2025-06-02".parse()?, "2025-06-04T00:00:00Z".parse()?, "2025-06-03T00:00:01Z".parse()?];
+        assert_eq!(following(&five, 9), ["2025-06-03T09:00+09:00", "2025-06-05T09:00+09:00"]);
+        assert_eq!(five.slots_between(five.start, "2025-06-03T00:00Z".parse()?, 9), 2);
+        Ok(())
+    }
+
+    #[test]
+    fn a_rule_that_no_day_meets_never_occurs() -> Result<(), Failure> {
+        for (rule, occurs) in [
+            ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", false),
+            ("FREQ=MONTHLY;BYMONTHDAY=31;BYMONTH=4", false),
+            ("FREQ=HOURLY;BYMONTH=2;BYMONTHDAY=30", false),
+            ("FREQ=DAILY;UNTIL=20250602", false),
+            ("FREQ=DAILY;UNTIL=20250603", true),
+            ("FREQ=DAILY;COUNT=1", true),
+            ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29", true),
+        ] {
+            assert_eq!(ruled("2025-06-03T09:00", "UTC", rule)?.occurs(), occurs, "{rule}");
+        }
         Ok(())
     }
 
@@ -303,7 +408,7 @@ mod tests {
     fn completions_end_with_count_and_until() -> Result<(), Failure> {
         let at: Timestamp = "2025-06-10T12:00Z".parse()?;
         let thrice = ruled("2025-06-01T09:00", "UTC", "FREQ=DAILY;COUNT=3")?;
-        let after = |occurrence| thrice.next_from_completion(Completion { at, due: thrice.start, occurrence });
+        let after = |occurrence| thrice.next_from_completion(Completion { at, slot: thrice.start, occurrence });
         assert_eq!(after(2), Some("2025-06-11T09:00Z".parse()?));
         assert_eq!(after(3), None);
         let until = ruled("2025-06-01T09:00", "UTC", "FREQ=DAILY;UNTIL=20250611")?;

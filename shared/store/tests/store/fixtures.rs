@@ -57,13 +57,13 @@ pub(crate) async fn create_at(store: &Store, now: Timestamp, draft: Draft) -> Ta
 pub(crate) fn list(change: impl FnOnce(&mut ListTasks)) -> TaskQuery {
     let mut list = ListTasks::default();
     change(&mut list);
-    list.checked(Today { now: at(0), zone: &Zone::utc() }).unwrap()
+    list.checked(&Today { now: at(0), zone: Zone::utc() }).unwrap()
 }
 
 pub(crate) fn search(query: &str, change: impl FnOnce(&mut SearchTasks)) -> TaskQuery {
     let mut search = SearchTasks { query: Some(query.to_owned()), ..SearchTasks::default() };
     change(&mut search);
-    search.checked(Today { now: at(0), zone: &Zone::utc() }).unwrap()
+    search.checked(&Today { now: at(0), zone: Zone::utc() }).unwrap()
 }
 
 /// The titles of the tasks that match, in order; the count must agree, as far as the page shows all of them.

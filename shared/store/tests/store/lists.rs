@@ -1,7 +1,7 @@
 //! Lists: filters, orders, pages, and the index that each one uses.
 
 use domain::Task;
-use domain::query::{DateLimit, Order, SortBy, TagsMatch};
+use domain::query::{Order, SortBy, TagsMatch};
 use domain::task::{Draft, Priority, Status};
 
 use crate::database::{Fresh, fresh};
@@ -144,7 +144,7 @@ async fn many() -> Fresh {
 #[tokio::test]
 async fn every_list_and_search_uses_the_index_that_is_meant_for_it() {
     let store = many().await;
-    let moment = |text: &str| Some(text.parse::<DateLimit>().unwrap());
+    let moment = |text: &str| Some(text.parse::<domain::Moment>().unwrap());
     for (index, query) in [
         ("Backward using tasks_created", list(|_| ())),
         ("Scan using tasks_created", list(|list| list.order = Some(Order::Asc))),

@@ -10,6 +10,7 @@ mod locks;
 mod notifications;
 mod once;
 mod outbox;
+mod releases;
 mod reminders;
 mod repairs;
 mod search;

@@ -9,6 +9,7 @@ use store::Store;
 
 use crate::database::fresh;
 use crate::fixtures::{at, create, draft, work, work_at};
+use crate::releases::{insert, update};
 use crate::tasks::completed;
 
 const DAY: i64 = 24 * 3_600;
@@ -62,38 +63,38 @@ async fn an_ended_chain_owes_nothing_once_that_is_known() {
     assert!(owing(&store).await.is_empty());
 }
 
-/// Three daily tasks as an earlier release wrote them. Two of them are completed.
-const BEFORE: &str = "INSERT INTO tasks (title, title_key, description, due_date, time_zone, recurrence, recurrence_from, recurrence_start, \
-     recurrence_number, priority, tags, status, version, created_at, updated_at) SELECT title, title, '', '2026-01-01T09:00:00Z', 'UTC', 'daily', \
-     'due', '2026-01-01T09:00:00Z', 1, 1, '{}', 'pending', 1, '2026-01-01', '2026-01-01' FROM unnest('{deleted,late,beside}'::text[]) AS title; \
-     UPDATE tasks SET status = 'completed', completed_at = '2026-01-01T00:01:00Z', version = 2 WHERE title <> 'beside'";
-
 #[tokio::test]
 async fn after_the_migration_what_was_completed_before_owes_nothing_but_an_event_may_still_come() {
     let old = |url: String| async move { sqlx::migrate!("./migrations").run_to(2, &mut PgConnection::connect(&url).await?).await };
     let database = TestDatabase::new(old).await.unwrap();
     let store = Store::connect_lazy(database.url(), 4).unwrap();
-    sqlx::raw_sql(BEFORE).execute(store.pool()).await.unwrap();
+    // The release before writes the same rows, before the migration and beside it.
+    let daily = [("due_date", "'2026-01-02T00:00:00Z'"), ("recurrence", "'daily'"), ("recurrence_start", "'2026-01-02T00:00:00Z'")];
+    let done = [("status", "'completed'"), ("completed_at", "'2026-01-01T00:01:00Z'")];
+    let (deleted, late, beside) = (insert(&store, &daily).await, insert(&store, &daily).await, insert(&store, &daily).await);
+    update(&store, deleted, &done).await;
+    update(&store, late, &done).await;
     store.migrate().await.unwrap();
-    let [deleted, late, beside] = [1, 2, 3].map(|id| store.task(id));
-    let (deleted, late, beside) = (deleted.await.unwrap(), late.await.unwrap(), beside.await.unwrap());
-    complete(&store, &beside, at(60)).await;
-    assert_eq!(owing(&store).await, [beside.id]);
+    update(&store, beside, &done).await;
+    assert_eq!(owing(&store).await, [beside]);
 
     let mut unit = store.begin(work()).await.unwrap();
-    assert!(unit.spawn_owed(deleted.id).await.unwrap().is_none());
-    assert!(unit.spawn_announced(late.id).await.unwrap().is_some(), "its event waited for the upgrade");
+    assert!(unit.spawn_owed(deleted).await.unwrap().is_none());
+    assert!(unit.spawn_announced(late).await.unwrap().is_some(), "its event waited for the upgrade");
     // As the release before creates an occurrence, which knows nothing of what is owed.
-    let next = Draft(Task { parent_task_id: Some(beside.id), ..daily("beside").0 });
-    let next = unit.create_occurrence(next).await.unwrap().unwrap();
+    unit.commit().await.unwrap();
+    let parent = beside.to_string();
+    let next = insert(&store, &[&daily[..], &[("parent_task_id", &parent)]].concat()).await;
+    let mut unit = store.begin(work()).await.unwrap();
+    let next = unit.task(next).await.unwrap();
     unit.delete_task(&next).await.unwrap();
     unit.commit().await.unwrap();
     assert!(owing(&store).await.is_empty());
     // A completed task of before that is deleted leaves no occurrence behind.
     let mut unit = store.begin(work()).await.unwrap();
-    let task = unit.task(deleted.id).await.unwrap();
+    let task = unit.task(deleted).await.unwrap();
     unit.delete_task(&task).await.unwrap();
-    assert_eq!(unit.occurrence_of(deleted.id).await.unwrap(), None);
+    assert_eq!(unit.occurrence_of(deleted).await.unwrap(), None);
     drop(unit);
     store.pool().close().await;
 }

@@ -18,6 +18,8 @@ fn full() -> Draft {
         recurrence_rule: Some("FREQ=MONTHLY;BYMONTHDAY=-1".parse().unwrap()),
         recurrence_from: RecurrenceFrom::Completion,
         recurrence_start: Some("0001-01-01T00:00:00Z".parse().unwrap()),
+        recurrence_id: Some("9998-11-30T22:00:00.999999Z".parse().unwrap()),
+        recurrence_exdates: vec!["0001-01-31".parse().unwrap(), "2027-02-28T08:00:00Z".parse().unwrap()],
         recurrence_number: 7,
         priority: Priority::High,
         tags: vec!["zuhause".to_owned(), "auto".to_owned()],

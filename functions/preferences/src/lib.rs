@@ -1,0 +1,62 @@
+//! Keeps what a user prefers: the zone of what names none, the language of dates, and when the day starts.
+//!
+//! Reminders of all-day tasks count from the start of the day. If that changes, a job moves them: a task at a time, because there may be many.
+
+use std::sync::Arc;
+
+use domain::preferences::SetPreferences;
+use domain::reminder::ReminderType;
+use domain::routes;
+use function::service::OUTBOX;
+use function::{Answer, App, Error, Function, JobCall, Published};
+
+/// Tasks that are read at once.
+const PAGE: i64 = 200;
+/// The key of the job's row in the outbox: it is of no task.
+const NO_TASK: i64 = 0;
+
+/// The function.
+#[must_use]
+pub fn function() -> Function {
+    Function::new(routes::PREFERENCES).endpoint("getPreferences", get).endpoint("setPreferences", set).job(follow_day_start)
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GetPreferences {}
+
+async fn get(app: Arc<App>, _: GetPreferences) -> Result<Answer, Error> {
+    app.store()?;
+    Answer::json(&app.preferences().await?)
+}
+
+async fn set(app: Arc<App>, command: SetPreferences) -> Result<Answer, Error> {
+    let mut change = app.change(app.origin(routes::PREFERENCES.name), None).await?;
+    let before = change.unit.own_preferences().await?;
+    let own = command.apply(&before, change.now());
+    change.unit.save_preferences(&own).await?;
+    if own.day_start.unwrap_or_default() != before.day_start.unwrap_or_default() {
+        change.unit.schedule_job(routes::PREFERENCES.name, NO_TASK, change.now());
+    }
+    let answer = Answer::json(&own.or(&app.settings.time_zone))?;
+    Ok(match change.commit().await? {
+        Published::All => answer,
+        Published::Pending => answer.header(OUTBOX, "pending"),
+    })
+}
+
+/// Brings the reminders of all-day tasks in line with the start of the day.
+async fn follow_day_start(app: Arc<App>, _: JobCall) -> Result<Published, Error> {
+    let kind = ReminderType::with_webhook(app.settings.own(routes::WEBHOOK_URL.name));
+    let (mut last, mut published) = (0, Published::All);
+    loop {
+        let ids = app.store()?.tasks_reminded_by_day(last, PAGE).await?;
+        let Some(newest) = ids.last() else { return Ok(published) };
+        last = *newest;
+        for id in ids {
+            let mut change = app.change_on(Some(("task_id", id)), app.origin(routes::PREFERENCES.name), None).await?;
+            change.unit.align_reminders(id, kind).await?;
+            published = published.and(change.commit().await?);
+        }
+    }
+}

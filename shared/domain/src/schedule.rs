@@ -1,0 +1,362 @@
+//! When a task is due: its time or its day, its place in a series, what follows, and when its reminders fire.
+//!
+//! A recurring task is one occurrence of a series. It stands for a slot of the series (`recurrence_id`), which stays when its due date is
+//! moved: the series goes on from the slot.
+
+use jiff::civil::DateTime;
+use serde::Serialize;
+
+use crate::command::Field;
+use crate::invalid::Checks;
+use crate::moment::{Day, Moment};
+use crate::offset::ReminderOffset;
+use crate::preferences::DayStart;
+use crate::recurrence::{Completion, Pattern, Rule, Series};
+use crate::task::{Draft, EXDATES_MAX, Frequency, Recurrence, RecurrenceFrom, Status, Task};
+use crate::time::Timestamp;
+use crate::zone::Zone;
+
+/// Slots that are counted, at most, when a series passes over some. A task that was left alone for longer than that counts on from there.
+const PASSED_MAX: usize = 10_000;
+
+/// When an occurrence to come is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Occurrence {
+    /// When it is due; if it is all-day, when its day begins in the task's zone.
+    pub due_date: Timestamp,
+    /// Whether it is due on a day, and not at a time of it.
+    pub all_day: bool,
+    /// The day on which it is due, if it is all-day.
+    pub due_day: Option<Day>,
+}
+
+impl Task {
+    /// When it is due, as a caller would say it.
+    #[must_use]
+    pub fn due(&self) -> Option<Moment> {
+        self.due_day.map(Moment::On).or(self.due_date.map(Moment::At))
+    }
+
+    /// Sets when it is due. Nothing happens, and false is returned, if no instant of the years 0001 to 9999 begins the day.
+    fn set_due(&mut self, due: Option<Moment>) -> bool {
+        let (due_date, due_day) = match due {
+            None => (None, None),
+            Some(Moment::At(instant)) => (Some(instant), None),
+            Some(Moment::On(day)) => match day.begins(&self.time_zone) {
+                Some(begins) => (Some(begins), Some(day)),
+                None => return false,
+            },
+        };
+        (self.due_date, self.due_day, self.all_day) = (due_date, due_day, due_day.is_some());
+        true
+    }
+
+    /// When it becomes overdue: at its due date, or if it is all-day when its day has ended in its zone. `None` if it never does.
+    #[must_use]
+    pub fn overdue_from(&self) -> Option<Timestamp> {
+        match self.due_day {
+            Some(day) => day.ends(&self.time_zone),
+            None => self.due_date,
+        }
+    }
+
+    /// True if its due date is still ahead, or it is all-day and its day has not ended.
+    #[must_use]
+    pub fn is_due_after(&self, now: Timestamp) -> bool {
+        self.due_date.is_some() && self.overdue_from().is_none_or(|overdue| overdue > now)
+    }
+
+    /// When a reminder this long before the due date is to fire. Of an all-day task, it counts from the start of the user's day.
+    #[must_use]
+    pub fn reminder_at(&self, offset: ReminderOffset, day_start: DayStart) -> Option<Timestamp> {
+        let from = match self.due_day {
+            Some(day) => day.at_time(day_start.get(), &self.time_zone)?,
+            None => self.due_date?,
+        };
+        Timestamp::new(offset.before(from.get(), self.time_zone.get())?).ok()
+    }
+
+    /// The task that follows a completed one, if its series goes on.
+    #[must_use]
+    pub fn next_occurrence(&self) -> Option<Draft> {
+        let next = self.advanced(self.completed_at?)?;
+        Some(Draft(Self { status: Status::Pending, completed_at: None, parent_task_id: Some(self.id), ..next }))
+    }
+
+    /// The same task at its next occurrence, with nothing completed; `None` if the series is over.
+    #[must_use]
+    pub fn skipped(&self, now: Timestamp) -> Option<Self> {
+        self.advanced(self.slot()?.max(now))
+    }
+
+    /// When the next occurrences are due, at most so many, if each is completed when it is due or skipped.
+    #[must_use]
+    pub fn occurrences(&self, now: Timestamp, limit: usize) -> Vec<Occurrence> {
+        let occurrence = |due_date: Timestamp| Occurrence {
+            due_date,
+            all_day: self.all_day,
+            due_day: if self.all_day { Day::at(due_date, &self.time_zone) } else { None },
+        };
+        let Some((series, slot)) = self.series().zip(self.slot()).filter(|_| self.status == Status::Pending) else { return Vec::new() };
+        match self.recurrence_from {
+            RecurrenceFrom::Due => {
+                let slots = series.occurrences_after(slot.max(now).get()).map_while(|slot| Timestamp::new(slot).ok());
+                slots.take(limit).map(occurrence).collect()
+            }
+            RecurrenceFrom::Completion => {
+                let following = std::iter::successors(self.skipped(now), |task| task.skipped(now));
+                following.take(limit).filter_map(|task| task.due_date).map(occurrence).collect()
+            }
+        }
+    }
+
+    /// The slot that this occurrence stands for.
+    fn slot(&self) -> Option<Timestamp> {
+        self.recurrence_id.or(self.due_date)
+    }
+
+    fn series(&self) -> Option<Series> {
+        let pattern = match self.recurrence {
+            Recurrence::None => return None,
+            Recurrence::Daily => Pattern::Daily,
+            Recurrence::Weekly => Pattern::Weekly,
+            Recurrence::Monthly => Pattern::Monthly,
+            Recurrence::Custom => Pattern::Rule(self.recurrence_rule.clone()?),
+        };
+        let start = self.recurrence_start.or(self.due_date)?.get();
+        let excluded = self.recurrence_exdates.clone();
+        Some(Series { start, zone: self.time_zone.get().clone(), pattern, all_day: self.all_day, excluded })
+    }
+
+    /// The task at the occurrence that follows if this one is done at that time: the first slot after both its own and that time, or what is
+    /// counted from that time.
+    fn advanced(&self, done: Timestamp) -> Option<Self> {
+        let (series, slot) = (self.series()?, self.slot()?);
+        let (next, passed) = match self.recurrence_from {
+            RecurrenceFrom::Due => {
+                let next = series.next_after(slot.max(done).get())?;
+                (next, series.slots_between(slot.get(), next, PASSED_MAX).max(1))
+            }
+            RecurrenceFrom::Completion => {
+                let occurrence = u32::try_from(self.recurrence_number).unwrap_or(u32::MAX);
+                (series.next_from_completion(Completion { at: done.get(), slot: slot.get(), occurrence })?, 1)
+            }
+        };
+        let next = Timestamp::new(next).ok()?;
+        let mut task = Self {
+            recurrence_start: self.recurrence_start.or(self.due_date),
+            recurrence_id: Some(next),
+            recurrence_number: self.recurrence_number.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX)),
+            ..self.clone()
+        };
+        let due = if self.all_day { Moment::On(Day::at(next, &self.time_zone)?) } else { Moment::At(next) };
+        task.set_due(Some(due)).then_some(task)
+    }
+
+    /// How many slots its series has left, its own included, if COUNT limits them.
+    fn slots_left(&self) -> Option<u16> {
+        let count = self.recurrence_rule.as_ref()?.count()?;
+        let (series, slot) = (self.series()?, self.slot()?);
+        let passed = match self.recurrence_from {
+            // The start counts as one, whatever the slot is.
+            RecurrenceFrom::Due => series.slots_between(series.start, slot.get(), count.into()),
+            RecurrenceFrom::Completion => usize::try_from(self.recurrence_number.saturating_sub(1)).unwrap_or(0),
+        };
+        Some(count.saturating_sub(u16::try_from(passed).unwrap_or(u16::MAX)).max(1))
+    }
+
+    /// Start and slot of the series in the zone and of the kind, timed or all-day, that the task has become. The slot comes to lie where its own
+    /// day or time does, and the start as far before it as it was. A zone that comes with a due date of the same wall-clock time moves the clock of
+    /// the whole series.
+    fn carried(&self, changed: &Self) -> Option<(Timestamp, Timestamp)> {
+        let (start, slot) = (self.recurrence_start?, self.slot()?);
+        if self.all_day == changed.all_day && self.time_zone == changed.time_zone {
+            return Some((start, slot));
+        }
+        let local = |instant: Timestamp, zone: &Zone| zone.get().to_datetime(instant.get());
+        let (from, to) = (local(slot, &self.time_zone), local(slot, &changed.time_zone));
+        let (due, changed_due) = (local(self.due_date?, &self.time_zone), local(changed.due_date?, &changed.time_zone));
+        let keeps_instant = !self.all_day && !changed.all_day && due != changed_due;
+        let to: DateTime = match (self.all_day, changed.all_day) {
+            (true, true) => from.date().into(),
+            (false, true) => to.date().into(),
+            (true, false) => from.date().to_datetime(changed_due.time()),
+            (false, false) => {
+                if keeps_instant {
+                    to
+                } else {
+                    from
+                }
+            }
+        };
+        let first = local(start, &self.time_zone).date().checked_add(to.date() - from.date()).ok()?;
+        let start = Day::new(first)?.at_time(to.time(), &changed.time_zone)?;
+        // A time that comes twice on the day of the slot stays which of the two it is.
+        let slot = if keeps_instant { slot } else { Day::new(to.date())?.at_time(to.time(), &changed.time_zone)? };
+        Some((start, slot))
+    }
+
+    /// The due date of a row that the release before wrote last: it moves the zone of an all-day task under its due date, where the day stays.
+    #[must_use]
+    pub fn with_day_kept(mut self) -> Self {
+        let written = self.due_date;
+        if self.set_due(self.due()) && self.due_date != written {
+            for series in [&mut self.recurrence_start, &mut self.recurrence_id] {
+                if *series == written {
+                    *series = self.due_date;
+                }
+            }
+        }
+        self
+    }
+}
+
+/// What a change says of when a task is due.
+pub(crate) struct Schedule {
+    pub(crate) due_date: Field<Option<Moment>>,
+    pub(crate) all_day: Field<bool>,
+    pub(crate) time_zone: Field<Zone>,
+    pub(crate) recurrence: Field<Frequency>,
+    pub(crate) recurrence_rule: Field<Option<Rule>>,
+    pub(crate) recurrence_from: Field<RecurrenceFrom>,
+    pub(crate) recurrence_start: Field<Moment>,
+    pub(crate) recurrence_exdates: Field<Vec<Moment>>,
+}
+
+impl Schedule {
+    /// Changes the task as asked, and notes what cannot be.
+    pub(crate) fn apply(self, task: &mut Task, checks: &mut Checks) {
+        let before = task.clone();
+        self.time_zone.write_to(&mut task.time_zone);
+        self.recurrence_from.write_to(&mut task.recurrence_from);
+        let is_due_given = !self.due_date.is_keep();
+        set_due(task, self.due_date, self.all_day, checks);
+        set_recurrence(task, self.recurrence, self.recurrence_rule, checks);
+        if let Field::Set(exdates) = self.recurrence_exdates {
+            set_exdates(task, exdates, checks);
+        }
+        task.check_recurrence(checks);
+        if task.recurrence == Recurrence::None {
+            let without = |given: bool, pointer: &str, checks: &mut Checks| checks.require(!given, pointer, "the task does not recur");
+            without(!self.recurrence_start.is_keep(), "/recurrence_start", checks);
+            without(!task.recurrence_exdates.is_empty() && before.recurrence == Recurrence::None, "/recurrence_exdates", checks);
+            (task.recurrence_start, task.recurrence_id, task.recurrence_number) = (None, None, 1);
+            task.recurrence_exdates = Vec::new();
+            return;
+        }
+        set_series(task, &before, is_due_given, self.recurrence_start, checks);
+    }
+}
+
+impl Task {
+    /// Notes a recurrence that needs another due date than there is.
+    pub(crate) fn check_recurrence(&self, checks: &mut Checks) {
+        let pointer = if self.recurrence == Recurrence::Custom { "/recurrence_rule" } else { "/recurrence" };
+        let recurs = self.recurrence != Recurrence::None;
+        checks.require(self.due_date.is_some() || !recurs, pointer, "a task that recurs needs a due_date");
+        let is_hourly = self.recurrence_rule.as_ref().is_some_and(Rule::is_hourly);
+        checks.require(!(is_hourly && self.all_day), "/recurrence_rule", "FREQ=HOURLY needs a due_date with a time");
+    }
+}
+
+fn set_due(task: &mut Task, due_date: Field<Option<Moment>>, all_day: Field<bool>, checks: &mut Checks) {
+    let due = due_date.clone().unwrap_or_else(|| task.due());
+    let is_day = matches!(due, Some(Moment::On(_)));
+    let all_day = match (all_day, due) {
+        (Field::Keep, _) => is_day,
+        (Field::Set(all_day), None) => {
+            checks.require(!all_day, "/all_day", "an all-day task needs a due_date");
+            false
+        }
+        (Field::Set(all_day), Some(_)) => {
+            checks.require(all_day || !is_day || due_date.is_keep(), "/all_day", "a due_date without a time is all-day");
+            all_day
+        }
+    };
+    let due = match due {
+        Some(due) if all_day => due.day(&task.time_zone).map(Moment::On),
+        Some(due) => due.instant(&task.time_zone).map(Moment::At),
+        None => None,
+    };
+    let is_kept = due.is_some() || !matches!(due_date, Field::Set(Some(_)));
+    checks.require(is_kept && task.set_due(due), "/due_date", "outside the years 0001 to 9999");
+}
+
+fn set_recurrence(task: &mut Task, frequency: Field<Frequency>, rule: Field<Option<Rule>>, checks: &mut Checks) {
+    match (frequency, rule) {
+        (Field::Keep, Field::Keep) => {}
+        (frequency, Field::Set(Some(rule))) => {
+            let alone = frequency.unwrap_or(Frequency::None) == Frequency::None;
+            checks.require(alone, "/recurrence_rule", "a recurrence_rule replaces recurrence: leave one of them out");
+            task.recurrence = Recurrence::Custom;
+            task.recurrence_rule = Some(rule);
+        }
+        (Field::Set(frequency), _) => {
+            task.recurrence = frequency.into();
+            task.recurrence_rule = None;
+        }
+        (Field::Keep, Field::Set(None)) => {
+            if task.recurrence_rule.take().is_some() {
+                task.recurrence = Recurrence::None;
+            }
+        }
+    }
+}
+
+fn set_exdates(task: &mut Task, exdates: Vec<Moment>, checks: &mut Checks) {
+    let mut own: Vec<Moment> = Vec::with_capacity(exdates.len().min(EXDATES_MAX));
+    for moment in exdates {
+        if own.len() <= EXDATES_MAX && !own.contains(&moment) {
+            own.push(moment);
+        }
+    }
+    checks.require(own.len() <= EXDATES_MAX, "/recurrence_exdates", format_args!("at most {EXDATES_MAX}"));
+    task.recurrence_exdates = own;
+}
+
+/// Sets the place of a recurring task in its series.
+///
+/// Another rule begins a series at the slot, or at a due date that comes with it. A `recurrence_start` begins one there, and moves the occurrence to
+/// it. Whatever else changes, the occurrence keeps its slot. A series that begins anew with the same rule has as many slots as the old one had left.
+fn set_series(task: &mut Task, before: &Task, is_due_given: bool, start: Field<Moment>, checks: &mut Checks) {
+    let Some(due) = task.due_date else { return };
+    let carried = before.carried(task);
+    let is_same_rule = (task.recurrence, &task.recurrence_rule) == (before.recurrence, &before.recurrence_rule);
+    let start = match start {
+        Field::Set(start) => {
+            let moment = if task.all_day { start.day(&task.time_zone).map(Moment::On) } else { at_time_of(start, due, &task.time_zone) };
+            let instant = moment.and_then(|moment| moment.instant(&task.time_zone));
+            checks.require(instant.is_some(), "/recurrence_start", "outside the years 0001 to 9999");
+            instant.zip(moment).filter(|(instant, _)| carried.is_none_or(|(own, _)| own != *instant))
+        }
+        Field::Keep => None,
+    };
+    let is_new = !is_same_rule || task.recurrence_from != before.recurrence_from;
+    let first = match (start, carried) {
+        (Some((instant, moment)), _) => {
+            if !is_due_given {
+                task.set_due(Some(moment));
+            }
+            instant
+        }
+        (None, Some((start, slot))) if !is_new => {
+            (task.recurrence_start, task.recurrence_id) = (Some(start), Some(slot));
+            return;
+        }
+        (None, Some((_, slot))) if !is_due_given => slot,
+        (None, _) => due,
+    };
+    (task.recurrence_start, task.recurrence_id, task.recurrence_number) = (Some(first), Some(first), 1);
+    if is_same_rule && let Some(left) = before.slots_left() {
+        task.recurrence_rule = task.recurrence_rule.take().map(|rule| rule.with_count(left));
+    }
+    checks.require(task.series().is_none_or(|series| series.occurs()), "/recurrence_rule", "no date meets this rule");
+}
+
+/// A start of timed slots: a day has the time of the due date.
+fn at_time_of(start: Moment, due: Timestamp, zone: &Zone) -> Option<Moment> {
+    match start {
+        Moment::At(_) => Some(start),
+        Moment::On(day) => day.at_time(zone.get().to_datetime(due.get()).time(), zone).map(Moment::At),
+    }
+}
