@@ -141,21 +141,24 @@ impl Sentence<'_> {
         let repeat = repetition(self.found).0?;
         let is_other = |found: &&Found| match &found.phrase.meaning {
             Meaning::Zone(place) => place.zone.is_none(),
+            // "daily 3x" is three times a day.
+            Meaning::Count(_) => repeat.unit == Unit::Day && self.words[found.words.start].lower.ends_with('x'),
             Meaning::Day { day, .. } if found.phrase.role == Role::Plain && !is_season(day, Role::Plain, repeat.unit) => {
                 match (day, &repeat.by) {
-                    (_, By::Start) | (Day::Month { .. }, _) => false,
+                    (_, By::Start) | (Day::Month { .. }, _) | (Day::On(_), By::Nth(_) | By::Workdays(_)) => false,
                     (Day::On(date), By::Weekdays(days)) => !days.contains(&date.weekday()),
                     (Day::Weekday(weekday), By::Weekdays(days)) => !days.contains(weekday),
                     (Day::On(date), By::MonthDays(days)) => !days.contains(&date.day()),
                     (Day::OfMonth(day), By::MonthDays(days)) => !days.contains(day),
-                    (Day::On(_), By::Nth(_) | By::Workdays(_)) => false,
                     _ => true,
                 }
             }
             _ => false,
         };
         self.found.iter().any(|found| is_other(&found)).then(|| {
-            self.between(|meaning| matches!(meaning, Meaning::Repeat(_) | Meaning::Day { .. } | Meaning::Clock(_) | Meaning::Zone(_)))
+            self.between(|meaning| {
+                matches!(meaning, Meaning::Repeat(_) | Meaning::Day { .. } | Meaning::Clock(_) | Meaning::Zone(_) | Meaning::Count(_))
+            })
         })?
     }
 
