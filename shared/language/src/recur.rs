@@ -368,8 +368,9 @@ fn plural_days(view: View<'_>, at: usize) -> Option<Phrase> {
     let is_range = days.len() > 1
         && words.iter().any(|word| word.is_any(&["-", "\u{2013}", "to", "through", "thru"]) || word.lower.contains(['-', '\u{2013}']));
     // One or two days may be dates, three are none.
-    let is_weekly =
-        days.len() > 2 || view.known(end).is_some_and(|next| matches!(&next.meaning, Meaning::Repeat(next) if next.unit == Unit::Week));
+    let is_range_of_days = words.iter().any(|word| word.is_any(&["weekend", "weekday", "workday"]));
+    let is_weekly = days.len() > 2 && !is_range_of_days
+        || view.known(end).is_some_and(|next| matches!(&next.meaning, Meaning::Repeat(next) if next.unit == Unit::Week));
     let is_list = days.len() > 1 && is_weekly;
     let is_plural = is_plural || parts(end).is_some();
     if !(is_led || view.is_free(end) || parts(end).is_some()) {
