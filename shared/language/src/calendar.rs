@@ -40,7 +40,7 @@ pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
     // "from Friday on".
     let after = if role == Role::From { &after[..] } else { &after[..3] };
     let end = found.end + after.iter().find(is_over).map_or(0, |words| words.len());
-    Some(Phrase { role, end, ..found })
+    Some(Phrase { end, role, ..found })
 }
 
 /// The words that lead to a day, and where it begins.

@@ -193,8 +193,8 @@ impl Said {
                 Meaning::Count(_) | Meaning::Lasting(_) if repeats => &mut said.count,
                 Meaning::FromCompletion if repeats => &mut said.completion,
                 Meaning::Reminder(_) => &mut said.reminder,
-                Meaning::Count(_) | Meaning::Lasting(_) | Meaning::FromCompletion | Meaning::Limit(_) | Meaning::Zone(_) => continue,
-                Meaning::Impossible | Meaning::Word | Meaning::Name => continue,
+                // A limit of nothing, and what was not read.
+                _ => continue,
             };
             if place.is_none() { *place = Some(index) } else { said.surplus.push(index) }
         }
@@ -247,8 +247,8 @@ fn remind_at(found: &[Found], lead: Option<usize>) -> Range<usize> {
         let last = (next..found.len()).find(|index| !adjoins(index)).unwrap_or(next);
         Some(next..last + 1)
     };
-    let led = found.iter().filter(|found| is_lead(found)).find_map(|found| after(found.words.end));
-    let Some(group) = led.or_else(|| after(lead?)) else { return 0..0 };
+    let behind = found.iter().filter(|found| is_lead(found)).find_map(|found| after(found.words.end));
+    let Some(group) = behind.or_else(|| after(lead?)) else { return 0..0 };
     let has = |is_of: fn(&Meaning) -> bool| {
         let (inside, outside): (Vec<_>, Vec<_>) = found.iter().enumerate().partition(|(index, _)| group.contains(index));
         inside.iter().any(|(_, found)| is_of(&found.phrase.meaning)) && outside.iter().any(|(_, found)| is_of(&found.phrase.meaning))
@@ -412,7 +412,7 @@ impl<'a> Heard<'a> {
     }
 
     /// How long before it is due to remind, where the sentence says at what time.
-    fn remind_at(&self, when: &When) -> Option<Result<ReminderOffset, Note>> {
+    pub(crate) fn remind_at(&self, when: &When) -> Option<Result<ReminderOffset, Note>> {
         let group = || self.said.remind_at.iter().filter_map(|index| self.found.get(*index)).map(|found| &found.phrase.meaning);
         let due = when.local?;
         let day = group().find_map(|meaning| if let Meaning::Day { day, part } = meaning { Some((day, *part)) } else { None });

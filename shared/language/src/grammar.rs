@@ -299,11 +299,7 @@ pub(crate) enum Meaning {
 impl Meaning {
     /// Whether it says when, how often or until when.
     pub(crate) fn says_when(&self) -> bool {
-        match self {
-            Self::Tags(_) | Self::Priority(_) | Self::Reminder(_) | Self::Impossible | Self::Word | Self::Name => false,
-            Self::Day { .. } | Self::Clock(_) | Self::Zone(_) | Self::Part(_) | Self::Ahead(_) | Self::Local(_) | Self::Instant(_) => true,
-            Self::Repeat(_) | Self::Limit(_) | Self::Count(_) | Self::Lasting(_) | Self::FromCompletion => true,
-        }
+        !matches!(self, Self::Tags(_) | Self::Priority(_) | Self::Reminder(_) | Self::Impossible | Self::Word | Self::Name)
     }
 }
 
@@ -430,6 +426,17 @@ impl View<'_> {
     /// Whether the sentence ends here, but for full stops and the like.
     pub(crate) fn is_end(&self, at: usize) -> bool {
         self.words.get(at..).is_none_or(|rest| rest.iter().all(|word| word.kind == WordKind::Mark))
+    }
+
+    /// Where "2-3", "2 to 3" or "two or three" ends.
+    pub(crate) fn vague_number(&self, at: usize) -> Option<usize> {
+        let is_range = |(first, last): (&str, &str)| numbers::cardinal(first).is_some() && numbers::cardinal(last).is_some();
+        let word = self.word(at);
+        if numbers::cardinal(word).is_none() {
+            return word.split_once(['-', '\u{2013}']).is_some_and(is_range).then_some(at + 1);
+        }
+        let is_joined = self.is_any(at + 1, &["or", "to", "-", "\u{2013}"]) && numbers::cardinal(self.word(at + 2)).is_some();
+        is_joined.then_some(at + 3)
     }
 
     /// The phrase that begins at a later word.

@@ -180,7 +180,7 @@ pub(crate) fn before(
             let last = back(due.date(), i32::from(due.date().weekday().since(*weekday)));
             last.and_then(|last| back(last, if is_late(last) { 7 } else { 0 }))
         }
-        (Some(day), _) => local(Some(day), TimeSaid::default(), context, &mut Vec::new()).map(|local| local.date()),
+        (Some(day), _) => local(Some(day), TimeSaid::default(), context, &mut Vec::new()).map(DateTime::date),
     };
     let minutes = date.and_then(|date| i32::try_from(due.duration_since(date.to_datetime(time)).as_mins()).ok());
     let minutes = minutes

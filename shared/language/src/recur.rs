@@ -41,8 +41,10 @@ fn found(view: View<'_>, end: usize, repeat: Repeat) -> Phrase {
         Some((months, end)) => (months, end),
         None => (repeat.months, end),
     };
+    // "weekdays only".
+    let end = if view.is_end(end + 1) { view.skip(end, &["only"]) } else { end };
     let note = repeat.note.clone();
-    Phrase::new(end, Meaning::Repeat(Repeat { part, months, ..repeat })).with_note(note)
+    Phrase::new(end, Meaning::Repeat(Repeat { months, part, ..repeat })).with_note(note)
 }
 
 fn impossible(end: usize, note: impl Into<String>) -> Phrase {
@@ -111,6 +113,14 @@ fn every_body(view: View<'_>, body: usize) -> Option<Phrase> {
         .or_else(|| every_date(view, body))
         .or_else(|| every_end(view, body))
         .or_else(|| is_time_word(view.words, body).then(|| impossible(body + 1, WHICH_DAYS)))
+        .or_else(|| unclear(view, body))
+}
+
+/// "every 2-3 days", "every 15": how often is left open.
+fn unclear(view: View<'_>, at: usize) -> Option<Phrase> {
+    let unit = view.vague_number(at).filter(|unit| period(view.word(*unit)).is_some()).map(|unit| unit + 1);
+    let number = figures(view.word(at)).filter(|_| view.is_end(at + 1) || view.known(at + 1).is_some()).map(|_| at + 1);
+    unit.or(number).map(|end| impossible(end, HOW_OFTEN))
 }
 
 /// "every! 3 days": three days after it was done.
@@ -229,9 +239,11 @@ fn every_edge(view: View<'_>, at: usize, edge: days::Edge) -> Option<Phrase> {
     }
     let set = NthSet::of_day(edge.month_day());
     let of = Of::named(view.word(at), at + 1)?;
-    let repeat =
-        if of.unit == Unit::Week { edge.week_day().map(|day| repeat(Unit::Week, 1, By::Weekdays(vec![day]))) } else { of.repeat(&set, 1) };
-    repeat.map(|repeat| found(view, at + 1, Repeat { interval: repeat.interval.saturating_mul(interval), ..repeat }))
+    let repeat = match of.unit {
+        Unit::Week => repeat(Unit::Week, 1, By::Weekdays(vec![edge.week_day()])),
+        _ => of.repeat(&set, 1)?,
+    };
+    Some(found(view, at + 1, Repeat { interval: repeat.interval.saturating_mul(interval), ..repeat }))
 }
 
 /// "every month end", "every end of the month".
@@ -356,8 +368,9 @@ fn plural_days(view: View<'_>, at: usize) -> Option<Phrase> {
     let is_range = days.len() > 1
         && words.iter().any(|word| word.is_any(&["-", "\u{2013}", "to", "through", "thru"]) || word.lower.contains(['-', '\u{2013}']));
     // One or two days may be dates, three are none.
-    let is_weekly =
-        days.len() > 2 || view.known(end).is_some_and(|next| matches!(&next.meaning, Meaning::Repeat(next) if next.unit == Unit::Week));
+    let is_range_of_days = words.iter().any(|word| word.is_any(&["weekend", "weekday", "workday"]));
+    let is_weekly = days.len() > 2 && !is_range_of_days
+        || view.known(end).is_some_and(|next| matches!(&next.meaning, Meaning::Repeat(next) if next.unit == Unit::Week));
     let is_list = days.len() > 1 && is_weekly;
     let is_plural = is_plural || parts(end).is_some();
     if !(is_led || view.is_free(end) || parts(end).is_some()) {
@@ -408,13 +421,21 @@ fn times(view: View<'_>, at: usize) -> Option<(Option<u32>, usize)> {
             let noun = view.skip(at + 1, &["of"]);
             view.is(noun, "times").then_some((None, noun + 1))
         }
-        word => match word.strip_suffix(['x', '\u{d7}']).and_then(figures) {
-            Some(count) => Some((Some(count), at + 1)),
-            None => {
-                let count = cardinal(word)?;
-                view.is_any(at + 1, &["times", "time", "x", "\u{d7}"]).then_some((Some(count), at + 2))
+        word => {
+            let is_times = |at: usize| view.is_any(at, &["times", "time", "x", "\u{d7}"]);
+            // "2-3 times", "2-3x".
+            if let Some(end) = view.vague_number(at).filter(|end| is_times(*end)) {
+                return Some((None, end + 1));
             }
-        },
+            let joined = word.strip_suffix(['x', '\u{d7}']).or_else(|| word.strip_prefix(['x', '\u{d7}']));
+            match joined {
+                Some(count) if figures(count).is_some() => Some((figures(count), at + 1)),
+                Some(range) if range.split_once('-').is_some_and(|(first, last)| figures(first).and(figures(last)).is_some()) => {
+                    Some((None, at + 1))
+                }
+                _ => cardinal(word).filter(|_| is_times(at + 1)).map(|count| (Some(count), at + 2)),
+            }
+        }
     }
 }
 
@@ -436,14 +457,11 @@ fn joined_rate(view: View<'_>, at: usize) -> Option<Phrase> {
 fn end(view: View<'_>, at: usize) -> Option<Phrase> {
     let start = view.skip(at, &["for"]);
     let word = view.word(start);
-    let (count, note) = match word.strip_suffix('x').and_then(figures) {
-        Some(count) => (Some((count, start + 1)), Some(format!("\u{201c}{word}\u{201d} is taken as {count} times in all."))),
-        None => {
-            let is_counted = view.is_any(start + 1, &["times", "occurrences", "repetitions"]);
-            (cardinal(word).filter(|_| is_counted).map(|count| (count, start + 2)), None)
-        }
-    };
-    if let Some((count, end)) = count {
+    let joined = word.strip_suffix('x').and_then(figures);
+    let note = joined.map(|count| format!("\u{201c}{word}\u{201d} is taken as {count} times in all."));
+    let is_counted = view.is_any(start + 1, &["times", "occurrences", "repetitions"]);
+    let spaced = || cardinal(word).filter(|_| is_counted).map(|count| (count, start + 2));
+    if let Some((count, end)) = joined.map(|count| (count, start + 1)).or_else(spaced) {
         let count = u16::try_from(count).ok().filter(|count| (1..=MAX_COUNT).contains(count) && view.is_free(end))?;
         return Some(Phrase::new(end, Meaning::Count(count)).with_note(note));
     }

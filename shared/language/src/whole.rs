@@ -12,13 +12,14 @@ use crate::grammar::{By, Day, DayPart, Limit, Meaning, Repeat, Role};
 use crate::numbers::{Unit, cardinal, ordinal};
 use crate::words::{Case, Word, WordKind, after, skip};
 
-/// Words before a phrase that deny it, or say that it is only near.
+/// Words before a phrase that deny it, or say that it is only near; and those that say which part of a week, a month or a year.
 const DENYING: &str =
     "not|never|no|except|excepting|excluding|but|without|unless|besides|minus|or|nor|neither|than|since|least|apart|aside";
-const NEAR: &str = "about|around|approximately|roughly|almost|nearly|circa|ca|early|late|mid|half";
+const NEAR: &str = "about|around|approximately|roughly|almost|nearly|circa|ca|half";
+const PARTIAL: &str = "early|late|mid";
 /// Words before days that are counted.
 const COUNTING: &str =
-    "last|past|previous|other|alternate|alternating|every|each|any|both|all|few|couple|several|some|most|next|this|whole";
+    "last|past|previous|other|alternate|alternating|every|each|any|both|all|few|couple|several|some|most|next|this|coming|whole";
 /// Words after a phrase that join it to what follows, where that is about time as well.
 const JOINING: &str = "and|or|&|+|plus|but|not|nor|without|except|excepting|excluding|unless|besides|minus|only|than|to|through|thru|until|till|from|\
     since|before|after|in|of|during|while|if|when|even|then|other than|apart from|aside from|as well as|second|last|alternate|every";
@@ -34,8 +35,8 @@ const BETWEEN: &str =
     "not|on|the|in|at|a|an|also|even|only|every|each|by|due|public|bank|school|national|during|my|our|any|all|no|from|until";
 /// Words about time that no phrase begins with.
 const TIME_WORDS: &str = "holiday|holidays|vacation|vacations|weekend|weekends|weekday|weekdays|summer|winter|spring|autumn|term|semester|season|\
-    christmas|xmas|easter|advent|ramadan|lent|noon|midnight|mornings|afternoons|evenings|nights|later|sooner|earlier|today|\
-    further notice|other|alternate|last|next|past|this|coming|fortnight|quarter|weeknights|now|while|rest";
+    christmas|xmas|easter|advent|ramadan|lent|noon|midnight|mornings|afternoons|evenings|nights|weeknights|later|sooner|earlier|\
+    further notice|fortnight|quarter|now|a while|some time";
 /// Words of [`BETWEEN`] that are looked over.
 const BETWEEN_MAX: usize = 4;
 
@@ -141,21 +142,24 @@ impl Sentence<'_> {
         let repeat = repetition(self.found).0?;
         let is_other = |found: &&Found| match &found.phrase.meaning {
             Meaning::Zone(place) => place.zone.is_none(),
+            // "daily 3x" is three times a day.
+            Meaning::Count(_) => repeat.unit == Unit::Day && self.words[found.words.start].lower.ends_with('x'),
             Meaning::Day { day, .. } if found.phrase.role == Role::Plain && !is_season(day, Role::Plain, repeat.unit) => {
                 match (day, &repeat.by) {
-                    (_, By::Start) | (Day::Month { .. }, _) => false,
+                    (_, By::Start) | (Day::Month { .. }, _) | (Day::On(_), By::Nth(_) | By::Workdays(_)) => false,
                     (Day::On(date), By::Weekdays(days)) => !days.contains(&date.weekday()),
                     (Day::Weekday(weekday), By::Weekdays(days)) => !days.contains(weekday),
                     (Day::On(date), By::MonthDays(days)) => !days.contains(&date.day()),
                     (Day::OfMonth(day), By::MonthDays(days)) => !days.contains(day),
-                    (Day::On(_), By::Nth(_) | By::Workdays(_)) => false,
                     _ => true,
                 }
             }
             _ => false,
         };
         self.found.iter().any(|found| is_other(&found)).then(|| {
-            self.between(|meaning| matches!(meaning, Meaning::Repeat(_) | Meaning::Day { .. } | Meaning::Clock(_) | Meaning::Zone(_)))
+            self.between(|meaning| {
+                matches!(meaning, Meaning::Repeat(_) | Meaning::Day { .. } | Meaning::Clock(_) | Meaning::Zone(_) | Meaning::Count(_))
+            })
         })?
     }
 
@@ -178,8 +182,8 @@ impl Sentence<'_> {
         if at < self.from || self.is_read(at) {
             return None;
         }
-        // "first and third Tuesday": the first half was not read.
-        if at > self.from && self.is(at, "and|or|&|,|/|+|plus|to|-") && self.is_about_time(at - 1) && !self.is_read(at - 1) {
+        // "first and third Tuesday", "this or next Friday": the first half was not read.
+        if at > self.from && self.is(at, "and|or|&|,|/|+|plus") && self.is_half(at - 1) && !self.is_read(at - 1) {
             return Some(at - 1);
         }
         let word = &self.words[at];
@@ -195,8 +199,10 @@ impl Sentence<'_> {
         }
         let is_time = matches!(found.phrase.meaning, Meaning::Clock(_) | Meaning::Part(_) | Meaning::Zone(_));
         let is_near = self.is(at, NEAR) && !(is_time && word.is_any(&["about", "around", "half"]));
-        let is_denied = self.is(at, DENYING) || is_near;
-        let counts = self.is(at, COUNTING) || word.plain().is_some_and(|word| ordinal(word).is_some());
+        let is_period =
+            || self.words[found.words.clone()].iter().any(|word| matches!(word.lower.as_str(), "week" | "month" | "year" | "quarter"));
+        let is_denied = self.is(at, DENYING) || is_near || self.is(at, PARTIAL) && is_period();
+        let counts = self.is(at, COUNTING) || self.is_ordinal(at);
         let is_plural = matches!(found.phrase.meaning, Meaning::Repeat(_)) && word.plain().is_some_and(|word| cardinal(word).is_some());
         let is_counted = (counts || is_plural) && self.is_countable(found);
         (word.kind == WordKind::Word && (is_denied || is_counted)).then_some(at)
@@ -244,6 +250,7 @@ impl Sentence<'_> {
         }
     }
 
+    /// Where what follows a phrase at this word ends, if it joins, moves or limits it.
     fn joined(&self, at: usize, found: &Found) -> Option<usize> {
         if self.is_read(at) {
             return None;
@@ -252,35 +259,52 @@ impl Sentence<'_> {
             return Some(end);
         }
         let is_repeat = matches!(found.phrase.meaning, Meaning::Repeat(_));
+        let is_clock = matches!(found.phrase.meaning, Meaning::Clock(_));
         let is_zone = |word: &Word| word.case == Case::Upper && (3..=5).contains(&word.lower.len()) && word.lower.ends_with('t');
-        if matches!(found.phrase.meaning, Meaning::Clock(_)) && self.words.get(at).is_some_and(is_zone) {
+        if is_clock && self.words.get(at).is_some_and(is_zone) {
             return Some(at + 1);
         }
         if let Some(end) = after(self.words, at, LIMITING).filter(|_| is_repeat) {
             return Some(end + 1);
         }
         let mut next = after(self.words, at, JOINING).or_else(|| after(self.words, at, "for").filter(|_| is_repeat))?;
+        // "at 5 or 6".
+        let is_hour = |at: usize| is_clock && self.words.get(at).and_then(Word::plain).and_then(cardinal).is_some();
         for _ in 0..BETWEEN_MAX {
-            if self.is_about_time(next) {
-                return Some(self.found.iter().find(|found| found.words.start == next).map_or(next + 1, |found| found.words.end));
+            if self.is_about_time(next) || is_hour(next) {
+                let read = self.found.iter().find(|found| found.words.start == next).map(|found| found.words.end);
+                return read.or_else(|| after(self.words, next, TIME_WORDS)).or(Some(next + 1));
             }
             next = after(self.words, next, BETWEEN)?;
         }
         None
     }
 
+    fn is_ordinal(&self, at: usize) -> bool {
+        self.words.get(at).and_then(Word::plain).and_then(ordinal).is_some()
+    }
+
+    /// Whether this word is half of what the phrase after "and" completes.
+    fn is_half(&self, at: usize) -> bool {
+        let is_day = |word: &str| calendar::is_day_word(word) || word.strip_suffix('s').is_some_and(calendar::is_day_word);
+        self.is_ordinal(at) || self.is(at, COUNTING) || self.words.get(at).and_then(Word::plain).is_some_and(is_day)
+    }
+
     /// Whether something about time begins at this word, read or not.
     fn is_about_time(&self, at: usize) -> bool {
+        // "the other day", but not "the other things".
+        let at = skip(self.words, at, "this|next|last|past|other|alternate|coming");
         let is_phrase = self.found.iter().any(|found| found.words.start == at && found.phrase.meaning.says_when());
         let Some(word) = self.words.get(at).and_then(Word::plain) else { return is_phrase };
         let singular = word.strip_suffix('s').unwrap_or(word);
-        let is_day = calendar::is_day_word(word)
-            || calendar::weekday(singular).is_some_and(|(_, is_word)| !is_word)
-            || calendar::month(word).is_some();
-        let is_number = cardinal(word).is_some() || ordinal(word).is_some();
-        let is_counted = is_number && self.words.get(at + 1).and_then(Word::plain).is_none_or(|next| Unit::named(next).is_some());
+        let next = self.words.get(at + 1).and_then(Word::plain);
+        let is_weekday = calendar::is_day_word(word) || calendar::weekday(singular).is_some_and(|(_, is_word)| !is_word);
+        // "may" and "march" are everyday words before others.
+        let is_month = calendar::month(word).is_some() && (!matches!(word, "may" | "march") || next.is_none());
+        let is_counted = |next: &str| Unit::named(next).is_some() || calendar::weekday(next).is_some();
+        let is_number = cardinal(word).is_some() && next.is_some_and(is_counted) || ordinal(word).is_some() && next.is_none_or(is_counted);
         let is_unit = Unit::named(word).is_some() || DayPart::named(singular).is_some();
-        is_phrase || is_day || is_unit || is_counted || crate::numbers::ordinal_figures(word).is_some() || is_time_word(self.words, at)
+        is_phrase || is_weekday || is_month || is_unit || is_number || is_time_word(self.words, at)
     }
 }
 

@@ -151,6 +151,15 @@ fn split(sentence: &str, chunk: Range<usize>, words: &mut Vec<Word>) {
         split(sentence, key + 1..range.end, words);
         range = range.end..range.end;
     }
+    // "friday@17:00".
+    if let Some((day, time)) = sentence[range.clone()].split_once('@')
+        && AT_WORDS.iter().any(|word| word.eq_ignore_ascii_case(day))
+        && time.starts_with(|c: char| c.is_ascii_digit())
+    {
+        words.push(Word::new(sentence, range.start..range.start + day.len(), WordKind::Word));
+        range.start += day.len();
+        return split(sentence, range.start..chunk.end, words);
+    }
     if let Some(offset) = offset_start(&sentence[range.clone()]).map(|length| range.start + length) {
         words.push(Word::new(sentence, range.start..offset, WordKind::Word));
         range.start = offset;

@@ -111,7 +111,7 @@ fn abbreviation(view: View<'_>, at: usize) -> Option<(Place, Option<String>, usi
     let is_time = view.is(at + 1, "time");
     let is_upper = view.words.get(at).is_some_and(|word| word.case == Case::Upper);
     let is_word = ALSO_WORDS.contains(&word) && !is_upper;
-    if is_word && !is_time || !view.is_free(at + 1) && !is_time {
+    if !is_time && (is_word || !view.is_free(at + 1)) {
         return None;
     }
     let zone: Zone = zone.parse().ok()?;

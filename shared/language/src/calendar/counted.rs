@@ -3,8 +3,8 @@
 use jiff::Span;
 use jiff::civil::{Date, Weekday};
 
-use super::{date_of, days, monday_of, month, on, on_or_after, weekday, with_part, year};
-use crate::grammar::{Day, Meaning, Phrase, Role, View};
+use super::{date_of, days, lead, monday_of, month, on, on_or_after, weekday, with_part, year};
+use crate::grammar::{Day, Meaning, Phrase, View};
 use crate::numbers::{ordinal, ordinal_figures};
 use crate::tell;
 
@@ -28,8 +28,8 @@ pub(super) fn day_of_month(view: View<'_>, at: usize, start: usize) -> Option<Ph
     let is_clear = name_at > start || is_led;
     let is_alone = is_clear || view.is_end(name_at + 1) && name_at > 0;
     // "The second Friday" is no second.
-    let is_counting = view.known(name_at + 1).is_some_and(|next| matches!(next.meaning, Meaning::Day { .. }) && next.role == Role::Plain)
-        && !view.is_any(name_at + 1, &["on", "for", "at", "@"]);
+    let is_counting =
+        view.known(name_at + 1).is_some_and(|next| matches!(next.meaning, Meaning::Day { .. })) && lead(view, name_at + 1).1 == name_at + 1;
     if !is_alone || is_counting || !view.is_free(name_at + 1) || view.is(name_at + 1, "of") {
         return None;
     }

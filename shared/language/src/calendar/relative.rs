@@ -1,7 +1,7 @@
 //! Days seen from today: "tomorrow evening", "next Friday", "in 3 days", "a week on Friday", "this weekend".
 
 use jiff::Span;
-use jiff::civil::{Date, Weekday};
+use jiff::civil::{Date, DateTime, Weekday};
 
 use super::counted::{nth, nth_date, nth_kind};
 use super::written::{full, joined, month_day, numeric};
@@ -237,27 +237,13 @@ fn workdays_ahead(view: View<'_>, at: usize, is_in: bool) -> Option<Phrase> {
 fn vague(view: View<'_>, at: usize, is_in: bool) -> Option<Phrase> {
     let unit = match view.word(at) {
         "few" | "several" | "some" | "many" => at + 1,
-        "a" if view.is_any(at + 1, &["few", "couple", "number"]) => view.skip(at + 2, &["of"]),
-        word if cardinal(word).is_none()
-            && word.split_once(['-', '\u{2013}']).is_some_and(|(first, last)| cardinal(first).is_some() && cardinal(last).is_some()) =>
-        {
-            at + 1
-        }
+        "a" if view.is_any(at + 1, &["few", "number"]) => view.skip(at + 2, &["of"]),
         word if word.contains('.') && word.split('.').all(|figures| cardinal(figures).is_some()) => at + 1,
-        word if cardinal(word).is_some()
-            && view.is_any(at + 1, &["or", "to", "-", "\u{2013}"])
-            && cardinal(view.word(at + 2)).is_some() =>
-        {
-            at + 3
-        }
-        _ => return None,
+        _ => view.vague_number(at)?,
     };
-    let is_two = view.is_any(at + 1, &["couple"]);
-    Unit::named(view.word(unit)).filter(|_| is_in && !is_two)?;
-    Some(
-        Phrase::new(unit + 1, Meaning::Impossible)
-            .with_note(Some("How long that is is not clear: say a number, such as \u{201c}in 3 days\u{201d}.".to_owned())),
-    )
+    Unit::named(view.word(unit)).filter(|_| is_in)?;
+    let note = "How long that is is not clear: say a number, such as \u{201c}in 3 days\u{201d}.".to_owned();
+    Some(Phrase::new(unit + 1, Meaning::Impossible).with_note(Some(note)))
 }
 
 fn later(date: Date, length: Length) -> Option<Date> {
@@ -273,9 +259,7 @@ fn settled(day: &Day, context: &Context) -> Option<Date> {
     match day {
         Day::On(date) | Day::Month { first: date, .. } => Some(*date),
         Day::Weekday(weekday) => on_or_after(days(context.today(), 1)?, *weekday),
-        Day::OfMonth(day) => {
-            moment::local(Some(&Day::OfMonth(*day)), TimeSaid::default(), context, &mut Vec::new()).map(|local| local.date())
-        }
+        Day::OfMonth(day) => moment::local(Some(&Day::OfMonth(*day)), TimeSaid::default(), context, &mut Vec::new()).map(DateTime::date),
     }
 }
 
@@ -347,7 +331,7 @@ fn word(end: usize, note: String) -> Phrase {
 }
 
 /// "this", "next", "coming", and where the weekday's name stands.
-fn modifier<'a>(view: View<'a>, at: usize) -> (&'a str, usize) {
+fn modifier(view: View<'_>, at: usize) -> (&str, usize) {
     let start = view.skip(at, &["the"]);
     match view.words.get(start).and_then(Word::plain).unwrap_or_default() {
         "coming" | "upcoming" | "following" => ("this", start + 1),
@@ -427,7 +411,7 @@ fn week_from(view: View<'_>, at: usize) -> Option<Phrase> {
 
 /// The date behind a weekday: "Friday, 4 December", "Friday the 13th". A full date counts; a weekday that is not its own is told.
 fn dated(view: View<'_>, weekday: Weekday, at: usize) -> Option<Phrase> {
-    let start = view.skip(view.skip(at, &[",", "."]), &["the", "on"]);
+    let start = view.skip(view.skip(view.skip(at, &["."]), &[","]), &["the", "on"]);
     let full = month_day(view, start).map(|found| found.phrase).or_else(|| full(view, start)).or_else(|| joined(view, start));
     let Some(found) = full.or_else(|| numeric(view, start, true)) else { return numbered(view, weekday, at, view.skip(start, &["the"])) };
     let date = match &found.meaning {

@@ -210,7 +210,14 @@ impl Reader<'_> {
         let when = heard.when(&mut Vec::new());
         change.priority = heard.priority();
         change.tags = heard.tags();
-        change.reminder = heard.reminder().map_or(Field::Keep, |offset| Field::Set(Some(offset)));
+        change.reminder = match heard.remind_at(&when) {
+            Some(Ok(offset)) => Field::Set(Some(offset)),
+            Some(Err(note)) => {
+                notes.push(note);
+                Field::Keep
+            }
+            None => heard.reminder().map_or(Field::Keep, |offset| Field::Set(Some(offset))),
+        };
         if let Some(repeat) = heard.repeat() {
             change.repeats = Some(Repeats::So { repeat: repeat.clone(), end: heard.end(), from_completion: heard.is_from_completion() });
         }

@@ -20,6 +20,14 @@ pub(super) fn after_comma(view: View<'_>, end: usize) -> Option<usize> {
 const WORKDAYS: [Weekday; 5] = [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday];
 const WEEKEND: [Weekday; 2] = [Weekday::Saturday, Weekday::Sunday];
 
+/// Days by their initials, as timetables have them.
+const INITIALS: [(&str, &[Weekday]); 4] = [
+    ("mwf", &[Weekday::Monday, Weekday::Wednesday, Weekday::Friday]),
+    ("m/w/f", &[Weekday::Monday, Weekday::Wednesday, Weekday::Friday]),
+    ("tth", &[Weekday::Tuesday, Weekday::Thursday]),
+    ("t/th", &[Weekday::Tuesday, Weekday::Thursday]),
+];
+
 /// "Monday", "Mon, Wed and Fri", "Mon Wed Fri", "Mon-Fri", "Tuesdays", "weekdays and Saturday"; and where they end.
 pub(super) fn weekdays(view: View<'_>, at: usize) -> Option<(Vec<Weekday>, usize)> {
     let (mut days, mut end) = list(view, at).or_else(|| short(view, at).filter(|(_, end)| has_more(view, *end)))?;
@@ -62,6 +70,9 @@ pub(super) fn list(view: View<'_>, at: usize) -> Option<(Vec<Weekday>, usize)> {
         _ => {}
     }
     let word = view.word(at);
+    if let Some((_, days)) = INITIALS.iter().find(|(initials, _)| *initials == word) {
+        return Some((days.to_vec(), at + 1));
+    }
     if let Some((first, last)) = word.split_once(['-', '\u{2013}']) {
         return Some((range(code(first)?, code(last)?), at + 1));
     }
@@ -246,11 +257,12 @@ impl Edge {
         }
     }
 
-    pub(super) fn week_day(self) -> Option<Weekday> {
+    /// The day of a week.
+    pub(super) fn week_day(self) -> Weekday {
         match self {
-            Self::Start => Some(Weekday::Monday),
-            Self::Middle => Some(Weekday::Wednesday),
-            Self::End => Some(Weekday::Friday),
+            Self::Start => Weekday::Monday,
+            Self::Middle => Weekday::Wednesday,
+            Self::End => Weekday::Friday,
         }
     }
 }
@@ -345,7 +357,7 @@ pub(super) fn of(view: View<'_>, at: usize) -> Option<Of> {
     if adverb {
         return Some(Of { is_repeating: true, ..Of::named(article, linked + 1)? });
     }
-    if !is_each && !(is_led && matches!(article, "the" | "month")) {
+    if !(is_each || is_led && matches!(article, "the" | "month")) {
         return None;
     }
     let start = if article == "month" { linked } else { linked + 1 };
