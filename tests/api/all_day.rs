@@ -102,8 +102,8 @@ async fn reminders_of_a_day_count_from_its_start_and_follow_it() {
     let timed = app.create(&json!({ "title": "Call", "due_date": "2197-01-05T12:00:00Z", "reminder_offset": "1 hour" })).await;
     let _ = app.put("/api/preferences", &json!({ "day_start": "06:00" })).await.is(200);
     eventually("the reminders at the new start", async || {
-        let times: Vec<Value> = app.reminders(&task["id"]).await.iter().map(|reminder| reminder["scheduled_at"].clone()).collect();
-        (times == ["2197-01-05T03:30:00.000000Z", "2197-01-04T05:00:00.000000Z"]).then_some(())
+        let at: Vec<Value> = app.reminders(&task["id"]).await.iter().map(|reminder| reminder["scheduled_at"].clone()).collect();
+        (at == ["2197-01-05T03:30:00.000000Z", "2197-01-04T05:00:00.000000Z"]).then_some(())
     })
     .await;
     assert_eq!(app.reminder(&timed["id"], "pending").await["scheduled_at"], "2197-01-05T11:00:00.000000Z");
