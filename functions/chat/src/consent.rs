@@ -85,6 +85,7 @@ pub(crate) fn is_yes(message: &str, asking: &Asking) -> bool {
         "delete_task" => "delete|remove",
         "complete_task" => "complete|finish",
         "reopen_task" => "reopen",
+        "skip_task" => "skip",
         "create_task" => "add|create",
         "cancel_reminder" => "cancel",
         _ => "change|update",
