@@ -61,6 +61,12 @@ async fn a_day_and_a_time_change_places_and_the_series_follows() {
     let timed = change(&app, &there, json!({ "due_date": "2197-01-10T08:00:00+09:00" })).await;
     assert_eq!(timed["recurrence_id"], "2197-01-08T23:00:00.000000Z", "the slot keeps its day, at the time that is new");
     assert_eq!(next(&app, &timed).await["due_date"], "2197-01-15T23:00:00.000000Z");
+    // Half past six in Berlin becomes half past six in Tokyo, for the whole series; a zone alone leaves the instants as they are.
+    let run = app.create(&fields).await;
+    let there = change(&app, &run, json!({ "time_zone": "Asia/Tokyo", "due_date": "2197-01-02T07:30:00+09:00" })).await;
+    assert_eq!((&there["recurrence_start"], &there["recurrence_id"]), (&there["due_date"], &there["due_date"]));
+    let utc = change(&app, &there, json!({ "time_zone": "UTC" })).await;
+    assert_eq!([&utc["due_date"], &utc["recurrence_id"], &utc["recurrence_start"]], [&there["due_date"]; 3]);
     app.stop().await;
 }
 
@@ -102,8 +108,8 @@ async fn reminders_of_a_day_count_from_its_start_and_follow_it() {
     let timed = app.create(&json!({ "title": "Call", "due_date": "2197-01-05T12:00:00Z", "reminder_offset": "1 hour" })).await;
     let _ = app.put("/api/preferences", &json!({ "day_start": "06:00" })).await.is(200);
     eventually("the reminders at the new start", async || {
-        let times: Vec<Value> = app.reminders(&task["id"]).await.iter().map(|reminder| reminder["scheduled_at"].clone()).collect();
-        (times == ["2197-01-05T03:30:00.000000Z", "2197-01-04T05:00:00.000000Z"]).then_some(())
+        let at: Vec<Value> = app.reminders(&task["id"]).await.iter().map(|reminder| reminder["scheduled_at"].clone()).collect();
+        (at == ["2197-01-05T03:30:00.000000Z", "2197-01-04T05:00:00.000000Z"]).then_some(())
     })
     .await;
     assert_eq!(app.reminder(&timed["id"], "pending").await["scheduled_at"], "2197-01-05T11:00:00.000000Z");

@@ -54,6 +54,44 @@ stories('one task', {}, (story) => {
     });
   });
 
+  story('an all-day task has no time, until it gets one', async ({ task, taskflow, open }) => {
+    const { id } = await task({ title: 'Feira', due_date: '2018-11-04', time_zone: 'America/Sao_Paulo' });
+    await task({ title: 'Tax', due_date: '2031-01-14' });
+    const page = await open();
+    assert.match((await row(page, 'Tax').textContent()) ?? '', /14 Jan 2031|Jan 14, 2031/);
+    assert.doesNotMatch((await row(page, 'Tax').textContent()) ?? '', /\d:\d\d/, 'no time is told');
+    const detail = await openTask(page, 'Feira');
+    const [due, allDay] = [detail.getByLabel('Due', { exact: true }), detail.getByLabel('All day')];
+    assert.equal(await due.inputValue(), '2018-11-04', 'the day, though its midnight does not exist');
+    const saved = async () => taskflow.call('GET', `/api/tasks/${id}`);
+    await due.fill('2031-07-01');
+    await due.blur();
+    await eventually(async () => assert.deepEqual([(await saved()).due_day, (await saved()).all_day], ['2031-07-01', true]));
+    await allDay.uncheck();
+    await eventually(async () => assert.deepEqual([(await saved()).due_date, (await saved()).all_day], ['2031-07-01T12:00:00.000000Z', false]));
+    await eventually(async () => assert.equal(await due.inputValue(), '2031-07-01T09:00'));
+    await allDay.check();
+    await eventually(async () => assert.equal((await saved()).due_day, '2031-07-01'));
+  });
+
+  story('the first visit tells the service the zone and the language, and later ones leave them alone', async ({ taskflow, open }) => {
+    const page = await open();
+    const told = async () => taskflow.call('GET', '/api/preferences');
+    await eventually(async () => assert.notEqual((await told()).updated_at, null));
+    const { time_zone, locale } = await told();
+    assert.deepEqual([time_zone, locale], await page.evaluate(() => [Intl.DateTimeFormat().resolvedOptions().timeZone, navigator.language]));
+    await page.getByRole('button', { name: 'Settings' }).click();
+    const start = page.getByLabel('The day starts at');
+    await eventually(async () => assert.equal(await start.inputValue(), '09:00'));
+    await start.fill('07:30');
+    await eventually(async () => assert.equal((await told()).day_start, '07:30'));
+    await taskflow.call('PUT', '/api/preferences', { time_zone: 'Asia/Tokyo' });
+    await page.evaluate(() => localStorage.clear());
+    await page.reload();
+    await page.waitForFunction(() => localStorage.getItem('taskflow.introduced') === 'yes');
+    assert.equal((await told()).time_zone, 'Asia/Tokyo');
+  });
+
   story('how it repeats is chosen in words, and becomes an RFC 5545 rule', async ({ task, taskflow, open }) => {
     const { id } = await task({ title: 'Meet', due_date: DUE });
     const page = await open();

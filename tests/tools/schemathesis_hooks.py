@@ -63,11 +63,14 @@ def rfc3339(moment, offset):
 
 schemathesis.openapi.format("iana-time-zone", st.sampled_from(ZONES))
 schemathesis.openapi.format("rrule", rrules())
-schemathesis.openapi.format("date-time", st.builds(
+DATE_TIMES = st.builds(
     rfc3339,
     st.datetimes(datetime.datetime(1970, 1, 1), datetime.datetime(2199, 12, 31)),
     st.sampled_from([0, 60, 120, -300, 330, 345, 840, -720]),
-))
+)
+DATES = st.dates(datetime.date(1970, 1, 1), datetime.date(2199, 12, 31)).map(datetime.date.isoformat)
+schemathesis.openapi.format("date-time", DATE_TIMES)
+schemathesis.openapi.format("date-or-date-time", st.one_of(DATES, DATE_TIMES))
 
 
 # The document ----------------------------------------------------------------------------------------------------------------------
@@ -126,6 +129,13 @@ def repair_task(task):
     if task.get("reminder_offset") is not None or (needs_due_date and task.get("due_date") is None):
         # What recurs or reminds needs a due date; what reminds, one that is still ahead.
         task["due_date"] = FAR_AHEAD
+    if not needs_due_date:
+        # What does not recur has no series.
+        task.pop("recurrence_start", None)
+        task.pop("recurrence_exdates", None)
+    if "T" not in (task.get("due_date") or ""):
+        # A date is all-day, and nothing is neither.
+        task.pop("all_day", None)
 
 
 def repair_ids(parameters):

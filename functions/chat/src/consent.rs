@@ -87,6 +87,7 @@ pub(crate) fn is_yes(message: &str, asking: &Asking) -> bool {
         "reopen_task" => "reopen",
         "restore_task" => "restore",
         "undo_change" => "undo",
+        "skip_task" => "skip",
         "create_task" => "add|create",
         "cancel_reminder" => "cancel",
         _ => "change|update",

@@ -171,7 +171,7 @@ export class QuickAdd extends HTMLElement {
     const due = this.#dueAt();
     const { line = '', draft = null } = this.#read ?? {};
     const chips = this.#isPlain ? [] : draft ? chipsOf(draft, line, due !== null) : signsOf(readLine(this.#title.value));
-    if (due) chips.unshift({ name: 'due', words: inWords(due.toISOString()), sign: 'calendar' });
+    if (due) chips.unshift({ name: 'due', words: saidInWords(due), sign: 'calendar' });
     const notes = draft && !this.#isPlain ? draft.notes.filter(({ kind }) => kind === 'missed' || draft.task).map(({ text }) => text) : [];
     this.#title.removeAttribute('aria-invalid');
     this.#plainly.hidden = !this.#isPlain && !draft?.parts.length;

@@ -230,7 +230,7 @@ impl Schedule {
         self.time_zone.write_to(&mut task.time_zone);
         self.recurrence_from.write_to(&mut task.recurrence_from);
         let is_due_given = !self.due_date.is_keep();
-        set_due(task, self.due_date, self.all_day, checks);
+        set_due(task, &self.due_date, self.all_day, checks);
         set_recurrence(task, self.recurrence, self.recurrence_rule, checks);
         if let Field::Set(exdates) = self.recurrence_exdates {
             set_exdates(task, exdates, checks);
@@ -244,7 +244,7 @@ impl Schedule {
             task.recurrence_exdates = Vec::new();
             return;
         }
-        set_series(task, &before, is_due_given, self.recurrence_start, checks);
+        set_series(task, &before, is_due_given, &self.recurrence_start, checks);
     }
 }
 
@@ -259,7 +259,7 @@ impl Task {
     }
 }
 
-fn set_due(task: &mut Task, due_date: Field<Option<Moment>>, all_day: Field<bool>, checks: &mut Checks) {
+fn set_due(task: &mut Task, due_date: &Field<Option<Moment>>, all_day: Field<bool>, checks: &mut Checks) {
     let due = due_date.clone().unwrap_or_else(|| task.due());
     let is_day = matches!(due, Some(Moment::On(_)));
     let all_day = match (all_day, due) {
@@ -318,12 +318,13 @@ fn set_exdates(task: &mut Task, exdates: Vec<Moment>, checks: &mut Checks) {
 ///
 /// Another rule begins a series at the slot, or at a due date that comes with it. A `recurrence_start` begins one there, and moves the occurrence to
 /// it. Whatever else changes, the occurrence keeps its slot. A series that begins anew with the same rule has as many slots as the old one had left.
-fn set_series(task: &mut Task, before: &Task, is_due_given: bool, start: Field<Moment>, checks: &mut Checks) {
+fn set_series(task: &mut Task, before: &Task, is_due_given: bool, start: &Field<Moment>, checks: &mut Checks) {
     let Some(due) = task.due_date else { return };
     let carried = before.carried(task);
     let is_same_rule = (task.recurrence, &task.recurrence_rule) == (before.recurrence, &before.recurrence_rule);
     let start = match start {
         Field::Set(start) => {
+            let start = *start;
             let moment = if task.all_day { start.day(&task.time_zone).map(Moment::On) } else { at_time_of(start, due, &task.time_zone) };
             let instant = moment.and_then(|moment| moment.instant(&task.time_zone));
             checks.require(instant.is_some(), "/recurrence_start", "outside the years 0001 to 9999");

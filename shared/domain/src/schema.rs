@@ -44,7 +44,7 @@ text_schema!(Day, "Day", {
 });
 text_schema!(Moment, "Moment", {
     "type": "string",
-    "anyOf": [{ "format": "date-time" }, { "format": "date" }],
+    "format": "date-or-date-time",
     "description": "An instant, as RFC 3339 has it with any offset, or a date without a time. Years 0001 to 9999.",
     "examples": ["2026-03-31T09:00:00+02:00", "2026-03-31"],
 });

@@ -80,10 +80,10 @@ impl<'a> Case<'a> {
         match self.completed {
             Completed::From(completion) => self.series.next_from_completion(completion).into_iter().collect(),
             Completed::Moved { slot, due } => {
-                self.task(slot, due).next_occurrence().and_then(|next| instant(&next.0)).into_iter().collect()
+                self.task(slot, due).and_then(|task| instant(&task.next_occurrence()?.0)).into_iter().collect()
             }
             Completed::Skipped { slot, due } => {
-                self.task(slot, due).skipped(moment(self.after)).as_ref().and_then(instant).into_iter().collect()
+                self.task(slot, due).and_then(|task| instant(&task.skipped(moment(self.after)?)?)).into_iter().collect()
             }
             Completed::No => occurrences(&self.series, self.after).take(5).collect(),
         }
@@ -92,28 +92,28 @@ impl<'a> Case<'a> {
 
 impl Case<'_> {
     /// The task at this slot of the series, moved to another due date, and completed.
-    fn task(&self, slot: Timestamp, due: Timestamp) -> Task {
+    fn task(&self, slot: Timestamp, due: Timestamp) -> Option<Task> {
         let (recurrence, recurrence_rule) = match &self.series.pattern {
             Pattern::Daily => (Recurrence::Daily, None),
             Pattern::Weekly => (Recurrence::Weekly, None),
             Pattern::Monthly => (Recurrence::Monthly, None),
             Pattern::Rule(rule) => (Recurrence::Custom, Some(rule.clone())),
         };
-        Task {
-            time_zone: self.series.zone.iana_name().unwrap_or("UTC").parse().unwrap(),
-            due_date: Some(moment(due)),
+        Some(Task {
+            time_zone: self.series.zone.iana_name().unwrap_or("UTC").parse().ok()?,
+            due_date: moment(due),
             recurrence,
             recurrence_rule,
-            recurrence_start: Some(moment(self.series.start)),
-            recurrence_id: Some(moment(slot)),
-            completed_at: Some(moment(self.after)),
+            recurrence_start: moment(self.series.start),
+            recurrence_id: moment(slot),
+            completed_at: moment(self.after),
             ..Task::default()
-        }
+        })
     }
 }
 
-fn moment(at: Timestamp) -> domain::Timestamp {
-    domain::Timestamp::new(at).unwrap()
+fn moment(at: Timestamp) -> Option<domain::Timestamp> {
+    domain::Timestamp::new(at).ok()
 }
 
 fn instant(task: &Task) -> Option<Timestamp> {

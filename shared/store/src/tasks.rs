@@ -259,7 +259,9 @@ impl Unit {
         match &next {
             Some(next) => self.carry_reminders(id, next).await?,
             // A trigger does this where there is a new occurrence.
-            None => drop(sqlx::query(SETTLE).bind(id).execute(&mut *self.transaction).await?),
+            None => {
+                sqlx::query(SETTLE).bind(id).execute(&mut *self.transaction).await?;
+            }
         }
         Ok(next)
     }

@@ -6,7 +6,8 @@ use jiff::civil::DateTime;
 use serde_json::Value;
 
 /// Fields that callers send as times.
-const READ: &[&str] = &["due_date", "recurrence_start", "due_before", "due_after", "completed_before", "completed_after"];
+const READ: &[&str] =
+    &["due_date", "recurrence_start", "recurrence_exdates", "due_before", "due_after", "completed_before", "completed_after"];
 /// Fields that answers have as times.
 const SHOWN: &[&str] = &[
     "due_date",
@@ -15,6 +16,7 @@ const SHOWN: &[&str] = &[
     "completed_at",
     "recurrence_start",
     "recurrence_id",
+    "recurrence_exdates",
     "scheduled_at",
     "triggered_at",
     "sent_at",
@@ -43,22 +45,29 @@ pub(crate) fn in_zone(value: &mut Value, zone: &Zone) {
 }
 
 fn each(value: &mut Value, names: &[&str], change: &dyn Fn(&str) -> Option<String>) {
+    let replace = |text: &mut String| {
+        if let Some(changed) = change(text) {
+            *text = changed;
+        }
+    };
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| each(item, names, change)),
         Value::Object(fields) => {
             for (name, field) in fields {
+                let is_named = names.contains(&name.as_str());
                 match field {
-                    Value::String(text) if names.contains(&name.as_str()) => {
-                        if let Some(changed) = change(text) {
-                            *text = changed;
-                        }
-                    }
+                    Value::String(text) if is_named => replace(text),
+                    Value::Array(items) if is_named => items.iter_mut().filter_map(text_of).for_each(replace),
                     field => each(field, names, change),
                 }
             }
         }
         _ => {}
     }
+}
+
+fn text_of(value: &mut Value) -> Option<&mut String> {
+    if let Value::String(text) = value { Some(text) } else { None }
 }
 
 #[cfg(test)]
@@ -77,9 +86,11 @@ mod tests {
             ("2026-12-01", "2026-12-01"),
             ("tomorrow", "tomorrow"),
         ] {
-            let mut arguments = json!({ "due_date": given, "filters": { "due_before": given }, "title": given });
+            let sent =
+                |time: &str| json!({ "due_date": time, "filters": { "due_before": time }, "recurrence_exdates": [time], "title": given });
+            let mut arguments = sent(given);
             with_offsets(&mut arguments, &zone);
-            assert_eq!(arguments, json!({ "due_date": read, "filters": { "due_before": read }, "title": given }));
+            assert_eq!(arguments, sent(read));
         }
     }
 

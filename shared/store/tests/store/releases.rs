@@ -79,7 +79,7 @@ async fn rule_before(store: &Store, id: i64) -> Option<String> {
 }
 
 fn moment(text: &str) -> Option<Timestamp> {
-    Some(text.parse().unwrap())
+    text.parse().ok()
 }
 
 /// Every Monday of Berlin from 4 January 2027 on, all day.
