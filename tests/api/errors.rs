@@ -357,7 +357,8 @@ fn impossible_tasks() -> Vec<(Value, &'static str)> {
     for due in [
         json!("tomorrow"),
         json!(""),
-        json!("2026-03-31"),
+        json!("2026-02-30"),
+        json!("2026-3-31"),
         json!("2026-03-31T09:00:00"),
         json!("2026-03-31T09:00Z"),
         json!("2026-02-30T09:00:00Z"),
