@@ -559,3 +559,65 @@ async fn the_same_letters_are_the_same_tag_and_what_nobody_sees_is_no_title() {
     }
     app.stop().await;
 }
+
+#[tokio::test]
+async fn an_occurrence_comes_back_with_its_place_in_the_series() {
+    let app = App::start().await;
+    let hourly = json!({ "title": "hourly", "due_date": AHEAD, "recurrence_rule": "FREQ=HOURLY;INTERVAL=6", "recurrence_exdates": ["2199-04-01"] });
+    let all_day = json!({ "title": "all day", "due_date": "2199-03-31", "recurrence": "daily", "recurrence_exdates": ["2199-04-02"] });
+    for (task, moved) in [(hourly, "2199-03-31T10:00:00Z"), (all_day, "2199-04-01")] {
+        let task = app.create(&task).await;
+        let path = format!("/api/tasks/{}", task["id"]);
+        let change = app.send("PUT", &path, &[], &json!({ "due_date": moved })).await.is(200);
+        let before = change.json();
+        let _ = app.delete(&path).await.is(204);
+        assert_eq!(lasting(&restore(&app, &task).await), lasting(&before));
+        assert_eq!(lasting(&app.read(&path).await), lasting(&before), "as it is kept");
+        assert_eq!(lasting(&undone(&app, &change).await), lasting(&task), "and as it was before it was moved");
+        assert_eq!(lasting(&app.read(&path).await), lasting(&task));
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_day_that_became_a_time_is_a_day_again_after_an_undo() {
+    let app = App::start().await;
+    let task = app.create(&json!({ "title": "taxes", "due_date": "2199-03-31", "reminder_offset": "1 day" })).await;
+    let change = app.send("PUT", &format!("/api/tasks/{}", task["id"]), &[], &json!({ "due_date": AHEAD })).await.is(200);
+    assert_eq!((&change.json()["all_day"], &change.json()["due_day"]), (&json!(false), &Value::Null));
+    assert_eq!(lasting(&undone(&app, &change).await), lasting(&task));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn all_day_tasks_are_filtered_by_their_day_in_the_users_own_zone() {
+    let app = App::with(&[("TASKFLOW_TIME_ZONE", "UTC")]).await;
+    // A day ahead of what is west of it.
+    let _ = app.send("PUT", "/api/preferences", &[], &json!({ "time_zone": "Pacific/Kiritimati" })).await.is(200);
+    let today = now().to_zoned(jiff::tz::TimeZone::get("Pacific/Kiritimati").unwrap()).date();
+    let day = |days: i32| today.checked_add(days.days()).unwrap();
+    for (title, days, zone) in [
+        ("yesterday", -1, "Pacific/Pago_Pago"),
+        ("here", 0, "Pacific/Kiritimati"),
+        ("elsewhere", 0, "Pacific/Pago_Pago"),
+        ("tomorrow", 1, "Pacific/Kiritimati"),
+    ] {
+        app.create(&json!({ "title": title, "due_date": day(days).to_string(), "time_zone": zone })).await;
+    }
+    app.create(&json!({ "title": "timed", "due_date": in_seconds(-172_800) })).await;
+    let found = async |query: &str| {
+        let tasks = app.list(&format!("/api/tasks?sort_by=title&order=asc&{query}")).await;
+        tasks.iter().map(|task| task["title"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    for (query, expected) in [
+        ("due=today".to_owned(), "elsewhere here"),
+        ("due=tomorrow".to_owned(), "tomorrow"),
+        ("due=overdue".to_owned(), "timed yesterday"),
+        ("due=overdue&all_day=true".to_owned(), "yesterday"),
+        ("all_day=false".to_owned(), "timed"),
+        (format!("all_day=true&due_after={}&due_before={}", day(0), day(1)), "elsewhere here"),
+    ] {
+        assert_eq!(found(&query).await, expected, "{query}");
+    }
+    app.stop().await;
+}

@@ -121,8 +121,15 @@ impl Unit {
             updated_at: self.now(),
             ..trashed
         };
-        let changed =
-            json!({ "parent_task_id": task.parent_task_id, "uid": task.uid, "version": task.version, "updated_at": task.updated_at });
+        // `due_date`: the release before may have changed the zone of an all-day task, and left the instant of the old one.
+        let changed = json!({
+            "parent_task_id": task.parent_task_id,
+            "uid": task.uid,
+            "due_date": task.due_date,
+            "version": task.version,
+            "written_version": task.version,
+            "updated_at": task.updated_at,
+        });
         let (title, text) = folded(&task);
         let query = sqlx::query(RESTORE).bind(id).bind(changed.to_string()).bind(title).bind(text);
         if query.bind(EventType::TaskRestored.as_str()).execute(&mut *self.transaction).await?.rows_affected() == 0 {
