@@ -236,7 +236,8 @@ fn is_joined(found: &[Found], first: Option<usize>, second: &Repeat) -> bool {
 ///
 /// They follow "remind me" at once, and the sentence says the same of the due date elsewhere.
 fn remind_at(found: &[Found], lead: Option<usize>) -> Range<usize> {
-    let is_lead = |found: &Found| matches!(found.phrase.meaning, Meaning::Reminder(offset) if offset.amount() == 0 || matches!(offset.unit(), OffsetUnit::Day | OffsetUnit::Week));
+    let is_open = |offset: ReminderOffset| offset.amount() == 0 || matches!(offset.unit(), OffsetUnit::Day | OffsetUnit::Week);
+    let is_lead = |found: &Found| matches!(found.phrase.meaning, Meaning::Reminder(offset) if is_open(offset));
     let is_when = |found: &Found| {
         matches!(found.phrase.meaning, Meaning::Day { .. } | Meaning::Clock(_) | Meaning::Part(_)) && found.phrase.role != Role::Until
     };

@@ -1,7 +1,8 @@
 //! What a person types, in English, as what Taskflow can do: a draft of a task, a command, a query; or a clear account of what was
 //! not understood.
 //!
-//! Pure: no I/O, no async, no clock. The time, the user's zone and locale are arguments ([`Scene`]), so that a sentence always reads the same.
+//! Pure: no I/O, no async, no clock. The time, the user's zone and locale are arguments ([`Scene`]), so that a sentence always reads
+//! the same.
 //!
 //! Two questions, two functions. [`draft`] reads a line that is a task for sure: quick add. [`read`] finds out what a sentence wants:
 //! the offline assistant. Both say which stretches of the sentence they understood ([`Part`]), what they took for granted and what
@@ -17,8 +18,8 @@
 //! - `whole` — the rule that a phrase is read with all that qualifies it, or left whole in the title;
 //! - `phrases` — the sentence from right to left: at each word the longest phrase that begins there;
 //! - `grammar` — the types of phrases and their meanings;
-//! - `calendar`, `clock`, `zones`, `recur`, `marks` — the kinds of phrases: days; times and their zones; recurrences and what limits them; tags,
-//!   priorities and reminders; `names` — what only looks like one;
+//! - `calendar`, `clock`, `zones`, `recur`, `marks` — the kinds of phrases: days; times and their zones; recurrences and what limits
+//!   them; tags, priorities and reminders; `names` — what only looks like one;
 //! - `locale` — how people of a language and region write dates and times;
 //! - `numbers`, `words` — numbers, units, spans of time; words with their places in the sentence.
 //!

@@ -1,8 +1,9 @@
-//! The one rule of what may not be left behind: a phrase that says when is read whole, with every word that qualifies it, or left whole in the title.
+//! The one rule of what may not be left behind: a phrase that says when is read whole, with every word that qualifies it, or left whole
+//! in the title.
 //!
-//! The kinds of phrases read the qualifiers that they know. Here are the others: "tomorrow or Friday", "not on Monday", "every day except holidays",
-//! "the second Friday". Where one stands beside a phrase, nothing that says when is read of the sentence, and a note says so: half of what was said
-//! would be another date.
+//! The kinds of phrases read the qualifiers that they know. This finds the others: "tomorrow or Friday", "not on Monday", "every day
+//! except holidays", "the second Friday". If one stands beside a phrase, the sentence gets no date and no repetition, and a note says so,
+//! because half of what was said would be another date.
 
 use std::ops::Range;
 
@@ -21,21 +22,21 @@ const PARTIAL: &str = "early|late|mid";
 const COUNTING: &str =
     "last|past|previous|other|alternate|alternating|every|each|any|both|all|few|couple|several|some|most|next|this|coming|whole";
 /// Words after a phrase that join it to what follows, where that is about time as well.
-const JOINING: &str = "and|or|&|+|plus|but|not|nor|without|except|excepting|excluding|unless|besides|minus|only|than|to|through|thru|until|till|from|\
-    since|before|after|in|of|during|while|if|when|even|then|other than|apart from|aside from|as well as|second|last|alternate|every";
+const JOINING: &str = "and|or|&|+|plus|but|not|nor|without|except|excepting|excluding|unless|besides|minus|only|than|to|through|thru|until|\
+    till|from|since|before|after|in|of|during|while|if|when|even|then|other than|apart from|aside from|as well as|second|last|alternate|every";
 /// The same, where they part two days or two times.
 const PARTING: &str = ",|/|-|\u{2013}|;|.";
 /// Words after a repetition that leave something out or end it, whatever follows.
-const LIMITING: &str = "except|excepting|excluding|other than|apart from|aside from|with the exception|unless|until|till|save for|but not|but only|\
-    only if|only when|only on|only in|skipping|if|when|whenever|while";
+const LIMITING: &str = "except|excepting|excluding|other than|apart from|aside from|with the exception|unless|until|till|save for|but not|\
+    but only|only if|only when|only on|only in|skipping|if|when|whenever|while";
 /// Words after a phrase that move or widen it.
 const MOVING: &str = "ago|onwards|onward|hence|ish|or so|or earlier|or later|or sooner|or before|or after|alternately|at the earliest";
 /// Words between a joining word and what it joins.
 const BETWEEN: &str =
     "not|on|the|in|at|a|an|also|even|only|every|each|by|due|public|bank|school|national|during|my|our|any|all|no|from|until";
 /// Words about time that no phrase begins with.
-const TIME_WORDS: &str = "holiday|holidays|vacation|vacations|weekend|weekends|weekday|weekdays|summer|winter|spring|autumn|term|semester|season|\
-    christmas|xmas|easter|advent|ramadan|lent|noon|midnight|mornings|afternoons|evenings|nights|weeknights|later|sooner|earlier|\
+const TIME_WORDS: &str = "holiday|holidays|vacation|vacations|weekend|weekends|weekday|weekdays|summer|winter|spring|autumn|term|semester|\
+    season|christmas|xmas|easter|advent|ramadan|lent|noon|midnight|mornings|afternoons|evenings|nights|weeknights|later|sooner|earlier|\
     further notice|fortnight|quarter|now|a while|some time";
 /// Words of [`BETWEEN`] that are looked over.
 const BETWEEN_MAX: usize = 4;
@@ -234,8 +235,8 @@ impl Sentence<'_> {
         self.joined(next, found)
     }
 
-    /// Whether two phrases side by side say the same kind of thing, of which a task has one. "Tomorrow on 24 December" leaves the second in the
-    /// title, and "1 to 14 December" takes the first: both are told.
+    /// Whether two phrases side by side say the same kind of thing, of which a task has one. "Tomorrow on 24 December" leaves the
+    /// second in the title, and "1 to 14 December" takes the first: both are told.
     fn are_twins(&self, one: &Found, other: &Found) -> bool {
         let is_apart = one.words.end < other.words.start;
         match (&one.phrase.meaning, &other.phrase.meaning) {

@@ -7,7 +7,8 @@ use crate::grammar::{Meaning, Phrase, Place, View};
 use crate::numbers::figures;
 use crate::words::Case;
 
-/// Abbreviations of zones, by what they are in the database. "EST" is always five hours behind, whatever New York's clocks show; "ET" is New York.
+/// Abbreviations of zones, by what they are in the database. "EST" is always five hours behind, whatever New York's clocks show; "ET"
+/// is New York.
 /// Source: IANA time zone database, and for the general ones US usage.
 const ABBREVIATIONS: [(&str, &str); 51] = [
     ("utc", "UTC"),

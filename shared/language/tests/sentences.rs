@@ -11,7 +11,8 @@ use jiff::tz::TimeZone;
 use language::{Intent, Listing, Locale, Note, NoteKind, Part, Reading, Reminders, SENTENCE_MAX, Scene, Selection, Target, draft, read};
 use proptest::prelude::*;
 
-/// The table. A line that begins with "@" says when and where the sentences below it are said, by the local clock, and in which locale if that is known. A row has the
+/// The table. A line that begins with "@" says when and where the sentences below it are said, by the local clock, and in
+/// which locale if that is known. A row has the
 /// sentence, what it means ([`summary`]), and, after another tab, words that a note must have. Where a row has none, nothing of the
 /// sentence may be left out: only what was taken for granted may be noted.
 const TABLE: &str = include_str!("sentences.tsv");

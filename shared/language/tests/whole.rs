@@ -125,7 +125,8 @@ fn drafted(sentence: &str) -> Draft {
     draft(sentence, &Scene::new("2026-11-25T14:00:00Z".parse().expect("a time"), &zone))
 }
 
-/// Whether these words of the sentence were read, or stand in the title as they are and a note says that something was not read. Of a stretch of
+/// Whether these words of the sentence were read, or stand in the title as they are and a note says that something was not read. Of
+/// a stretch of
 /// days or times the first is taken, and a note says that too.
 fn is_whole(sentence: &str, words: &str) -> bool {
     let draft = drafted(sentence);
