@@ -266,7 +266,7 @@ stories('the list', {}, (story) => {
     await showsTitles(page, ['Water the plants']);
   });
 
-  story('deleting asks first, and deletes for good', async ({ task, taskflow, open }) => {
+  story('deleting asks first, and the toast takes it back', async ({ task, taskflow, open }) => {
     await task({ title: 'Old plan' });
     const page = await open();
     await openTask(page, 'Old plan');
@@ -279,6 +279,9 @@ stories('the list', {}, (story) => {
     await page.getByText('All done').waitFor();
     assert.deepEqual(await taskflow.call('GET', '/api/tasks'), []);
     assert.equal(await page.locator('#detail').isVisible(), false, 'the pane of a task that is gone closes');
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await row(page, 'Old plan').waitFor();
+    assert.equal((await taskflow.call('GET', '/api/tasks')).length, 1);
   });
 
   story('deleting the open task stays on the page, however long the step back takes', async ({ task, open }) => {

@@ -16,7 +16,7 @@ pub enum Effect {
     Adds,
     /// It changes something; calling it again changes nothing more.
     Sets,
-    /// It takes something away for good.
+    /// It takes something away.
     Deletes,
 }
 
