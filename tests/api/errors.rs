@@ -386,7 +386,7 @@ fn impossible_tasks() -> Vec<(Value, &'static str)> {
     for rule in [
         json!(""),
         json!("daily"),
-        json!("FREQ=HOURLY"),
+        json!("FREQ=MINUTELY"),
         json!("INTERVAL=2"),
         json!("FREQ=DAILY;INTERVAL=0"),
         json!("FREQ=DAILY;INTERVAL=99999999999"),

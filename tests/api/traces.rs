@@ -317,7 +317,7 @@ async fn work_that_fails_is_told_as_an_error() {
     let collector = Collector::start().await;
     // There is no database, so it cannot be reached.
     let find_task = |app: Arc<function::App>, _: Value| async move { app.store().map(|_| Answer::empty(StatusCode::OK)) };
-    let service = alone(&collector, Function::new(routes::GET_TASK).endpoint("getTask", find_task));
+    let service = alone(&collector, Function::new(routes::GET_TASK).endpoint("getTask", find_task).endpoint("listOccurrences", find_task));
     assert_eq!(call(&service, "GET", "/api/tasks/7", &[], &Value::Null).await, 503);
     service.app().traces.flush().await;
     let panics = |_: Arc<function::App>, _: JobCall| async { panic!("on purpose") };

@@ -565,7 +565,8 @@ async fn the_same_letters_are_the_same_tag_and_what_nobody_sees_is_no_title() {
 #[tokio::test]
 async fn an_occurrence_comes_back_with_its_place_in_the_series() {
     let app = App::start().await;
-    let hourly = json!({ "title": "hourly", "due_date": AHEAD, "recurrence_rule": "FREQ=HOURLY;INTERVAL=6", "recurrence_exdates": ["2199-04-01"] });
+    let hourly =
+        json!({ "title": "hourly", "due_date": AHEAD, "recurrence_rule": "FREQ=HOURLY;INTERVAL=6", "recurrence_exdates": ["2199-04-01"] });
     let all_day = json!({ "title": "all day", "due_date": "2199-03-31", "recurrence": "daily", "recurrence_exdates": ["2199-04-02"] });
     for (task, moved) in [(hourly, "2199-03-31T10:00:00Z"), (all_day, "2199-04-01")] {
         let task = app.create(&task).await;

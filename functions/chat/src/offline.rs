@@ -647,6 +647,7 @@ fn search(query: &SearchTasks, limit: usize) -> Value {
     let mut set = |name: &str, value: Value| drop((!value.is_null()).then(|| filters.insert(name.to_owned(), value)));
     set("status", json!(filter.status));
     set("priority", json!(filter.priority));
+    set("due", json!(filter.due));
     set("due_before", json!(filter.due_before));
     set("due_after", json!(filter.due_after));
     set("completed_before", json!(filter.completed_before));

@@ -116,11 +116,11 @@ export const isGrouped = (asked) => {
   return asked.status === 'pending' && !asked.text.trim() && sort_by === 'due_date' && order !== 'desc';
 };
 
-/** @param {View} asked @param {Date} now @returns {Pick<import('./api.js').Filters, 'due_after' | 'due_before'>} */
+/** @param {View} asked @param {Date} now @returns {Pick<import('./api.js').Filters, 'due' | 'due_after' | 'due_before'>} */
 function dueOf(asked, now) {
   switch (asked.due) {
     case 'overdue':
-      return { due_before: now.toISOString() };
+      return { due: 'overdue' };
     case 'today':
       return { due_after: startOfDay(0, now).toISOString(), due_before: startOfDay(1, now).toISOString() };
     case 'week':

@@ -273,8 +273,8 @@ async fn a_failing_consumer_gets_one_call_at_a_time_and_everything_once_it_is_we
     fake.until_count(SCHEDULE, 20).await;
     let attempts: i64 = sqlx::query_scalar("SELECT sum(attempts)::bigint FROM deliveries").fetch_one(&running.pool).await.unwrap();
     assert_eq!((attempts, running.rows().await, most.load(Ordering::SeqCst)), (0, 60, 1));
-    is_well.store(true, Ordering::SeqCst);
     let failed = fake.of(SCHEDULE).len();
+    is_well.store(true, Ordering::SeqCst);
     running.until_empty().await;
     let taken: Vec<_> = fake.of(SCHEDULE).split_off(failed);
     assert_eq!(taken.iter().map(|(_, n)| n).collect::<HashSet<_>>().len(), 60);

@@ -38,7 +38,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 const LOOK_AROUND: Duration = Duration::from_secs(10);
 /// The pause before rows are moved again that another session has locked.
 const LOCKED: Duration = Duration::from_secs(1);
-/// Units whose events are handed over from memory at once. A consumer takes as many calls at once; what comes beyond is moved in batches.
+/// Tasks whose events are handed over from memory at once. A consumer takes as many calls at once; what comes beyond is moved in batches.
 const IN_HAND_MAX: usize = 8;
 /// Events of a unit that is handed over from memory: one after the other.
 const EVENTS_MAX: usize = 8;
@@ -75,13 +75,13 @@ macro_rules! move_rows {
     };
 }
 
-/// What is in hand is not moved.
-const MOVE_ALL: &str = move_rows!("WHERE NOT id = ANY($5)");
+/// What is in hand is not moved: $5 are ids, $6 are keys.
+const MOVE_ALL: &str = move_rows!("WHERE NOT id = ANY($5) AND NOT key = ANY($6)");
 /// Tasks whose rows are moved each on their own.
 const KEYS: &str = "SELECT key FROM outbox GROUP BY key ORDER BY min(id) LIMIT $1";
 /// By the index, whose first column the key is: the table is all churn, and a scan would read every row that was moved since the
 /// last vacuum.
-const MOVE_KEYS: &str = move_rows!("WHERE NOT id = ANY($5) AND key = ANY($6)");
+const MOVE_KEYS: &str = move_rows!("WHERE NOT id = ANY($5) AND NOT key = ANY($6) AND key = ANY($7)");
 /// The planner sees an empty table now and then, and keeps the plan.
 const BEGIN_BY_INDEX: &str = begin_quick!("; SET LOCAL enable_seqscan = off");
 const DELETE: &str = "DELETE FROM outbox o USING unnest($1::bigint[], $2::bigint[]) AS r (key, id) WHERE o.key = r.key AND o.id = r.id";
@@ -124,15 +124,17 @@ pub struct Bus {
     tasks: OnceLock<Tasks>,
 }
 
-/// Rows of the outbox (their keys and ids) that are delivered from memory.
+/// What is delivered from memory.
 #[derive(Default)]
 struct InHand {
-    /// How many units are being handed over.
-    units: usize,
-    /// Those that are being handed over, and those that are to be deleted.
-    rows: HashSet<(i64, i64)>,
-    /// Those that are to be deleted.
+    /// The tasks of the units that are being handed over. Their other rows wait until that has ended, so that none overtakes.
+    keys: HashSet<i64>,
+    /// Those of these tasks that have other rows.
+    waiting: HashSet<i64>,
+    /// Rows (their keys and ids) that were taken and are to be deleted.
     taken: Vec<(i64, i64)>,
+    /// Until when they are left alone, because another session has locked some.
+    locked_until: Option<Instant>,
     /// Whether rows are being moved: some may just have been committed.
     is_moving: bool,
     /// The ids of the rows that were moved last.
@@ -174,6 +176,12 @@ struct Moved {
     ids: Vec<i64>,
     /// The earliest time of a job that was changed, before or after.
     earliest: Option<Time>,
+}
+
+impl InHand {
+    fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.taken.is_empty()
+    }
 }
 
 impl Bus {
@@ -281,7 +289,7 @@ impl Bus {
             if let Err(error) = self.delete_taken().await {
                 tracing::debug!(%error, "what was taken from memory is still in the outbox");
                 tokio::time::sleep(PAUSE).await;
-            } else if self.in_hand().rows.is_empty() {
+            } else if self.in_hand().is_empty() {
                 return;
             } else {
                 self.wake.notified().await;
@@ -303,41 +311,47 @@ impl Bus {
             }
         }
         let mut in_hand = self.in_hand();
-        in_hand.units -= 1;
-        if is_taken {
-            in_hand.taken.extend(ids);
-        } else {
-            self.tell(Scope::Keys(ids.iter().map(|(key, _)| *key).collect()));
-            in_hand.rows.retain(|row| !ids.contains(row));
+        let mut told = HashSet::new();
+        for (key, id) in ids {
+            in_hand.keys.remove(&key);
+            if in_hand.waiting.remove(&key) || !is_taken {
+                told.insert(key);
+            }
+            if is_taken {
+                in_hand.taken.push((key, id));
+            }
         }
         drop(in_hand);
+        self.tell(Scope::Keys(told));
         self.wake.notify_one();
     }
 
     /// Deletes from the outbox what was taken. What another session has locked is deleted later.
     async fn delete_taken(&self) -> Result<(), sqlx::Error> {
-        let taken = self.in_hand().taken.clone();
-        if taken.is_empty() {
+        let (taken, locked_until) = {
+            let in_hand = self.in_hand();
+            (in_hand.taken.clone(), in_hand.locked_until)
+        };
+        if taken.is_empty() || locked_until.is_some_and(|until| Instant::now() < until) {
             return Ok(());
         }
-        let result = self.delete(&taken).await;
-        let is_locked = result.as_ref().is_err_and(store::is_locked);
-        if !is_locked {
-            result?;
+        match self.delete(&taken).await {
+            Err(error) if store::is_locked(&error) => {
+                self.in_hand().locked_until = Some(Instant::now() + LOCKED);
+                if let Some(bus) = self.own.upgrade() {
+                    tokio::spawn(async move {
+                        tokio::time::sleep(LOCKED).await;
+                        bus.wake.notify_one();
+                    });
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
+            Ok(()) => {
+                self.in_hand().taken.drain(..taken.len());
+                Ok(())
+            }
         }
-        let mut in_hand = self.in_hand();
-        in_hand.taken.drain(..taken.len());
-        if let Some(bus) = self.own.upgrade().filter(|_| is_locked) {
-            tokio::spawn(async move {
-                tokio::time::sleep(LOCKED).await;
-                bus.in_hand().taken.extend(taken);
-                bus.wake.notify_one();
-            });
-        } else {
-            let taken: HashSet<_> = taken.into_iter().collect();
-            in_hand.rows.retain(|row| !taken.contains(row));
-        }
-        Ok(())
     }
 
     async fn delete(&self, rows: &[(i64, i64)]) -> Result<(), sqlx::Error> {
@@ -395,8 +409,8 @@ impl Bus {
         let Wanted { consumers, topics, types } = &self.wanted;
         let (how, sql) = if keys.is_some() { (BEGIN_BY_INDEX, MOVE_KEYS) } else { (BEGIN_QUICK, MOVE_ALL) };
         let mut transaction = begin(&self.pool, how).await?;
-        let moving = Moving::begin(self);
-        let query = sqlx::query(sql).bind(limit()).bind(consumers).bind(topics).bind(types).bind(&moving.in_hand);
+        let moving = Moving::begin(self, keys.as_deref());
+        let query = sqlx::query(sql).bind(limit()).bind(consumers).bind(topics).bind(types).bind(&moving.taken).bind(&moving.keys);
         let query = if let Some(keys) = keys { query.bind(keys) } else { query };
         let rows = query.fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
@@ -440,11 +454,11 @@ impl Bus {
         let dispatcher = tasks.dispatcher.upgrade()?;
         let mut in_hand = self.in_hand();
         let is_moved = in_hand.is_moving || committed.rows.iter().any(|row| in_hand.moved.contains(&row.id));
-        if is_moved || in_hand.units >= IN_HAND_MAX {
+        let keys = committed.keys();
+        if is_moved || in_hand.keys.len() >= IN_HAND_MAX || keys.iter().any(|key| in_hand.keys.contains(key)) {
             return None;
         }
-        in_hand.units += 1;
-        in_hand.rows.extend(committed.rows.iter().map(|row| (row.key, row.id)));
+        in_hand.keys.extend(keys);
         Some((dispatcher, &tasks.tracker))
     }
 
@@ -459,14 +473,20 @@ impl Bus {
 /// A move of rows that are not in hand. Until it ends none is taken in hand.
 struct Moving<'a> {
     bus: &'a Bus,
-    in_hand: Vec<i64>,
+    /// The ids of rows that were taken.
+    taken: Vec<i64>,
+    /// The tasks that are in hand.
+    keys: Vec<i64>,
 }
 
 impl<'a> Moving<'a> {
-    fn begin(bus: &'a Bus) -> Self {
+    /// Begins to move the rows of these tasks, or of all.
+    fn begin(bus: &'a Bus, wanted: Option<&[i64]>) -> Self {
         let mut in_hand = bus.in_hand();
         in_hand.is_moving = true;
-        Self { bus, in_hand: in_hand.rows.iter().map(|(_, id)| *id).collect() }
+        let keys: Vec<i64> = in_hand.keys.iter().copied().collect();
+        in_hand.waiting.extend(keys.iter().filter(|key| wanted.is_none_or(|wanted| wanted.contains(key))));
+        Self { bus, taken: in_hand.taken.iter().map(|(_, id)| *id).collect(), keys }
     }
 
     /// Remembers what was moved.

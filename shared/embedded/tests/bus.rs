@@ -337,6 +337,35 @@ async fn a_consumer_that_fails_gets_what_was_just_committed_later_and_in_order()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn changes_of_one_task_in_a_row_are_delivered_in_order_whichever_way_they_go() {
+    let (database, pool) = database().await;
+    let store = Store::connect_lazy(database.url(), 8).unwrap();
+    let fake = Fake::new(|call: Call| async move {
+        tokio::time::sleep(Duration::from_micros((call.n * 7919 % 13).unsigned_abs() * 100)).await;
+        StatusCode::OK
+    });
+    let running = Running::start(&pool, fake.clone());
+    let writers = (0..20).map(|key| {
+        let (store, bus) = (store.clone(), running.bus.clone());
+        tokio::spawn(async move {
+            for n in 0..20 {
+                bus.publish_new(commit(&store, key, n).await).await.unwrap();
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    running.until_done().await;
+    for function in [AUDIT, SCHEDULE] {
+        let calls = fake.of(function);
+        assert_eq!(calls.len(), 400, "each once");
+        assert!(in_order(&calls));
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stop_waits_for_what_is_in_hand_and_another_start_delivers_the_rest() {
     let (database, pool) = database().await;
     let store = Store::connect_lazy(database.url(), 4).unwrap();

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use domain::query::{Order, QUERY_MAX, SearchTasks, SortBy, TERMS_MAX, TagsMatch, TaskFilter};
+use domain::query::{Due, Order, QUERY_MAX, SearchTasks, SortBy, TERMS_MAX, TagsMatch, TaskFilter};
 use domain::task::{Priority, Status, TAGS_MAX};
 use domain::{Moment, Timestamp};
 use jiff::Span;
@@ -183,9 +183,8 @@ impl Reader<'_> {
     }
 
     fn overdue(&mut self, at: usize, end: usize) -> usize {
-        let now = domain::Timestamp::now_from(self.context.now);
         self.filter().status = Some(Status::Pending);
-        self.filter().due_before = Some(now.into());
+        self.filter().due = Some(Due::Overdue);
         "overdue".clone_into(&mut self.due);
         self.part(at, end, Kind::Date, "overdue")
     }

@@ -4,7 +4,7 @@
 
 use domain::Moment;
 use domain::command::{CreateTask, Field};
-use domain::query::Today;
+use domain::query::{Due, Today};
 use domain::task::{Frequency, Priority, RecurrenceFrom};
 use domain::zone::Zone;
 use jiff::tz::TimeZone;
@@ -332,6 +332,9 @@ fn asked_for(sentence: &str, now: &str, zone: &str) -> (String, String) {
         moment.map(|moment| moment.strftime("%Y-%m-%dT%H:%M%:z").to_string())
     };
     let filters = listing.query.filters;
+    if filters.due == Some(Due::Overdue) {
+        return ("overdue".to_owned(), String::new());
+    }
     let (from, to) = (filters.due_after.or(filters.completed_after), filters.due_before.or(filters.completed_before));
     (show(from).unwrap_or_default(), show(to).unwrap_or_default())
 }
@@ -340,7 +343,7 @@ fn asked_for(sentence: &str, now: &str, zone: &str) -> (String, String) {
 fn questions_are_about_whole_days_of_the_users_zone() {
     let now = "2026-11-25T15:00";
     for (sentence, from, to) in [
-        ("what is overdue?", "", "2026-11-25T15:00+01:00"),
+        ("what is overdue?", "overdue", ""),
         ("what's due today?", "2026-11-25T00:00+01:00", "2026-11-26T00:00+01:00"),
         ("what's due tomorrow?", "2026-11-26T00:00+01:00", "2026-11-27T00:00+01:00"),
         ("what's due this week?", "2026-11-23T00:00+01:00", "2026-11-30T00:00+01:00"),
