@@ -46,6 +46,8 @@ export class RecurrenceEditor extends HTMLElement {
   #text = '';
   #choice = 'none';
   #weekday = 'MO';
+  /** When the task is due, in milliseconds. */
+  #due = 0;
   #form = h('div', { className: 'rule-form' });
   #select = h('select', {}, ...CHOICES.map(([value, words]) => h('option', { value, textContent: words })));
 
@@ -62,7 +64,8 @@ export class RecurrenceEditor extends HTMLElement {
   }
 
   /** @param {Pick<Task, 'recurrence' | 'recurrence_rule' | 'due_date'>} task @param {string} weekday of the due date, MO to SU */
-  show({ recurrence, recurrence_rule }, weekday) {
+  show({ recurrence, recurrence_rule, due_date }, weekday) {
+    this.#due = due_date ? Date.parse(due_date) : 0;
     const rule = parse(recurrence_rule ?? '');
     const own = this.value.recurrence_rule;
     const isShown = recurrence === 'custom' ? own === recurrence_rule || (rule !== null && own && normal(own) === write(rule)) : this.value.recurrence === recurrence;
@@ -222,7 +225,9 @@ export class RecurrenceEditor extends HTMLElement {
       end.kind,
       'How long',
     );
-    const until = new Date(new Date().getFullYear() + 1, new Date().getMonth(), 1);
+    // The service refuses an end before the beginning.
+    const first = new Date(Math.max(Date.now(), this.#due));
+    const until = new Date(first.getFullYear() + 1, first.getMonth(), 1);
     const date = `${until.getFullYear()}-${String(until.getMonth() + 1).padStart(2, '0')}-01`;
     const chosen = { never: { kind: 'never' }, count: { kind: 'count', count: 10 }, until: { kind: 'until', date } };
     kind.addEventListener('change', this.#on(() => this.#set({ end: /** @type {import('./recurrence.js').End} */ (chosen[/** @type {keyof typeof chosen} */ (kind.value)]) })));
