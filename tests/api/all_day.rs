@@ -165,6 +165,13 @@ async fn a_day_that_begins_at_one_oclock_is_the_same_day_everywhere() {
     let call = rmcp::model::CallToolRequestParams::new("list_occurrences").with_arguments(arguments);
     let got = client.call_tool(call).await.unwrap().structured_content.unwrap();
     assert_eq!(got["occurrences"][0]["due_day"], "2018-11-05", "{got}");
+    // To the trash and back.
+    let path = format!("/api/tasks/{}", fourth["id"]);
+    let _ = app.delete(&path).await.is(204);
+    assert_eq!(due(&app.list("/api/trash").await[0]), without_midnight);
+    let restored = app.post(&format!("{path}/restore"), &Value::Null).await.is(200).json();
+    assert_eq!((due(&restored), &restored["recurrence_id"]), (without_midnight, &fourth["recurrence_id"]));
+    assert_eq!(app.reminder(&fourth["id"], "pending").await["scheduled_at"], "2018-11-04T10:00:00.000000Z");
     // On, and back again.
     let fifth = next(&app, &fourth).await;
     assert_eq!(due(&fifth), [&json!(true), &json!("2018-11-05"), &json!("2018-11-05T02:00:00.000000Z")]);

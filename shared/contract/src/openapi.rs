@@ -89,7 +89,8 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
     let body = types.body.and_then(|body| request_body(&(body.name)(), body.reference, body.fields, &names, schemas));
     let mut parameters: Vec<Value> = names.iter().map(|name| path_parameter(name)).collect();
     if let Some(query) = types.query {
-        parameters.extend(query_parameters(&query(schemas)));
+        let is_of_path = |parameter: &Value| names.iter().any(|name| parameter["name"] == *name);
+        parameters.extend(query_parameters(&query(schemas)).into_iter().filter(|parameter| !is_of_path(parameter)));
     }
     let is_change_of_task = operation.command.is_some() && names.contains(&"task_id");
     if operation.command.is_some() {
