@@ -3,12 +3,11 @@
 //! A change that has just been committed is published from memory, unless older rows of its tasks wait in the table. Those are read, locked
 //! and published in order. Topics do not wait for each other. What cannot be published stays, and the answer says so.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::event::Topic;
-use function::call::pause;
 use function::ports::{Publisher, PublisherHealth};
 use function::{BoxError, BoxFuture};
 use futures_util::StreamExt;
@@ -35,12 +34,6 @@ const LANES_MAX: usize = 64;
 /// How long a batch is sent. Its transaction, which keeps the rows locked, does nothing meanwhile; what is left then stays.
 const SEND_MAX: Duration = Duration::from_secs(20);
 const _: () = assert!(SEND_MAX.as_secs() + DEADLINE.as_secs() < store::IDLE_IN_TRANSACTION_TIMEOUT.as_secs());
-/// Rows in memory that were published and are still to be deleted. More stay in the table, and are published again.
-const PUBLISHED_MAX: usize = 10_000;
-/// Failed deletions of such rows, after which they stay.
-const DELETIONS_MAX: u32 = 10;
-/// The first pause after a failed deletion; each further one is twice as long.
-const PAUSE: Duration = Duration::from_millis(100);
 /// The job that is asked for to find out whether the scheduler answers.
 const ANY_JOB: &str = domain::routes::HOUSEKEEPING.name;
 
@@ -59,7 +52,6 @@ struct Courier {
     /// A batch holds a connection while it is published: some are left for everything else.
     batches_max: usize,
     queue: Mutex<Queue>,
-    published: Mutex<Gone>,
     broker: Way,
     scheduler: Way,
 }
@@ -68,14 +60,6 @@ struct Courier {
 struct Queue {
     waiting: Vec<Waiting>,
     batches: usize,
-}
-
-/// Rows (their keys and ids) that were published from memory and are still to be deleted.
-#[derive(Default)]
-struct Gone {
-    rows: HashSet<(i64, i64)>,
-    /// Whether somebody deletes them.
-    is_deleting: bool,
 }
 
 /// Somebody who waits for what these tasks announced to leave.
@@ -140,9 +124,8 @@ impl Outbox {
     #[must_use]
     pub fn new(store: Store, pool: u32, sidecar: Sidecar, events: Events, jobs: Jobs) -> Self {
         let batches_max = usize::try_from(pool / 2).unwrap_or(1).max(1);
-        let (queue, published) = (Mutex::default(), Mutex::default());
-        let (broker, scheduler) = (Way::default(), Way::default());
-        Self { courier: Arc::new(Courier { store, sidecar, events, jobs, batches_max, queue, published, broker, scheduler }) }
+        let (queue, broker, scheduler) = (Mutex::default(), Way::default(), Way::default());
+        Self { courier: Arc::new(Courier { store, sidecar, events, jobs, batches_max, queue, broker, scheduler }) }
     }
 
     /// Goes on until the outbox is empty, or longer than one call may take.
@@ -169,48 +152,11 @@ impl Courier {
             return self.carry(committed.keys()).await;
         }
         let (sent, stay) = self.send_rows(committed.rows).await;
-        self.note_published(sent);
+        // Before the caller is answered: a process that ends earlier breaks off its call, and the gateway has the outbox emptied.
+        if !sent.is_empty() {
+            self.store.delete_published(&sent).await?;
+        }
         stay.into_values().next().map_or(Ok(()), Err)
-    }
-
-    /// Has published rows deleted, without waiting for it: those that come meanwhile are deleted together.
-    fn note_published(self: &Arc<Self>, sent: Vec<(i64, i64)>) {
-        let mut published = self.published();
-        if sent.is_empty() || published.rows.len() > PUBLISHED_MAX {
-            return;
-        }
-        published.rows.extend(sent);
-        if !std::mem::replace(&mut published.is_deleting, true) {
-            tokio::spawn(self.clone().delete_published());
-        }
-    }
-
-    async fn delete_published(self: Arc<Self>) {
-        let mut failures = 0;
-        loop {
-            let rows: Vec<_> = {
-                let mut published = self.published();
-                published.is_deleting = !published.rows.is_empty();
-                published.rows.iter().copied().collect()
-            };
-            if rows.is_empty() {
-                return;
-            }
-            match self.store.delete_published(&rows).await {
-                Ok(()) => failures = 0,
-                Err(error) if failures < DELETIONS_MAX => {
-                    tracing::debug!(%error, "published rows are still in the outbox");
-                    tokio::time::sleep(pause(failures, PAUSE)).await;
-                    failures += 1;
-                    continue;
-                }
-                Err(error) => tracing::warn!(%error, count = rows.len(), "published rows stay in the outbox, and will be published again"),
-            }
-            let mut published = self.published();
-            for row in &rows {
-                published.rows.remove(row);
-            }
-        }
     }
 
     /// Has the rows of these tasks published with the next batch; when they have left, or why they stay.
@@ -269,12 +215,7 @@ impl Courier {
 
     /// Sends a batch, and deletes what has left even if the rest has not.
     async fn send(&self, batch: OutboxBatch) -> Result<HashMap<i64, Stays>, Stays> {
-        let (left, rows): (Vec<OutboxRow>, Vec<OutboxRow>) = {
-            let published = self.published();
-            batch.rows().iter().cloned().partition(|row| published.rows.contains(&(row.key, row.id)))
-        };
-        let (mut sent, stay) = self.send_rows(rows).await;
-        sent.extend(left.iter().map(|row| (row.key, row.id)));
+        let (sent, stay) = self.send_rows(batch.rows().to_vec()).await;
         batch.done(&sent).await?;
         Ok(stay)
     }
@@ -326,10 +267,6 @@ impl Courier {
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn published(&self) -> MutexGuard<'_, Gone> {
-        self.published.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
