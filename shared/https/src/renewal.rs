@@ -288,22 +288,28 @@ impl Renewals {
     /// Notes a failure, so that neither this gateway nor one that starts later asks the authority too often.
     async fn failed(&self, names: &[String], error: &BoxError, is_resumed: bool, told: &mut Option<String>) -> Duration {
         let reason = Chain::of(error.as_ref()).to_string();
+        // A stop waits until the failure is noted and logged: callers who were told of it can rely on both.
+        let must_keep = self.must_keep.lock().await;
+        let noted = self.note_despite_others(names, error, &reason, is_resumed).await;
+        tell(told, &reason, noted.unwrap_or(RETRY));
+        drop(must_keep);
         self.certificates.wait_for(Some(reason_for_strangers(acme::is_from_authority(error), &reason)));
+        if noted.is_some() { LOOK } else { RETRY }
+    }
+
+    /// Notes a failure, again if another gateway writes at the same time. Returns the pause before the next order, or `None` if it cannot be kept.
+    async fn note_despite_others(&self, names: &[String], error: &BoxError, reason: &str, is_resumed: bool) -> Option<Duration> {
         for _ in 0..NOTES_MAX {
-            match self.note(names, error, &reason, is_resumed).await {
-                Ok(pause) => {
-                    tell(told, &reason, pause);
-                    return LOOK;
-                }
+            match self.note(names, error, reason, is_resumed).await {
+                Ok(pause) => return Some(pause),
                 Err(Stopped::Conflict) => {}
                 Err(Stopped::Failed(error)) => {
                     tracing::debug!(%error, "the failure cannot be kept");
-                    break;
+                    return None;
                 }
             }
         }
-        tell(told, &reason, RETRY);
-        RETRY
+        None
     }
 
     async fn note(&self, names: &[String], error: &BoxError, reason: &str, is_resumed: bool) -> Result<Duration, Stopped> {
