@@ -113,6 +113,12 @@ mcp-conformance:
     @cd tests/mcp && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; }
     tests/tools/mcp_conformance.sh
 
+# A reminder against packages of others: a real mail server, and what decrypts pushes and verifies webhooks. Needs Python with aiosmtpd, http-ece,
+# py-vapid and standardwebhooks, and openssl.
+reach:
+    cargo build --workspace --bin taskflow
+    TASKFLOW=target/debug/taskflow python3 tests/tools/reach.py
+
 # The types of the page, and of what tests it. Needs Node.
 page-check: page-tools
     node tests/browser/types.js

@@ -94,7 +94,8 @@ module "network" {
 
   egress_ports = merge(
     var.egress_ports,
-    { "443" = "images, certificates, Gemini, webhooks" },
+    { "443" = "images, certificates, Gemini, webhooks, push services" },
+    nonsensitive(var.smtp_url == null) ? {} : { "465" = "mail", "587" = "mail" },
     var.database == "neon" ? { "5432" = "Neon" } : {},
     var.kafka == "redpanda" ? { "9092" = "Redpanda" } : {},
   )
@@ -208,6 +209,9 @@ module "taskflow" {
   database_url     = module.database.url
   kafka            = module.platform.kafka
   gemini_api_key   = var.gemini_api_key
+  smtp_url         = var.smtp_url
+  webhook_token    = var.webhook_token
+  webhook_secret   = var.webhook_secret
   secrets_rotation = var.secrets_rotation
   rollout          = var.rollout
   repository       = local.repository

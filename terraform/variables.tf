@@ -392,6 +392,37 @@ variable "gemini_api_key" {
   sensitive   = true
 }
 
+variable "smtp_url" {
+  description = "Mail server of reminders, such as smtps://user:password@mail.example.org; null for none. TASKFLOW_MAIL_TO in `settings` says who gets them."
+  type        = string
+  default     = null
+  sensitive   = true
+
+  validation {
+    condition     = var.smtp_url == null || can(regex("^smtps?://[^/ ]+$", var.smtp_url))
+    error_message = "smtp_url: smtps://user:password@host, or smtp:// for STARTTLS, is wanted."
+  }
+}
+
+variable "webhook_token" {
+  description = "Bearer token that the receiver of TASKFLOW_WEBHOOK_URL asks for; null for none."
+  type        = string
+  default     = null
+  sensitive   = true
+}
+
+variable "webhook_secret" {
+  description = "Key of the webhook's signatures (Standard Webhooks): whsec_ and 24 to 64 bytes as base64; null for none."
+  type        = string
+  default     = null
+  sensitive   = true
+
+  validation {
+    condition     = var.webhook_secret == null || can(regex("^whsec_[A-Za-z0-9+/]{32,88}={0,2}$", var.webhook_secret))
+    error_message = "webhook_secret: whsec_ and 24 to 64 bytes as base64 are wanted."
+  }
+}
+
 variable "settings" {
   description = "Environment variables of every function, such as TASKFLOW_WEBHOOK_URL. No secrets."
   type        = map(string)

@@ -48,7 +48,9 @@ make_secrets() {
   secret taskflow taskflow-certificate
   secret taskflow taskflow-secrets "api-token=$(random)" "gemini-api-key=${GEMINI_API_KEY:-}" \
     "neon-connection-string=postgres://taskflow:$(value postgres postgres password)@postgres.postgres.svc.cluster.local:5432/taskflow?sslmode=disable" \
-    redpanda-bootstrap-servers=taskflow-kafka-bootstrap.kafka.svc.cluster.local:9092 redpanda-username= redpanda-password=
+    redpanda-bootstrap-servers=taskflow-kafka-bootstrap.kafka.svc.cluster.local:9092 redpanda-username= redpanda-password= \
+    "vapid-key=$(openssl rand 32 | openssl base64 -A | tr '+/' '-_' | tr -d =)" "link-key=$(random)" \
+    "smtp-url=${TASKFLOW_SMTP_URL:-}" "webhook-token=${TASKFLOW_WEBHOOK_TOKEN:-}" "webhook-secret=${TASKFLOW_WEBHOOK_SECRET:-}"
 }
 
 # The releases of platform/charts.json, in its order: operators come before what they operate.

@@ -11,6 +11,13 @@ mock_provider "random" {
       result = "generated"
     }
   }
+
+  mock_resource "random_bytes" {
+    defaults = {
+      base64 = "a+b/c="
+      hex    = "0badcafe"
+    }
+  }
 }
 
 variables {
@@ -22,6 +29,9 @@ variables {
   database_url     = "postgres://db/taskflow"
   kafka            = { bootstrap_servers = "kafka:9092", username = "user", password = "pass" }
   gemini_api_key   = null
+  smtp_url         = "smtps://ann:pass@mail.example.org"
+  webhook_token    = null
+  webhook_secret   = null
   settings         = { TASKFLOW_TIME_ZONE = "Europe/Berlin" }
   secrets_rotation = 1
   rollout          = false
@@ -50,10 +60,15 @@ run "secrets" {
     condition = nonsensitive(kubernetes_secret_v1.taskflow.data) == tomap({
       api-token                  = "generated"
       gemini-api-key             = ""
+      link-key                   = "0badcafe"
       neon-connection-string     = "postgres://db/taskflow"
       redpanda-bootstrap-servers = "kafka:9092"
       redpanda-username          = "user"
       redpanda-password          = "pass"
+      smtp-url                   = "smtps://ann:pass@mail.example.org"
+      vapid-key                  = "a-b_c"
+      webhook-secret             = ""
+      webhook-token              = ""
     })
     error_message = "The secret taskflow-secrets has the keys that Taskflow reads."
   }

@@ -5,6 +5,7 @@ mod assistant;
 mod bad;
 mod dead_letters;
 mod ports;
+mod reach;
 mod secrets;
 mod story;
 mod trace;

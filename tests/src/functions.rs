@@ -161,6 +161,28 @@ impl Functions {
         jobs.get(reminder["dapr_job_id"].as_str().unwrap()).map(|at| crate::written(at.get()))
     }
 
+    /// Has the due jobs of a function called. A job that fails stays. Returns the statuses, and the events that were announced.
+    pub async fn call_due(&self, function: &str) -> (Vec<u16>, Vec<Value>) {
+        let mut events = self.announced().await;
+        let now = self.clock.now();
+        let is_due = |name: &str, at: Timestamp| at <= now && routes::of_job(name).is_some_and(|route| route.name == function);
+        let due: Vec<(String, Timestamp)> = {
+            let jobs = self.jobs.lock().unwrap();
+            jobs.iter().filter(|(name, at)| is_due(name, **at)).map(|(name, at)| (name.clone(), *at)).collect()
+        };
+        let mut statuses = Vec::new();
+        for (name, at) in due {
+            self.jobs.lock().unwrap().remove(&name);
+            let status = self.job(&name).await;
+            if status != 200 {
+                self.jobs.lock().unwrap().insert(name, at);
+            }
+            statuses.push(status);
+        }
+        events.extend(self.announced().await);
+        (statuses, events)
+    }
+
     /// The reminders of a task, the newest first.
     pub async fn reminders(&self, task: &Value) -> Vec<Value> {
         let reminders = self.done("list-reminders", "GET", &format!("/api/reminders?task_id={}", task["id"]), &Value::Null).await;

@@ -7,7 +7,9 @@ mod api;
 mod collector;
 mod functions;
 mod gemini;
+mod mail;
 mod proxy;
+mod push;
 mod socket;
 #[cfg(feature = "stack")]
 pub mod stack;
@@ -34,7 +36,9 @@ pub use api::{Answer, Api};
 pub use collector::{Collected, Collector};
 pub use functions::Functions;
 pub use gemini::{Gemini, KEY as GEMINI_KEY, Said};
+pub use mail::{Mail, MailServer};
 pub use proxy::Proxy;
+pub use push::{PushService, Pushed, VAPID_KEY, VAPID_PUBLIC};
 pub use socket::Socket;
 pub use webhook::Webhook;
 

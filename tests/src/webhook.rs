@@ -2,8 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex as StdMutex};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -20,18 +19,22 @@ use crate::PATIENCE;
 pub struct Webhook {
     /// Where to post.
     pub url: String,
-    status: Arc<AtomicU16>,
-    posts: Mutex<mpsc::UnboundedReceiver<(HeaderMap, Value)>>,
+    manner: Manner,
+    posts: Mutex<mpsc::UnboundedReceiver<(HeaderMap, Bytes)>>,
+    last: StdMutex<String>,
 }
+
+/// The status that is answered, and a header.
+type Manner = Arc<StdMutex<(u16, Option<(&'static str, String)>)>>;
 
 impl Webhook {
     /// That answers with this status.
     pub async fn start(status: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let url = format!("http://{}/hook?key=hook-secret", listener.local_addr().unwrap());
-        let status = Arc::new(AtomicU16::new(status));
+        let manner: Manner = Arc::new(StdMutex::new((status, None)));
         let (posted, posts) = mpsc::unbounded_channel();
-        let answered = status.clone();
+        let answered = manner.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (posted, answered) = (posted.clone(), answered.clone());
@@ -39,17 +42,29 @@ impl Webhook {
                 tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });
-        Self { url, status, posts: Mutex::new(posts) }
+        Self { url, manner, posts: Mutex::new(posts), last: StdMutex::default() }
     }
 
     /// Answers with this status from now on.
     pub fn answer(&self, status: u16) {
-        self.status.store(status, Ordering::SeqCst);
+        *self.manner.lock().unwrap() = (status, None);
+    }
+
+    /// Answers with this status and this header from now on.
+    pub fn answer_with(&self, status: u16, name: &'static str, value: &str) {
+        *self.manner.lock().unwrap() = (status, Some((name, value.to_owned())));
     }
 
     /// The next post: its headers and its body.
     pub async fn post(&self) -> (HeaderMap, Value) {
-        tokio::time::timeout(PATIENCE, async { self.posts.lock().await.recv().await }).await.unwrap().unwrap()
+        let (headers, body) = tokio::time::timeout(PATIENCE, async { self.posts.lock().await.recv().await }).await.unwrap().unwrap();
+        *self.last.lock().unwrap() = String::from_utf8(body.to_vec()).unwrap();
+        (headers, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    /// The body of the last post that was looked at, as it came.
+    pub fn last_body(&self) -> String {
+        self.last.lock().unwrap().clone()
     }
 
     /// How many posts have come that nobody has looked at.
@@ -60,13 +75,17 @@ impl Webhook {
 
 async fn take(
     request: Request<Incoming>,
-    posted: mpsc::UnboundedSender<(HeaderMap, Value)>,
-    status: Arc<AtomicU16>,
+    posted: mpsc::UnboundedSender<(HeaderMap, Bytes)>,
+    manner: Manner,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    let _ = posted.send((parts.headers, serde_json::from_slice(&body).unwrap_or_default()));
+    let _ = posted.send((parts.headers, body));
     let mut response = Response::new(Full::default());
-    *response.status_mut() = status.load(Ordering::SeqCst).try_into().unwrap();
+    let (status, header) = manner.lock().unwrap().clone();
+    *response.status_mut() = status.try_into().unwrap();
+    if let Some((name, value)) = header {
+        response.headers_mut().insert(name, value.parse().unwrap());
+    }
     Ok(response)
 }

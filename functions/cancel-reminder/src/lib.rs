@@ -5,7 +5,6 @@ use std::sync::Arc;
 use domain::Reminder;
 use domain::command::CancelReminder;
 use domain::event::{CommandType, TaskEvent};
-use domain::reminder::ReminderType;
 use domain::routes;
 use function::{App, Change, Delivery, Error, Function, Published};
 
@@ -31,7 +30,6 @@ async fn follow_task(app: Arc<App>, delivery: Delivery) -> Result<Published, Err
     }
     let origin = app.origin_of(routes::CANCEL_REMINDER.name, &delivery.event);
     let mut change = app.change_on(Some(("task_id", event.task_id)), origin, None).await?;
-    let kind = ReminderType::with_webhook(app.settings.own(routes::WEBHOOK_URL.name));
-    change.unit.align_reminders(event.task_id, kind).await?;
+    change.unit.align_reminders(event.task_id).await?;
     change.commit().await
 }

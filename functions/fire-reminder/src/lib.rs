@@ -100,11 +100,16 @@ async fn attempt(app: &Arc<App>, called: &[Called]) -> Result<Vec<Fired>, Error>
             _ => false,
         })
         .partition(|due| due.is_over);
-    let fired = change.unit.trigger_reminders(&fire.iter().map(|due| due.reminder.id).collect::<Vec<_>>()).await?;
+    let channels = app.settings.channels();
+    let fired = change.unit.trigger_reminders(&fire.iter().map(|due| due.reminder.id).collect::<Vec<_>>(), &channels).await?;
     for due in fire {
         if let Some((reminder, call)) = fired.iter().find(|fired| fired.id == due.reminder.id).zip(calls.get(&due.reminder.id)) {
             change.resume(call, due.cause);
             change.unit.announce_firing(reminder)?;
+            if reminder.deliveries.is_empty() {
+                // Its one channel is not configured any more, or no browser is subscribed.
+                change.unit.finish_reminder(reminder, ReminderStatus::Failed).await?;
+            }
         }
     }
     for due in over {

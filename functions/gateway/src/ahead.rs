@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::event::{EventType, Topic};
-use domain::routes::{self, Concern, Route};
+use domain::routes::{self, Audience, Concern, NOTIFY, Route, SENDING};
 use function::{App, Request, full};
 use http::Method;
 use serde_json::Value;
@@ -26,11 +26,21 @@ pub struct Ahead {
 }
 
 impl Ahead {
-    /// Learns who has something to do for such an event.
-    pub fn learn(&self, topic: Topic, ty: EventType, data: &Value) {
+    /// Learns who has something to do for such an event. `posted`: the types that the webhook gets.
+    pub fn learn(&self, topic: Topic, ty: EventType, data: &Value, posted: &[EventType]) {
         let mut needed = self.needed();
         for route in routes::ALL.iter().filter(|route| is_woken(route, topic, ty)) {
-            needed.insert((route.name, ty), route.has_to_do(topic, ty, data, true));
+            needed.insert((route.name, ty), route.has_to_do(topic, ty, data, Audience { is_watched: true, posted }));
+        }
+    }
+
+    /// Wakes those who will hear that a reminder fired: the page's function, and the channels that the last reminder went to.
+    #[cfg_attr(not(feature = "sidecar"), expect(dead_code, reason = "only a sidecar calls ahead of time"))]
+    pub(crate) fn with_reminder(&self, app: &Arc<App>) {
+        const FIRED: EventType = EventType::ReminderTriggered;
+        let channels = SENDING.into_iter().map(|(_, route)| route).filter(|route| self.needed().get(&(route.name, FIRED)) == Some(&true));
+        for route in std::iter::once(&NOTIFY).chain(channels.collect::<Vec<_>>()) {
+            wake(app, route);
         }
     }
 
@@ -77,9 +87,9 @@ pub(crate) fn wake(app: &Arc<App>, route: &'static Route) {
     app.background.spawn(async move { functions.call(route, request).await });
 }
 
-/// Whether such an event wakes this consumer. Live updates wake nobody: those who watch have woken it.
+/// Whether such an event wakes this consumer ahead. Live updates wake nobody, because those who watch have woken it, and nobody waits for a webhook.
 fn is_woken(route: &Route, topic: Topic, ty: EventType) -> bool {
-    route.wants(topic, ty).is_some_and(|subscription| subscription.concern != Concern::Watched)
+    route.wants(topic, ty).is_some_and(|subscription| !matches!(subscription.concern, Concern::Watched | Concern::Posted))
 }
 
 #[cfg(test)]
@@ -111,7 +121,7 @@ mod tests {
         let complete = |recurrence: &str| json!({ "task_data": { "recurrence": recurrence, "due_date": null } });
         let mut now = Instant::now();
         for (recurrence, woken) in [("none", vec!["record-audit"]), ("daily", vec!["spawn-recurrence", "record-audit"])] {
-            ahead.learn(Topic::TaskEvents, EventType::TaskCompleted, &complete(recurrence));
+            ahead.learn(Topic::TaskEvents, EventType::TaskCompleted, &complete(recurrence), &[]);
             now += AWAKE;
             assert_eq!(names(ahead.choose(&COMPLETE_TASK, now, asleep)), woken, "{recurrence}");
         }

@@ -15,8 +15,9 @@ mod letter;
 use std::sync::Arc;
 use std::time::Instant;
 
-use domain::routes::{self, Route};
+use domain::routes::{self, Access, Route};
 use function::guard::Trust;
+use function::link::{self, Link};
 use function::service::{OUTBOX, Service};
 use function::{Answer, App, BoxError, Error, Function, Request, Response, full};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -52,7 +53,7 @@ fn operations(functions: &'static [Route], gateway: &Arc<Gateway>) -> Function {
     let operations = functions.iter().flat_map(|route| route.operations.iter().map(move |operation| (route, operation)));
     operations.fold(Function::new(routes::GATEWAY), |function, (route, operation)| {
         let gateway = gateway.clone();
-        function.operation(operation, move |app, request| answer(gateway.clone(), app, route, request))
+        function.operation(operation, move |app, request| answer(gateway.clone(), app, route, operation.access, request))
     })
 }
 
@@ -95,8 +96,11 @@ impl Own {
     }
 }
 
-/// Answers an operation of this function, as one of its own or by a call.
-async fn answer(gateway: Arc<Gateway>, app: Arc<App>, route: &'static Route, request: Request) -> Result<Response, Error> {
+/// Answers an operation of this function, as one of its own or by a call. Whoever makes up a link wakes no function.
+async fn answer(gateway: Arc<Gateway>, app: Arc<App>, route: &'static Route, access: Access, request: Request) -> Result<Response, Error> {
+    if access == Access::Link && Link::read(request.uri().path(), &app.settings).is_none() {
+        return Ok(link::refused());
+    }
     if *route != routes::WEB && *route != routes::HEALTH {
         if request.method() != Method::GET {
             gateway.ahead.with_call(&app, route);

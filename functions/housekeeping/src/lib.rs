@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::preferences::DayStart;
-use domain::reminder::{ReminderType, StoredReminder, steps};
+use domain::reminder::{StoredReminder, steps};
 use domain::{Task, Timestamp, routes};
 use function::{App, Change, Error, Function, JobCall, Published};
 
@@ -20,7 +20,7 @@ const LOCKED: i64 = 50;
 const REPAIRS_MAX: usize = 5_000;
 /// How long the events of a change may be on their way, cold starts included, before they count as lost.
 const DELIVERY_MAX: Duration = Duration::from_secs(5);
-/// How long notify may take to settle a reminder that fired, retries included, before its event counts as lost.
+/// How long a channel may take to hear that a reminder fired, before the event counts as lost.
 const SETTLE_MAX: Duration = Duration::from_hours(1);
 /// A missing reminder is not written once its task has been due for this long: nobody wants to hear of it now.
 const LATE_MAX: Duration = Duration::from_hours(7 * 24);
@@ -48,7 +48,7 @@ struct Suspects {
 async fn keep_house(app: Arc<App>, _: JobCall) -> Result<Published, Error> {
     let mut house = House { app: app.clone(), published: Published::All };
     let (astray, owing) = (house.astray().await?, house.owing().await?);
-    let registered = house.register_jobs().await?;
+    let registered = house.register_jobs().await? + house.register_sends().await?;
     let announced = house.announce_unsettled().await?;
     let pruned = app.store()?.prune(app.now()).await?;
     app.store()?.tidy_tags().await?;
@@ -117,7 +117,19 @@ impl House {
         }
     }
 
-    /// Announces again what fired and never reached notify, which takes each firing once. Returns how many.
+    /// Registers the job of every send that is not settled, as its row says when. Returns how many.
+    async fn register_sends(&mut self) -> Result<usize, Error> {
+        let (mut last, mut registered) = (0, 0);
+        loop {
+            let mut change = self.change().await?;
+            let Some((newest, count)) = change.unit.register_sends(last, LOCKED).await? else { return Ok(registered) };
+            last = newest;
+            self.commit(change).await?;
+            registered += count;
+        }
+    }
+
+    /// Announces again what fired and never reached a channel, which takes each firing once. Returns how many.
     async fn announce_unsettled(&mut self) -> Result<usize, Error> {
         let before = self.app.now().before(SETTLE_MAX);
         let (mut last, mut announced) = (0, 0);
@@ -145,11 +157,10 @@ impl House {
 
     /// Does what schedule-reminder and cancel-reminder would have done. Returns how many reminders were written, moved, brought back or cancelled.
     async fn align(&mut self, astray: &Suspects) -> Result<usize, Error> {
-        let kind = ReminderType::with_webhook(self.app.settings.own(routes::WEBHOOK_URL.name));
         let mut aligned = 0;
         for id in &astray.ids {
             let mut change = self.change().await?;
-            aligned += change.unit.align_reminders(*id, kind).await?;
+            aligned += change.unit.align_reminders(*id).await?;
             self.commit(change).await?;
         }
         Ok(aligned)

@@ -1,26 +1,22 @@
-//! Shows and delivers notifications: keeps them, pushes them to open WebSockets, posts them to the webhook if there is one, and says
-//! what became of the reminder.
+//! Shows notifications: keeps them, sends them to open WebSockets, and answers which there are.
 
 mod hub;
 mod socket;
-mod webhook;
 
 use std::sync::Arc;
 
 use domain::event::{EventType, ReminderEvent};
 use domain::query::ListNotifications;
-use domain::reminder::{ReminderStatus, ReminderType};
+use domain::reminder::ReminderType;
 use domain::{Notification, Reminder, Task, routes};
 use function::{Answer, App, Change, Delivery, Error, Function, Published};
 use http::StatusCode;
-use store::found;
+use store::{Settled, found};
 
 use crate::hub::Hub;
 
 /// Notifications of one answer, at most.
 const PAGE: i64 = 200;
-/// Posts to the webhook before the reminder is given up.
-const POSTS_MAX: i32 = 5;
 
 /// The function.
 #[must_use]
@@ -61,33 +57,20 @@ async fn take(app: Arc<App>, hub: Arc<Hub>, delivery: Delivery) -> Result<Publis
     Ok(Published::All)
 }
 
-/// Keeps the notification of a reminder that fired, and shows it.
-///
-/// The row decides, whatever the event says: a reminder that has not fired, or that was settled since, announces nothing.
+/// Keeps the notification of a reminder that fired, and shows it: once for each firing, because housekeeping announces a firing again if nothing became
+/// of it.
 async fn remind(app: &Arc<App>, hub: &Hub, delivery: &Delivery) -> Result<Published, Error> {
     let event: ReminderEvent = delivery.data()?;
     let origin = app.origin_of(routes::NOTIFY.name, &delivery.event);
     let mut change = app.change_on(Some(("reminder_id", event.reminder_id)), origin, None).await?;
-    let reminder = found(change.unit.reminder(event.reminder_id).await)?.filter(|reminder| reminder.status == ReminderStatus::Pending);
-    let Some((fired_at, reminder)) = reminder.and_then(|reminder| Some((reminder.triggered_at?, reminder))) else {
+    let Some(reminder) = sends::fired(&mut change, delivery, ReminderType::Websocket).await? else { return Ok(Published::All) };
+    if !change.unit.settle_channel(&reminder, ReminderType::Websocket, &Settled::Sent).await? {
         return Ok(Published::All);
-    };
-    let waits_for_post = reminder.reminder_type == ReminderType::Webhook;
-    let subject = format!("reminder/{}", reminder.id);
-    let mut published = Published::All;
-    // Once for each firing, not for each event: housekeeping announces a firing again if nothing became of it. Without a post the row itself
-    // tells, for it is settled together with the notification.
-    if !waits_for_post || change.unit.first_delivery(routes::NOTIFY.name, &subject, &fired_at.to_string()).await? {
-        let notification = keep(&mut change, &reminder).await?;
-        if !waits_for_post {
-            change.unit.finish_reminder(&reminder, ReminderStatus::Sent).await?;
-        }
-        published = change.commit().await?;
-        hub.notification(notification);
-    } else {
-        drop(change);
     }
-    if waits_for_post { Ok(published.and(post(app, delivery, &reminder).await?)) } else { Ok(published) }
+    let notification = keep(&mut change, &reminder).await?;
+    let published = change.commit().await?;
+    hub.notification(notification);
+    Ok(published)
 }
 
 async fn keep(change: &mut Change, reminder: &Reminder) -> Result<Notification, Error> {
@@ -104,30 +87,4 @@ fn due_text(task: &Task) -> Option<String> {
     }
     let due = task.due_date?.get().to_zoned(task.time_zone.get().clone());
     Some(format!("Due {}", due.strftime("%A, %-d %B %Y, %H:%M %Z")))
-}
-
-/// Posts to the webhook, and says what became of it; an error has the delivery come again.
-async fn post(app: &Arc<App>, delivery: &Delivery, reminder: &Reminder) -> Result<Published, Error> {
-    let posted = webhook::post(app.settings.own(routes::WEBHOOK_URL.name), &delivery.event).await;
-    let origin = app.origin_of(routes::NOTIFY.name, &delivery.event);
-    let mut change = app.change(origin, None).await?;
-    let reminder = change.unit.reminder(reminder.id).await?;
-    if reminder.status != ReminderStatus::Pending {
-        return Ok(Published::All);
-    }
-    let Err(error) = posted else {
-        change.unit.finish_reminder(&reminder, ReminderStatus::Sent).await?;
-        return change.commit().await;
-    };
-    let is_last = change.unit.count_retry(reminder.id).await? >= POSTS_MAX;
-    if is_last {
-        let reminder = change.unit.reminder(reminder.id).await?;
-        change.unit.finish_reminder(&reminder, ReminderStatus::Failed).await?;
-    }
-    let published = change.commit().await?;
-    if is_last {
-        tracing::warn!(reminder = reminder.id, %error, "the webhook was given up");
-        return Ok(published);
-    }
-    Err(Error::unavailable("the webhook", error))
 }

@@ -1,11 +1,14 @@
 //! Keeps what a user prefers: the zone of what names none, the language of dates, and when the day starts.
 //!
+//! Also keeps the browsers that get pushes (`push.rs`).
+//!
 //! Reminders of all-day tasks count from the start of the day. If that changes, a job moves them: a task at a time, because there may be many.
+
+mod push;
 
 use std::sync::Arc;
 
 use domain::preferences::SetPreferences;
-use domain::reminder::ReminderType;
 use domain::routes;
 use function::service::OUTBOX;
 use function::{Answer, App, Error, Function, JobCall, Published};
@@ -18,7 +21,10 @@ const NO_TASK: i64 = 0;
 /// The function.
 #[must_use]
 pub fn function() -> Function {
-    Function::new(routes::PREFERENCES).endpoint("getPreferences", get).endpoint("setPreferences", set).job(follow_day_start)
+    push::with_subscriptions(Function::new(routes::PREFERENCES))
+        .endpoint("getPreferences", get)
+        .endpoint("setPreferences", set)
+        .job(follow_day_start)
 }
 
 #[derive(serde::Deserialize)]
@@ -39,15 +45,19 @@ async fn set(app: Arc<App>, command: SetPreferences) -> Result<Answer, Error> {
         change.unit.schedule_job(routes::PREFERENCES.name, NO_TASK, change.now());
     }
     let answer = Answer::json(&own.or(&app.settings.time_zone))?;
-    Ok(match change.commit().await? {
+    Ok(telling(answer, change.commit().await?))
+}
+
+/// The answer of a call that has changed something: it tells the gateway if something waits in the outbox.
+fn telling(answer: Answer, published: Published) -> Answer {
+    match published {
         Published::All => answer,
         Published::Pending => answer.header(OUTBOX, "pending"),
-    })
+    }
 }
 
 /// Brings the reminders of all-day tasks in line with the start of the day.
 async fn follow_day_start(app: Arc<App>, _: JobCall) -> Result<Published, Error> {
-    let kind = ReminderType::with_webhook(app.settings.own(routes::WEBHOOK_URL.name));
     let (mut last, mut published) = (0, Published::All);
     loop {
         let ids = app.store()?.tasks_reminded_by_day(last, PAGE).await?;
@@ -55,7 +65,7 @@ async fn follow_day_start(app: Arc<App>, _: JobCall) -> Result<Published, Error>
         last = *newest;
         for id in ids {
             let mut change = app.change_on(Some(("task_id", id)), app.origin(routes::PREFERENCES.name), None).await?;
-            change.unit.align_reminders(id, kind).await?;
+            change.unit.align_reminders(id).await?;
             published = published.and(change.commit().await?);
         }
     }

@@ -4,7 +4,6 @@
 
 use domain::command::ScheduleReminder;
 use domain::event::{CommandType, TaskEvent};
-use domain::reminder::ReminderType;
 use domain::task::Status;
 use domain::{Invalid, Reminder, routes};
 use function::{Change, Delivery, Error, Function};
@@ -27,26 +26,26 @@ async fn schedule(change: &mut Change, command: ScheduleReminder) -> Result<Remi
     if !task.is_due_after(change.now()) {
         return Err(Invalid::field("/task_id", "the task's due_date has passed: there is nothing to remind of").into());
     }
+    let channel = command.reminder_type;
+    if let Some(channel) = channel.filter(|channel| !change.app.settings.channels().contains(channel)) {
+        return Err(Invalid::field("/reminder_type", format_args!("{} is not configured", channel.as_str())).into());
+    }
     let offset = command.reminder_offset;
     let day_start = change.unit.day_start_of(Some(&task)).await?;
     let at = task.reminder_at(offset, day_start).ok_or_else(|| Invalid::field("/reminder_offset", "too long before the due_date"))?;
     let reminders = change.unit.reminders_of(task.id).await?;
-    let same = reminders.into_iter().find(|stored| stored.reminder.is_waiting() && stored.reminder.scheduled_at == at);
+    let is_same = |reminder: &Reminder| reminder.is_waiting() && reminder.scheduled_at == at && reminder.reminder_type == channel;
+    let same = reminders.into_iter().map(|stored| stored.reminder).find(is_same);
     if let Some(same) = same {
-        return Ok(same.reminder);
+        return Ok(same);
     }
-    let new = NewReminder { task_id: task.id, scheduled_at: at, offset, kind: kind(change), of_task: false };
+    let new = NewReminder { task_id: task.id, scheduled_at: at, offset, channel, of_task: false };
     Ok(change.unit.create_reminder(new).await?)
 }
 
 /// Brings a task's reminders in line with the task.
 async fn follow_task(change: &mut Change, delivery: Delivery) -> Result<(), Error> {
     let event: TaskEvent = delivery.data()?;
-    let kind = kind(change);
-    change.unit.align_reminders(event.task_id, kind).await?;
+    change.unit.align_reminders(event.task_id).await?;
     Ok(())
-}
-
-fn kind(change: &Change) -> ReminderType {
-    ReminderType::with_webhook(change.app.settings.own(routes::WEBHOOK_URL.name))
 }

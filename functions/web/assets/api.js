@@ -15,6 +15,7 @@ import { Key, keep, kept } from './kept.js';
 /** @typedef {import('../api.d.ts').Preferences} Preferences */
 /** @typedef {import('../api.d.ts').Notification} Notice */
 /** @typedef {import('../api.d.ts').Reminder} Reminder */
+/** @typedef {import('../api.d.ts').PushSubscription} Device a browser that gets pushes */
 /**
  * @typedef {import('../api.d.ts').AuditLogEntry & { event_data: { data?: { task_data?: Task, scheduled_at?: string, reminder_offset?: string } } }}
  *   AuditLogEntry
@@ -240,6 +241,24 @@ export const listReminders = async (id) => (await call(`/api/reminders?task_id=$
 
 /** @param {number | null} after an id @returns {Promise<Notice[]>} */
 export const listNotices = async (after) => (await call(after === null ? '/api/notifications' : `/api/notifications?after=${after}`, { quiet: true })).data;
+
+/** @returns {Promise<string>} the key that a browser subscribes with */
+export const getPushKey = async () => (await call('/api/push/key')).data.public_key;
+
+/** @returns {Promise<Device[]>} */
+export const listSubscriptions = async () => (await call('/api/push/subscriptions', { quiet: true })).data;
+
+/** @param {{ endpoint: string, keys: { p256dh: string, auth: string }, name: string }} browser @returns {Promise<Device>} */
+export const createSubscription = async (browser) => (await call('/api/push/subscriptions', { method: 'POST', body: browser })).data;
+
+/** @param {number} id */
+export const deleteSubscription = async (id) => void (await call(`/api/push/subscriptions/${id}`, { method: 'DELETE' }));
+
+/** @param {number} id */
+export const testSubscription = async (id) => void (await call(`/api/push/subscriptions/${id}/test`, { method: 'POST' }));
+
+/** @param {number} id @param {string} pause such as "10 minutes" @returns {Promise<Reminder>} */
+export const snoozeReminder = async (id, pause) => (await call(`/api/reminders/${id}/snooze`, { method: 'POST', body: { for: pause } })).data;
 
 /** @param {number} id */
 export const readNotice = async (id) => void (await call(`/api/notifications/${id}/read`, { method: 'POST' }));

@@ -4,6 +4,7 @@ import { getPreferences, setPreferences, setToken, textOf, token } from './api.j
 import { fieldError, find, h, newId, setText } from './dom.js';
 import { Key, hasShortcuts, keep, kept } from './kept.js';
 import { desktopState, setDesktop } from './desktop.js';
+import { devices } from './devices.js';
 import { placeToasts } from './toasts.js';
 
 /** @typedef {import('./api.js').Task} Task */
@@ -191,6 +192,6 @@ function installSetting(offer) {
  * @param {InstallPrompt | null} offer the browser's, to install the page, while there is one
  */
 export async function openSettings(offer) {
-  const body = [themeSetting(), daySetting(), desktopSetting(), tokenSetting(), installSetting(offer), keysSetting()];
+  const body = [themeSetting(), daySetting(), desktopSetting(), group('Reminders on your devices', ...devices()), tokenSetting(), installSetting(offer), keysSetting()];
   await ask(dialogOf('Settings', body, [button('Done', '', { className: 'primary', autofocus: true })]));
 }

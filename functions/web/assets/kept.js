@@ -9,6 +9,8 @@ export const Key = Object.freeze({
   chat: 'taskflow.chat-open',
   conversation: 'taskflow.conversation',
   introduced: 'taskflow.introduced',
+  device: 'taskflow.push-device',
+  askedPush: 'taskflow.asked-for-push',
 });
 
 /** Dispatches `change` with the key as `detail`, whether this window or another one changed it. */

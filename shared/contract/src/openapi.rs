@@ -108,12 +108,12 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
     let has_id = names.iter().any(|name| IDS.contains(name));
     can(types.kind == Kind::Socket, &[400, 422, 426]);
     can(has_id || body.is_some() || operation.command.is_some(), &[400]);
-    can(operation.access != Access::Public, &[401]);
+    can(operation.access == Access::Bearer, &[401]);
     can(operation.method != routes::Method::Get || types.kind == Kind::Socket, &[403]);
     can(!operation.path.starts_with("/health/"), &[421]);
     can(!names.is_empty() || types.refers, &[404]);
     can(body.is_some(), &[408, 413, 415]);
-    can(operation.command.is_some(), &[409]);
+    can(operation.command.is_some() || types.may_be_full, &[409]);
     can(is_change_of_task, &[412]);
     can(
         names.contains(&CONVERSATION)
@@ -129,8 +129,19 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
     let mut answers = Map::new();
     answers.insert(operation.success.to_string(), success(types, schemas));
     if types.may_be_there {
-        let there = Types { headers: &["ETag"], ..*types };
+        let there = Types { headers: if types.headers.contains(&"ETag") { &["ETag"] } else { &[] }, ..*types };
         answers.insert("200".to_owned(), success(&there, schemas));
+    }
+    if operation.access == Access::Link {
+        let pages = [
+            ("401", "The link is not one of this service."),
+            ("409", "Nothing was done; the page says why."),
+            ("410", "The link has expired."),
+        ];
+        for (status, description) in pages {
+            let page = json!({ "description": description, "content": { "text/html": { "schema": { "type": "string" } } } });
+            answers.insert(status.to_owned(), page);
+        }
     }
     if types.kind == Kind::Socket {
         answers.clear();
@@ -151,7 +162,7 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
         "operationId": operation.id,
         "summary": types.summary,
         "tags": [types.tag],
-        "security": if operation.access == Access::Public { json!([]) } else { optional_token() },
+        "security": if operation.access == Access::Bearer { optional_token() } else { json!([]) },
         "responses": answers,
     });
     if let Some(description) = types.description {

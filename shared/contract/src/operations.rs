@@ -2,8 +2,11 @@
 
 use domain::audit::AuditLogEntry;
 use domain::chat::{ChatAnswer, Conversation, ConversationRef, DraftTask, SendMessage};
-use domain::command::{BulkTasks, CancelReminder, CreateTask, ScheduleReminder, SetPriority, TagTask, TaskCommand, Undo, UpdateTask};
+use domain::command::{
+    BulkTasks, CancelReminder, CreateTask, ScheduleReminder, SetPriority, SnoozeReminder, TagTask, TaskCommand, Undo, UpdateTask,
+};
 use domain::preferences::{Preferences, SetPreferences};
+use domain::push::{NewSubscription, PushKey, Subscription, SubscriptionRef};
 use domain::query::{ListAudit, ListNotifications, ListOccurrences, ListReminders, ListTasks, ListTrash, SearchTasks};
 use domain::schedule::Occurrence;
 use domain::task::TrashedTask;
@@ -50,6 +53,8 @@ pub(crate) struct Types {
     pub(crate) refers: bool,
     /// Whether what it makes may be there already: then that is answered, with 200.
     pub(crate) may_be_there: bool,
+    /// Whether there may be as many as there can be.
+    pub(crate) may_be_full: bool,
     /// Whether a caller that has it already is told so.
     pub(crate) is_cached: bool,
     /// What a caller gets that asks for `text/event-stream`.
@@ -72,6 +77,7 @@ impl Types {
             headers: &[],
             refers: false,
             may_be_there: false,
+            may_be_full: false,
             is_cached: false,
             stream: None,
             description: None,
@@ -96,6 +102,10 @@ impl Types {
 
     const fn or_there(self) -> Self {
         Self { may_be_there: true, ..self }
+    }
+
+    const fn limited(self) -> Self {
+        Self { may_be_full: true, ..self }
     }
 
     const fn cached(self) -> Self {
@@ -197,6 +207,25 @@ pub(crate) fn types(id: &str) -> Option<Types> {
         }
         "listReminders" => Types::new("reminders", "Lists reminders").query::<ListReminders>().lists::<Reminder>(),
         "cancelReminder" => Types::new("reminders", "Cancels a reminder").body::<CancelReminder>(),
+        "snoozeReminder" => Types::new("reminders", "Has a reminder fire again later").body::<SnoozeReminder>().answers::<Reminder>(),
+        "showAnswer" => {
+            Types::new("reminders", "Shows what a signed link of a mail or a notification does, with a button; changes nothing")
+                .with(&["text/html"], text)
+        }
+        "giveAnswer" => Types::new("reminders", "Does what a signed link says, once: completes the task, or snoozes the reminder")
+            .with(&["text/html"], text),
+        "getPushKey" => Types::new("push", "Answers the key that browsers subscribe with").answers::<PushKey>(),
+        "listSubscriptions" => Types::new("push", "Lists the browsers that get pushes").lists::<Subscription>(),
+        "createSubscription" => Types::new("push", "Has a browser get pushes; one that is there already is answered with 200")
+            .body::<NewSubscription>()
+            .answers::<Subscription>()
+            .headers(&["Location"])
+            .or_there()
+            .limited(),
+        "deleteSubscription" => {
+            Types::new("push", "Has a browser get no more pushes; one that is not there is fine").body::<SubscriptionRef>()
+        }
+        "testSubscription" => Types::new("push", "Sends a test to a browser").body::<SubscriptionRef>(),
         "watchNotifications" => {
             Types::new("notifications", "Shows notifications and changes as they come: a WebSocket with JSON text frames")
                 .kind(Kind::Socket)

@@ -13,6 +13,7 @@ use crate::invalid::{Checks, Invalid};
 use crate::moment::Moment;
 use crate::offset::ReminderOffset;
 use crate::recurrence::Rule;
+use crate::reminder::ReminderType;
 use crate::schedule::Schedule;
 use crate::task::{self, Draft, Frequency, Priority, RecurrenceFrom, Task};
 use crate::time::Timestamp;
@@ -462,6 +463,38 @@ pub struct ScheduleReminder {
     pub task_id: i64,
     /// How long before the due date to remind.
     pub reminder_offset: ReminderOffset,
+    /// The one channel to use; every configured channel if it is left out.
+    #[serde(default)]
+    pub reminder_type: Option<ReminderType>,
+}
+
+/// `reminder.snooze`, `POST /api/reminders/{id}/snooze`: has `for` or `until`.
+#[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SnoozeReminder {
+    /// The reminder, of a task that is pending.
+    pub reminder_id: i64,
+    /// How long from now to remind again.
+    #[serde(default, rename = "for")]
+    pub pause: Option<ReminderOffset>,
+    /// When to remind again.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+}
+
+impl SnoozeReminder {
+    /// Returns when to remind again; days and weeks are those of `zone`.
+    ///
+    /// # Errors
+    /// Neither `for` nor `until`, or both; a moment that is not ahead.
+    pub fn at(&self, now: Timestamp, zone: &Zone) -> Result<Timestamp, Invalid> {
+        let (field, at) = match (self.pause, self.until) {
+            (Some(pause), None) => ("/for", pause.after(now.get(), zone.get()).and_then(|at| Timestamp::new(at).ok())),
+            (None, Some(until)) => ("/until", Some(until)),
+            _ => return Err(Invalid::field("", "give either for, such as \"10 minutes\", or until, such as \"2027-01-05T09:00:00Z\"")),
+        };
+        at.filter(|at| *at > now).ok_or_else(|| Invalid::field(field, "not after now"))
+    }
 }
 
 /// `reminder.cancel`, `DELETE /api/reminders/{id}`.

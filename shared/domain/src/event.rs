@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::offset::ReminderOffset;
-use crate::reminder::ReminderStatus;
+use crate::reminder::{ReminderStatus, ReminderType};
 use crate::task::Task;
 use crate::time::Timestamp;
 
@@ -127,6 +127,8 @@ names! {
     ReminderSchedule = "reminder.schedule",
     /// Do not remind.
     ReminderCancel = "reminder.cancel",
+    /// Remind again later.
+    ReminderSnooze = "reminder.snooze",
 }
 
 names! {
@@ -165,7 +167,7 @@ impl CommandType {
             Self::TaskUpdate | Self::TaskReopen | Self::TaskSkip | Self::TaskSetPriority | Self::TaskAddTags | Self::TaskRemoveTags => {
                 EventType::TaskUpdated
             }
-            Self::ReminderSchedule => EventType::ReminderScheduled,
+            Self::ReminderSchedule | Self::ReminderSnooze => EventType::ReminderScheduled,
             Self::ReminderCancel => EventType::ReminderCancelled,
         };
         (answer, &[])
@@ -210,6 +212,12 @@ pub struct ReminderEvent {
     pub status: ReminderStatus,
     /// Tries that failed.
     pub retry_count: i32,
+    /// The channel that delivered it or gave it up; before that, the one channel that it goes to, or `null` for every configured channel.
+    #[serde(default)]
+    pub reminder_type: Option<ReminderType>,
+    /// The channels of this firing. Only reminder.triggered has them; that of an earlier release has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<Vec<ReminderType>>,
     /// When it happened.
     pub timestamp: Timestamp,
     /// Ties together everything one call caused.

@@ -19,6 +19,7 @@ pub mod notification;
 pub mod offset;
 pub mod page;
 pub mod preferences;
+pub mod push;
 pub mod query;
 pub mod recurrence;
 pub mod reminder;

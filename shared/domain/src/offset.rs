@@ -112,14 +112,24 @@ impl ReminderOffset {
     /// that day is read with the offset before the gap, so 02:30 becomes 03:30 (RFC 5545, section 3.3.5).
     #[must_use]
     pub fn before(self, due: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-        let amount = i64::from(self.amount);
+        self.away(due, zone, -1)
+    }
+
+    /// The moment this long after `moment`, by the same rules; `None` after jiff's calendar ends, in the year 9999.
+    #[must_use]
+    pub fn after(self, moment: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+        self.away(moment, zone, 1)
+    }
+
+    fn away(self, moment: Timestamp, zone: &TimeZone, sign: i64) -> Option<Timestamp> {
+        let amount = sign * i64::from(self.amount);
         let span = match self.unit {
-            OffsetUnit::Minute => return due.checked_sub(SignedDuration::from_mins(amount)).ok(),
-            OffsetUnit::Hour => return due.checked_sub(SignedDuration::from_hours(amount)).ok(),
+            OffsetUnit::Minute => return moment.checked_add(SignedDuration::from_mins(amount)).ok(),
+            OffsetUnit::Hour => return moment.checked_add(SignedDuration::from_hours(amount)).ok(),
             OffsetUnit::Day => Span::new().days(amount),
             OffsetUnit::Week => Span::new().weeks(amount),
         };
-        Some(due.to_zoned(zone.clone()).checked_sub(span).ok()?.timestamp())
+        Some(moment.to_zoned(zone.clone()).checked_add(span).ok()?.timestamp())
     }
 }
 

@@ -7,24 +7,93 @@ use crate::preferences::DayStart;
 use crate::task::{Status, Task};
 use crate::time::Timestamp;
 
-/// How a reminder reaches its user.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+/// A channel: how a reminder reaches its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum ReminderType {
-    /// On the page, over its WebSocket.
-    #[default]
+    /// A notification on the page, over its WebSocket.
     Websocket,
-    /// On the page, and posted as a CloudEvent to the webhook's URL.
+    /// Web Push, to every subscribed browser.
+    Push,
+    /// A mail.
+    Email,
+    /// A CloudEvent, posted to the webhook's URL.
     Webhook,
 }
 
 impl ReminderType {
-    /// Returns how reminders reach their user where [`WEBHOOK_URL`](crate::routes::WEBHOOK_URL) has this value.
+    /// Every channel.
+    pub const ALL: [Self; 4] = [Self::Websocket, Self::Push, Self::Email, Self::Webhook];
+
+    /// The name in JSON.
     #[must_use]
-    pub fn with_webhook(url: Option<&str>) -> Self {
-        if url.is_some() { Self::Webhook } else { Self::Websocket }
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Websocket => "websocket",
+            Self::Push => "push",
+            Self::Email => "email",
+            Self::Webhook => "webhook",
+        }
     }
+}
+
+/// What became of a reminder on one channel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Delivery {
+    /// The channel.
+    #[serde(rename = "type")]
+    pub channel: ReminderType,
+    /// `sent` once one receiver has it, `failed` once none can, `cancelled` if the task was over first.
+    pub status: ReminderStatus,
+    /// Attempts so far, of the receiver with the most.
+    pub attempts: i32,
+    /// When the first receiver had it.
+    pub sent_at: Option<Timestamp>,
+    /// What went wrong last, while it is not sent.
+    pub error: Option<String>,
+}
+
+impl Delivery {
+    /// Sums up the sends of one firing: a delivery for each channel that the firing goes to or that has sends.
+    #[must_use]
+    pub fn of(channels: &[ReminderType], sends: &[Self]) -> Vec<Self> {
+        let of = |channel: &ReminderType| sends.iter().filter(|send| send.channel == *channel).collect::<Vec<_>>();
+        let has = |channel: &ReminderType| channels.contains(channel) || !of(channel).is_empty();
+        ReminderType::ALL.iter().filter(|channel| has(channel)).map(|channel| Self::sum(*channel, &of(channel))).collect()
+    }
+
+    fn sum(channel: ReminderType, sends: &[&Self]) -> Self {
+        let status = if sends.is_empty() { ReminderStatus::Pending } else { sum(sends.iter().map(|send| send.status)) };
+        let error = sends.iter().rev().find_map(|send| send.error.clone()).filter(|_| status != ReminderStatus::Sent);
+        Self {
+            channel,
+            status,
+            attempts: sends.iter().map(|send| send.attempts).max().unwrap_or_default(),
+            sent_at: sends.iter().filter_map(|send| send.sent_at).min(),
+            error,
+        }
+    }
+}
+
+/// Returns what the deliveries make of their reminder. A stored notification counts only if the page is the sole channel; without any channel
+/// the reminder has failed.
+#[must_use]
+pub fn status_of(deliveries: &[Delivery]) -> ReminderStatus {
+    let is_sole = deliveries.iter().all(|delivery| delivery.channel == ReminderType::Websocket);
+    let counting = deliveries.iter().filter(|delivery| is_sole || delivery.channel != ReminderType::Websocket);
+    sum(counting.map(|delivery| delivery.status))
+}
+
+/// Sent if one is, pending while one is, failed if one is or there is none, else cancelled.
+fn sum(statuses: impl Iterator<Item = ReminderStatus>) -> ReminderStatus {
+    let rank = |status: &ReminderStatus| match status {
+        ReminderStatus::Sent => 0,
+        ReminderStatus::Pending => 1,
+        ReminderStatus::Failed => 2,
+        ReminderStatus::Cancelled => 3,
+    };
+    statuses.min_by_key(rank).unwrap_or(ReminderStatus::Failed)
 }
 
 /// What became of a reminder.
@@ -58,8 +127,8 @@ pub struct Reminder {
     pub triggered_at: Option<Timestamp>,
     /// How long before the due date.
     pub reminder_offset: ReminderOffset,
-    /// How it reaches its user.
-    pub reminder_type: ReminderType,
+    /// The one channel that it goes to; `null`: every configured channel.
+    pub reminder_type: Option<ReminderType>,
     /// What became of it.
     pub status: ReminderStatus,
     /// Tries that failed.
@@ -70,6 +139,8 @@ pub struct Reminder {
     pub created_at: Timestamp,
     /// When it was delivered.
     pub sent_at: Option<Timestamp>,
+    /// What became of it on each channel since it fired.
+    pub deliveries: Vec<Delivery>,
 }
 
 impl Reminder {
@@ -77,6 +148,12 @@ impl Reminder {
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.status == ReminderStatus::Pending && self.triggered_at.is_none()
+    }
+
+    /// What became of it on this channel, if it goes there.
+    #[must_use]
+    pub fn delivery(&self, channel: ReminderType) -> Option<&Delivery> {
+        self.deliveries.iter().find(|delivery| delivery.channel == channel)
     }
 }
 
@@ -89,6 +166,8 @@ pub struct StoredReminder {
     pub of_task: bool,
     /// True if it was cancelled because its task was completed or deleted, so that reopening the task brings it back.
     pub cancelled_with_task: bool,
+    /// If somebody snoozed it, when its task would have it fire.
+    pub snoozed_from: Option<Timestamp>,
 }
 
 /// One change that brings a task's reminders in line with the task.
@@ -137,7 +216,11 @@ pub fn steps(task: Option<&Task>, reminders: &[StoredReminder], day_start: DaySt
     };
     let follow = |stored: &StoredReminder| {
         let own = stored.reminder.reminder_offset;
-        step(stored, at(if stored.of_task { task.reminder_offset } else { Some(own) }))
+        let wanted = if stored.of_task { task.reminder_offset } else { Some(own) };
+        // A snooze holds until the task would have it fire at another time, also while the task is overdue.
+        let is_snoozed =
+            stored.snoozed_from.is_some_and(|from| wanted.and_then(|offset| task.reminder_at(offset, day_start)) == Some(from));
+        if is_snoozed && stored.reminder.is_waiting() { None } else { step(stored, at(wanted)) }
     };
     let missing = at(task.reminder_offset).filter(|(at, offset)| !reminders.iter().any(|stored| stored.stands_for(*at, *offset)));
     reminders.iter().filter_map(follow).chain(missing.map(|(at, offset)| Step::Create { at, offset })).collect()
@@ -148,7 +231,7 @@ fn step(stored: &StoredReminder, wanted: Option<(Timestamp, ReminderOffset)>) ->
     let reminder = &stored.reminder;
     match wanted {
         Some((at, offset)) => {
-            let is_elsewhere = (at, offset) != (reminder.scheduled_at, reminder.reminder_offset);
+            let is_elsewhere = (at, offset) != (stored.slot(), reminder.reminder_offset);
             let moves = stored.cancelled_with_task || (reminder.is_waiting() && is_elsewhere);
             moves.then(|| Step::Reschedule { reminder: reminder.clone(), at, offset })
         }
@@ -167,7 +250,60 @@ impl StoredReminder {
     /// True if the task needs no other reminder for this moment: this one waits, comes back, or was sent, failed or cancelled for this very moment.
     fn stands_for(&self, at: Timestamp, offset: ReminderOffset) -> bool {
         let reminder = &self.reminder;
-        let is_same = reminder.scheduled_at == at && reminder.reminder_offset == offset;
+        let is_same = self.slot() == at && reminder.reminder_offset == offset;
         self.of_task && (reminder.is_waiting() || self.cancelled_with_task || is_same)
+    }
+
+    /// When its task would have it fire.
+    fn slot(&self) -> Timestamp {
+        self.snoozed_from.unwrap_or(self.reminder.scheduled_at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn send(channel: ReminderType, status: ReminderStatus, attempts: i32) -> Delivery {
+        let sent_at = (status == ReminderStatus::Sent).then(|| Timestamp::from_microsecond(i64::from(attempts)).unwrap());
+        let error = (status == ReminderStatus::Failed).then(|| "410 Gone".to_owned());
+        Delivery { channel, status, attempts, sent_at, error }
+    }
+
+    #[test]
+    fn a_channel_is_sent_once_one_receiver_has_it() {
+        use ReminderStatus::{Cancelled, Failed, Pending, Sent};
+        for (statuses, status, error) in [
+            (vec![Failed, Sent], Sent, None),
+            (vec![Failed, Pending], Pending, Some("410 Gone")),
+            (vec![Failed, Failed], Failed, Some("410 Gone")),
+            (vec![Cancelled, Failed], Failed, Some("410 Gone")),
+            (vec![Cancelled, Cancelled], Cancelled, None),
+            (vec![], Pending, None),
+        ] {
+            let sends: Vec<_> = statuses.iter().zip(1..).map(|(status, attempts)| send(ReminderType::Push, *status, attempts)).collect();
+            let deliveries = Delivery::of(&[ReminderType::Push], &sends);
+            assert_eq!(deliveries.len(), 1);
+            assert_eq!((deliveries[0].status, deliveries[0].error.as_deref()), (status, error), "{statuses:?}");
+            assert_eq!(deliveries[0].attempts, sends.iter().map(|send| send.attempts).max().unwrap_or_default());
+        }
+    }
+
+    #[test]
+    fn a_reminder_follows_the_channels_that_leave_the_page() {
+        use ReminderStatus::{Cancelled, Failed, Pending, Sent};
+        use ReminderType::{Email, Push, Websocket};
+        for (deliveries, status) in [
+            (vec![(Websocket, Sent)], Sent),
+            (vec![(Websocket, Sent), (Push, Pending)], Pending),
+            (vec![(Websocket, Sent), (Push, Failed)], Failed),
+            (vec![(Push, Failed), (Email, Sent)], Sent),
+            (vec![(Push, Failed), (Email, Pending)], Pending),
+            (vec![(Push, Cancelled), (Email, Cancelled)], Cancelled),
+            (vec![], Failed),
+        ] {
+            let all: Vec<_> = deliveries.iter().map(|(channel, status)| send(*channel, *status, 1)).collect();
+            assert_eq!(status_of(&all), status, "{deliveries:?}");
+        }
     }
 }

@@ -81,6 +81,9 @@ impl Resource for Reminder {
             dapr_job_id: self.dapr_job_id.clone(),
             status: self.status,
             retry_count: self.retry_count,
+            reminder_type: self.reminder_type,
+            channels: (event_type == EventType::ReminderTriggered)
+                .then(|| self.deliveries.iter().map(|delivery| delivery.channel).collect()),
             timestamp,
             correlation_id: correlation_id.to_owned(),
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::event::{CommandType, EventType, Topic};
+use crate::reminder::ReminderType;
 use crate::time::Timestamp;
 
 /// An HTTP method.
@@ -37,6 +38,8 @@ pub enum Access {
     Public,
     /// Callers with the bearer token, where one is set.
     Bearer,
+    /// Callers with a signed link: the last part of the path is its credential.
+    Link,
 }
 
 /// One call of the REST API.
@@ -68,6 +71,10 @@ impl Operation {
     const fn public(self) -> Self {
         Self { access: Access::Public, ..self }
     }
+
+    const fn link(self) -> Self {
+        Self { access: Access::Link, ..self }
+    }
 }
 
 /// The events of one topic that a function consumes.
@@ -94,15 +101,40 @@ pub enum Concern {
     Due,
     /// Those that come while somebody watches: they are shown live and kept nowhere. Their data does not tell.
     Watched,
+    /// Those of a reminder that goes to this channel.
+    Channel(ReminderType),
+    /// Those of a type that the webhook gets. Their data does not tell.
+    Posted,
+}
+
+/// Who cares for events beyond what their data tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Audience<'a> {
+    /// True if somebody may be watching live updates.
+    pub is_watched: bool,
+    /// The types of events that the webhook gets; none if there is no webhook.
+    pub posted: &'a [EventType],
+}
+
+impl Audience<'_> {
+    /// Somebody cares for everything.
+    pub const ALL: Self = Self { is_watched: true, posted: EventType::ALL };
 }
 
 impl Concern {
     /// Whether an event with this data makes a difference. Data that cannot be read does: the function says what is wrong with it.
     #[must_use]
-    pub fn is_met(self, ty: EventType, data: &Value) -> bool {
+    pub fn is_met(self, ty: EventType, data: &Value, audience: Audience<'_>) -> bool {
         let field = |name: &str| data.get("task_data").and_then(|task| task.get(name));
         match self {
-            Self::All | Self::Watched => true,
+            Self::All => true,
+            Self::Watched => audience.is_watched,
+            Self::Posted => audience.posted.contains(&ty),
+            // An earlier release names no channels.
+            Self::Channel(channel) => {
+                let channels = data.get("channels").and_then(Value::as_array);
+                channels.is_none_or(|channels| channels.iter().any(|own| own == channel.as_str()))
+            }
             Self::Due => ty != EventType::TaskCompleted || field("due_date").is_none_or(|due| !due.is_null()),
             Self::Reminders => ty != EventType::TaskCreated || field("reminder_offset").is_none_or(|offset| !offset.is_null()),
             Self::Recurring => field("recurrence").is_none_or(|recurrence| recurrence != "none"),
@@ -115,6 +147,8 @@ impl Concern {
 pub enum Job {
     /// When a change or the gateway asks for it: `POST /job/<name>-<id>` or `POST /job/<name>`.
     OnCall,
+    /// The same, and each call sends something to a receiver elsewhere, which may hang.
+    Sending,
     /// When Taskflow starts, when the scheduler has lost its jobs, and after each period: `POST /job/<name>`.
     Every(Duration),
 }
@@ -128,11 +162,13 @@ pub struct Setting {
     pub secret: Option<&'static str>,
     /// True if its value is an http or https URL.
     pub is_url: bool,
+    /// True if the one process makes a random value of 32 bytes at its first start, as base64url, and keeps it in the data folder.
+    pub is_made: bool,
 }
 
 impl Setting {
     const fn new(name: &'static str) -> Self {
-        Self { name, secret: None, is_url: false }
+        Self { name, secret: None, is_url: false, is_made: false }
     }
 
     const fn secret(self, key: &'static str) -> Self {
@@ -142,13 +178,37 @@ impl Setting {
     const fn url(self) -> Self {
         Self { is_url: true, ..self }
     }
+
+    const fn made(self) -> Self {
+        Self { is_made: true, ..self }
+    }
 }
 
-/// Where reminders are also posted.
+/// Where events are posted.
 pub const WEBHOOK_URL: Setting = Setting::new("TASKFLOW_WEBHOOK_URL").url();
+/// The bearer token that the webhook's receiver asks for.
+pub const WEBHOOK_TOKEN: Setting = Setting::new("TASKFLOW_WEBHOOK_TOKEN").secret("webhook-token");
+/// The key of the webhook's signatures (Standard Webhooks).
+pub const WEBHOOK_SECRET: Setting = Setting::new("TASKFLOW_WEBHOOK_SECRET").secret("webhook-secret");
+/// The mail server.
+pub const SMTP_URL: Setting = Setting::new("TASKFLOW_SMTP_URL").secret("smtp-url");
+/// A PEM file with more roots that the mail server's certificate may come from.
+pub const SMTP_ROOTS: Setting = Setting::new("TASKFLOW_SMTP_ROOTS");
+/// Who gets mail.
+pub const MAIL_TO: Setting = Setting::new("TASKFLOW_MAIL_TO");
+/// Who sends mail; [`MAIL_TO`] if it is not set.
+pub const MAIL_FROM: Setting = Setting::new("TASKFLOW_MAIL_FROM");
+/// The private key of Web Push (VAPID, RFC 8292): 32 bytes as base64url.
+pub const VAPID_KEY: Setting = Setting::new("TASKFLOW_VAPID_KEY").secret("vapid-key").made();
+/// For tests: the one address to which pushes go although it is not public; with http as well.
+pub const PUSH_TEST_ADDRESS: Setting = Setting::new("TASKFLOW_PUSH_TEST_ADDRESS");
+/// The key that signs links.
+pub const LINK_KEY: Setting = Setting::new("TASKFLOW_LINK_KEY").secret("link-key").made();
+/// The settings that tell which channels there are.
+const CHANNELS: &[Setting] = &[WEBHOOK_URL, SMTP_URL, MAIL_TO, VAPID_KEY];
 
 /// The fields that are ids: integers, also in a path. Changes of the same id take turns.
-pub const IDS: [&str; 3] = ["task_id", "reminder_id", "notification_id"];
+pub const IDS: [&str; 4] = ["task_id", "reminder_id", "notification_id", "subscription_id"];
 
 /// One function: what calls it, what it announces, and what it may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -239,15 +299,14 @@ impl Route {
 
     /// Whether it has something to do for an event of this type and data, whichever topic it came from.
     #[must_use]
-    pub fn is_concerned(&self, ty: EventType, data: &Value) -> bool {
-        self.consumes.iter().any(|subscription| subscription.types.contains(&ty) && subscription.concern.is_met(ty, data))
+    pub fn is_concerned(&self, ty: EventType, data: &Value, audience: Audience<'_>) -> bool {
+        self.consumes.iter().any(|subscription| subscription.types.contains(&ty) && subscription.concern.is_met(ty, data, audience))
     }
 
-    /// Whether it wants such an event from this topic, and has something to do for this one. `is_watched`: somebody may be watching live updates.
+    /// Whether it wants such an event from this topic, and has something to do for this one.
     #[must_use]
-    pub fn has_to_do(&self, topic: Topic, ty: EventType, data: &Value, is_watched: bool) -> bool {
-        let concern = self.wants(topic, ty).map(|subscription| subscription.concern);
-        concern.is_some_and(|concern| concern.is_met(ty, data) && (is_watched || concern != Concern::Watched))
+    pub fn has_to_do(&self, topic: Topic, ty: EventType, data: &Value, audience: Audience<'_>) -> bool {
+        self.wants(topic, ty).is_some_and(|subscription| subscription.concern.is_met(ty, data, audience))
     }
 
     /// Returns how long after its time a reminder fired, if the delivery of this event tells notify of that.
@@ -299,6 +358,9 @@ const REMINDER_TYPES: &[EventType] = &[
     EventType::ReminderFailed,
     EventType::ReminderCancelled,
 ];
+
+/// What a channel says of a reminder in the end.
+const SETTLED: &[EventType] = &[EventType::ReminderSent, EventType::ReminderFailed, EventType::ReminderCancelled];
 
 const fn on(topic: Topic, types: &'static [EventType]) -> Subscription {
     Subscription { topic, types, concern: Concern::All }
@@ -380,7 +442,7 @@ routes! {
             &[EventType::TaskCreated, EventType::TaskUpdated, EventType::TaskRestored],
         )])
         .announces(&[EventType::ReminderCancelled])
-        .settings(&[WEBHOOK_URL])
+        .settings(CHANNELS)
         .scale(1, 2);
     /// Lists reminders.
     LIST_REMINDERS = Route::new("list-reminders").operations(&[get("listReminders", "/api/reminders")]);
@@ -388,25 +450,64 @@ routes! {
     CANCEL_REMINDER = Route::new("cancel-reminder")
         .operations(&[delete("cancelReminder", "/api/reminders/{reminder_id}").success(204).obeys(CommandType::ReminderCancel)])
         .consumes(&[only(Concern::Due, Topic::TaskEvents, &[EventType::TaskCompleted, EventType::TaskDeleted])])
-        .announces(&[EventType::ReminderScheduled])
-        .settings(&[WEBHOOK_URL]);
+        .announces(&[EventType::ReminderScheduled]);
+    /// Has a reminder fire again later, and does what a link in a mail or on a notification asks for.
+    SNOOZE_REMINDER = Route::new("snooze-reminder")
+        .operations(&[
+            post("snoozeReminder", "/api/reminders/{reminder_id}/snooze").obeys(CommandType::ReminderSnooze),
+            get("showAnswer", "/answer/{link}").link(),
+            post("giveAnswer", "/answer/{link}").link(),
+        ])
+        .announces(&[EventType::TaskCompleted])
+        .settings(&[LINK_KEY]);
     /// Fires a reminder at its time.
     FIRE_REMINDER = Route::new("fire-reminder")
         .announces(&[EventType::ReminderTriggered, EventType::ReminderFailed, EventType::ReminderCancelled])
         .job(Job::OnCall)
+        .settings(CHANNELS)
         .scale(2, 2);
-    /// Shows and delivers notifications. One instance holds every socket.
+    /// Keeps and shows notifications. One instance holds every socket.
     NOTIFY = Route::new("notify")
         .operations(&[
             get("watchNotifications", "/ws/notifications"),
             get("listNotifications", "/api/notifications"),
             post("readNotification", "/api/notifications/{notification_id}/read").success(204),
         ])
-        .consumes(&[on(Topic::Reminders, &[EventType::ReminderTriggered]), only(Concern::Watched, Topic::TaskUpdates, TASK_TYPES)])
-        .announces(&[EventType::ReminderSent, EventType::ReminderFailed])
-        .settings(&[WEBHOOK_URL])
+        .consumes(&[
+            only(Concern::Channel(ReminderType::Websocket), Topic::Reminders, &[EventType::ReminderTriggered]),
+            only(Concern::Watched, Topic::TaskUpdates, TASK_TYPES),
+        ])
+        .announces(&[EventType::ReminderSent])
         .scale(1, 2)
         .cluster_only();
+    /// Pushes reminders to subscribed browsers.
+    PUSH_REMINDER = Route::new("push-reminder")
+        .consumes(&[only(Concern::Channel(ReminderType::Push), Topic::Reminders, &[EventType::ReminderTriggered])])
+        .announces(SETTLED)
+        .job(Job::Sending)
+        .settings(&[VAPID_KEY, LINK_KEY, MAIL_TO, PUSH_TEST_ADDRESS])
+        .scale(1, 2);
+    /// Mails reminders.
+    MAIL_REMINDER = Route::new("mail-reminder")
+        .consumes(&[only(Concern::Channel(ReminderType::Email), Topic::Reminders, &[EventType::ReminderTriggered])])
+        .announces(SETTLED)
+        .job(Job::Sending)
+        .settings(&[SMTP_URL, SMTP_ROOTS, MAIL_TO, MAIL_FROM, LINK_KEY]);
+    /// Posts reminders and other events to a webhook.
+    POST_WEBHOOK = Route::new("post-webhook")
+        .consumes(&[
+            only(Concern::Channel(ReminderType::Webhook), Topic::Reminders, &[EventType::ReminderTriggered]),
+            only(Concern::Posted, Topic::Reminders, &[
+                EventType::ReminderScheduled,
+                EventType::ReminderSent,
+                EventType::ReminderFailed,
+                EventType::ReminderCancelled,
+            ]),
+            only(Concern::Posted, Topic::TaskEvents, TASK_TYPES),
+        ])
+        .announces(SETTLED)
+        .job(Job::Sending)
+        .settings(&[WEBHOOK_URL, WEBHOOK_TOKEN, WEBHOOK_SECRET]);
     /// Creates the next occurrence of a task.
     SPAWN_RECURRENCE = Route::new("spawn-recurrence")
         .consumes(&[only(Concern::Recurring, Topic::TaskEvents, &[EventType::TaskCompleted])])
@@ -422,14 +523,21 @@ routes! {
     /// Repairs what scheduler and broker lost, and prunes what is old.
     HOUSEKEEPING = Route::new("housekeeping")
         .announces(&[EventType::TaskCreated, EventType::ReminderScheduled, EventType::ReminderTriggered, EventType::ReminderCancelled])
-        .job(Job::Every(DAY))
-        .settings(&[WEBHOOK_URL]);
-    /// Keeps what a user prefers.
+        .job(Job::Every(DAY));
+    /// Keeps what a user prefers, and the browsers that get pushes.
     PREFERENCES = Route::new("preferences")
-        .operations(&[get("getPreferences", "/api/preferences"), put("setPreferences", "/api/preferences")])
+        .operations(&[
+            get("getPreferences", "/api/preferences"),
+            put("setPreferences", "/api/preferences"),
+            get("getPushKey", "/api/push/key"),
+            get("listSubscriptions", "/api/push/subscriptions"),
+            post("createSubscription", "/api/push/subscriptions").success(201),
+            delete("deleteSubscription", "/api/push/subscriptions/{subscription_id}").success(204),
+            post("testSubscription", "/api/push/subscriptions/{subscription_id}/test").success(202),
+        ])
         .announces(&[EventType::ReminderScheduled, EventType::ReminderCancelled])
         .job(Job::OnCall)
-        .settings(&[WEBHOOK_URL]);
+        .settings(&[VAPID_KEY, PUSH_TEST_ADDRESS]);
     /// The assistant: takes messages, keeps conversations, drafts tasks.
     CHAT = Route::new("chat")
         .operations(&[
@@ -464,7 +572,7 @@ routes! {
 }
 
 /// Finds the function for everything from outside. Nobody routes to it.
-pub const GATEWAY: Route = Route::new("gateway").scale(1, 2);
+pub const GATEWAY: Route = Route::new("gateway").settings(&[LINK_KEY]).scale(1, 2);
 
 /// The function that a job calls, by the job's name: `<function>` or `<function>-<id>`.
 #[must_use]
@@ -475,6 +583,10 @@ pub fn of_job(name: &str) -> Option<&'static Route> {
         })
     })
 }
+
+/// The functions whose jobs send something to a receiver elsewhere, each with its channel.
+pub const SENDING: [(ReminderType, &Route); 3] =
+    [(ReminderType::Push, &PUSH_REMINDER), (ReminderType::Email, &MAIL_REMINDER), (ReminderType::Webhook, &POST_WEBHOOK)];
 
 /// The functions whose jobs repeat, and their periods.
 pub fn repeating() -> impl Iterator<Item = (&'static Route, Duration)> {
@@ -519,17 +631,33 @@ mod tests {
         let task = |fields: Value| serde_json::json!({ "task_data": fields });
         let plain = task(serde_json::json!({ "reminder_offset": null, "recurrence": "none", "due_date": null }));
         let both = task(serde_json::json!({ "reminder_offset": "1 hour", "recurrence": "daily", "due_date": "2027-01-31T08:00:00Z" }));
-        assert!(!SCHEDULE_REMINDER.is_concerned(EventType::TaskCreated, &plain));
-        assert!(SCHEDULE_REMINDER.is_concerned(EventType::TaskUpdated, &plain), "its reminder may have to go");
-        assert!(!SPAWN_RECURRENCE.is_concerned(EventType::TaskCompleted, &plain));
-        assert!(!CANCEL_REMINDER.is_concerned(EventType::TaskCompleted, &plain));
-        assert!(CANCEL_REMINDER.is_concerned(EventType::TaskDeleted, &plain), "the change that took its due date may still be on its way");
+        assert!(!SCHEDULE_REMINDER.is_concerned(EventType::TaskCreated, &plain, Audience::ALL));
+        assert!(SCHEDULE_REMINDER.is_concerned(EventType::TaskUpdated, &plain, Audience::ALL), "its reminder may have to go");
+        assert!(!SPAWN_RECURRENCE.is_concerned(EventType::TaskCompleted, &plain, Audience::ALL));
+        assert!(!CANCEL_REMINDER.is_concerned(EventType::TaskCompleted, &plain, Audience::ALL));
+        assert!(
+            CANCEL_REMINDER.is_concerned(EventType::TaskDeleted, &plain, Audience::ALL),
+            "the change that took its due date may still be on its way"
+        );
         for data in [&both, &Value::Null] {
-            assert!(SCHEDULE_REMINDER.is_concerned(EventType::TaskCreated, data));
-            assert!(SPAWN_RECURRENCE.is_concerned(EventType::TaskCompleted, data));
-            assert!(CANCEL_REMINDER.is_concerned(EventType::TaskCompleted, data));
+            assert!(SCHEDULE_REMINDER.is_concerned(EventType::TaskCreated, data, Audience::ALL));
+            assert!(SPAWN_RECURRENCE.is_concerned(EventType::TaskCompleted, data, Audience::ALL));
+            assert!(CANCEL_REMINDER.is_concerned(EventType::TaskCompleted, data, Audience::ALL));
         }
-        assert!(RECORD_AUDIT.is_concerned(EventType::TaskCreated, &plain));
+        assert!(RECORD_AUDIT.is_concerned(EventType::TaskCreated, &plain, Audience::ALL));
+        let fired = serde_json::json!({ "channels": ["websocket", "email"] });
+        let concerned = [NOTIFY, PUSH_REMINDER, MAIL_REMINDER, POST_WEBHOOK]
+            .map(|route| route.is_concerned(EventType::ReminderTriggered, &fired, Audience::ALL));
+        assert_eq!(concerned, [true, false, true, false]);
+        assert!(
+            PUSH_REMINDER.is_concerned(EventType::ReminderTriggered, &Value::Null, Audience::ALL),
+            "an earlier release names no channels"
+        );
+        let has_to_do = |posted: &[EventType]| {
+            let audience = Audience { is_watched: false, posted };
+            POST_WEBHOOK.has_to_do(Topic::TaskEvents, EventType::TaskCompleted, &plain, audience)
+        };
+        assert_eq!([has_to_do(&[]), has_to_do(&[EventType::TaskCompleted])], [false, true]);
     }
 
     #[test]

@@ -60,6 +60,16 @@ impl Task {
         }
     }
 
+    /// When it is due, for a person, on its own wall clock; an all-day task has no time.
+    #[must_use]
+    pub fn due_text(&self) -> Option<String> {
+        if let Some(day) = self.due_day {
+            return Some(format!("Due {}", day.get().strftime("%A, %-d %B %Y")));
+        }
+        let due = self.due_date?.get().to_zoned(self.time_zone.get().clone());
+        Some(format!("Due {}", due.strftime("%A, %-d %B %Y, %H:%M %Z")))
+    }
+
     /// True if its due date is still ahead, or it is all-day and its day has not ended.
     #[must_use]
     pub fn is_due_after(&self, now: Timestamp) -> bool {

@@ -1,4 +1,4 @@
-//! The bus in one process: moves what the outbox holds to the functions that want it, and to the timer of the jobs.
+//! The bus in one process: moves what the outbox holds to the functions that want it, and to the timers of the jobs.
 //!
 //! Nothing polls. What a unit has just committed is handed over from memory: the crate `deliveries` calls the consumers, and what all of them took
 //! is deleted from `outbox`. Anything else goes through the tables: jobs, what is behind older rows of its task, and what comes while many
@@ -13,7 +13,7 @@ use cloudevents::Event;
 use deliveries::{Arrival, Dispatcher, Start};
 use domain::ambient::Clock;
 use domain::event::{EventType, Topic};
-use domain::routes;
+use domain::routes::{self, Audience, Concern};
 use function::call::{Caller, pause};
 use function::cloud_event;
 use function::ports::{Publisher, PublisherHealth};
@@ -59,17 +59,18 @@ macro_rules! move_rows {
          RETURNING o.id, o.key, o.kind, o.topic, o.name, o.payload, o.due_at, o.created_at), \
      delivered AS (INSERT INTO deliveries AS d (id, consumer, key, topic, event, created_at) \
          SELECT t.id, w.consumer, t.key, t.topic, t.payload, t.created_at FROM taken t \
-         JOIN unnest($2::text[], $3::text[], $4::text[]) AS w (consumer, topic, type) ON w.topic = t.topic AND w.type = t.name \
-         WHERE t.kind = 'event' \
+         JOIN unnest($2::text[], $3::text[], $4::text[], $7::text[]) AS w (consumer, topic, type, channel) ON w.topic = t.topic AND w.type = t.name \
+         WHERE t.kind = 'event' AND CASE WHEN w.channel IS NULL THEN true ELSE coalesce((t.payload->'data'->'channels')::jsonb ? w.channel, true) END \
          ON CONFLICT (id, consumer) DO UPDATE SET attempts = d.attempts RETURNING d.id, d.consumer, d.key, d.topic, d.event, d.attempts, d.not_before, d.created_at), \
      said AS (SELECT DISTINCT ON (name) name, kind, due_at FROM taken WHERE kind <> 'event' ORDER BY name, id DESC), \
      before AS (SELECT j.next_at FROM embedded.jobs j JOIN said s ON s.name = j.name), \
      scheduled AS (INSERT INTO embedded.jobs (name, due_at, next_at) SELECT name, due_at, due_at FROM said WHERE kind = 'schedule-job' \
          ON CONFLICT (name) DO UPDATE SET due_at = EXCLUDED.due_at, next_at = EXCLUDED.next_at, attempts = 0), \
      cancelled AS (DELETE FROM embedded.jobs j USING said s WHERE s.kind = 'cancel-job' AND j.name = s.name) \
-     SELECT m.taken, m.ids, m.earliest, d.id, d.consumer, d.key, d.topic, d.event::text AS event, d.attempts, d.not_before, d.created_at \
+     SELECT m.taken, m.ids, m.earliest, m.functions, d.id, d.consumer, d.key, d.topic, d.event::text AS event, d.attempts, d.not_before, d.created_at \
      FROM (SELECT (SELECT count(*) FROM taken) AS taken, (SELECT coalesce(array_agg(t.id), '{}') FROM taken t) AS ids, \
-         least((SELECT min(next_at) FROM before), (SELECT min(due_at) FROM said WHERE kind = 'schedule-job')) AS earliest) AS m \
+         least((SELECT min(next_at) FROM before), (SELECT min(due_at) FROM said WHERE kind = 'schedule-job')) AS earliest, \
+         (SELECT coalesce(array_agg(DISTINCT regexp_replace(name, '-[0-9]+$', '')), '{}') FROM said) AS functions) AS m \
      LEFT JOIN delivered d ON true"
         )
     };
@@ -81,7 +82,7 @@ const MOVE_ALL: &str = move_rows!("WHERE NOT id = ANY($5) AND NOT key = ANY($6)"
 const KEYS: &str = "SELECT key FROM outbox GROUP BY key ORDER BY min(id) LIMIT $1";
 /// By the index, whose first column the key is: the table is all churn, and a scan would read every row that was moved since the
 /// last vacuum.
-const MOVE_KEYS: &str = move_rows!("WHERE NOT id = ANY($5) AND NOT key = ANY($6) AND key = ANY($7)");
+const MOVE_KEYS: &str = move_rows!("WHERE NOT id = ANY($5) AND NOT key = ANY($6) AND key = ANY($8)");
 /// The planner sees an empty table now and then, and keeps the plan.
 const BEGIN_BY_INDEX: &str = begin_quick!("; SET LOCAL enable_seqscan = off");
 const DELETE: &str = "DELETE FROM outbox o USING unnest($1::bigint[], $2::bigint[]) AS r (key, id) WHERE o.key = r.key AND o.id = r.id";
@@ -107,15 +108,19 @@ struct Wanted {
     consumers: Vec<&'static str>,
     topics: Vec<&'static str>,
     types: Vec<&'static str>,
+    /// The channel that a reminder has to go to.
+    channels: Vec<Option<&'static str>>,
 }
 
-/// The bus and the timer of the jobs. It is the [`Publisher`] of the functions that it calls, so it is made first and started when
+/// The bus and the timers of the jobs. It is the [`Publisher`] of the functions that it calls, so it is made first and started when
 /// they are there. It keeps no function itself: its tasks do, until the stop.
 pub struct Bus {
     own: Weak<Self>,
     pool: PgPool,
     clock: Arc<dyn Clock>,
-    jobs: Arc<Jobs>,
+    jobs: Vec<Arc<Jobs>>,
+    /// The types of events that the webhook gets.
+    posted: Vec<EventType>,
     wake: Notify,
     /// What the mover was told of since it last moved.
     told: Mutex<Scope>,
@@ -162,7 +167,7 @@ struct Tasks {
     mover: JoinHandle<()>,
     loader: JoinHandle<()>,
     acknowledger: JoinHandle<()>,
-    timer: JoinHandle<()>,
+    timers: Vec<JoinHandle<()>>,
     /// Its own tasks keep it.
     dispatcher: Weak<Dispatcher>,
     tracker: TaskTracker,
@@ -176,6 +181,8 @@ struct Moved {
     ids: Vec<i64>,
     /// The earliest time of a job that was changed, before or after.
     earliest: Option<Time>,
+    /// The functions of these jobs.
+    functions: Vec<String>,
 }
 
 impl InHand {
@@ -186,14 +193,15 @@ impl InHand {
 
 impl Bus {
     /// A bus over the tables of this database, not started yet: what is published waits in the outbox. A small pool of its own keeps
-    /// it from waiting behind the functions it calls.
+    /// it from waiting behind the functions it calls. `posted`: the types of events that the webhook gets.
     #[must_use]
-    pub fn new(pool: PgPool, clock: Arc<dyn Clock>) -> Arc<Self> {
-        let jobs = Arc::new(Jobs::new(pool.clone(), clock.clone()));
+    pub fn new(pool: PgPool, clock: Arc<dyn Clock>, posted: Vec<EventType>) -> Arc<Self> {
+        let jobs = Jobs::all(&pool, &clock);
         let (wake, told) = (Notify::new(), Mutex::new(Scope::All));
         Arc::new_cyclic(|own| {
             let (own, in_hand) = (own.clone(), Mutex::default());
-            Self { own, pool, clock, jobs, wake, told, in_hand, wanted: wanted(), tasks: OnceLock::new() }
+            let wanted = wanted(&posted);
+            Self { own, pool, clock, jobs, posted, wake, told, in_hand, wanted, tasks: OnceLock::new() }
         })
     }
 
@@ -222,14 +230,14 @@ impl Bus {
                 stopping: stopping.clone(),
                 tracker: tracker.clone(),
             });
-            let running = Running { caller, stopping: stopping.clone(), tracker: tracker.clone() };
+            let running = Arc::new(Running { caller, stopping: stopping.clone(), tracker: tracker.clone() });
             Tasks {
                 dispatcher: Arc::downgrade(&dispatcher),
                 tracker: tracker.clone(),
                 loader: tracker.spawn(dispatcher.clone().keep_loaded()),
                 acknowledger: tracker.spawn(dispatcher.clone().acknowledge()),
                 mover: tracker.spawn(self.clone().run(dispatcher, stopping.clone())),
-                timer: tracker.spawn(self.jobs.clone().run(Arc::new(running))),
+                timers: self.jobs.iter().map(|jobs| tracker.spawn(jobs.clone().run(running.clone()))).collect(),
             }
         });
     }
@@ -304,7 +312,10 @@ impl Bus {
         for (row, event) in rows.into_iter().zip(events) {
             let Entry::Event { topic, ty, payload } = row.entry else { continue };
             let data = cloud_event::data(&event).unwrap_or_default();
-            let consumers: Vec<_> = routes::ALL.iter().filter(|route| route.has_to_do(topic, ty, &data, true)).collect();
+            let consumers: Vec<_> = routes::ALL
+                .iter()
+                .filter(|route| route.has_to_do(topic, ty, &data, Audience { is_watched: true, posted: &self.posted }))
+                .collect();
             if !consumers.is_empty() {
                 let arrival = Arrival { key: row.key, topic, event: payload.into(), consumers };
                 is_taken = is_taken && dispatcher.hand_over(arrival).await.is_ok();
@@ -406,18 +417,19 @@ impl Bus {
 
     /// Moves rows, those of these keys if any are named. True if there may be more of them than one statement moves.
     async fn move_rows(&self, keys: Option<Vec<i64>>, dispatcher: &Arc<Dispatcher>) -> Result<bool, sqlx::Error> {
-        let Wanted { consumers, topics, types } = &self.wanted;
+        let Wanted { consumers, topics, types, channels } = &self.wanted;
         let (how, sql) = if keys.is_some() { (BEGIN_BY_INDEX, MOVE_KEYS) } else { (BEGIN_QUICK, MOVE_ALL) };
         let mut transaction = begin(&self.pool, how).await?;
         let moving = Moving::begin(self, keys.as_deref());
-        let query = sqlx::query(sql).bind(limit()).bind(consumers).bind(topics).bind(types).bind(&moving.taken).bind(&moving.keys);
+        let query =
+            sqlx::query(sql).bind(limit()).bind(consumers).bind(topics).bind(types).bind(&moving.taken).bind(&moving.keys).bind(channels);
         let query = if let Some(keys) = keys { query.bind(keys) } else { query };
         let rows = query.fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
-        let Moved { taken, ids, earliest } = Moved::from_row(rows.first().ok_or(sqlx::Error::RowNotFound)?)?;
+        let Moved { taken, ids, earliest, functions } = Moved::from_row(rows.first().ok_or(sqlx::Error::RowNotFound)?)?;
         moving.end(ids);
         if let Some(earliest) = earliest {
-            self.jobs.changed(earliest.0);
+            self.jobs.iter().for_each(|jobs| jobs.changed(&functions, earliest.0));
         }
         let deliveries = rows.iter().filter(|row| row.try_get_raw("id").is_ok_and(|id| !id.is_null())).map(Delivery::from_row);
         dispatcher.put_rows(deliveries.collect::<Result<_, _>>()?);
@@ -538,7 +550,7 @@ impl Publisher for Bus {
             let Some(tasks) = self.tasks.get() else { return PublisherHealth { events: false, jobs: false } };
             let answers = sql::answers(&self.pool).await;
             let events = answers && [&tasks.mover, &tasks.loader, &tasks.acknowledger].iter().all(|task| !task.is_finished());
-            PublisherHealth { events, jobs: answers && !tasks.timer.is_finished() }
+            PublisherHealth { events, jobs: answers && !tasks.timers.iter().any(JoinHandle::is_finished) }
         })
     }
 }
@@ -547,11 +559,18 @@ fn limit() -> i64 {
     i64::try_from(BATCH).unwrap_or(i64::MAX)
 }
 
-fn wanted() -> Wanted {
-    let mut wanted = Wanted { consumers: Vec::new(), topics: Vec::new(), types: Vec::new() };
+fn wanted(posted: &[EventType]) -> Wanted {
+    let mut wanted = Wanted { consumers: Vec::new(), topics: Vec::new(), types: Vec::new(), channels: Vec::new() };
     for route in routes::ALL {
         for topic in Topic::ALL {
-            for ty in EventType::ALL.iter().filter(|ty| route.wants(*topic, **ty).is_some()) {
+            for ty in EventType::ALL {
+                let channel = match route.wants(*topic, *ty).map(|subscription| subscription.concern) {
+                    None => continue,
+                    Some(Concern::Posted) if !posted.contains(ty) => continue,
+                    Some(Concern::Channel(channel)) => Some(channel.as_str()),
+                    Some(_) => None,
+                };
+                wanted.channels.push(channel);
                 wanted.consumers.push(route.name);
                 wanted.topics.push(topic.as_str());
                 wanted.types.push(ty.as_str());

@@ -1,4 +1,4 @@
-//! Jobs: rows with a time, and one timer that sleeps until the next.
+//! Jobs: rows with a time, and timers that sleep until the next.
 //!
 //! The timer knows the next jobs by heart, so that at their time nothing stands between it and the call. Whoever changes a job
 //! tells it ([`Jobs::changed`]); it reads the table again if the change is among what it knows.
@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::Timestamp;
 use domain::ambient::Clock;
-use domain::routes::{self, HOUSEKEEPING};
+use domain::routes::{self, HOUSEKEEPING, SENDING};
 use sqlx::PgPool;
 use store::Time;
 use tokio::sync::Notify;
@@ -40,7 +40,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The first pause while the database is away.
 const AWAY: Duration = Duration::from_millis(50);
 
-const LOAD: &str = "SELECT name, due_at, next_at, attempts FROM embedded.jobs WHERE name <> ALL($1) ORDER BY next_at, name LIMIT $2";
+/// $3 are functions: the jobs are theirs where $4 is true, and those of all others where it is false.
+const LOAD: &str = "SELECT name, due_at, next_at, attempts FROM embedded.jobs WHERE name <> ALL($1) \
+     AND (regexp_replace(name, '-[0-9]+$', '') = ANY($3)) = $4 ORDER BY next_at, name LIMIT $2";
 /// At the start, and again after its period.
 const AT_ONCE: &str = "INSERT INTO embedded.jobs (name, due_at, next_at) SELECT name, $2, $2 FROM unnest($1::text[]) AS name \
      ON CONFLICT (name) DO UPDATE SET due_at = EXCLUDED.due_at, next_at = EXCLUDED.next_at, attempts = 0";
@@ -62,8 +64,11 @@ struct Job {
     attempts: i32,
 }
 
-/// The timer.
+/// A timer. Each function that sends something elsewhere has one of its own, because a receiver that hangs must not hold up reminders; one timer has
+/// the jobs of all others.
 pub(crate) struct Jobs {
+    /// The function whose jobs it calls; `None`: those without a timer of their own.
+    of: Option<&'static str>,
     pool: PgPool,
     clock: Arc<dyn Clock>,
     changed: Notify,
@@ -85,14 +90,24 @@ pub(crate) struct Running {
 }
 
 impl Jobs {
-    pub(crate) fn new(pool: PgPool, clock: Arc<dyn Clock>) -> Self {
+    fn new(of: Option<&'static str>, pool: PgPool, clock: Arc<dyn Clock>) -> Self {
         let (changed, landed, in_flight) = (Notify::new(), Notify::new(), Mutex::default());
-        Self { pool, clock, changed, landed, horizon: AtomicI64::new(i64::MAX), in_flight, done: Batches::new(PARALLEL) }
+        Self { of, pool, clock, changed, landed, horizon: AtomicI64::new(i64::MAX), in_flight, done: Batches::new(PARALLEL) }
     }
 
-    /// Tells the timer that jobs were changed, after that was committed: the earliest of their old and new times.
-    pub(crate) fn changed(&self, earliest: Timestamp) {
-        if earliest.as_microsecond() <= self.horizon.load(Ordering::SeqCst) {
+    /// Every timer.
+    pub(crate) fn all(pool: &PgPool, clock: &Arc<dyn Clock>) -> Vec<Arc<Self>> {
+        let own = SENDING.into_iter().map(|(_, route)| Some(route.name));
+        own.chain([None]).map(|of| Arc::new(Self::new(of, pool.clone(), clock.clone()))).collect()
+    }
+
+    /// Tells the timer that jobs of these functions were changed, after that was committed: the earliest of their old and new times.
+    pub(crate) fn changed(&self, functions: &[String], earliest: Timestamp) {
+        let is_own = |function: &String| match self.of {
+            Some(own) => function == own,
+            None => SENDING.iter().all(|(_, route)| route.name != function),
+        };
+        if functions.iter().any(is_own) && earliest.as_microsecond() <= self.horizon.load(Ordering::SeqCst) {
             self.changed.notify_one();
         }
     }
@@ -222,11 +237,13 @@ impl Jobs {
         self.horizon.store(i64::MAX, Ordering::SeqCst);
         let in_flight: Vec<String> = self.in_flight().iter().cloned().collect();
         if !*begun {
-            *begun = self.repeat_at_once().await?;
+            *begun = self.of.is_some() || self.repeat_at_once().await?;
         }
         let mut transaction = begin(&self.pool, BEGIN_QUICK).await?;
         let limit = i64::try_from(AHEAD).unwrap_or(i64::MAX);
-        let jobs: Vec<Job> = sqlx::query_as(LOAD).bind(in_flight).bind(limit).fetch_all(&mut *transaction).await?;
+        let functions: Vec<&str> = self.of.map_or_else(|| SENDING.iter().map(|(_, route)| route.name).collect(), |own| vec![own]);
+        let query = sqlx::query_as(LOAD).bind(in_flight).bind(limit).bind(functions).bind(self.of.is_some());
+        let jobs: Vec<Job> = query.fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
         if let (AHEAD, Some(last)) = (jobs.len(), jobs.last()) {
             self.horizon.store(last.next_at.as_microsecond(), Ordering::SeqCst);

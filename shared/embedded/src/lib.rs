@@ -5,6 +5,7 @@
 
 pub mod bus;
 mod jobs;
+mod keys;
 pub mod postgres;
 pub mod process;
 mod sql;

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bus::Bus;
+use crate::keys;
 use crate::postgres::Postgres;
 use crate::state::StateTable;
 
@@ -77,14 +78,15 @@ impl Process {
     /// Those of [`Process::start`].
     pub async fn start_by(
         clock: Arc<dyn Clock>,
-        settings: Settings,
+        mut settings: Settings,
         store: Store,
         gateway: Function,
         functions: Vec<Function>,
     ) -> Result<Self, BoxError> {
         store.migrate().await?;
+        keys::fill(&mut settings)?;
         // Connections of its own: many deliveries at once must not keep the bus and the timers from the database.
-        let bus = Bus::new(store.pool_beside(BUS_POOL), clock.clone());
+        let bus = Bus::new(store.pool_beside(BUS_POOL), clock.clone(), settings.posted().to_vec());
         bus.prepare().await?;
         let mounted = Arc::new(Mounted::default());
         let app = Arc::new(App {

@@ -36,7 +36,7 @@ async fn database() -> (TestDatabase, PgPool) {
     async fn schema(url: String) -> Result<(), BoxError> {
         let store = Store::connect_lazy(&url, 1)?;
         store.migrate().await?;
-        let bus = Bus::new(store.pool().clone(), Arc::new(SystemClock));
+        let bus = Bus::new(store.pool().clone(), Arc::new(SystemClock), Vec::new());
         bus.prepare().await?;
         bus.prepare().await?;
         store.pool().close().await;
@@ -135,7 +135,7 @@ impl Running {
     }
 
     fn at(clock: Arc<dyn Clock>, pool: &PgPool, functions: Arc<Fake>) -> Self {
-        let bus = Bus::new(pool.clone(), clock);
+        let bus = Bus::new(pool.clone(), clock, Vec::new());
         let (stopping, tracker) = (CancellationToken::new(), TaskTracker::new());
         bus.start(Caller::new(functions, Some("secret"), Arc::default()), &stopping, &tracker);
         Self { bus, stopping, tracker }
@@ -731,7 +731,7 @@ async fn state_that_an_earlier_version_kept_is_there_still() {
     .execute(&pool)
     .await
     .unwrap();
-    Bus::new(pool.clone(), Arc::new(SystemClock)).prepare().await.unwrap();
+    Bus::new(pool.clone(), Arc::new(SystemClock), Vec::new()).prepare().await.unwrap();
     let table = StateTable::new(pool, Arc::new(SystemClock));
     let found = table.get("k").await.unwrap().unwrap();
     assert_eq!((found.value.as_str(), found.etag.as_str()), (r#"{"n": 1}"#, "7"));

@@ -201,7 +201,7 @@ impl Function {
     where
         F: Future<Output = Result<Response, Error>> + Send + 'static,
     {
-        self.path(dispatch::method(operation.method), operation.path, operation.access == Access::Public, handler)
+        self.path(dispatch::method(operation.method), operation.path, operation.access != Access::Bearer, handler)
     }
 
     /// Answers a path that is in no route of this function, with the HTTP request to itself. Callers of an open path need no token.

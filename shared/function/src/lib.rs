@@ -27,6 +27,7 @@ pub mod host;
 pub mod input;
 #[cfg(feature = "lambda")]
 mod lambda;
+pub mod link;
 pub mod metrics;
 pub mod otlp;
 pub mod ports;

@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use domain::event::EventType;
+use domain::reminder::ReminderType;
 use domain::routes::{self, Route, Setting};
 use domain::zone::Zone;
 
@@ -61,6 +63,8 @@ pub struct Settings {
     pub url: Option<String>,
     /// `TASKFLOW_ORIGINS`: the origins of other pages that may call (CORS).
     pub origins: Vec<WebOrigin>,
+    /// `TASKFLOW_WEBHOOK_EVENTS`: the types of events that the webhook gets.
+    pub webhook_events: Vec<EventType>,
     own: BTreeMap<&'static str, Secret>,
 }
 
@@ -245,6 +249,7 @@ impl Settings {
             https: Https::read(lookup)?,
             url,
             origins: list(lookup, "TASKFLOW_ORIGINS", "the origin of a page, such as https://app.example.org", WebOrigin::read)?,
+            webhook_events: webhook_events(lookup)?,
             own: own_settings().filter_map(|setting| Some(own(setting, text(setting.name)?))).collect::<Result<_, _>>()?,
         })
     }
@@ -254,6 +259,25 @@ impl Settings {
     #[must_use]
     pub fn own(&self, name: &str) -> Option<&str> {
         self.own.get(name).map(Secret::expose)
+    }
+
+    /// The configured channels. Web Push is one of them if it has a key; whether a browser is subscribed is in the database.
+    #[must_use]
+    pub fn channels(&self) -> Vec<ReminderType> {
+        let has = |setting: &Setting| self.own(setting.name).is_some();
+        let is_configured = |channel: &ReminderType| match channel {
+            ReminderType::Websocket => true,
+            ReminderType::Push => has(&routes::VAPID_KEY),
+            ReminderType::Email => has(&routes::SMTP_URL) && has(&routes::MAIL_TO),
+            ReminderType::Webhook => self.posted().contains(&EventType::ReminderTriggered),
+        };
+        ReminderType::ALL.into_iter().filter(is_configured).collect()
+    }
+
+    /// The types of events that the webhook gets; none if there is no webhook.
+    #[must_use]
+    pub fn posted(&self) -> &[EventType] {
+        if self.own(routes::WEBHOOK_URL.name).is_some() { &self.webhook_events } else { &[] }
     }
 
     /// The function whose own name this is: `<function>.<domain>`, if `TASKFLOW_FUNCTION_HOSTS` is true. Only functions that callers may call
@@ -287,6 +311,14 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// Reads the types of events for the webhook; reminders if it is not set.
+fn webhook_events(lookup: Lookup<'_>) -> Result<Vec<EventType>, SettingError> {
+    let types = list(lookup, "TASKFLOW_WEBHOOK_EVENTS", "a type of events, such as reminder.triggered or task.completed", |text| {
+        text.parse().ok()
+    })?;
+    Ok(if types.is_empty() { vec![EventType::ReminderTriggered] } else { types })
 }
 
 fn own_settings() -> impl Iterator<Item = &'static Setting> {
@@ -438,6 +470,7 @@ mod tests {
             ("TASKFLOW_WAKE_LEAD", "30.001s"),
             ("TASKFLOW_WAKE_AHEAD", "maybe"),
             ("TASKFLOW_WEBHOOK_URL", "ftp://example.org"),
+            ("TASKFLOW_WEBHOOK_EVENTS", "reminder.triggered, task.exploded"),
             ("TASKFLOW_EVENTS", "carrier pigeons"),
             ("TASKFLOW_FUNCTION_URL", "http://functions.example"),
             ("TASKFLOW_FUNCTION_URL", "http://{function}.a,http://{function}.b"),
@@ -477,6 +510,25 @@ mod tests {
             (settings.port, settings.time_zone.name(), settings.wake_lead.as_secs(), settings.db_pool),
             (0, "Europe/Berlin", 3, Some(2))
         );
+    }
+
+    #[test]
+    fn a_channel_is_configured_if_its_settings_are() {
+        use ReminderType::{Email, Push, Webhook, Websocket};
+        let webhook = ("TASKFLOW_WEBHOOK_URL", "https://hooks.example/taskflow");
+        for (variables, channels) in [
+            (vec![], vec![Websocket]),
+            (vec![("TASKFLOW_VAPID_KEY", "key")], vec![Websocket, Push]),
+            (vec![("TASKFLOW_SMTP_URL", "smtps://mail.example")], vec![Websocket]),
+            (vec![("TASKFLOW_SMTP_URL", "smtps://mail.example"), ("TASKFLOW_MAIL_TO", "ann@example.org")], vec![Websocket, Email]),
+            (vec![webhook], vec![Websocket, Webhook]),
+            (vec![webhook, ("TASKFLOW_WEBHOOK_EVENTS", "task.completed")], vec![Websocket]),
+        ] {
+            assert_eq!(read(&variables).unwrap().channels(), channels, "{variables:?}");
+        }
+        let both = read(&[webhook, ("TASKFLOW_WEBHOOK_EVENTS", "task.completed, reminder.triggered")]).unwrap();
+        assert_eq!(both.posted(), [EventType::TaskCompleted, EventType::ReminderTriggered]);
+        assert!(read(&[("TASKFLOW_WEBHOOK_EVENTS", "task.completed")]).unwrap().posted().is_empty(), "without a URL");
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::undo::UNDO_DAYS;
 const INBOX_DAYS: i32 = 15;
 /// Days for which a dead letter is kept.
 const LETTER_DAYS: i32 = 90;
+/// Days for which sends of events are kept, and what became of a link that was used.
+const SEND_DAYS: i32 = 30;
 /// Rows that one statement deletes, so that it is short and its locks are few.
 const BATCH: i64 = 5_000;
 /// Statements of one call for one table; the next day's call does the rest.
@@ -29,6 +31,11 @@ const TRASH: &str = "DELETE FROM trashed_tasks WHERE ctid = ANY (ARRAY \
      (SELECT ctid FROM trashed_tasks WHERE deleted_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
 const CHANGES: &str = "DELETE FROM changes WHERE ctid = ANY (ARRAY \
      (SELECT ctid FROM changes WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
+const SENDS: &str = "DELETE FROM sends WHERE ctid = ANY (ARRAY \
+     (SELECT ctid FROM sends WHERE reminder_id IS NULL AND status <> 'pending' AND created_at < $1 - make_interval(hours => $2) LIMIT $3 \
+     FOR UPDATE SKIP LOCKED))";
+const LINKS: &str = "DELETE FROM used_links WHERE ctid = ANY (ARRAY \
+     (SELECT ctid FROM used_links WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
 /// Adds up what changes of tags have appended, and forgets the tags that no task has.
 const TAGS: &str =
     "WITH added AS MATERIALIZED (SELECT add_up_tags()) DELETE FROM tag_counts WHERE tasks = 0 AND EXISTS (SELECT FROM added)";
@@ -46,10 +53,14 @@ pub struct Pruned {
     pub trash: u64,
     /// Changes that were made more than 30 days ago.
     pub changes: u64,
+    /// Sends of events, and tests, older than 30 days.
+    pub sends: u64,
+    /// Links that were used more than 30 days ago.
+    pub links: u64,
 }
 
 impl Store {
-    /// Deletes old deliveries, dead letters, idempotency keys, changes and deleted tasks, a bounded number of them.
+    /// Deletes old deliveries, dead letters, idempotency keys, changes, deleted tasks, sends and used links, a bounded number of them.
     ///
     /// # Errors
     /// [`Error::Unavailable`]; what was forgotten until then stays so.
@@ -60,6 +71,8 @@ impl Store {
             idempotency_keys: self.prune_with(KEYS, now, KEPT_HOURS).await?,
             trash: self.prune_with(TRASH, now, TRASH_DAYS * 24).await?,
             changes: self.prune_with(CHANGES, now, UNDO_DAYS * 24).await?,
+            sends: self.prune_with(SENDS, now, SEND_DAYS * 24).await?,
+            links: self.prune_with(LINKS, now, SEND_DAYS * 24).await?,
         })
     }
 

@@ -134,6 +134,8 @@ pub(crate) enum Lock {
     Notifications = 1,
     /// Who does the call of an `Idempotency-Key`.
     Idempotency = 2,
+    /// Who counts the subscribed browsers.
+    Subscriptions = 3,
 }
 
 /// The number of an advisory lock: FNV-1a over what it is about and the texts, so that all processes agree.

@@ -5,36 +5,31 @@ use std::collections::HashMap;
 use domain::event::{EventType, Topic};
 use domain::preferences::DayStart;
 use domain::query::ListReminders;
-use domain::reminder::{Reminder, ReminderStatus, ReminderType, Step, StoredReminder, steps};
+use domain::reminder::{Delivery, Reminder, ReminderStatus, ReminderType, Step, StoredReminder, steps};
 use domain::{ReminderOffset, Resource, Task, Timestamp, USER_ID};
 use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::{QueryBuilder, Row};
 
 use crate::error::{Error, found};
-use crate::sql::{Columns, Named, Record, Time, names, record};
+use crate::sql::{Columns, Named, Time};
 use crate::tasks::{SELECT_TASKS, task_of};
 use crate::{Store, Unit};
 
 /// Reminders that [`Store::reminders`] answers at most.
 pub const REMINDERS_MAX: i64 = 1_000;
 
-/// The fields of a reminder, each a column of the same name.
-macro_rules! fields {
-    ($then:ident) => {
-        $then! { Reminder: id, task_id, user_id, scheduled_at, triggered_at, reminder_offset, reminder_type, status, retry_count, dapr_job_id,
-        created_at, sent_at }
-    };
-}
-
-/// The columns of a [`StoredReminder`].
+/// The columns of a [`StoredReminder`]. The last one has the sends of its firing.
 macro_rules! columns {
     () => {
-        concat!(fields!(names), ", of_task, cancelled_with_task")
+        concat!(
+            "id, task_id, user_id, scheduled_at, triggered_at, reminder_offset, channel, status, retry_count, dapr_job_id, created_at, sent_at, \
+             of_task, cancelled_with_task, snoozed_from, channels, ",
+            "(SELECT json_agg(json_build_object('type', s.channel, 'status', s.status, 'attempts', s.attempts, 'sent_at', s.sent_at, \
+             'error', s.error) ORDER BY s.id) FROM sends s WHERE s.reminder_id = reminders.id AND s.fired_at = reminders.triggered_at)::text"
+        )
     };
 }
-
-fields!(record);
 
 macro_rules! changed {
     ($set:literal) => {
@@ -42,6 +37,7 @@ macro_rules! changed {
     };
 }
 
+const SELECT: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE id = $1");
 const SELECT_FOR_UPDATE: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE id = $1 FOR UPDATE");
 /// The task is not locked: locking it after its reminder would meet those who lock them the other way round.
 const SELECT_DUE: &str = concat!(
@@ -58,12 +54,15 @@ const LOCK_WAITING: &str = concat!(
     columns!(),
     " FROM reminders WHERE status = 'pending' AND triggered_at IS NULL AND id > $1 ORDER BY id LIMIT $2 FOR UPDATE"
 );
-/// `SKIP LOCKED`, because whoever holds a reminder that fired is settling it. What is still in the outbox is not lost.
+/// `SKIP LOCKED`, because whoever holds a reminder that fired is settling it. What is still in the outbox is not lost, and a channel that has a send
+/// has heard of the firing.
 const LOCK_UNSETTLED: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM reminders r WHERE status = 'pending' AND triggered_at < $1 AND id > $2 \
-     AND NOT EXISTS (SELECT FROM outbox o WHERE o.key = r.task_id) ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED"
+    " FROM reminders WHERE status = 'pending' AND triggered_at < $1 AND id > $2 \
+     AND NOT EXISTS (SELECT FROM outbox o WHERE o.key = reminders.task_id) \
+     AND NOT coalesce(channels, '{websocket}') <@ ARRAY (SELECT s.channel FROM sends s WHERE s.reminder_id = reminders.id AND s.fired_at = triggered_at) \
+     ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED"
 );
 /// Each half walks an index of its own, as far as the page needs.
 const REMINDED: &str = "(SELECT id FROM tasks WHERE status = 'pending' AND reminder_offset IS NOT NULL AND id > $1 ORDER BY id LIMIT $2) \
@@ -77,16 +76,23 @@ const FOLLOWING_DAY: &str = "SELECT id FROM tasks t WHERE status = 'pending' AND
 const SELECT_OF_TASKS: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE task_id = ANY($1) ORDER BY task_id, id");
 const HAS_WAITING: &str = "SELECT EXISTS (SELECT FROM reminders WHERE task_id = $1 AND status = 'pending' AND triggered_at IS NULL)";
 const INSERT: &str = concat!(
-    "INSERT INTO reminders (task_id, user_id, scheduled_at, reminder_offset, reminder_type, status, retry_count, created_at, of_task, ",
+    "INSERT INTO reminders (task_id, user_id, scheduled_at, reminder_offset, channel, status, retry_count, created_at, of_task, ",
     "cancelled_with_task, correlation_id, traceparent) VALUES ($1, $2, $3, $4, $5, 'pending', 0, $6, $7, false, $8, $9) RETURNING ",
     columns!()
 );
 const RESCHEDULE: &str = changed!(
     "scheduled_at = $2, reminder_offset = $3, status = 'pending', triggered_at = NULL, sent_at = NULL, retry_count = 0, \
-     cancelled_with_task = false, correlation_id = $4, traceparent = $5"
+     cancelled_with_task = false, correlation_id = $4, traceparent = $5, snoozed_from = $6"
 );
 const CANCEL: &str = changed!("status = 'cancelled', cancelled_with_task = $2");
-const TRIGGER: &str = concat!("UPDATE reminders SET triggered_at = $2 WHERE id = ANY($1) RETURNING ", columns!());
+/// Web Push is a channel while a browser is subscribed.
+const TRIGGER: &str = concat!(
+    "UPDATE reminders SET triggered_at = $2, channels = CASE WHEN channel IS NULL THEN open.channels \
+     WHEN channel = ANY(open.channels) THEN ARRAY[channel] ELSE '{}' END \
+     FROM (SELECT CASE WHEN EXISTS (SELECT FROM push_subscriptions) THEN $3::text[] ELSE array_remove($3::text[], 'push') END) AS open (channels) \
+     WHERE id = ANY($1) RETURNING id"
+);
+const SELECT_ALL: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE id = ANY($1) ORDER BY id");
 const FINISH: &str = changed!("status = $2, sent_at = $3");
 const COUNT_RETRY: &str = "UPDATE reminders SET retry_count = retry_count + 1 WHERE id = $1 RETURNING retry_count";
 
@@ -99,8 +105,8 @@ pub struct NewReminder {
     pub scheduled_at: Timestamp,
     /// How long before the due date that is.
     pub offset: ReminderOffset,
-    /// How it reaches its user.
-    pub kind: ReminderType,
+    /// The one channel that it goes to; `None`: every configured channel.
+    pub channel: Option<ReminderType>,
     /// Whether it comes from the task's own `reminder_offset`, rather than from a call that asked for it.
     pub of_task: bool,
 }
@@ -146,6 +152,15 @@ impl Store {
             })
             .await?;
         reminders_of(&rows)
+    }
+
+    /// The reminder.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`].
+    pub async fn reminder(&self, id: i64) -> Result<Reminder, Error> {
+        let row = self.run_unbroken(|connection| Box::pin(sqlx::query(SELECT).bind(id).fetch_one(connection))).await?;
+        Ok(reminder_of(&row)?.reminder)
     }
 
     /// Whether the task has a reminder that has yet to fire.
@@ -197,8 +212,25 @@ impl Unit {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
     pub async fn reminder(&mut self, id: i64) -> Result<Reminder, Error> {
-        let row = sqlx::query(SELECT_FOR_UPDATE).bind(id).fetch_one(&mut *self.transaction).await?;
+        Ok(self.stored_reminder(id).await?.reminder)
+    }
+
+    /// The reminder as it is, not locked: for a unit that will lock its task first.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`].
+    pub async fn reminder_unlocked(&mut self, id: i64) -> Result<Reminder, Error> {
+        let row = sqlx::query(SELECT).bind(id).fetch_one(&mut *self.transaction).await?;
         Ok(reminder_of(&row)?.reminder)
+    }
+
+    /// The reminder with what no caller sees, locked until the unit ends.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`].
+    pub async fn stored_reminder(&mut self, id: i64) -> Result<StoredReminder, Error> {
+        let row = sqlx::query(SELECT_FOR_UPDATE).bind(id).fetch_one(&mut *self.transaction).await?;
+        Ok(reminder_of(&row)?)
     }
 
     /// Those of these reminders that there are, in the order of their ids, locked until the unit ends.
@@ -253,7 +285,7 @@ impl Unit {
             .bind(USER_ID)
             .bind(Time(new.scheduled_at))
             .bind(new.offset.to_string())
-            .bind(new.kind.name())
+            .bind(new.channel.map(ReminderType::as_str))
             .bind(Time(self.now()))
             .bind(new.of_task)
             .bind(&self.work.origin.correlation_id)
@@ -274,7 +306,20 @@ impl Unit {
     ) -> Result<Reminder, Error> {
         let origin = &self.work.origin;
         let query = sqlx::query(RESCHEDULE).bind(reminder.id).bind(Time(scheduled_at)).bind(offset.to_string());
-        let query = query.bind(&origin.correlation_id).bind(&origin.traceparent);
+        let query = query.bind(&origin.correlation_id).bind(&origin.traceparent).bind(None::<Time>);
+        let reminder = reminder_of(&query.fetch_one(&mut *self.transaction).await?)?.reminder;
+        self.scheduled(reminder)
+    }
+
+    /// Has the reminder fire again at another time, which holds while its task would have it fire when it would now.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`].
+    pub async fn snooze_reminder(&mut self, stored: &StoredReminder, at: Timestamp) -> Result<Reminder, Error> {
+        let (reminder, origin) = (&stored.reminder, &self.work.origin);
+        let from = stored.snoozed_from.unwrap_or(reminder.scheduled_at);
+        let query = sqlx::query(RESCHEDULE).bind(reminder.id).bind(Time(at)).bind(reminder.reminder_offset.to_string());
+        let query = query.bind(&origin.correlation_id).bind(&origin.traceparent).bind(Time(from));
         let reminder = reminder_of(&query.fetch_one(&mut *self.transaction).await?)?.reminder;
         self.scheduled(reminder)
     }
@@ -291,15 +336,17 @@ impl Unit {
         Ok(reminder)
     }
 
-    /// Notes that these reminders fired. Each is still to be announced.
+    /// Notes that these reminders fired, and to which of the configured channels each goes. Each is still to be announced.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn trigger_reminders(&mut self, ids: &[i64]) -> Result<Vec<Reminder>, Error> {
+    pub async fn trigger_reminders(&mut self, ids: &[i64], configured: &[ReminderType]) -> Result<Vec<Reminder>, Error> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        reminders_of(&sqlx::query(TRIGGER).bind(ids).bind(Time(self.now())).fetch_all(&mut *self.transaction).await?)
+        let configured: Vec<&str> = configured.iter().map(|channel| channel.as_str()).collect();
+        sqlx::query(TRIGGER).bind(ids).bind(Time(self.now())).bind(configured).execute(&mut *self.transaction).await?;
+        reminders_of(&sqlx::query(SELECT_ALL).bind(ids).fetch_all(&mut *self.transaction).await?)
     }
 
     /// Tells the consumers (reminders) and the pages (task-updates) that a reminder fired.
@@ -317,9 +364,7 @@ impl Unit {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
     pub async fn finish_reminder(&mut self, reminder: &Reminder, status: ReminderStatus) -> Result<Reminder, Error> {
-        let sent_at = (status == ReminderStatus::Sent).then(|| Time(self.now()));
-        let row = sqlx::query(FINISH).bind(reminder.id).bind(status.name()).bind(sent_at).fetch_one(&mut *self.transaction).await?;
-        let reminder = reminder_of(&row)?.reminder;
+        let reminder = self.set_status(reminder.id, status).await?;
         match status {
             ReminderStatus::Sent => self.announce_reminder(EventType::ReminderSent, &reminder)?,
             ReminderStatus::Failed => self.announce_reminder(EventType::ReminderFailed, &reminder)?,
@@ -327,6 +372,13 @@ impl Unit {
             ReminderStatus::Pending => {}
         }
         Ok(reminder)
+    }
+
+    /// Notes what became of the reminder. It is still to be announced.
+    pub(crate) async fn set_status(&mut self, id: i64, status: ReminderStatus) -> Result<Reminder, Error> {
+        let sent_at = (status == ReminderStatus::Sent).then(|| Time(self.now()));
+        let row = sqlx::query(FINISH).bind(id).bind(status.name()).bind(sent_at).fetch_one(&mut *self.transaction).await?;
+        Ok(reminder_of(&row)?.reminder)
     }
 
     /// Counts a try that failed; answers how many there were.
@@ -337,19 +389,18 @@ impl Unit {
         Ok(sqlx::query_scalar(COUNT_RETRY).bind(id).fetch_one(&mut *self.transaction).await?)
     }
 
-    /// Brings the reminders of a task in line with it, as it is now: locks the task, then the reminders. New ones are of this kind.
-    /// Returns how many it changed.
+    /// Brings the reminders of a task in line with it, as it is now: locks the task, then the reminders. Returns how many it changed.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn align_reminders(&mut self, task_id: i64, kind: ReminderType) -> Result<usize, Error> {
+    pub async fn align_reminders(&mut self, task_id: i64) -> Result<usize, Error> {
         let task = found(self.task(task_id).await)?;
         let day_start = self.day_start_of(task.as_ref()).await?;
         let steps = steps(task.as_ref(), &self.reminders_of(task_id).await?, day_start);
         for step in &steps {
             match step {
                 Step::Create { at, offset } => {
-                    self.create_reminder(NewReminder { task_id, scheduled_at: *at, offset: *offset, kind, of_task: true }).await?
+                    self.create_reminder(NewReminder { task_id, scheduled_at: *at, offset: *offset, channel: None, of_task: true }).await?
                 }
                 Step::Reschedule { reminder, at, offset } => self.reschedule_reminder(reminder, *at, *offset).await?,
                 Step::Cancel { reminder, with_task } => self.cancel_reminder(reminder, *with_task).await?,
@@ -389,8 +440,8 @@ impl Unit {
             let Some(offset) = stored.goes_along().filter(|offset| !there.contains(offset)) else { continue };
             there.push(offset);
             if let Some(scheduled_at) = next.reminder_at(offset, day_start) {
-                let kind = stored.reminder.reminder_type;
-                self.create_reminder(NewReminder { task_id: next.id, scheduled_at, offset, kind, of_task: false }).await?;
+                let channel = stored.reminder.reminder_type;
+                self.create_reminder(NewReminder { task_id: next.id, scheduled_at, offset, channel, of_task: false }).await?;
             }
         }
         Ok(())
@@ -421,5 +472,30 @@ fn reminders_of(rows: &[PgRow]) -> Result<Vec<Reminder>, Error> {
 
 fn reminder_of(row: &PgRow) -> Result<StoredReminder, sqlx::Error> {
     let mut columns = Columns::from(row, 0);
-    Ok(StoredReminder { reminder: Reminder::read(&mut columns)?, of_task: columns.get()?, cancelled_with_task: columns.get()? })
+    let reminder = Reminder {
+        id: columns.get()?,
+        task_id: columns.get()?,
+        user_id: columns.get()?,
+        scheduled_at: columns.get()?,
+        triggered_at: columns.get()?,
+        reminder_offset: columns.get()?,
+        reminder_type: columns.get()?,
+        status: columns.get()?,
+        retry_count: columns.get()?,
+        dapr_job_id: columns.get()?,
+        created_at: columns.get()?,
+        sent_at: columns.get()?,
+        deliveries: Vec::new(),
+    };
+    let (of_task, cancelled_with_task, snoozed_from) = (columns.get()?, columns.get()?, columns.get()?);
+    let channels: Vec<String> = columns.get::<Option<Vec<String>>>()?.filter(|_| reminder.triggered_at.is_some()).unwrap_or_default();
+    let channels = channels.iter().map(|name| serde_plain::from_str(name)).collect::<Result<Vec<ReminderType>, _>>().map_err(decode)?;
+    let sends: Vec<Delivery> =
+        columns.get::<Option<String>>()?.map_or(Ok(Vec::new()), |text| serde_json::from_str(&text)).map_err(decode)?;
+    let reminder = Reminder { deliveries: Delivery::of(&channels, &sends), ..reminder };
+    Ok(StoredReminder { reminder, of_task, cancelled_with_task, snoozed_from })
+}
+
+fn decode(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(error))
 }

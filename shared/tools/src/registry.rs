@@ -1,6 +1,6 @@
 //! The list of tools.
 
-use domain::command::{CancelReminder, CreateTask, ScheduleReminder, SetPriority, TagTask, TaskCommand, Undo, UpdateTask};
+use domain::command::{CancelReminder, CreateTask, ScheduleReminder, SetPriority, SnoozeReminder, TagTask, TaskCommand, Undo, UpdateTask};
 use domain::query::{ListOccurrences, ListReminders, ListTasks, ListTrash, SearchTasks};
 use domain::routes::{self, Operation, Route};
 use serde_json::Value;
@@ -251,6 +251,16 @@ pub const ALL: &[Tool] = &[
         operation: "cancelReminder",
         answer: "cancelled",
         schema: schema::of::<CancelReminder>,
+    },
+    Tool {
+        name: "snooze_reminder",
+        title: "Snooze a reminder",
+        description: "Has a reminder, by its number, which list_reminders tells, fire again later: `for` is how long from now, such as \"10 minutes\", \
+            `until` a time. Give one of the two.",
+        effect: Effect::Adds,
+        operation: "snoozeReminder",
+        answer: "reminder",
+        schema: schema::of::<SnoozeReminder>,
     },
 ];
 

@@ -47,6 +47,7 @@ variable "functions" {
     "search-tasks",
     "set-priority",
     "skip-task",
+    "snooze-reminder",
     "tag-task",
     "trash",
     "undo",

@@ -19,6 +19,14 @@ resource "random_password" "this" {
   keepers = { rotation = var.secrets_rotation }
 }
 
+# The private key of Web Push, which is written as base64url, and the key that signs links. No rotation replaces them: browsers that subscribed know the first, and links in mails that
+# were sent rely on the second.
+resource "random_bytes" "kept" {
+  for_each = toset(["vapid-key", "link-key"])
+
+  length = 32
+}
+
 # Read through Dapr's secret store kubernetes-secrets; an empty value counts as not set.
 resource "kubernetes_secret_v1" "taskflow" {
   metadata {
@@ -30,10 +38,15 @@ resource "kubernetes_secret_v1" "taskflow" {
   data = {
     api-token                  = random_password.this["api-token"].result
     gemini-api-key             = var.gemini_api_key == null ? "" : var.gemini_api_key
+    link-key                   = random_bytes.kept["link-key"].hex
     neon-connection-string     = var.database_url
     redpanda-bootstrap-servers = var.kafka.bootstrap_servers
     redpanda-username          = var.kafka.username
     redpanda-password          = var.kafka.password
+    smtp-url                   = var.smtp_url == null ? "" : var.smtp_url
+    vapid-key                  = replace(replace(trimsuffix(random_bytes.kept["vapid-key"].base64, "="), "+", "-"), "/", "_")
+    webhook-secret             = var.webhook_secret == null ? "" : var.webhook_secret
+    webhook-token              = var.webhook_token == null ? "" : var.webhook_token
   }
 }
 

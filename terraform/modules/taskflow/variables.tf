@@ -51,6 +51,24 @@ variable "gemini_api_key" {
   sensitive   = true
 }
 
+variable "smtp_url" {
+  description = "Mail server of reminders; null for none."
+  type        = string
+  sensitive   = true
+}
+
+variable "webhook_token" {
+  description = "Bearer token of the webhook; null for none."
+  type        = string
+  sensitive   = true
+}
+
+variable "webhook_secret" {
+  description = "Key of the webhook's signatures; null for none."
+  type        = string
+  sensitive   = true
+}
+
 variable "settings" {
   description = "Environment variables of every function, without secrets."
   type        = map(string)

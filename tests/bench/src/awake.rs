@@ -65,9 +65,12 @@ impl Cluster {
         let told = now + self.call(function, now);
         let Some((ty, data)) = announced else { return };
         if let Some(ahead) = &self.ahead {
-            ahead.learn(Topic::TaskEvents, *ty, data);
+            ahead.learn(Topic::TaskEvents, *ty, data, &[]);
         }
-        for consumer in routes::ALL.iter().filter(|route| route.has_to_do(Topic::TaskEvents, *ty, data, true)) {
+        for consumer in routes::ALL
+            .iter()
+            .filter(|route| route.has_to_do(Topic::TaskEvents, *ty, data, routes::Audience { is_watched: true, posted: &[] }))
+        {
             self.call(consumer, told);
         }
     }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use cloudevents::{AttributesReader, Event};
 use deliveries::{Arrival, Dispatcher, Start};
 use domain::event::{CommandType, EventType, PARTITION_KEY, Topic};
-use domain::routes::{self, FIRE_REMINDER, NOTIFY, Route};
+use domain::routes::{self, Audience, FIRE_REMINDER, Job, Route};
 use function::call::{Caller, Failure};
 use function::cloud_event::{self, Incoming};
 use function::guard;
@@ -25,7 +25,7 @@ use store::Deliveries;
 use tokio::sync::Semaphore;
 
 use super::record::Record;
-use crate::ahead::{self, Ahead};
+use crate::ahead::Ahead;
 use crate::letter::{self, SIGNATURE};
 
 /// Where records are delivered, for all who want them: `/deliveries/gateway/<topic>` by a binding, `/deliveries/<topic>` by pub/sub. The
@@ -37,6 +37,8 @@ pub(crate) const JOBS: &str = "/job/";
 pub(crate) const TOKEN: HeaderName = HeaderName::from_static("dapr-api-token");
 /// Calls to one function at once: many reminders are due at 09:00.
 const PARALLEL: usize = 16;
+/// Calls at once to a function that sends something to a receiver elsewhere, for which it mostly waits.
+const PARALLEL_SENDING: usize = 64;
 /// Calls of fire-reminder at once, where it is woken ahead of time: those that wait for their moment hold up none that is due.
 const PARALLEL_AHEAD: usize = 128;
 /// How long after the start the age of a delivery is ignored: it may be old because the whole deployment was down, and not all of it is back.
@@ -69,7 +71,8 @@ enum Addressee {
 
 impl Channel {
     pub(crate) fn new(broker: Arc<dyn Broker>, scheduler: Arc<dyn Scheduler>, table: Deliveries, ahead_of_calls: Arc<Ahead>) -> Self {
-        let permits = routes::ALL.iter().map(|route| (route.name, Semaphore::new(PARALLEL))).collect();
+        let parallel = |route: &Route| if route.job == Some(Job::Sending) { PARALLEL_SENDING } else { PARALLEL };
+        let permits = routes::ALL.iter().map(|route| (route.name, Semaphore::new(parallel(route)))).collect();
         let (ahead, refused) = (Semaphore::new(PARALLEL_AHEAD), AtomicBool::new(false));
         Self { broker, scheduler, table, ahead_of_calls, caller: OnceLock::new(), dispatcher: OnceLock::new(), permits, ahead, refused }
     }
@@ -175,9 +178,9 @@ impl Channel {
         // A type that is none of ours is nobody's business here.
         let Ok(ty) = event.ty().parse::<EventType>() else { return Vec::new() };
         let data = cloud_event::data(event).unwrap_or_default();
-        self.ahead_of_calls.learn(topic, ty, &data);
-        let is_watched = app.functions.sockets() != Some(0);
-        consumers.iter().filter(|route| route.has_to_do(topic, ty, &data, is_watched)).collect()
+        self.ahead_of_calls.learn(topic, ty, &data, app.settings.posted());
+        let audience = Audience { is_watched: app.functions.sockets() != Some(0), posted: app.settings.posted() };
+        consumers.iter().filter(|route| route.has_to_do(topic, ty, &data, audience)).collect()
     }
 
     /// Keeps a record that is no event.
@@ -193,7 +196,7 @@ impl Channel {
             return Err(Error::NotFound(format!("no function has the job {name}")));
         };
         if is_ahead(app, route) {
-            ahead::wake(app, &NOTIFY);
+            self.ahead_of_calls.with_reminder(app);
         }
         match self.post(app, route, &format!("{JOBS}{name}"), None, Bytes::new()).await {
             Ok(()) => Ok(Response::new(full(""))),

@@ -36,7 +36,7 @@ impl Entry {
     fn of(function: &Function, operation: &Operation) -> Result<Self, String> {
         let target = target(function, operation).ok_or_else(|| format!("nothing answers {}", operation.id))?;
         let success = StatusCode::from_u16(operation.success).map_err(|error| error.to_string())?;
-        Ok(Self { is_open: operation.access == Access::Public, success, target })
+        Ok(Self { is_open: operation.access != Access::Bearer, success, target })
     }
 }
 

@@ -3,6 +3,7 @@
 use cloudevents::{AttributesReader, Event};
 use domain::Invalid;
 use domain::event::{CommandType, EventType, Origin, Topic};
+use domain::routes::Audience;
 use http::StatusCode;
 use serde_json::{Value, json};
 use store::Subject;
@@ -66,7 +67,8 @@ impl Inner {
         let event_type = event.ty().parse::<EventType>().map_err(|unknown| Invalid::field("/type", unknown))?;
         authorization::fact(trust, event_type)?;
         let data = cloud_event::data(&event).unwrap_or_default();
-        let is_concerned = self.function.route.is_concerned(event_type, &data);
+        let audience = Audience { is_watched: true, posted: self.app.settings.posted() };
+        let is_concerned = self.function.route.is_concerned(event_type, &data, audience);
         let Some(consumer) = self.function.consumer.as_ref().filter(|_| is_concerned) else { return Ok((None, Published::All)) };
         Ok((None, self.consume(consumer, input::subject(&data), Delivery { event, event_type }).await?))
     }

@@ -265,3 +265,33 @@ async fn an_all_day_task_comes_before_the_timed_ones_of_its_day() {
     let found = search("do", |search| (search.sort_by, search.order) = (Some(SortBy::DueDate), Some(Order::Asc)));
     assert_eq!(titles(&store, &found).await, ahead);
 }
+
+/// The columns of a reminder that the release before reads, and what it writes: its one type of a channel meant that a webhook was configured.
+#[tokio::test]
+async fn reminders_of_both_releases_are_read_by_both() {
+    let store = fresh().await;
+    let before = "INSERT INTO reminders (task_id, user_id, scheduled_at, reminder_offset, reminder_type, status, retry_count, created_at, of_task, \
+         cancelled_with_task) VALUES (7, 1, '2026-01-01', '1 hour', 'webhook', 'pending', 0, '2026-01-01', true, false) RETURNING id";
+    let theirs: i64 = sqlx::query_scalar(before).fetch_one(store.pool()).await.unwrap();
+    let read = store.reminder(theirs).await.unwrap();
+    assert_eq!((read.reminder_type, read.deliveries), (None, Vec::new()), "every configured channel");
+
+    let mut unit = store.begin(crate::fixtures::work()).await.unwrap();
+    let new = store::NewReminder {
+        task_id: 7,
+        scheduled_at: at(60),
+        offset: "1 hour".parse().unwrap(),
+        channel: Some(domain::reminder::ReminderType::Email),
+        of_task: false,
+    };
+    let ours = unit.create_reminder(new).await.unwrap();
+    unit.commit().await.unwrap();
+    let read: String =
+        sqlx::query_scalar("SELECT reminder_type FROM reminders WHERE id = $1").bind(ours.id).fetch_one(store.pool()).await.unwrap();
+    assert_eq!(read, "websocket", "the release before knows this one, and shows it on the page");
+    // It fires, and the release before settles it: there are no sends, and nothing is wrong with that.
+    let fired = "UPDATE reminders SET triggered_at = '2026-01-01', status = 'sent', sent_at = '2026-01-01' WHERE id = $1";
+    sqlx::query(fired).bind(ours.id).execute(store.pool()).await.unwrap();
+    let read = store.reminder(ours.id).await.unwrap();
+    assert_eq!((read.status, read.deliveries), (domain::reminder::ReminderStatus::Sent, Vec::new()));
+}

@@ -10,7 +10,7 @@ use crate::database::fresh;
 use crate::fixtures::{at, work, work_at};
 
 fn new(task_id: i64) -> NewReminder {
-    NewReminder { task_id, scheduled_at: at(3_600), offset: "1 minutes".parse().unwrap(), kind: ReminderType::Websocket, of_task: true }
+    NewReminder { task_id, scheduled_at: at(3_600), offset: "1 minutes".parse().unwrap(), channel: None, of_task: true }
 }
 
 /// The name by which the gateway finds the function of a reminder's job.
@@ -56,7 +56,7 @@ async fn a_new_reminder_is_announced_and_its_job_registered() {
 }
 
 async fn fire(unit: &mut Unit, id: i64) -> Reminder {
-    let fired = unit.trigger_reminders(&[id]).await.unwrap().pop().unwrap();
+    let fired = unit.trigger_reminders(&[id], &[ReminderType::Websocket]).await.unwrap().pop().unwrap();
     unit.announce_firing(&fired).unwrap();
     fired
 }
@@ -127,7 +127,7 @@ async fn a_reminder_that_is_not_there_is_not_found() {
     let mut unit = store.begin(work()).await.unwrap();
     assert!(matches!(unit.reminder(404).await, Err(Error::NotFound)));
     assert!(unit.due_reminders(&[404]).await.unwrap().is_empty());
-    assert!(unit.trigger_reminders(&[404]).await.unwrap().is_empty());
+    assert!(unit.trigger_reminders(&[404], &[ReminderType::Websocket]).await.unwrap().is_empty());
     assert!(matches!(unit.count_retry(404).await, Err(Error::NotFound)));
     assert!(unit.reminders_of(404).await.unwrap().is_empty());
 }

@@ -1,0 +1,5 @@
+//! mail-reminder on its own, on hyper at `$PORT`.
+
+fn main() -> std::process::ExitCode {
+    sidecar::main(mail_reminder::function())
+}

@@ -1,0 +1,5 @@
+//! post-webhook on its own, on hyper at `$PORT`.
+
+fn main() -> std::process::ExitCode {
+    sidecar::main(post_webhook::function())
+}
