@@ -6,10 +6,10 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::Timestamp;
-use domain::event::{EventType, PARTITION_KEY};
+use domain::event::{EventType, ReminderEvent, TaskEvent};
 use domain::reminder::ReminderType;
 use domain::routes::{self, WEBHOOK_SECRET, WEBHOOK_TOKEN, WEBHOOK_URL};
-use function::cloud_event::{STRUCTURED, extension};
+use function::cloud_event::STRUCTURED;
 use function::settings::{SettingError, Settings};
 use function::{App, Change, Delivery, Error, Function};
 use http::{StatusCode, header};
@@ -46,7 +46,13 @@ async fn take(change: &mut Change, delivery: Delivery) -> Result<(), Error> {
         }
         return Ok(());
     }
-    let key = extension(&delivery.event, PARTITION_KEY).and_then(|key| key.parse().ok()).unwrap_or_default();
+    let key = match delivery.event_type.as_str().split_once('.') {
+        Some(("task", _)) => delivery.data::<TaskEvent>()?.task_id,
+        _ => delivery.data::<ReminderEvent>()?.task_id,
+    };
+    if !change.app.settings.posted().contains(&delivery.event_type) {
+        return Ok(());
+    }
     let expires_at = change.now().after(DAY);
     let send = NewSend { channel: CHANNEL, key, reminder: None, subscriptions: None, event: Some(&event), expires_at };
     change.unit.create_sends(&send).await?;

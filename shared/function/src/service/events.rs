@@ -67,8 +67,7 @@ impl Inner {
         let event_type = event.ty().parse::<EventType>().map_err(|unknown| Invalid::field("/type", unknown))?;
         authorization::fact(trust, event_type)?;
         let data = cloud_event::data(&event).unwrap_or_default();
-        let audience = Audience { is_watched: true, posted: self.app.settings.posted() };
-        let is_concerned = self.function.route.is_concerned(event_type, &data, audience);
+        let is_concerned = self.function.route.is_concerned(event_type, &data, Audience::ALL);
         let Some(consumer) = self.function.consumer.as_ref().filter(|_| is_concerned) else { return Ok((None, Published::All)) };
         Ok((None, self.consume(consumer, input::subject(&data), Delivery { event, event_type }).await?))
     }
