@@ -101,8 +101,9 @@ mod tests {
         server(&Settings::read(&lookup, Ipv4Addr::LOCALHOST.into()).unwrap())
     }
 
-    #[test]
-    fn mail_leaves_with_tls_or_stays_on_this_machine() {
+    // The pool of connections wants a runtime.
+    #[tokio::test]
+    async fn mail_leaves_with_tls_or_stays_on_this_machine() {
         for (url, is_fine) in [
             ("smtps://ann:hunter2@mail.example.org", true),
             ("smtp://ann:hunter2@mail.example.org:2525", true),
@@ -125,8 +126,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn addresses_are_addresses() {
+    #[tokio::test]
+    async fn addresses_are_addresses() {
         let url = ("TASKFLOW_SMTP_URL", "smtps://mail.example.org");
         for (variables, name) in [
             (vec![url], "TASKFLOW_MAIL_TO"),
