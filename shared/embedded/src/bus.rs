@@ -71,7 +71,7 @@ macro_rules! move_rows {
      FROM (SELECT (SELECT count(*) FROM taken) AS taken, (SELECT coalesce(array_agg(t.id), '{}') FROM taken t) AS ids, \
          least((SELECT min(next_at) FROM before), (SELECT min(due_at) FROM said WHERE kind = 'schedule-job')) AS earliest, \
          (SELECT coalesce(array_agg(DISTINCT regexp_replace(name, '-[0-9]+$', '')), '{}') FROM said) AS functions) AS m \
-     LEFT JOIN delivered d ON true"
+     LEFT JOIN delivered d ON true ORDER BY d.id"
         )
     };
 }
