@@ -40,6 +40,16 @@ https: stack-build
 faults *names: stack-build
     FAULTS={{ names }} cargo test --package tests --features stack --test faults -- --nocapture
 
+# The upgrade from the release before: both releases at once, as real processes, on one database. Builds that release from the repository's history once.
+upgrade-check:
+    cargo build --workspace --bin taskflow --features tests/stack
+    OLD_TASKFLOW="$(tests/tools/old_taskflow.sh)" cargo test --workspace --features tests/stack --test upgrade
+
+# Write anew what `cargo test` upgrades from: the database that the release before leaves behind, and what it answered.
+upgrade-dump:
+    cargo build --workspace --bin taskflow --features tests/stack
+    OLD_TASKFLOW="$(tests/tools/old_taskflow.sh)" cargo test --workspace --features tests/stack --test upgrade -- --ignored dump
+
 # Taskflow on a running cluster, all parts or a comma list: story, https, strangers, cold, reminders, recurrences, trouble. Needs CLUSTER_EXEC,
 # CLUSTER_IMAGE, KAFKA_LIBS, and for https PEBBLE and PEBBLE_CHALLTESTSRV.
 cluster-e2e parts="":
@@ -238,6 +248,9 @@ load-short on="process":
 
 # Search at 10,000 and 1,000,000 tasks, or at `rows`, and the plans.
 bench-search *rows: (bench "search" rows)
+
+# The list of tags at 100,000 tasks with 20 tags each, or at `rows`.
+bench-tags *rows: (bench "tags" rows)
 
 # Get, list and search against the floor.
 bench-reads: (bench "reads")

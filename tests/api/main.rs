@@ -20,3 +20,4 @@ mod socket;
 mod tasks;
 mod traces;
 mod trash;
+mod upgrade;

@@ -158,6 +158,19 @@ stories('the list', {}, (story) => {
     assert.equal(await page.getByLabel('Search tasks').inputValue(), '');
   });
 
+  story('a day is found by its date, whatever its zone', async ({ task, open }) => {
+    const today = new Intl.DateTimeFormat('en-CA', { timeZone: 'Europe/Berlin' }).format();
+    await task({ title: 'Here', due_date: today });
+    await task({ title: 'In Auckland', due_date: today, time_zone: 'Pacific/Auckland' });
+    await task({ title: 'Soon', due_date: inTime(3 * DAY) });
+    const page = await open();
+    const due = page.locator('filter-bar').getByLabel('Due');
+    await due.selectOption('Today');
+    await eventually(async () => assert.deepEqual((await titles(page)).sort(), ['Here', 'In Auckland']));
+    await due.selectOption('Next 7 days');
+    await eventually(async () => assert.deepEqual((await titles(page)).sort(), ['Here', 'In Auckland', 'Soon']));
+  });
+
   story('filters by status, priority, date and tags narrow the list together, and one button clears them', async ({ task, taskflow, open }) => {
     await task({ title: 'A', priority: 'high', tags: ['home', 'garden'], due_date: inTime(-HOUR) });
     await task({ title: 'B', priority: 'high', tags: ['home'], due_date: inTime(3 * DAY) });

@@ -1,7 +1,7 @@
 //! Keeps the audit log: every event of tasks and reminders, once, for good.
 //!
-//! It keeps what it is told, in the order in which it is told: an entry is what the bus carried, not what a row confirms. Rows move on and are deleted,
-//! so they could not confirm an old event. It is for the gateway to accept facts from the bus alone.
+//! An entry is what the bus carried, not what a row confirms: rows move on and are deleted, so they could not confirm an old event. The gateway
+//! accepts facts from the bus alone. An event that came late is listed by its task's version.
 
 use std::sync::Arc;
 

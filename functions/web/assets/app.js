@@ -33,7 +33,7 @@ const isNarrow = matchMedia('(max-width: 60rem)');
 
 /** The time of day is no other question: "overdue" is asked anew with each refresh. */
 function questionOf() {
-  return JSON.stringify(queryOf(view(), new Date(0)));
+  return JSON.stringify(queryOf(view()));
 }
 
 function follow() {

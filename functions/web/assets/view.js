@@ -1,8 +1,6 @@
 // What the page shows: search, filters, order, and the open task. It is kept in the address behind the #, which no server sees:
 // a reload, the back button and a bookmark find it again.
 
-import { startOfDay } from './time.js';
-
 /** @typedef {import('./api.js').Query} Query */
 /** @typedef {import('./api.js').SortBy} SortBy */
 
@@ -116,31 +114,17 @@ export const isGrouped = (asked) => {
   return asked.status === 'pending' && !asked.text.trim() && sort_by === 'due_date' && order !== 'desc';
 };
 
-/** @param {View} asked @param {Date} now @returns {Pick<import('./api.js').Filters, 'due' | 'due_after' | 'due_before'>} */
-function dueOf(asked, now) {
-  switch (asked.due) {
-    case 'overdue':
-      return { due: 'overdue' };
-    case 'today':
-      return { due_after: startOfDay(0, now).toISOString(), due_before: startOfDay(1, now).toISOString() };
-    case 'week':
-      return { due_after: startOfDay(0, now).toISOString(), due_before: startOfDay(7, now).toISOString() };
-    default:
-      return {};
-  }
-}
-
 /**
  * The view as the API takes it.
  *
  * @param {View} asked
- * @param {Date} [now]
  * @returns {Query}
  */
-export function queryOf(asked, now = new Date()) {
+export function queryOf(asked) {
   const text = asked.text.trim();
   /** @type {import('./api.js').Filters} */
-  const filters = dueOf(asked, now);
+  const filters = {};
+  if (asked.due) filters.due = asked.due;
   if (asked.status) filters.status = asked.status;
   if (asked.priority) filters.priority = asked.priority;
   if (asked.tags.length) Object.assign(filters, { tags: asked.tags, tags_match: asked.match });

@@ -250,7 +250,7 @@ impl UpdateTask {
     }
 }
 
-/// `task.complete`, `task.reopen`, `task.skip`, `task.delete` and `task.restore`: nothing but which task.
+/// Names the task of `task.complete`, `task.reopen`, `task.skip`, `task.delete` and `task.restore`, which need nothing else.
 #[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TaskCommand {

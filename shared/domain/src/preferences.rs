@@ -53,7 +53,7 @@ impl FromStr for DayStart {
     }
 }
 
-/// A language tag of RFC 5646, such as `pt-BR`: letters, digits and hyphens. Which languages there are is for whoever reads it.
+/// A language tag of RFC 5646, such as `pt-BR`: letters, digits and hyphens. Any language is accepted; readers ignore those they do not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locale(String);
 

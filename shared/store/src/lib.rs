@@ -32,7 +32,7 @@ pub use error::{Error, found, is_locked};
 pub use housekeeping::Pruned;
 pub use notifications::NOTIFICATIONS_MAX;
 pub use once::{Claim, Idempotency};
-pub use outbox::{BATCH_MAX, Entry, OutboxBatch, OutboxRow};
+pub use outbox::{BATCH_MAX, Entry, OutboxBatch, OutboxRow, delete_published};
 pub use reminders::{Cause, Due, NewReminder, REMINDERS_MAX};
 pub use sql::Time;
 pub use store::{IDLE_IN_TRANSACTION_TIMEOUT, Store, connect, migrating, unbroken};
