@@ -16,6 +16,8 @@ whenTokenIsNeeded(async (wasWrong) => (await part(() => import('./dialogs.js')))
 // What the list shows is asked for first: the rest of the page is made while the answer is under way.
 let asked = questionOf();
 const answered = tasks.load();
+/** What was kept of it is shown before, if there is any. */
+const shown = new Promise((resolve) => tasks.addEventListener('reset', resolve, { once: true }));
 
 customElements.define('task-list', TaskList);
 customElements.define('filter-bar', FilterBar);
@@ -33,7 +35,7 @@ const isNarrow = matchMedia('(max-width: 60rem)');
 
 /** The time of day is no other question: "overdue" is asked anew with each refresh. */
 function questionOf() {
-  return JSON.stringify(queryOf(view(), new Date(0)));
+  return JSON.stringify(queryOf(view(), new Date(0))) + view().place;
 }
 
 function follow() {
@@ -64,6 +66,8 @@ async function followDetail(edit = false) {
   if (task === openTask && !edit) return;
   const closed = openTask;
   openTask = task;
+  const shown = detail.querySelector('task-detail');
+  if (task === null && shown && 'leave' in shown) /** @type {import('./task-detail.js').TaskDetail} */ (shown).leave();
   detail.hidden = task === null;
   cover();
   if (task === null) {
@@ -140,6 +144,13 @@ changes.addEventListener('change', (event) => {
   else delete document.documentElement.dataset.theme;
 });
 
+tasks.addEventListener('renamed', (event) => {
+  const { from, to } = /** @type {CustomEvent<{ from: number, to: number }>} */ (event).detail;
+  if (view().task !== from) return;
+  openTask = to;
+  show({ task: to });
+});
+
 tasks.addEventListener('gone', (event) => {
   const { detail: id } = /** @type {CustomEvent<number>} */ (event);
   if (view().task !== id) return;
@@ -165,6 +176,11 @@ function isTyping(target) {
 }
 
 addEventListener('keydown', (event) => {
+  // Text has an undo of its own.
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key === 'z' && !isTyping(event.target) && !event.defaultPrevented) {
+    event.preventDefault();
+    return KEYS.z?.();
+  }
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector('dialog[open]')) return;
   if (event.key === 'Escape') return escape(event);
   const act = KEYS[event.key];
@@ -193,7 +209,8 @@ const isChatOpen = chatChoice === 'open' || (chatChoice === null && matchMedia('
 // Its place is taken at once, so that nothing moves; what is in it comes after the tasks.
 chat.hidden = !isChatOpen;
 cover();
-await answered;
+await Promise.race([answered, shown]);
 await part(() => import('./live.js'));
+void part(() => import('./worker.js'));
 if (!kept(Key.introduced)) void part(() => import('./introduce.js'));
 await setChat(isChatOpen);

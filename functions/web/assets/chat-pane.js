@@ -6,6 +6,7 @@ import { h, icon, newId, setText } from './dom.js';
 import { markdown } from './markdown.js';
 import { Talk } from './talk.js';
 import { dueInFull, dueInWords, isOverdue } from './time.js';
+import { draftOf, keepDraft } from './store.js';
 import { show } from './view.js';
 
 /** Characters of a message, as the service has it. */
@@ -16,6 +17,9 @@ const LINES_MAX = 6;
 const CARDS_MAX = 5;
 /** Pixels from the end of the conversation within which it follows what comes. */
 const NEAR = 60;
+
+/** What a message is kept as until it is sent. */
+const DRAFT = 'chat';
 
 const EXAMPLES = ['What is overdue?', 'Add pay rent monthly on the 1st at 9 #home !high', 'Remind me 1 hour before the piano lesson'];
 
@@ -86,7 +90,10 @@ export class ChatPane extends HTMLElement {
       event.preventDefault();
       this.#submit();
     });
-    this.#input.addEventListener('input', () => this.#fit());
+    this.#input.addEventListener('input', () => {
+      keepDraft(DRAFT, this.#input.value);
+      this.#fit();
+    });
     this.#input.addEventListener('keydown', (event) => {
       if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
       event.preventDefault();
@@ -97,6 +104,11 @@ export class ChatPane extends HTMLElement {
     this.#draw();
     this.#log.scrollTop = this.#log.scrollHeight;
     void this.#talk.resume();
+    void draftOf(DRAFT).then((draft) => {
+      if (!draft || this.#input.value) return;
+      this.#input.value = draft.text;
+      this.#fit();
+    });
   }
 
   /** Puts the focus where a person writes. */
@@ -120,6 +132,7 @@ export class ChatPane extends HTMLElement {
     const text = this.#input.value.trim();
     if (!text || this.#talk.isWaiting) return;
     this.#input.value = '';
+    keepDraft(DRAFT, '');
     this.#fit();
     this.#say(text);
   }

@@ -1,12 +1,12 @@
-// Modal dialogs: is it to be deleted, which token, and the settings. Loaded when the first of them is needed.
+// Modal dialogs: which token, and the settings. Loaded when the first of them is needed.
 
+import { tasks } from './actions.js';
 import { getPreferences, setPreferences, setToken, textOf, token } from './api.js';
 import { fieldError, find, h, newId, setText } from './dom.js';
 import { Key, hasShortcuts, keep, kept } from './kept.js';
 import { desktopState, setDesktop } from './desktop.js';
+import { empty } from './store.js';
 import { placeToasts } from './toasts.js';
-
-/** @typedef {import('./api.js').Task} Task */
 
 /** The keys and what they do, as the help tells. @type {readonly (readonly [string, string])[]} */
 const SHORTCUTS = Object.freeze([
@@ -16,8 +16,8 @@ const SHORTCUTS = Object.freeze([
   ['Enter or e', 'Open the task'],
   ['x', 'Complete the task'],
   ['1 2 3', 'Priority high, medium, low'],
-  ['Delete', 'Delete the task'],
-  ['z', 'Undo the last completion'],
+  ['Delete or ⌫', 'Delete the task'],
+  ['z or Ctrl+Z', 'Undo, up to 20 steps'],
   ['c', 'Open or close the assistant'],
   ['g', 'Notifications'],
   ['?', 'These keys and the settings'],
@@ -60,20 +60,6 @@ function dialogOf(title, body, buttons) {
 
 /** @param {string} textContent @param {string} value @param {Record<string, unknown>} [props] */
 const button = (textContent, value, props = {}) => h('button', { textContent, value, ...props });
-
-/**
- * Whether a task is really to be deleted.
- *
- * @param {Task} task
- */
-export async function confirmDelete(task) {
-  const isChain = task.recurrence !== 'none' && task.status === 'pending';
-  const text = `“${task.title}” will be in the trash for 30 days.${isChain ? ' It will not come back either: the next one is made when this one is completed.' : ''}`;
-  const words = h('p', { id: newId(), textContent: text });
-  const dialog = dialogOf('Delete this task?', [words], [button('Keep it', '', { autofocus: true }), button('Delete', 'delete', { className: 'danger' })]);
-  dialog.setAttribute('aria-describedby', words.id);
-  return (await ask(dialog)) === 'delete';
-}
 
 /** @type {Promise<boolean> | null} */
 let asking = null;
@@ -123,14 +109,24 @@ function themeSetting() {
   return group('Appearance', h('div', { className: 'choices' }, ...radios));
 }
 
+/** Whether changes that the service has not got may be lost. @param {number} count */
+async function confirmLoss(count) {
+  const words = h('p', { textContent: `${count === 1 ? '1 change waits' : `${count} changes wait`} for the service on this device. Forgetting the token forgets ${count === 1 ? 'it' : 'them'}, too.` });
+  return (await ask(dialogOf('Forget what was not sent?', [words], [button('Keep the token', '', { autofocus: true }), button('Forget', 'forget', { className: 'danger' })]))) === 'forget';
+}
+
 function tokenSetting() {
   const words = h('p', {});
   const change = h('button', { type: 'button', onclick: () => void enterToken('Enter the token that the service asks for.').then(draw) });
   const forget = h('button', {
     type: 'button',
     textContent: 'Forget it',
-    onclick: () => {
+    onclick: async () => {
+      const waiting = tasks.outbox.waiting.length;
+      if (waiting && !(await confirmLoss(waiting))) return;
       setToken('');
+      tasks.outbox.clear();
+      await empty().catch(() => {});
       draw();
       change.focus();
     },
@@ -174,7 +170,7 @@ function desktopSetting() {
 function keysSetting() {
   const box = h('input', { type: 'checkbox', checked: hasShortcuts(), onchange: () => keep(Key.shortcuts, box.checked ? null : 'off') });
   const rows = SHORTCUTS.map(([keys, does]) => h('div', {}, h('dt', {}, h('kbd', { textContent: keys })), h('dd', { textContent: does })));
-  return group('Keyboard', h('label', { className: 'choice' }, box, 'Single keys do something'), h('dl', { className: 'keys' }, ...rows));
+  return group('Keyboard', h('label', { className: 'choice' }, box, 'Keyboard shortcuts'), h('dl', { className: 'keys' }, ...rows));
 }
 
 /** @typedef {Event & { prompt: () => Promise<unknown> }} InstallPrompt */

@@ -5,7 +5,8 @@ import { fieldNames, remove, setDone, tasks } from './actions.js';
 import { Problem, listReminders, textOf } from './api.js';
 import { find, h, icon, newId, setText } from './dom.js';
 import { WEEKDAYS, recurrenceOf } from './recurrence.js';
-import { Conflict } from './tasks.js';
+import { Refused } from './outbox.js';
+import { draftOf, keepDraft } from './store.js';
 import { allZones, dayIn, dueInFull, here, inWords, instantOf, isOverdue, quickDays, wallClock } from './time.js';
 import { closeTask, view } from './view.js';
 import { RecurrenceEditor } from './recurrence-editor.js';
@@ -41,6 +42,9 @@ const REMINDERS = [
 const REMINDER_TRIES = 8;
 const REMINDER_AFTER = 250;
 
+/** Fields of free text. @type {Set<FieldName>} */
+const TEXTS = new Set(['title', 'description']);
+
 /** What became of a reminder, in words. */
 const REMINDED = Object.freeze({ pending: 'waits', sent: 'delivered', failed: 'failed', cancelled: 'cancelled' });
 
@@ -65,6 +69,8 @@ export class TaskDetail extends HTMLElement {
   /** Fields that a person is changing, with the task as it was when they began. @type {Map<FieldName, Task>} */
   #begun = new Map();
   #saving = 0;
+  /** Fields, their controls, and what these say: a change, or what is wrong with it. @type {[FieldName, HTMLElement, () => TaskChange | string | null][]} */
+  #fields = [];
 
   #heading = h('h2', { className: 'sr', tabIndex: -1, textContent: 'Task' });
   #state = h('p', { className: 'muted grow', role: 'status' });
@@ -97,6 +103,8 @@ export class TaskDetail extends HTMLElement {
     if (this.#heading.isConnected) return;
     this.#build();
     tasks.addEventListener('change', () => this.#follow());
+    tasks.addEventListener('renamed', (event) => this.#rename(/** @type {CustomEvent<{ from: number, to: number }>} */ (event).detail));
+    tasks.outbox.addEventListener('change', () => this.#sayState());
     this.#details.addEventListener('toggle', () => {
       if (this.#details.open && this.#task) this.#history.show(this.#task.id);
     });
@@ -111,17 +119,61 @@ export class TaskDetail extends HTMLElement {
     const known = tasks.get(id);
     if (known) this.#show(known);
     else setText(this.#state, 'Loading…');
+    this.#body.scrollTop = 0;
     if (edit) this.#title.select();
     else this.#heading.focus({ preventScroll: true });
     try {
       this.#show(await tasks.fetch(id));
-      await this.#loadReminders(id);
+      await this.#restore(id);
+      if (id > 0) await this.#loadReminders(id);
     } catch (error) {
       if (view().task === id) this.#fail(error);
     }
   }
 
+  /** Saves what was begun: nothing that was typed is given up because the pane shows something else. */
+  leave() {
+    for (const [name, control, read] of this.#fields) if (this.#begun.has(name) && TEXTS.has(name)) void this.#commit(name, control, read());
+  }
+
+  /** Brings back what was typed and not saved, in this window or before a reload. @param {number} id */
+  async #restore(id) {
+    for (const [name, control] of this.#fields) {
+      if (!TEXTS.has(name)) continue;
+      const draft = await draftOf(draftKey(id, name));
+      const task = this.#task;
+      if (!draft || task?.id !== id || this.#begun.has(name)) continue;
+      const field = name === 'title' ? 'title' : 'description';
+      if (draft.text === task[field]) {
+        keepDraft(draftKey(id, name), '');
+        continue;
+      }
+      this.#begun.set(name, { ...task, ...draft.base });
+      setArea(/** @type {HTMLTextAreaElement} */ (control), draft.text);
+      const words = `You wrote this ${inWords(new Date(draft.at).toISOString())}. It was not saved.`;
+      this.#mark(name, control, words, ['Save it', () => this.leave()], ['Discard it', () => this.#giveUp(name, control)]);
+    }
+  }
+
+  /** @param {FieldName} name @param {HTMLElement} control */
+  #giveUp(name, control) {
+    this.#begun.delete(name);
+    this.#mark(name, control, '');
+    if (!this.#task) return;
+    keepDraft(draftKey(this.#task.id, name), '');
+    this.#show(this.#task);
+  }
+
+  /** The task that was made here has its id. @param {{ from: number, to: number }} ids */
+  #rename({ from, to }) {
+    if (this.#task?.id !== from) return;
+    this.#task = { ...this.#task, id: to };
+    for (const [name, base] of this.#begun) this.#begun.set(name, { ...base, id: to });
+    this.#follow();
+  }
+
   #reset() {
+    this.leave();
     this.#task = null;
     this.#begun.clear();
     this.#details.open = false;
@@ -130,7 +182,6 @@ export class TaskDetail extends HTMLElement {
     this.#problem.hidden = true;
     for (const line of this.querySelectorAll('.field-state')) line.remove();
     setText(this.#state, '');
-    this.#body.scrollTop = 0;
   }
 
   /** @param {unknown} error */
@@ -155,7 +206,6 @@ export class TaskDetail extends HTMLElement {
       h('button', { type: 'button', className: 'icon-button', 'aria-label': 'Close the task', title: 'Close (Esc)', onclick: closeTask }, icon('close')),
       this.#heading,
       this.#state,
-      h('button', { type: 'button', className: 'icon-button', 'aria-label': 'Delete the task', title: 'Delete', onclick: () => this.#task && void remove(this.#task) }, icon('trash')),
     );
     for (const value of /** @type {const} */ (['low', 'medium', 'high'])) {
       this.#priority.append(h('label', {}, h('input', { type: 'radio', name: 'detail-priority', value }), value[0]?.toUpperCase() + value.slice(1)));
@@ -176,6 +226,7 @@ export class TaskDetail extends HTMLElement {
       field('Time zone', this.#zone),
       this.#facts,
       this.#details,
+      h('button', { type: 'button', className: 'quiet danger-text', onclick: () => this.#task && remove(this.#task) }, icon('trash'), 'Delete the task'),
     ];
     this.#body.append(...parts);
     this.replaceChildren(bar, this.#problem, this.#body);
@@ -183,10 +234,9 @@ export class TaskDetail extends HTMLElement {
   }
 
   #listen() {
-    this.#check.addEventListener('change', () => this.#task && void setDone(this.#task, this.#check.checked));
+    this.#check.addEventListener('change', () => this.#task && setDone(this.#task, this.#check.checked));
     this.#clearDue.addEventListener('click', () => this.#setDue(null));
-    /** @type {[FieldName, HTMLElement, () => TaskChange | string | null][]} */
-    const fields = [
+    this.#fields = [
       ['title', this.#title, () => this.#titleChange()],
       ['description', this.#notes, () => this.#notesChange()],
       ['zone', this.#zone, () => this.#zoneChange()],
@@ -196,7 +246,7 @@ export class TaskDetail extends HTMLElement {
       ['tags', this.#tags, () => ({ tags: this.#tags.value })],
       ['reminder', this.#custom, () => this.#customReminder()],
     ];
-    for (const [name, control, read] of fields) {
+    for (const [name, control, read] of this.#fields) {
       control.addEventListener('input', () => this.#begin(name));
       control.addEventListener('change', () => this.#commit(name, control, read()));
     }
@@ -205,7 +255,13 @@ export class TaskDetail extends HTMLElement {
     this.#due.addEventListener('blur', () => this.#leaveDue());
     this.#allDay.addEventListener('change', () => this.#switchAllDay());
     this.#reminder.addEventListener('change', () => this.#chooseReminder());
-    for (const area of [this.#title, this.#notes]) area.addEventListener('input', () => fit(area));
+    for (const [name, area] of /** @type {const} */ ([['title', this.#title], ['description', this.#notes]])) {
+      area.addEventListener('input', () => {
+        fit(area);
+        const base = this.#begun.get(name);
+        if (base) keepDraft(draftKey(base.id, name), area.value || ' ', { title: base.title, description: base.description, version: base.version });
+      });
+    }
     this.#title.addEventListener('keydown', (event) => {
       if (event.key !== 'Enter' || event.isComposing) return;
       event.preventDefault();
@@ -222,11 +278,11 @@ export class TaskDetail extends HTMLElement {
   /** @param {KeyboardEvent} event */
   #key(event) {
     if (event.key !== 'Escape' || event.defaultPrevented || this.#begun.size === 0 || !this.#task) return;
-    // What was begun and not saved is given up first; a second Escape closes.
-    event.preventDefault();
-    this.#begun.clear();
-    for (const line of this.querySelectorAll('.field-state')) line.remove();
-    this.#show(this.#task);
+    // What can be saved is saved, and the pane closes. An empty title is given up first.
+    if (this.#begun.has('title') && !this.#title.value.trim()) {
+      event.preventDefault();
+      this.#giveUp('title', this.#title);
+    } else this.leave();
   }
 
   // ---- what the fields say
@@ -339,35 +395,56 @@ export class TaskDetail extends HTMLElement {
     // From here on the field follows the task, which shows the change at once.
     this.#begun.delete(name);
     this.#saving += 1;
-    setText(this.#state, 'Saving…');
     try {
-      const saved = await tasks.update(task.id, change, base);
-      if (this.#task?.id === task.id && this.#saving === 1) setText(this.#state, 'Saved');
+      const { answer } = tasks.update(base, change, true);
+      this.#sayState();
+      // It is on disk with the other changes: the draft is no longer needed.
+      if (TEXTS.has(name)) keepDraft(draftKey(task.id, name), '');
+      const saved = await answer;
       // If they cannot be read now, they are when the task is opened again.
-      if ('reminder_offset' in change || 'due_date' in change) this.#followReminders(saved).catch(() => {});
+      if (saved?.task && ('reminder_offset' in change || 'due_date' in change)) this.#followReminders(saved.task).catch(() => {});
     } catch (error) {
-      setText(this.#state, '');
-      if (this.#task?.id === task.id) this.#refused(name, control, change, error);
+      if (this.#task?.id === tasks.idNow(task.id)) this.#refused(name, control, change, error);
+      else if (TEXTS.has(name)) keepDraft(draftKey(task.id, name), String(Object.values(change)[0] ?? ''), base);
     } finally {
       this.#saving -= 1;
+      this.#sayState();
     }
+  }
+
+  /** Whether all of it is saved. */
+  #sayState() {
+    const task = this.#task;
+    if (!task || this.#state.textContent === 'Loading…') return;
+    const isSaving = tasks.isSaving(task.id);
+    const { isAway } = tasks.outbox;
+    if (isSaving) setText(this.#state, isAway ? 'Saved on this device' : 'Saving…');
+    else if (this.#state.textContent) setText(this.#state, this.querySelector('.field-state') ? '' : 'Saved');
   }
 
   /** @param {FieldName} name @param {HTMLElement} control @param {TaskChange} change @param {unknown} error */
   #refused(name, control, change, error) {
-    const again = () => void this.#commit(name, control, change);
-    if (error instanceof Conflict) {
-      this.#show(error.now);
-      const mine = String(Object.values(change)[0] ?? '') || 'empty';
-      const words = `Elsewhere the ${fieldNames(error.fields)} became what you see now. You had: ${mine}`;
-      this.#mark(name, control, words, ['Use mine', again], ['Keep this', () => this.#mark(name, control, '')]);
+    const task = this.#task;
+    if (!(error instanceof Refused) || !task) throw error;
+    setText(this.#state, '');
+    const { status, text, now, fields = [] } = error.refusal;
+    const mine = String(Object.values(change)[0] ?? '');
+    if (TEXTS.has(name)) keepDraft(draftKey(task.id, name), mine, task);
+    if (now) {
+      const own = /** @type {keyof Task} */ (Object.keys(change)[0]);
+      const theirs = own === 'due_date' ? dueInFull(now) : String(now[own] ?? '');
+      const both = h('dl', { className: 'versions' }, h('div', {}, h('dt', { textContent: 'Elsewhere' }), h('dd', { dir: 'auto', textContent: theirs || 'empty' })), h('div', {}, h('dt', { textContent: 'Yours' }), h('dd', { dir: 'auto', textContent: own === 'due_date' ? dueInFull(/** @type {Task} */ (error.change.patch)) : mine || 'empty' })));
+      this.#mark(name, control, `The ${fieldNames(fields)} was changed elsewhere, too.`, ['Use mine', () => void this.#commit(name, control, change)], ['Keep the other', () => this.#giveUp(name, control)]);
+      control.closest('.field')?.querySelector('.field-state .line')?.before(both);
       return;
     }
-    if (error instanceof Problem && error.status === 422) {
-      this.#mark(name, control, error.errors.map(({ detail }) => detail).join('; ') || error.message);
-      return;
+    const reason = `Not saved. ${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+    if (TEXTS.has(name)) {
+      // The words stay where they were written.
+      this.#begun.set(name, task);
+      setArea(/** @type {HTMLTextAreaElement} */ (control), mine);
     }
-    this.#mark(name, control, `Not saved. ${textOf(error)}`, ['Try again', again]);
+    this.#mark(name, control, status === 422 ? text : reason, ...(status === 422 ? [] : [/** @type {[string, () => void]} */ (['Try again', () => void this.#commit(name, control, change)])]));
   }
 
   /**
@@ -500,6 +577,9 @@ export class TaskDetail extends HTMLElement {
     this.#reminders.replaceChildren(...told.map((one) => h('li', { className: one.status === 'failed' ? 'late' : '', textContent: `${inWords(one.scheduled_at)}: ${REMINDED[one.status]}` })));
   }
 }
+
+/** What is kept while it is typed. @param {number} id @param {FieldName} name */
+const draftKey = (id, name) => `task ${id} ${name}`;
 
 /** As high as its text. @param {HTMLTextAreaElement} area */
 function fit(area) {

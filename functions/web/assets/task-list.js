@@ -427,7 +427,7 @@ export class TaskList extends HTMLElement {
   /** @param {Event} event */
   #checked({ target }) {
     const row = this.#place(/** @type {Element} */ (target));
-    if (row?.task && target === row.check) void setDone(row.task, row.check.checked);
+    if (row?.task && target === row.check) setDone(row.task, row.check.checked);
   }
 
   /** @param {Event} event */
@@ -459,17 +459,17 @@ export class TaskList extends HTMLElement {
   /** @param {string} key @param {Row} row whether it did something */
   #act(key, { task }) {
     if (!task) return false;
-    if (key === 'Delete') {
-      void remove(task);
+    if (key === 'Delete' || key === 'Backspace') {
+      remove(task);
       return true;
     }
     if (!hasShortcuts()) return false;
     const priority = PRIORITY_KEYS[key];
     if (priority) {
-      if (priority !== task.priority) void change(task, { priority });
+      if (priority !== task.priority) change(task, { priority });
       return true;
     }
-    if (key === 'x') void setDone(task, task.status !== 'completed');
+    if (key === 'x') setDone(task, task.status !== 'completed');
     else if (key === 'e') show({ task: task.id });
     else return false;
     return true;
@@ -477,7 +477,7 @@ export class TaskList extends HTMLElement {
 
   /** Says what there is, or why there is nothing. */
   #tell() {
-    const { total, failure, isLoading, answeredAt } = tasks;
+    const { total, failure, isLoading } = tasks;
     this.#rows.setAttribute('aria-busy', String(isLoading));
     const isFirst = total === null && failure === null;
     this.toggleAttribute('data-first', isFirst);
@@ -485,15 +485,14 @@ export class TaskList extends HTMLElement {
     const count = byId('count', HTMLElement);
     setText(count, total === null ? '' : total === 1 ? '1 task' : `${total.toLocaleString()} tasks`);
     byId('clear', HTMLElement).hidden = !filtered;
-    if (failure !== null) this.#trouble(failure, answeredAt);
+    if (failure !== null && total === null) this.#trouble(failure);
     else if (total === 0) this.#empty(filtered);
     else this.#note.hidden = true;
   }
 
-  /** @param {unknown} failure @param {Date | null} answeredAt */
-  #trouble(failure, answeredAt) {
-    const seen = answeredAt ? ` You see what was there ${inWords(answeredAt.toISOString())}.` : '';
-    this.#say('trouble', 'The tasks could not be loaded', `${textOf(failure)}${seen}`, 'Try again', () => void (tasks.total === null ? tasks.load() : tasks.refresh()));
+  /** @param {unknown} failure */
+  #trouble(failure) {
+    this.#say('trouble', 'The tasks could not be loaded', textOf(failure), 'Try again', () => void tasks.load());
   }
 
   /** @param {boolean} filtered */
