@@ -2,6 +2,7 @@
 
 import { part } from './part.js';
 import { Tasks } from './tasks.js';
+import { moved } from './time.js';
 import { toast } from './toasts.js';
 import { queryOf, view, viewKey } from './view.js';
 
@@ -85,7 +86,7 @@ async function takeBack({ change, answer }) {
 export function did(verb, made, { more = '', action } = {}) {
   if (told?.verb === verb && told.toast.isShown()) {
     told.made.push(made);
-    told.toast.say(`${verb} ${told.made.length} tasks.`);
+    told.toast.say(`${verb} ${told.made.reduce((sum, { change }) => sum + (change.ids?.length ?? 1), 0)} tasks.`);
     return told.toast;
   }
   const step = [made];
@@ -130,13 +131,38 @@ export function remove(task) {
   did('Deleted', tasks.remove(task), { more: repeats ? 'It does not repeat any more.' : '' });
 }
 
+/** Brings a task back from the trash. @param {Task} task */
+export const restore = (task) => void did('Restored', tasks.restore(task));
+
+/**
+ * Moves tasks to a day, each at its time; those that become the same are one call.
+ *
+ * @param {Task[]} some
+ * @param {import('./time.js').Picked} pick
+ */
+export function move(some, pick) {
+  const [only] = some;
+  if (some.length === 1 && only) return change(only, moved(only, pick), pick.day ? 'Moved' : 'Took the date off');
+  /** @type {Map<string, { fields: TaskChange, ids: number[] }>} */
+  const calls = new Map();
+  for (const task of some) {
+    const fields = moved(task, pick);
+    const key = JSON.stringify(fields);
+    const call = calls.get(key) ?? { fields, ids: [] };
+    call.ids.push(task.id);
+    calls.set(key, call);
+  }
+  for (const { fields, ids } of calls.values()) bulk(ids, 'update', fields, 'Moved');
+  return undefined;
+}
+
 /** Moves a recurring task on. @param {Task} task */
 export const skip = (task) => void did('Skipped', tasks.skip(task), { more: 'It is now at its next date.' });
 
-/** Changes many tasks in one call. @param {number[]} ids @param {Parameters<Tasks['bulk']>[1]} action @param {TaskChange} [fields] */
-export function bulk(ids, action, fields) {
+/** Changes many tasks in one call. @param {number[]} ids @param {Parameters<Tasks['bulk']>[1]} action @param {TaskChange} [fields] @param {string} [verb] */
+export function bulk(ids, action, fields, verb) {
   const verbs = { update: 'Changed', complete: 'Completed', reopen: 'Reopened', delete: 'Deleted', restore: 'Restored', add_tags: 'Tagged', remove_tags: 'Untagged' };
-  did(verbs[action], tasks.bulk(ids, action, fields));
+  did(verb ?? verbs[action], tasks.bulk(ids, action, fields));
 }
 
 tasks.addEventListener('merged', (event) => {

@@ -9,7 +9,7 @@ import { part } from './part.js';
 import { QuickAdd } from './quick-add.js';
 import { TaskList } from './task-list.js';
 import { toast } from './toasts.js';
-import { closeTask, queryOf, show, view, viewChanges } from './view.js';
+import { closeTask, go, queryOf, show, view, viewChanges } from './view.js';
 
 whenTokenIsNeeded(async (wasWrong) => (await part(() => import('./dialogs.js'))).askForToken(wasWrong));
 
@@ -30,6 +30,15 @@ const chat = byId('chat', HTMLElement);
 const chatButton = byId('chat-button', HTMLButtonElement);
 /** Where two panes do not fit, the one that is open covers the list. */
 const isNarrow = matchMedia('(max-width: 60rem)');
+const rail = byId('rail', HTMLElement);
+/** Where there is no room beside the list, the rail is a drawer. */
+const isDrawer = matchMedia('(max-width: 60rem)');
+const followWidth = () => {
+  if (isDrawer.matches) rail.popover = 'auto';
+  else rail.removeAttribute('popover');
+};
+isDrawer.addEventListener('change', followWidth);
+followWidth();
 
 // ---- the list follows the view
 
@@ -46,6 +55,8 @@ function follow() {
     asked = question;
     void tasks.load();
   }
+  emptyButton.hidden = now.place !== 'trash';
+  document.body.dataset.place = now.place;
   list.repaint();
   void followDetail();
 }
@@ -106,7 +117,7 @@ chat.querySelector('chat-pane')?.addEventListener('close', () => void toggleChat
 /** What is covered cannot be reached by the Tab key either. */
 function cover() {
   const isCovered = isNarrow.matches && (!detail.hidden || !chat.hidden);
-  for (const id of ['main', 'bar']) byId(id, HTMLElement).inert = isCovered;
+  for (const id of ['main', 'bar', 'rail']) byId(id, HTMLElement).inert = isCovered;
   chat.inert = isNarrow.matches && !detail.hidden;
   document.body.classList.toggle('has-detail', !detail.hidden);
   document.body.classList.toggle('has-chat', !chat.hidden);
@@ -165,15 +176,33 @@ const KEYS = {
   '/': () => search.select(),
   n: () => byId('new-title', HTMLInputElement).focus(),
   c: () => void toggleChat(Boolean(chat.hidden)),
-  g: () => byId('notifications', HTMLElement).showPopover(),
+  b: () => byId('notifications', HTMLElement).showPopover(),
   z: () => void (undo() || setText(byId('spoken', HTMLElement), 'There is nothing to undo.')),
   '?': () => void openSettings(),
 };
+
+/** Where `g` and another key lead. @type {Record<string, Partial<import('./view.js').View>>} */
+const PLACES = { t: { place: 'today' }, u: { place: 'upcoming' }, i: { place: 'inbox' }, a: {}, d: { status: 'completed' } };
+/** Milliseconds within which the second key is pressed. */
+const SECOND_KEY = 1_500;
+/** When `g` was pressed. */
+let wentAt = -Infinity;
 
 /** Whether a key that is pressed here is text. @param {EventTarget | null} target */
 function isTyping(target) {
   return target instanceof Element && target.closest('input:not([type="checkbox"], [type="radio"]), textarea, select, [contenteditable]') !== null;
 }
+
+// Before what has the focus takes the second key for its own.
+addEventListener('keydown', (event) => {
+  const place = performance.now() - wentAt < SECOND_KEY ? PLACES[event.key] : undefined;
+  const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey && hasShortcuts() && !isTyping(event.target) && !document.querySelector('dialog[open], :popover-open');
+  wentAt = event.key === 'g' && isPlain ? performance.now() : -Infinity;
+  if (!place || !isPlain) return;
+  event.preventDefault();
+  event.stopPropagation();
+  go(place);
+}, true);
 
 addEventListener('keydown', (event) => {
   // Text has an undo of its own.
@@ -187,6 +216,14 @@ addEventListener('keydown', (event) => {
   if (!act || !hasShortcuts() || isTyping(event.target)) return;
   event.preventDefault();
   act();
+});
+
+list.addEventListener('selection', () => void part(() => import('./selection-bar.js')), { once: true });
+
+const emptyButton = byId('empty-trash', HTMLButtonElement);
+emptyButton.addEventListener('click', async () => {
+  const { confirmEmpty } = await part(() => import('./dialogs.js'));
+  if (await confirmEmpty()) void tasks.load();
 });
 
 /** Closes what is open, the innermost first. @param {KeyboardEvent} event */
@@ -210,7 +247,7 @@ const isChatOpen = chatChoice === 'open' || (chatChoice === null && matchMedia('
 chat.hidden = !isChatOpen;
 cover();
 await Promise.race([answered, shown]);
-await part(() => import('./live.js'));
+await Promise.all([part(() => import('./live.js')), part(() => import('./places.js'))]);
 void part(() => import('./worker.js'));
 if (!kept(Key.introduced)) void part(() => import('./introduce.js'));
 await setChat(isChatOpen);

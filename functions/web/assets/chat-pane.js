@@ -5,7 +5,7 @@ import { tasks } from './actions.js';
 import { h, icon, newId, setText } from './dom.js';
 import { markdown } from './markdown.js';
 import { Talk } from './talk.js';
-import { dueInFull, dueInWords, isOverdue } from './time.js';
+import { dueInFull, dueInWords, groupOf, isOverdue } from './time.js';
 import { draftOf, keepDraft } from './store.js';
 import { show } from './view.js';
 
@@ -21,7 +21,7 @@ const NEAR = 60;
 /** What a message is kept as until it is sent. */
 const DRAFT = 'chat';
 
-const EXAMPLES = ['What is overdue?', 'Add pay rent monthly on the 1st at 9 #home !high', 'Remind me 1 hour before the piano lesson'];
+const EXAMPLES = ['What is due today?', 'Move everything overdue to tomorrow', 'Add pay rent monthly on the 1st at 9 #home !high', 'Remind me 1 hour before the piano lesson'];
 
 /** @typedef {import('./talk.js').Message} Message */
 /** @typedef {import('./api.js').Action} Action */
@@ -66,6 +66,28 @@ function actionOf({ tool, status, changes, tasks: cards, detail }) {
   const says = status === 'failed' || (isDone && changes);
   const sign = isDone ? icon(tool === 'delete_task' ? 'trash' : 'check') : icon('close');
   return h('div', { className: `action ${status}` }, says && h('p', { className: 'action-words' }, sign, h('span', { textContent: detail })), status !== 'asked' && cardsOf(cards, isDone && tool === 'delete_task'));
+}
+
+/** What is due, of the tasks that this page knows. */
+function greeting() {
+  const hour = new Date().getHours();
+  const hello = hour < 5 ? 'Good evening' : hour < 12 ? 'Good morning' : hour < 18 ? 'Good afternoon' : 'Good evening';
+  const open = [...tasks.loaded()].map(([, task]) => task).filter(({ status, due_date }) => status === 'pending' && due_date !== null);
+  const late = open.filter((task) => isOverdue(task)).length;
+  const today = open.filter((task) => groupOf(task, new Date()).name === 'Today').length;
+  const count = (/** @type {number} */ number) => (number === 1 ? '1 task is' : `${number} tasks are`);
+  const parts = [late && `${count(late)} overdue`, today && `${count(today)} due today`].filter(Boolean);
+  return `${hello}. ${parts.length ? `${parts.join(', and ')}.` : 'Nothing is due today.'}`;
+}
+
+/** Takes the tasks that stand below as cards out of the lists of an answer: nothing is said twice. @param {HTMLElement[]} answer @param {Action[]} actions */
+function withoutCards(answer, actions) {
+  const cards = actions.flatMap(({ tasks: some }) => some);
+  for (const item of answer.flatMap((element) => [...element.querySelectorAll('li'), ...(element.matches('li') ? [element] : [])])) {
+    const text = item.textContent ?? '';
+    if (cards.some(({ id, title }) => text.includes(`“${title}”`) && text.includes(`#${id}`))) item.remove();
+  }
+  return answer.filter((element) => !element.matches('ul, ol') || element.childElementCount > 0);
 }
 
 export class ChatPane extends HTMLElement {
@@ -174,7 +196,11 @@ export class ChatPane extends HTMLElement {
       this.#fit();
       this.enter();
     };
-    return h('div', { className: 'welcome' }, h('p', { textContent: 'Tell the assistant what to do, in your words. For example:' }), ...EXAMPLES.map((text) => h('button', { type: 'button', className: 'pill', textContent: text, onclick: () => use(text) })));
+    const due = h('p', { className: 'greeting' });
+    const greet = () => setText(due, greeting());
+    tasks.addEventListener('change', greet);
+    greet();
+    return h('div', { className: 'welcome' }, due, h('p', { textContent: 'I find, add, change and complete tasks for you. Say it in your words, for example:' }), ...EXAMPLES.map((text) => h('button', { type: 'button', className: 'pill', textContent: text, onclick: () => use(text) })));
   }
 
   /** @param {Message} message @returns {HTMLElement} */
@@ -196,7 +222,7 @@ export class ChatPane extends HTMLElement {
   #parts(message, isAsking) {
     const { from, text, actions = [], problem, question } = message;
     if (from === 'assistant') {
-      const parts = [h('span', { className: 'sr', textContent: 'Assistant: ' }), h('div', { className: 'markdown' }, ...markdown(text)), ...actions.map(actionOf).filter((element) => element.hasChildNodes())];
+      const parts = [h('span', { className: 'sr', textContent: 'Assistant: ' }), h('div', { className: 'markdown', dir: 'auto' }, ...withoutCards(markdown(text), actions)), ...actions.map(actionOf).filter((element) => element.hasChildNodes())];
       if (question && isAsking) parts.push(this.#question(question));
       return parts;
     }

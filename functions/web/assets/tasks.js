@@ -498,13 +498,19 @@ export class Tasks extends EventTarget {
     for (const { kind, id, ids, body, patch } of this.outbox.waiting) {
       if (kind === 'create') this.#made.set(id, before.get(id) ?? made(id, body));
       else if (kind === 'delete' || (kind === 'bulk' && body.action === 'delete')) for (const one of ids ?? [id]) this.#leaving.add(one);
-      else if (patch) for (const one of ids ?? [id]) this.#patches.set(one, [...(this.#patches.get(one) ?? []), patch]);
+      else if (patch) for (const one of ids ?? [id]) this.#patches.set(one, [...(this.#patches.get(one) ?? []), body?.action?.endsWith('_tags') ? this.#tagged(one, body) : patch]);
     }
     if (this.total !== null) this.#arrange();
     for (const id of this.#leaving) this.dispatchEvent(new CustomEvent('gone', { detail: id }));
     // One that is not deleted after all.
     if (wereLeaving.some((id) => !this.#leaving.has(id))) this.refreshSoon();
     this.#tell();
+  }
+
+  /** The tags that a task gets or loses with others. @param {number} id @param {any} body @returns {Patch} */
+  #tagged(id, { action, fields }) {
+    const { tags = [] } = this.get(id) ?? {};
+    return { tags: action === 'add_tags' ? [...new Set([...tags, ...fields.tags])] : tags.filter((tag) => !fields.tags.includes(tag)) };
   }
 
   /** @param {{ change: Change, answer: import('./outbox.js').Answer }} sent */
