@@ -54,8 +54,7 @@ class Row {
   #marks = new Map();
 
   constructor() {
-    this.name = h('span', {});
-    this.heading = h('h3', { className: 'group', hidden: true }, this.name);
+    this.heading = h('h3', { className: 'group', hidden: true });
     this.check = h('input', { type: 'checkbox', className: 'check', tabIndex: -1 });
     this.title = h('span', { className: 'title', dir: 'auto' });
     this.open = h('button', { type: 'button', className: 'open', tabIndex: -1 }, this.title);
@@ -65,6 +64,9 @@ class Row {
     this.facts = h('div', { className: 'facts' }, this.tags, this.pick);
     this.element = h('li', { className: 'task' }, this.heading, h('div', { className: 'row', draggable: true }, this.check, this.open, this.facts));
   }
+
+  /** What can be done to a whole group. @type {HTMLButtonElement | null} */
+  action = null;
 
   /** Shows a place that is not loaded yet. */
   wait() {
@@ -255,7 +257,7 @@ export class TaskList extends HTMLElement {
 
   /** Selects from where the selection began to this place. @param {number} index */
   #extend(index) {
-    this.#from ??= this.#at.index;
+    if (this.#from === null || this.selected.size === 0) this.#from = this.#at.index;
     const ids = [];
     for (let at = Math.min(this.#from, index); at <= Math.max(this.#from, index); at += 1) ids.push(tasks.at(at)?.id);
     this.select(ids.filter((id) => id !== undefined));
@@ -473,14 +475,15 @@ export class TaskList extends HTMLElement {
     const { element, heading } = row;
     const top = String(this.#top(index));
     if (heading.hidden !== (group === undefined)) heading.hidden = group === undefined;
+    const isLate = group?.name === 'Overdue';
     if (group !== undefined) {
-      const isLate = group.name === 'Overdue';
-      setText(row.name, group.name);
+      setText(heading, group.name);
       heading.classList.toggle('late', isLate);
-      if (isLate !== (heading.childElementCount > 1)) {
-        if (isLate) heading.append(h('button', { type: 'button', className: 'quiet', textContent: 'Reschedule all', onclick: (/** @type {Event} */ event) => void this.#reschedule(/** @type {HTMLElement} */ (event.target)) }));
-        else heading.lastElementChild?.remove();
-      }
+    }
+    if (isLate !== (row.action !== null)) {
+      row.action?.remove();
+      row.action = isLate ? h('button', { type: 'button', className: 'quiet of-group', textContent: 'Reschedule all', onclick: (/** @type {Event} */ event) => void this.#reschedule(/** @type {HTMLElement} */ (event.target)) }) : null;
+      if (row.action) heading.after(row.action);
     }
     if (element.dataset.top !== top) {
       element.dataset.top = top;
@@ -595,7 +598,7 @@ export class TaskList extends HTMLElement {
       this.select([]);
       return;
     }
-    const isText = event.target instanceof HTMLButtonElement && event.target.className === 'quiet';
+    const isText = event.target === row.action;
     if (!isText && (this.#move(event) || this.#act(event.key, row))) event.preventDefault();
   }
 

@@ -46,6 +46,8 @@ function format(options) {
       const hours = kept(Key.hours);
       const clock = hours && (options.hour || options.timeStyle) ? { hourCycle: /** @type {'h12' | 'h23'} */ (hours === '12' ? 'h12' : 'h23') } : {};
       made = new Intl.DateTimeFormat(locale(), { ...options, ...clock });
+      // "09:00", but "9:00 AM".
+      if (options.hour && !made.resolvedOptions().hour12) made = new Intl.DateTimeFormat(locale(), { ...options, ...clock, hour: '2-digit' });
     }
     return made.format(date);
   };
