@@ -56,7 +56,7 @@ async function weight(browser, taskflow) {
   });
   await page.goto(taskflow.url);
   await isReady(page);
-  await page.getByText('Tell the assistant what to do').waitFor();
+  await page.getByText('Say it in your words').waitFor();
   await page.waitForLoadState('networkidle');
   await close();
   return bytes;

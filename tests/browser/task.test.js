@@ -179,7 +179,7 @@ stories('one task', {}, (story) => {
     await detail.getByLabel('Unit').selectOption('days');
     await eventually(async () => assert.equal((await taskflow.call('GET', `/api/tasks/${id}`)).reminder_offset, '3 days'));
     assert.equal(await detail.getByLabel('Reminder', { exact: true }).locator('option:checked').textContent(), '3 days before');
-    await eventually(async () => assert.match((await detail.locator('.plain').textContent()) ?? '', /11 Jan 2031.*waits/));
+    await eventually(async () => assert.match((await detail.locator('.panel .plain').first().textContent()) ?? '', /11 Jan 2031.*waits/));
   });
 
   story('a reminder of what is past is refused with the reason of the service, beside the field', async ({ task, open, expectErrors }) => {
