@@ -297,11 +297,11 @@ stories('one task', {}, (story) => {
     const detail = await openTask(page, 'Water the plants');
     await detail.getByText('History').click();
     await detail.getByText('This one · due').waitFor();
-    await detail.getByText('No. 1 of the chain · due').waitFor();
+    await detail.getByText('Occurrence 1 · due').waitFor();
     await detail.getByText('priority: low → high').waitFor();
     await detail.getByText('tags: none → home').waitFor();
     assert.deepEqual(await detail.locator('.timeline strong').allTextContents(), ['Created', 'Completed', 'Changed', 'Created']);
-    await detail.getByRole('button', { name: 'Open no. 1' }).click();
+    await detail.getByRole('button', { name: 'Open occurrence 1' }).click();
     await eventually(async () => assert.equal(await detail.getByRole('checkbox', { name: /Completed/ }).isChecked(), true));
   });
 });

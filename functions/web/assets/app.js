@@ -205,6 +205,10 @@ addEventListener('keydown', (event) => {
 }, true);
 
 addEventListener('keydown', (event) => {
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key === 'p') {
+    event.preventDefault();
+    return void list.print();
+  }
   // Text has an undo of its own.
   if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key === 'z' && !isTyping(event.target) && !event.defaultPrevented) {
     event.preventDefault();

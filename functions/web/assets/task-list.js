@@ -36,6 +36,8 @@ const PRIORITY_KEYS = { 1: 'high', 2: 'medium', 3: 'low' };
 
 /** Tags of a row that are shown; how many more there are is said. */
 const TAGS_SHOWN = 4;
+/** Tasks that are printed. */
+const PRINTED_MAX = 2_000;
 /** Milliseconds after another list has come until rows may glide to another place. */
 const GLIDE_AFTER = 300;
 
@@ -180,6 +182,7 @@ export class TaskList extends HTMLElement {
   #groups = [];
   /** Tasks that are selected. @type {Set<number>} */
   selected = new Set();
+  #isPrinting = false;
   /** Where a selection with the Shift key begins. @type {number | null} */
   #from = null;
   /** The day that it was when the list was drawn last. */
@@ -223,9 +226,21 @@ export class TaskList extends HTMLElement {
       // Made for the few that are pointed at.
       if (target instanceof HTMLTimeElement && target.dateTime) target.title ||= saidInFull(target.dateTime);
     });
+    for (const [name, isPrinting] of /** @type {const} */ ([['beforeprint', true], ['afterprint', false]])) {
+      addEventListener(name, () => {
+        this.#isPrinting = isPrinting;
+        this.#render();
+      });
+    }
     setInterval(() => this.#tick(), CLOCK);
     this.#height = this.#scroller.clientHeight;
     this.#measure();
+  }
+
+  /** Prints the whole list: what is out of sight is loaded for it. */
+  async print() {
+    await tasks.loadAll(PRINTED_MAX);
+    print();
   }
 
   /** What is overdue and what is of today follow the clock. */
@@ -409,8 +424,8 @@ export class TaskList extends HTMLElement {
   #render() {
     const total = tasks.total ?? 0;
     const { scrollTop } = this.#scroller;
-    const first = Math.max(0, this.#placeAt(scrollTop) - this.#ahead);
-    const last = Math.min(total - 1, this.#placeAt(scrollTop + this.#height) + this.#ahead);
+    const first = this.#isPrinting ? 0 : Math.max(0, this.#placeAt(scrollTop) - this.#ahead);
+    const last = Math.min(total - 1, this.#isPrinting ? PRINTED_MAX : this.#placeAt(scrollTop + this.#height) + this.#ahead);
     this.#rows.style.height = `${this.#top(total)}px`;
     if (total > 0) {
       tasks.need(first, last);

@@ -275,6 +275,13 @@ export class Tasks extends EventTarget {
     if (missing.length) void this.#fetch(missing, false);
   }
 
+  /** Loads the list from its beginning, to be printed. @param {number} max tasks */
+  async loadAll(max) {
+    const pages = [];
+    for (let page = 0; page * PAGE < Math.min(max, this.#served); page += 1) if (!this.#pages.has(page)) pages.push(page);
+    if (pages.length && this.failure === null && !this.isKept) await this.#fetch(pages, false);
+  }
+
   /** Asks again for what is seen, in a moment; what is not seen is asked for when it is. */
   refreshSoon() {
     this.dispatchEvent(new Event('touched'));
