@@ -63,6 +63,12 @@ const isSame = (field, a, b) => plain(field, a) === plain(field, b);
 /** @type {(name: string, act: () => Promise<void>) => Promise<unknown>} Without a secure context a browser has no locks. */
 const alone = (name, act) => ('locks' in navigator ? navigator.locks.request(name, act) : act());
 
+/** A change of a task that has another id now. @param {Change} change @param {number} from @param {number} to @returns {Change} */
+function renamed(change, from, to) {
+  const ids = change.ids?.map((id) => (id === from ? to : id));
+  return { ...change, id: change.id === from ? to : change.id, ...(ids ? { ids, body: { ...change.body, ids } } : {}) };
+}
+
 /** Dispatches `change` when another number waits or was refused, `sent` with what the service has now. */
 export class Outbox extends EventTarget {
   /** Those that wait and those that were refused, in order. @type {Change[]} */
@@ -77,6 +83,8 @@ export class Outbox extends EventTarget {
   #callers = new Map();
   /** The version that the last change of a task from this browser made. @type {Map<number, number>} */
   #versions = new Map();
+  /** The ids that the service gave to tasks that were made here. @type {Map<number, number>} */
+  #ids = new Map();
   #isSending = false;
   #isAsked = false;
   #wait = RETRY_MIN;
@@ -111,6 +119,11 @@ export class Outbox extends EventTarget {
     return this.all.filter(({ refused }) => refused);
   }
 
+  /** The id of a task that was made here, as the service has it if it does. @param {number} id */
+  idNow(id) {
+    return this.#ids.get(id) ?? id;
+  }
+
   /** The version of a task to be changed. @param {number} id @param {number} seen */
   versionOf(id, seen) {
     return Math.max(seen, this.#versions.get(id) ?? 0);
@@ -125,7 +138,7 @@ export class Outbox extends EventTarget {
    */
   add(change, isOwn = false) {
     const key = Math.max(Date.now() * 1_000, (this.all.at(-1)?.key ?? 0) + 1);
-    const entry = { once: newKey(), ...change, key };
+    const entry = { once: newKey(), ...[...this.#ids].reduce((own, [from, to]) => renamed(own, from, to), { ...change, key }) };
     this.all.push(entry);
     this.#tell();
     /** @type {Promise<Answer | null>} */
@@ -191,7 +204,7 @@ export class Outbox extends EventTarget {
     for (;;) {
       const all = await this.#stored();
       // What was to be done to a task that was refused waits for a person, too.
-      const entry = all.find(({ refused, id, kind }) => !refused && (id >= 0 || kind === 'create'));
+      const entry = all.find(({ refused, id, ids = [], kind }) => !refused && (kind === 'create' || [id, ...ids].every((own) => own >= 0)));
       if (!entry) return this.#setAway('');
       try {
         const answer = await this.#send(entry);
@@ -263,7 +276,7 @@ export class Outbox extends EventTarget {
       walk.onsuccess = () => {
         const cursor = walk.result;
         if (!cursor) return;
-        if (cursor.value.id === entry.id) cursor.update({ ...cursor.value, id });
+        if (cursor.value.id === entry.id || cursor.value.ids?.includes(entry.id)) cursor.update(renamed(cursor.value, entry.id, id));
         cursor.continue();
       };
     }).catch(() => {});
@@ -290,7 +303,11 @@ export class Outbox extends EventTarget {
     } else if (what === 'sent') {
       const { task } = answer;
       if (task) this.#versions.set(task.id, task.version);
-      this.all = this.all.filter(({ key }) => key !== one.key).map((other) => (one.kind === 'create' && task && other.id === one.id ? { ...other, id: task.id } : other));
+      this.all = this.all.filter(({ key }) => key !== one.key);
+      if (one.kind === 'create' && task) {
+        this.#ids.set(one.id, task.id);
+        this.all = this.all.map((other) => renamed(other, one.id, task.id));
+      }
       this.dispatchEvent(new CustomEvent('sent', { detail: { change: one, answer } }));
       this.#callers.get(one.key)?.resolve(answer);
       this.#callers.delete(one.key);

@@ -438,6 +438,7 @@ export class TaskDetail extends HTMLElement {
     const fields = /** @type {(keyof TaskChange)[]} */ (Object.keys(change));
     if (fields.every((own) => own in task && JSON.stringify(task[own]) === JSON.stringify(change[own]))) {
       this.#begun.delete(name);
+      if (TEXTS.has(name)) keepDraft(draftKey(task.id, name), '');
       this.#show(task);
       return;
     }

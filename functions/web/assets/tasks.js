@@ -29,6 +29,8 @@ const CALM = 250;
 const KEPT_TASKS = 200;
 const KEPT_LISTS = 30;
 const KEEP_AFTER = 800;
+/** Milliseconds after which a list that could not be had is asked for again. */
+const RETRY = 5_000;
 
 /**
  * What a change does to the fields that people see, before the service has said so.
@@ -87,8 +89,6 @@ export class Tasks extends EventTarget {
   #patches = new Map();
   /** Tasks that the service does not have yet. @type {Map<number, Task>} */
   #made = new Map();
-  /** The ids that the service gave to tasks that were made here. @type {Map<number, number>} */
-  #ids = new Map();
   /** Tasks that are being deleted. @type {Set<number>} */
   #leaving = new Set();
   /** Tasks that were taken out of the list since it came. @type {Set<number>} */
@@ -107,6 +107,9 @@ export class Tasks extends EventTarget {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #keeping;
   #lastRefresh = 0;
+  #hasBegun = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #retry;
   #tell = soon(() => this.dispatchEvent(new Event('change')));
 
   /** @param {() => Query} query what to ask for, read anew for each call @param {() => string} key what the list is kept under */
@@ -127,7 +130,7 @@ export class Tasks extends EventTarget {
 
   /** The id of a task that was made here, as the service has it if it does. @param {number} id */
   idNow(id) {
-    return this.#ids.get(id) ?? id;
+    return this.outbox.idNow(id);
   }
 
   /** The task at this place of the list; undefined until it is loaded. @param {number} index */
@@ -204,11 +207,12 @@ export class Tasks extends EventTarget {
     this.failure = null;
     this.#seen = { first: 0, last: 0 };
     const key = this.#key();
-    const isFirst = this.total === null && key === first.key;
+    const begins = !this.#hasBegun;
+    this.#hasBegun = true;
     const answered = this.#fetch([0], true);
-    const kept = isFirst ? await first.kept : null;
-    if (isFirst) this.outbox.resume(kept?.changes ?? []);
-    const list = isFirst ? kept?.list : await read('lists', key).catch(() => null);
+    const kept = begins ? await first.kept : null;
+    if (begins) this.outbox.resume(kept?.changes ?? []);
+    const list = begins && key === first.key ? kept?.list : await read('lists', key).catch(() => null);
     if (list && this.isLoading && this.#key() === key) this.#show(list);
     await answered;
   }
@@ -335,7 +339,10 @@ export class Tasks extends EventTarget {
       if (generation !== this.#generation) return;
       this.failure = error;
       this.isLoading = false;
-      this.#arrange();
+      clearTimeout(this.#retry);
+      // A service that starts, or has too much to do, is there in a moment.
+      if (error instanceof Problem && [0, 502, 503, 504].includes(error.status)) this.#retry = setTimeout(() => void this.refresh(), RETRY);
+      if (this.total !== null || this.isKept) this.#arrange();
       this.#tell();
     } finally {
       for (const page of pages) this.#asked.delete(page);
@@ -369,6 +376,7 @@ export class Tasks extends EventTarget {
       this.#pages.set(page, fresh.map(({ id }) => id));
       this.#served = total;
     }
+    clearTimeout(this.#retry);
     this.failure = null;
     this.isLoading = false;
     this.isKept = false;
@@ -525,7 +533,6 @@ export class Tasks extends EventTarget {
     if (task) this.#learn(task);
     if (change.kind === 'create' && task) {
       this.#made.delete(change.id);
-      this.#ids.set(change.id, task.id);
       this.dispatchEvent(new CustomEvent('renamed', { detail: { from: change.id, to: task.id } }));
     }
     if (change.kind === 'delete') this.#drop(change.id);
