@@ -107,7 +107,7 @@ stories('places', {}, (story) => {
     await other.getByRole('link', { name: 'Urgent' }).click();
     await showsTitles(other, ['A']);
     await other.getByRole('button', { name: 'Remove the list Urgent' }).click();
-    await eventually(async () => assert.deepEqual((await taskflow.call('GET', '/api/preferences')).filters, []));
+    await eventually(async () => assert.equal((await taskflow.call('GET', '/api/preferences')).filters, undefined));
   });
 
   story('on a phone the rail is a drawer', async ({ task, open }) => {

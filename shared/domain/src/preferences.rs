@@ -126,6 +126,14 @@ pub enum NoFilters {
     Query,
 }
 
+impl SavedFilters {
+    /// True if there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl TryFrom<Vec<SavedFilter>> for SavedFilters {
     type Error = NoFilters;
 
@@ -170,8 +178,8 @@ pub struct Preferences {
     pub locale: Option<Locale>,
     /// When the day starts: reminders of all-day tasks count from it.
     pub day_start: DayStart,
-    /// The lists that the user has saved.
-    #[serde(default)]
+    /// The lists that the user has saved; left out if there are none.
+    #[serde(default, skip_serializing_if = "SavedFilters::is_empty")]
     pub filters: SavedFilters,
     /// When they were set; null until somebody sets them.
     pub updated_at: Option<Timestamp>,
