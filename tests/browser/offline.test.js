@@ -156,8 +156,9 @@ stories('offline', {}, (story) => {
   story('only a change to the same field is a conflict; both versions are shown', async ({ task, taskflow, open, expectErrors }) => {
     expectErrors(...AWAY);
     const { id } = await task({ title: 'Report', priority: 'low' });
-    const page = await open();
+    const page = await open({ serviceWorkers: 'allow' });
     await row(page, 'Report').waitFor();
+    await isKept(page);
     await page.context().setOffline(true);
     await row(page, 'Report').getByRole('button', { name: 'Report', exact: true }).focus();
     await page.keyboard.press('1');

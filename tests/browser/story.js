@@ -58,7 +58,8 @@ export class Stage {
     const page = await context.newPage();
     page.setDefaultTimeout(PATIENCE);
     page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') this.#errors.push(message.text());
+      const isOurs = !message.text().includes('registration blocked by Playwright');
+      if (isOurs && (message.type() === 'error' || message.type() === 'warning')) this.#errors.push(message.text());
     });
     // What the browser itself rejects with, such as a module that did not come, has no stack.
     page.on('pageerror', (error) => this.#errors.push(error.stack || String(error)));

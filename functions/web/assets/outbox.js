@@ -133,7 +133,7 @@ export class Outbox extends EventTarget {
    * Takes a change, which is seen at once.
    *
    * @param {Omit<Change, 'key'>} change
-   * @param {boolean} [isOwn] whether the caller shows a refusal; otherwise the list of refused changes does
+   * @param {boolean} [isOwn] whether the caller hears of a refusal, and withdraws the change if it shows it; otherwise the list of refused changes does
    * @returns {{ change: Change, answer: Promise<Answer | null> }} an answer of null if it was refused or withdrawn
    */
   add(change, isOwn = false) {
@@ -291,10 +291,8 @@ export class Outbox extends EventTarget {
       this.all = [...this.all.filter(({ key }) => key !== one.key), one].sort((a, b) => a.key - b.key);
       if (caller) {
         this.#callers.delete(one.key);
-        if (caller.reject) {
-          caller.reject(new Refused(one, one.refused));
-          void this.withdraw(one);
-        } else caller.resolve(null);
+        if (caller.reject) caller.reject(new Refused(one, one.refused));
+        else caller.resolve(null);
       }
     } else if (what === 'removed') {
       this.all = this.all.filter(({ key }) => key !== one);

@@ -454,8 +454,11 @@ export class TaskDetail extends HTMLElement {
       // If they cannot be read now, they are when the task is opened again.
       if (saved?.task && ('reminder_offset' in change || 'due_date' in change)) this.#followReminders(saved.task).catch(() => {});
     } catch (error) {
-      if (this.#task?.id === tasks.idNow(task.id)) this.#refused(name, control, change, error);
-      else if (TEXTS.has(name)) keepDraft(draftKey(task.id, name), String(Object.values(change)[0] ?? ''), base);
+      if (!(error instanceof Refused)) throw error;
+      // Where the field is not in sight, the list of refused changes has it.
+      if (error.refusal.status === 404 || view().task !== tasks.idNow(task.id)) return;
+      void tasks.outbox.withdraw(error.change);
+      this.#refused(name, control, change, error);
     } finally {
       this.#saving -= 1;
       this.#sayState();
@@ -472,10 +475,10 @@ export class TaskDetail extends HTMLElement {
     else if (this.#state.textContent) setText(this.#state, this.querySelector('.field-state') ? '' : 'Saved');
   }
 
-  /** @param {FieldName} name @param {HTMLElement} control @param {TaskChange} change @param {unknown} error */
+  /** @param {FieldName} name @param {HTMLElement} control @param {TaskChange} change @param {Refused} error */
   #refused(name, control, change, error) {
     const task = this.#task;
-    if (!(error instanceof Refused) || !task) throw error;
+    if (!task) return;
     setText(this.#state, '');
     const { status, text, now, fields = [] } = error.refusal;
     const mine = String(Object.values(change)[0] ?? '');

@@ -393,7 +393,7 @@ export class Tasks extends EventTarget {
   #arrange() {
     const query = this.#query();
     const now = new Date();
-    const isAlone = this.isKept || this.failure !== null;
+    const isAlone = this.isKept || this.failure !== null || this.outbox.isAway;
     const fits = (/** @type {Task | undefined} */ task) => task !== undefined && !this.#leaving.has(task.id) && matches(task, query, now);
     const listed = new Set([...this.#pages.values()].flat());
     const out = [...listed].filter((id) => this.#leaving.has(id) || (isAlone && this.#patches.has(id) && !fits(this.get(id))));
