@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium as driver } from 'playwright-core';
@@ -267,24 +268,44 @@ stories('offline', {}, (story) => {
     await saved('by the way back');
   });
 
-  story('a new release replaces the worker, and no window has files of two', async ({ taskflow, open, tab, expectErrors }) => {
+  story('a new release replaces the worker, and no window has files of two', async ({ taskflow, browser, expectErrors }) => {
     expectErrors(...AWAY);
-    const page = await open({ serviceWorkers: 'allow' });
-    await isKept(page);
-    const other = await tab(page.context());
-    const caches_ = () => page.evaluate(async () => (await caches.keys()).length);
-    assert.equal(await caches_(), 1);
-    // The next release differs in its worker alone; that is all a browser looks at.
-    const script = await (await fetch(`${taskflow.url}/sw.js`)).text();
-    await page.context().route('**/sw.js', (route) => route.fulfill({ body: `${script}\n// The next release.`, contentType: 'text/javascript' }));
-    await page.evaluate(async () => void (await navigator.serviceWorker.ready).update());
-    const offer = page.getByText('A new version of Taskflow is ready.');
-    await offer.waitFor();
-    const reloaded = [page, other].map((one) => one.waitForEvent('load'));
-    await page.locator('.toast').filter({ has: offer }).getByRole('button', { name: 'Reload' }).click();
-    await Promise.all(reloaded);
-    await isReady(page);
-    assert.equal(await caches_(), 1, 'the files of the release before are gone');
+    // Stands before the service and gives it another worker: that is all by which a browser knows a release.
+    let isNext = false;
+    const proxy = createServer((asked, answer) => {
+      const { hostname, port } = new URL(taskflow.url);
+      const passed = request({ hostname, port, path: asked.url, method: asked.method, headers: { ...asked.headers, 'accept-encoding': 'identity' } }, (response) => {
+        const { 'content-length': _, etag: _tag, ...headers } = response.headers;
+        answer.writeHead(response.statusCode ?? 502, headers);
+        response.pipe(answer, { end: !isNext || asked.url !== '/sw.js' });
+        if (isNext && asked.url === '/sw.js') response.on('end', () => answer.end('\n// The next release.\n'));
+      });
+      asked.pipe(passed);
+    });
+    await new Promise((resolve) => proxy.listen(0, '127.0.0.1', () => resolve(undefined)));
+    const address = proxy.address();
+    const url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
+    const context = await browser.newContext(DESKTOP);
+    try {
+      const [one, two] = [await context.newPage(), await context.newPage()];
+      await one.goto(url);
+      await isKept(one);
+      await two.goto(url);
+      await isKept(two);
+      const releases = () => one.evaluate(async () => (await caches.keys()).length);
+      assert.equal(await releases(), 1);
+      isNext = true;
+      await one.evaluate(async () => void (await (await navigator.serviceWorker.ready).update()));
+      const reloaded = [one, two].map((page) => page.waitForEvent('load'));
+      await one.locator('.toast', { hasText: 'A new version of Taskflow is ready.' }).getByRole('button', { name: 'Reload' }).click();
+      await Promise.all(reloaded);
+      await isKept(one);
+      assert.equal(await releases(), 1, 'the files of the release before are gone');
+    } finally {
+      await context.close();
+      proxy.closeAllConnections();
+      proxy.close();
+    }
   });
 });
 

@@ -57,7 +57,7 @@ export class PlaceList extends HTMLElement {
     viewChanges.addEventListener('change', () => this.#draw());
     tagChanges.addEventListener('change', () => this.#draw());
     tasks.addEventListener('touched', () => this.#lookSoon());
-    tasks.addEventListener('change', () => this.#lookSoon(), { once: true });
+    this.#lookSoon();
     this.#drops();
     this.#draw();
     getPreferences().then(({ filters }) => {
