@@ -59,7 +59,7 @@ stories('two windows', {}, (story) => {
     await Promise.all(made);
     const page = await open();
     await page.locator('filter-bar').getByLabel('Sort').selectOption('Title');
-    await row(page, 'Task 000').waitFor();
+    await eventually(async () => assert.deepEqual((await titles(page)).slice(0, 3), ['Task 000', 'Task 001', 'Task 002']));
     await page.locator('.scroller').evaluate((scroller) => scroller.scrollTo(0, 1200));
     await row(page, 'Task 030').waitFor();
     const place = async () => (await row(page, 'Task 030').boundingBox())?.y;

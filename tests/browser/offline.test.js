@@ -15,23 +15,32 @@ const AWAY = [/WebSocket connection to .* failed/, /net::ERR_/, /status of 4\d\d
 /** Waits until the worker has all files of the page. @param {import('./story.js').Page} page */
 const isKept = (page) => page.waitForFunction(async () => navigator.serviceWorker.controller !== null && (await navigator.serviceWorker.ready).active?.state === 'activated');
 
-/** Waits until the list that is shown is kept for the next visit. @param {import('./story.js').Page} page @param {string} title */
-const hasList = (page, title) =>
-  page.waitForFunction(
-    (words) =>
-      new Promise((resolve) => {
-        const opening = indexedDB.open('taskflow');
-        opening.onsuccess = () => {
-          const lists = opening.result.transaction('lists').objectStore('lists').getAll();
-          lists.onsuccess = () => {
-            opening.result.close();
-            resolve(lists.result.some(({ tasks }) => tasks.some((/** @type {any} */ task) => task.title === words)));
-          };
+/**
+ * What the browser keeps in one of its stores; empty before the page has made them.
+ *
+ * @param {import('./story.js').Page} page
+ * @param {string} name
+ * @returns {Promise<any[]>}
+ */
+const inStore = (page, name) =>
+  page.evaluate(async (store) => {
+    // Opening what is not there would make it.
+    if (!(await indexedDB.databases()).some((database) => database.name === 'taskflow')) return [];
+    return new Promise((resolve, reject) => {
+      const opening = indexedDB.open('taskflow');
+      opening.onerror = () => reject(opening.error);
+      opening.onsuccess = () => {
+        const all = opening.result.transaction(store).objectStore(store).getAll();
+        all.onsuccess = () => {
+          opening.result.close();
+          resolve(all.result);
         };
-        opening.onerror = () => resolve(false);
-      }),
-    title,
-  );
+      };
+    });
+  }, name);
+
+/** Waits until the list that is shown is kept for the next visit. @param {import('./story.js').Page} page @param {string} title */
+const hasList = (page, title) => eventually(async () => assert.ok((await inStore(page, 'lists')).some(({ tasks }) => tasks.some((/** @type {any} */ task) => task.title === title))));
 
 stories('offline', {}, (story) => {
   story('two tabs, a restart and a lost answer: one task, completed', async ({ taskflow, expectErrors, task }) => {
@@ -223,20 +232,7 @@ stories('offline', {}, (story) => {
     await page.getByRole('textbox', { name: 'New task' }).fill('Half a thou');
     await openTask(page, 'Trip');
     await pane(page).getByLabel('Notes').pressSequentially('passport and');
-    await page.getByLabel('Message to the assistant').evaluate(() => {});
-    await page.waitForFunction(
-      () =>
-        new Promise((resolve) => {
-          const opening = indexedDB.open('taskflow');
-          opening.onsuccess = () => {
-            const drafts = opening.result.transaction('drafts').objectStore('drafts').getAll();
-            drafts.onsuccess = () => {
-              opening.result.close();
-              resolve(drafts.result.some(({ text }) => text === 'passport and'));
-            };
-          };
-        }),
-    );
+    await eventually(async () => assert.ok((await inStore(page, 'drafts')).some(({ text }) => text === 'passport and')));
     await page.reload();
     await isReady(page);
     assert.equal(await page.getByRole('textbox', { name: 'New task' }).inputValue(), 'Half a thou');
@@ -328,22 +324,7 @@ stories('offline behind a token', { TASKFLOW_API_TOKEN: TOKEN }, (story) => {
     await page.getByRole('button', { name: 'Forget it' }).click();
     const question = page.getByRole('dialog', { name: 'Forget what was not sent?' });
     await question.getByRole('button', { name: 'Forget', exact: true }).click();
-    await page.waitForFunction(
-      () =>
-        new Promise((resolve) => {
-          const opening = indexedDB.open('taskflow');
-          opening.onsuccess = () => {
-            const { result } = opening;
-            const counts = [...result.objectStoreNames].map((name) => result.transaction(name).objectStore(name).count());
-            const done = () => {
-              result.close();
-              resolve(counts.every((count) => count.result === 0));
-            };
-            const last = counts.at(-1);
-            if (last) last.onsuccess = done;
-          };
-        }),
-    );
+    for (const store of ['lists', 'changes', 'drafts']) await eventually(async () => assert.deepEqual(await inStore(page, store), [], store));
     assert.equal(await page.evaluate(() => localStorage.getItem('taskflow.token')), null);
   });
 });

@@ -202,17 +202,17 @@ export function newUid() {
  * @param {Query} query
  * @param {number} offset
  * @param {number} limit
- * @param {AbortSignal} [signal]
+ * @param {{ signal?: AbortSignal | undefined, quiet?: boolean }} [options]
  * @returns {Promise<{ tasks: Task[], total: number }>}
  */
-export async function findTasks({ text, filters, sort_by, order, trash }, offset, limit, signal) {
+export async function findTasks({ text, filters, sort_by, order, trash }, offset, limit, options) {
   if (text) {
-    const { data } = await call('/api/tasks/search', { method: 'POST', body: { query: text, filters, sort_by, order, limit, offset }, signal });
+    const { data } = await call('/api/tasks/search', { method: 'POST', body: { query: text, filters, sort_by, order, limit, offset }, ...options });
     return { tasks: data.results, total: data.total_count };
   }
   const asked = new URLSearchParams({ limit: String(limit), offset: String(offset) });
   for (const [name, value] of Object.entries({ ...filters, sort_by, order })) if (value !== undefined) asked.set(name, String(value));
-  const { data, headers } = await call(`/api/${trash ? 'trash' : 'tasks'}?${asked}`, { signal });
+  const { data, headers } = await call(`/api/${trash ? 'trash' : 'tasks'}?${asked}`, options);
   return { tasks: data, total: Number(headers.get('X-Total-Count')) };
 }
 

@@ -74,7 +74,7 @@ export class PlaceList extends HTMLElement {
       this.#lookedAt = performance.now();
       try {
         for (const [, , goal] of PLACES.slice(0, 2)) {
-          const { total } = await findTasks(queryOf(viewOf(addressOf(goal))), 0, 1);
+          const { total } = await findTasks(queryOf(viewOf(addressOf(goal))), 0, 1, { quiet: true });
           this.#counts.set(addressOf(goal), total);
         }
         this.#draw();

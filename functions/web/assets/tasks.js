@@ -331,7 +331,7 @@ export class Tasks extends EventTarget {
     for (const page of pages) this.#asked.add(page);
     const query = this.#query();
     try {
-      const answers = await Promise.all(pages.map((page) => findTasks(query, page * PAGE, PAGE, flight?.signal)));
+      const answers = await Promise.all(pages.map((page) => findTasks(query, page * PAGE, PAGE, { signal: flight?.signal })));
       if (generation === this.#generation) this.#take(pages, answers, replace);
     } catch (error) {
       if (isAborted(error) || generation !== this.#generation) return;
