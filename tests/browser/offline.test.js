@@ -125,8 +125,9 @@ stories('offline', {}, (story) => {
     expectErrors(...AWAY);
     const first = await task({ title: 'First' });
     const second = await task({ title: 'Second' });
-    const page = await open(PHONE);
+    const page = await open({ ...PHONE, serviceWorkers: 'allow' });
     await row(page, 'Second').waitFor();
+    await isKept(page);
     await page.context().setOffline(true);
     await row(page, 'First').getByRole('checkbox').tap();
     await showsTitles(page, ['Second']);

@@ -27,7 +27,7 @@ import { erase, inStore, readAll, write } from './store.js';
  * @property {Refusal} [refused]
  */
 /** @typedef {{ status: number, text: string, now?: Task | undefined, fields?: (keyof Task)[] | undefined }} Refusal why the service does not take it, and in a conflict the task as it is */
-/** @typedef {{ task: Task | null, change: string | null, isMerged: boolean, results?: import('../api.d.ts').BulkResult[] }} Answer */
+/** @typedef {{ task: Task | null, change: string | null, isMerged: boolean, sent?: number, results?: import('../api.d.ts').BulkResult[] }} Answer */
 
 /** Answers that say nothing about the change: it is sent again. */
 const AWAY = new Set([0, 401, 408, 429, 502, 503, 504]);
@@ -249,7 +249,7 @@ export class Outbox extends EventTarget {
     const { kind, id, before, version = 0 } = entry;
     for (let merges = 0, sent = this.versionOf(id, version); ; merges += 1) {
       try {
-        return { ...(await sendChange(entry, before ? sent : null)), isMerged: merges > 0 };
+        return { ...(await sendChange(entry, before ? sent : null)), isMerged: merges > 0, sent };
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
         if (error.status === 404 && (kind === 'delete' || kind === 'undo')) return { task: null, change: null, isMerged: false };
@@ -300,7 +300,8 @@ export class Outbox extends EventTarget {
       this.#callers.delete(one);
     } else if (what === 'sent') {
       const { task } = answer;
-      if (task) this.#versions.set(task.id, task.version);
+      // Only what this browser alone has changed is known here: what came between from elsewhere is compared, field by field.
+      if (task && !answer.isMerged && task.version === (answer.sent ?? 0) + 1) this.#versions.set(task.id, task.version);
       this.all = this.all.filter(({ key }) => key !== one.key);
       if (one.kind === 'create' && task) {
         this.#ids.set(one.id, task.id);
