@@ -128,7 +128,7 @@ export class PlaceList extends HTMLElement {
     const tags = knownTags().slice(0, TAGS_MAX).map(({ tag, count }) => item(tag, 'tag', addressOf({ tags: [tag] }), count, tag));
     const saved = this.#saved.map((one) => h('li', { className: 'line' }, ...item(one.name, 'filter', `#${one.query}`, undefined).childNodes, h('button', { type: 'button', className: 'icon-button small', 'aria-label': `Remove the list ${one.name}`, onclick: () => void this.#keep(this.#saved.filter((other) => other !== one)) }, icon('close'))));
     const past = PAST.map(([name, sign, goal]) => item(name, sign, addressOf(goal), undefined));
-    const group = (/** @type {string} */ title, /** @type {HTMLElement[]} */ items) => (items.length ? [h('h3', { textContent: title }), h('ul', { className: 'plain', 'aria-label': title }, ...items)] : []);
+    const group = (/** @type {string} */ title, /** @type {HTMLElement[]} */ items) => (items.length ? [h('h2', { textContent: title }), h('ul', { className: 'plain', 'aria-label': title }, ...items)] : []);
     this.replaceChildren(h('ul', { className: 'plain', 'aria-label': 'Places' }, ...places), ...group('Tags', tags), ...group('Saved lists', saved), h('ul', { className: 'plain', 'aria-label': 'Done and deleted' }, ...past));
     const again = focused ? [...this.querySelectorAll('a')].find((link) => link.getAttribute('href') === focused) : null;
     again?.focus();

@@ -132,9 +132,9 @@ class Row {
     const isDayKnown = grouped && due_date !== null && groupOf(task, now, view().place === 'upcoming').day !== null;
     const due = isDayKnown ? (due_day || !due_date ? '' : timeInWords(due_date)) : dueInWords(task, now);
     const { deleted_at } = /** @type {{ deleted_at?: string }} */ (task);
-    if (deleted_at) setText(this.due, `Deleted ${inWords(deleted_at, now)}`);
+    if (deleted_at) setText(this.due, `Deleted ${inWords(deleted_at, now)} · Restore`);
     else setText(this.due, at ? word + (isDone ? inWords(at, now) : due) : '');
-    this.pick.setAttribute('aria-label', deleted_at ? `Restore ${task.title}` : `${this.due.textContent || (isDayKnown ? 'All day' : 'No date')}: change the date`);
+    this.pick.setAttribute('aria-label', deleted_at ? `${this.due.textContent} ${task.title}` : `${this.due.textContent || (isDayKnown ? 'All day' : 'No date')}: change the date`);
     this.pick.classList.toggle('none', !this.due.textContent);
   }
 
@@ -524,7 +524,7 @@ export class TaskList extends HTMLElement {
     const current = rows.find(({ task }) => task !== null && task.id === this.#at.id) ?? rows.find(({ index }) => index === this.#at.index) ?? rows[0];
     for (const row of rows) {
       const tabIndex = row === current ? 0 : -1;
-      if (row.open.tabIndex !== tabIndex) row.open.tabIndex = row.check.tabIndex = row.pick.tabIndex = tabIndex;
+      if (row.open.tabIndex !== tabIndex) row.open.tabIndex = row.check.tabIndex = tabIndex;
     }
   }
 
