@@ -250,6 +250,7 @@ const isChatOpen = chatChoice === 'open' || (chatChoice === null && matchMedia('
 // Its place is taken at once, so that nothing moves; what is in it comes after the tasks.
 chat.hidden = !isChatOpen;
 cover();
+delete document.documentElement.dataset.beside;
 await Promise.race([answered, shown]);
 await Promise.all([part(() => import('./live.js')), part(() => import('./places.js'))]);
 void part(() => import('./worker.js'));

@@ -12,6 +12,9 @@
   };
   const theme = kept('taskflow.theme');
   if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
+  // The place of the assistant beside the list is kept free from the first frame on, so that nothing slides; app.js opens it.
+  const chat = kept('taskflow.chat-open');
+  if (chat === 'open' || (chat === null && matchMedia('(min-width: 80rem)').matches)) document.documentElement.dataset.beside = 'yes';
   // The first one that a browser makes takes tens of milliseconds, which the list would wait for; there is nothing else to do yet.
   setTimeout(() => Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' }).format());
   // What was kept of the list, and of changes that wait: painted before the service answers, whatever of it is asleep. Whoever makes the
