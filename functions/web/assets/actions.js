@@ -102,6 +102,13 @@ export function did(verb, made, { more = '', action } = {}) {
   };
   const shown = toast(`${words}${more && ` ${more}`}`, { action: { label: 'Undo', run: back }, ...(action ? { second: action } : {}) });
   told = { verb, made: step, toast: shown };
+  // What was refused was not done, and says so elsewhere.
+  void made.answer.catch(() => null).then((answer) => {
+    if (answer !== null || step.length > 1) return;
+    shown.remove();
+    const at = steps.indexOf(step);
+    if (at >= 0) steps.splice(at, 1);
+  });
   return shown;
 }
 

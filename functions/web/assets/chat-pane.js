@@ -80,14 +80,17 @@ function greeting() {
   return `${hello}. ${parts.length ? `${parts.join(', and ')}.` : 'Nothing is due today.'}`;
 }
 
-/** Takes the tasks that stand below as cards out of the lists of an answer: nothing is said twice. @param {HTMLElement[]} answer @param {Action[]} actions */
+/** Hides the tasks that stand below as cards from the lists of an answer: nothing is said twice. @param {HTMLElement[]} answer @param {Action[]} actions */
 function withoutCards(answer, actions) {
   const cards = actions.flatMap(({ tasks: some }) => some);
-  for (const item of answer.flatMap((element) => [...element.querySelectorAll('li'), ...(element.matches('li') ? [element] : [])])) {
-    const text = item.textContent ?? '';
-    if (cards.some(({ id, title }) => text.includes(`“${title}”`) && text.includes(`#${id}`))) item.remove();
+  for (const list of answer.filter((element) => element.matches('ul, ol'))) {
+    for (const item of /** @type {HTMLCollectionOf<HTMLElement>} */ (list.children)) {
+      const text = item.textContent ?? '';
+      item.hidden = cards.some(({ id, title }) => text.includes(`“${title}”`) && text.includes(`#${id}`));
+    }
+    list.hidden = [.../** @type {HTMLCollectionOf<HTMLElement>} */ (list.children)].every(({ hidden }) => hidden);
   }
-  return answer.filter((element) => !element.matches('ul, ol') || element.childElementCount > 0);
+  return answer;
 }
 
 export class ChatPane extends HTMLElement {

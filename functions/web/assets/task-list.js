@@ -397,7 +397,9 @@ export class TaskList extends HTMLElement {
     const now = new Date();
     const byDay = view().place === 'upcoming';
     for (const [index, task] of tasks.loaded()) {
-      const group = groupOf(task, now, byDay);
+      const found = groupOf(task, now, byDay);
+      // A time of today that has passed comes after what is due on the whole day; the row says that it is late.
+      const group = found.name === 'Overdue' ? (groups.find(([, { name }]) => name === 'Today')?.[1] ?? found) : found;
       if (groups.at(-1)?.[1].name !== group.name) groups.push([index, group]);
     }
     return groups;
