@@ -436,7 +436,8 @@ export class TaskDetail extends HTMLElement {
     }
     this.#mark(name, control, '');
     const fields = /** @type {(keyof TaskChange)[]} */ (Object.keys(change));
-    if (fields.every((own) => own in task && JSON.stringify(task[own]) === JSON.stringify(change[own]))) {
+    const now = tasks.get(task.id) ?? task;
+    if (fields.every((own) => own in now && JSON.stringify(now[own]) === JSON.stringify(change[own]))) {
       this.#begun.delete(name);
       if (TEXTS.has(name)) keepDraft(draftKey(task.id, name), '');
       this.#show(task);
