@@ -73,7 +73,7 @@ class RefusedChanges extends HTMLElement {
       button(now ? 'Keep the other' : 'Discard', () => void outbox.withdraw(change)),
     ];
     const words = `“${title || tasks.get(id)?.title || 'A task'}” was not ${DONE[kind]}.`;
-    return h('li', { role: 'alert' }, h('p', {}, h('strong', { dir: 'auto', textContent: words }), ` ${reason}`), ...versions(change), h('div', { className: 'line' }, ...choices));
+    return h('li', {}, h('p', { role: 'alert' }, h('strong', { dir: 'auto', textContent: words }), ` ${reason}`), ...versions(change), h('div', { className: 'line' }, ...choices));
   }
 }
 
