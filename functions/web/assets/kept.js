@@ -9,6 +9,9 @@ export const Key = Object.freeze({
   chat: 'taskflow.chat-open',
   conversation: 'taskflow.conversation',
   introduced: 'taskflow.introduced',
+  locale: 'taskflow.locale',
+  hours: 'taskflow.hours',
+  weekStart: 'taskflow.week-start',
 });
 
 /** Dispatches `change` with the key as `detail`, whether this window or another one changed it. */

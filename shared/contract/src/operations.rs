@@ -230,6 +230,7 @@ pub(crate) fn types(id: &str) -> Option<Types> {
         "healthLive" => Types::new("health", "Says that the process answers").kind(Kind::Fixed).with(JSON, schemas::liveness),
         "healthReady" => Types::new("health", "Says whether the process takes requests").kind(Kind::Fixed).with(JSON, schemas::readiness),
         "page" => Types::new("web", "The web page").cached().with(&["text/html"], text),
+        "worker" => Types::new("web", "The service worker of the web page").cached().with(&["text/javascript"], text),
         "asset" => Types::new("web", "A file of the web page").cached().with(&["text/css", "text/javascript", "image/svg+xml"], text),
         "openapi" => Types::new("web", "This document").cached().with(JSON, schemas::any_object),
         "asyncapi" => Types::new("web", "The events and commands, as an AsyncAPI document").cached().with(JSON, schemas::any_object),

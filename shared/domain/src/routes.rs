@@ -456,6 +456,7 @@ routes! {
     WEB = Route::new("web")
         .operations(&[
             get("page", "/").public(),
+            get("worker", "/sw.js").public(),
             get("asset", "/assets/{name}").public(),
             get("openapi", "/openapi.json"),
             get("asyncapi", "/asyncapi.json"),
