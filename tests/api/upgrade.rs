@@ -13,8 +13,8 @@ const EMBEDDED: &str = include_str!("upgrade/embedded.sql");
 const DATA: &str = include_str!("upgrade/data.sql");
 /// The newest migration of the release before.
 const SCHEMA: i64 = 2;
-/// The rows are written as they were, and nothing follows from them.
-const AS_THEY_WERE: &str = "SET session_replication_role = replica";
+/// The rows are written as they were, and nothing follows from them. The migrations have written the slots of the counts.
+const AS_THEY_WERE: &str = "SET session_replication_role = replica; TRUNCATE task_counts";
 /// The week's records once more, as a broker brings them whose consumers begin anew.
 const AGAIN: &str = "INSERT INTO outbox (key, kind, topic, name, payload, created_at) \
      SELECT task_id, 'event', CASE WHEN event_type LIKE 'task.%' THEN 'task-events' ELSE 'reminders' END, event_type, event_data, created_at \

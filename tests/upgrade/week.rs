@@ -30,12 +30,28 @@ fn command() -> Value {
     })
 }
 
-/// An event as the next release announces it and this one refuses: a type that it does not know. The row says another one, or the bus would drop it.
-const UNKNOWN: &str = r#"INSERT INTO outbox (key, kind, topic, name, payload, created_at) VALUES (999, 'event', 'task-events', 'task.created',
-    '{"specversion":"1.0","id":"of-the-next-release","source":"/taskflow/trash","type":"task.restored","subject":"task/999",
-      "datacontenttype":"application/json","partitionkey":"999","correlationid":"of-the-next-release","time":"2026-01-01T00:00:00Z",
-      "data":{"event_type":"task.restored","task_id":999,"task_data":{"id":999,"due_date":null,"recurrence":"none","reminder_offset":null},
-              "user_id":1,"timestamp":"2026-01-01T00:00:00Z","correlation_id":"of-the-next-release"}}', now())"#;
+/// The row says another type than the event, or the bus would drop it.
+const UNKNOWN: &str = "INSERT INTO outbox (key, kind, topic, name, payload, created_at) \
+     VALUES (999, 'event', 'task-events', 'task.created', $1::text::json, now())";
+
+/// An event as the next release announces it and this one refuses: of a type that it does not know.
+fn unknown() -> Value {
+    let moment = "2026-01-01T00:00:00.000000Z";
+    json!({
+        "specversion": "1.0", "id": "of-the-next-release", "source": "/taskflow/trash", "type": "task.restored", "subject": "task/999",
+        "datacontenttype": "application/json", "partitionkey": "999", "correlationid": "of-the-next-release", "time": moment,
+        "data": {
+            "event_type": "task.restored", "task_id": 999, "user_id": 1, "timestamp": moment, "correlation_id": "of-the-next-release",
+            "task_data": {
+                "id": 999, "title": "Restored", "description": "", "due_date": null, "all_day": false, "due_day": null, "time_zone": "UTC",
+                "recurrence": "none", "recurrence_rule": null, "recurrence_from": "due", "recurrence_start": null, "recurrence_id": null,
+                "recurrence_exdates": [], "recurrence_number": 1, "priority": "medium", "tags": [], "status": "pending", "completed_at": null,
+                "parent_task_id": null, "reminder_offset": null, "uid": "f92ad7b5-b142-4dba-a3c0-c2eca1190d47", "version": 3,
+                "created_at": moment, "updated_at": moment,
+            },
+        },
+    })
+}
 
 /// The tasks of the week that go on.
 struct Plan {
@@ -61,7 +77,7 @@ pub(crate) async fn week(old: &mut Taskflow, pool: &PgPool) {
         old.program.stop();
         sqlx::raw_sql(AGE).execute(pool).await.unwrap();
         if day == DAYS - 1 {
-            sqlx::raw_sql(UNKNOWN).execute(pool).await.unwrap();
+            sqlx::query(UNKNOWN).bind(unknown().to_string()).execute(pool).await.unwrap();
         }
         old.start_again().await;
         plan.day(&old.api, day).await;

@@ -162,7 +162,9 @@ fn face(view: View<'_>, at: usize, lead: Lead) -> Option<Face> {
     if meridiem.is_some() && !(1..=12).contains(&hour) && !is_clock {
         return None;
     }
-    Some(Face { hour, minute, meridiem, is_exact, is_time: is_clock || says_oclock || meridiem.is_some(), end })
+    // "7ish people" are no time.
+    let is_near = near.is_some() && view.is_free(end);
+    Some(Face { hour, minute, meridiem, is_exact, is_time: is_clock || says_oclock || is_near || meridiem.is_some(), end })
 }
 
 /// Whether a zone stands here, as after "14h CET".
