@@ -37,9 +37,12 @@ async function activate() {
 }
 
 worker.addEventListener('install', (/** @type {any} */ event) => {
-  // The API is asked without this worker, where the browser can. The files are not left to the browser: a page that this worker took over
-  // a moment ago does not always find them then.
-  event.addRoutes?.({ condition: { urlPattern: { pathname: '/api/*' } }, source: 'network' }).catch(() => {});
+  // Where the browser can, it reads the files by itself, and this worker sleeps on.
+  event.addRoutes?.([
+    { condition: { urlPattern: { pathname: '/api/*' } }, source: 'network' },
+    { condition: { urlPattern: { pathname: '/', search: '' }, requestMode: 'navigate', requestMethod: 'GET' }, source: { cacheName: CACHE } },
+    { condition: { urlPattern: { pathname: '/assets/*' }, requestMethod: 'GET' }, source: { cacheName: CACHE } },
+  ]).catch(() => {});
   event.waitUntil(install());
 });
 worker.addEventListener('activate', (/** @type {any} */ event) => event.waitUntil(activate()));
