@@ -20,6 +20,7 @@ stories('fast editing', {}, (story) => {
     await eventually(async () => assert.equal(await due(), `${berlinDay(1)}T14:00:00.000000Z`));
     await eventually(async () => assert.equal(await button.evaluate((element) => element === document.activeElement), true, 'the focus is back'));
     await page.keyboard.press('t');
+    await picker.getByLabel('Type a date').waitFor();
     await page.keyboard.type('14 january 2031 3pm');
     await picker.getByText('14 Jan 2031').waitFor();
     await page.keyboard.press('Enter');
@@ -31,6 +32,7 @@ stories('fast editing', {}, (story) => {
     await page.keyboard.press('Enter');
     await eventually(async () => assert.equal(await due(), '2031-01-22T14:00:00.000000Z'));
     await page.keyboard.press('t');
+    await picker.getByLabel('Type a date').waitFor();
     await page.keyboard.type('nonsense');
     await picker.getByText('“nonsense” is no date that Taskflow knows.').waitFor();
     await page.keyboard.press('Escape');

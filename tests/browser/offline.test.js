@@ -13,7 +13,7 @@ import { DESKTOP, PHONE, eventually, isReady, openTask, pane, row, showsTitles, 
 const AWAY = [/WebSocket connection to .* failed/, /net::ERR_/, /status of 4\d\d/];
 
 /** Waits until the worker has all files of the page. @param {import('./story.js').Page} page */
-const isKept = (page) => page.waitForFunction(async () => navigator.serviceWorker.controller !== null && (await navigator.serviceWorker.ready).active?.state === 'activated');
+const isKept = (page) => eventually(async () => assert.equal(await page.evaluate(() => navigator.serviceWorker.controller?.state), 'activated'));
 
 /**
  * What the browser keeps in one of its stores; empty before the page has made them.

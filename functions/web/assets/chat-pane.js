@@ -100,7 +100,7 @@ export class ChatPane extends HTMLElement {
   #thinking = h('p', { className: 'muted thinking', textContent: 'Thinking…' });
   #hello = this.#welcome();
   #log = h('div', { className: 'chat-log', role: 'log', 'aria-label': 'Conversation', tabIndex: 0 });
-  #input = h('textarea', { id: newId(), rows: 1, maxLength: MESSAGE_MAX, placeholder: 'Ask or tell: “what is overdue?”', enterKeyHint: 'send' });
+  #input = h('textarea', { id: newId(), rows: 1, dir: 'auto', maxLength: MESSAGE_MAX, placeholder: 'Ask or tell: “what is overdue?”', enterKeyHint: 'send' });
   #send = h('button', { className: 'primary', textContent: 'Send' });
   #anew = h('button', { type: 'button', className: 'quiet', textContent: 'New conversation', onclick: () => this.#begin() });
   #who = h('span', { className: 'who muted', hidden: true, textContent: 'offline', title: 'There is no language model: Taskflow itself understands everyday sentences.' });
@@ -229,7 +229,7 @@ export class ChatPane extends HTMLElement {
       if (question && isAsking) parts.push(this.#question(question));
       return parts;
     }
-    const parts = [h('span', { className: 'sr', textContent: 'You: ' }), h('p', { textContent: text })];
+    const parts = [h('span', { className: 'sr', textContent: 'You: ' }), h('p', { dir: 'auto', textContent: text })];
     if (problem) parts.push(h('div', { className: 'chat-problem', role: 'alert' }, h('p', { textContent: problem }), h('button', { type: 'button', textContent: 'Send again', onclick: () => void this.#talk.send(message) })));
     return parts;
   }

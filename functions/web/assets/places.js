@@ -15,7 +15,7 @@ import { addressOf, go, isFiltered, queryOf, view, viewChanges, viewKey, viewOf 
 /** Tags that are listed; the filter above the list has the others. */
 const TAGS_MAX = 30;
 /** Milliseconds between two looks at the counts at least. */
-const CALM = 1_000;
+const CALM = 3_000;
 
 /** @type {readonly (readonly [string, string, Goal])[]} */
 const PLACES = [

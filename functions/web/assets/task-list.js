@@ -163,6 +163,9 @@ class Row {
   }
 }
 
+/** The choice of a date, once it was needed. @type {typeof import('./date-picker.js') | undefined} */
+let picker;
+
 /** @param {string} tag */
 function tagButton(tag) {
   const add = () => show({ tags: view().tags.includes(tag) ? view().tags : [...view().tags, tag] });
@@ -595,15 +598,16 @@ export class TaskList extends HTMLElement {
   async #pick({ task, pick }) {
     if (!task) return;
     if (view().place === 'trash') return restore(task);
-    const { pickDate } = await part(() => import('./date-picker.js'));
-    pickDate(pick, { label: `Due date of ${task.title}`, task, choose: (picked) => move([tasks.get(task.id) ?? task], picked), read: (fields) => change(tasks.get(task.id) ?? task, fields) });
+    // Once it is loaded it opens in the same turn: what is typed next is for its line.
+    picker ??= await part(() => import('./date-picker.js'));
+    picker.pickDate(pick, { label: `Due date of ${task.title}`, task, choose: (picked) => move([tasks.get(task.id) ?? task], picked), read: (fields) => change(tasks.get(task.id) ?? task, fields) });
   }
 
   /** @param {HTMLElement} anchor */
   async #reschedule(anchor) {
-    const { pickDate } = await part(() => import('./date-picker.js'));
+    picker ??= await part(() => import('./date-picker.js'));
     const late = () => [...tasks.loaded()].map(([, task]) => task).filter((task) => isOverdue(task));
-    pickDate(anchor, { label: 'A new date for everything overdue', task: null, choose: (picked) => move(late(), picked) });
+    picker.pickDate(anchor, { label: 'A new date for everything overdue', task: null, choose: (picked) => move(late(), picked) });
   }
 
   /** @param {KeyboardEvent} event */

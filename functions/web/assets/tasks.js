@@ -582,7 +582,10 @@ export class Tasks extends EventTarget {
   #change(kind, seen, patch, body, isOwn) {
     const { id, title, version } = seen;
     const before = Object.fromEntries(Object.keys(patch).map((field) => [field, seen[/** @type {keyof Task} */ (field)]]));
-    return this.outbox.add({ kind, id, title, version, patch, before, ...(body ? { body } : {}) }, isOwn);
+    const made = this.outbox.add({ kind, id, title, version, patch, before, ...(body ? { body } : {}) }, isOwn);
+    // At once: a field that loses the focus while its pane closes speaks twice in one turn.
+    this.#follow();
+    return made;
   }
 
   /** Moves a task to the trash; it leaves the list at once. @param {Task} task */

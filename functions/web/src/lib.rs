@@ -34,12 +34,7 @@ const TAG_BYTES: usize = 16;
 /// The function.
 #[must_use]
 pub fn function() -> Function {
-    Function::new(routes::WEB)
-        .raw("page", page)
-        .raw("worker", worker)
-        .raw("asset", asset)
-        .raw("openapi", openapi)
-        .raw("asyncapi", asyncapi)
+    Function::new(routes::WEB).raw("page", page).raw("worker", worker).raw("asset", asset).raw("openapi", openapi).raw("asyncapi", asyncapi)
 }
 
 /// One form of a document: as it is, or compressed. Each has a tag of its own.
@@ -115,8 +110,7 @@ impl Document {
 
 static ASSETS: LazyLock<HashMap<&str, Document>> = LazyLock::new(|| {
     let files = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
-    let document =
-        |name, plain, brotli, gzip| (name, Document::asset(name, Bytes::from_static(plain), &[("br", brotli), ("gzip", gzip)]));
+    let document = |name, plain, brotli, gzip| (name, Document::asset(name, Bytes::from_static(plain), &[("br", brotli), ("gzip", gzip)]));
     files.into_iter().map(|(name, plain, brotli, gzip)| document(name, plain, brotli, gzip)).collect()
 });
 
@@ -370,7 +364,10 @@ mod tests {
         assert!(!body.contains("const FILES = {};"), "the worker knows what it keeps");
         let (_, headers, _) = get(&service, "/", None).await?;
         let policy = value(&headers, &header::CONTENT_SECURITY_POLICY);
-        assert!(policy.contains("require-trusted-types-for 'script'; trusted-types taskflow-worker") && !policy.contains("unsafe"), "{policy}");
+        assert!(
+            policy.contains("require-trusted-types-for 'script'; trusted-types taskflow-worker") && !policy.contains("unsafe"),
+            "{policy}"
+        );
         Ok(())
     }
 
@@ -380,7 +377,8 @@ mod tests {
             let written = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(name))?;
             assert_eq!(sent.lines().count(), written.lines().count(), "{name}: an error names the line that a person finds it in");
             // The worker's list of files is written in when the program is built.
-            let changed = sent.lines().zip(written.lines()).filter(|(sent, written)| sent != written && !written.starts_with("const FILES"));
+            let changed =
+                sent.lines().zip(written.lines()).filter(|(sent, written)| sent != written && !written.starts_with("const FILES"));
             for (sent, written) in changed {
                 let is_comment = ["//", "/**", "*"].iter().any(|sign| written.trim_start().starts_with(sign));
                 assert!(sent.is_empty() && is_comment, "{name}: {written}");
@@ -393,7 +391,9 @@ mod tests {
     #[tokio::test]
     async fn what_is_not_there_is_a_problem() -> Result<(), BoxError> {
         let service = service(None)?;
-        for path in ["/assets/index.html", "/assets/sw.js", "/assets/first.js", "/assets/nothing.js", "/assets/..%2Fapp.js", "/assets/app.js/"] {
+        for path in
+            ["/assets/index.html", "/assets/sw.js", "/assets/first.js", "/assets/nothing.js", "/assets/..%2Fapp.js", "/assets/app.js/"]
+        {
             let (status, headers, _) = get(&service, path, None).await?;
             assert_eq!((status, value(&headers, &header::CONTENT_TYPE)), (StatusCode::NOT_FOUND, "application/problem+json"), "{path}");
         }

@@ -44,7 +44,7 @@ pub(crate) fn file(folder: &Path, name: &str) -> Result<Vec<u8>> {
     match name {
         PAGE => with_first(&text(PAGE)?, &without_comments(&text(FIRST)?)).map(String::into_bytes),
         WORKER => with_files(&without_comments(&text(WORKER)?), folder).map(String::into_bytes),
-        script if script.ends_with(".js") => Ok(without_comments(&text(script)?).into_bytes()),
+        script if Path::new(script).extension().is_some_and(|ending| ending == "js") => Ok(without_comments(&text(script)?).into_bytes()),
         other => fs::read(folder.join(other)),
     }
 }
