@@ -327,6 +327,47 @@ pub(crate) fn chat_events(_: &mut Schemas) -> Value {
     json!({ "type": "string", "description": "Server-sent events: conversation, text, action, done, problem." })
 }
 
+/// A message of JSON-RPC 2.0, or a batch of them.
+pub(crate) fn mcp_message(schemas: &mut Schemas) -> Value {
+    let fields = mcp_fields(schemas);
+    let message = schemas.define("McpMessage", fields);
+    json!({ "anyOf": [message, { "type": "array", "minItems": 1, "maxItems": 20, "items": message }] })
+}
+
+/// A message of JSON-RPC 2.0.
+pub(crate) fn mcp_fields(_: &mut Schemas) -> Value {
+    json!({
+        "type": "object",
+        "description": "A request of JSON-RPC 2.0, or a notification, which has no id.",
+        "required": ["jsonrpc", "method"],
+        "properties": {
+            "jsonrpc": { "const": "2.0" },
+            "id": { "type": ["string", "integer"], "description": "Ties the answer to the request." },
+            "method": { "type": "string", "examples": ["tools/list", "tools/call"], "description": "What is asked for." },
+            "params": { "type": "object", "description": "As the method has them." },
+        },
+    })
+}
+
+/// What a request of JSON-RPC 2.0 is answered, or a batch of them.
+pub(crate) fn mcp_answer(schemas: &mut Schemas) -> Value {
+    let error = json!({
+        "type": "object",
+        "required": ["code", "message"],
+        "properties": { "code": { "type": "integer" }, "message": { "type": "string" }, "data": {} },
+    });
+    let answer = schemas.define(
+        "McpAnswer",
+        json!({
+            "type": "object",
+            "description": "An answer of JSON-RPC 2.0: result or error.",
+            "required": ["jsonrpc", "id"],
+            "properties": { "jsonrpc": { "const": "2.0" }, "id": { "type": ["string", "integer", "null"] }, "result": { "type": "object" }, "error": error },
+        }),
+    );
+    json!({ "anyOf": [answer, { "type": "array", "items": answer }] })
+}
+
 /// One of the two documents.
 pub(crate) fn any_object(_: &mut Schemas) -> Value {
     json!({ "type": "object" })
