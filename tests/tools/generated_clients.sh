@@ -23,18 +23,18 @@ case $1 in
 typescript)
   npm ci --no-audit --no-fund --loglevel=error
   node_modules/.bin/openapi-typescript openapi.json --output generated.d.ts >&2
-  node_modules/.bin/tsc --strict --target es2022 --module nodenext --skipLibCheck --types '' main.ts
+  node_modules/.bin/tsc --strict --target es2022 --module nodenext --skipLibCheck main.ts
   node main.js "$url"
   ;;
 python)
   python3 -m venv venv
   venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
-  venv/bin/openapi-python-client generate --path openapi.json --meta none --output-path taskflow_client --fail-on-warning
+  venv/bin/openapi-python-client generate --path openapi.json --meta none --output-path taskflow_client
   venv/bin/python main.py "$url"
   ;;
 go)
   mkdir client
-  go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -generate types,client -package client openapi.json >client/client.go
+  go tool oapi-codegen -generate types,client -package client openapi.json >client/client.go
   go vet ./...
   go run . "$url"
   ;;

@@ -60,9 +60,9 @@ async fn a_notification_is_kept_for_90_days_and_the_audit_log_as_long_as_it_is_t
     let store = fresh().await;
     sqlx::raw_sql(
         "INSERT INTO notifications (event_type, task_id, title, body, created_at) VALUES \
-         ('reminder.triggered', 1, 'a', '', to_timestamp(0)), ('reminder.triggered', 1, 'b', '', to_timestamp(86400)); \
+         ('reminder.triggered', 1, 'a', '', '2026-01-01T00:00:00.123456Z'), ('reminder.triggered', 1, 'b', '', '2026-01-02T00:00:00.123456Z'); \
          INSERT INTO audit_log (event_id, event_type, task_id, user_id, event_data, created_at) VALUES \
-         ('a', 'task.created', 1, 1, '{}', to_timestamp(0)), ('b', 'task.created', 1, 1, '{}', to_timestamp(86400))",
+         ('a', 'task.created', 1, 1, '{}', '2026-01-01T00:00:00.123456Z'), ('b', 'task.created', 1, 1, '{}', '2026-01-02T00:00:00.123456Z')",
     )
     .execute(store.pool())
     .await
