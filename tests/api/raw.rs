@@ -30,6 +30,7 @@ async fn a_message_ends_where_everybody_sees_it_end() {
     for (name, head) in [
         ("a request line that ends with LF", format!("GET /api/tags HTTP/1.1\n{END}\r\n")),
         ("a header that ends with LF", format!("GET /api/tags HTTP/1.1\r\nX-A: b\n{END}\r\n")),
+        ("a head that ends with LF", format!("GET /api/tags HTTP/1.1\r\n{END}\n")),
         ("all lines with LF", format!("GET /api/tags HTTP/1.1\r\n{END}\r\n").replace("\r\n", "\n")),
         ("a coding before chunked", format!("POST /api/tasks HTTP/1.1\r\n{END}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n")),
         ("chunked twice", format!("POST /api/tasks HTTP/1.1\r\n{END}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n")),

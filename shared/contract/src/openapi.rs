@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cloud_event;
 use crate::operations::{Kind, Types, types};
-use crate::schemas::{Schemas, id, problem, without_null};
+use crate::schemas::{Schemas, id, problem, tell_defaults, without_null};
 
 /// The problems that can be answered, but for 500: status, component, description.
 const PROBLEMS: &[(u16, &str, &str)] = &[
@@ -237,6 +237,7 @@ fn request_body(
     schemas: &mut Schemas,
 ) -> Option<Value> {
     let mut schema = fields(schemas);
+    tell_defaults(&mut schema);
     let is_of_path = |field: &str| path.contains(&field);
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         properties.retain(|field, _| !is_of_path(field));
@@ -552,6 +553,15 @@ mod tests {
         let task = &document["components"]["schemas"]["Task"];
         assert_eq!(task["required"].as_array().map(Vec::len), task["properties"].as_object().map(Map::len));
         assert_eq!(task["properties"]["parent_task_id"]["type"], json!(["integer", "null"]));
+    }
+
+    #[test]
+    fn no_field_of_a_request_has_to_be_sent_because_it_has_a_default() {
+        let document = document();
+        let task = &document["components"]["schemas"]["CreateTask"];
+        assert_eq!(task["required"], json!(["title"]));
+        assert!(task["properties"]["priority"].get("default").is_none(), "{task}");
+        assert!(task["properties"]["priority"]["description"].as_str().is_some_and(|text| text.ends_with("it is \"medium\".")), "{task}");
     }
 
     #[test]
