@@ -86,9 +86,12 @@ lint:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-# Licences, banned crates, sources. Needs cargo-deny.
+# Licences, banned crates, sources; and known vulnerabilities, if a database of them is in ~/.cargo/advisory-dbs or can be had. Needs cargo-deny.
 deny:
     cargo deny --log-level error check bans licenses sources
+    @if ls -d "${CARGO_HOME:-$HOME/.cargo}"/advisory-dbs/*/ >/dev/null 2>&1; then cargo deny --log-level error check --disable-fetch advisories; \
+      elif cargo deny --log-level error fetch db >/dev/null 2>&1; then cargo deny --log-level error check --disable-fetch advisories; \
+      else echo "deny: advisories are not checked: there is no database of them, and none can be fetched" >&2; fi
 
 # Write the OpenAPI and AsyncAPI documents of tests/contract anew, from the types.
 contract:
@@ -116,6 +119,11 @@ rrule-cases:
 # Fuzz the API from its OpenAPI document against a Taskflow of its own. Needs schemathesis (pip install schemathesis).
 fuzz:
     tests/tools/fuzz.sh
+
+# Clients that three generators make of the OpenAPI document (openapi-typescript, openapi-python-client, oapi-codegen), all or one of them, each
+# with a program that uses it against a Taskflow of its own. Needs Node with npm, Python, Go.
+generated-clients *names:
+    tests/tools/generated_clients.sh {{ names }}
 
 # MCP's official conformance suite against a Taskflow of its own. Needs Node with npm; the suite's own Node 22 comes with it.
 mcp-conformance:

@@ -3,17 +3,20 @@
 
 mod all_day;
 mod chat;
+mod cloud_events;
 mod consumers;
 mod dead_letters;
 mod doors;
 mod errors;
 mod events;
 mod housekeeping;
+mod http;
 mod locks;
 mod mcp;
 mod metrics;
 mod occurrences;
 mod offline;
+mod raw;
 mod recurrence;
 mod reminders;
 mod socket;

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use domain::chat::{ConversationId, ConversationRef, DraftTask, SendMessage};
 use domain::routes;
 use domain::zone::Zone;
+use function::accept;
 use function::input::question;
 use function::{Answer, App, Error, Function, Request, Response};
 use http::header::{ACCEPT, ACCEPT_LANGUAGE};
@@ -68,6 +69,7 @@ fn model(app: &App) -> Result<Arc<dyn Model>, Error> {
 
 async fn chat(app: Arc<App>, own: &OwnModel, request: Request) -> Result<Response, Error> {
     let path = request.uri().path().to_owned();
+    accept::require(request.headers(), &[accept::JSON, EVENT_STREAM])?;
     let (parts, message) = question::<SendMessage>(request).await?;
     let message = message.checked()?;
     let model = own.get_or_try_init(|| async { model(&app) }).await?.clone();
@@ -131,6 +133,7 @@ fn problem(error: &Error, conversation_id: &ConversationId, path: &str) -> Value
 
 /// Reads a line as a task, without making one.
 async fn draft(app: Arc<App>, request: Request) -> Result<Response, Error> {
+    accept::require(request.headers(), &[accept::JSON])?;
     let (parts, line) = question::<DraftTask>(request).await?;
     let line = line.checked()?;
     let (zone, locale) = scene_of(&app, &parts.headers, line.time_zone).await?;

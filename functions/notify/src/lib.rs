@@ -13,7 +13,7 @@ use domain::reminder::{ReminderStatus, ReminderType};
 use domain::zone::Zone;
 use domain::{Notification, Reminder, Task, routes};
 use function::{Answer, App, Change, Delivery, Error, Function, Published};
-use http::StatusCode;
+use http::{StatusCode, header};
 use store::found;
 
 use crate::hub::Hub;
@@ -36,7 +36,13 @@ pub fn function() -> Function {
 }
 
 async fn list(app: Arc<App>, query: ListNotifications) -> Result<Answer, Error> {
-    Answer::json(&app.store()?.notifications(query.after, PAGE).await?)
+    let notifications = app.store()?.notifications(query.after, PAGE).await?;
+    let answer = Answer::json(&notifications)?;
+    let is_full = notifications.len() == usize::try_from(PAGE).unwrap_or(0);
+    Ok(match (query.after, notifications.last()) {
+        (Some(_), Some(last)) if is_full => answer.header(header::LINK, format!("</api/notifications?after={}>; rel=\"next\"", last.id)),
+        _ => answer,
+    })
 }
 
 #[derive(serde::Deserialize)]

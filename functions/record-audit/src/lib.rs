@@ -9,10 +9,7 @@ use cloudevents::AttributesReader;
 use domain::query::ListAudit;
 use domain::{USER_ID, routes};
 use function::{Answer, App, Delivery, Error, Function, Published};
-use http::HeaderName;
 use store::NewAuditEntry;
-
-const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// The function.
 #[must_use]
@@ -22,8 +19,7 @@ pub fn function() -> Function {
 
 async fn list(app: Arc<App>, query: ListAudit) -> Result<Answer, Error> {
     let window = query.window()?;
-    let page = app.store()?.audit(&query, window).await?;
-    Ok(Answer::json(&page.items)?.header(TOTAL_COUNT, page.total_count))
+    Answer::page(&app.store()?.audit(&query, window).await?, window)
 }
 
 /// The part of an event's data that the log is searched by.

@@ -117,7 +117,7 @@ pub struct CreateTask {
     #[serde(default)]
     #[schemars(schema_with = "crate::schema::tags")]
     pub tags: Vec<String>,
-    /// How long before the due date to remind; needs a due date that is still ahead.
+    /// How long before the due date to remind, such as "15 minutes", "1 hour", "2 days" or PT1H; needs a due date that is still ahead.
     #[serde(default)]
     pub reminder_offset: Option<ReminderOffset>,
 }
@@ -168,7 +168,7 @@ pub struct UpdateTask {
     #[serde(default)]
     #[schemars(schema_with = "crate::schema::tags")]
     pub tags: Field<Vec<String>>,
-    /// How long before the due date to remind; null clears it.
+    /// How long before the due date to remind, such as "15 minutes", "1 hour", "2 days" or PT1H; null clears it.
     #[serde(default)]
     pub reminder_offset: Field<Option<ReminderOffset>>,
 }
@@ -460,7 +460,7 @@ impl schemars::JsonSchema for BulkFields {
 pub struct ScheduleReminder {
     /// The task; pending, with a due date that is still ahead.
     pub task_id: i64,
-    /// How long before the due date to remind.
+    /// How long before the due date to remind, such as "15 minutes", "1 hour", "2 days" or PT1H.
     pub reminder_offset: ReminderOffset,
 }
 

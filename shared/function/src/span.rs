@@ -241,6 +241,15 @@ impl Span {
         }
     }
 
+    /// Tells the caller what ties together everything that the request has caused.
+    pub(crate) fn tell_correlation(&self, headers: &mut HeaderMap) {
+        let state = self.state();
+        let id = Some(&state.correlation_id).filter(|id| cloud_event::is_correlation_id(id));
+        if let Some(id) = id.and_then(|id| HeaderValue::try_from(id).ok()) {
+            headers.insert(CORRELATION, id);
+        }
+    }
+
     /// The request is answered.
     pub(crate) fn answered(&self, status: StatusCode) {
         let mut state = self.state();

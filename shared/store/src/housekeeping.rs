@@ -13,6 +13,8 @@ use crate::undo::UNDO_DAYS;
 const INBOX_DAYS: i32 = 15;
 /// Days for which a dead letter is kept.
 const LETTER_DAYS: i32 = 90;
+/// Days for which a notification is kept.
+const NOTIFICATION_DAYS: i32 = 90;
 /// Rows that one statement deletes, so that it is short and its locks are few.
 const BATCH: i64 = 5_000;
 /// Statements of one call for one table; the next day's call does the rest.
@@ -29,6 +31,10 @@ const TRASH: &str = "DELETE FROM trashed_tasks WHERE ctid = ANY (ARRAY \
      (SELECT ctid FROM trashed_tasks WHERE deleted_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
 const CHANGES: &str = "DELETE FROM changes WHERE ctid = ANY (ARRAY \
      (SELECT ctid FROM changes WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
+const NOTIFICATIONS: &str = "DELETE FROM notifications WHERE ctid = ANY (ARRAY \
+     (SELECT ctid FROM notifications WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
+const AUDIT: &str = "DELETE FROM audit_log WHERE ctid = ANY (ARRAY \
+     (SELECT ctid FROM audit_log WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
 /// Adds up what changes of tags have appended, and forgets the tags that no task has.
 const TAGS: &str =
     "WITH added AS MATERIALIZED (SELECT add_up_tags()) DELETE FROM tag_counts WHERE tasks = 0 AND EXISTS (SELECT FROM added)";
@@ -46,10 +52,12 @@ pub struct Pruned {
     pub trash: u64,
     /// Changes that were made more than 30 days ago.
     pub changes: u64,
+    /// Notifications older than 90 days.
+    pub notifications: u64,
 }
 
 impl Store {
-    /// Deletes old deliveries, dead letters, idempotency keys, changes and deleted tasks, a bounded number of them.
+    /// Deletes old deliveries, dead letters, idempotency keys, changes, notifications and deleted tasks, a bounded number of them.
     ///
     /// # Errors
     /// [`Error::Unavailable`]; what was forgotten until then stays so.
@@ -60,7 +68,16 @@ impl Store {
             idempotency_keys: self.prune_with(KEYS, now, KEPT_HOURS).await?,
             trash: self.prune_with(TRASH, now, TRASH_DAYS * 24).await?,
             changes: self.prune_with(CHANGES, now, UNDO_DAYS * 24).await?,
+            notifications: self.prune_with(NOTIFICATIONS, now, NOTIFICATION_DAYS * 24).await?,
         })
+    }
+
+    /// Deletes entries of the audit log that are older than so many days, a bounded number of them. Returns how many.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn prune_audit(&self, now: Timestamp, days: u16) -> Result<u64, Error> {
+        self.prune_with(AUDIT, now, i32::from(days) * 24).await
     }
 
     /// Tidies up the counts of tags.

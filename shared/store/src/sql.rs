@@ -184,7 +184,7 @@ column! {
     DayStart as Cow<'a, str>: |start| start.to_string().into(), parse;
     SavedFilters as Cow<'a, str>: |filters| filters.to_string().into(), parse;
     Priority as i16: |priority| rank(*priority), priority;
-    Zone as Cow<'a, str>: |zone| zone.name().into(), parse;
+    Zone as Cow<'a, str>: |zone| zone.name().into(), |name| Ok(Zone::kept(&name));
     Rule as Cow<'a, str>: |rule| rule.to_string().into(), parse;
     ReminderOffset as Cow<'a, str>: |offset| offset.to_string().into(), parse;
     EventType as Cow<'a, str>: |ty| ty.as_str().into(), parse;

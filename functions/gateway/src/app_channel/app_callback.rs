@@ -40,6 +40,9 @@ use super::channel::{Channel, DELIVERIES, JOBS, TOKEN};
 const STREAMS_MAX: u32 = 1024;
 /// Bytes of a call's metadata, which has the key and the headers of a record of pub/sub: up to a record of Kafka, escaped.
 const METADATA_MAX: u32 = 16 * 1024 * 1024;
+/// Bytes of one call: sixteen times what Kafka takes by default. More would not fit the memory of the gateway's pod beside other calls; a
+/// record like that stays in Kafka, and daprd brings it again and again.
+const MESSAGE_MAX: usize = 16 * 1024 * 1024;
 /// Records of a bulk that are handed over at once.
 const LANES_MAX: usize = 64;
 /// The metadata that has a record's key.
@@ -113,9 +116,8 @@ where
             }
         }
     });
-    // How large a record may be is for Kafka to say: one that is refused here comes again and again.
     let codec = ProstCodec::<A, Q>::default();
-    Grpc::new(codec).apply_max_message_size_config(Some(usize::MAX), None).unary(taking, request).await
+    Grpc::new(codec).apply_max_message_size_config(Some(MESSAGE_MAX), None).unary(taking, request).await
 }
 
 /// Answers the records of a bulk, with a status for each. Records of different keys are handed over at once. Those of one key are handed over in
@@ -139,7 +141,7 @@ async fn bulk(service: Service, request: http::Request<Incoming>) -> Answer {
         }
     });
     let codec = ProstCodec::<TopicEventBulkResponse, TopicEventBulkRequest>::default();
-    Grpc::new(codec).apply_max_message_size_config(Some(usize::MAX), None).unary(taking, request).await
+    Grpc::new(codec).apply_max_message_size_config(Some(MESSAGE_MAX), None).unary(taking, request).await
 }
 
 /// Hands over records of one key and returns the ids of those that were taken.
