@@ -25,8 +25,8 @@ fn status(answer: &str) -> u16 {
 
 #[tokio::test]
 async fn a_message_ends_where_everybody_sees_it_end() {
-    let app = App::start().await;
     const END: &str = "Host: localhost\r\nConnection: close\r\n";
+    let app = App::start().await;
     for (name, head) in [
         ("a request line that ends with LF", format!("GET /api/tags HTTP/1.1\n{END}\r\n")),
         ("a header that ends with LF", format!("GET /api/tags HTTP/1.1\r\nX-A: b\n{END}\r\n")),
@@ -67,12 +67,12 @@ async fn a_message_ends_where_everybody_sees_it_end() {
 
 #[tokio::test]
 async fn a_refusal_comes_before_the_body() {
+    const TOKEN: &str = "Authorization: Bearer token-0123456789\r\n";
+    const JSON: &str = "Content-Type: application/json\r\n";
     let app = App::with(&[("TASKFLOW_API_TOKEN", "token-0123456789")]).await;
     let head = |line: &str, headers: &str| {
         format!("{line} HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nConnection: close\r\n{headers}\r\n\r\n")
     };
-    const TOKEN: &str = "Authorization: Bearer token-0123456789\r\n";
-    const JSON: &str = "Content-Type: application/json\r\n";
     for (line, headers, expected) in [
         ("POST /api/tasks", format!("{JSON}Content-Length: 10"), 401),
         ("POST /api/tasks", format!("{TOKEN}{JSON}Content-Length: 300000"), 413),

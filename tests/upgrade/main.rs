@@ -2,7 +2,7 @@
 //!
 //! `OLD_TASKFLOW` names its program: `just upgrade-check` builds it from the repository's history. `tests/api/upgrade.rs` starts from a copy of the
 //! database that [`week::left_behind`] leaves, so that it needs no old program.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod beside;
 mod dump;

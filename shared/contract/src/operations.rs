@@ -144,6 +144,7 @@ const CHAT: &str = "The message is kept, and its answer, in the conversation. De
     without a stream. Lines that begin with a colon keep the connection open. A caller that hangs up stops nothing: the conversation has the answer.";
 
 /// The entry of an operation.
+#[expect(clippy::too_many_lines, reason = "a table, with an entry for each operation")]
 pub(crate) fn types(id: &str) -> Option<Types> {
     const TASK: &[&str] = &["ETag", "Taskflow-Change"];
     const PAGE: &[&str] = &["X-Total-Count", "Link"];

@@ -103,7 +103,7 @@ pub(crate) fn admit(app: &App, function: &str, trust: Trust, request: &mut Reque
     if trust < Trust::Checked {
         check_framing(request.headers())?;
         let own = called_by(request)?;
-        if trust == Trust::Caller && !request.uri().path().strip_prefix(PROBES).is_some_and(|probe| !probe.is_empty()) {
+        if trust == Trust::Caller && request.uri().path().strip_prefix(PROBES).is_none_or(str::is_empty) {
             check_name(app, function, own.as_ref())?;
         }
         let (method, headers) = (request.method(), request.headers());

@@ -14,6 +14,9 @@ use crate::guard::Trust;
 use crate::service::Service;
 use crate::{Request, full};
 
+/// The end of the name of a queue that keeps an order.
+const FIFO: &str = ".fifo";
+
 /// Serves until the runtime ends. Needs the variables of the Lambda runtime, which the platform sets.
 ///
 /// # Errors
@@ -69,7 +72,7 @@ async fn invoked(service: &Service, payload: Value) -> Answer {
     let mut failures = Vec::new();
     for message in messages {
         // What comes after a failure in a queue with an order is not for now.
-        let is_behind = !failures.is_empty() && message["eventSourceARN"].as_str().is_some_and(|queue| queue.ends_with(".fifo"));
+        let is_behind = !failures.is_empty() && message["eventSourceARN"].as_str().is_some_and(|queue| queue.ends_with(FIFO));
         if is_behind || !take_message(service, message).await? {
             failures.push(json!({ "itemIdentifier": message["messageId"] }));
         }

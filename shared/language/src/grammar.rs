@@ -267,7 +267,7 @@ impl Repeat {
         let all: Vec<i8> = if days.iter().all(|day| *day > 0) { (1..=31).collect() } else { (-31..=-1).collect() };
         let is_same_way = days.iter().all(|day| all.contains(day));
         let left = all.into_iter().filter(|day| !days.contains(day)).collect();
-        (is_daily && is_same_way).then(|| Self { unit: Unit::Month, by: By::MonthDays(left), ..self })
+        (is_daily && is_same_way).then_some(Self { unit: Unit::Month, by: By::MonthDays(left), ..self })
     }
 
     /// "Mondays" and "every 2 weeks" together, if one says the days and the other how often.

@@ -105,25 +105,6 @@ impl Way {
     }
 }
 
-/// Gives the place of a batch back, should it panic: whoever it carried hears that it stays.
-struct Slot(Option<Arc<Courier>>);
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let Some(courier) = &self.0 else { return };
-        let others_wait = {
-            let mut queue = courier.queue();
-            queue.batches -= 1;
-            let others_wait = !queue.waiting.is_empty();
-            queue.batches += usize::from(others_wait);
-            others_wait
-        };
-        if others_wait {
-            tokio::spawn(courier.clone().carry_on());
-        }
-    }
-}
-
 impl Outbox {
     /// Publishes what this store's outbox holds. `pool` is how many connections the store has.
     #[must_use]

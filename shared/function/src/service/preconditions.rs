@@ -26,7 +26,7 @@ pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<IfMatch>, Error> {
     let all = |tags: Vec<(i64, bool)>| tags.into_iter().map(|(version, _)| version).collect::<Vec<_>>();
     // A strong comparison never matches a weak tag.
     let strong = |tags: Vec<(i64, bool)>| tags.into_iter().filter(|(_, is_weak)| !is_weak).map(|(version, _)| version).collect::<Vec<_>>();
-    Ok(match (tags(headers, header::IF_MATCH)?, tags(headers, header::IF_NONE_MATCH)?) {
+    Ok(match (tags(headers, &header::IF_MATCH)?, tags(headers, &header::IF_NONE_MATCH)?) {
         (None, None) => None,
         (Some(Tags::Any), None) => Some(IfMatch::Any),
         (Some(Tags::Versions(wanted)), None) => Some(IfMatch::Versions(strong(wanted))),
@@ -43,12 +43,12 @@ pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<IfMatch>, Error> {
 /// Reads a list of tags, over all lines of the header.
 ///
 /// Not with the crate `headers`: its `IfMatch` skips a malformed tag, which is a 400 here.
-fn tags(headers: &HeaderMap, name: HeaderName) -> Result<Option<Tags>, Error> {
-    if !headers.contains_key(&name) {
+fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, Error> {
+    if !headers.contains_key(name) {
         return Ok(None);
     }
     let malformed = || Error::Malformed(format!("{name} is not a list of ETags"));
-    let lines: Option<Vec<&str>> = headers.get_all(&name).iter().map(|value| value.to_str().ok()).collect();
+    let lines: Option<Vec<&str>> = headers.get_all(name).iter().map(|value| value.to_str().ok()).collect();
     let text = lines.ok_or_else(malformed)?.join(",");
     if text.trim() == "*" {
         return Ok(Some(Tags::Any));
