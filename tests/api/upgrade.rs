@@ -59,6 +59,19 @@ fn others(now: &[Value], before: &Value) -> Vec<Value> {
     now.iter().filter(|item| before.iter().all(|same| same["id"] != item["id"])).cloned().collect()
 }
 
+/// Whether an answer says all that it said before; it may have more fields.
+fn has_all(now: &Value, before: &Value) -> bool {
+    match (now, before) {
+        (Value::Object(now), Value::Object(before)) => {
+            before.iter().all(|(name, value)| now.get(name).is_some_and(|now| has_all(now, value)))
+        }
+        (Value::Array(now), Value::Array(before)) => {
+            now.len() == before.len() && now.iter().zip(before).all(|(now, before)| has_all(now, before))
+        }
+        _ => now == before,
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_release_before_wrote_is_there_and_what_it_left_undone_is_done_once() {
     let (database, left) = left_behind().await;
@@ -85,8 +98,14 @@ async fn what_the_release_before_wrote_is_there_and_what_it_left_undone_is_done_
         assert_eq!(app.reminders(&reminder["task_id"]).await[0]["status"], "cancelled");
     }
     assert!(others(notifications, &before["notifications"]).is_empty());
-    assert_eq!(json!(tags), tests::composed(&before["tags"]));
-    assert_eq!(app.read("/api/chat/of-the-week").await, before["conversation"]);
+    // The occurrences that were owed have tags as well.
+    let of_tasks = |tag: &Value| tasks.iter().filter(|task| task["tags"].as_array().unwrap().contains(tag)).count();
+    assert!(
+        before["tags"].as_array().unwrap().len() == tags.len() && tags.iter().all(|tag| tag["count"] == of_tasks(&tag["tag"])),
+        "{tags:?}"
+    );
+    let conversation = app.read("/api/chat/of-the-week").await;
+    assert!(has_all(&conversation, &before["conversation"]), "{conversation}");
     let text = "/api/tasks/search";
     for query in ["exupery", "ß", "#cafe", "plants"] {
         let found = app.post(text, &json!({ "query": query })).await.is(200).json();

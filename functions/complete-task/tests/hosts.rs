@@ -352,10 +352,15 @@ async fn as_a_target_of_eventbridge() {
     assert_eq!((&reply["type"], &reply["data"]["task_data"]["status"]), (&json!("task.completed"), &json!("completed")), "{reply}");
     // The platform tries an event again that failed: done once, answered the same.
     assert_eq!(runtime_api.answer(&envelope(json!({ "task_id": first }))).await, reply);
+    let another = |detail: Value| {
+        let mut event = envelope(detail);
+        event["id"] = "ba7e8feb-b491-4cf7-a9f1-bf3703467718".into();
+        event
+    };
     for (refused, status) in [
         (json!({ "neither": "event" }), "422"),
-        (envelope(json!({ "task_id": "seven" })), "422"),
-        (envelope(json!({ "task_id": 999_999 })), "404"),
+        (another(json!({ "task_id": "seven" })), "422"),
+        (another(json!({ "task_id": 999_999 })), "404"),
         (json!("text"), "400"),
     ] {
         let failed = runtime_api.answer(&refused).await;
