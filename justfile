@@ -40,6 +40,16 @@ https: stack-build
 faults *names: stack-build
     FAULTS={{ names }} cargo test --package tests --features stack --test faults -- --nocapture
 
+# The upgrade from the release before: both releases at once, as real processes, on one database. Builds that release from the repository's history once.
+upgrade-check:
+    cargo build --workspace --bin taskflow --features tests/stack
+    OLD_TASKFLOW="$(tests/tools/old_taskflow.sh)" cargo test --workspace --features tests/stack --test upgrade
+
+# Write anew what `cargo test` upgrades from: the database that the release before leaves behind, and what it answered.
+upgrade-dump:
+    cargo build --workspace --bin taskflow --features tests/stack
+    OLD_TASKFLOW="$(tests/tools/old_taskflow.sh)" cargo test --workspace --features tests/stack --test upgrade -- --ignored dump
+
 # Taskflow on a running cluster, all parts or a comma list: story, https, strangers, cold, reminders, recurrences, trouble. Needs CLUSTER_EXEC,
 # CLUSTER_IMAGE, KAFKA_LIBS, and for https PEBBLE and PEBBLE_CHALLTESTSRV.
 cluster-e2e parts="":
@@ -76,9 +86,12 @@ lint:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-# Licences, banned crates, sources. Needs cargo-deny.
+# Licences, banned crates, sources; and known vulnerabilities, if a database of them is in ~/.cargo/advisory-dbs or can be had. Needs cargo-deny.
 deny:
     cargo deny --log-level error check bans licenses sources
+    @if ls -d "${CARGO_HOME:-$HOME/.cargo}"/advisory-dbs/*/ >/dev/null 2>&1; then cargo deny --log-level error check --disable-fetch advisories; \
+      elif cargo deny --log-level error fetch db >/dev/null 2>&1; then cargo deny --log-level error check --disable-fetch advisories; \
+      else echo "deny: advisories are not checked: there is no database of them, and none can be fetched" >&2; fi
 
 # Write the OpenAPI and AsyncAPI documents of tests/contract anew, from the types.
 contract:
@@ -106,6 +119,11 @@ rrule-cases:
 # Fuzz the API from its OpenAPI document against a Taskflow of its own. Needs schemathesis (pip install schemathesis).
 fuzz:
     tests/tools/fuzz.sh
+
+# Clients that three generators make of the OpenAPI document (openapi-typescript, openapi-python-client, oapi-codegen), all or one of them, each
+# with a program that uses it against a Taskflow of its own. Needs Node with npm, Python, Go.
+generated-clients *names:
+    tests/tools/generated_clients.sh {{ names }}
 
 # MCP's official conformance suite against a Taskflow of its own. Needs Node with npm; the suite's own Node 22 comes with it.
 mcp-conformance:
@@ -244,6 +262,9 @@ load-short on="process":
 
 # Search at 10,000 and 1,000,000 tasks, or at `rows`, and the plans.
 bench-search *rows: (bench "search" rows)
+
+# The list of tags at 100,000 tasks with 20 tags each, or at `rows`.
+bench-tags *rows: (bench "tags" rows)
 
 # Get, list and search against the floor.
 bench-reads: (bench "reads")

@@ -158,6 +158,7 @@ module "platform" {
   disks            = module.oke.disks
   namespaces       = concat(["taskflow"], var.database == "cluster" ? ["postgres"] : [])
   kafka            = var.kafka
+  kafka_partitions = var.kafka_partitions
   redpanda_region  = var.redpanda_region
   redpanda_regions = flatten([for list in data.redpanda_serverless_regions.this : list.serverless_regions[*].name])
   secrets_rotation = var.secrets_rotation

@@ -297,6 +297,17 @@ variable "kafka" {
   }
 }
 
+variable "kafka_partitions" {
+  description = "Partitions of each topic: how many records of it are delivered at once. It can only grow: Kafka never removes a partition."
+  type        = number
+  default     = 3
+
+  validation {
+    condition     = contains(range(1, 25), var.kafka_partitions)
+    error_message = "kafka_partitions: 1 to 24 are wanted."
+  }
+}
+
 variable "redpanda_region" {
   description = "Region of Redpanda Serverless, near the cluster's. Redpanda's own list decides."
   type        = string

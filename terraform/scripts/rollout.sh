@@ -2,7 +2,8 @@
 # Rolls out a kustomize overlay with the images of one release, in the order that an upgrade needs: settings, then migrations, then programs.
 # Terraform and the pipeline call it, and so can you: rollout.sh [--render | --back]
 #   --render  prints the manifests, applies nothing
-#   --back    rolls out the images of the release before: of the last rollout that came to its end, or where that was the last one, of the one before it
+#   --back    rolls out the images of the release before: of the last rollout that came to its end, or where that was the last one, of the one before it.
+#             Runs no migrations: the schema does not go back, and the release before may refuse migrations that it does not know
 # Environment: OVERLAY, the overlay's folder; IMAGES, a line NAME=REFERENCE@DIGEST for each image (or NAME=REFERENCE:TAG where no registry gives
 # digests, as in Minikube); NAMESPACE (taskflow); SECRETS_ROTATION (1), another number starts every program anew. Uses kubectl's current context.
 set -euo pipefail
@@ -155,7 +156,7 @@ fi
 
 split "$scratch"
 [ ! -f "$scratch/settings.yaml" ] || cluster apply --filename "$scratch/settings.yaml"
-[ ! -f "$scratch/jobs.yaml" ] || migrate "$scratch/jobs.yaml"
+[ "${1:-}" = --back ] || [ ! -f "$scratch/jobs.yaml" ] || migrate "$scratch/jobs.yaml"
 [ -f "$scratch/programs.yaml" ] || fail "$overlay has no program"
 cluster apply --filename "$scratch/programs.yaml"
 if ! await "$scratch"; then

@@ -368,13 +368,14 @@ run "choices_that_there_are_not" {
     kubernetes_version  = "1.35"
     availability_domain = 4
     kafka               = "redis"
+    kafka_partitions    = 0
     database            = "sqlite"
     image_registry      = "ghcr.io"
     overlay             = "../elsewhere"
   }
 
   expect_failures = [
-    var.region, var.oci_auth, var.name, var.kubernetes_version, var.availability_domain, var.kafka, var.database, var.image_registry, var.overlay,
+    var.region, var.oci_auth, var.name, var.kubernetes_version, var.availability_domain, var.kafka, var.kafka_partitions, var.database, var.image_registry, var.overlay,
   ]
 }
 

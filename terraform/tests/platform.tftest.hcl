@@ -18,6 +18,7 @@ variables {
   disks            = { kafka = { id = "ocid1.volume.k", size_gb = 50 }, postgres = { id = "ocid1.volume.p", size_gb = 50 } }
   namespaces       = ["taskflow", "postgres"]
   kafka            = "strimzi"
+  kafka_partitions = 6
   redpanda_region  = "eu-central-1"
   redpanda_regions = ["eu-central-1", "pro-us-east-1"]
   secrets_rotation = 1
@@ -71,7 +72,7 @@ run "strimzi" {
   }
 
   assert {
-    condition     = contains(helm_release.part["kafka"].values, file("../platform/oke/kafka.yaml")) && contains(helm_release.operator["dapr"].values, file("../platform/values/dapr.yaml"))
+    condition     = contains(helm_release.part["kafka"].values, file("../platform/oke/kafka.yaml")) && contains(helm_release.part["kafka"].values, yamlencode({ partitions = 6 })) && contains(helm_release.operator["dapr"].values, file("../platform/values/dapr.yaml"))
     error_message = "A release has the values of platform/."
   }
 
@@ -131,8 +132,8 @@ run "redpanda" {
   }
 
   assert {
-    condition     = toset([for name, topic in redpanda_topic.this : "${name} ${topic.partition_count}"]) == toset([for name in keys(yamldecode(file("../platform/kafka/values.yaml")).topics) : "${name} 3"])
-    error_message = "The topics are those of the broker in the cluster, with three partitions."
+    condition     = toset([for name, topic in redpanda_topic.this : "${name} ${topic.partition_count}"]) == toset([for name in keys(yamldecode(file("../platform/kafka/values.yaml")).topics) : "${name} 6"])
+    error_message = "The topics are those of the broker in the cluster, with as many partitions."
   }
 
   assert {

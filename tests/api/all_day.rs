@@ -88,10 +88,18 @@ async fn preferences_say_what_callers_leave_out() {
         (json!({ "time_zone": "Mars/Base" }), "/time_zone"),
         (json!({ "locale": "en GB" }), "/locale"),
         (json!({ "day_start": "25:00" }), "/day_start"),
+        (json!({ "filters": [{ "name": " ", "query": "" }] }), "/filters"),
+        (json!({ "filters": vec![json!({ "name": "x", "query": "" }); 51] }), "/filters"),
         (json!({ "colour": "red" }), "/colour"),
     ] {
         assert_eq!(app.put("/api/preferences", &fields).await.problem(422), [pointer], "{fields}");
     }
+    let filters = json!([{ "name": "Urgent", "query": "priority=high" }, { "name": "Home", "query": "tags=home" }]);
+    let saved = app.put("/api/preferences", &json!({ "filters": filters })).await.is(200).json();
+    assert_eq!((&saved["filters"], &saved["day_start"]), (&filters, &json!("07:30")));
+    assert_eq!(app.read("/api/preferences").await["filters"], filters);
+    let none = app.put("/api/preferences", &json!({ "filters": [] })).await.is(200).json();
+    assert_eq!(none.get("filters"), None);
     let back = app.put("/api/preferences", &json!({ "time_zone": null, "locale": null, "day_start": null })).await.is(200).json();
     assert_eq!((&back["time_zone"], &back["locale"], &back["day_start"]), (&json!("Europe/Berlin"), &Value::Null, &json!("09:00")));
     app.stop().await;

@@ -142,7 +142,7 @@ async fn a_reminder_is_shown_only_if_it_fired_and_once() {
 }
 
 #[tokio::test]
-async fn the_log_keeps_each_event_once_in_the_order_in_which_they_came() {
+async fn the_log_keeps_each_event_once_and_shows_those_of_a_task_by_its_versions() {
     let functions = Functions::start().await;
     let (task, created) = recurring(&functions).await;
     act(&functions, "complete", &task).await;
@@ -152,7 +152,7 @@ async fn the_log_keeps_each_event_once_in_the_order_in_which_they_came() {
     }
     let entries = functions.done("record-audit", "GET", &format!("/api/audit?task_id={}", task["id"]), &Value::Null).await;
     let kept: Vec<&Value> = entries.as_array().unwrap().iter().rev().map(|entry| &entry["event_data"]).collect();
-    assert_eq!(kept, [&completed, &created]);
+    assert_eq!(kept, [&created, &completed]);
     functions.stop().await;
 }
 

@@ -3,12 +3,14 @@
 
 mod all_day;
 mod chat;
+mod cloud_events;
 mod consumers;
 mod dead_letters;
 mod doors;
 mod errors;
 mod events;
 mod housekeeping;
+mod http;
 mod locks;
 mod mail;
 mod mcp;
@@ -16,6 +18,7 @@ mod metrics;
 mod occurrences;
 mod offline;
 mod push;
+mod raw;
 mod recurrence;
 mod reminders;
 mod snooze;
@@ -23,4 +26,5 @@ mod socket;
 mod tasks;
 mod traces;
 mod trash;
+mod upgrade;
 mod webhook;

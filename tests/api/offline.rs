@@ -416,6 +416,15 @@ async fn the_callers_language_decides_how_dates_and_times_are_written() {
         let time = draft["parts"].as_array().unwrap().iter().find(|part| part["kind"] == "time").unwrap();
         assert_eq!(time["meaning"], if language == "de" || language == "en-GB" { "17:00" } else { "5:00 PM" }, "{language}");
     }
+    // A caller that names no language is read as the user prefers.
+    let line = json!({ "text": "party 12/03/2198 at 5pm" });
+    for (locale, due) in [(json!("en-US"), "2198-12-03T16:00:00.000000Z"), (json!("en-GB"), "2198-03-12T16:00:00.000000Z")] {
+        let _ = app.put("/api/preferences", &json!({ "locale": locale })).await.is(200);
+        let draft = app.post("/api/chat/draft", &line).await.is(200).json();
+        assert_eq!(draft["task"]["due_date"], due, "{locale}");
+        let american = app.send("POST", "/api/chat/draft", &[("accept-language", "en-US")], &line).await.is(200).json();
+        assert_eq!(american["task"]["due_date"], "2198-12-03T16:00:00.000000Z", "the call decides");
+    }
     let message = json!({ "message": "add party on 12/03/2198 at 5pm" });
     let answer = app.send("POST", "/api/chat", &[("accept-language", "en-US")], &message).await.is(200).json();
     assert!(answer["response"].as_str().unwrap().contains("due Mon 3 Dec 2198 5:00 PM"), "{answer}");

@@ -35,8 +35,38 @@ async fn a_ping_is_answered_and_nonsense_is_not() {
     }
     socket.ping().await;
     socket.send(&"x".repeat(64 * 1024)).await;
-    assert_eq!(socket.next().await, None, "a client has little to say: such a frame ends it");
+    assert_eq!(socket.close_code().await, Some(1009), "a client has little to say: such a frame ends it");
+    for size in [4_097, 1024 * 1024] {
+        let mut socket = Socket::open(&app, None).await;
+        socket.send_binary(vec![0; size]).await;
+        assert_eq!(socket.close_code().await, Some(1009), "{size}");
+    }
     Socket::open(&app, None).await.ping().await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_missed_much_gets_all_of_it_a_page_at_a_time() {
+    let app = App::start().await;
+    app.sql(
+        "INSERT INTO notifications (event_type, task_id, title, body, created_at) \
+         SELECT 'reminder.triggered', n, 'missed', '', now() FROM generate_series(1, 1050) AS n",
+    )
+    .await;
+    let mut socket = Socket::handshake(&app, "?after=0", &[]).await.unwrap();
+    socket.send(r#"{"type":"ping"}"#).await;
+    let (mut tasks, mut pongs) = (Vec::new(), 0);
+    while tasks.len() < 1050 || pongs == 0 {
+        let frame = socket.frame().await;
+        match frame["type"].as_str() {
+            Some("pong") => pongs += 1,
+            _ => tasks.push(frame["task_id"].as_i64().unwrap()),
+        }
+    }
+    assert_eq!((tasks, pongs), ((1..=1050).collect(), 1), "in order, each once");
+    let page = app.get("/api/notifications?after=0").await.is(200);
+    assert!(page.header("link").starts_with("</api/notifications?after=") && page.header("link").ends_with("; rel=\"next\""));
+    assert_eq!(app.get("/api/notifications?after=1049").await.is(200).header("link"), "");
     app.stop().await;
 }
 

@@ -260,6 +260,8 @@ async fn lists_are_filtered_sorted_and_paged() {
         ("tags=money,work&tags_match=any", "a b c", 3),
         ("tags=money,home&tags_match=exact", "c", 1),
         ("tags=home&tags_match=exact", "A", 1),
+        ("tags_match=exact", "D", 1),
+        ("tags_match=exact&status=pending", "", 0),
         ("tags=nothing", "", 0),
         ("due_before=2199-03-02T00:00:00Z", "a A", 2),
         ("due_after=2199-03-02T00:00:00Z", "D c", 2),

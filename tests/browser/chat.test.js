@@ -90,7 +90,7 @@ stories('the assistant', {}, (story) => {
     const id = await page.evaluate(() => localStorage.getItem('taskflow.conversation'));
     assert.equal((await taskflow.call('GET', `/api/chat/${id}`)).history.length, 1);
     await chat.getByRole('button', { name: 'New conversation' }).click();
-    await chat.getByText('Tell the assistant what to do').waitFor();
+    await chat.getByText('Say it in your words').waitFor();
     expectErrors(/status of 404/);
     await eventually(async () => {
       await assert.rejects(taskflow.call('GET', `/api/chat/${id}`), /404/);

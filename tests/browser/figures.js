@@ -2,6 +2,7 @@
 // its setting. `just bench-page`.
 
 import { execFileSync } from 'node:child_process';
+import { get } from 'node:http';
 import { cpus, loadavg } from 'node:os';
 import { chromium as driver } from 'playwright-core';
 import { manyTasks, percentile, press, visit, watchPaints } from './measure.js';
@@ -56,10 +57,67 @@ async function weight(browser, taskflow) {
   });
   await page.goto(taskflow.url);
   await isReady(page);
-  await page.getByText('Tell the assistant what to do').waitFor();
+  await page.getByText('Say it in your words').waitFor();
   await page.waitForLoadState('networkidle');
   await close();
   return bytes;
+}
+
+/** The bytes of everything that the worker keeps, headers included. @param {Taskflow} taskflow */
+async function everything(taskflow) {
+  const worker = await (await fetch(`${taskflow.url}/sw.js`)).text();
+  const files = Object.keys(JSON.parse((/const FILES = (\{.*?\});/.exec(worker)?.[1] ?? '{}').replace(',}', '}')));
+  const size = (/** @type {string} */ path) =>
+    new Promise((resolve, reject) => {
+      get(taskflow.url + path, { headers: { 'accept-encoding': 'br' } }, (response) => {
+        let bytes = response.rawHeaders.reduce((sum, part) => sum + part.length + 2, 0);
+        response.on('data', (chunk) => {
+          bytes += chunk.length;
+        });
+        response.on('end', () => resolve(bytes));
+      }).on('error', reject);
+    });
+  const sizes = await Promise.all([...files, '/sw.js'].map(size));
+  return sizes.reduce((sum, bytes) => sum + Number(bytes), 0);
+}
+
+/** Later visits while the service is stopped: to the first tasks painted, and how far the page slides. @param {Browser} browser @param {Taskflow} taskflow */
+async function asleep(browser, taskflow) {
+  const { page, close } = await window(browser);
+  await visit(page, taskflow.url);
+  await isReady(page);
+  await page.waitForFunction(() => navigator.serviceWorker.controller?.state === 'activated');
+  await page.waitForTimeout(OPENED);
+  await taskflow.down();
+  const waits = [];
+  const shifts = [];
+  for (let number = 0; number < VISITS; number += 1) {
+    waits.push(await visit(page, taskflow.url));
+    await page.waitForTimeout(OPENED / 3);
+    shifts.push(await page.evaluate(slide));
+  }
+  await close();
+  await taskflow.up();
+  return { waits, shifts };
+}
+
+/** How far the page has slid without a person's doing (Layout Instability). Runs in the page. @returns {Promise<number>} */
+const slide = () =>
+  new Promise((resolve) => {
+    new PerformanceObserver((list) => resolve(list.getEntries().filter((entry) => !Reflect.get(entry, 'hadRecentInput')).reduce((sum, entry) => sum + Reflect.get(entry, 'value'), 0))).observe({ type: 'layout-shift', buffered: true });
+    // Nothing has slid.
+    setTimeout(() => resolve(0), 100);
+  });
+
+/** @param {Browser} browser @param {Taskflow} taskflow */
+async function slides(browser, taskflow) {
+  const { page, close } = await window(browser);
+  await visit(page, taskflow.url);
+  await isReady(page);
+  await page.waitForLoadState('networkidle');
+  const slid = await page.evaluate(slide);
+  await close();
+  return slid;
 }
 
 /** @param {Browser} browser @param {Taskflow} taskflow */
@@ -133,13 +191,19 @@ try {
   const visits = await paints(browser, taskflow);
   const { searched, done, rows } = await keys(browser, taskflow);
   const elsewhere = await updates(browser, taskflow);
+  const whole = await everything(taskflow);
+  const slid = await slides(browser, taskflow);
+  const { waits: later, shifts } = await asleep(browser, taskflow);
   loads.push(loadavg()[0] ?? 0);
   const version = execFileSync(chromium(), ['--version']).toString().trim().split(' ').slice(0, 2).join(' ');
   console.log(`${version}, ${cpus().length} cores (${cpus()[0]?.model}), service and browser on the same machine, ${process.env.TASKFLOW ?? 'release build'}, load ${loads.map((load) => load.toFixed(1)).join(', ')} before, between and after.
 
 | figure | measured | aim |
 |---|---|---|
-| the page: first visit, all files with their headers, assistant included | ${(bytes / 1024).toFixed(1)} KB | 60 KB |
+| the page: first visit, all files with their headers, assistant included | ${(bytes / 1024).toFixed(1)} KB | – |
+| the page: everything that it keeps for a visit without a network, with headers | ${(whole / 1024).toFixed(1)} KB | 95 KB |
+| the page: from the beginning of a later visit to tasks painted, the service stopped, p50 / worst of ${VISITS} | ${both(later)} | 100 ms |
+| the page: layout shift of a first visit / worst of the later ones | ${slid.toFixed(3)} / ${Math.max(...shifts).toFixed(3)} | 0.02 |
 | the page: from the visit's beginning to tasks painted at ${TASKS.toLocaleString('en')} tasks, nothing kept, p50 / worst of ${VISITS} | ${both(visits)} | 200 ms |
 | the page: a key in the search to results painted at ${TASKS.toLocaleString('en')} tasks, p50 / worst of the ${searched.length} of ${SEARCHES.join('').length} keys that change what is seen | ${both(searched)} | 100 ms |
 | the page: a key that changes a task to the change painted, p50 / worst of ${done.length} | ${both(done)} | 100 ms |

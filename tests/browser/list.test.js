@@ -7,17 +7,27 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const inTime = (/** @type {number} */ milliseconds) => new Date(Date.now() + milliseconds).toISOString();
 
+/** What the line was read as, without the words for screen readers. @param {import('./story.js').Page} page */
+const chips = async (page) => (await page.locator('.understood .chip').allTextContents()).map((text) => text.replace(/: keep .*/, ''));
+
+/** The one task, as soon as the service has it: the list shows it before. @param {import('./parts.js').Taskflow} taskflow */
+async function saved(taskflow) {
+  await eventually(async () => assert.equal((await taskflow.call('GET', '/api/tasks')).length, 1));
+  return taskflow.call('GET', '/api/tasks');
+}
+
 stories('the list', {}, (story) => {
   story('an empty list says so, and the first task is one line and Enter', async ({ taskflow, open }) => {
     const page = await open();
-    await page.getByText('All done').waitFor();
-    await page.getByRole('button', { name: 'Add a task' }).click();
-    await page.keyboard.type('Buy bread #Home #errands !high');
-    await eventually(async () => assert.deepEqual(await page.locator('.understood .chip').allTextContents(), ['tag home', 'tag errands', 'priority high']));
+    await page.getByText('No tasks here').waitFor();
+    await page.getByRole('button', { name: 'Buy bread tomorrow at 9 #home' }).click();
+    assert.equal(await page.getByRole('textbox', { name: 'New task' }).inputValue(), 'Buy bread tomorrow at 9 #home', 'an example to begin with');
+    await page.getByRole('textbox', { name: 'New task' }).fill('Buy bread #Home #errands !high');
+    await eventually(async () => assert.deepEqual(await chips(page), ['tag home', 'tag errands', 'priority high']));
     await page.keyboard.press('Enter');
     await row(page, 'Buy bread').waitFor();
     assert.equal(await page.getByRole('textbox', { name: 'New task' }).inputValue(), '', 'the line is free for the next one');
-    const [task] = await taskflow.call('GET', '/api/tasks');
+    const [task] = await saved(taskflow);
     assert.deepEqual([task.title, task.tags, task.priority, task.due_date, task.time_zone], ['Buy bread', ['home', 'errands'], 'high', null, 'Europe/Berlin']);
   });
 
@@ -34,11 +44,10 @@ stories('the list', {}, (story) => {
   story('a line is read while it is written: day, time, repetition, tag and priority, in the zone of the browser', async ({ taskflow, open }) => {
     const page = await open();
     await page.getByRole('textbox', { name: 'New task' }).fill('Call Mira tomorrow at 10 every 2 weeks #family !high');
-    await page.locator('.understood').getByText('due Tomorrow 10:00').waitFor();
-    await page.locator('.understood').getByText('repeats every 2 weeks').waitFor();
+    await eventually(async () => assert.deepEqual(await chips(page), ['due Tomorrow 10:00', 'repeats every 2 weeks', 'tag family', 'priority high']));
     await page.keyboard.press('Enter');
     await row(page, 'Call Mira').waitFor();
-    const [task] = await taskflow.call('GET', '/api/tasks');
+    const [task] = await saved(taskflow);
     assert.deepEqual([task.recurrence, task.tags, task.priority, task.time_zone], ['custom', ['family'], 'high', 'Europe/Berlin']);
     assert.match(task.recurrence_rule, /FREQ=WEEKLY;INTERVAL=2/);
     assert.equal(new Date(task.due_date).toLocaleTimeString('en-GB', { timeZone: 'Europe/Berlin' }), '10:00:00');
@@ -49,28 +58,49 @@ stories('the list', {}, (story) => {
     await page.getByRole('textbox', { name: 'New task' }).fill('Water the roses tomorrow at 7 #garden');
     await page.keyboard.press('Enter');
     await row(page, 'Water the roses').waitFor();
-    const [task] = await taskflow.call('GET', '/api/tasks');
+    const [task] = await saved(taskflow);
     assert.deepEqual(task.tags, ['garden']);
     assert.notEqual(task.due_date, null);
   });
 
-  story('a line can be taken as it is written, and without the service its signs are read here', async ({ taskflow, open, expectErrors }) => {
+  story('a click on a chip puts its words back into the title', async ({ taskflow, open }) => {
     const page = await open();
     const line = page.getByRole('textbox', { name: 'New task' });
-    await line.fill('Read the report tomorrow #2');
-    await page.locator('.understood .of-due').waitFor();
-    await page.getByRole('button', { name: 'As written' }).click();
+    await line.fill('Read Tomorrow every day #books !low');
+    await eventually(async () => assert.ok((await chips(page)).includes('repeats every day')));
+    await page.locator('.understood .of-repeats').click();
+    await page.locator('.understood .of-repeats').waitFor({ state: 'detached' });
+    await page.locator('.understood .of-tag').click();
+    await page.locator('.understood .of-tag').waitFor({ state: 'detached' });
+    await eventually(async () => assert.deepEqual((await chips(page)).at(-1), 'priority low'));
     await line.press('Enter');
-    await row(page, 'Read the report tomorrow #2').waitFor();
-    const [plain] = await taskflow.call('GET', '/api/tasks');
-    assert.deepEqual([plain.due_date, plain.tags], [null, []]);
+    const [task] = await saved(taskflow);
+    assert.deepEqual([task.recurrence, task.tags, task.priority], ['none', [], 'low']);
+    assert.match(task.title, /every day #books/);
+    assert.doesNotMatch(task.title, /\u2060/, 'nothing else is in the title');
+  });
+
+  story('without the service, the signs of a line are read here', async ({ taskflow, open, expectErrors }) => {
     expectErrors(/status of 404/);
+    const page = await open();
     await page.route('**/api/chat/draft', (route) => route.fulfill({ status: 404, contentType: 'application/problem+json', body: '{"title":"Not Found","status":404}' }));
-    await line.fill('Buy bread tomorrow #home !high');
-    await line.press('Enter');
+    await page.getByRole('textbox', { name: 'New task' }).fill('Buy bread tomorrow #home !high');
+    await page.keyboard.press('Enter');
     await row(page, 'Buy bread tomorrow').waitFor();
+    await eventually(async () => assert.equal((await taskflow.call('GET', '/api/tasks')).length, 1));
     const [alone] = await taskflow.call('GET', '/api/tasks');
     assert.deepEqual([alone.tags, alone.priority], [['home'], 'high']);
+  });
+
+  story('several lines that are pasted are several tasks, if a person says so', async ({ open }) => {
+    const page = await open({ permissions: ['clipboard-read', 'clipboard-write'] });
+    await page.evaluate(() => navigator.clipboard.writeText('- Bread\n- [ ] Milk\n3. Eggs #shop\n'));
+    await page.getByRole('textbox', { name: 'New task' }).press('ControlOrMeta+v');
+    await page.getByRole('button', { name: 'Add 3 tasks' }).click();
+    await eventually(async () => assert.deepEqual((await titles(page)).sort(), ['Bread', 'Eggs', 'Milk']));
+    await page.getByText('Added 3 tasks.').waitFor();
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await showsTitles(page, []);
   });
 
   story('the first visit asks for its tasks once, before the page is read', async ({ task, open }) => {
@@ -81,25 +111,6 @@ stories('the list', {}, (story) => {
     assert.equal(asked.length, 1);
     assert.ok(Number(asked[0]) < read, `${asked[0]} ${read}`);
     await showsTitles(page, ['There']);
-  });
-
-  story('a day is chosen beside the line, without a time, or one with a time', async ({ taskflow, open }) => {
-    const page = await open();
-    const form = page.getByRole('form', { name: 'New task' });
-    await form.getByRole('textbox', { name: 'New task' }).fill('Call the dentist');
-    await form.getByLabel('Due', { exact: true }).selectOption('Tomorrow');
-    await page.locator('.understood').getByText(/due Tomorrow$/).waitFor();
-    await form.getByRole('button', { name: 'Add' }).click();
-    await row(page, 'Call the dentist').waitFor();
-    assert.deepEqual(await page.locator('.group:visible').allTextContents(), ['Tomorrow']);
-    await form.getByRole('textbox', { name: 'New task' }).fill('Renew the passport');
-    await form.getByLabel('Due', { exact: true }).selectOption('Choose…');
-    await form.getByLabel('Due date and time').fill('2031-07-01T10:30');
-    await form.getByRole('button', { name: 'Add' }).click();
-    await row(page, 'Renew the passport').waitFor();
-    const found = await taskflow.call('GET', '/api/tasks?sort_by=title');
-    assert.deepEqual([found[0].all_day, found[1].all_day], [true, false]);
-    assert.equal(found[1].due_date, '2031-07-01T08:30:00.000000Z', 'half past ten in Berlin, in summer');
   });
 
   story('a line without words is refused where it is written', async ({ taskflow, open }) => {
@@ -156,6 +167,19 @@ stories('the list', {}, (story) => {
     await page.keyboard.press('Escape');
     await eventually(async () => assert.equal((await titles(page)).length, 3));
     assert.equal(await page.getByLabel('Search tasks').inputValue(), '');
+  });
+
+  story('a day is found by its date, whatever its zone', async ({ task, open }) => {
+    const today = new Intl.DateTimeFormat('en-CA', { timeZone: 'Europe/Berlin' }).format();
+    await task({ title: 'Here', due_date: today });
+    await task({ title: 'In Auckland', due_date: today, time_zone: 'Pacific/Auckland' });
+    await task({ title: 'Soon', due_date: inTime(3 * DAY) });
+    const page = await open();
+    const due = page.locator('filter-bar').getByLabel('Due');
+    await due.selectOption('Today');
+    await eventually(async () => assert.deepEqual((await titles(page)).sort(), ['Here', 'In Auckland']));
+    await due.selectOption('Next 7 days');
+    await eventually(async () => assert.deepEqual((await titles(page)).sort(), ['Here', 'In Auckland', 'Soon']));
   });
 
   story('filters by status, priority, date and tags narrow the list together, and one button clears them', async ({ task, taskflow, open }) => {
@@ -266,22 +290,27 @@ stories('the list', {}, (story) => {
     await showsTitles(page, ['Water the plants']);
   });
 
-  story('deleting asks first, and the toast takes it back', async ({ task, taskflow, open }) => {
+  story('deleting asks no question: the toast, a key or the trash takes it back', async ({ task, taskflow, open }) => {
     await task({ title: 'Old plan' });
     const page = await open();
     await openTask(page, 'Old plan');
     await page.getByRole('button', { name: 'Delete the task' }).click();
-    const dialog = page.getByRole('dialog', { name: 'Delete this task?' });
-    await dialog.getByRole('button', { name: 'Keep it' }).click();
-    assert.equal((await taskflow.call('GET', '/api/tasks')).length, 1);
-    await page.getByRole('button', { name: 'Delete the task' }).click();
-    await dialog.getByRole('button', { name: 'Delete', exact: true }).click();
-    await page.getByText('All done').waitFor();
-    assert.deepEqual(await taskflow.call('GET', '/api/tasks'), []);
+    await showsTitles(page, []);
+    await eventually(async () => assert.deepEqual(await taskflow.call('GET', '/api/tasks'), []));
     assert.equal(await page.locator('#detail').isVisible(), false, 'the pane of a task that is gone closes');
     await page.getByRole('button', { name: 'Undo' }).click();
     await row(page, 'Old plan').waitFor();
-    assert.equal((await taskflow.call('GET', '/api/tasks')).length, 1);
+    await row(page, 'Old plan').getByRole('button', { name: 'Old plan', exact: true }).focus();
+    await page.keyboard.press('Backspace');
+    await showsTitles(page, []);
+    await page.keyboard.press('ControlOrMeta+z');
+    await row(page, 'Old plan').waitFor();
+    await row(page, 'Old plan').getByRole('button', { name: 'Old plan', exact: true }).focus();
+    await page.keyboard.press('Delete');
+    await eventually(async () => assert.equal((await taskflow.call('GET', '/api/trash')).some((/** @type {any} */ one) => one.title === 'Old plan'), true));
+    await page.getByRole('link', { name: 'Trash' }).click();
+    await page.getByRole('button', { name: 'Restore Old plan' }).click();
+    await eventually(async () => assert.equal((await taskflow.call('GET', '/api/tasks')).length, 1));
   });
 
   story('deleting the open task stays on the page, however long the step back takes', async ({ task, open }) => {
@@ -295,9 +324,8 @@ stories('the list', {}, (story) => {
     await openTask(page, 'Old plan');
     const address = page.url();
     await page.getByRole('button', { name: 'Delete the task' }).click();
-    await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click();
     await page.getByText('Deleted “Old plan”.').waitFor();
-    await page.getByText('All done').waitFor();
+    await page.getByText('No tasks here').waitFor();
     await page.waitForURL((url) => url.href !== address);
     await task({ title: 'New plan' });
     await row(page, 'New plan').waitFor();
@@ -327,7 +355,6 @@ stories('the list', {}, (story) => {
     await page.keyboard.press('End');
     assert.equal(await focused(), 'D');
     await page.keyboard.press('Delete');
-    await page.getByRole('button', { name: 'Delete', exact: true }).press('Enter');
     await showsTitles(page, ['A', 'B', 'C']);
     await eventually(async () => assert.equal(await focused(), 'C'));
     await page.keyboard.press('Home');
@@ -347,7 +374,7 @@ stories('the list', {}, (story) => {
     await task({ title: 'A' });
     const page = await open();
     await page.keyboard.press('?');
-    await page.getByLabel('Single keys do something').uncheck();
+    await page.getByRole('checkbox', { name: 'Keyboard shortcuts' }).uncheck();
     await page.getByRole('button', { name: 'Done', exact: true }).click();
     await row(page, 'A').getByRole('button', { name: 'A', exact: true }).focus();
     for (const key of ['x', '1', 'n', '/']) await page.keyboard.press(key);

@@ -42,6 +42,8 @@ export function watchPaints() {
   document.addEventListener('DOMContentLoaded', () => {
     const rows = document.querySelector('.rows');
     if (rows) new MutationObserver(onChange).observe(rows, { childList: true, characterData: true, subtree: true });
+    // Tasks that the browser kept may be there already.
+    onChange();
   });
 }
 

@@ -26,6 +26,7 @@ const VIEWS = {
   list: (page) => row(page, 'Pay the rent').waitFor(),
   task: async (page) => {
     const detail = await openTask(page, 'Lunch with friends');
+    await detail.getByRole('button', { name: 'Repeats' }).click();
     await detail.getByText('It comes back').waitFor();
   },
   assistant: async (page) => {

@@ -42,10 +42,12 @@ export class Stage {
   /**
    * A window of a browser of its own, on the page.
    *
+   * The service worker is left out unless the story is about it: what it answers, no story can stand in for.
+   *
    * @param {Window & { path?: string, ready?: boolean, init?: () => void }} [options] `ready: false` does not wait for the list
    */
   open = async ({ path = '/', ready = true, init, ...window } = {}) => {
-    const context = await this.browser.newContext({ ...HOME, ...DESKTOP, ...window });
+    const context = await this.browser.newContext({ ...HOME, ...DESKTOP, serviceWorkers: 'block', ...window });
     this.#contexts.push(context);
     if (init) await context.addInitScript(init);
     return this.tab(context, path, ready);
@@ -56,7 +58,8 @@ export class Stage {
     const page = await context.newPage();
     page.setDefaultTimeout(PATIENCE);
     page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') this.#errors.push(message.text());
+      const isOurs = !message.text().includes('registration blocked by Playwright');
+      if (isOurs && (message.type() === 'error' || message.type() === 'warning')) this.#errors.push(message.text());
     });
     // What the browser itself rejects with, such as a module that did not come, has no stack.
     page.on('pageerror', (error) => this.#errors.push(error.stack || String(error)));

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use dapr::dapr::proto::runtime::v1::app_callback_client::AppCallbackClient;
-use dapr::dapr::proto::runtime::v1::{BindingEventRequest, JobEventRequest};
+use dapr::dapr::proto::runtime::v1::topic_event_bulk_request_entry::Event;
+use dapr::dapr::proto::runtime::v1::topic_event_response::TopicEventResponseStatus;
+use dapr::dapr::proto::runtime::v1::{BindingEventRequest, JobEventRequest, TopicEventBulkRequest, TopicEventBulkRequestEntry};
 use serde_json::{Value, json};
 use tests::eventually;
 use tests::stack::{API_TOKEN, APP_TOKEN, Options, Stack};
@@ -24,6 +26,7 @@ async fn what_does_not_belong_is_refused_or_set_aside() {
 async fn poison_over_pubsub_is_set_aside_as_well() {
     let (_folder, stack) = crate::stack(Options { tokens: true, pubsub: true, ..Options::default() }).await;
     poison_is_set_aside_and_the_partition_goes_on(&stack).await;
+    each_record_of_a_bulk_has_its_status(&stack).await;
     stack.stop().await;
 }
 
@@ -124,6 +127,39 @@ async fn poison_is_set_aside_and_the_partition_goes_on(stack: &Stack) {
     assert!(unreadable.iter().all(|letter| letter["consumer"] == "gateway"), "{unreadable:?}");
     let told = stack.own.gateway.said().lines().filter(|line| line.contains("an event was given up")).count();
     assert_eq!(told, letters.len(), "each is logged once");
+}
+
+async fn each_record_of_a_bulk_has_its_status(stack: &Stack) {
+    let command = |ty: &str, data: Value| {
+        json!({ "specversion": "1.0", "id": format!("bulk-{ty}"), "source": "/e2e", "type": ty, "data": data }).to_string()
+    };
+    let records = [
+        command("task.create", json!({ "title": "in bulk", "tags": ["bulk"] })),
+        "not json".to_owned(),
+        command("task.explode", json!({})),
+    ];
+    let mut sidecar = AppCallbackClient::connect(stack.app_channel.clone()).await.unwrap();
+    let mut statuses = async |token: &str| -> Vec<(String, TopicEventResponseStatus)> {
+        let entry = |(at, record): (usize, &String)| TopicEventBulkRequestEntry {
+            entry_id: at.to_string(),
+            event: Some(Event::Bytes(record.clone().into())),
+            metadata: HashMap::from([("__key".to_owned(), (at % 2).to_string())]),
+            ..TopicEventBulkRequestEntry::default()
+        };
+        let entries = records.iter().enumerate().map(entry).collect();
+        let bulk = TopicEventBulkRequest { entries, path: "/deliveries/task-commands".to_owned(), ..TopicEventBulkRequest::default() };
+        let answer = sidecar.on_bulk_topic_event(with(Some(("dapr-api-token", token)), bulk)).await.unwrap().into_inner();
+        answer.statuses.into_iter().map(|status| (status.entry_id.clone(), status.status())).collect()
+    };
+    let each = |status: TopicEventResponseStatus| ["0", "1", "2"].map(|id| (id.to_owned(), status)).to_vec();
+    assert_eq!(statuses("guess").await, each(TopicEventResponseStatus::Retry));
+    assert_eq!(statuses(APP_TOKEN).await, each(TopicEventResponseStatus::Success), "what cannot be read is set aside");
+    let bearer = format!("Bearer {API_TOKEN}");
+    eventually("the task of the bulk", async || {
+        let answer = stack.api.call("GET", "/api/tasks?tags=bulk", &[("authorization", &bearer)], "").await.is(200);
+        answer.json().as_array().is_some_and(|tasks| tasks.len() == 1).then_some(())
+    })
+    .await;
 }
 
 async fn metrics_tell_of_it(stack: &Stack) {

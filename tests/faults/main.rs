@@ -1,7 +1,7 @@
 //! What may go wrong while people work, on real PostgreSQL, Kafka, Dapr scheduler and daprd: each fault under load, and at the end every
 //! acknowledged task, event, occurrence and reminder accounted for, exactly once in effect.
 //!
-//! `FAULTS=kafka,daprd` runs only those. A table of what was sent, lost and doubled is printed at the end.
+//! `FAULTS=kafka,daprd` runs only those, and `TASKFLOW_EVENTS=pubsub` runs them over pub/sub instead of bindings. A table of what was sent, lost and doubled is printed at the end.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod fault;
@@ -45,7 +45,8 @@ async fn nothing_is_lost_and_nothing_is_done_twice() {
 /// One fault after the other, whichever is next, on a stack of their own; the accounts with the faults' places.
 async fn on_a_stack(wanted: &[&Fault], next: &AtomicUsize) -> Vec<(usize, Account)> {
     let folder = tempfile::tempdir().unwrap();
-    let mut stack = Stack::start(folder.path(), &Options::default()).await;
+    let pubsub = std::env::var("TASKFLOW_EVENTS").is_ok_and(|events| events == "pubsub");
+    let mut stack = Stack::start(folder.path(), &Options { pubsub, ..Options::default() }).await;
     let mut accounts = Vec::new();
     loop {
         let place = next.fetch_add(1, Ordering::SeqCst);

@@ -73,7 +73,11 @@ impl App {
 
     /// With these settings, at another time: its clock goes on from there.
     pub async fn at(now: &str, settings: &[(&str, &str)]) -> Self {
-        let database = database().await;
+        Self::on_database(database().await, now, settings).await
+    }
+
+    /// The same on a database that has something in it.
+    pub async fn on_database(database: TestDatabase, now: &str, settings: &[(&str, &str)]) -> Self {
         let url = database.url().to_owned();
         let shift = now.parse::<Timestamp>().unwrap().duration_since(SystemClock.now().get());
         Self::on(database, &url, None, settings, Arc::new(Shifted(shift))).await
@@ -103,11 +107,16 @@ impl App {
 
     /// Stops it, and waits until everything under way has ended.
     pub async fn stop(self) {
+        drop(self.end().await);
+    }
+
+    /// The same, and leaves its database.
+    pub async fn end(self) -> TestDatabase {
         drop(self.api);
         drop(self.stop);
         tokio::time::timeout(PATIENCE, self.serving).await.unwrap().unwrap();
         self.store.pool().close().await;
-        drop(self.database);
+        self.database
     }
 
     /// Where its database is.
@@ -204,6 +213,12 @@ pub fn in_seconds(seconds: i64) -> String {
 #[must_use]
 pub fn written(moment: Timestamp) -> String {
     format!("{moment:.6}")
+}
+
+/// Tags as this release writes them: the release before kept an é of two characters as such.
+#[must_use]
+pub fn composed(tags: &Value) -> Value {
+    serde_json::from_str(&tags.to_string().replace("e\u{301}", "\u{e9}")).unwrap()
 }
 
 /// A moment that Taskflow wrote.

@@ -77,7 +77,7 @@ impl PushService {
     /// That takes every push that is as it should be.
     pub async fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let (pushed, pushes) = mpsc::unbounded_channel();
+        let (pushed, arriving) = mpsc::unbounded_channel();
         let manner = Manner { status: 201, retry_after: None, delay: Duration::ZERO, size_max: 4096 };
         let shared = Arc::new(Shared {
             address: listener.local_addr().unwrap(),
@@ -95,7 +95,7 @@ impl PushService {
                 tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });
-        Self { shared, pushes: tokio::sync::Mutex::new(pushes) }
+        Self { shared, pushes: tokio::sync::Mutex::new(arriving) }
     }
 
     /// Where it listens.

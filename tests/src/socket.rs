@@ -93,6 +93,25 @@ impl Socket {
         tokio::time::timeout(time, self.next()).await.ok().flatten()
     }
 
+    /// The code with which the server closes the socket; `None` if the connection ends without one.
+    pub async fn close_code(&mut self) -> Option<u16> {
+        let close = async {
+            loop {
+                match self.stream.next().await? {
+                    Ok(Message::Close(frame)) => return frame.map(|frame| frame.code.into()),
+                    Ok(_) => {}
+                    Err(_) => return None,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, close).await.unwrap()
+    }
+
+    /// Sends bytes, which no client of this API does.
+    pub async fn send_binary(&mut self, bytes: Vec<u8>) {
+        self.stream.send(Message::binary(bytes)).await.unwrap();
+    }
+
     /// The next text frame; `None` at the end.
     pub async fn next(&mut self) -> Option<Value> {
         loop {

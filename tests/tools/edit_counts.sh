@@ -115,7 +115,7 @@ add_field() {
     s/^( *)\("reminder_offset", json!\("1 hour"\)\),/&\n\1("location", json!("Attic")),/'
   edit functions/web/assets/task-detail.js "s/'priority' \| 'tags'\} FieldName/'priority' | 'tags' | 'location'} FieldName/
     s/^  #tags = new TagEditor\(\);/&\n  #location = h('input', { type: 'text', maxLength: 200 });/
-    s/^( *)field\('Notes', this\.#notes\),/&\n\1field('Place', this.#location),/
+    s/^( *)this\.#tags,$/&\n\1field('Place', this.#location),/
     s/^( *)\['tags', this\.#tags, .*/&\n\1['location', this.#location, () => ({ location: this.#location.value.trim() || null })],/
     s/^( *)this\.#words\(task\);/\1this.#fill('location', () => {\n\1  this.#location.value = task.location ?? '';\n\1});\n&/"
   count "a field" "$field_max"

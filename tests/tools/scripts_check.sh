@@ -189,6 +189,7 @@ release 2
 back
 check "the way back succeeds" succeeds
 check "with the images of before" runs 1
+check "without its migrations" sh -c "! grep -q jobs.yaml '$scratch/calls'"
 back
 check "and once more brings back where it began" runs 2
 release 2

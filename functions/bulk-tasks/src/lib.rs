@@ -1,7 +1,7 @@
-//! Changes many tasks: the same change of each of them, and a result for each of them.
+//! Makes the same change to many tasks and returns a result for each.
 //!
-//! Some dozens of tasks share a transaction, which saves most of the round trips and waits for the disk. What is wrong with one of them does not
-//! concern the others, and where a transaction fails as a whole, each of its tasks gets one of its own.
+//! Up to 50 tasks share a transaction, which saves most of the round trips and waits for the disk. A task that cannot be changed does not affect
+//! the others. If a transaction fails before its commit, each of its tasks is changed in a transaction of its own.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
 
-/// Tasks that share a transaction. A change of one of them waits meanwhile.
+/// Number of tasks that share a transaction. Other changes of these tasks wait until it ends.
 const CHUNK: usize = 50;
 /// After this long nothing new is begun: the tasks that are left were not changed, and their results say so.
 const PATIENCE: Duration = Duration::from_secs(20);

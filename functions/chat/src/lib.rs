@@ -24,6 +24,7 @@ use std::sync::Arc;
 use domain::chat::{ConversationId, ConversationRef, DraftTask, SendMessage};
 use domain::routes;
 use domain::zone::Zone;
+use function::accept;
 use function::input::question;
 use function::{Answer, App, Error, Function, Request, Response};
 use http::header::{ACCEPT, ACCEPT_LANGUAGE};
@@ -68,6 +69,7 @@ fn model(app: &App) -> Result<Arc<dyn Model>, Error> {
 
 async fn chat(app: Arc<App>, own: &OwnModel, request: Request) -> Result<Response, Error> {
     let path = request.uri().path().to_owned();
+    accept::require(request.headers(), &[accept::JSON, EVENT_STREAM])?;
     let (parts, message) = question::<SendMessage>(request).await?;
     let message = message.checked()?;
     let model = own.get_or_try_init(|| async { model(&app) }).await?.clone();
@@ -75,14 +77,8 @@ async fn chat(app: Arc<App>, own: &OwnModel, request: Request) -> Result<Respons
         Some(id) => id,
         None => app.ids.next().to_string().parse().map_err(Error::internal)?,
     };
-    let zone = zone(&app, message.time_zone).await?;
-    let asked = Asked {
-        conversation_id: conversation_id.clone(),
-        text: message.message,
-        confirms: message.confirms,
-        zone,
-        locale: locale(&parts.headers),
-    };
+    let (zone, locale) = scene_of(&app, &parts.headers, message.time_zone).await?;
+    let asked = Asked { conversation_id: conversation_id.clone(), text: message.message, confirms: message.confirms, zone, locale };
     let turn = Turn::new(app.clone(), model, &parts.headers, asked);
     if !wants_stream(&parts.headers) {
         return match turn.answer(&mut Sink::none()).await {
@@ -109,12 +105,16 @@ async fn chat(app: Arc<App>, own: &OwnModel, request: Request) -> Result<Respons
     Ok(response)
 }
 
-/// The zone that the caller names, or the user's own.
-async fn zone(app: &App, named: Option<Zone>) -> Result<Zone, Error> {
-    match named {
-        Some(zone) => Ok(zone),
-        None => Ok(app.preferences().await?.time_zone),
-    }
+/// Returns the zone and the locale that a message is read in: those of the call, or else those that the user prefers.
+async fn scene_of(app: &App, headers: &HeaderMap, named: Option<Zone>) -> Result<(Zone, Option<Locale>), Error> {
+    let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).and_then(Locale::accepted);
+    let (named, locale) = match (named, accepted) {
+        (Some(zone), Some(locale)) => return Ok((zone, Some(locale))),
+        other => other,
+    };
+    let preferences = app.preferences().await?;
+    let preferred = preferences.locale.and_then(|locale| locale.as_str().parse().ok());
+    Ok((named.unwrap_or(preferences.time_zone), locale.or(preferred)))
 }
 
 /// Whether the caller takes server-sent events and would rather have them than JSON.
@@ -131,17 +131,13 @@ fn problem(error: &Error, conversation_id: &ConversationId, path: &str) -> Value
     problem
 }
 
-/// Returns how the caller writes dates and times, as its `Accept-Language` says.
-fn locale(headers: &HeaderMap) -> Option<Locale> {
-    headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).and_then(Locale::accepted)
-}
-
 /// Reads a line as a task, without making one.
 async fn draft(app: Arc<App>, request: Request) -> Result<Response, Error> {
+    accept::require(request.headers(), &[accept::JSON])?;
     let (parts, line) = question::<DraftTask>(request).await?;
     let line = line.checked()?;
-    let zone = zone(&app, line.time_zone).await?;
-    let scene = Scene::new(app.now(), &zone).in_locale(locale(&parts.headers));
+    let (zone, locale) = scene_of(&app, &parts.headers, line.time_zone).await?;
+    let scene = Scene::new(app.now(), &zone).in_locale(locale);
     let scene = if language::spells_tags(&line.text, &scene) {
         scene.with_tags(existing_tags(&Caller::new(app, &parts.headers, zone)).await)
     } else {

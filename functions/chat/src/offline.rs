@@ -7,6 +7,7 @@ use domain::chat::Assistant;
 use domain::command::CreateTask;
 use domain::command::UpdateTask;
 use domain::query::{Order, SearchTasks, SortBy, TERMS_MAX, TagsMatch};
+use domain::recurrence::Rule;
 use domain::task::{Priority, Recurrence, Status};
 use domain::zone::Zone;
 use domain::{Moment, Task, Timestamp};
@@ -499,7 +500,7 @@ impl Plan<'_> {
             more.push(format!("due {}", self.due(due)));
         }
         if let Some(rule) = &task.recurrence_rule {
-            more.push(format!("repeats {rule}"));
+            more.push(format!("repeats {}", rule.parse::<Rule>().map_or_else(|_| "by a rule".to_owned(), |rule| rule.in_words())));
         } else if task.recurrence != Recurrence::None {
             more.push(word(&task.recurrence));
         }

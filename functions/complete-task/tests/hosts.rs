@@ -124,6 +124,13 @@ fn program(database: &TestDatabase) -> Command {
     command
 }
 
+/// The same as Lambda starts it.
+fn on_lambda(mut program: Command, runtime_api: &RuntimeApi) -> Command {
+    program.env("AWS_LAMBDA_RUNTIME_API", runtime_api.address.to_string()).env("AWS_LAMBDA_FUNCTION_NAME", "complete-task");
+    program.env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128").env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
+    program
+}
+
 #[tokio::test]
 async fn on_hyper_at_its_port() {
     let (database, store) = database().await;
@@ -345,8 +352,91 @@ async fn as_a_target_of_eventbridge() {
     assert_eq!((&reply["type"], &reply["data"]["task_data"]["status"]), (&json!("task.completed"), &json!("completed")), "{reply}");
     // The platform tries an event again that failed: done once, answered the same.
     assert_eq!(runtime_api.answer(&envelope(json!({ "task_id": first }))).await, reply);
-    let refused = runtime_api.answer(&json!({ "neither": "event" })).await;
-    assert_eq!(refused["status"], 422, "{refused}");
+    let another = |detail: Value| {
+        let mut event = envelope(detail);
+        event["id"] = "ba7e8feb-b491-4cf7-a9f1-bf3703467718".into();
+        event
+    };
+    for (refused, status) in [
+        (json!({ "neither": "event" }), "422"),
+        (another(json!({ "task_id": "seven" })), "422"),
+        (another(json!({ "task_id": 999_999 })), "404"),
+        (json!("text"), "400"),
+    ] {
+        let failed = runtime_api.answer(&refused).await;
+        assert!(failed["error"]["errorMessage"].as_str().is_some_and(|message| message.starts_with(status)), "{refused}: {failed}");
+    }
+}
+
+#[tokio::test]
+async fn as_the_consumer_of_a_queue() {
+    let (database, store) = database().await;
+    let runtime_api = RuntimeApi::start().await;
+    let _child = on_lambda(program(&database), &runtime_api).spawn().unwrap();
+    let [first, second, ..] = tasks(&store).await;
+    let event = |task: i64| {
+        json!({ "specversion": "1.0", "id": format!("m-{task}"), "source": "/shop", "type": "task.complete", "data": { "task_id": task } })
+            .to_string()
+    };
+    let message = |id: &str, queue: &str, body: &str| {
+        json!({
+            "messageId": id, "receiptHandle": "r", "body": body, "attributes": {}, "messageAttributes": {}, "md5OfBody": "x",
+            "eventSource": "aws:sqs", "eventSourceARN": format!("arn:aws:sqs:eu-central-1:123456789012:{queue}"), "awsRegion": "eu-central-1",
+        })
+    };
+    let standard = |id: &str, body: &str| message(id, "commands", body);
+    let batch = json!({ "Records": [standard("a", &event(999_999)), standard("b", "no JSON"), standard("c", &event(first))] });
+    let failures = json!({ "batchItemFailures": [{ "itemIdentifier": "a" }, { "itemIdentifier": "b" }] });
+    assert_eq!(runtime_api.answer(&batch).await, failures, "the others are done");
+    assert_eq!(runtime_api.answer(&json!({ "Records": [standard("c", &event(first))] })).await, json!({ "batchItemFailures": [] }));
+    // In a queue with an order, what comes after a failure waits.
+    let ordered = |id: &str, body: &str| message(id, "commands.fifo", body);
+    let batch = json!({ "Records": [ordered("d", &event(999_999)), ordered("e", &event(second))] });
+    let failures = json!({ "batchItemFailures": [{ "itemIdentifier": "d" }, { "itemIdentifier": "e" }] });
+    assert_eq!(runtime_api.answer(&batch).await, failures);
+    assert_eq!(store.task(second).await.unwrap().status, domain::task::Status::Pending);
+    store.pool().close().await;
+}
+
+#[tokio::test]
+async fn behind_a_rest_api_and_a_load_balancer() {
+    let (database, store) = database().await;
+    let runtime_api = RuntimeApi::start().await;
+    let _child = on_lambda(program(&database), &runtime_api).spawn().unwrap();
+    let [first, second, ..] = tasks(&store).await;
+    let rest = |task: i64| {
+        json!({
+            "resource": "/{proxy+}", "path": format!("/api/tasks/{task}/complete"), "httpMethod": "POST",
+            "headers": { "Host": "x.execute-api.test" }, "multiValueHeaders": { "Host": ["x.execute-api.test"] },
+            "queryStringParameters": null, "multiValueQueryStringParameters": null, "pathParameters": null, "stageVariables": null,
+            "requestContext": {
+                "accountId": "123456789012", "apiId": "x", "domainName": "x.execute-api.test", "httpMethod": "POST",
+                "identity": { "sourceIp": "127.0.0.1", "userAgent": "tests" }, "path": format!("/prod/api/tasks/{task}/complete"),
+                "protocol": "HTTP/1.1", "requestId": "1", "requestTimeEpoch": 1_583_348_638_390_i64, "resourceId": "r",
+                "resourcePath": "/{proxy+}", "stage": "prod",
+            },
+            "body": null, "isBase64Encoded": false,
+        })
+    };
+    let balancer = |task: i64| {
+        json!({
+            "requestContext": { "elb": { "targetGroupArn": "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/tasks/abc" } },
+            "httpMethod": "POST", "path": format!("/api/tasks/{task}/complete"), "queryStringParameters": {},
+            "headers": { "host": "x.elb.test", "x-forwarded-proto": "https" }, "body": "", "isBase64Encoded": false,
+        })
+    };
+    for (name, call, missing) in [("REST", rest(first), rest(999_999)), ("balancer", balancer(second), balancer(999_999))] {
+        let answer = runtime_api.answer(&call).await;
+        assert_eq!((&answer["statusCode"], &answer["isBase64Encoded"]), (&json!(200), &json!(false)), "{name}: {answer}");
+        let task: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        assert_eq!(task["status"], "completed", "{name}");
+        assert_eq!(answer["multiValueHeaders"]["content-type"], json!(["application/json"]), "{name}: {answer}");
+        let answer = runtime_api.answer(&missing).await;
+        assert_eq!(answer["statusCode"], 404, "{name}: {answer}");
+        let is_right = name != "balancer" || answer["statusDescription"].as_str().is_some_and(|text| text.starts_with("404"));
+        assert!(is_right, "{answer}");
+    }
+    store.pool().close().await;
 }
 
 #[tokio::test]

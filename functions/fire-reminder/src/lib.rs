@@ -12,7 +12,7 @@ use function::batch::Batches;
 use function::settings::WAKE_LEAD_MAX;
 use function::span::Current;
 use function::{App, BoxFuture, Error, Function, JobCall, Published};
-use store::{Cause, Due};
+use store::Cause;
 
 /// Failed attempts of one reminder after which it is given up.
 const ATTEMPTS_MAX: i32 = 5;
@@ -81,29 +81,22 @@ async fn attempt(app: &Arc<App>, called: &[Called]) -> Result<Vec<Fired>, Error>
     let mut change = app.change(app.origin(routes::FIRE_REMINDER.name), None).await?;
     let ids: Vec<i64> = called.iter().map(|(id, _)| *id).collect();
     let calls: HashMap<i64, &Current> = called.iter().map(|(id, call)| (*id, call)).collect();
-    let due = change.unit.due_reminders(&ids).await?;
     let now = app.now();
-    let ahead = |id: &i64| {
-        let reminder = due.iter().map(|due| &due.reminder).find(|reminder| reminder.id == *id && reminder.is_waiting());
-        reminder.map_or(Duration::ZERO, |reminder| reminder.scheduled_at.since(now))
-    };
-    let ahead: Vec<Duration> = ids.iter().map(ahead).collect();
-    let (over, fire): (Vec<Due>, Vec<Due>) = due
-        .into_iter()
-        .filter(|due| due.reminder.is_waiting())
-        .filter(|due| match due.reminder.scheduled_at.since(now) {
-            Duration::ZERO => true,
-            ahead if ahead > WAIT_MAX => {
-                change.unit.schedule_job(&due.reminder.dapr_job_id, due.reminder.task_id, due.reminder.scheduled_at);
-                false
-            }
-            _ => false,
-        })
-        .partition(|due| due.is_over);
+    let (mut ahead, mut over, mut fire) = (HashMap::new(), Vec::new(), Vec::new());
+    for due in change.unit.due_reminders(&ids).await?.into_iter().filter(|due| due.reminder.is_waiting()) {
+        let Reminder { id, task_id, scheduled_at, .. } = due.reminder;
+        match scheduled_at.since(now) {
+            Duration::ZERO if due.is_over => over.push(due),
+            Duration::ZERO => fire.push(due),
+            early if early > WAIT_MAX => change.unit.schedule_job(&due.reminder.dapr_job_id, task_id, scheduled_at),
+            early => drop(ahead.insert(id, early)),
+        }
+    }
     let channels = app.settings.channels();
     let fired = change.unit.trigger_reminders(&fire.iter().map(|due| due.reminder.id).collect::<Vec<_>>(), &channels).await?;
+    let fired: HashMap<i64, Reminder> = fired.into_iter().map(|reminder| (reminder.id, reminder)).collect();
     for due in fire {
-        if let Some((reminder, call)) = fired.iter().find(|fired| fired.id == due.reminder.id).zip(calls.get(&due.reminder.id)) {
+        if let Some((reminder, call)) = fired.get(&due.reminder.id).zip(calls.get(&due.reminder.id)) {
             change.resume(call, due.cause);
             change.unit.announce_firing(reminder)?;
             if reminder.deliveries.is_empty() {
@@ -119,8 +112,7 @@ async fn attempt(app: &Arc<App>, called: &[Called]) -> Result<Vec<Fired>, Error>
         change.unit.cancel_reminder(&due.reminder, true).await?;
     }
     let published = change.commit().await?;
-    let outcome = |ahead: Duration| if ahead.is_zero() || ahead > WAIT_MAX { Fired::Settled(published) } else { Fired::Ahead(ahead) };
-    Ok(ahead.into_iter().map(outcome).collect())
+    Ok(ids.iter().map(|id| ahead.get(id).map_or(Fired::Settled(published), |early| Fired::Ahead(*early))).collect())
 }
 
 /// Counts a failed attempt; after the last one the reminder has failed, and its job ends.

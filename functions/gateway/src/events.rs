@@ -6,19 +6,37 @@ use cloudevents::{AttributesReader, Event};
 use domain::Invalid;
 use domain::event::{CommandType, EventType};
 use domain::routes::{self, Route};
-use function::cloud_event::{self, BATCH, Incoming, STRUCTURED};
+use function::accept;
+use function::cloud_event::{self, ANSWERS, BATCH, Incoming, Refused, STRUCTURED};
 use function::error::Problem;
 use function::guard::Trust;
 use function::{Answer, App, Error, Request, Response};
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
 use crate::Gateway;
 
+/// Where batches alone are taken: an operation of their own, for clients that know one type of a body.
+pub(crate) const BATCHES: &str = "/batch";
+
+/// Passes the commands of a batch on.
+pub(crate) async fn batches(gateway: Arc<Gateway>, app: Arc<App>, request: Request) -> Result<Response, Error> {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(BATCH) {
+        return Err(Error::UnsupportedMediaType(BATCH));
+    }
+    route(gateway, app, request, None).await
+}
+
 /// Passes commands on. `only` is the function that the caller called by a name of its own.
 pub(crate) async fn route(gateway: Arc<Gateway>, app: Arc<App>, request: Request, only: Option<&'static Route>) -> Result<Response, Error> {
+    gateway.compressor.around(request, |request| passed_on(gateway.clone(), app, request, only)).await
+}
+
+async fn passed_on(gateway: Arc<Gateway>, app: Arc<App>, request: Request, only: Option<&'static Route>) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
+    accept::require(&parts.headers, &ANSWERS)?;
     let body = function::body::collect(body).await?;
     match cloud_event::read(&parts.headers, &body)? {
         Incoming::One(event) => one(&gateway, &app, &parts.headers, &event, only).await,
@@ -41,15 +59,19 @@ async fn batch(
     gateway: &Gateway,
     app: &Arc<App>,
     headers: &HeaderMap,
-    events: Vec<Event>,
+    events: Vec<Result<Event, Refused>>,
     only: Option<&Route>,
 ) -> Result<Response, Error> {
     let mut answers: Vec<Value> = Vec::new();
-    for event in events {
-        let response = match one(gateway, app, headers, &event, only).await {
-            Ok(response) => response,
-            Err(error) => error.into_response("/"),
+    for item in events {
+        let (event, answered) = match item {
+            Ok(event) => {
+                let answered = one(gateway, app, headers, &event, only).await;
+                (event, answered)
+            }
+            Err(Refused { event, error }) => (*event, Err(error)),
         };
+        let response = answered.unwrap_or_else(|error| error.into_response("/"));
         let (parts, body) = response.into_parts();
         let body = body.collect().await.map_err(Error::Internal)?.to_bytes();
         let answer: Option<Value> = serde_json::from_slice(&body).ok();

@@ -39,11 +39,13 @@ impl Health {
         Self { probes, last: Mutex::default() }
     }
 
-    pub(crate) async fn answer(&self, app: &Arc<App>, request: Request) -> Result<Response, Error> {
-        if request.uri().path() != PATH {
+    pub(crate) async fn answer(&self, app: &Arc<App>, mut request: Request) -> Result<Response, Error> {
+        if request.uri().path().trim_end_matches('/') != PATH {
             return Ok(self.probes.handle(request).await);
         }
         no_query(request.uri())?;
+        // The answer is for everybody, whatever this caller takes.
+        request.headers_mut().remove(header::ACCEPT);
         // Held while the function is asked, so that callers who come together ask once.
         let mut last = self.last.lock().await;
         let wants_new = wants_new(app, request.headers()).await;

@@ -7,6 +7,7 @@
 pub mod ahead;
 #[cfg(feature = "sidecar")]
 mod app_channel;
+mod compression;
 mod dead_letters;
 mod events;
 mod health;
@@ -17,6 +18,7 @@ use std::time::Instant;
 
 use domain::routes::{self, Access, Route};
 use function::guard::Trust;
+use function::input::expects_json;
 use function::link::{self, Link};
 use function::service::{OUTBOX, Service};
 use function::{Answer, App, BoxError, Error, Function, Request, Response, full};
@@ -26,6 +28,7 @@ use tokio::sync::OnceCell;
 use crate::ahead::Ahead;
 #[cfg(feature = "sidecar")]
 pub use crate::app_channel::behind_dapr;
+use crate::compression::Compressor;
 use crate::health::Health;
 
 /// The gateway's own name; nobody routes to it.
@@ -38,11 +41,12 @@ pub fn function() -> Function {
 }
 
 fn with(ahead: Arc<Ahead>) -> Function {
-    let gateway = Arc::new(Gateway { own: OnceCell::new(), ahead });
-    let (open, commanded) = (gateway.clone(), gateway.clone());
+    let gateway = Arc::new(Gateway { own: OnceCell::new(), ahead, compressor: Compressor::default() });
+    let (open, commanded, batched) = (gateway.clone(), gateway.clone(), gateway.clone());
     operations(routes::ALL, &gateway)
         .also_by(move |service| open_https(service, open.clone()))
         .path(Method::POST, "/", false, move |app, request| events::route(commanded.clone(), app, request, None))
+        .path(Method::POST, events::BATCHES, false, move |app, request| events::batches(batched.clone(), app, request))
         .path(Method::GET, METRICS, false, metrics)
         .path(Method::GET, dead_letters::PATH, false, dead_letters::read)
         .path(Method::POST, dead_letters::PATH, false, dead_letters::replay)
@@ -53,7 +57,10 @@ fn operations(functions: &'static [Route], gateway: &Arc<Gateway>) -> Function {
     let operations = functions.iter().flat_map(|route| route.operations.iter().map(move |operation| (route, operation)));
     operations.fold(Function::new(routes::GATEWAY), |function, (route, operation)| {
         let gateway = gateway.clone();
-        function.operation(operation, move |app, request| answer(gateway.clone(), app, route, operation.access, request))
+        function.operation(operation, move |app, request| {
+            let gateway = gateway.clone();
+            async move { gateway.compressor.around(request, |request| answer(gateway.clone(), app, route, operation.access, request)).await }
+        })
     })
 }
 
@@ -81,6 +88,7 @@ const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 pub(crate) struct Gateway {
     own: OnceCell<Own>,
     ahead: Arc<Ahead>,
+    pub(crate) compressor: Compressor,
 }
 
 /// The functions that the gateway runs itself, because everybody may call them: forwarded, each stranger would wake a function.
@@ -103,6 +111,8 @@ async fn answer(gateway: Arc<Gateway>, app: Arc<App>, route: &'static Route, acc
     }
     if *route != routes::WEB && *route != routes::HEALTH {
         if request.method() != Method::GET {
+            // Before the body is read in order to be passed on.
+            expects_json(request.method(), request.headers(), request.body())?;
             gateway.ahead.with_call(&app, route);
         }
         return Ok(call(&app, route, request).await);

@@ -10,6 +10,7 @@ use std::time::Duration;
 use domain::preferences::DayStart;
 use domain::reminder::{StoredReminder, steps};
 use domain::{Task, Timestamp, routes};
+use function::settings::{SettingError, Settings};
 use function::{App, Change, Error, Function, JobCall, Published};
 
 /// Rows that are read at once.
@@ -25,10 +26,21 @@ const SETTLE_MAX: Duration = Duration::from_hours(1);
 /// A missing reminder is not written once its task has been due for this long: nobody wants to hear of it now.
 const LATE_MAX: Duration = Duration::from_hours(7 * 24);
 
+/// Days for which an audit log may be kept that is not kept for good: a hundred years.
+const AUDIT_DAYS_MAX: u16 = 36_525;
+
 /// The function.
 #[must_use]
 pub fn function() -> Function {
-    Function::new(routes::HOUSEKEEPING).job(keep_house)
+    Function::new(routes::HOUSEKEEPING).settings(|settings| audit_days(settings).map(drop)).job(keep_house)
+}
+
+/// Returns for how many days the audit log is kept. `None` is for good.
+fn audit_days(settings: &Settings) -> Result<Option<u16>, SettingError> {
+    let name = routes::AUDIT_DAYS.name;
+    let read = |text: &str| text.parse::<u16>().ok().filter(|days| (1..=AUDIT_DAYS_MAX).contains(days));
+    let problem = || SettingError { name, problem: format!("not a number of days from 1 to {AUDIT_DAYS_MAX}") };
+    settings.own(name).filter(|text| !text.is_empty()).map(|text| read(text).ok_or_else(problem)).transpose()
 }
 
 /// One call.
@@ -51,6 +63,10 @@ async fn keep_house(app: Arc<App>, _: JobCall) -> Result<Published, Error> {
     let registered = house.register_jobs().await? + house.register_sends().await?;
     let announced = house.announce_unsettled().await?;
     let pruned = app.store()?.prune(app.now()).await?;
+    let audit = match audit_days(&app.settings).map_err(Error::internal)? {
+        Some(days) => app.store()?.prune_audit(app.now(), days).await?,
+        None => 0,
+    };
     app.store()?.tidy_tags().await?;
     let refolded = app.store()?.refold().await?;
     let (mut aligned, mut spawned) = (0, 0);
@@ -58,7 +74,7 @@ async fn keep_house(app: Arc<App>, _: JobCall) -> Result<Published, Error> {
         aligned = house.align(&astray).await?;
         spawned = house.spawn(&owing).await?;
     }
-    tracing::info!(registered, announced, aligned, spawned, refolded, ?pruned, "kept house");
+    tracing::info!(registered, announced, aligned, spawned, refolded, audit, ?pruned, "kept house");
     Ok(house.published)
 }
 

@@ -60,7 +60,7 @@ fn label(action: Action) -> String {
 }
 
 fn text(title: &str, body: &str, links: &[(Action, String)], own: Option<&str>) -> String {
-    let links: String = links.iter().map(|(action, link)| format!("{}: {link}\n", label(*action))).collect();
+    let links = links.iter().map(|(action, link)| format!("{}: {link}\n", label(*action))).collect::<Vec<_>>().concat();
     let own = own.map_or_else(String::new, |url| format!("Open Taskflow: {url}/\n"));
     let links = if links.is_empty() { links } else { format!("{links}\nThe links work for one day.\n") };
     format!("{title}\n{body}\n\n{links}{own}")
@@ -68,7 +68,11 @@ fn text(title: &str, body: &str, links: &[(Action, String)], own: Option<&str>) 
 
 fn html(title: &str, body: &str, links: &[(Action, String)], own: Option<&str>) -> String {
     let (title, body) = (escaped(title), escaped(body));
-    let links: String = links.iter().map(|(action, link)| format!("<p><a href=\"{}\">{}</a></p>", escaped(link), label(*action))).collect();
+    let links = links
+        .iter()
+        .map(|(action, link)| format!("<p><a href=\"{}\">{}</a></p>", escaped(link), label(*action)))
+        .collect::<Vec<_>>()
+        .concat();
     let note = if links.is_empty() { "" } else { "<p><small>The links work for one day.</small></p>" };
     let own = own.map_or_else(String::new, |url| format!("<p><a href=\"{}/\">Open Taskflow</a></p>", escaped(url)));
     format!(

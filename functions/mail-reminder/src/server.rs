@@ -8,7 +8,7 @@ use function::settings::{SettingError, Settings};
 use lettre::message::{Mailbox, Mailboxes};
 use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters, TlsParametersBuilder};
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use reqwest::Url;
 
@@ -61,7 +61,7 @@ fn transport(url: &str, roots: Option<&str>) -> Result<AsyncSmtpTransport<Tokio1
         Some(_) => return Err(not_url()),
         None => {
             let parameters =
-                roots_of(roots)?.into_iter().fold(TlsParameters::builder(host.clone()), |builder, root| builder.add_root_certificate(root));
+                roots_of(roots)?.into_iter().fold(TlsParameters::builder(host.clone()), TlsParametersBuilder::add_root_certificate);
             let parameters = parameters.build().map_err(|error| problem(SMTP_URL.name, &error.to_string()))?;
             if is_implicit { Tls::Wrapper(parameters) } else { Tls::Required(parameters) }
         }

@@ -1,8 +1,10 @@
 //! Tells open sockets what is new. A socket that is slow misses frames, never holds up others, and reads what it missed from the table.
 
+use std::sync::Arc;
+
 use domain::Notification;
 use serde_json::{Map, Value};
-use tokio::sync::broadcast;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 
 /// Frames that a slow socket may be behind before it misses some.
 const BEHIND_MAX: usize = 1024;
@@ -16,14 +18,23 @@ pub(crate) enum News {
     Update(String),
 }
 
+/// Sockets at once: a user has a few pages, and each socket of a client that does not read holds a few frames.
+const SOCKETS_MAX: usize = 2_000;
+
 /// The open sockets.
 pub(crate) struct Hub {
     news: broadcast::Sender<News>,
+    places: Arc<Semaphore>,
 }
 
 impl Hub {
     pub(crate) fn new() -> Self {
-        Self { news: broadcast::Sender::new(BEHIND_MAX) }
+        Self { news: broadcast::Sender::new(BEHIND_MAX), places: Arc::new(Semaphore::new(SOCKETS_MAX)) }
+    }
+
+    /// A place for one more socket, if there is one.
+    pub(crate) fn place(&self) -> Option<OwnedSemaphorePermit> {
+        self.places.clone().try_acquire_owned().ok()
     }
 
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<News> {
@@ -46,5 +57,18 @@ impl Hub {
     fn tell(&self, news: News) {
         // With nobody there, there is nobody to tell.
         let _ = self.news.send(news);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_room_for_so_many_sockets() {
+        let hub = Hub::new();
+        let mut places: Vec<_> = std::iter::from_fn(|| hub.place()).collect();
+        assert_eq!(places.len(), SOCKETS_MAX);
+        assert!(places.pop().is_some() && hub.place().is_some(), "a socket that closes makes room for the next");
     }
 }

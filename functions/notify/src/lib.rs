@@ -8,9 +8,10 @@ use std::sync::Arc;
 use domain::event::{EventType, ReminderEvent};
 use domain::query::ListNotifications;
 use domain::reminder::ReminderType;
+use domain::zone::Zone;
 use domain::{Notification, Reminder, Task, routes};
 use function::{Answer, App, Change, Delivery, Error, Function, Published};
-use http::StatusCode;
+use http::{StatusCode, header};
 use store::{Settled, found};
 
 use crate::hub::Hub;
@@ -31,7 +32,13 @@ pub fn function() -> Function {
 }
 
 async fn list(app: Arc<App>, query: ListNotifications) -> Result<Answer, Error> {
-    Answer::json(&app.store()?.notifications(query.after, PAGE).await?)
+    let notifications = app.store()?.notifications(query.after, PAGE).await?;
+    let answer = Answer::json(&notifications)?;
+    let is_full = notifications.len() == usize::try_from(PAGE).unwrap_or(0);
+    Ok(match (query.after, notifications.last()) {
+        (Some(_), Some(last)) if is_full => answer.header(header::LINK, format!("</api/notifications?after={}>; rel=\"next\"", last.id)),
+        _ => answer,
+    })
 }
 
 #[derive(serde::Deserialize)]
@@ -76,15 +83,16 @@ async fn remind(app: &Arc<App>, hub: &Hub, delivery: &Delivery) -> Result<Publis
 async fn keep(change: &mut Change, reminder: &Reminder) -> Result<Notification, Error> {
     let task = found(change.unit.task_or_trashed(reminder.task_id).await)?;
     let title = task.as_ref().map_or_else(|| format!("Task {}", reminder.task_id), |task| task.title.clone());
-    let body = task.as_ref().and_then(due_text).unwrap_or_default();
+    let zone = change.preferences().await?.time_zone;
+    let body = task.as_ref().and_then(|task| due_text(task, &zone)).unwrap_or_default();
     Ok(change.unit.create_notification(EventType::ReminderTriggered, reminder.task_id, &title, &body).await?)
 }
 
-/// When a task is due, on its own wall clock; an all-day task has no time.
-fn due_text(task: &Task) -> Option<String> {
+/// When a task is due, on the wall clock of its user; an all-day task has no time.
+fn due_text(task: &Task, zone: &Zone) -> Option<String> {
     if let Some(day) = task.due_day {
         return Some(format!("Due {}", day.get().strftime("%A, %-d %B %Y")));
     }
-    let due = task.due_date?.get().to_zoned(task.time_zone.get().clone());
+    let due = task.due_date?.get().to_zoned(zone.get().clone());
     Some(format!("Due {}", due.strftime("%A, %-d %B %Y, %H:%M %Z")))
 }

@@ -12,12 +12,13 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use serde_json::json;
+use tokio::io::AsyncReadExt;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode};
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message, Utf8Bytes};
 
 use crate::PAGE;
 use crate::hub::{Hub, News};
@@ -30,6 +31,10 @@ const SILENCE_MAX: Duration = Duration::from_secs(75);
 const SEND_MAX: Duration = Duration::from_secs(10);
 /// Bytes of a client's frame: it has little to say.
 const FRAME_MAX: usize = 4 * 1024;
+/// Bytes that are read of a client whose frame was refused, before the connection is closed.
+const REST_MAX: usize = 1024 * 1024;
+/// How long such a client may take to close.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
 /// Our subprotocol; another one brings the token.
 const PROTOCOL: &str = "taskflow";
 
@@ -43,13 +48,15 @@ pub(crate) fn watch(app: Arc<App>, hub: &Arc<Hub>, mut request: Request) -> Resu
     if request.extensions().get::<hyper::upgrade::OnUpgrade>().is_none() {
         return Ok(no_socket_here(request.uri().path()));
     }
+    let place = hub.place().ok_or_else(|| Error::unavailable("a WebSocket", "too many are open"))?;
     let upgrade = hyper::upgrade::on(&mut request);
     let (background, hub) = (app.background.clone(), hub.clone());
     background.spawn(async move {
+        let _place = place;
         let Ok(upgraded) = upgrade.await else { return };
         let config = WebSocketConfig::default().max_message_size(Some(FRAME_MAX)).max_frame_size(Some(FRAME_MAX));
         let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-        let mut session = Session { app, socket, last: after };
+        let mut session = Session { app, socket, last: after, is_behind: after.is_some() };
         if let Err(Ended::Failed(error)) = session.run(&hub).await {
             tracing::warn!(%error, "a socket was closed");
         }
@@ -127,6 +134,8 @@ struct Session {
     socket: Socket,
     /// The last notification that was sent; `None` until it is known where to start.
     last: Option<i64>,
+    /// True if the table may have more than was sent.
+    is_behind: bool,
 }
 
 impl Session {
@@ -135,8 +144,6 @@ impl Session {
         let mut news = hub.subscribe();
         if self.last.is_none() {
             self.last = Some(self.app.store()?.last_notification_id().await.map_err(Error::from)?);
-        } else {
-            self.catch_up().await?;
         }
         let stopping = self.app.stopping.clone();
         let mut ping = tokio::time::interval_at(Instant::now() + PING, PING);
@@ -144,10 +151,12 @@ impl Session {
         let mut heard = Instant::now();
         loop {
             tokio::select! {
-                told = news.recv() => match told {
+                // A page at a time, so that a client far behind is still heard, and still told to go.
+                () = std::future::ready(()), if self.is_behind => self.catch_up().await?,
+                told = news.recv(), if !self.is_behind => match told {
                     Ok(News::Notification(notification)) => self.notification(&notification).await?,
                     Ok(News::Update(frame)) => self.send(Message::text(frame)).await?,
-                    Err(RecvError::Lagged(_)) => self.catch_up().await?,
+                    Err(RecvError::Lagged(_)) => self.is_behind = true,
                     Err(RecvError::Closed) => return Ok(()),
                 },
                 message = self.socket.next() => {
@@ -155,7 +164,8 @@ impl Session {
                     match message {
                         Some(Ok(Message::Text(text))) => self.answer(&text).await?,
                         Some(Ok(Message::Close(_))) => return self.say_goodbye().await,
-                        Some(Err(_)) | None => return Err(Ended::Gone),
+                        Some(Err(error)) => return self.refuse(&error).await,
+                        None => return Err(Ended::Gone),
                         Some(Ok(_)) => {}
                     }
                 }
@@ -179,20 +189,21 @@ impl Session {
         match notification.id {
             id if id <= last => Ok(()),
             id if id == last + 1 => self.show(notification).await,
-            _ => self.catch_up().await,
+            _ => {
+                self.is_behind = true;
+                Ok(())
+            }
         }
     }
 
+    /// Sends the next page of what the client has missed.
     async fn catch_up(&mut self) -> Result<(), Ended> {
-        loop {
-            let missed = self.app.store()?.notifications(self.last, PAGE).await.map_err(Error::from)?;
-            if missed.is_empty() {
-                return Ok(());
-            }
-            for notification in &missed {
-                self.show(notification).await?;
-            }
+        let missed = self.app.store()?.notifications(self.last, PAGE).await.map_err(Error::from)?;
+        self.is_behind = !missed.is_empty();
+        for notification in &missed {
+            self.show(notification).await?;
         }
+        Ok(())
     }
 
     async fn show(&mut self, notification: &Notification) -> Result<(), Ended> {
@@ -213,6 +224,29 @@ impl Session {
     async fn answer(&mut self, text: &str) -> Result<(), Ended> {
         let is_ping = serde_json::from_str::<serde_json::Value>(text).is_ok_and(|message| message["type"] == "ping");
         if is_ping { self.send(Message::text(r#"{"type":"pong"}"#)).await } else { Ok(()) }
+    }
+
+    /// Tells a client whose frame cannot be read why the socket closes (RFC 6455, section 7.4.1).
+    async fn refuse(&mut self, error: &WebSocketError) -> Result<(), Ended> {
+        let (code, reason) = match error {
+            WebSocketError::Capacity(_) => (CloseCode::Size, "a message has at most 4096 bytes"),
+            WebSocketError::Utf8(_) => (CloseCode::Invalid, "a text message is UTF-8"),
+            WebSocketError::Protocol(_) => (CloseCode::Protocol, "not a frame of RFC 6455"),
+            _ => return Err(Ended::Gone),
+        };
+        self.send(Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }))).await?;
+        // What it still sends is read: a connection closed before that is reset, and the client may never see why.
+        let stream = self.socket.get_mut();
+        let mut rest = [0; 4096];
+        let reading = async {
+            for _ in 0..REST_MAX / rest.len() {
+                if !matches!(stream.read(&mut rest).await, Ok(1..)) {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(CLOSE_MAX, reading).await;
+        Err(Ended::Gone)
     }
 
     /// Reading a close has its answer queued, and nothing is read after it.

@@ -1,7 +1,7 @@
 //! Keeps the audit log: every event of tasks and reminders, once, for good.
 //!
-//! It keeps what it is told, in the order in which it is told: an entry is what the bus carried, not what a row confirms. Rows move on and are deleted,
-//! so they could not confirm an old event. It is for the gateway to accept facts from the bus alone.
+//! An entry is what the bus carried, not what a row confirms: rows move on and are deleted, so they could not confirm an old event. The gateway
+//! accepts facts from the bus alone. An event that came late is listed by its task's version.
 
 use std::sync::Arc;
 
@@ -9,10 +9,7 @@ use cloudevents::AttributesReader;
 use domain::query::ListAudit;
 use domain::{USER_ID, routes};
 use function::{Answer, App, Delivery, Error, Function, Published};
-use http::HeaderName;
 use store::NewAuditEntry;
-
-const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// The function.
 #[must_use]
@@ -22,8 +19,7 @@ pub fn function() -> Function {
 
 async fn list(app: Arc<App>, query: ListAudit) -> Result<Answer, Error> {
     let window = query.window()?;
-    let page = app.store()?.audit(&query, window).await?;
-    Ok(Answer::json(&page.items)?.header(TOTAL_COUNT, page.total_count))
+    Answer::page(&app.store()?.audit(&query, window).await?, window)
 }
 
 /// The part of an event's data that the log is searched by.

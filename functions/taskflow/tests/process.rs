@@ -636,6 +636,24 @@ fn the_one_process_links_no_dapr() {
 }
 
 #[tokio::test]
+async fn callers_who_say_nothing_use_up_no_descriptors() {
+    let data = folder();
+    let own = program(data.path());
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -Sn 1024; exec \"$0\""])
+        .arg(env!("CARGO_BIN_EXE_taskflow"))
+        .envs(own.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    let taskflow = Taskflow::start(command).await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", taskflow.child.id().unwrap())).unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let files: Vec<u64> = files.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    assert_eq!(files[0], files[1].min(20_000), "{limits}");
+    taskflow.stop().await;
+}
+
+#[tokio::test]
 async fn a_second_start_on_the_same_data_says_so() {
     let folder = folder();
     let first = Taskflow::start(program(folder.path())).await;
@@ -794,8 +812,7 @@ async fn the_token_keeps_others_out() {
         (Method::GET, "/api/notifications"),
         (Method::GET, "/api/audit"),
         (Method::POST, "/"),
-        (Method::GET, "/openapi.json"),
-        (Method::GET, "/asyncapi.json"),
+        (Method::GET, "/metrics"),
         (Method::GET, "/ws/notifications"),
     ] {
         for headers in [&[][..], &[("authorization", "Bearer wrong-horse-battery")], &[("authorization", TOKEN)]] {
@@ -806,14 +823,14 @@ async fn the_token_keeps_others_out() {
             assert_eq!(answer.body["status"], 401, "{method} {path}");
         }
     }
-    for path in ["/", "/assets/app.js", "/health", "/health/live", "/health/ready"] {
+    for path in ["/", "/assets/app.js", "/health", "/health/live", "/health/ready", "/openapi.json", "/asyncapi.json"] {
         assert_eq!(client.get(path).await.status, StatusCode::OK, "{path}");
     }
     let call = async |method, path, body| client.call(method, path, &[("authorization", &bearer)], body).await.unwrap().status;
     let task = json!({ "title": "Pay rent" });
     assert_eq!(call(Method::POST, "/api/tasks", Some(&task)).await, StatusCode::CREATED);
     assert_eq!(call(Method::GET, "/api/tasks", None).await, StatusCode::OK);
-    assert_eq!(call(Method::GET, "/openapi.json", None).await, StatusCode::OK);
+    assert_eq!(call(Method::GET, "/metrics", None).await, StatusCode::OK);
     let request = client.http.post(format!("{}/", client.url)).header(structured.0, structured.1).header("authorization", &bearer);
     assert_eq!(request.body(event.to_string()).send().await.unwrap().status(), StatusCode::OK);
     // The functions deliver to each other under the token, too.

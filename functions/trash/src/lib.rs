@@ -10,9 +10,7 @@ use domain::event::CommandType;
 use domain::query::ListTrash;
 use domain::routes;
 use function::{Answer, App, Change, Error, Function};
-use http::{HeaderName, StatusCode};
-
-const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+use http::StatusCode;
 
 /// The function.
 #[must_use]
@@ -21,8 +19,8 @@ pub fn function() -> Function {
 }
 
 async fn list(app: Arc<App>, query: ListTrash) -> Result<Answer, Error> {
-    let page = app.store()?.trash(query.window()?).await?;
-    Ok(Answer::json(&page.items)?.header(TOTAL_COUNT, page.total_count))
+    let window = query.window()?;
+    Answer::page(&app.store()?.trash(window).await?, window)
 }
 
 async fn restore(change: &mut Change, command: RestoreTask) -> Result<Task, Error> {

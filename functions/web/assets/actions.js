@@ -1,19 +1,25 @@
-// What a person does to a task, wherever on the page: done at once, told in a toast, and taken back with its reason if it fails.
+// What a person does to a task, wherever on the page: seen at once, told in a toast, and taken back by it or by a key, step by step.
 
-import { Problem, textOf } from './api.js';
 import { part } from './part.js';
-import { Conflict, Tasks } from './tasks.js';
+import { Tasks } from './tasks.js';
+import { moved } from './time.js';
 import { toast } from './toasts.js';
-import { queryOf, view } from './view.js';
+import { queryOf, view, viewKey } from './view.js';
 
 /** @typedef {import('./api.js').Task} Task */
 /** @typedef {import('./api.js').TaskChange} TaskChange */
+/** @typedef {import('./outbox.js').Change} Change */
+/** @typedef {{ change: Change, answer: Promise<import('./outbox.js').Answer | null> }} Made a change and what becomes of it */
+
+/** Steps that can be taken back. */
+const STEPS_MAX = 20;
 
 /** The tasks of this page. */
-export const tasks = new Tasks(() => queryOf(view()));
+export const tasks = new Tasks(() => queryOf(view()), viewKey);
 
 /** What the fields are called. @type {Record<string, string>} */
 const NAMES = {
+  description: 'notes',
   due_date: 'due date',
   due_day: 'due date',
   all_day: 'due date',
@@ -28,34 +34,82 @@ const NAMES = {
 /** Fields in words. @param {readonly string[]} fields */
 export const fieldNames = (fields) => [...new Set(fields.map((field) => NAMES[field] ?? field))].join(', ');
 
-/** What `z` takes back. @type {(() => void) | null} */
-let lastUndo = null;
+/** What can be taken back, the last step last. @type {Made[][]} */
+const steps = [];
+/** The toast that tells of the last step, while more of its kind join it. @type {{ verb: string, made: Made[], toast: import('./toasts.js').Toast } | null} */
+let told = null;
 
-/** Takes back the last completion, if there is one. */
+/** Takes back the last step; false if there is none. */
 export function undo() {
-  const run = lastUndo;
-  lastUndo = null;
-  run?.();
-  return run !== null;
+  const step = steps.pop();
+  if (!step) return false;
+  if (told?.made === step) {
+    told.toast.remove();
+    told = null;
+  }
+  for (const made of [...step].reverse()) void takeBack(made);
+  toast(`Undone: ${sentence(step)}`);
+  return true;
+}
+
+/** @param {Made[]} step */
+function sentence(step) {
+  const [{ change } = { change: { title: '' } }] = step;
+  return step.length > 1 ? `${step.length} tasks.` : `“${change.title}”.`;
+}
+
+/** @param {Made} made */
+async function takeBack({ change, answer }) {
+  const { outbox } = tasks;
+  if (outbox.isUnsent(change)) return outbox.withdraw(change);
+  const answered = await answer;
+  if (!answered) return undefined;
+  const { kind, id, ids = [], title, body } = change;
+  const task = /** @type {Task} */ (answered.task ?? tasks.get(id) ?? { id, title, version: 0 });
+  const opposite = /** @type {const} */ ({ complete: 'reopen', reopen: 'complete', delete: 'restore', restore: 'delete' });
+  if (kind === 'create') tasks.remove(task);
+  else if (kind === 'delete') tasks.restore(task);
+  else if (kind === 'complete' || kind === 'reopen') tasks.setDone(task, kind === 'reopen');
+  else if (kind === 'bulk' && body.action in opposite) tasks.bulk(ids, opposite[/** @type {keyof typeof opposite} */ (body.action)]);
+  else if (kind === 'bulk') for (const one of answered.results ?? []) if (one.change_id) tasks.undo({ ...change, id: one.id, title: one.task?.title ?? '' }, one.change_id);
+  if (answered.change && (kind === 'update' || kind === 'skip')) tasks.undo(change, answered.change);
+  return undefined;
 }
 
 /**
- * Says why something failed. A conflict offers to do it all the same, on the task as it is now.
+ * Tells what was done, with a way back. What is done a few times in a row is told once: "Completed 3 tasks".
  *
- * @param {unknown} error
- * @param {string} what was not done
- * @param {() => void} again
+ * @param {string} verb
+ * @param {Made} made
+ * @param {{ more?: string, action?: { label: string, run: () => void } }} [options] what else is said, and what is offered beside the way back
  */
-export function failed(error, what, again) {
-  if (error instanceof Conflict) {
-    const which = error.fields.length ? ` (${fieldNames(error.fields)})` : '';
-    toast(`It was changed elsewhere in the meantime${which}. You now see it as it is.`, { title: what, kind: 'bad', sticky: true, action: { label: 'Do it anyway', run: again } });
-    return;
+export function did(verb, made, { more = '', action } = {}) {
+  if (told?.verb === verb && told.toast.isShown()) {
+    told.made.push(made);
+    told.toast.say(`${verb} ${told.made.reduce((sum, { change }) => sum + (change.ids?.length ?? 1), 0)} tasks.`);
+    return told.toast;
   }
-  const isGone = error instanceof Problem && error.status === 404;
-  const isInvalid = error instanceof Problem && error.status === 422;
-  if (isGone) tasks.refreshSoon();
-  toast(isGone ? 'It was deleted in the meantime.' : textOf(error), { title: what, kind: 'bad', sticky: true, ...(isGone || isInvalid ? {} : { action: { label: 'Try again', run: again } }) });
+  const step = [made];
+  steps.push(step);
+  steps.splice(0, steps.length - STEPS_MAX);
+  const count = made.change.ids?.length;
+  const words = count ? `${verb} ${count === 1 ? '1 task' : `${count} tasks`}.` : `${verb} “${made.change.title}”.`;
+  const back = () => {
+    const at = steps.indexOf(step);
+    if (at < 0) return;
+    steps.splice(at, 1);
+    for (const one of [...step].reverse()) void takeBack(one);
+  };
+  const shown = toast(`${words}${more && ` ${more}`}`, { action: { label: 'Undo', run: back }, ...(action ? { second: action } : {}) });
+  told = { verb, made: step, toast: shown };
+  // What was refused was not done, and says so elsewhere.
+  void made.answer.catch(() => null).then((answer) => {
+    if (answer !== null || step.length > 1) return;
+    shown.remove();
+    const at = steps.indexOf(step);
+    if (at >= 0) steps.splice(at, 1);
+  });
+  return shown;
 }
 
 /**
@@ -64,22 +118,9 @@ export function failed(error, what, again) {
  * @param {Task} task
  * @param {boolean} isDone
  */
-export async function setDone(task, isDone) {
-  const said = isDone ? toast(`Completed “${task.title}”.`, { action: { label: 'Undo', run: () => void undo() } }) : null;
-  const takeBack = () => {
-    said?.remove();
-    void setDone(task, false);
-  };
-  if (isDone) lastUndo = takeBack;
-  try {
-    const done = await tasks.setDone(task.id, isDone);
-    if (isDone && done.recurrence !== 'none') said?.say(`Completed “${task.title}”. The next one comes by itself.`);
-    if (!isDone) toast(`Open again: “${task.title}”.`);
-  } catch (error) {
-    said?.remove();
-    if (lastUndo === takeBack) lastUndo = null;
-    failed(error, `“${task.title}” was not ${isDone ? 'completed' : 'reopened'}`, () => void setDone(tasks.get(task.id) ?? task, isDone));
-  }
+export function setDone(task, isDone) {
+  const repeats = isDone && task.recurrence !== 'none';
+  did(isDone ? 'Completed' : 'Reopened', tasks.setDone(task, isDone), { more: repeats ? 'The next one comes by itself.' : '' });
 }
 
 /**
@@ -87,42 +128,56 @@ export async function setDone(task, isDone) {
  *
  * @param {Task} task as the person saw it
  * @param {TaskChange} fields
+ * @param {string} [verb]
  */
-export async function change(task, fields) {
-  try {
-    await tasks.update(task.id, fields, task);
-  } catch (error) {
-    failed(error, `“${task.title}” was not changed`, () => void change(tasks.get(task.id) ?? task, fields));
-  }
+export const change = (task, fields, verb = 'Changed') => void did(verb, tasks.update(task, fields), {});
+
+/** Moves a task to the trash, without a question: it comes back by the toast, a key, or from the trash. @param {Task} task */
+export function remove(task) {
+  const repeats = task.recurrence !== 'none' && task.status === 'pending';
+  did('Deleted', tasks.remove(task), { more: repeats ? 'It does not repeat any more.' : '' });
 }
 
+/** Brings a task back from the trash. @param {Task} task */
+export const restore = (task) => void did('Restored', tasks.restore(task));
+
 /**
- * Asks first. The task is in the trash then, and comes back by the toast.
+ * Moves tasks to a day, each at its time; those that become the same are one call.
  *
- * @param {Task} task
+ * @param {Task[]} some
+ * @param {import('./time.js').Picked} pick
  */
-export async function remove(task) {
-  const { confirmDelete } = await part(() => import('./dialogs.js'));
-  if (!(await confirmDelete(task))) return;
-  const restore = async () => {
-    try {
-      await tasks.restore(task.id);
-    } catch (error) {
-      failed(error, `“${task.title}” was not restored`, () => void restore());
-    }
-  };
-  const send = async (/** @type {number} */ version) => {
-    try {
-      await tasks.remove(task.id, version);
-      toast(`Deleted “${task.title}”.`, { action: { label: 'Undo', run: () => void restore() } });
-    } catch (error) {
-      failed(error, `“${task.title}” was not deleted`, () => void send(tasks.get(task.id)?.version ?? version));
-    }
-  };
-  await send(task.version);
+export function move(some, pick) {
+  const [only] = some;
+  if (some.length === 1 && only) return change(only, moved(only, pick), pick.day ? 'Moved' : 'Took the date off');
+  /** @type {Map<string, { fields: TaskChange, ids: number[] }>} */
+  const calls = new Map();
+  for (const task of some) {
+    const fields = moved(task, pick);
+    const key = JSON.stringify(fields);
+    const call = calls.get(key) ?? { fields, ids: [] };
+    call.ids.push(task.id);
+    calls.set(key, call);
+  }
+  for (const { fields, ids } of calls.values()) bulk(ids, 'update', fields, 'Moved');
+  return undefined;
+}
+
+/** Moves a recurring task on. @param {Task} task */
+export const skip = (task) => void did('Skipped', tasks.skip(task), { more: 'It is now at its next date.' });
+
+/** Changes many tasks in one call. @param {number[]} ids @param {Parameters<Tasks['bulk']>[1]} action @param {TaskChange} [fields] @param {string} [verb] */
+export function bulk(ids, action, fields, verb) {
+  const verbs = { update: 'Changed', complete: 'Completed', reopen: 'Reopened', delete: 'Deleted', restore: 'Restored', add_tags: 'Tagged', remove_tags: 'Untagged' };
+  did(verb ?? verbs[action], tasks.bulk(ids, action, fields));
 }
 
 tasks.addEventListener('merged', (event) => {
   const { detail } = /** @type {CustomEvent<Task>} */ (event);
   toast(`“${detail.title}” was changed elsewhere, too. Both changes were kept.`);
+});
+
+// Loaded when there is something to say.
+tasks.outbox.addEventListener('change', () => {
+  if (tasks.outbox.refused.length) void part(() => import('./refused.js'));
 });

@@ -21,13 +21,17 @@ const EVENT_MAX = 4_000_000;
 export async function readAnswer(response, on) {
   const isStream = response.headers.get('Content-Type')?.startsWith('text/event-stream');
   if (!isStream || !response.body) return response.text();
+  let done = null;
   for await (const { name, data } of events(response.body)) {
-    if (name === 'done') return data;
+    // Read to its end, or the browser counts it as a call that was given up.
+    if (name === 'done') done = data;
+    if (done !== null) continue;
     const value = JSON.parse(data);
     if (name === 'text') on.text(String(value.text ?? ''));
     else if (name === 'action') on.action(value);
     else if (name === 'problem') throw new Problem(Number(value.status), value);
   }
+  if (done !== null) return done;
   throw new Problem(0, { detail: 'The answer broke off.' });
 }
 
@@ -65,7 +69,8 @@ async function* lines(body) {
       if (rest.length > EVENT_MAX) throw new Problem(0, { detail: 'The answer is too long.' });
       yield* whole;
     }
-  } finally {
+  } catch (error) {
     reader.cancel().catch(() => {});
+    throw error;
   }
 }

@@ -10,7 +10,7 @@ import { Key, keep, kept } from './kept.js';
 /** @typedef {import('../api.d.ts').SearchTasks} SearchTasks */
 /** @typedef {import('../api.d.ts').TaskFilter} Filters */
 /** @typedef {NonNullable<SearchTasks['sort_by']>} SortBy */
-/** @typedef {{ text: string, filters: Filters, sort_by?: SortBy, order?: 'asc' | 'desc' }} Query */
+/** @typedef {{ text: string, filters: Filters, sort_by?: SortBy, order?: 'asc' | 'desc', trash?: boolean }} Query */
 /** @typedef {import('../api.d.ts').TagCount} TagCount */
 /** @typedef {import('../api.d.ts').Preferences} Preferences */
 /** @typedef {import('../api.d.ts').Notification} Notice */
@@ -127,17 +127,23 @@ async function call(path, options = {}) {
 }
 
 /**
- * The answer that first.js has asked for, if it is this one; once, for after that it is old.
+ * What first.js has begun: the answer to the first question, and what is kept of it here.
  *
- * @param {string} path
- * @param {string} used the token
- * @returns {Promise<Response> | undefined}
+ * @typedef {object} First
+ * @property {string} path
+ * @property {string} token
+ * @property {Promise<Response> | null} response
+ * @property {string} key of the list
+ * @property {Promise<{ list?: any, changes: any[] } | null>} kept
  */
+export const first = /** @type {First} */ (Reflect.get(window, 'first'));
+
+/** The answer that first.js has asked for, if it is this one; once, for after that it is old. @param {string} path @param {string} used the token */
 function takeFirst(path, used) {
-  const first = Reflect.get(window, 'first');
-  if (first?.path !== path || first.token !== used) return undefined;
-  Reflect.deleteProperty(window, 'first');
-  return first.response;
+  const { response } = first;
+  if (first.path !== path || first.token !== used) return null;
+  first.response = null;
+  return response;
 }
 
 /** @param {Response} response */
@@ -185,47 +191,77 @@ export function newKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
+/** A UUID; `crypto.randomUUID` is missing from a page that came by plain HTTP from another machine. */
+export function newUid() {
+  const hex = newKey();
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`;
+}
+
 /**
  * A page of the tasks that match, and how many do.
  *
  * @param {Query} query
  * @param {number} offset
  * @param {number} limit
- * @param {AbortSignal} [signal]
+ * @param {{ signal?: AbortSignal | undefined, quiet?: boolean }} [options]
  * @returns {Promise<{ tasks: Task[], total: number }>}
  */
-export async function findTasks({ text, filters, sort_by, order }, offset, limit, signal) {
+export async function findTasks({ text, filters, sort_by, order, trash }, offset, limit, options) {
   if (text) {
-    const { data } = await call('/api/tasks/search', { method: 'POST', body: { query: text, filters, sort_by, order, limit, offset }, signal });
+    const { data } = await call('/api/tasks/search', { method: 'POST', body: { query: text, filters, sort_by, order, limit, offset }, ...options });
     return { tasks: data.results, total: data.total_count };
   }
   const asked = new URLSearchParams({ limit: String(limit), offset: String(offset) });
   for (const [name, value] of Object.entries({ ...filters, sort_by, order })) if (value !== undefined) asked.set(name, String(value));
-  const { data, headers } = await call(`/api/tasks?${asked}`, { signal });
+  const { data, headers } = await call(`/api/${trash ? 'trash' : 'tasks'}?${asked}`, options);
   return { tasks: data, total: Number(headers.get('X-Total-Count')) };
 }
+
+/** For good. */
+export const emptyTrash = async () => void (await call('/api/trash', { method: 'DELETE' }));
+
+/** When the task is due next. @param {number} id @param {number} limit @returns {Promise<import('../api.d.ts').Occurrence[]>} */
+export const listOccurrences = async (id, limit) => (await call(`/api/tasks/${id}/occurrences?limit=${limit}`, { quiet: true })).data;
+
+/** @param {number} task_id @param {string} reminder_offset @returns {Promise<Reminder>} */
+export const addReminder = async (task_id, reminder_offset) => (await call('/api/reminders', { method: 'POST', body: { task_id, reminder_offset } })).data;
+
+/** @param {number} id */
+export const cancelReminder = async (id) => void (await call(`/api/reminders/${id}`, { method: 'DELETE' }));
 
 /** @param {number} id @returns {Promise<Task>} */
 export const getTask = async (id) => (await call(`/api/tasks/${id}`)).data;
 
-/** @param {TaskChange & { title: string }} task @param {string} key for idempotency @returns {Promise<Task>} */
-export const createTask = async (task, key) => (await call('/api/tasks', { method: 'POST', body: task, headers: { 'Idempotency-Key': key } })).data;
+/** How each kind of change is called. @type {Record<import('./outbox.js').Change['kind'], (change: import('./outbox.js').Change) => [string, string]>} */
+const CALLS = {
+  create: () => ['POST', '/api/tasks'],
+  update: ({ id }) => ['PUT', `/api/tasks/${id}`],
+  delete: ({ id }) => ['DELETE', `/api/tasks/${id}`],
+  complete: ({ id }) => ['POST', `/api/tasks/${id}/complete`],
+  reopen: ({ id }) => ['POST', `/api/tasks/${id}/reopen`],
+  restore: ({ id }) => ['POST', `/api/tasks/${id}/restore`],
+  skip: ({ id }) => ['POST', `/api/tasks/${id}/skip`],
+  undo: () => ['POST', '/api/undo'],
+  bulk: () => ['POST', '/api/tasks/bulk'],
+};
+/** Those that would be done twice if they were sent twice. */
+const ONCE = new Set(['create', 'skip', 'undo']);
 
-/** @param {number} version @returns {Record<string, string>} */
-const ifMatch = (version) => ({ 'If-Match': `"${version}"` });
-
-/** @param {number} id @param {TaskChange} change @param {number} version @returns {Promise<Task>} */
-export const updateTask = async (id, change, version) => (await call(`/api/tasks/${id}`, { method: 'PUT', body: change, headers: ifMatch(version) })).data;
-
-/** @param {number} id @param {boolean} isDone @param {number} version @returns {Promise<Task>} */
-export const setDone = async (id, isDone, version) =>
-  (await call(`/api/tasks/${id}/${isDone ? 'complete' : 'reopen'}`, { method: 'POST', headers: ifMatch(version) })).data;
-
-/** @param {number} id @param {number} version */
-export const deleteTask = async (id, version) => void (await call(`/api/tasks/${id}`, { method: 'DELETE', headers: ifMatch(version) }));
-
-/** @param {number} id of a deleted task @returns {Promise<Task>} */
-export const restoreTask = async (id) => (await call(`/api/tasks/${id}/restore`, { method: 'POST' })).data;
+/**
+ * Sends a change; nobody is asked for the token, because nobody may be there.
+ *
+ * @param {import('./outbox.js').Change} change
+ * @param {number | null} version that the task is to have; null for any
+ * @returns {Promise<{ task: Task | null, change: string | null, results?: import('../api.d.ts').BulkResult[] }>}
+ */
+export async function sendChange(change, version) {
+  const { kind, body, once } = change;
+  const [method, path] = CALLS[kind](change);
+  /** @type {Record<string, string>} */
+  const headers = { ...(version === null ? {} : { 'If-Match': `"${version}"` }), ...(once && ONCE.has(kind) ? { 'Idempotency-Key': once } : {}) };
+  const { data, headers: answered } = await call(path, { method, body, headers, quiet: true });
+  return kind === 'bulk' ? { task: null, change: null, results: data.results } : { task: data, change: answered.get('Taskflow-Change') };
+}
 
 /** @returns {Promise<Preferences>} */
 export const getPreferences = async () => (await call('/api/preferences', { quiet: true })).data;

@@ -9,13 +9,15 @@ import { part } from './part.js';
 import { QuickAdd } from './quick-add.js';
 import { TaskList } from './task-list.js';
 import { toast } from './toasts.js';
-import { closeTask, queryOf, show, view, viewChanges } from './view.js';
+import { closeTask, go, queryOf, show, view, viewChanges } from './view.js';
 
 whenTokenIsNeeded(async (wasWrong) => (await part(() => import('./dialogs.js'))).askForToken(wasWrong));
 
 // What the list shows is asked for first: the rest of the page is made while the answer is under way.
 let asked = questionOf();
 const answered = tasks.load();
+/** What was kept of it is shown before, if there is any. */
+const shown = new Promise((resolve) => tasks.addEventListener('reset', resolve, { once: true }));
 
 customElements.define('task-list', TaskList);
 customElements.define('filter-bar', FilterBar);
@@ -28,12 +30,21 @@ const chat = byId('chat', HTMLElement);
 const chatButton = byId('chat-button', HTMLButtonElement);
 /** Where two panes do not fit, the one that is open covers the list. */
 const isNarrow = matchMedia('(max-width: 60rem)');
+const rail = byId('rail', HTMLElement);
+/** Where there is no room beside the list, the rail is a drawer. */
+const isDrawer = matchMedia('(max-width: 60rem)');
+const followWidth = () => {
+  if (isDrawer.matches) rail.popover = 'auto';
+  else rail.removeAttribute('popover');
+};
+isDrawer.addEventListener('change', followWidth);
+followWidth();
 
 // ---- the list follows the view
 
 /** The time of day is no other question: "overdue" is asked anew with each refresh. */
 function questionOf() {
-  return JSON.stringify(queryOf(view(), new Date(0)));
+  return JSON.stringify(queryOf(view())) + view().place;
 }
 
 function follow() {
@@ -44,6 +55,8 @@ function follow() {
     asked = question;
     void tasks.load();
   }
+  emptyButton.hidden = now.place !== 'trash';
+  document.body.dataset.place = now.place;
   list.repaint();
   void followDetail();
 }
@@ -64,6 +77,8 @@ async function followDetail(edit = false) {
   if (task === openTask && !edit) return;
   const closed = openTask;
   openTask = task;
+  const shown = detail.querySelector('task-detail');
+  if (task === null && shown && 'leave' in shown) /** @type {import('./task-detail.js').TaskDetail} */ (shown).leave();
   detail.hidden = task === null;
   cover();
   if (task === null) {
@@ -102,7 +117,7 @@ chat.querySelector('chat-pane')?.addEventListener('close', () => void toggleChat
 /** What is covered cannot be reached by the Tab key either. */
 function cover() {
   const isCovered = isNarrow.matches && (!detail.hidden || !chat.hidden);
-  for (const id of ['main', 'bar']) byId(id, HTMLElement).inert = isCovered;
+  for (const id of ['main', 'bar', 'rail']) byId(id, HTMLElement).inert = isCovered;
   chat.inert = isNarrow.matches && !detail.hidden;
   document.body.classList.toggle('has-detail', !detail.hidden);
   document.body.classList.toggle('has-chat', !chat.hidden);
@@ -140,6 +155,13 @@ changes.addEventListener('change', (event) => {
   else delete document.documentElement.dataset.theme;
 });
 
+tasks.addEventListener('renamed', (event) => {
+  const { from, to } = /** @type {CustomEvent<{ from: number, to: number }>} */ (event).detail;
+  if (view().task !== from) return;
+  openTask = to;
+  show({ task: to });
+});
+
 tasks.addEventListener('gone', (event) => {
   const { detail: id } = /** @type {CustomEvent<number>} */ (event);
   if (view().task !== id) return;
@@ -154,23 +176,58 @@ const KEYS = {
   '/': () => search.select(),
   n: () => byId('new-title', HTMLInputElement).focus(),
   c: () => void toggleChat(Boolean(chat.hidden)),
-  g: () => byId('notifications', HTMLElement).showPopover(),
+  b: () => byId('notifications', HTMLElement).showPopover(),
   z: () => void (undo() || setText(byId('spoken', HTMLElement), 'There is nothing to undo.')),
   '?': () => void openSettings(),
 };
+
+/** Where `g` and another key lead. @type {Record<string, Partial<import('./view.js').View>>} */
+const PLACES = { t: { place: 'today' }, u: { place: 'upcoming' }, i: { place: 'inbox' }, a: {}, d: { status: 'completed' } };
+/** Milliseconds within which the second key is pressed. */
+const SECOND_KEY = 1_500;
+/** When `g` was pressed. */
+let wentAt = -Infinity;
 
 /** Whether a key that is pressed here is text. @param {EventTarget | null} target */
 function isTyping(target) {
   return target instanceof Element && target.closest('input:not([type="checkbox"], [type="radio"]), textarea, select, [contenteditable]') !== null;
 }
 
+// Before what has the focus takes the second key for its own.
 addEventListener('keydown', (event) => {
+  const place = performance.now() - wentAt < SECOND_KEY ? PLACES[event.key] : undefined;
+  const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey && hasShortcuts() && !isTyping(event.target) && !document.querySelector('dialog[open], :popover-open');
+  wentAt = event.key === 'g' && isPlain ? performance.now() : -Infinity;
+  if (!place || !isPlain) return;
+  event.preventDefault();
+  event.stopPropagation();
+  go(place);
+}, true);
+
+addEventListener('keydown', (event) => {
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key === 'p') {
+    event.preventDefault();
+    return void list.print();
+  }
+  // Text has an undo of its own.
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key === 'z' && !isTyping(event.target) && !event.defaultPrevented) {
+    event.preventDefault();
+    return KEYS.z?.();
+  }
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector('dialog[open]')) return;
   if (event.key === 'Escape') return escape(event);
   const act = KEYS[event.key];
   if (!act || !hasShortcuts() || isTyping(event.target)) return;
   event.preventDefault();
   act();
+});
+
+list.addEventListener('selection', () => void part(() => import('./selection-bar.js')), { once: true });
+
+const emptyButton = byId('empty-trash', HTMLButtonElement);
+emptyButton.addEventListener('click', async () => {
+  const { confirmEmpty } = await part(() => import('./dialogs.js'));
+  if (await confirmEmpty()) void tasks.load();
 });
 
 /** Closes what is open, the innermost first. @param {KeyboardEvent} event */
@@ -193,7 +250,9 @@ const isChatOpen = chatChoice === 'open' || (chatChoice === null && matchMedia('
 // Its place is taken at once, so that nothing moves; what is in it comes after the tasks.
 chat.hidden = !isChatOpen;
 cover();
-await answered;
-await part(() => import('./live.js'));
+delete document.documentElement.dataset.beside;
+await Promise.race([answered, shown]);
+await Promise.all([part(() => import('./live.js')), part(() => import('./places.js'))]);
+void part(() => import('./worker.js'));
 if (!kept(Key.introduced)) void part(() => import('./introduce.js'));
 await setChat(isChatOpen);

@@ -5,7 +5,8 @@ import { tasks } from './actions.js';
 import { h, icon, newId, setText } from './dom.js';
 import { markdown } from './markdown.js';
 import { Talk } from './talk.js';
-import { dueInFull, dueInWords, isOverdue } from './time.js';
+import { dueInFull, dueInWords, groupOf, isOverdue } from './time.js';
+import { draftOf, keepDraft } from './store.js';
 import { show } from './view.js';
 
 /** Characters of a message, as the service has it. */
@@ -17,7 +18,10 @@ const CARDS_MAX = 5;
 /** Pixels from the end of the conversation within which it follows what comes. */
 const NEAR = 60;
 
-const EXAMPLES = ['What is overdue?', 'Add pay rent monthly on the 1st at 9 #home !high', 'Remind me 1 hour before the piano lesson'];
+/** What a message is kept as until it is sent. */
+const DRAFT = 'chat';
+
+const EXAMPLES = ['What is due today?', 'Move everything overdue to tomorrow', 'Add pay rent monthly on the 1st at 9 #home !high', 'Remind me 1 hour before the piano lesson'];
 
 /** @typedef {import('./talk.js').Message} Message */
 /** @typedef {import('./api.js').Action} Action */
@@ -64,6 +68,31 @@ function actionOf({ tool, status, changes, tasks: cards, detail }) {
   return h('div', { className: `action ${status}` }, says && h('p', { className: 'action-words' }, sign, h('span', { textContent: detail })), status !== 'asked' && cardsOf(cards, isDone && tool === 'delete_task'));
 }
 
+/** What is due, of the tasks that this page knows. */
+function greeting() {
+  const hour = new Date().getHours();
+  const hello = hour < 5 ? 'Good evening' : hour < 12 ? 'Good morning' : hour < 18 ? 'Good afternoon' : 'Good evening';
+  const open = [...tasks.loaded()].map(([, task]) => task).filter(({ status, due_date }) => status === 'pending' && due_date !== null);
+  const late = open.filter((task) => isOverdue(task)).length;
+  const today = open.filter((task) => groupOf(task, new Date()).name === 'Today').length;
+  const count = (/** @type {number} */ number) => (number === 1 ? '1 task is' : `${number} tasks are`);
+  const parts = [late && `${count(late)} overdue`, today && `${count(today)} due today`].filter(Boolean);
+  return `${hello}. ${parts.length ? `${parts.join(', and ')}.` : 'Nothing is due today.'}`;
+}
+
+/** Hides the tasks that stand below as cards from the lists of an answer: nothing is said twice. @param {HTMLElement[]} answer @param {Action[]} actions */
+function withoutCards(answer, actions) {
+  const cards = actions.flatMap(({ tasks: some }) => some);
+  for (const list of answer.filter((element) => element.matches('ul, ol'))) {
+    for (const item of /** @type {HTMLCollectionOf<HTMLElement>} */ (list.children)) {
+      const text = item.textContent ?? '';
+      item.hidden = cards.some(({ id, title }) => text.includes(`“${title}”`) && text.includes(`#${id}`));
+    }
+    list.hidden = [.../** @type {HTMLCollectionOf<HTMLElement>} */ (list.children)].every(({ hidden }) => hidden);
+  }
+  return answer;
+}
+
 export class ChatPane extends HTMLElement {
   #talk = new Talk();
   /** What shows each message, and what it showed last. @type {WeakMap<Message, { element: HTMLElement, key: string }>} */
@@ -71,7 +100,7 @@ export class ChatPane extends HTMLElement {
   #thinking = h('p', { className: 'muted thinking', textContent: 'Thinking…' });
   #hello = this.#welcome();
   #log = h('div', { className: 'chat-log', role: 'log', 'aria-label': 'Conversation', tabIndex: 0 });
-  #input = h('textarea', { id: newId(), rows: 1, maxLength: MESSAGE_MAX, placeholder: 'Ask or tell: “what is overdue?”', enterKeyHint: 'send' });
+  #input = h('textarea', { id: newId(), rows: 1, dir: 'auto', maxLength: MESSAGE_MAX, placeholder: 'Ask or tell: “what is overdue?”', enterKeyHint: 'send' });
   #send = h('button', { className: 'primary', textContent: 'Send' });
   #anew = h('button', { type: 'button', className: 'quiet', textContent: 'New conversation', onclick: () => this.#begin() });
   #who = h('span', { className: 'who muted', hidden: true, textContent: 'offline', title: 'There is no language model: Taskflow itself understands everyday sentences.' });
@@ -86,7 +115,10 @@ export class ChatPane extends HTMLElement {
       event.preventDefault();
       this.#submit();
     });
-    this.#input.addEventListener('input', () => this.#fit());
+    this.#input.addEventListener('input', () => {
+      keepDraft(DRAFT, this.#input.value);
+      this.#fit();
+    });
     this.#input.addEventListener('keydown', (event) => {
       if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
       event.preventDefault();
@@ -97,6 +129,11 @@ export class ChatPane extends HTMLElement {
     this.#draw();
     this.#log.scrollTop = this.#log.scrollHeight;
     void this.#talk.resume();
+    void draftOf(DRAFT).then((draft) => {
+      if (!draft || this.#input.value) return;
+      this.#input.value = draft.text;
+      this.#fit();
+    });
   }
 
   /** Puts the focus where a person writes. */
@@ -120,6 +157,7 @@ export class ChatPane extends HTMLElement {
     const text = this.#input.value.trim();
     if (!text || this.#talk.isWaiting) return;
     this.#input.value = '';
+    keepDraft(DRAFT, '');
     this.#fit();
     this.#say(text);
   }
@@ -161,7 +199,11 @@ export class ChatPane extends HTMLElement {
       this.#fit();
       this.enter();
     };
-    return h('div', { className: 'welcome' }, h('p', { textContent: 'Tell the assistant what to do, in your words. For example:' }), ...EXAMPLES.map((text) => h('button', { type: 'button', className: 'pill', textContent: text, onclick: () => use(text) })));
+    const due = h('p', { className: 'greeting' });
+    const greet = () => setText(due, greeting());
+    tasks.addEventListener('change', greet);
+    greet();
+    return h('div', { className: 'welcome' }, due, h('p', { textContent: 'I find, add, change and complete tasks for you. Say it in your words, for example:' }), ...EXAMPLES.map((text) => h('button', { type: 'button', className: 'pill', textContent: text, onclick: () => use(text) })));
   }
 
   /** @param {Message} message @returns {HTMLElement} */
@@ -183,11 +225,11 @@ export class ChatPane extends HTMLElement {
   #parts(message, isAsking) {
     const { from, text, actions = [], problem, question } = message;
     if (from === 'assistant') {
-      const parts = [h('span', { className: 'sr', textContent: 'Assistant: ' }), h('div', { className: 'markdown' }, ...markdown(text)), ...actions.map(actionOf).filter((element) => element.hasChildNodes())];
+      const parts = [h('span', { className: 'sr', textContent: 'Assistant: ' }), h('div', { className: 'markdown', dir: 'auto' }, ...withoutCards(markdown(text), actions)), ...actions.map(actionOf).filter((element) => element.hasChildNodes())];
       if (question && isAsking) parts.push(this.#question(question));
       return parts;
     }
-    const parts = [h('span', { className: 'sr', textContent: 'You: ' }), h('p', { textContent: text })];
+    const parts = [h('span', { className: 'sr', textContent: 'You: ' }), h('p', { dir: 'auto', textContent: text })];
     if (problem) parts.push(h('div', { className: 'chat-problem', role: 'alert' }, h('p', { textContent: problem }), h('button', { type: 'button', textContent: 'Send again', onclick: () => void this.#talk.send(message) })));
     return parts;
   }

@@ -1,11 +1,13 @@
-// Modal dialogs: is it to be deleted, which token, and the settings. Loaded when the first of them is needed.
+// Modal dialogs: which token, and the settings. Loaded when the first of them is needed.
 
-import { getPreferences, setPreferences, setToken, textOf, token } from './api.js';
+import { tasks } from './actions.js';
+import { emptyTrash, getPreferences, setPreferences, setToken, textOf, token } from './api.js';
 import { fieldError, find, h, newId, setText } from './dom.js';
 import { Key, hasShortcuts, keep, kept } from './kept.js';
 import { desktopState, setDesktop } from './desktop.js';
 import { devices } from './devices.js';
-import { placeToasts } from './toasts.js';
+import { empty } from './store.js';
+import { placeToasts, toast } from './toasts.js';
 
 /** @typedef {import('./api.js').Task} Task */
 
@@ -16,11 +18,15 @@ const SHORTCUTS = Object.freeze([
   ['↓ ↑ or j k', 'Next or previous task'],
   ['Enter or e', 'Open the task'],
   ['x', 'Complete the task'],
+  ['t', 'Change the date'],
+  ['Shift+↓ ↑', 'Select tasks'],
   ['1 2 3', 'Priority high, medium, low'],
-  ['Delete', 'Delete the task'],
-  ['z', 'Undo the last completion'],
+  ['Delete or ⌫', 'Delete the task'],
+  ['z or Ctrl+Z', 'Undo, up to 20 steps'],
   ['c', 'Open or close the assistant'],
-  ['g', 'Notifications'],
+  ['b', 'Notifications'],
+  ['g t · g u', 'Go to Today, Upcoming'],
+  ['g i · g a', 'Go to Inbox, All tasks'],
   ['?', 'These keys and the settings'],
   ['Esc', 'Close what is open'],
 ]);
@@ -62,18 +68,17 @@ function dialogOf(title, body, buttons) {
 /** @param {string} textContent @param {string} value @param {Record<string, unknown>} [props] */
 const button = (textContent, value, props = {}) => h('button', { textContent, value, ...props });
 
-/**
- * Whether a task is really to be deleted.
- *
- * @param {Task} task
- */
-export async function confirmDelete(task) {
-  const isChain = task.recurrence !== 'none' && task.status === 'pending';
-  const text = `“${task.title}” will be in the trash for 30 days.${isChain ? ' It will not come back either: the next one is made when this one is completed.' : ''}`;
-  const words = h('p', { id: newId(), textContent: text });
-  const dialog = dialogOf('Delete this task?', [words], [button('Keep it', '', { autofocus: true }), button('Delete', 'delete', { className: 'danger' })]);
-  dialog.setAttribute('aria-describedby', words.id);
-  return (await ask(dialog)) === 'delete';
+/** Empties the trash, if that is meant: nothing brings it back. */
+export async function confirmEmpty() {
+  const words = h('p', { textContent: 'What is in the trash is deleted for good.' });
+  if ((await ask(dialogOf('Empty the trash?', [words], [button('Keep it', '', { autofocus: true }), button('Delete for good', 'empty', { className: 'danger' })]))) !== 'empty') return false;
+  try {
+    await emptyTrash();
+    return true;
+  } catch (error) {
+    toast(textOf(error), { title: 'The trash was not emptied', kind: 'bad' });
+    return false;
+  }
 }
 
 /** @type {Promise<boolean> | null} */
@@ -124,14 +129,24 @@ function themeSetting() {
   return group('Appearance', h('div', { className: 'choices' }, ...radios));
 }
 
+/** Whether changes that the service has not got may be lost. @param {number} count */
+async function confirmLoss(count) {
+  const words = h('p', { textContent: `${count === 1 ? '1 change waits' : `${count} changes wait`} for the service on this device. Forgetting the token forgets ${count === 1 ? 'it' : 'them'}, too.` });
+  return (await ask(dialogOf('Forget what was not sent?', [words], [button('Keep the token', '', { autofocus: true }), button('Forget', 'forget', { className: 'danger' })]))) === 'forget';
+}
+
 function tokenSetting() {
   const words = h('p', {});
   const change = h('button', { type: 'button', onclick: () => void enterToken('Enter the token that the service asks for.').then(draw) });
   const forget = h('button', {
     type: 'button',
     textContent: 'Forget it',
-    onclick: () => {
+    onclick: async () => {
+      const waiting = tasks.outbox.waiting.length;
+      if (waiting && !(await confirmLoss(waiting))) return;
       setToken('');
+      tasks.outbox.clear();
+      await empty().catch(() => {});
       draw();
       change.focus();
     },
@@ -158,6 +173,19 @@ function daySetting() {
   return group('All-day tasks', h('div', { className: 'field' }, h('label', { for: input.id, textContent: 'The day starts at' }), input), words);
 }
 
+/** A choice that this browser keeps. @param {string} words @param {string} key @param {readonly (readonly [string, string])[]} options */
+function choice(words, key, options) {
+  const select = h('select', { id: newId(), onchange: () => keep(key, select.value || null) }, ...options.map(([value, textContent]) => h('option', { value, textContent, selected: (kept(key) ?? '') === value })));
+  return h('div', { className: 'field' }, h('label', { for: select.id, textContent: words }), select);
+}
+
+function dateSetting() {
+  const locales = /** @type {const} */ ([['', 'As in this browser'], ['en-US', 'United States: Jan 31'], ['en-GB', 'United Kingdom: 31 Jan'], ['de-DE', 'Germany: 31 Jan'], ['ja-JP', 'Japan: Jan 31']]);
+  const hours = /** @type {const} */ ([['', 'As usual there'], ['24', '15:30'], ['12', '3:30 pm']]);
+  const weeks = /** @type {const} */ ([['', 'As usual there'], ['1', 'Monday'], ['7', 'Sunday'], ['6', 'Saturday']]);
+  return group('Dates and times', choice('Order of dates', Key.locale, locales), choice('Hours', Key.hours, hours), choice('The week starts on', Key.weekStart, weeks));
+}
+
 function desktopSetting() {
   const words = { on: 'On, while this page is open somewhere.', off: 'Off.', denied: 'This browser forbids them for this page; its site settings can change that.', none: 'This browser has none.' };
   const line = h('p', {});
@@ -175,7 +203,7 @@ function desktopSetting() {
 function keysSetting() {
   const box = h('input', { type: 'checkbox', checked: hasShortcuts(), onchange: () => keep(Key.shortcuts, box.checked ? null : 'off') });
   const rows = SHORTCUTS.map(([keys, does]) => h('div', {}, h('dt', {}, h('kbd', { textContent: keys })), h('dd', { textContent: does })));
-  return group('Keyboard', h('label', { className: 'choice' }, box, 'Single keys do something'), h('dl', { className: 'keys' }, ...rows));
+  return group('Keyboard', h('label', { className: 'choice' }, box, 'Keyboard shortcuts'), h('dl', { className: 'keys' }, ...rows));
 }
 
 /** @typedef {Event & { prompt: () => Promise<unknown> }} InstallPrompt */
@@ -192,6 +220,15 @@ function installSetting(offer) {
  * @param {InstallPrompt | null} offer the browser's, to install the page, while there is one
  */
 export async function openSettings(offer) {
-  const body = [themeSetting(), daySetting(), desktopSetting(), group('Reminders on your devices', ...devices()), tokenSetting(), installSetting(offer), keysSetting()];
+  const body = [
+    themeSetting(),
+    dateSetting(),
+    daySetting(),
+    desktopSetting(),
+    group('Reminders on your devices', ...devices()),
+    tokenSetting(),
+    installSetting(offer),
+    keysSetting(),
+  ];
   await ask(dialogOf('Settings', body, [button('Done', '', { className: 'primary', autofocus: true })]));
 }

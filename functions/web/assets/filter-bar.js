@@ -13,6 +13,9 @@ const TAGS_CALM = 1_000;
 /** The tags that there are, the most used first: for the filter, and to choose from when tagging. @type {import('./api.js').TagCount[]} */
 let known = [];
 
+/** Dispatches `change` when there are other tags, or other counts. */
+export const tagChanges = new EventTarget();
+
 /** @returns {readonly import('./api.js').TagCount[]} */
 export const knownTags = () => known;
 
@@ -102,6 +105,7 @@ export class FilterBar extends HTMLElement {
       this.#tagsAt = performance.now();
       try {
         known = (await listTags()).sort((a, b) => b.count - a.count || a.tag.localeCompare(b.tag));
+        tagChanges.dispatchEvent(new Event('change'));
         // Nothing moves under somebody's hands, but an empty menu may fill.
         if (this.#tagMenu.matches(':popover-open') && !this.#tagMenu.querySelector('input')) this.#drawTags();
       } catch {

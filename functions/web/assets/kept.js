@@ -11,6 +11,9 @@ export const Key = Object.freeze({
   introduced: 'taskflow.introduced',
   device: 'taskflow.push-device',
   askedPush: 'taskflow.asked-for-push',
+  locale: 'taskflow.locale',
+  hours: 'taskflow.hours',
+  weekStart: 'taskflow.week-start',
 });
 
 /** Dispatches `change` with the key as `detail`, whether this window or another one changed it. */

@@ -5,6 +5,7 @@ import { tasks } from './actions.js';
 import { Problem, enterToken, token } from './api.js';
 import { byId, find, setText } from './dom.js';
 import { Key, changes } from './kept.js';
+import './away.js';
 import { NotificationList } from './notices.js';
 
 /** Milliseconds between two pings, and how long an answer may take: a connection that is dead without a word is noticed. */
@@ -107,7 +108,8 @@ export class ConnectionState extends HTMLElement {
     this.#notices().load().catch(() => {
       // The list of notifications says so.
     });
-    if (this.#wasLive || tasks.failure !== null) void tasks.refresh();
+    tasks.outbox.flush();
+    if (this.#wasLive || tasks.failure !== null || tasks.isKept) void tasks.refresh();
     this.#wasLive = true;
     this.#in(() => this.#ping(), PING_EVERY);
   }

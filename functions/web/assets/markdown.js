@@ -1,7 +1,8 @@
-// Markdown as elements: what an assistant writes, made of text nodes and a fixed set of elements, so that nothing in it can become
-// markup, script, or a request. Paragraphs, headings, lists, quotes, tables, code and emphasis. HTML, images and links stay text: an
-// answer tells of titles, which anybody may have written, and a link in a title must not become one of this page. For the same reason
-// what stands between “ and ”, which is how an assistant names a task, is text.
+// Markdown as elements: what an assistant writes, and notes, made of text nodes and a fixed set of elements, so that nothing in it can
+// become markup, script, or a request. Paragraphs, headings, lists, quotes, tables, code and emphasis. HTML and images stay text. So do
+// links of an answer: it tells of titles, which anybody may have written, and a link in a title must not become one of this page. For the
+// same reason what stands between “ and ”, which is how an assistant names a task, is text. Notes are the user's own: their links open, and
+// their boxes can be ticked.
 
 import { h } from './dom.js';
 
@@ -21,24 +22,32 @@ const TABLE_RULE = /^ {0,3}\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
  * What can stand inside a line, the first that fits: an escaped sign, a quotation, code, strong, emphasis, struck out.
  * Each is bounded by signs that it cannot contain, so that no text takes long.
  */
-const INLINE = new RegExp(
-  [
-    /\\(?<escaped>[!-/:-@[-`{-~])/u,
-    /(?<quoted>“[^“”]*”)/u,
-    /(?<ticks>`+)(?<code>[^`]+)\k<ticks>(?!`)/u,
-    /\*\*(?=\S)(?<strong>(?:[^*]|\*(?!\*))+?)(?<=\S)\*\*/u,
-    /(?<![\p{L}\p{N}])__(?=\S)(?<strong2>(?:[^_]|_(?!_))+?)(?<=\S)__(?![\p{L}\p{N}])/u,
-    /(?<!\*)\*(?=[^\s*])(?<em>[^*]+?)(?<=\S)\*/u,
-    /(?<![\p{L}\p{N}_])_(?=[^\s_])(?<em2>[^_]+?)(?<=\S)_(?![\p{L}\p{N}_])/u,
-    /~~(?=\S)(?<struck>[^~]+?)(?<=\S)~~/u,
-  ]
-    .map(({ source }) => source)
-    .join('|'),
-  'gu',
-);
+const PIECES = [
+  /\\(?<escaped>[!-/:-@[-`{-~])/u,
+  /(?<quoted>“[^“”]*”)/u,
+  /(?<ticks>`+)(?<code>[^`]+)\k<ticks>(?!`)/u,
+  /\*\*(?=\S)(?<strong>(?:[^*]|\*(?!\*))+?)(?<=\S)\*\*/u,
+  /(?<![\p{L}\p{N}])__(?=\S)(?<strong2>(?:[^_]|_(?!_))+?)(?<=\S)__(?![\p{L}\p{N}])/u,
+  /(?<!\*)\*(?=[^\s*])(?<em>[^*]+?)(?<=\S)\*/u,
+  /(?<![\p{L}\p{N}_])_(?=[^\s_])(?<em2>[^_]+?)(?<=\S)_(?![\p{L}\p{N}_])/u,
+  /~~(?=\S)(?<struck>[^~]+?)(?<=\S)~~/u,
+].map(({ source }) => source);
+/** What else notes have: links with words, and addresses. */
+const LINKS = [/\[(?<words>[^\]]+)\]\((?<target>(?:https?:\/\/|mailto:)[^\s)]+)\)/u, /(?<address>https?:\/\/[^\s<>"]*[^\s<>".,;:!?)\]'])/u].map(({ source }) => source);
+const INLINE = new RegExp(PIECES.join('|'), 'gu');
+const INLINE_OF_NOTES = new RegExp([...LINKS, ...PIECES].join('|'), 'gu');
+const BOX = /^\[([ xX])\]\s+/;
+
+/** What ticks a box of the notes that are being made; none in an answer. @type {((box: number) => void) | null} */
+let tick = null;
+/** Boxes of the notes so far. */
+let boxes = 0;
+
 
 /** What a match of INLINE becomes. @param {RegExpExecArray} match @param {number} depth @returns {Node | string} */
 function piece({ groups = {} }, depth) {
+  const { words, target, address } = groups;
+  if (target || address) return h('a', { href: target ?? address, target: '_blank', rel: 'noopener noreferrer', textContent: words ?? address });
   const { escaped, quoted, code = '', strong = groups.strong2, em = groups.em2, struck } = groups;
   if (escaped) return escaped;
   if (quoted) return quoted.replace(/\\([!-/:-@[-`{-~])/g, '$1');
@@ -53,7 +62,7 @@ function inline(text, depth = 0) {
   if (depth > DEPTH_MAX) return [text];
   const parts = [];
   let at = 0;
-  for (const match of text.matchAll(INLINE)) {
+  for (const match of text.matchAll(tick ? INLINE_OF_NOTES : INLINE)) {
     if (match.index > at) parts.push(text.slice(at, match.index));
     parts.push(piece(match, depth));
     at = match.index + match[0].length;
@@ -128,8 +137,17 @@ function item(lines, { 1: indent = '', 2: sign = '', 3: first = '' }, depth) {
     return isMore;
   });
   const least = Math.min(inside, ...rest.filter((line) => !isBlank(line) && indentOf(line) > indent.length).map(indentOf));
-  const children = blocks([first, ...rest.map((line) => line.slice(Math.min(indentOf(line), least)))], depth + 1);
+  const box = tick ? BOX.exec(first) : null;
+  const number = boxes;
+  const act = tick;
+  if (box) boxes += 1;
+  const words = box ? first.slice(box[0].length) : first;
+  const children = blocks([words, ...rest.map((line) => line.slice(Math.min(indentOf(line), least)))], depth + 1);
   const [only, ...others] = children;
+  if (box) {
+    const input = h('input', { type: 'checkbox', checked: box[1] !== ' ', 'aria-label': words, onchange: () => act?.(number) });
+    return h('li', { className: box[1] === ' ' ? 'box' : 'box done' }, input, ...(only instanceof HTMLParagraphElement ? [h('span', {}, ...only.childNodes), ...others] : children));
+  }
   // A paragraph of its own would only be space around the words.
   return h('li', {}, ...(only instanceof HTMLParagraphElement ? [...only.childNodes, ...others] : children));
 }
@@ -187,6 +205,31 @@ function blocks(text, depth) {
   // Each block takes a line at least.
   for (lines.while(isBlank); lines.next !== undefined; lines.while(isBlank)) made.push(block(lines, lines.next, depth));
   return made;
+}
+
+/**
+ * Notes as elements.
+ *
+ * @param {string} text
+ * @param {(box: number) => void} onTick ticks the box of this number, from 0
+ */
+export function notes(text, onTick) {
+  tick = onTick;
+  boxes = 0;
+  try {
+    return markdown(text);
+  } finally {
+    tick = null;
+  }
+}
+
+/** Notes with one box ticked, or not any more. @param {string} text @param {number} box its number, from 0 */
+export function ticked(text, box) {
+  let number = -1;
+  return text.replace(/^(\s*(?:[-*+]|\d{1,9}[.)])\s+\[)([ xX])(\]\s)/gm, (all, before, state, after) => {
+    number += 1;
+    return number === box ? `${before}${state === ' ' ? 'x' : ' '}${after}` : all;
+  });
 }
 
 /**

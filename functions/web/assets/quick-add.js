@@ -1,12 +1,12 @@
 // <quick-add>: a new task with one line and the Enter key. The service reads days, times, repetitions, reminders, tags and priorities
-// out of the line, and what it understood is shown before it counts; without it, #tag, !high and !low are read here. What is on its
-// way, and what failed, stays in sight.
+// out of the line, and what it understood is shown before it counts; without it, #tag, !high and !low are read here. A task is in the list
+// at once, and on disk, wherever the service is.
 
-import { tasks } from './actions.js';
-import { Problem, draftTask, isAborted, newKey, textOf } from './api.js';
+import { did, tasks } from './actions.js';
+import { Problem, draftTask } from './api.js';
 import { find, h, icon, setText } from './dom.js';
-import { here, instantOf, quickDays, saidInWords } from './time.js';
-import { toast } from './toasts.js';
+import { draftOf, keepDraft } from './store.js';
+import { here, quickDays, saidInWords } from './time.js';
 import { clearFilters, isFiltered, show, view } from './view.js';
 
 /** @typedef {import('./api.js').NewTask} NewTask */
@@ -16,10 +16,14 @@ const TITLE_MAX = 200;
 const TAG_MAX = 50;
 /** Characters of a line that the service reads. */
 const LINE_MAX = 1_000;
-/** The time that is offered with a date to be picked. */
-const MORNING = '09:00';
+/** Lines that are taken at once. */
+const LINES_MAX = 200;
 /** Milliseconds without a key after which a line is read. */
 const PAUSE = 120;
+/** What the line is kept as until it is added. */
+const DRAFT = 'new';
+/** Stands inside words that are not to be read, where nobody sees it. */
+const JOINER = '\u2060';
 
 /**
  * A line as a task. A word that only looks like a sign, such as "#1," or "!", stays in the title.
@@ -48,45 +52,48 @@ export function readLine(line) {
 }
 
 /** @typedef {import('./api.js').Draft} Draft */
-/** @typedef {{ name: string, words: string, sign?: string, from?: string }} Chip what was understood: what it is for a screen reader, its words, a symbol, and where they come from */
+/** @typedef {{ name: string, words: string, sign?: string, from: string[] }} Chip what was understood: what it is for a screen reader, its words, a symbol, and the words of the line */
 
-/** @param {Draft} draft @param {string} line @param {boolean} hasDue whether the day was chosen beside the line @returns {Chip[]} */
-function chipsOf({ task, parts }, line, hasDue) {
+/** @param {Draft} draft @param {string} line as the service got it @returns {Chip[]} */
+function chipsOf({ task, parts }, line) {
   if (!task) return [];
-  const said = (/** @type {Draft['parts'][number]['kind'][]} */ ...kinds) => parts.filter(({ kind }) => kinds.includes(kind));
-  const from = (/** @type {Draft['parts']} */ some) => some.map(({ start, end }) => `“${line.slice(start, end)}”`).join(' ');
+  const from = (/** @type {Draft['parts'][number]['kind'][]} */ ...kinds) => parts.filter(({ kind }) => kinds.includes(kind)).map(({ start, end }) => line.slice(start, end));
+  const meanings = (/** @type {string} */ wanted) => parts.filter(({ kind }) => kind === wanted).map(({ meaning }) => meaning).join(' ');
   /** @type {Chip[]} */
   const chips = [];
-  const when = said('date', 'time');
-  if (task.due_date && !hasDue) chips.push({ name: 'due', words: saidInWords(task.due_date), sign: 'calendar', from: from(when) });
-  for (const [kind, sign] of /** @type {const} */ ([
-    ['recurrence', 'repeat'],
-    ['reminder', 'bell'],
-  ])) {
-    const some = said(kind);
-    if (some.length) chips.push({ name: kind === 'reminder' ? 'reminder' : 'repeats', words: some.map(({ meaning }) => meaning).join(' '), sign, from: from(some) });
-  }
-  return [...chips, ...signsOf(task)];
+  const when = from('date', 'time');
+  if (task.due_date && when.length) chips.push({ name: 'due', words: saidInWords(task.due_date), sign: 'calendar', from: when });
+  if (from('recurrence').length) chips.push({ name: 'repeats', words: meanings('recurrence'), sign: 'repeat', from: from('recurrence') });
+  if (from('reminder').length) chips.push({ name: 'reminder', words: meanings('reminder'), sign: 'bell', from: from('reminder') });
+  return [...chips, ...signsOf(task, line)];
 }
 
-/** @param {Pick<NewTask, 'tags' | 'priority'>} task @returns {Chip[]} */
-function signsOf({ tags = [], priority }) {
-  const chips = tags.map((tag) => ({ name: 'tag', words: tag }));
-  return priority && priority !== 'medium' ? [...chips, { name: 'priority', words: priority }] : chips;
+/** @param {Pick<NewTask, 'tags' | 'priority'>} task @param {string} line @returns {Chip[]} */
+function signsOf({ tags = [], priority }, line) {
+  const word = (/** @type {string} */ sign) => line.split(/\s+/).filter((own) => own.toLowerCase() === sign);
+  const chips = tags.map((tag) => ({ name: 'tag', words: tag, from: word(`#${tag}`) }));
+  return priority && priority !== 'medium' ? [...chips, { name: 'priority', words: priority, sign: 'flag', from: word(`!${priority}`) }] : chips;
 }
+
+/** @param {string} text */
+const unmask = (text) => text.replaceAll(JOINER, '');
+
+/** What several lines that were pasted say, without the signs of a list. @param {string} text */
+const linesOf = (text) =>
+  text
+    .split(/\r?\n/)
+    .map((line) => line.replace(/^\s*(?:[-*+\u2022]|\d{1,3}[.)])?\s*(?:\[[ xX]?\])?\s*/, '').trim())
+    .filter(Boolean)
+    .slice(0, LINES_MAX);
 
 export class QuickAdd extends HTMLElement {
   #form = find(this, 'form', HTMLFormElement);
   #title = find(this, '#new-title', HTMLInputElement);
-  #due = find(this, '#new-due', HTMLSelectElement);
-  #pick = find(this, '#new-due-at', HTMLInputElement);
   #understood = find(this, '.understood', HTMLElement);
-  #plainly = find(this, '.plainly', HTMLButtonElement);
-  #waiting = find(this, '.adding', HTMLUListElement);
   /** The line that was read last, and what it was read as. @type {{ line: string, draft: Draft } | null} */
   #read = null;
-  /** Whether the line is the title as it stands. */
-  #isPlain = false;
+  /** Words that are part of the title, whatever they look like. @type {string[]} */
+  #plain = [];
   /** Whether this Taskflow reads no lines. */
   #isAlone = false;
   /** @type {AbortController | null} */
@@ -105,47 +112,44 @@ export class QuickAdd extends HTMLElement {
         this.#submit(true);
       }
     });
-    this.#title.addEventListener('input', () => this.#typed());
-    this.#due.addEventListener('change', () => this.#chooseDue());
-    this.#pick.addEventListener('change', () => this.#tell());
-    this.#plainly.addEventListener('click', () => {
-      this.#isPlain = !this.#isPlain;
-      this.#tell();
-      this.#title.focus();
+    this.#title.addEventListener('input', () => {
+      keepDraft(DRAFT, this.#title.value);
+      this.#typed();
     });
+    this.#title.addEventListener('paste', (event) => this.#pasted(event));
+    void this.#restore();
   }
 
-  #chooseDue() {
-    const isPicked = this.#due.value === 'pick';
-    this.#pick.hidden = !isPicked;
-    if (isPicked) {
-      this.#pick.value ||= `${quickDays()[1]?.day}T${MORNING}`;
-      this.#pick.focus();
-    }
-    this.#tell();
+  /** What was written and not added is there after a reload. */
+  async #restore() {
+    const draft = await draftOf(DRAFT);
+    if (draft && !this.#title.value) this.edit(draft.text);
   }
 
-  /** The day, or the instant, that was chosen beside the line. @returns {string | null} */
-  #dueAt() {
-    if (this.#due.value === 'pick') return this.#pick.value ? instantOf(this.#pick.value, here()).toISOString() : null;
-    return quickDays().find(({ name }) => name === this.#due.value)?.day ?? null;
+  /** Puts a line here to be changed. @param {string} line */
+  edit(line) {
+    this.#title.value = line;
+    keepDraft(DRAFT, line);
+    this.#typed();
   }
 
   #typed() {
     clearTimeout(this.#timer);
     this.#flight?.abort();
     this.#flight = null;
-    if (!this.#title.value.trim()) {
-      this.#read = null;
-      this.#isPlain = false;
-    } else if (!this.#isAlone && !this.#isPlain) {
-      this.#timer = setTimeout(() => void this.#readSoon(), PAUSE);
-    }
+    this.#plain = this.#plain.filter((words) => this.#title.value.includes(words));
+    if (!this.#title.value.trim()) this.#read = null;
+    else if (!this.#isAlone) this.#timer = setTimeout(() => void this.#readSoon(), PAUSE);
     this.#tell();
   }
 
+  /** The line with what is not to be read made unreadable. @param {string} line */
+  #masked(line) {
+    return this.#plain.reduce((text, words) => text.replace(words, words.replace(/\S/gu, (sign) => sign + JOINER)), line);
+  }
+
   async #readSoon() {
-    const line = this.#title.value;
+    const line = this.#masked(this.#title.value);
     const flight = new AbortController();
     this.#flight = flight;
     const draft = await this.#draft(line, flight.signal);
@@ -157,7 +161,7 @@ export class QuickAdd extends HTMLElement {
 
   /** What the service reads a line as; null if it cannot be asked. @param {string} line @param {AbortSignal} signal */
   async #draft(line, signal) {
-    if (this.#isAlone || [...line].length > LINE_MAX) return null;
+    if (this.#isAlone || tasks.outbox.isAway || [...line].length > LINE_MAX) return null;
     try {
       return await draftTask(line, here(), signal);
     } catch (error) {
@@ -168,20 +172,33 @@ export class QuickAdd extends HTMLElement {
 
   /** Shows what the line means beyond its words. What was read last stays until the next reading is there, so that nothing flickers. */
   #tell() {
-    const due = this.#dueAt();
-    const { line = '', draft = null } = this.#read ?? {};
-    const chips = this.#isPlain ? [] : draft ? chipsOf(draft, line, due !== null) : signsOf(readLine(this.#title.value));
-    if (due) chips.unshift({ name: 'due', words: saidInWords(due), sign: 'calendar' });
-    const notes = draft && !this.#isPlain ? draft.notes.filter(({ kind }) => kind === 'missed' || draft.task).map(({ text }) => text) : [];
+    const { line = this.#masked(this.#title.value), draft = null } = this.#read ?? {};
+    const chips = draft ? chipsOf(draft, line) : signsOf(readLine(line), line);
+    const notes = draft ? draft.notes.filter(({ kind }) => kind === 'missed' || draft.task).map(({ text }) => text) : [];
     this.#title.removeAttribute('aria-invalid');
-    this.#plainly.hidden = !this.#isPlain && !draft?.parts.length;
-    setText(this.#plainly, this.#isPlain ? 'Understand it' : 'As written');
     const key = JSON.stringify([chips, notes]);
     if (this.#understood.dataset.key === key) return;
     this.#understood.dataset.key = key;
-    this.#understood.replaceChildren(
-      ...chips.map(({ name, words, sign, from = '' }) => h('span', { className: `chip of-${name}`, title: from }, sign ? icon(sign) : null, h('span', { className: 'sr', textContent: `${name} ` }), words)),
-      ...notes.map((text) => h('span', { className: 'muted', textContent: text })),
+    this.#understood.replaceChildren(...chips.map((chip) => this.#chip(chip)), ...notes.map((text) => h('span', { className: 'muted', textContent: unmask(text) })));
+  }
+
+  /** A chip, which gives its words back to the title. @param {Chip} chip */
+  #chip({ name, words, sign, from }) {
+    const back = () => {
+      this.#plain.push(...from);
+      this.#read = null;
+      this.#typed();
+      this.#title.focus();
+    };
+    const said = from.join(' ');
+    return h(
+      'button',
+      { type: 'button', className: `chip of-${name}`, title: `Keep “${said}” in the title`, onclick: back },
+      sign ? icon(sign) : null,
+      h('span', { className: 'sr', textContent: `${name} ` }),
+      words,
+      h('span', { className: 'sr', textContent: `: keep “${said}” in the title` }),
+      icon('close'),
     );
   }
 
@@ -197,90 +214,75 @@ export class QuickAdd extends HTMLElement {
     this.#title.focus();
   }
 
+  /** Several lines that are pasted may be several tasks. @param {ClipboardEvent} event */
+  #pasted(event) {
+    const lines = linesOf(event.clipboardData?.getData('text') ?? '');
+    if (lines.length < 2) return;
+    event.preventDefault();
+    const choose = (/** @type {() => void} */ act) => () => {
+      delete this.#understood.dataset.key;
+      this.#tell();
+      act();
+      this.#title.focus();
+    };
+    const one = () => this.edit(`${this.#title.value} ${lines.join(' ')}`.trim());
+    const all = async () => {
+      for (const line of lines) await this.#add(line, [], false);
+    };
+    this.#understood.dataset.key = 'paste';
+    this.#understood.replaceChildren(
+      h('button', { type: 'button', className: 'primary', textContent: `Add ${lines.length} tasks`, onclick: choose(() => void all()) }),
+      h('button', { type: 'button', textContent: 'Add as one task', onclick: choose(one) }),
+      h('button', { type: 'button', className: 'quiet', textContent: 'Cancel', onclick: choose(() => {}) }),
+    );
+    find(this.#understood, 'button', HTMLElement).focus();
+  }
+
   /** @param {boolean} open whether the task is opened then */
   #submit(open) {
     const whole = this.#title.value;
-    const line = whole.trim();
-    const isPlain = this.#isPlain;
-    const draft = this.#read?.line === whole ? this.#read.draft : null;
-    const alone = isPlain ? { title: line.replace(/\s+/g, ' ') } : readLine(line);
-    if (!line) return this.#refuse('Write what is to be done.');
-    if (draft && !draft.task && !isPlain) return this.#refuse(draft.notes.find(({ kind }) => kind === 'missed')?.text ?? 'A task needs words of its own, too.');
-    const { title } = (!isPlain && draft?.task) || alone;
+    const masked = this.#masked(whole);
+    const draft = this.#read?.line === masked ? this.#read.draft : null;
+    if (!whole.trim()) return this.#refuse('Write what is to be done.');
+    if (draft && !draft.task) return this.#refuse(draft.notes.find(({ kind }) => kind === 'missed')?.text ?? 'A task needs words of its own, too.');
+    const title = unmask(draft?.task?.title ?? readLine(masked).title);
     if (!title) return this.#refuse('A task needs words of its own, too.');
     if ([...title].length > TITLE_MAX) return this.#refuse(`A title has at most ${TITLE_MAX} characters.`);
-    if (this.#due.value === 'pick' && !this.#pick.value) {
-      this.#refuse('Choose the whole date and time, or another day.');
-      return this.#pick.focus();
-    }
-    const due = this.#dueAt();
+    const plain = this.#plain;
     this.#form.reset();
-    this.#pick.hidden = true;
+    this.#plain = [];
     this.#typed();
     this.#title.focus();
-    void this.#add({ whole, alone, draft, isPlain, due }, open);
+    void this.#add(whole, plain, open, draft);
     return undefined;
   }
 
   /**
    * Adds a line. One that was written faster than it could be read is read first.
    *
-   * @param {{ whole: string, alone: NewTask, draft: Draft | null, isPlain: boolean, due: string | null }} line
+   * @param {string} whole
+   * @param {string[]} plain words that are not to be read
    * @param {boolean} open
+   * @param {Draft | null} [known]
    */
-  async #add({ whole, alone, draft, isPlain, due }, open) {
-    const item = h('li', { className: 'saving' }, h('span', { className: 'grow', textContent: alone.title }), h('span', { className: 'muted', textContent: 'Adding…' }));
-    this.#waiting.append(item);
-    const read = isPlain ? null : (draft ?? (await this.#draft(whole, new AbortController().signal)));
-    item.remove();
-    const task = { ...(read?.task ?? alone), time_zone: here(), ...(due ? { due_date: due } : {}) };
-    await this.#send(task, whole.trim(), open);
+  async #add(whole, plain, open, known = null) {
+    const line = plain.reduce((text, words) => text.replace(words, words.replace(/\S/gu, (sign) => sign + JOINER)), whole);
+    const draft = known ?? (await this.#draft(line, new AbortController().signal));
+    const read = draft?.task ?? readLine(line);
+    const { place, tags: listed } = view();
+    const tags = [...new Set([...(read.tags ?? []), ...listed])];
+    const today = place === 'today' && !read.due_date ? { due_date: quickDays()[0]?.day ?? null } : {};
+    const made = tasks.create({ ...read, title: unmask(read.title), time_zone: here(), ...(tags.length ? { tags } : {}), ...today }, whole.trim());
+    // Now it is on disk as a task.
+    if (!this.#title.value) keepDraft(DRAFT, '');
+    if (open) show({ task: made.id });
+    else this.#say(made);
   }
 
-  /** @param {NewTask} task @param {string} line @param {boolean} open @param {string} [key] */
-  async #send(task, line, open, key = newKey()) {
-    const item = h('li', { className: 'saving' }, h('span', { className: 'grow', textContent: task.title }), h('span', { className: 'muted', textContent: 'Adding…' }));
-    this.#waiting.append(item);
-    try {
-      const created = await tasks.create(task, key);
-      item.remove();
-      if (open) show({ task: created.id });
-      else this.#say(created);
-    } catch (error) {
-      if (!isAborted(error)) this.#failed(item, error, task, line, open, key);
-    }
-  }
-
-  /** @param {import('./api.js').Task} created */
-  #say({ id, title }) {
-    const isHidden = tasks.indexOf(id) < 0 && isFiltered(view());
-    const text = isHidden ? `Added “${title}”. Search and filters hide it.` : `Added “${title}”.`;
-    toast(text, { action: isHidden ? { label: 'Show all', run: clearFilters } : { label: 'Open', run: () => show({ task: id }) } });
-  }
-
-  /** @param {HTMLElement} item @param {unknown} error @param {NewTask} task @param {string} line @param {boolean} open @param {string} key */
-  #failed(item, error, task, line, open, key) {
-    const act = (/** @type {string} */ label, /** @type {() => void} */ run) =>
-      h('button', {
-        type: 'button',
-        className: 'quiet',
-        textContent: label,
-        onclick: () => {
-          item.remove();
-          run();
-        },
-      });
-    const edit = () => {
-      this.#title.value = line;
-      this.#typed();
-      this.#title.focus();
-    };
-    item.className = 'failed';
-    item.replaceChildren(
-      h('span', { className: 'grow', role: 'alert', textContent: `“${task.title}” was not added. ${textOf(error)}` }),
-      act('Try again', () => void this.#send(task, line, open, key)),
-      act('Edit', edit),
-      act('Discard', () => this.#title.focus()),
-    );
+  /** @param {ReturnType<typeof tasks.create>} made */
+  #say(made) {
+    const isHidden = tasks.indexOf(made.id) < 0 && isFiltered(view());
+    const open = () => show({ task: tasks.idNow(made.id) });
+    did('Added', made, isHidden ? { more: 'This list does not show it.', action: { label: 'Show all', run: clearFilters } } : { action: { label: 'Open', run: open } });
   }
 }

@@ -1,12 +1,16 @@
 // <task-detail>: one task, every field editable where it stands. A change is saved when the field is left; if somebody else changed
 // the same field, both are shown and a person decides. Loaded when the first task is opened.
 
-import { fieldNames, remove, setDone, tasks } from './actions.js';
-import { Problem, listReminders, textOf } from './api.js';
-import { find, h, icon, newId, setText } from './dom.js';
+import { fieldNames, remove, setDone, skip, tasks } from './actions.js';
+import { Problem, addReminder, cancelReminder, listOccurrences, listReminders, textOf } from './api.js';
+import { fieldError, find, h, icon, newId, setText } from './dom.js';
+import { notes, ticked } from './markdown.js';
 import { WEEKDAYS, recurrenceOf } from './recurrence.js';
-import { Conflict } from './tasks.js';
-import { allZones, dayIn, dueInFull, here, inWords, instantOf, isOverdue, quickDays, wallClock } from './time.js';
+import { Refused } from './outbox.js';
+import { draftOf, keepDraft } from './store.js';
+import { part } from './part.js';
+import { allZones, dueInFull, dueInWords, here, inWords, instantOf, isOverdue, moved, wallClock } from './time.js';
+import { toast } from './toasts.js';
 import { closeTask, view } from './view.js';
 import { RecurrenceEditor } from './recurrence-editor.js';
 import { TagEditor } from './tag-editor.js';
@@ -21,9 +25,8 @@ const TITLE_MAX = 200;
 const DESCRIPTION_MAX = 10_000;
 const OFFSET_MAX = 999;
 
-/** The time that a day gets when it is no longer all of it. */
-const MORNING = '09:00';
-const DAY_LENGTH = '2027-01-31'.length;
+/** Dates of a series that are told ahead. */
+const NEXT_DATES = 3;
 
 /** @type {readonly (readonly [string, string])[]} */
 const REMINDERS = [
@@ -40,6 +43,9 @@ const REMINDERS = [
 /** How often, and after how many milliseconds, a reminder that was just asked for is looked for: another function writes it. */
 const REMINDER_TRIES = 8;
 const REMINDER_AFTER = 250;
+
+/** Fields of free text. @type {Set<FieldName>} */
+const TEXTS = new Set(['title', 'description']);
 
 /** What became of a reminder, in words. */
 const REMINDED = Object.freeze({ pending: 'waits', sent: 'delivered', failed: 'failed', cancelled: 'cancelled' });
@@ -65,16 +71,21 @@ export class TaskDetail extends HTMLElement {
   /** Fields that a person is changing, with the task as it was when they began. @type {Map<FieldName, Task>} */
   #begun = new Map();
   #saving = 0;
+  /** Fields, their controls, and what these say: a change, or what is wrong with it. @type {[FieldName, HTMLElement, () => TaskChange | string | null][]} */
+  #fields = [];
 
   #heading = h('h2', { className: 'sr', tabIndex: -1, textContent: 'Task' });
   #state = h('p', { className: 'muted grow', role: 'status' });
   #check = h('input', { type: 'checkbox', className: 'check' });
-  #title = h('textarea', { id: newId(), className: 'title-field', rows: 1, 'aria-label': 'Title', enterKeyHint: 'done' });
-  #notes = h('textarea', { rows: 3, placeholder: 'Add notes' });
-  #due = h('input', { type: 'datetime-local', max: '9999-12-31T23:59' });
-  #allDay = h('input', { type: 'checkbox' });
+  #title = h('textarea', { id: newId(), className: 'title-field', rows: 1, dir: 'auto', 'aria-label': 'Title', enterKeyHint: 'done' });
+  #notes = h('textarea', { id: newId(), rows: 2, placeholder: 'Add notes', dir: 'auto' });
+  #view = h('div', { className: 'markdown notes-view', dir: 'auto' });
+  #edit = h('button', { type: 'button', className: 'quiet', textContent: 'Edit notes', onclick: () => this.#editNotes() });
+  #due = this.#chip('calendar', 'Due');
+  #repeat = this.#chip('repeat', 'Repeats');
+  #remind = this.#chip('bell', 'Reminders');
+  #flag = this.#chip('flag', 'Priority');
   #dueWords = h('p', { className: 'muted' });
-  #clearDue = h('button', { type: 'button', className: 'pill', textContent: 'No date' });
   #zone = h('select', {});
   #repeats = new RecurrenceEditor();
   #from = h('select', {}, h('option', { value: 'due', textContent: 'the due date' }), h('option', { value: 'completion', textContent: 'the day it is completed' }));
@@ -84,7 +95,9 @@ export class TaskDetail extends HTMLElement {
   #unit = h('select', { 'aria-label': 'Unit' }, ...['minutes', 'hours', 'days', 'weeks'].map((unit) => h('option', { value: unit, textContent: unit })));
   #custom = h('div', { className: 'line', hidden: true }, this.#amount, this.#unit, h('span', { textContent: 'before' }));
   #reminders = h('ul', { className: 'plain muted' });
-  #needsDue = h('p', { className: 'muted', textContent: 'With a due date it can repeat and remind.' });
+  #more = h('ul', { className: 'plain' });
+  #next = h('p', { className: 'muted', role: 'status' });
+  #skip = h('button', { type: 'button', textContent: 'Skip this one', onclick: () => this.#task && skip(this.#task) });
   #priority = h('fieldset', { className: 'segments' }, h('legend', { textContent: 'Priority' }));
   #tags = new TagEditor();
   #facts = h('p', { className: 'muted facts-line' });
@@ -93,10 +106,17 @@ export class TaskDetail extends HTMLElement {
   #body = h('div', { className: 'detail-body' });
   #problem = h('div', { className: 'note trouble', hidden: true });
 
+  /** A button that shows a property, and opens what changes it. @param {string} sign @param {string} label */
+  #chip(sign, label) {
+    return h('button', { type: 'button', className: 'pill property' }, icon(sign), h('span', { className: 'sr', textContent: `${label}: ` }), h('span', { className: 'words', textContent: label }));
+  }
+
   connectedCallback() {
     if (this.#heading.isConnected) return;
     this.#build();
     tasks.addEventListener('change', () => this.#follow());
+    tasks.addEventListener('renamed', (event) => this.#rename(/** @type {CustomEvent<{ from: number, to: number }>} */ (event).detail));
+    tasks.outbox.addEventListener('change', () => this.#sayState());
     this.#details.addEventListener('toggle', () => {
       if (this.#details.open && this.#task) this.#history.show(this.#task.id);
     });
@@ -111,17 +131,61 @@ export class TaskDetail extends HTMLElement {
     const known = tasks.get(id);
     if (known) this.#show(known);
     else setText(this.#state, 'Loading…');
+    this.#body.scrollTop = 0;
     if (edit) this.#title.select();
     else this.#heading.focus({ preventScroll: true });
     try {
       this.#show(await tasks.fetch(id));
-      await this.#loadReminders(id);
+      await this.#restore(id);
+      if (id > 0) await this.#loadReminders(id);
     } catch (error) {
       if (view().task === id) this.#fail(error);
     }
   }
 
+  /** Saves what was begun: nothing that was typed is given up because the pane shows something else. */
+  leave() {
+    for (const [name, control, read] of this.#fields) if (this.#begun.has(name) && TEXTS.has(name)) void this.#commit(name, control, read());
+  }
+
+  /** Brings back what was typed and not saved, in this window or before a reload. @param {number} id */
+  async #restore(id) {
+    for (const [name, control] of this.#fields) {
+      if (!TEXTS.has(name)) continue;
+      const draft = await draftOf(draftKey(id, name));
+      const task = this.#task;
+      if (!draft || task?.id !== id || this.#begun.has(name)) continue;
+      const field = name === 'title' ? 'title' : 'description';
+      if (draft.text === task[field]) {
+        keepDraft(draftKey(id, name), '');
+        continue;
+      }
+      this.#begun.set(name, { ...task, ...draft.base });
+      setArea(/** @type {HTMLTextAreaElement} */ (control), draft.text);
+      const words = `You wrote this ${inWords(new Date(draft.at).toISOString())}. It was not saved.`;
+      this.#mark(name, control, words, ['Save it', () => this.leave()], ['Discard it', () => this.#giveUp(name, control)]);
+    }
+  }
+
+  /** @param {FieldName} name @param {HTMLElement} control */
+  #giveUp(name, control) {
+    this.#begun.delete(name);
+    this.#mark(name, control, '');
+    if (!this.#task) return;
+    keepDraft(draftKey(this.#task.id, name), '');
+    this.#show(this.#task);
+  }
+
+  /** The task that was made here has its id. @param {{ from: number, to: number }} ids */
+  #rename({ from, to }) {
+    if (this.#task?.id !== from) return;
+    this.#task = { ...this.#task, id: to };
+    for (const [name, base] of this.#begun) this.#begun.set(name, { ...base, id: to });
+    this.#follow();
+  }
+
   #reset() {
+    this.leave();
     this.#task = null;
     this.#begun.clear();
     this.#details.open = false;
@@ -129,8 +193,10 @@ export class TaskDetail extends HTMLElement {
     this.#body.hidden = true;
     this.#problem.hidden = true;
     for (const line of this.querySelectorAll('.field-state')) line.remove();
+    for (const panel of this.querySelectorAll('.panel')) /** @type {HTMLElement} */ (panel).hidden = true;
+    for (const chip of this.querySelectorAll('.property[aria-expanded]')) chip.setAttribute('aria-expanded', 'false');
+    this.#more.replaceChildren();
     setText(this.#state, '');
-    this.#body.scrollTop = 0;
   }
 
   /** @param {unknown} error */
@@ -147,15 +213,12 @@ export class TaskDetail extends HTMLElement {
   }
 
   #build() {
-    this.#due.id = newId();
-    const days = quickDays().map(({ name }) => h('button', { type: 'button', className: 'pill', textContent: name, onclick: () => this.#quick(name) }));
     const bar = h(
       'div',
       { className: 'pane-bar' },
       h('button', { type: 'button', className: 'icon-button', 'aria-label': 'Close the task', title: 'Close (Esc)', onclick: closeTask }, icon('close')),
       this.#heading,
       this.#state,
-      h('button', { type: 'button', className: 'icon-button', 'aria-label': 'Delete the task', title: 'Delete', onclick: () => this.#task && void remove(this.#task) }, icon('trash')),
     );
     for (const value of /** @type {const} */ (['low', 'medium', 'high'])) {
       this.#priority.append(h('label', {}, h('input', { type: 'radio', name: 'detail-priority', value }), value[0]?.toUpperCase() + value.slice(1)));
@@ -163,30 +226,110 @@ export class TaskDetail extends HTMLElement {
     this.#zone.append(...allZones().map((zone) => h('option', { value: zone, textContent: zone === here() ? `${zone} (here)` : zone })));
     this.#repeats.classList.add('field');
     this.#tags.classList.add('field');
+    const panel = (/** @type {HTMLElement} */ chip, /** @type {string} */ label, /** @type {Node[]} */ ...children) => {
+      const element = h('div', { id: newId(), className: 'panel', role: 'group', 'aria-label': label, hidden: true }, ...children);
+      chip.setAttribute('aria-controls', element.id);
+      chip.setAttribute('aria-expanded', 'false');
+      chip.addEventListener('click', () => this.#open(chip, element));
+      return element;
+    };
     const parts = [
       h('div', { className: 'title-line field' }, this.#check, this.#title),
-      h('div', { className: 'field' }, h('label', { for: this.#due.id, textContent: 'Due' }), this.#due, h('label', { className: 'line' }, this.#allDay, 'All day'), this.#dueWords, h('div', { className: 'line' }, ...days, this.#clearDue)),
-      this.#needsDue,
-      this.#repeats,
-      this.#fromField,
-      field('Reminder', this.#reminder, this.#custom, this.#reminders),
-      h('div', { className: 'field' }, this.#priority),
+      h('div', { className: 'field notes' }, h('div', { className: 'line' }, h('label', { className: 'grow', for: this.#notes.id, textContent: 'Notes' }), this.#edit), this.#view, this.#notes),
+      h('div', { className: 'field' }, h('div', { className: 'line properties' }, this.#due, this.#repeat, this.#remind, this.#flag), this.#dueWords),
+      panel(this.#repeat, 'Repetition', this.#repeats, this.#fromField, this.#next, h('div', { className: 'line' }, this.#skip)),
+      panel(this.#remind, 'Reminders', field('Reminder', this.#reminder, this.#custom, this.#reminders), this.#more, h('button', { type: 'button', className: 'quiet', textContent: 'Add another reminder', onclick: () => this.#addReminder() })),
+      panel(this.#flag, 'Priority', h('div', { className: 'field' }, this.#priority)),
       this.#tags,
-      field('Notes', this.#notes),
-      field('Time zone', this.#zone),
-      this.#facts,
+      h('details', { className: 'history' }, h('summary', { textContent: 'More' }), field('Time zone', this.#zone), this.#facts),
       this.#details,
+      h('button', { type: 'button', className: 'quiet danger-text', onclick: () => this.#task && remove(this.#task) }, icon('trash'), 'Delete the task'),
     ];
+    this.#due.addEventListener('click', () => void this.#pickDue());
     this.#body.append(...parts);
     this.replaceChildren(bar, this.#problem, this.#body);
     this.#listen();
   }
 
+  /** Opens one panel, and closes the others. @param {HTMLElement} chip @param {HTMLElement} panel */
+  #open(chip, panel) {
+    const isOpen = panel.hidden;
+    for (const other of this.querySelectorAll('.panel')) /** @type {HTMLElement} */ (other).hidden = true;
+    for (const other of this.querySelectorAll('.property[aria-expanded]')) other.setAttribute('aria-expanded', 'false');
+    panel.hidden = !isOpen;
+    chip.setAttribute('aria-expanded', String(isOpen));
+    if (!isOpen) return;
+    if (chip === this.#repeat) void this.#showNext();
+    const first = panel.querySelector('select, input:checked, input');
+    if (first instanceof HTMLElement) first.focus();
+  }
+
+  async #pickDue() {
+    const task = this.#task;
+    if (!task) return;
+    const { pickDate } = await part(() => import('./date-picker.js'));
+    pickDate(this.#due, {
+      label: `Due date of ${task.title}`,
+      task,
+      choose: (picked) => this.#task && void this.#commit('due', this.#due, moved(this.#task, picked)),
+      read: (change) => void this.#commit('due', this.#due, change),
+    });
+  }
+
+  /** The next three dates of a task that repeats. */
+  async #showNext() {
+    const task = this.#task;
+    if (!task || task.recurrence === 'none' || task.id < 0) return setText(this.#next, '');
+    try {
+      const dates = await listOccurrences(task.id, NEXT_DATES);
+      if (this.#task?.id === task.id) setText(this.#next, dates.length ? `After this: ${dates.map((due) => dueInWords(due)).join(', ')}.` : 'This is the last one.');
+    } catch {
+      setText(this.#next, '');
+    }
+    return undefined;
+  }
+
+  // ---- notes
+
+  #editNotes() {
+    this.#showNotes(true);
+    this.#notes.focus();
+  }
+
+  /** Shows the notes as they read, or as they are written. @param {boolean} isEdited */
+  #showNotes(isEdited) {
+    const isWritten = isEdited || !this.#notes.value.trim() || this.#begun.has('description') || this.#notes.closest('.field')?.querySelector('.field-state') !== null;
+    this.#notes.hidden = !isWritten;
+    this.#view.hidden = this.#edit.hidden = isWritten;
+    if (isWritten) return fit(this.#notes);
+    const tick = (/** @type {number} */ box) => this.#task && void this.#commit('description', this.#notes, { description: ticked(this.#task.description, box) });
+    return this.#view.replaceChildren(...notes(this.#notes.value, tick));
+  }
+
+  // ---- several reminders
+
+  #addReminder() {
+    const task = this.#task;
+    if (!task) return;
+    const select = h('select', { 'aria-label': 'Another reminder' }, ...REMINDERS.map(([value, words]) => h('option', { value, textContent: value ? words : 'Choose…' })));
+    const item = h('li', { className: 'field' }, select);
+    select.addEventListener('change', async () => {
+      if (!select.value) return;
+      try {
+        await addReminder(task.id, select.value);
+        item.remove();
+        await this.#loadReminders(task.id);
+      } catch (error) {
+        fieldError(select, textOf(error));
+      }
+    });
+    this.#more.append(item);
+    select.focus();
+  }
+
   #listen() {
-    this.#check.addEventListener('change', () => this.#task && void setDone(this.#task, this.#check.checked));
-    this.#clearDue.addEventListener('click', () => this.#setDue(null));
-    /** @type {[FieldName, HTMLElement, () => TaskChange | string | null][]} */
-    const fields = [
+    this.#check.addEventListener('change', () => this.#task && setDone(this.#task, this.#check.checked));
+    this.#fields = [
       ['title', this.#title, () => this.#titleChange()],
       ['description', this.#notes, () => this.#notesChange()],
       ['zone', this.#zone, () => this.#zoneChange()],
@@ -196,16 +339,20 @@ export class TaskDetail extends HTMLElement {
       ['tags', this.#tags, () => ({ tags: this.#tags.value })],
       ['reminder', this.#custom, () => this.#customReminder()],
     ];
-    for (const [name, control, read] of fields) {
+    for (const [name, control, read] of this.#fields) {
       control.addEventListener('input', () => this.#begin(name));
       control.addEventListener('change', () => this.#commit(name, control, read()));
     }
-    // A date is whole only when it is left: while it is typed, year 0002 is on the way to 2027.
-    this.#due.addEventListener('input', () => this.#begin('due'));
-    this.#due.addEventListener('blur', () => this.#leaveDue());
-    this.#allDay.addEventListener('change', () => this.#switchAllDay());
+    this.#notes.addEventListener('blur', () => this.#showNotes(false));
+    this.#view.addEventListener('dblclick', () => this.#editNotes());
     this.#reminder.addEventListener('change', () => this.#chooseReminder());
-    for (const area of [this.#title, this.#notes]) area.addEventListener('input', () => fit(area));
+    for (const [name, area] of /** @type {const} */ ([['title', this.#title], ['description', this.#notes]])) {
+      area.addEventListener('input', () => {
+        fit(area);
+        const base = this.#begun.get(name);
+        if (base) keepDraft(draftKey(base.id, name), area.value || ' ', { title: base.title, description: base.description, version: base.version });
+      });
+    }
     this.#title.addEventListener('keydown', (event) => {
       if (event.key !== 'Enter' || event.isComposing) return;
       event.preventDefault();
@@ -222,11 +369,11 @@ export class TaskDetail extends HTMLElement {
   /** @param {KeyboardEvent} event */
   #key(event) {
     if (event.key !== 'Escape' || event.defaultPrevented || this.#begun.size === 0 || !this.#task) return;
-    // What was begun and not saved is given up first; a second Escape closes.
-    event.preventDefault();
-    this.#begun.clear();
-    for (const line of this.querySelectorAll('.field-state')) line.remove();
-    this.#show(this.#task);
+    // What can be saved is saved, and the pane closes. An empty title is given up first.
+    if (this.#begun.has('title') && !this.#title.value.trim()) {
+      event.preventDefault();
+      this.#giveUp('title', this.#title);
+    } else this.leave();
   }
 
   // ---- what the fields say
@@ -249,48 +396,6 @@ export class TaskDetail extends HTMLElement {
     // A day stays one by itself.
     if (!task?.due_date || task.all_day) return { time_zone };
     return { time_zone, due_date: instantOf(wallClock(new Date(task.due_date), task.time_zone), time_zone).toISOString() };
-  }
-
-  #leaveDue() {
-    if (!this.#begun.has('due') || !this.#task) return;
-    if (this.#due.validity.badInput || this.#due.validity.rangeOverflow) {
-      this.#mark('due', this.#due, this.#allDay.checked ? 'Enter a whole date.' : 'Enter a whole date and time.');
-      return;
-    }
-    this.#setDue(this.#dueSaid(this.#due.value, this.#task.time_zone));
-  }
-
-  /** What the field says: a day, an instant, or nothing. @param {string} value @param {string} zone */
-  #dueSaid(value, zone) {
-    if (!value) return null;
-    return this.#allDay.checked ? value.slice(0, DAY_LENGTH) : instantOf(value, zone).toISOString();
-  }
-
-  /** The day stays, and gets a time or loses it. */
-  #switchAllDay() {
-    const task = this.#task;
-    if (!task?.due_date) return;
-    const day = task.due_day ?? dayIn(new Date(task.due_date), task.time_zone);
-    this.#setDue(this.#dueSaid(`${day}T${MORNING}`, task.time_zone));
-  }
-
-  /** @param {string} name */
-  #quick(name) {
-    const day = quickDays().find((own) => own.name === name)?.day;
-    if (day) this.#setDue(day);
-  }
-
-  /** @param {string | null} due an instant or a day */
-  #setDue(due) {
-    const task = this.#task;
-    if (!task) return;
-    this.#begin('due');
-    /** @type {TaskChange} */
-    const change = { due_date: due };
-    // What needs a due date goes with it.
-    if (!due && task.recurrence !== 'none') change.recurrence = 'none';
-    if (!due && task.reminder_offset) change.reminder_offset = null;
-    this.#commit('due', this.#due, change);
   }
 
   #chooseReminder() {
@@ -331,43 +436,69 @@ export class TaskDetail extends HTMLElement {
     }
     this.#mark(name, control, '');
     const fields = /** @type {(keyof TaskChange)[]} */ (Object.keys(change));
-    if (fields.every((own) => own in task && JSON.stringify(task[own]) === JSON.stringify(change[own]))) {
+    const now = tasks.get(task.id) ?? task;
+    if (fields.every((own) => own in now && JSON.stringify(now[own]) === JSON.stringify(change[own]))) {
       this.#begun.delete(name);
+      if (TEXTS.has(name)) keepDraft(draftKey(task.id, name), '');
       this.#show(task);
       return;
     }
     // From here on the field follows the task, which shows the change at once.
     this.#begun.delete(name);
     this.#saving += 1;
-    setText(this.#state, 'Saving…');
     try {
-      const saved = await tasks.update(task.id, change, base);
-      if (this.#task?.id === task.id && this.#saving === 1) setText(this.#state, 'Saved');
+      const { answer } = tasks.update(base, change, true);
+      this.#sayState();
+      // It is on disk with the other changes: the draft is no longer needed.
+      if (TEXTS.has(name)) keepDraft(draftKey(task.id, name), '');
+      const saved = await answer;
       // If they cannot be read now, they are when the task is opened again.
-      if ('reminder_offset' in change || 'due_date' in change) this.#followReminders(saved).catch(() => {});
+      if (saved?.task && ('reminder_offset' in change || 'due_date' in change)) this.#followReminders(saved.task).catch(() => {});
     } catch (error) {
-      setText(this.#state, '');
-      if (this.#task?.id === task.id) this.#refused(name, control, change, error);
+      if (!(error instanceof Refused)) throw error;
+      // Where the field is not in sight, the list of refused changes has it.
+      if (error.refusal.status === 404 || view().task !== tasks.idNow(task.id)) return;
+      void tasks.outbox.withdraw(error.change);
+      this.#refused(name, control, change, error);
     } finally {
       this.#saving -= 1;
+      this.#sayState();
     }
   }
 
-  /** @param {FieldName} name @param {HTMLElement} control @param {TaskChange} change @param {unknown} error */
+  /** Whether all of it is saved. */
+  #sayState() {
+    const task = this.#task;
+    if (!task || this.#state.textContent === 'Loading…') return;
+    const isSaving = tasks.isSaving(task.id);
+    const { isAway } = tasks.outbox;
+    if (isSaving) setText(this.#state, isAway ? 'Saved on this device' : 'Saving…');
+    else if (this.#state.textContent) setText(this.#state, this.querySelector('.field-state') ? '' : 'Saved');
+  }
+
+  /** @param {FieldName} name @param {HTMLElement} control @param {TaskChange} change @param {Refused} error */
   #refused(name, control, change, error) {
-    const again = () => void this.#commit(name, control, change);
-    if (error instanceof Conflict) {
-      this.#show(error.now);
-      const mine = String(Object.values(change)[0] ?? '') || 'empty';
-      const words = `Elsewhere the ${fieldNames(error.fields)} became what you see now. You had: ${mine}`;
-      this.#mark(name, control, words, ['Use mine', again], ['Keep this', () => this.#mark(name, control, '')]);
+    const task = this.#task;
+    if (!task) return;
+    setText(this.#state, '');
+    const { status, text, now, fields = [] } = error.refusal;
+    const mine = String(Object.values(change)[0] ?? '');
+    if (TEXTS.has(name)) keepDraft(draftKey(task.id, name), mine, task);
+    if (now) {
+      const own = /** @type {keyof Task} */ (Object.keys(change)[0]);
+      const theirs = own === 'due_date' ? dueInFull(now) : String(now[own] ?? '');
+      const both = h('dl', { className: 'versions' }, h('div', {}, h('dt', { textContent: 'Elsewhere' }), h('dd', { dir: 'auto', textContent: theirs || 'empty' })), h('div', {}, h('dt', { textContent: 'Yours' }), h('dd', { dir: 'auto', textContent: own === 'due_date' ? dueInFull(/** @type {Task} */ (error.change.patch)) : mine || 'empty' })));
+      this.#mark(name, control, `The ${fieldNames(fields)} was changed elsewhere, too.`, ['Use mine', () => void this.#commit(name, control, change)], ['Keep the other', () => this.#giveUp(name, control)]);
+      control.closest('.field')?.querySelector('.field-state .line')?.before(both);
       return;
     }
-    if (error instanceof Problem && error.status === 422) {
-      this.#mark(name, control, error.errors.map(({ detail }) => detail).join('; ') || error.message);
-      return;
+    const reason = `Not saved. ${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+    if (TEXTS.has(name)) {
+      // The words stay where they were written.
+      this.#begun.set(name, task);
+      setArea(/** @type {HTMLTextAreaElement} */ (control), mine);
     }
-    this.#mark(name, control, `Not saved. ${textOf(error)}`, ['Try again', again]);
+    this.#mark(name, control, status === 422 ? text : reason, ...(status === 422 ? [] : [/** @type {[string, () => void]} */ (['Try again', () => void this.#commit(name, control, change)])]));
   }
 
   /**
@@ -414,14 +545,7 @@ export class TaskDetail extends HTMLElement {
     this.#body.classList.toggle('done', task.status === 'completed');
     this.#fill('title', () => setArea(this.#title, task.title));
     this.#fill('description', () => setArea(this.#notes, task.description));
-    this.#fill('due', () => {
-      const value = task.due_day ?? (task.due_date ? wallClock(new Date(task.due_date), task.time_zone) : '');
-      const [type, max] = task.all_day ? ['date', '9999-12-31'] : ['datetime-local', '9999-12-31T23:59'];
-      if (this.#due.type !== type) Object.assign(this.#due, { value: '', type, max });
-      if (this.#due.value !== value) this.#due.value = value;
-      this.#allDay.checked = task.all_day;
-      this.#allDay.disabled = task.due_date === null;
-    });
+    if (document.activeElement !== this.#notes) this.#showNotes(false);
     this.#fill('zone', () => this.#fillZone(task.time_zone));
     this.#fill('repeats', () => this.#repeats.show(task, weekdayOf(task)));
     this.#fill('from', () => {
@@ -466,19 +590,30 @@ export class TaskDetail extends HTMLElement {
   /** @param {Task} task */
   #words(task) {
     const hasDue = task.due_date !== null;
-    this.#needsDue.hidden = hasDue;
+    const isLate = isOverdue(task);
+    const chip = (/** @type {HTMLElement} */ button, /** @type {string} */ words, /** @type {boolean} */ isSet) => {
+      setText(find(button, '.words', HTMLElement), words);
+      button.classList.toggle('on', isSet);
+    };
+    chip(this.#due, hasDue ? `${isLate ? 'Overdue: ' : ''}${dueInWords(task)}` : 'Date', hasDue);
+    this.#due.classList.toggle('late', isLate);
+    this.#due.title = dueInFull(task);
+    const repeats = recurrenceOf(task);
+    chip(this.#repeat, repeats ? repeats.charAt(0).toUpperCase() + repeats.slice(1) : 'Repeat', repeats !== '');
+    chip(this.#remind, task.reminder_offset ? `${task.reminder_offset.startsWith('0 ') ? 'When due' : `${task.reminder_offset} before`}` : 'Remind', task.reminder_offset !== null);
+    chip(this.#flag, task.priority === 'medium' ? 'Priority' : `${task.priority.charAt(0).toUpperCase()}${task.priority.slice(1)}`, task.priority !== 'medium');
+    this.#flag.dataset.priority = task.priority;
+    for (const button of [this.#repeat, this.#remind]) button.hidden = !hasDue;
     this.#repeats.disabled = !hasDue;
     this.#reminder.disabled = !hasDue;
-    this.#clearDue.hidden = !hasDue;
+    this.#skip.hidden = task.recurrence === 'none' || task.status === 'completed';
     this.#fromField.hidden = task.recurrence === 'none';
-    const isElsewhere = task.time_zone !== here();
-    const there = task.due_date && isElsewhere && !task.all_day ? ` in ${task.time_zone}, which is ${inWords(task.due_date)} here` : '';
-    const late = isOverdue(task) ? 'Overdue. ' : '';
-    setText(this.#dueWords, task.due_date ? `${late}${there ? `The time is that${there}.` : dueInFull(task)}` : '');
-    this.#dueWords.classList.toggle('late', late !== '');
+    const isElsewhere = hasDue && task.time_zone !== here() && !task.all_day;
+    setText(this.#dueWords, isElsewhere ? `In ${task.time_zone} that is ${wallClock(new Date(task.due_date ?? ''), task.time_zone).slice(11)}.` : '');
+    this.#dueWords.hidden = !isElsewhere;
     const facts = [`Created ${inWords(task.created_at)}`, `changed ${inWords(task.updated_at)}`];
     if (task.completed_at) facts.push(`completed ${inWords(task.completed_at)}`);
-    if (recurrenceOf(task) && task.recurrence_number > 1) facts.push(`no. ${task.recurrence_number} of its chain`);
+    if (recurrenceOf(task) && task.recurrence_number > 1) facts.push(`number ${task.recurrence_number} of its series`);
     setText(this.#facts, `${facts.join(' · ')}.`);
   }
 
@@ -497,9 +632,23 @@ export class TaskDetail extends HTMLElement {
     const found = await listReminders(id);
     if (this.#task?.id !== id) return;
     const told = found.filter(({ status }) => status !== 'cancelled');
-    this.#reminders.replaceChildren(...told.map((one) => h('li', { className: one.status === 'failed' ? 'late' : '', textContent: `${inWords(one.scheduled_at)}: ${REMINDED[one.status]}` })));
+    const own = this.#task.reminder_offset;
+    const cancel = (/** @type {number} */ one) => async () => {
+      await cancelReminder(one).catch((error) => toast(textOf(error), { title: 'The reminder was not removed', kind: 'bad' }));
+      await this.#loadReminders(id);
+    };
+    this.#reminders.replaceChildren(
+      ...told.map((one) => {
+        const isMore = one.status === 'pending' && one.reminder_offset !== own;
+        const words = `${inWords(one.scheduled_at)}: ${REMINDED[one.status]}`;
+        return h('li', { className: one.status === 'failed' ? 'line late' : 'line' }, h('span', { textContent: words }), isMore && h('button', { type: 'button', className: 'icon-button small', 'aria-label': `Remove the reminder of ${inWords(one.scheduled_at)}`, onclick: cancel(one.id) }, icon('close')));
+      }),
+    );
   }
 }
+
+/** What is kept while it is typed. @param {number} id @param {FieldName} name */
+const draftKey = (id, name) => `task ${id} ${name}`;
 
 /** As high as its text. @param {HTMLTextAreaElement} area */
 function fit(area) {

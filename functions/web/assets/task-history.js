@@ -91,7 +91,7 @@ export class TaskHistory extends HTMLElement {
     const chain = new Map();
     for (const entry of this.#entries) chain.set(entry.task_id, [...(chain.get(entry.task_id) ?? []), entry]);
     const sections = [...chain].map(([id, entries]) => this.#occurrence(id, entries, chain.size > 1));
-    const state = problem ? `The history could not be loaded. ${problem}` : this.#isLoading ? 'Loading…' : sections.length ? '' : 'Nothing is recorded yet; in a moment it is.';
+    const state = problem ? `The history could not be loaded. ${problem}` : this.#isLoading ? 'Loading…' : sections.length ? '' : 'Nothing is recorded yet.';
     const more = !this.#isLoading && (problem || this.#entries.length < this.#total);
     this.replaceChildren(
       ...sections,
@@ -106,8 +106,8 @@ export class TaskHistory extends HTMLElement {
     const list = h('ol', { className: 'timeline' }, ...items);
     if (!isChain) return list;
     const last = entries.find(({ event_data }) => event_data.data?.task_data)?.event_data.data?.task_data;
-    const words = `${id === this.#task ? 'This one' : `No. ${last?.recurrence_number ?? '?'} of the chain`}${last?.due_date ? ` · due ${dueInWords(last)}` : ''}`;
-    const open = id === this.#task || entries.some(({ event_type }) => event_type === 'task.deleted') ? null : h('button', { type: 'button', className: 'quiet', textContent: 'Open', 'aria-label': `Open no. ${last?.recurrence_number ?? id}`, onclick: () => show({ task: id }) });
+    const words = `${id === this.#task ? 'This one' : `Occurrence ${last?.recurrence_number ?? ''}`}${last?.due_date ? ` · due ${dueInWords(last)}` : ''}`;
+    const open = id === this.#task || entries.some(({ event_type }) => event_type === 'task.deleted') ? null : h('button', { type: 'button', className: 'quiet', textContent: 'Open', 'aria-label': `Open occurrence ${last?.recurrence_number ?? id}`, onclick: () => show({ task: id }) });
     return h('section', {}, h('h4', {}, words, open), list);
   }
 
@@ -117,7 +117,7 @@ export class TaskHistory extends HTMLElement {
     const before = older.find(({ event_data: own }) => own.data?.task_data)?.event_data.data?.task_data;
     const details = task && before ? differences(before, task) : [];
     if (scheduled_at) details.push(`for ${inWords(scheduled_at)}`);
-    if (event_type === 'task.created' && task?.parent_task_id) details.push('as the next of its chain');
+    if (event_type === 'task.created' && task?.parent_task_id) details.push('as the next occurrence');
     // Of a change to "reopened" or a completion, the word alone says it.
     const word = details.length === 1 && details[0] === 'reopened' ? 'Reopened' : (HAPPENED[event_type] ?? event_type);
     const rest = details.filter((detail) => detail !== 'completed' && !(word === 'Reopened' && detail === 'reopened'));

@@ -1,12 +1,14 @@
 // <task-list>: the list of tasks. Only the rows in sight are in the document, so that ten thousand tasks are as light as ten; the
 // one with the focus stays, so that nobody loses their place.
 
-import { remove, setDone, change, tasks } from './actions.js';
+import { change, move, remove, restore, setDone, tasks } from './actions.js';
 import { textOf } from './api.js';
 import { byId, find, h, icon, setText } from './dom.js';
 import { hasShortcuts } from './kept.js';
+import { part } from './part.js';
+import { QuickAdd } from './quick-add.js';
 import { recurrenceOf } from './recurrence.js';
-import { dueInWords, groupOf, inWords, isOverdue, saidInFull, timeInWords } from './time.js';
+import { dueInWords, groupOf, inWords, isOverdue, saidInFull, startOfDay, timeInWords } from './time.js';
 import { clearFilters, isFiltered, isGrouped, show, view } from './view.js';
 
 /** @typedef {import('./api.js').Task} Task */
@@ -18,16 +20,29 @@ const CLOCK = 20_000;
 /** Rows that the keys Page Up and Page Down pass. */
 const LEAP = 10;
 
-/** Groups of one day. */
-const DAYS = new Set(['Today', 'Tomorrow']);
+/** What an empty list offers to begin with. */
+const EXAMPLES = ['Buy bread tomorrow at 9 #home', 'Pay the rent monthly on the 1st !high', 'Call Mira on Friday at 3pm'];
+/** What a row is dragged as. */
+const DRAGGED = 'application/x-taskflow-task';
+
+/** How much of the list in its notes is done, as "2/5"; empty without one. @param {string} notes */
+function progressOf(notes) {
+  const boxes = notes.match(/^\s*[-*+] \[[ xX]\] /gm) ?? [];
+  return boxes.length ? `${boxes.filter((box) => !box.includes('[ ]')).length}/${boxes.length}` : '';
+}
 
 /** @type {Record<string, import('./api.js').Priority>} */
 const PRIORITY_KEYS = { 1: 'high', 2: 'medium', 3: 'low' };
 
 /** Tags of a row that are shown; how many more there are is said. */
 const TAGS_SHOWN = 4;
+/** Tasks that are printed. */
+const PRINTED_MAX = 2_000;
 /** Milliseconds after another list has come until rows may glide to another place. */
 const GLIDE_AFTER = 300;
+
+/** Symbols of a row, in their order. */
+const MARKS = /** @type {const} */ (['flag', 'list', 'repeat', 'bell']);
 
 /** One row of the list. It may show one task after the other: changing a text costs less than making elements. */
 class Row {
@@ -43,14 +58,17 @@ class Row {
   constructor() {
     this.heading = h('h3', { className: 'group', hidden: true });
     this.check = h('input', { type: 'checkbox', className: 'check', tabIndex: -1 });
-    this.title = h('span', { className: 'title' });
+    this.title = h('span', { className: 'title', dir: 'auto' });
     this.open = h('button', { type: 'button', className: 'open', tabIndex: -1 }, this.title);
-    this.priority = h('span', { className: 'priority' });
     this.tags = h('span', { className: 'tags' });
     this.due = h('time', { className: 'due' });
-    this.facts = h('div', { className: 'facts' }, this.priority, this.tags, this.due);
-    this.element = h('li', { className: 'task' }, this.heading, h('div', { className: 'row' }, this.check, this.open, this.facts));
+    this.pick = h('button', { type: 'button', className: 'pick', tabIndex: -1 }, this.due);
+    this.facts = h('div', { className: 'facts' }, this.tags, this.pick);
+    this.element = h('li', { className: 'task' }, this.heading, h('div', { className: 'row', draggable: true }, this.check, this.open, this.facts));
   }
+
+  /** What can be done to a whole group. @type {HTMLButtonElement | null} */
+  action = null;
 
   /** Shows a place that is not loaded yet. */
   wait() {
@@ -64,33 +82,36 @@ class Row {
     this.check.checked = false;
     this.check.setAttribute('aria-label', 'Loading…');
     setText(this.due, '');
-    setText(this.priority, '');
     this.#showTags([]);
-    this.#mark('repeat', '');
-    this.#mark('bell', '');
+    for (const name of MARKS) this.#mark(name, '');
   }
 
-  /** @param {Task} task @param {Date} now @param {boolean} grouped whether the list has groups of days */
-  show(task, now, grouped) {
+  /** @param {Task} task @param {Date} now @param {boolean} grouped whether the list has groups of days @param {boolean} isSelected */
+  show(task, now, grouped, isSelected) {
     const { id, title, status, priority } = task;
     const isOpen = view().task === id;
     const isDone = status === 'completed';
-    const look = `${Math.floor(now.getTime() / CLOCK)} ${grouped} ${isOpen} ${tasks.isLeaving(id)}`;
+    const isTrash = view().place === 'trash';
+    const look = `${Math.floor(now.getTime() / CLOCK)} ${grouped} ${isOpen} ${isSelected} ${isTrash}`;
     // The person's click has changed the box, not the task: if the change is taken back, so is the click.
     if (this.check.checked !== isDone) this.check.checked = isDone;
     if (task === this.task && look === this.#look) return;
     this.task = task;
     this.#look = look;
-    this.element.className = `task${isDone ? ' done' : ''}${tasks.isLeaving(id) ? ' leaving' : ''}`;
+    this.element.className = `task${isDone ? ' done' : ''}${isSelected ? ' selected' : ''}`;
     this.element.dataset.id = String(id);
     this.element.dataset.priority = priority;
-    this.check.disabled = false;
+    this.check.disabled = isTrash;
+    if (isSelected) this.open.setAttribute('aria-description', 'Selected');
+    else this.open.removeAttribute('aria-description');
     this.check.setAttribute('aria-label', `Completed: ${title}`);
     setText(this.title, title);
     if (isOpen) this.open.setAttribute('aria-current', 'true');
     else this.open.removeAttribute('aria-current');
-    setText(this.priority, priority === 'medium' ? '' : priority === 'high' ? 'High' : 'Low');
     const repeats = recurrenceOf(task);
+    const progress = progressOf(task.description);
+    this.#mark('flag', priority === 'medium' ? '' : `${priority} priority`);
+    this.#mark('list', progress && `${progress} done`, progress);
     this.#mark('repeat', repeats && `repeats ${repeats}`);
     this.#mark('bell', !isDone && task.reminder_offset ? `reminder ${task.reminder_offset} before` : '');
     this.#showDue(task, now, grouped);
@@ -108,9 +129,13 @@ class Row {
     this.due.title = '';
     // In a group the heading says which day, or that it is late; elsewhere words do, for colour alone says nothing to some.
     const word = isDone ? 'Done ' : isLate && !grouped ? 'Overdue: ' : '';
-    const isDayKnown = grouped && due_date !== null && DAYS.has(groupOf(task, now));
+    const isDayKnown = grouped && due_date !== null && groupOf(task, now, view().place === 'upcoming').day !== null;
     const due = isDayKnown ? (due_day || !due_date ? '' : timeInWords(due_date)) : dueInWords(task, now);
-    setText(this.due, at ? word + (isDone ? inWords(at, now) : due) : '');
+    const { deleted_at } = /** @type {{ deleted_at?: string }} */ (task);
+    if (deleted_at) setText(this.due, `Deleted ${inWords(deleted_at, now)} · Restore`);
+    else setText(this.due, at ? word + (isDone ? inWords(at, now) : due) : '');
+    this.pick.setAttribute('aria-label', deleted_at ? `${this.due.textContent} ${task.title}` : `${this.due.textContent || (isDayKnown ? 'All day' : 'No date')}: change the date`);
+    this.pick.classList.toggle('none', !this.due.textContent);
   }
 
   /** @param {string[]} tags */
@@ -121,21 +146,25 @@ class Row {
     this.tags.replaceChildren(...tags.slice(0, TAGS_SHOWN).map(tagButton), ...(more > 0 ? [h('span', { textContent: `+${more}`, title: tags.slice(TAGS_SHOWN).join(', ') })] : []));
   }
 
-  /** @param {'repeat' | 'bell'} name of the symbol @param {string} words none to take it away */
-  #mark(name, words) {
+  /** @param {typeof MARKS[number]} name of the symbol @param {string} words none to take it away @param {string} [text] beside it */
+  #mark(name, words, text = '') {
     const mark = this.#marks.get(name);
     if (!words) {
       mark?.remove();
       this.#marks.delete(name);
       return;
     }
-    const shown = mark ?? h('span', { className: 'mark' }, icon(name), h('span', { className: 'sr' }));
-    if (!mark) this.facts.insertBefore(shown, name === 'repeat' ? (this.#marks.get('bell') ?? this.due) : this.due);
+    const shown = mark ?? h('span', { className: `mark of-${name}` }, icon(name), h('span', { 'aria-hidden': 'true', className: 'count' }), h('span', { className: 'sr' }));
     this.#marks.set(name, shown);
+    if (!mark) this.pick.before(...MARKS.map((own) => this.#marks.get(own)).filter((one) => one !== undefined));
     shown.title = words;
+    setText(find(shown, '.count', HTMLElement), text);
     setText(find(shown, '.sr', HTMLElement), words);
   }
 }
+
+/** The choice of a date, once it was needed. @type {typeof import('./date-picker.js') | undefined} */
+let picker;
 
 /** @param {string} tag */
 function tagButton(tag) {
@@ -151,8 +180,16 @@ export class TaskList extends HTMLElement {
   #note = find(this, '.note', HTMLElement);
   /** Rows in the document, by the id of their task, or by -1 - place for one that is not loaded. @type {Map<number, Row>} */
   #shown = new Map();
-  /** Places whose task begins a group, in order, with its name. @type {[number, string][]} */
+  #stuck = h('div', { className: 'stuck group', 'aria-hidden': 'true', hidden: true });
+  /** Places whose task begins a group, in order, with its heading and its day. @type {[number, { name: string, day: string | null }][]} */
   #groups = [];
+  /** Tasks that are selected. @type {Set<number>} */
+  selected = new Set();
+  #isPrinting = false;
+  /** Where a selection with the Shift key begins. @type {number | null} */
+  #from = null;
+  /** The day that it was when the list was drawn last. */
+  #today = startOfDay(0).getTime();
   /** Whether the list that is shown, which may be the one before what is asked for, has groups of days. */
   #grouped = isGrouped(view());
   #rowHeight = 44;
@@ -185,13 +222,110 @@ export class TaskList extends HTMLElement {
     this.addEventListener('click', (event) => this.#clicked(event));
     this.addEventListener('focusin', (event) => this.#focused(event));
     this.addEventListener('keydown', (event) => this.#key(event));
+    this.addEventListener('contextmenu', (event) => this.#held(event));
+    this.#scroller.prepend(this.#stuck);
+    this.#drags();
     this.addEventListener('pointerover', ({ target }) => {
       // Made for the few that are pointed at.
       if (target instanceof HTMLTimeElement && target.dateTime) target.title ||= saidInFull(target.dateTime);
     });
-    setInterval(() => this.#changed(), CLOCK);
+    for (const [name, isPrinting] of /** @type {const} */ ([['beforeprint', true], ['afterprint', false]])) {
+      addEventListener(name, () => {
+        this.#isPrinting = isPrinting;
+        this.#render();
+      });
+    }
+    setInterval(() => this.#tick(), CLOCK);
     this.#height = this.#scroller.clientHeight;
     this.#measure();
+  }
+
+  /** Prints the whole list: what is out of sight is loaded for it. */
+  async print() {
+    await tasks.loadAll(PRINTED_MAX);
+    print();
+  }
+
+  /** What is overdue and what is of today follow the clock. */
+  #tick() {
+    const today = startOfDay(0).getTime();
+    if (today !== this.#today) {
+      this.#today = today;
+      void tasks.load();
+    }
+    this.#changed();
+  }
+
+  // ---- selection
+
+  /** Selects these tasks, and no others. @param {Iterable<number>} ids */
+  select(ids) {
+    this.selected = new Set(ids);
+    this.#render();
+    this.dispatchEvent(new Event('selection'));
+  }
+
+  /** @param {number} id */
+  #toggle(id) {
+    const ids = new Set(this.selected);
+    if (!ids.delete(id)) ids.add(id);
+    this.#from = tasks.indexOf(id);
+    this.select(ids);
+  }
+
+  /** Selects from where the selection began to this place. @param {number} index */
+  #extend(index) {
+    if (this.#from === null || this.selected.size === 0) this.#from = this.#at.index;
+    const ids = [];
+    for (let at = Math.min(this.#from, index); at <= Math.max(this.#from, index); at += 1) ids.push(tasks.at(at)?.id);
+    this.select(ids.filter((id) => id !== undefined));
+  }
+
+  /** A long press selects where there is no keyboard. @param {MouseEvent} event */
+  #held(event) {
+    const row = this.#place(/** @type {Element} */ (event.target));
+    if (!row?.task || !matchMedia('(pointer: coarse)').matches) return;
+    event.preventDefault();
+    this.#toggle(row.task.id);
+  }
+
+  // ---- a row that is dragged to a day
+
+  #drags() {
+    this.addEventListener('dragstart', (event) => {
+      const row = this.#place(/** @type {Element} */ (event.target));
+      if (row?.task && event.dataTransfer) event.dataTransfer.setData(DRAGGED, String(row.task.id));
+    });
+    this.addEventListener('dragover', (event) => {
+      const day = event.dataTransfer?.types.includes(DRAGGED) ? this.#dayAt(event) : null;
+      this.#aim(day);
+      if (day) event.preventDefault();
+    });
+    this.addEventListener('dragleave', () => this.#aim(null));
+    this.addEventListener('drop', (event) => {
+      const day = this.#dayAt(event);
+      this.#aim(null);
+      const task = tasks.get(Number(event.dataTransfer?.getData(DRAGGED)));
+      if (!day || !task) return;
+      event.preventDefault();
+      move([task], { day });
+    });
+  }
+
+  /** The day of the group under the pointer. @param {DragEvent} event */
+  #dayAt({ target }) {
+    const row = this.#place(/** @type {Element} */ (target));
+    return row ? (this.#groupAt(row.index)?.day ?? null) : null;
+  }
+
+  /** @param {number} index */
+  #groupAt(index) {
+    return this.#groups.findLast(([at]) => at <= index)?.[1];
+  }
+
+  /** Marks the rows of a day. @param {string | null} day */
+  #aim(day) {
+    for (const { element, index } of this.#shown.values()) element.classList.toggle('aim', day !== null && this.#groupAt(index)?.day === day);
   }
 
   /** Puts the focus on the list. */
@@ -227,6 +361,7 @@ export class TaskList extends HTMLElement {
     clearTimeout(this.#glide);
     this.#glide = setTimeout(() => this.#rows.classList.add('glides'), GLIDE_AFTER);
     this.#scroller.scrollTop = 0;
+    if (this.selected.size) this.select([]);
     if (!this.#rows.contains(document.activeElement)) this.#at = { index: 0, id: null, part: 'open' };
   }
 
@@ -257,15 +392,18 @@ export class TaskList extends HTMLElement {
     return first && { id: first.id, above: first.top - scrollTop };
   }
 
-  /** @returns {[number, string][]} */
+  /** @returns {[number, { name: string, day: string | null }][]} */
   #findGroups() {
     if (!this.#grouped) return [];
-    /** @type {[number, string][]} */
+    /** @type {[number, { name: string, day: string | null }][]} */
     const groups = [];
     const now = new Date();
+    const byDay = view().place === 'upcoming';
     for (const [index, task] of tasks.loaded()) {
-      const name = groupOf(task, now);
-      if (groups.at(-1)?.[1] !== name) groups.push([index, name]);
+      const found = groupOf(task, now, byDay);
+      // A time of today that has passed comes after what is due on the whole day; the row says that it is late.
+      const group = found.name === 'Overdue' ? (groups.find(([, { name }]) => name === 'Today')?.[1] ?? found) : found;
+      if (groups.at(-1)?.[1].name !== group.name) groups.push([index, group]);
     }
     return groups;
   }
@@ -291,8 +429,8 @@ export class TaskList extends HTMLElement {
   #render() {
     const total = tasks.total ?? 0;
     const { scrollTop } = this.#scroller;
-    const first = Math.max(0, this.#placeAt(scrollTop) - this.#ahead);
-    const last = Math.min(total - 1, this.#placeAt(scrollTop + this.#height) + this.#ahead);
+    const first = this.#isPrinting ? 0 : Math.max(0, this.#placeAt(scrollTop) - this.#ahead);
+    const last = Math.min(total - 1, this.#isPrinting ? PRINTED_MAX : this.#placeAt(scrollTop + this.#height) + this.#ahead);
     this.#rows.style.height = `${this.#top(total)}px`;
     if (total > 0) {
       tasks.need(first, last);
@@ -305,6 +443,10 @@ export class TaskList extends HTMLElement {
     const kept = focused ? this.#placeOf(focused) : this.#goal;
     if (kept !== null && kept >= 0 && kept < total && (kept < first || kept > last)) places.push(kept);
     this.#arrange(places, focused);
+    const group = scrollTop > 0 ? this.#groupAt(this.#placeAt(scrollTop)) : undefined;
+    this.#stuck.hidden = group === undefined;
+    this.#stuck.classList.toggle('late', group?.name === 'Overdue');
+    setText(this.#stuck, group?.name ?? '');
     this.#tell();
     if (this.#goal !== null && this.#goal < total) this.#go(this.#goal, this.#at.part);
     else this.#goal = null;
@@ -329,7 +471,7 @@ export class TaskList extends HTMLElement {
     const shown = new Map();
     for (const { index, task, key } of wanted) {
       const row = this.#shown.get(key) ?? takeSpare(spare, index) ?? new Row();
-      if (task) row.show(task, now, this.#grouped);
+      if (task) row.show(task, now, this.#grouped, this.selected.has(task.id));
       else row.wait();
       this.#put(row, index, groups.get(index));
       shown.set(key, row);
@@ -348,14 +490,20 @@ export class TaskList extends HTMLElement {
     else this.#go(Math.min(this.#at.index, total - 1), this.#at.part);
   }
 
-  /** @param {Row} row @param {number} index @param {string | undefined} group */
+  /** @param {Row} row @param {number} index @param {{ name: string } | undefined} group */
   #put(row, index, group) {
     const { element, heading } = row;
     const top = String(this.#top(index));
     if (heading.hidden !== (group === undefined)) heading.hidden = group === undefined;
+    const isLate = group?.name === 'Overdue';
     if (group !== undefined) {
-      setText(heading, group);
-      heading.classList.toggle('late', group === 'Overdue');
+      setText(heading, group.name);
+      heading.classList.toggle('late', isLate);
+    }
+    if (isLate !== (row.action !== null)) {
+      row.action?.remove();
+      row.action = isLate ? h('button', { type: 'button', className: 'quiet of-group', textContent: 'Reschedule all', onclick: (/** @type {Event} */ event) => void this.#reschedule(/** @type {HTMLElement} */ (event.target)) }) : null;
+      if (row.action) heading.after(row.action);
     }
     if (element.dataset.top !== top) {
       element.dataset.top = top;
@@ -427,57 +575,95 @@ export class TaskList extends HTMLElement {
   /** @param {Event} event */
   #checked({ target }) {
     const row = this.#place(/** @type {Element} */ (target));
-    if (row?.task && target === row.check) void setDone(row.task, row.check.checked);
+    if (row?.task && target === row.check) setDone(row.task, row.check.checked);
   }
 
-  /** @param {Event} event */
-  #clicked({ target }) {
-    const element = /** @type {Element} */ (target);
+  /** @param {MouseEvent} event */
+  #clicked(event) {
+    const element = /** @type {Element} */ (event.target);
     const row = this.#place(element);
-    if (row?.task && element.closest('.open')) show({ task: row.task.id });
+    if (!row?.task) return;
+    if (element.closest('.pick')) void this.#pick(row);
+    else if (!element.closest('.open')) return;
+    else if (event.shiftKey) this.#extend(row.index);
+    else if (event.ctrlKey || event.metaKey || (this.selected.size && matchMedia('(pointer: coarse)').matches)) this.#toggle(row.task.id);
+    else if (view().place !== 'trash') {
+      if (this.selected.size) this.select([]);
+      this.#from = row.index;
+      show({ task: row.task.id });
+    }
+  }
+
+  /** Chooses another date for a task; one in the trash is brought back. @param {Row} row */
+  async #pick({ task, pick }) {
+    if (!task) return;
+    if (view().place === 'trash') return restore(task);
+    // Once it is loaded it opens in the same turn: what is typed next is for its line.
+    picker ??= await part(() => import('./date-picker.js'));
+    picker.pickDate(pick, { label: `Due date of ${task.title}`, task, choose: (picked) => move([tasks.get(task.id) ?? task], picked), read: (fields) => change(tasks.get(task.id) ?? task, fields) });
+  }
+
+  /** @param {HTMLElement} anchor */
+  async #reschedule(anchor) {
+    picker ??= await part(() => import('./date-picker.js'));
+    const late = () => [...tasks.loaded()].map(([, task]) => task).filter((task) => isOverdue(task));
+    picker.pickDate(anchor, { label: 'A new date for everything overdue', task: null, choose: (picked) => move(late(), picked) });
   }
 
   /** @param {KeyboardEvent} event */
   #key(event) {
     const row = this.#place(/** @type {Element} */ (event.target));
     if (!row || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (this.#move(event.key) || this.#act(event.key, row)) event.preventDefault();
+    if (event.key === 'Escape' && this.selected.size) {
+      event.preventDefault();
+      this.select([]);
+      return;
+    }
+    const isText = event.target === row.action;
+    if (!isText && (this.#move(event) || this.#act(event.key, row))) event.preventDefault();
   }
 
-  /** @param {string} key whether it led somewhere */
-  #move(key) {
+  /** @param {KeyboardEvent} event whether it led somewhere */
+  #move({ key, shiftKey }) {
     const last = (tasks.total ?? 0) - 1;
     const letters = hasShortcuts();
-    const { index, part } = this.#at;
+    const { index, part: at } = this.#at;
     const step = { ArrowDown: 1, ArrowUp: -1, PageDown: LEAP, PageUp: -LEAP, Home: -Infinity, End: Infinity, ...(letters ? { j: 1, k: -1 } : {}) };
     const by = /** @type {Record<string, number>} */ (step)[key];
     if (by === undefined || last < 0) return false;
-    this.#go(Math.max(0, Math.min(last, index + by)), part);
+    const next = Math.max(0, Math.min(last, index + by));
+    if (shiftKey) this.#extend(next);
+    else this.#from = null;
+    this.#go(next, at);
     return true;
   }
 
   /** @param {string} key @param {Row} row whether it did something */
-  #act(key, { task }) {
-    if (!task) return false;
-    if (key === 'Delete') {
-      void remove(task);
+  #act(key, row) {
+    const { task } = row;
+    if (!task || view().place === 'trash') return false;
+    // What is selected has keys of its own: those of its bar.
+    if (this.selected.size > 1 && this.dispatchEvent(new CustomEvent('selected-key', { detail: key, cancelable: true })) === false) return true;
+    if (key === 'Delete' || key === 'Backspace') {
+      remove(task);
       return true;
     }
     if (!hasShortcuts()) return false;
     const priority = PRIORITY_KEYS[key];
     if (priority) {
-      if (priority !== task.priority) void change(task, { priority });
+      if (priority !== task.priority) change(task, { priority });
       return true;
     }
-    if (key === 'x') void setDone(task, task.status !== 'completed');
+    if (key === 'x') setDone(task, task.status !== 'completed');
     else if (key === 'e') show({ task: task.id });
+    else if (key === 't') void this.#pick(row);
     else return false;
     return true;
   }
 
   /** Says what there is, or why there is nothing. */
   #tell() {
-    const { total, failure, isLoading, answeredAt } = tasks;
+    const { total, failure, isLoading } = tasks;
     this.#rows.setAttribute('aria-busy', String(isLoading));
     const isFirst = total === null && failure === null;
     this.toggleAttribute('data-first', isFirst);
@@ -485,31 +671,41 @@ export class TaskList extends HTMLElement {
     const count = byId('count', HTMLElement);
     setText(count, total === null ? '' : total === 1 ? '1 task' : `${total.toLocaleString()} tasks`);
     byId('clear', HTMLElement).hidden = !filtered;
-    if (failure !== null) this.#trouble(failure, answeredAt);
+    if (failure !== null && total === null) this.#trouble(failure);
     else if (total === 0) this.#empty(filtered);
     else this.#note.hidden = true;
   }
 
-  /** @param {unknown} failure @param {Date | null} answeredAt */
-  #trouble(failure, answeredAt) {
-    const seen = answeredAt ? ` You see what was there ${inWords(answeredAt.toISOString())}.` : '';
-    this.#say('trouble', 'The tasks could not be loaded', `${textOf(failure)}${seen}`, 'Try again', () => void (tasks.total === null ? tasks.load() : tasks.refresh()));
+  /** @param {unknown} failure */
+  #trouble(failure) {
+    this.#say('trouble', 'The tasks could not be loaded', textOf(failure), 'Try again', () => void tasks.load());
   }
 
   /** @param {boolean} filtered */
   #empty(filtered) {
-    if (filtered) this.#say('empty', 'Nothing matches', 'No task is like that.', 'Clear search and filters', clearFilters);
-    else this.#say('empty', 'All done', 'Nothing is waiting for you. Write down what comes next.', 'Add a task', () => byId('new-title', HTMLElement).focus());
+    const { place, tags } = view();
+    if (filtered && !(tags.length === 1 && !view().text)) this.#say('empty', 'Nothing matches', 'No task is like that.', 'Clear search and filters', clearFilters);
+    else if (place === 'trash') this.#say('empty', 'The trash is empty', 'What you delete stays here for 30 days.');
+    else {
+      const use = (/** @type {string} */ line) => {
+        find(document, 'quick-add', QuickAdd).edit(line);
+        byId('new-title', HTMLElement).focus();
+      };
+      const title = place === 'today' ? 'Nothing left for today' : 'No tasks here';
+      this.#say('empty', title, 'Write what is to be done, as you would say it. For example:', ...EXAMPLES.map((line) => /** @type {[string, () => void]} */ ([line, () => use(line)])));
+    }
   }
 
-  /** @param {'trouble' | 'empty'} kind @param {string} title @param {string} text @param {string} label @param {() => void} run */
-  #say(kind, title, text, label, run) {
+  /** @param {'trouble' | 'empty'} kind @param {string} title @param {string} text @param {...(string | (() => void) | [string, () => void])} choices */
+  #say(kind, title, text, ...choices) {
     const key = `${kind} ${title} ${text}`;
     this.#note.hidden = false;
     if (this.#note.dataset.key === key) return;
     this.#note.dataset.key = key;
     this.#note.className = `note ${kind}`;
-    this.#note.replaceChildren(h('p', { className: 'note-title', textContent: title }), h('p', { textContent: text }), h('button', { type: 'button', textContent: label, onclick: run }));
+    const [label, run] = choices;
+    const pairs = typeof label === 'string' ? [/** @type {[string, () => void]} */ ([label, run])] : /** @type {[string, () => void][]} */ (choices);
+    this.#note.replaceChildren(h('p', { className: 'note-title', textContent: title }), h('p', { textContent: text }), ...pairs.map(([words, act]) => h('button', { type: 'button', className: pairs.length > 1 ? 'pill' : '', textContent: words, onclick: act })));
   }
 }
 

@@ -1,14 +1,19 @@
 // The tasks as this page knows them: a window on a list that may be long, what the service said last of each task, and, on top of
-// it, changes that are on their way. A change is shown at once, sent with the version it was made on, and taken back if it fails.
+// it, the changes that the service has not got yet. Without the service, the list is the one that was kept here.
 
-import { Problem, createTask, deleteTask, findTasks, getTask, isAborted, newKey, restoreTask, setDone, updateTask } from './api.js';
+import { Problem, findTasks, first, getTask, isAborted, newUid } from './api.js';
 import { soon } from './dom.js';
+import { matches, orderOf } from './local.js';
+import { Outbox } from './outbox.js';
+import { read, readAll, erase, write } from './store.js';
 import { here, instantOf, isDay } from './time.js';
 
 /** @typedef {import('./api.js').Task} Task */
 /** @typedef {import('./api.js').TaskChange} TaskChange */
 /** @typedef {import('./api.js').Query} Query */
+/** @typedef {import('./outbox.js').Change} Change */
 /** @typedef {Partial<Task>} Patch */
+/** @typedef {{ key: string, at: number, tasks: Task[], total: number }} KeptList */
 
 /** Tasks of one call: more than are in sight, and few enough to come at once. */
 export const PAGE = 50;
@@ -16,31 +21,16 @@ export const PAGE = 50;
 const PAGES_MAX = 100;
 /** Tasks beyond those of the pages that are kept for the detail pane and for changes under way. */
 const STRAYS_MAX = 200;
-/** How often a change that met a newer version of the task, but not of its fields, is sent again. */
-const MERGES_MAX = 3;
 /** Milliseconds after a change elsewhere until the list is asked again: a few that come together make one. */
 const GATHER = 40;
 /** Milliseconds between two such calls at least: many that come one by one make a few. */
 const CALM = 250;
-
-/** Somebody else changed what this change was to change. */
-export class Conflict extends Error {
-  /**
-   * @param {Task} now the task as it is
-   * @param {Patch} mine what was to be written
-   * @param {(keyof Task)[]} fields those that both changed
-   */
-  constructor(now, mine, fields) {
-    super(`“${now.title}” was changed elsewhere in the meantime.`);
-    this.name = 'Conflict';
-    this.now = now;
-    this.mine = mine;
-    this.fields = fields;
-  }
-}
-
-/** @param {unknown} a @param {unknown} b */
-const isSame = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+/** Tasks of a list that are kept for the next visit, lists that are kept, and milliseconds until a list that has come is kept. */
+const KEPT_TASKS = 200;
+const KEPT_LISTS = 30;
+const KEEP_AFTER = 800;
+/** Milliseconds after which a list that could not be had is asked for again. */
+const RETRY = 5_000;
 
 /**
  * What a change does to the fields that people see, before the service has said so.
@@ -48,16 +38,27 @@ const isSame = (a, b) => JSON.stringify(a) === JSON.stringify(b);
  * @param {TaskChange} change
  * @returns {Patch}
  */
-function foreseen({ recurrence, recurrence_rule, due_date, all_day: _, recurrence_start: _start, ...others }) {
-  const due = due_date && isDay(due_date) ? { due_date: instantOf(`${due_date}T00:00`, here()).toISOString(), due_day: due_date, all_day: true } : { due_date: due_date ?? null, due_day: null, all_day: false };
-  const rest = due_date === undefined ? others : { ...others, ...due };
+export function foreseen({ recurrence, recurrence_rule, due_date, all_day: _, recurrence_start: start, ...others }) {
+  const at = due_date === undefined ? (start ?? undefined) : due_date;
+  const due = at && isDay(at) ? { due_date: instantOf(`${at}T00:00`, here()).toISOString(), due_day: at, all_day: true } : { due_date: at ?? null, due_day: null, all_day: false };
+  const rest = at === undefined ? others : { ...others, ...due };
   if (recurrence_rule) return { ...rest, recurrence: 'custom', recurrence_rule };
   return recurrence === undefined ? rest : { ...rest, recurrence, recurrence_rule: null };
 }
 
+/** @param {boolean} isDone @returns {Patch} */
+const statusOf = (isDone) => (isDone ? { status: 'completed', completed_at: new Date().toISOString() } : { status: 'pending', completed_at: null });
+
+/** A task before the service has it. @param {number} id @param {import('./api.js').NewTask} body @returns {Task} */
+function made(id, body) {
+  const now = new Date().toISOString();
+  const fields = /** @type {Patch} */ ({ tags: [], description: '', priority: 'medium', recurrence: 'none', recurrence_rule: null, reminder_offset: null, due_date: null, due_day: null, all_day: false, ...foreseen(/** @type {TaskChange} */ (body)) });
+  return /** @type {Task} */ ({ id, status: 'pending', completed_at: null, created_at: now, updated_at: now, parent_task_id: null, recurrence_from: 'due', recurrence_number: 1, time_zone: here(), version: 0, ...fields });
+}
+
 /**
  * Dispatches `change` after anything that is to be seen, `touched` when tasks themselves changed, `reset` when another list begins, `gone` with the id of a task that is deleted,
- * `merged` with the task of a change that met another one and could keep both.
+ * `renamed` when a task that was made here got its id, `merged` with the task of a change that met another one and could keep both.
  */
 export class Tasks extends EventTarget {
   /** How many match in all; null until that is known. @type {number | null} */
@@ -68,21 +69,30 @@ export class Tasks extends EventTarget {
   answeredAt = null;
   /** Whether the list that is shown is still the one of another question. */
   isLoading = false;
+  /** Whether the list is the one that was kept here. */
+  isKept = false;
+  outbox = new Outbox();
 
   /** @type {() => Query} */
   #query;
+  /** @type {() => string} */
+  #key;
   /** Ids of the tasks of each page. @type {Map<number, number[]>} */
   #pages = new Map();
+  /** How many of them the service has. */
+  #served = 0;
+  /** Tasks that are shown among those of the pages: each with the place in the pages that it comes before. @type {{ id: number, before: number }[]} */
+  #extras = [];
   /** What the service said last. @type {Map<number, Task>} */
   #known = new Map();
-  /** What is on its way, in order. @type {Map<number, { patch: Patch }[]>} */
+  /** What waits for each task, in order. @type {Map<number, Patch[]>} */
   #patches = new Map();
+  /** Tasks that the service does not have yet. @type {Map<number, Task>} */
+  #made = new Map();
   /** Tasks that are being deleted. @type {Set<number>} */
   #leaving = new Set();
-  /** The last change of each task that is on its way. @type {Map<number, Promise<unknown>>} */
-  #queues = new Map();
-  /** The version that the last own change of a task made. @type {Map<number, number>} */
-  #ownVersion = new Map();
+  /** Tasks that were taken out of the list since it came. @type {Set<number>} */
+  #out = new Set();
   /** The call for what is seen that is under way. @type {AbortController | null} */
   #flight = null;
   /** Grows when what is loaded goes out of date: an answer to an older call is dropped. */
@@ -94,26 +104,51 @@ export class Tasks extends EventTarget {
   #refreshWanted = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #keeping;
   #lastRefresh = 0;
+  #hasBegun = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #retry;
   #tell = soon(() => this.dispatchEvent(new Event('change')));
 
-  /** @param {() => Query} query what to ask for, read anew for each call */
-  constructor(query) {
+  /** @param {() => Query} query what to ask for, read anew for each call @param {() => string} key what the list is kept under */
+  constructor(query, key) {
     super();
     this.#query = query;
+    this.#key = key;
+    this.outbox.addEventListener('change', () => this.#follow());
+    this.outbox.addEventListener('sent', (event) => this.#sent(/** @type {CustomEvent<any>} */ (event).detail));
   }
 
   /** The task, with what is on its way; undefined if it is not known. @param {number} id @returns {Task | undefined} */
   get(id) {
-    const known = this.#known.get(id);
+    const known = this.#known.get(id) ?? this.#made.get(id);
     const patches = this.#patches.get(id);
-    return known && patches ? patches.reduce((task, { patch }) => ({ ...task, ...patch }), known) : known;
+    return known && patches ? Object.assign({}, known, ...patches) : known;
+  }
+
+  /** The id of a task that was made here, as the service has it if it does. @param {number} id */
+  idNow(id) {
+    return this.outbox.idNow(id);
   }
 
   /** The task at this place of the list; undefined until it is loaded. @param {number} index */
   at(index) {
-    const id = this.#pages.get(Math.floor(index / PAGE))?.[index % PAGE];
+    const id = this.#idAt(index);
     return id === undefined ? undefined : this.get(id);
+  }
+
+  /** @param {number} index */
+  #idAt(index) {
+    let passed = 0;
+    for (const { id, before } of this.#extras) {
+      if (before + passed === index) return id;
+      if (before + passed > index) break;
+      passed += 1;
+    }
+    const place = index - passed;
+    return this.#pages.get(Math.floor(place / PAGE))?.[place % PAGE];
   }
 
   /** Whether a task of the list is on its way out. @param {number} id */
@@ -123,48 +158,132 @@ export class Tasks extends EventTarget {
 
   /** Whether something about the task is on its way. @param {number} id */
   isSaving(id) {
-    return this.#patches.has(id);
+    return this.#patches.has(id) || this.#made.has(id);
   }
 
   /** The loaded tasks with their places, in the order of the list. @returns {Generator<[number, Task]>} */
   *loaded() {
-    for (const page of [...this.#pages.keys()].sort((a, b) => a - b)) {
-      const ids = this.#pages.get(page) ?? [];
-      for (const [at, id] of ids.entries()) {
-        const task = this.get(id);
-        if (task) yield [page * PAGE + at, task];
+    let extras = 0;
+    for (const place of this.#places()) {
+      for (let extra = this.#extras[extras]; extra && extra.before <= place; extra = this.#extras[extras]) {
+        const task = this.get(extra.id);
+        if (task) yield [extra.before + extras, task];
+        extras += 1;
       }
+      const task = this.get(this.#pages.get(Math.floor(place / PAGE))?.[place % PAGE] ?? 0);
+      if (task) yield [place + extras, task];
     }
+    for (; extras < this.#extras.length; extras += 1) {
+      const { id = 0, before = 0 } = this.#extras[extras] ?? {};
+      const task = this.get(id);
+      if (task) yield [before + extras, task];
+    }
+  }
+
+  /** The places in the pages that are loaded, in order. */
+  *#places() {
+    for (const page of [...this.#pages.keys()].sort((a, b) => a - b)) for (const at of (this.#pages.get(page) ?? []).keys()) yield page * PAGE + at;
   }
 
   /** The place of a task in the list; -1 if it is not loaded. @param {number} id */
   indexOf(id) {
+    const extra = this.#extras.findIndex((one) => one.id === id);
+    if (extra >= 0) return (this.#extras[extra]?.before ?? 0) + extra;
     for (const [page, ids] of this.#pages) {
       const at = ids.indexOf(id);
-      if (at >= 0) return page * PAGE + at;
+      const place = page * PAGE + at;
+      if (at >= 0) return place + this.#extras.filter(({ before }) => before <= place).length;
     }
     return -1;
   }
 
-  /** Another question: what is under way is dropped, and what is shown stays until the answer is there. */
+  /** Another question: what is under way is dropped, and what is shown stays until there is an answer, of the service or kept here. */
   async load() {
     this.#flight?.abort();
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#asked.clear();
     this.isLoading = true;
+    this.failure = null;
     this.#seen = { first: 0, last: 0 };
-    await this.#fetch([0], true);
+    const key = this.#key();
+    const begins = !this.#hasBegun;
+    this.#hasBegun = true;
+    const answered = this.#fetch([0], true);
+    const kept = begins ? await first.kept : null;
+    if (begins) this.outbox.resume(kept?.changes ?? []);
+    const list = begins && key === first.key ? kept?.list : await read('lists', key).catch(() => null);
+    if (list && this.isLoading && this.#key() === key) this.#show(list);
+    await answered;
+  }
+
+  /** Shows a list that was kept. @param {KeptList} list */
+  #show({ tasks, at, total }) {
+    for (const task of tasks) this.#learn(task);
+    this.answeredAt = new Date(at);
+    this.isKept = true;
+    this.#lay(tasks.map(({ id }) => id), tasks.length < KEPT_TASKS ? tasks.length : total);
+  }
+
+  /** Makes this the list. @param {number[]} ids @param {number} total */
+  #lay(ids, total) {
+    const isReset = this.isLoading;
+    this.#pages.clear();
+    this.#out.clear();
+    for (let at = 0; at < ids.length || at === 0; at += PAGE) this.#pages.set(at / PAGE, ids.slice(at, at + PAGE));
+    this.#served = total;
+    this.isLoading = false;
+    this.#arrange();
+    if (isReset) this.dispatchEvent(new Event('reset'));
+    this.#tell();
+  }
+
+  /** What all kept lists have of this one, where it was not kept itself. */
+  async #gather() {
+    const key = this.#key();
+    const lists = /** @type {KeptList[]} */ (await readAll('lists').catch(() => []));
+    const own = lists.find((list) => list.key === key);
+    if (key !== this.#key() || (this.total !== null && !this.isLoading)) return;
+    if (own) return this.#show(own);
+    for (const task of lists.flatMap(({ tasks }) => tasks)) this.#learn(task);
+    if (lists.length === 0 && this.#known.size === 0) return;
+    const query = this.#query();
+    const found = [...this.#known.values()].filter((task) => matches(task, query)).sort(orderOf(query));
+    this.answeredAt = new Date(Math.min(Date.now(), ...lists.map(({ at }) => at)));
+    this.isKept = true;
+    this.#lay(found.map(({ id }) => id), found.length);
+  }
+
+  /** Keeps the beginning of the list for the next visit. */
+  #keepSoon() {
+    const key = this.#key();
+    clearTimeout(this.#keeping);
+    this.#keeping = setTimeout(async () => {
+      const tasks = [];
+      for (let page = 0; tasks.length < KEPT_TASKS && this.#pages.has(page); page += 1) for (const id of this.#pages.get(page) ?? []) tasks.push(this.#known.get(id));
+      if (key !== this.#key() || this.failure !== null) return;
+      await write('lists', { key, at: Date.now(), tasks: tasks.filter(Boolean).slice(0, KEPT_TASKS), total: this.#served });
+      const lists = await readAll('lists');
+      for (const old of lists.sort((a, b) => b.at - a.at).slice(KEPT_LISTS)) await erase('lists', old.key);
+    }, KEEP_AFTER);
   }
 
   /** Sees to it that these places are loaded. @param {number} first @param {number} last */
   need(first, last) {
     this.#seen = { first: Math.floor(first / PAGE), last: Math.floor(last / PAGE) };
     // What failed is tried again by a person or by the connection that is back, not by the next frame.
-    if (this.isLoading || this.total === null || this.failure !== null) return;
+    if (this.isLoading || this.isKept || this.total === null || this.failure !== null) return;
     const missing = [];
-    for (let page = this.#seen.first; page <= this.#seen.last; page += 1) if (!this.#pages.has(page) && !this.#asked.has(page)) missing.push(page);
+    const end = Math.min(this.#seen.last, Math.floor((this.#served - 1) / PAGE));
+    for (let page = this.#seen.first; page <= end; page += 1) if (!this.#pages.has(page) && !this.#asked.has(page)) missing.push(page);
     if (missing.length) void this.#fetch(missing, false);
+  }
+
+  /** Loads the list from its beginning, to be printed. @param {number} max tasks */
+  async loadAll(max) {
+    const pages = [];
+    for (let page = 0; page * PAGE < Math.min(max, this.#served); page += 1) if (!this.#pages.has(page)) pages.push(page);
+    if (pages.length && this.failure === null && !this.isKept) await this.#fetch(pages, false);
   }
 
   /** Asks again for what is seen, in a moment; what is not seen is asked for when it is. */
@@ -212,12 +331,18 @@ export class Tasks extends EventTarget {
     for (const page of pages) this.#asked.add(page);
     const query = this.#query();
     try {
-      const answers = await Promise.all(pages.map((page) => findTasks(query, page * PAGE, PAGE, flight?.signal)));
+      const answers = await Promise.all(pages.map((page) => findTasks(query, page * PAGE, PAGE, { signal: flight?.signal })));
       if (generation === this.#generation) this.#take(pages, answers, replace);
     } catch (error) {
       if (isAborted(error) || generation !== this.#generation) return;
+      await this.#gather();
+      if (generation !== this.#generation) return;
       this.failure = error;
       this.isLoading = false;
+      clearTimeout(this.#retry);
+      // A service that starts, or has too much to do, is there in a moment.
+      if (error instanceof Problem && [0, 502, 503, 504].includes(error.status)) this.#retry = setTimeout(() => void this.refresh(), RETRY);
+      if (this.total !== null || this.isKept) this.#arrange();
       this.#tell();
     } finally {
       for (const page of pages) this.#asked.delete(page);
@@ -235,7 +360,10 @@ export class Tasks extends EventTarget {
    */
   #take(pages, answers, replace) {
     const isReset = this.isLoading;
-    if (replace) this.#pages.clear();
+    if (replace) {
+      this.#pages.clear();
+      this.#out.clear();
+    }
     const taken = new Set();
     for (const [at, page] of pages.entries()) {
       const { tasks = [], total = 0 } = answers[at] ?? {};
@@ -246,14 +374,60 @@ export class Tasks extends EventTarget {
         this.#learn(task);
       }
       this.#pages.set(page, fresh.map(({ id }) => id));
-      this.total = total;
+      this.#served = total;
     }
+    clearTimeout(this.#retry);
     this.failure = null;
     this.isLoading = false;
+    this.isKept = false;
     this.answeredAt = new Date();
     this.#forget();
+    this.#arrange();
+    if (this.#pages.has(0)) this.#keepSoon();
     if (isReset) this.dispatchEvent(new Event('reset'));
     this.#tell();
+    if (this.outbox.isAway) this.outbox.flush();
+  }
+
+  /** Puts what waits into the list: tasks that were made here, and, without the service, those that belong there or no longer do. */
+  #arrange() {
+    const query = this.#query();
+    const now = new Date();
+    const isAlone = this.isKept || this.failure !== null || this.outbox.isAway;
+    const fits = (/** @type {Task | undefined} */ task) => task !== undefined && !this.#leaving.has(task.id) && matches(task, query, now);
+    const listed = new Set([...this.#pages.values()].flat());
+    const out = [...listed].filter((id) => this.#leaving.has(id) || (isAlone && this.#patches.has(id) && !fits(this.get(id))));
+    if (out.length) this.#takeOut(new Set(out));
+    for (const id of out) listed.delete(id), this.#out.add(id);
+    const uids = new Set([...listed].map((id) => this.#known.get(id)?.uid));
+    const more = [...this.#made.keys(), ...(isAlone ? [...new Set([...this.#patches.keys(), ...this.#out])].filter((id) => !listed.has(id) && !this.#made.has(id)) : [])];
+    const extras = more.map((id) => this.get(id)).filter((task) => task && fits(task) && !uids.has(task.uid));
+    const order = orderOf(query);
+    const places = [...this.#places()];
+    this.#extras = /** @type {Task[]} */ (extras).sort(order).map((task) => {
+      const before = places.find((place) => {
+        const other = this.get(this.#pages.get(Math.floor(place / PAGE))?.[place % PAGE] ?? 0);
+        return other !== undefined && order(task, other) < 0;
+      });
+      return { id: task.id, before: before ?? (places.at(-1) ?? -1) + 1 };
+    });
+    this.total = this.#served + this.#extras.length;
+  }
+
+  /** Takes tasks out of the list; those after them move up. @param {Set<number>} out */
+  #takeOut(out) {
+    const ids = [];
+    let place = 0;
+    // What follows a gap is asked for again.
+    for (; this.#pages.has(Math.floor(place / PAGE)); place += PAGE) ids.push(...(this.#pages.get(place / PAGE) ?? []));
+    const left = ids.filter((id) => !out.has(id));
+    const isWhole = ids.length >= this.#served;
+    this.#pages = new Map([...this.#pages].filter(([page]) => page * PAGE > place).map(([page, others]) => [page, others.filter((id) => !out.has(id))]));
+    for (let at = 0; at < left.length || at === 0; at += PAGE) {
+      const page = left.slice(at, at + PAGE);
+      if (page.length === PAGE || isWhole || at === 0) this.#pages.set(at / PAGE, page);
+    }
+    this.#served -= out.size;
   }
 
   /** Keeps what is newer than what is known. @param {Task} task */
@@ -276,17 +450,23 @@ export class Tasks extends EventTarget {
       if (strays <= 0) break;
       if (held.has(id) || this.#patches.has(id)) continue;
       this.#known.delete(id);
-      this.#ownVersion.delete(id);
       strays -= 1;
     }
   }
 
-  /** Asks the service for one task. @param {number} id @returns {Promise<Task>} */
+  /** Asks the service for one task; one that it does not have yet, or that it cannot be asked for, is the one that is known here. @param {number} id @returns {Promise<Task>} */
   async fetch(id) {
-    const task = await getTask(id);
-    this.#learn(task);
-    this.#tell();
-    return this.get(id) ?? task;
+    const own = this.get(id);
+    if (id < 0 && own) return own;
+    try {
+      const task = await getTask(id);
+      this.#learn(task);
+      this.#tell();
+      return this.get(id) ?? task;
+    } catch (error) {
+      if (own && error instanceof Problem && error.status !== 404) return own;
+      throw error;
+    }
   }
 
   /**
@@ -313,140 +493,130 @@ export class Tasks extends EventTarget {
 
   /** @param {number} id */
   #drop(id) {
-    this.#known.delete(id);
-    for (const [page, ids] of this.#pages) {
-      if (!ids.includes(id)) continue;
-      this.#pages.set(page, ids.filter((own) => own !== id));
-      if (this.total !== null) this.total -= 1;
-    }
+    const isListed = [...this.#pages.values()].some((ids) => ids.includes(id));
+    if (isListed) this.#takeOut(new Set([id]));
     this.dispatchEvent(new CustomEvent('gone', { detail: id }));
+    this.#known.delete(id);
+    if (this.total !== null) this.#arrange();
     this.#tell();
   }
 
+  // ---- changes
+
+  /** What waits has changed. */
+  #follow() {
+    this.#patches.clear();
+    const before = this.#made;
+    this.#made = new Map();
+    const wereLeaving = [...this.#leaving];
+    this.#leaving.clear();
+    for (const { kind, id, ids, body, patch } of this.outbox.waiting) {
+      if (kind === 'create') this.#made.set(id, before.get(id) ?? made(id, body));
+      else if (kind === 'delete' || (kind === 'bulk' && body.action === 'delete')) for (const one of ids ?? [id]) this.#leaving.add(one);
+      else if (patch) for (const one of ids ?? [id]) this.#patches.set(one, [...(this.#patches.get(one) ?? []), body?.action?.endsWith('_tags') ? this.#tagged(one, body) : patch]);
+    }
+    if (this.total !== null) this.#arrange();
+    for (const id of this.#leaving) this.dispatchEvent(new CustomEvent('gone', { detail: id }));
+    // One that is not deleted after all.
+    if (wereLeaving.some((id) => !this.#leaving.has(id))) this.refreshSoon();
+    this.#tell();
+  }
+
+  /** The tags that a task gets or loses with others. @param {number} id @param {any} body @returns {Patch} */
+  #tagged(id, { action, fields }) {
+    const { tags = [] } = this.get(id) ?? {};
+    return { tags: action === 'add_tags' ? [...new Set([...tags, ...fields.tags])] : tags.filter((tag) => !fields.tags.includes(tag)) };
+  }
+
+  /** @param {{ change: Change, answer: import('./outbox.js').Answer }} sent */
+  #sent({ change, answer: { task, isMerged, results } }) {
+    if (task) this.#learn(task);
+    if (change.kind === 'create' && task) {
+      this.#made.delete(change.id);
+      this.dispatchEvent(new CustomEvent('renamed', { detail: { from: change.id, to: task.id } }));
+    }
+    if (change.kind === 'delete') this.#drop(change.id);
+    for (const result of results ?? []) if (result.task) this.#learn(result.task);
+    if (isMerged && task) this.dispatchEvent(new CustomEvent('merged', { detail: task }));
+    this.#tell();
+    this.refreshSoon();
+  }
+
   /**
-   * Makes a task. The key makes trying again after a lost answer safe.
+   * Makes a task, which is in the list at once.
    *
-   * @param {TaskChange & { title: string }} task
-   * @param {string} [key]
+   * @param {import('./api.js').NewTask} body
+   * @param {string} [line] as it was typed
    */
-  async create(task, key = newKey()) {
-    const created = await createTask(task, key);
-    this.#learn(created);
+  create(body, line) {
+    // A number that no other window takes; the service gives another one.
+    const id = -Math.ceil(Math.random() * Number.MAX_SAFE_INTEGER);
+    const sent = this.outbox.add({ kind: 'create', id, title: body.title, body: { ...body, uid: newUid() }, ...(line ? { line } : {}) });
     this.dispatchEvent(new Event('touched'));
-    await this.refresh();
-    return created;
+    return { id, ...sent };
   }
 
   /**
    * Changes fields of a task.
    *
-   * @param {number} id
-   * @param {TaskChange} change
-   * @param {Task} [seen] what the person saw who made the change; what is known now, unless a form has been open for a while
+   * @param {Task} seen what the person saw who made the change
+   * @param {TaskChange} body
+   * @param {boolean} [isOwn] whether the caller shows a refusal
    */
-  update(id, change, seen) {
-    const send = (/** @type {number} */ version) => updateTask(id, change, version);
-    return this.#send(id, foreseen(change), send, seen);
+  update(seen, body, isOwn = false) {
+    return this.#change('update', seen, foreseen(body), body, isOwn);
   }
 
-  /** Completes or reopens a task. @param {number} id @param {boolean} isDone */
-  setDone(id, isDone) {
-    /** @type {Patch} */
-    const patch = isDone ? { status: 'completed', completed_at: new Date().toISOString() } : { status: 'pending', completed_at: null };
-    return this.#send(id, patch, (version) => setDone(id, isDone, version));
+  /** Completes or reopens a task. @param {Task} seen @param {boolean} isDone */
+  setDone(seen, isDone) {
+    return this.#change(isDone ? 'complete' : 'reopen', seen, statusOf(isDone));
   }
 
   /**
-   * Deletes a task; it leaves the list when the service has done so.
-   *
-   * @param {number} id
-   * @param {number} version that the person saw
-   */
-  async remove(id, version) {
-    this.#leaving.add(id);
-    this.#tell();
-    try {
-      await this.#queues.get(id)?.catch(() => {});
-      await deleteTask(id, Math.max(version, this.#ownVersion.get(id) ?? 0));
-      this.#drop(id);
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      if (error.status === 404) this.#drop(id);
-      else if (error.status === 412) throw new Conflict(await this.fetch(id), {}, []);
-      else throw error;
-    } finally {
-      this.#leaving.delete(id);
-      this.#tell();
-      this.refreshSoon();
-    }
-  }
-
-  /**
-   * Brings a deleted task back.
-   *
-   * @param {number} id
-   */
-  async restore(id) {
-    await restoreTask(id);
-    this.refreshSoon();
-  }
-
-  /**
-   * Shows a change, sends it after those before it, and takes it back if it fails.
-   *
-   * @param {number} id
+   * @param {Change['kind']} kind
+   * @param {Task} seen
    * @param {Patch} patch
-   * @param {(version: number) => Promise<Task>} send
-   * @param {Task} [seen]
-   * @returns {Promise<Task>}
+   * @param {TaskChange} [body]
+   * @param {boolean} [isOwn]
    */
-  async #send(id, patch, send, seen) {
-    const base = seen ?? this.get(id) ?? (await this.fetch(id));
-    const entry = { patch };
-    this.#patches.set(id, [...(this.#patches.get(id) ?? []), entry]);
-    this.#tell();
-    const before = this.#queues.get(id) ?? Promise.resolve();
-    const sent = before.catch(() => {}).then(() => this.#merge(base, patch, send));
-    this.#queues.set(id, sent);
-    try {
-      const task = await sent;
-      this.#ownVersion.set(id, task.version);
-      this.#learn(task);
-      return task;
-    } finally {
-      const left = (this.#patches.get(id) ?? []).filter((other) => other !== entry);
-      if (left.length) this.#patches.set(id, left);
-      else this.#patches.delete(id);
-      if (this.#queues.get(id) === sent) this.#queues.delete(id);
-      this.#tell();
-      this.refreshSoon();
-    }
+  #change(kind, seen, patch, body, isOwn) {
+    const { id, title, version } = seen;
+    const before = Object.fromEntries(Object.keys(patch).map((field) => [field, seen[/** @type {keyof Task} */ (field)]]));
+    const made = this.outbox.add({ kind, id, title, version, patch, before, ...(body ? { body } : {}) }, isOwn);
+    // At once: a field that loses the focus while its pane closes speaks twice in one turn.
+    this.#follow();
+    return made;
+  }
+
+  /** Moves a task to the trash; it leaves the list at once. @param {Task} task */
+  remove({ id, title }) {
+    return this.outbox.add({ kind: 'delete', id, title });
+  }
+
+  /** Moves a recurring task on to its next occurrence. @param {Task} task */
+  skip({ id, title }) {
+    return this.outbox.add({ kind: 'skip', id, title });
+  }
+
+  /** Takes back a change that the service has. @param {Change} change @param {string} change_id */
+  undo({ id, title, before }, change_id) {
+    return this.outbox.add({ kind: 'undo', id, title, body: { change_id }, ...(before ? { patch: before } : {}) });
   }
 
   /**
-   * Sends a change on the version it was made on. If the task is newer, but not in these fields, both changes can stand; else it is a
-   * conflict, for a person to decide.
+   * Changes many tasks in one call.
    *
-   * @param {Task} base
-   * @param {Patch} patch
-   * @param {(version: number) => Promise<Task>} send
+   * @param {number[]} ids
+   * @param {'update' | 'complete' | 'reopen' | 'delete' | 'restore' | 'add_tags' | 'remove_tags'} action
+   * @param {TaskChange} [fields]
    */
-  async #merge(base, patch, send) {
-    let version = Math.max(base.version, this.#ownVersion.get(base.id) ?? 0);
-    for (let merges = 0; ; merges += 1) {
-      try {
-        const task = await send(version);
-        if (merges > 0) this.dispatchEvent(new CustomEvent('merged', { detail: task }));
-        return task;
-      } catch (error) {
-        if (!(error instanceof Problem) || error.status !== 412) throw error;
-        const now = await getTask(base.id);
-        this.#learn(now);
-        const fields = /** @type {(keyof Task)[]} */ (Object.keys(patch)).filter((name) => name !== 'completed_at');
-        const both = fields.filter((name) => !isSame(now[name], base[name]) && !isSame(now[name], patch[name]));
-        if (both.length || merges >= MERGES_MAX) throw new Conflict(now, patch, both);
-        version = now.version;
-      }
-    }
+  bulk(ids, action, fields) {
+    const patch = action === 'complete' || action === 'reopen' ? statusOf(action === 'complete') : action === 'update' && fields ? foreseen(fields) : {};
+    return this.outbox.add({ kind: 'bulk', id: 0, ids, title: `${ids.length} tasks`, body: { ids, action, ...(fields ? { fields } : {}) }, patch });
+  }
+
+  /** Brings a deleted task back. @param {Task} task */
+  restore({ id, title }) {
+    return this.outbox.add({ kind: 'restore', id, title });
   }
 }

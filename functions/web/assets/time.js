@@ -1,12 +1,33 @@
 // Times: words for them, groups of them, and the wall clocks of time zones.
 
+import { Key, kept } from './kept.js';
+
 /** @typedef {import('./api.js').Task} Task */
+/** @typedef {import('./api.js').TaskChange} TaskChange */
 
 /** @type {string | undefined} */
 let zone;
 
 /** This browser's time zone, an IANA name; asked for when it is first needed, for the answer takes milliseconds. */
 export const here = () => (zone ??= Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC');
+
+/** Whose order of dates and hours of the day are used, a language tag: the browser's, unless a person chose another one. */
+const home = () => kept(Key.locale) || navigator.language;
+
+/** The page speaks English; dates are ordered as at home. */
+function locale() {
+  const { region } = new Intl.Locale(home()).maximize();
+  return region ? `en-${region}` : 'en';
+}
+
+/** The first day of the week, 1 for Monday to 7. @returns {number} */
+export function weekStart() {
+  const chosen = Number(kept(Key.weekStart));
+  if (chosen) return chosen;
+  /** @type {any} */
+  const place = new Intl.Locale(home());
+  return (place.getWeekInfo?.() ?? place.weekInfo)?.firstDay ?? 1;
+}
 
 /**
  * A way to write times, made when it is first used: making one takes milliseconds.
@@ -17,15 +38,29 @@ export const here = () => (zone ??= Intl.DateTimeFormat().resolvedOptions().time
 function format(options) {
   /** @type {Intl.DateTimeFormat | undefined} */
   let made;
-  return (date) => (made ??= new Intl.DateTimeFormat(undefined, options)).format(date);
+  let setting = '';
+  return (date) => {
+    const now = `${kept(Key.locale)} ${kept(Key.hours)}`;
+    if (!made || setting !== now) {
+      setting = now;
+      const hours = kept(Key.hours);
+      const clock = hours && (options.hour || options.timeStyle) ? { hourCycle: /** @type {'h12' | 'h23'} */ (hours === '12' ? 'h12' : 'h23') } : {};
+      made = new Intl.DateTimeFormat(locale(), { ...options, ...clock });
+      // "09:00", but "9:00 AM".
+      if (options.hour && !made.resolvedOptions().hour12) made = new Intl.DateTimeFormat(locale(), { ...options, ...clock, hour: '2-digit' });
+    }
+    return made.format(date);
+  };
 }
 
-const clock = format({ hour: '2-digit', minute: '2-digit' });
+const clock = format({ hour: 'numeric', minute: '2-digit' });
 const weekday = format({ weekday: 'short' });
 const weekdayDay = format({ weekday: 'short', day: 'numeric', month: 'short' });
 const dayYear = format({ day: 'numeric', month: 'short', year: 'numeric' });
 const whole = format({ dateStyle: 'full', timeStyle: 'short' });
 const wholeDay = format({ dateStyle: 'full' });
+const monthYear = format({ month: 'long', year: 'numeric' });
+const dayMonth = format({ day: 'numeric', month: 'short' });
 
 /** @typedef {Pick<Task, 'due_date' | 'due_day'>} Due when a task is due: at an instant, or on a day; a card of a conversation may lack the day */
 
@@ -38,6 +73,9 @@ const wholeDay = format({ dateStyle: 'full' });
 export function startOfDay(days, now = new Date()) {
   return new Date(now.getFullYear(), now.getMonth(), now.getDate() + days);
 }
+
+/** The day of this browser so many days from today, as 2027-01-31. @param {number} days @param {Date} [now] */
+export const dayAhead = (days, now = new Date()) => dayIn(startOfDay(days, now), here());
 
 /**
  * A time in few words, seen from now: "Today 18:00", "Mon 09:00", "3 Aug", "3 Aug 2031".
@@ -98,13 +136,93 @@ export function isOverdue({ status, due_date, due_day, time_zone = here() }, now
   return due_day ? due_day < dayIn(now, time_zone) : new Date(due_date) < now;
 }
 
+/** Days of their own in Upcoming; those after them are in weeks. */
+const DAYS_AHEAD = 14;
+
+/**
+ * The group of a task where each day has one: its heading, and its day if it is one.
+ *
+ * @param {Date} date
+ * @param {Date} now
+ */
+function dayGroup(date, now) {
+  const days = Math.round((startOf(date).getTime() - startOfDay(0, now).getTime()) / 86_400_000);
+  if (days < DAYS_AHEAD) {
+    const near = days === 0 ? 'Today · ' : days === 1 ? 'Tomorrow · ' : '';
+    return { name: `${near}${weekdayDay(date)}`, day: dayIn(startOf(date), here()) };
+  }
+  // Sunday is 0 here, and 7 in the settings.
+  const back = (date.getDay() - (weekStart() % 7) + 7) % 7;
+  const first = startOfDay(-back, date);
+  const from = days - back < DAYS_AHEAD ? startOfDay(DAYS_AHEAD, now) : first;
+  const last = startOfDay(6 - back, date);
+  return { name: `${dayMonth(from)} – ${last.getFullYear() === now.getFullYear() ? dayMonth(last) : dayYear(last)}`, day: null };
+}
+
+/** The beginning of a date's day here. @param {Date} date */
+const startOf = (date) => startOfDay(0, date);
+
+/** "December 2026". @param {Date} date */
+export const monthInWords = (date) => monthYear(date);
+
+/** "Fri", and the full date for who cannot see where it stands. @param {string} day */
+export const weekdayOfDay = (day) => weekday(beginOf(day));
+
+/**
+ * What a person types as a time of day, as 15:30; null if it is none.
+ *
+ * @param {string} text "15:30", "3pm", "9"
+ */
+export function readTime(text) {
+  const found = /^(\d{1,2})(?:[:.h]?(\d\d))?\s*([ap])?\.?m?\.?$/i.exec(text.trim());
+  if (!found) return null;
+  const half = found[3]?.toLowerCase();
+  const hour = Number(found[1]);
+  const minute = Number(found[2] ?? 0);
+  if (minute > 59 || hour > 23 || (half && (hour < 1 || hour > 12))) return null;
+  return `${String(half ? (hour % 12) + (half === 'p' ? 12 : 0) : hour).padStart(2, '0')}:${String(minute).padStart(2, '0')}`;
+}
+
+/** A time of day as 15:30, in words. @param {string} time */
+export const timeOfDay = (time) => clock(new Date(`2027-01-04T${time}`));
+
+/** @typedef {{ day: string | null, time?: string | undefined, all?: boolean }} Picked a day, a time if it is to be another one ("" for none), and whether the whole series moves */
+
+/**
+ * The change that moves a task to a day; its time stays, unless another one was picked.
+ *
+ * @param {Task} task
+ * @param {Picked} pick
+ * @returns {TaskChange}
+ */
+export function moved(task, { day, time, all = false }) {
+  if (day === null) return { due_date: null, ...(task.recurrence !== 'none' ? { recurrence: 'none' } : {}), ...(task.reminder_offset ? { reminder_offset: null } : {}) };
+  const own = task.due_date && !task.due_day ? wallClock(new Date(task.due_date), task.time_zone).slice(11) : '';
+  const at = time ?? own;
+  const due = at ? instantOf(`${day}T${at}`, task.time_zone).toISOString() : day;
+  return all ? { recurrence_start: due } : { due_date: due };
+}
+
 /**
  * The group of a task in a list that is sorted by due date.
  *
  * @param {Due & { time_zone?: string }} task
  * @param {Date} now
+ * @param {boolean} [byDay] whether each day has its own
+ * @returns {{ name: string, day: string | null }}
  */
-export function groupOf({ due_date, due_day, time_zone }, now) {
+export function groupOf({ due_date, due_day, time_zone }, now, byDay = false) {
+  if (byDay && due_date !== null) {
+    const date = due_day ? beginOf(due_day) : new Date(due_date);
+    if (date >= startOfDay(0, now)) return dayGroup(date, now);
+  }
+  const name = nameOfGroup({ due_date, due_day, ...(time_zone ? { time_zone } : {}) }, now);
+  const day = name === 'Today' ? 0 : name === 'Tomorrow' ? 1 : null;
+  return { name, day: day === null ? null : dayIn(startOfDay(day, now), here()) };
+}
+
+/** @param {Due & { time_zone?: string }} task @param {Date} now */
+function nameOfGroup({ due_date, due_day, time_zone = here() }, now) {
   if (due_date === null) return 'No date';
   const date = due_day ? beginOf(due_day) : new Date(due_date);
   if (isOverdue({ status: 'pending', due_date, due_day, time_zone }, now)) return 'Overdue';
@@ -123,9 +241,11 @@ export function quickDays(now = new Date()) {
   // Sunday is 0: the next Monday is 1 to 7 days away.
   const toMonday = ((8 - now.getDay()) % 7) || 7;
   const day = (/** @type {number} */ days) => dayIn(startOfDay(days, now), here());
+  const toSaturday = (13 - now.getDay()) % 7;
   return [
     { name: 'Today', day: day(0) },
     { name: 'Tomorrow', day: day(1) },
+    ...(toSaturday > 1 ? [{ name: 'This weekend', day: day(toSaturday) }] : []),
     { name: 'Next week', day: day(toMonday) },
   ];
 }

@@ -3,39 +3,42 @@
 import { byId, h, icon, setText } from './dom.js';
 
 /** Toasts at once; the oldest goes first. */
-const TOASTS_MAX = 4;
+const TOASTS_MAX = 3;
 /** Seconds that one stays if it only tells. */
 const SECONDS = 6;
 /** The same with something to press: long enough to reach it by keyboard. */
-const SECONDS_WITH_ACTION = 12;
+const SECONDS_WITH_ACTION = 10;
 
+/** @typedef {{ label: string, run: () => void }} Action */
 /**
  * @typedef {object} ToastOptions
  * @property {string} [title]
  * @property {'plain' | 'bad' | 'reminder'} [kind] `bad` and `reminder` interrupt a screen reader
  * @property {boolean} [sticky] stays until it is dismissed
- * @property {{ label: string, run: () => void }} [action]
+ * @property {Action} [action]
+ * @property {Action} [second]
  */
 
-/** @typedef {{ remove: () => void, say: (text: string) => void }} Toast */
+/** @typedef {{ remove: () => void, say: (text: string) => void, isShown: () => boolean }} Toast */
 
 /**
  * @param {string} text
  * @param {ToastOptions} [options]
  * @returns {Toast}
  */
-export function toast(text, { title, kind = 'plain', sticky = false, action } = {}) {
+export function toast(text, { title, kind = 'plain', sticky = false, action, second } = {}) {
   const region = byId(kind === 'plain' ? 'toasts-polite' : 'toasts-urgent', HTMLElement);
-  const words = h('p', { className: 'toast-text', textContent: text });
-  const buttons = [h('button', { type: 'button', className: 'icon-button small', 'aria-label': 'Dismiss', onclick: remove }, icon('close'))];
-  if (action) {
+  const words = h('p', { className: 'toast-text', dir: 'auto', textContent: text });
+  const button = (/** @type {Action} */ { label, run }) => {
     const press = () => {
       remove();
-      action.run();
+      run();
     };
-    buttons.unshift(h('button', { type: 'button', className: 'quiet', textContent: action.label, onclick: press }));
-  }
-  const element = h('div', { className: `toast ${kind}` }, h('div', { className: 'grow' }, title ? h('p', { className: 'toast-title', textContent: title }) : null, words), ...buttons);
+    return h('button', { type: 'button', className: 'quiet', textContent: label, onclick: press });
+  };
+  const actions = [second, action].filter((one) => one !== undefined).map(button);
+  const dismiss = h('button', { type: 'button', className: 'icon-button small', 'aria-label': 'Dismiss', onclick: remove }, icon('close'));
+  const element = h('div', { className: `toast ${kind}` }, h('div', { className: 'grow' }, title ? h('p', { className: 'toast-title', dir: 'auto', textContent: title }) : null, words), ...actions, dismiss);
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   function remove() {
@@ -51,7 +54,12 @@ export function toast(text, { title, kind = 'plain', sticky = false, action } = 
   region.append(element);
   while (region.children.length > TOASTS_MAX) region.firstElementChild?.remove();
   start();
-  return { remove, say: (more) => setText(words, more) };
+  const say = (/** @type {string} */ more) => {
+    setText(words, more);
+    for (const extra of actions.slice(0, -1)) extra.remove();
+    start();
+  };
+  return { remove, say, isShown: () => element.isConnected };
 }
 
 /** What lies outside an open modal dialog is inert, so the toasts are in the topmost one. */

@@ -1,13 +1,16 @@
-// What the page shows: search, filters, order, and the open task. It is kept in the address behind the #, which no server sees:
+// What the page shows: the place, search, filters, order, and the open task. It is kept in the address behind the #, which no server sees:
 // a reload, the back button and a bookmark find it again.
 
-import { startOfDay } from './time.js';
+import { dayAhead } from './time.js';
 
 /** @typedef {import('./api.js').Query} Query */
 /** @typedef {import('./api.js').SortBy} SortBy */
 
+/** All tasks, those without a tag, those of today and before, those from today on, those that are deleted. @typedef {'' | 'inbox' | 'today' | 'upcoming' | 'trash'} Place */
+
 /**
  * @typedef {object} View
+ * @property {Place} place
  * @property {string} text what is searched for
  * @property {'pending' | 'completed' | ''} status
  * @property {'' | 'overdue' | 'today' | 'week'} due
@@ -20,10 +23,11 @@ import { startOfDay } from './time.js';
  */
 
 /** @type {Readonly<View>} */
-const START = Object.freeze({ text: '', status: 'pending', due: '', priority: '', tags: [], match: 'all', sort: '', order: '', task: null });
+const START = Object.freeze({ place: '', text: '', status: 'pending', due: '', priority: '', tags: [], match: 'all', sort: '', order: '', task: null });
 
 /** What each part may be; anything else in an address is passed over. @type {Record<string, readonly string[]>} */
 const ALLOWED = {
+  place: ['', 'inbox', 'today', 'upcoming', 'trash'],
   status: ['pending', 'completed', ''],
   due: ['', 'overdue', 'today', 'week'],
   priority: ['', 'low', 'medium', 'high'],
@@ -32,9 +36,9 @@ const ALLOWED = {
   order: ['', 'asc', 'desc'],
 };
 
-/** @returns {View} */
-function read() {
-  const asked = new URLSearchParams(location.hash.slice(1));
+/** @param {string} [address] @returns {View} */
+function read(address = location.hash) {
+  const asked = new URLSearchParams(address.replace(/^#/, ''));
   /** @type {Record<string, unknown>} */
   const found = { ...START, text: asked.get('text') ?? '', tags: (asked.get('tags') ?? '').split(',').filter(Boolean) };
   for (const [name, values] of Object.entries(ALLOWED)) {
@@ -42,7 +46,8 @@ function read() {
     if (value !== null && values.includes(value)) found[name] = value;
   }
   const task = Number(asked.get('task'));
-  if (Number.isSafeInteger(task) && task > 0) found.task = task;
+  // One that the service does not have yet has a negative number.
+  if (Number.isSafeInteger(task) && task !== 0) found.task = task;
   return /** @type {View} */ (found);
 }
 
@@ -63,6 +68,27 @@ let current = read();
 
 /** @returns {Readonly<View>} */
 export const view = () => current;
+
+/** What the list of this view is kept under: its address without the open task, as first.js has it. */
+export function viewKey() {
+  const key = new URLSearchParams(write({ ...current, task: null }).replace(/^[^#]*#?/, ''));
+  return key.toString();
+}
+
+/** Goes to a place, a tag or a saved list: what was asked for before is left behind, and the back button leads there. @param {Partial<View>} parts */
+export function go(parts) {
+  const next = { ...START, ...parts };
+  if (write(next) === write({ ...current, task: null })) return;
+  current = next;
+  history.pushState(null, '', write(current));
+  viewChanges.dispatchEvent(new Event('change'));
+}
+
+/** The part of an address that leads to a view. @param {Partial<View>} parts */
+export const addressOf = (parts) => write({ ...START, ...parts });
+
+/** The view of an address. @param {string} address */
+export const viewOf = (address) => read(address);
 
 /**
  * Changes parts of the view. An opened task is a step of its own, which the back button takes back.
@@ -104,7 +130,7 @@ addEventListener('popstate', () => {
   viewChanges.dispatchEvent(new Event('change'));
 });
 
-/** Whether anything but the open tasks as such is asked for. @param {View} asked */
+/** Whether anything but the place as such is asked for. @param {View} asked */
 export const isFiltered = (asked) => Boolean(asked.text.trim() || asked.status !== START.status || asked.due || asked.priority || asked.tags.length);
 
 /** Takes search and filters back; the order stays. */
@@ -113,37 +139,32 @@ export const clearFilters = () => show({ text: '', status: START.status, due: ''
 /** Whether the list is in groups of days: what is open, the next due first. @param {View} asked */
 export const isGrouped = (asked) => {
   const { sort_by, order } = queryOf(asked);
-  return asked.status === 'pending' && !asked.text.trim() && sort_by === 'due_date' && order !== 'desc';
+  return asked.status === 'pending' && asked.place !== 'trash' && !asked.text.trim() && sort_by === 'due_date' && order !== 'desc';
 };
 
-/** @param {View} asked @param {Date} now @returns {Pick<import('./api.js').Filters, 'due' | 'due_after' | 'due_before'>} */
-function dueOf(asked, now) {
-  switch (asked.due) {
-    case 'overdue':
-      return { due: 'overdue' };
-    case 'today':
-      return { due_after: startOfDay(0, now).toISOString(), due_before: startOfDay(1, now).toISOString() };
-    case 'week':
-      return { due_after: startOfDay(0, now).toISOString(), due_before: startOfDay(7, now).toISOString() };
-    default:
-      return {};
-  }
+/** @param {View} asked @returns {Pick<import('./api.js').Filters, 'due' | 'due_after' | 'due_before'>} */
+function dueOf({ place, due }) {
+  // What is overdue is of today: it has to be done now.
+  if (place === 'today') return { due_before: dayAhead(1) };
+  if (place === 'upcoming') return { due_after: dayAhead(0) };
+  return due ? { due } : {};
 }
 
 /**
  * The view as the API takes it.
  *
  * @param {View} asked
- * @param {Date} [now]
  * @returns {Query}
  */
-export function queryOf(asked, now = new Date()) {
+export function queryOf(asked) {
   const text = asked.text.trim();
+  if (asked.place === 'trash') return { text: '', filters: {}, trash: true };
   /** @type {import('./api.js').Filters} */
-  const filters = dueOf(asked, now);
+  const filters = dueOf(asked);
   if (asked.status) filters.status = asked.status;
   if (asked.priority) filters.priority = asked.priority;
-  if (asked.tags.length) Object.assign(filters, { tags: asked.tags, tags_match: asked.match });
+  if (asked.place === 'inbox') filters.tags_match = 'exact';
+  else if (asked.tags.length) Object.assign(filters, { tags: asked.tags, tags_match: asked.match });
   // A search is best by relevance, what is done by when, all else by what is due.
   const best = text ? undefined : asked.status === 'completed' ? 'updated_at' : 'due_date';
   return { text, filters, ...(asked.sort || best ? { sort_by: asked.sort || best } : {}), ...(asked.order && asked.sort ? { order: asked.order } : {}) };

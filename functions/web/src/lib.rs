@@ -2,7 +2,10 @@
 //!
 //! Everything has an `ETag` and is asked for again each time (`no-cache`): a new version is seen at once, and what has not changed
 //! costs a 304. The files of `assets/` are sent compressed to whoever takes that, scripts without the lines that are only comments;
-//! `build.rs` has done the work.
+//! `build.rs` has done the work. A debug build serves a file that was edited since as it is now: a reload shows it.
+
+#[cfg_attr(not(debug_assertions), expect(dead_code, reason = "only a debug build prepares files"))]
+mod prepare;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,24 +16,26 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use domain::routes;
+use function::accept::is_known;
 use function::{App, Error, Function, Request, Response, full};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use prepare::{PAGE, WORKER};
 use sha2::{Digest, Sha256};
 
 /// What anything else may do, if somebody opens it as a page: an SVG is a document of its own. Scripts, styles and pixels are none, and
 /// go without: a first visit asks for many of them.
 const POLICY: &str = "default-src 'none'; style-src 'self'; frame-ancestors 'none'";
+/// What the service worker may do: load its other script, ask this service, show notifications with its own pictures.
+const WORKER_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self'";
 /// Endings of what is never a document.
 const NO_DOCUMENTS: [&str; 4] = [".js", ".css", ".png", ".webmanifest"];
 /// Bytes of the SHA-256 that a tag is made of: as good as unique, and half as long in every answer.
 const TAG_BYTES: usize = 16;
-/// The page among the files of `assets/`; it is served at `/` only.
-const PAGE: &str = "index.html";
 
 /// The function.
 #[must_use]
 pub fn function() -> Function {
-    Function::new(routes::WEB).raw("page", page).raw("asset", asset).raw("openapi", openapi).raw("asyncapi", asyncapi)
+    Function::new(routes::WEB).raw("page", page).raw("worker", worker).raw("asset", asset).raw("openapi", openapi).raw("asyncapi", asyncapi)
 }
 
 /// One form of a document: as it is, or compressed. Each has a tag of its own.
@@ -62,12 +67,16 @@ impl Document {
         Self { content_type, policy: Some(POLICY.into()), plain: Form::new(None, body.into()), compressed: Vec::new() }
     }
 
-    fn asset(name: &str, plain: &'static [u8], compressed: [(&'static str, &'static [u8]); 2]) -> Self {
-        let forms = compressed.into_iter().filter(|(_, body)| !body.is_empty());
+    fn asset(name: &str, plain: Bytes, compressed: &[(&'static str, &'static [u8])]) -> Self {
+        let forms = compressed.iter().filter(|(_, body)| !body.is_empty());
         let compressed = forms.map(|(coding, body)| Form::new(Some(coding), Bytes::from_static(body))).collect();
         let is_document = !NO_DOCUMENTS.iter().any(|ending| name.ends_with(ending));
-        let policy = is_document.then(|| if name == PAGE { page_policy(plain).into() } else { POLICY.into() });
-        Self { content_type: content_type(name), policy, plain: Form::new(None, Bytes::from_static(plain)), compressed }
+        let policy = match name {
+            PAGE => Some(page_policy(&plain).into()),
+            WORKER => Some(WORKER_POLICY.into()),
+            _ => is_document.then(|| POLICY.into()),
+        };
+        Self { content_type: content_type(name), policy, plain: Form::new(None, plain), compressed }
     }
 
     /// The whole of it, or 304 for a caller that has it.
@@ -82,7 +91,9 @@ impl Document {
         self.policy.iter().for_each(|policy| set(header::CONTENT_SECURITY_POLICY, policy));
         set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
         // Not `no-referrer`: with that, some browsers send `Origin: null` even to where the page is from, and the guard refuses it.
-        set(header::REFERRER_POLICY, "same-origin");
+        if self.policy.is_some() {
+            set(header::REFERRER_POLICY, "same-origin");
+        }
         if !self.compressed.is_empty() {
             set(header::VARY, "Accept-Encoding");
         }
@@ -100,11 +111,22 @@ impl Document {
 
 static ASSETS: LazyLock<HashMap<&str, Document>> = LazyLock::new(|| {
     let files = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
-    files.into_iter().map(|(name, plain, brotli, gzip)| (name, Document::asset(name, plain, [("br", brotli), ("gzip", gzip)]))).collect()
+    let document = |name, plain, brotli, gzip| (name, Document::asset(name, Bytes::from_static(plain), &[("br", brotli), ("gzip", gzip)]));
+    files.into_iter().map(|(name, plain, brotli, gzip)| document(name, plain, brotli, gzip)).collect()
 });
 
+/// The file as it is now, if it was edited since the program was built.
+#[cfg(debug_assertions)]
+fn edited(name: &str) -> Option<Document> {
+    let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/assets"));
+    let is_there = prepare::names(folder).ok()?.iter().any(|own| own == name);
+    let now = is_there.then(|| prepare::file(folder, name).ok()).flatten()?;
+    ASSETS.get(name).is_none_or(|built| built.plain.body != now).then(|| Document::asset(name, now.into(), &[]))
+}
+
 /// What the page may do: its own scripts, of which the one that is written in it is told by its hash (CSP 3, section 2.3.1), its own style, images
-/// and calls (which covers its own WebSocket), and nothing else; and no script may turn text into markup.
+/// and calls (which covers its own WebSocket), and nothing else; and no script may turn text into markup. The one policy of Trusted Types names the
+/// service worker.
 fn page_policy(page: &[u8]) -> String {
     let page = String::from_utf8_lossy(page);
     let inline = page.split_once("<script>").and_then(|(_, rest)| rest.split_once("</script>")).map_or("", |(script, _)| script);
@@ -112,7 +134,7 @@ fn page_policy(page: &[u8]) -> String {
     format!(
         "default-src 'none'; script-src 'self' 'sha256-{hash}'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
          manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
-         trusted-types 'none'"
+         trusted-types taskflow-worker"
     )
 }
 
@@ -130,6 +152,10 @@ fn content_type(name: &str) -> &'static str {
 }
 
 fn find(name: &str, request: &Request) -> Result<Response, Error> {
+    #[cfg(debug_assertions)]
+    if let Some(document) = edited(name) {
+        return Ok(document.answer(request.headers()));
+    }
     let document = ASSETS.get(name).ok_or_else(|| Error::NotFound(format!("there is nothing at {}", request.uri().path())))?;
     Ok(document.answer(request.headers()))
 }
@@ -138,9 +164,13 @@ async fn page(_: Arc<App>, request: Request) -> Result<Response, Error> {
     find(PAGE, &request)
 }
 
+async fn worker(_: Arc<App>, request: Request) -> Result<Response, Error> {
+    find(WORKER, &request)
+}
+
 async fn asset(_: Arc<App>, request: Request) -> Result<Response, Error> {
-    // Over HTTP the page is at / only.
-    find(request.uri().path().strip_prefix("/assets/").filter(|name| *name != PAGE).unwrap_or_default(), &request)
+    // Over HTTP the page is at / only, and the worker at /sw.js.
+    find(request.uri().path().strip_prefix("/assets/").filter(|name| ![PAGE, WORKER].contains(name)).unwrap_or_default(), &request)
 }
 
 async fn openapi(_: Arc<App>, request: Request) -> Result<Response, Error> {
@@ -163,12 +193,6 @@ fn etag(body: &[u8]) -> String {
     }
     tag.push('"');
     tag
-}
-
-/// Whether `If-None-Match` names this tag; weak and strong tags compare alike (RFC 9110, 13.1.2).
-fn is_known(asked: &HeaderMap, etag: &str) -> bool {
-    let values = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
 /// Whether `Accept-Encoding` names this coding (RFC 9110, 12.5.3); without the header, the plain form is what every caller can read.
@@ -195,6 +219,8 @@ mod tests {
     static INDEX: LazyLock<String> = LazyLock::new(|| String::from_utf8_lossy(&ASSETS[PAGE].plain.body).into_owned());
     /// Bytes that a first visit may cost, compressed, before anybody opens anything.
     const FIRST_LOAD_MAX: usize = 60 * 1024;
+    /// Bytes that everything may cost that the worker keeps, compressed, with its headers.
+    const EVERYTHING_MAX: usize = 95 * 1024;
 
     /// The name of every asset, with its text.
     fn scripts() -> Vec<(&'static str, String)> {
@@ -231,6 +257,7 @@ mod tests {
         let service = service(None)?;
         for (path, content_type) in [
             ("/", "text/html; charset=utf-8"),
+            ("/sw.js", "text/javascript; charset=utf-8"),
             ("/assets/app.js", "text/javascript; charset=utf-8"),
             ("/assets/style.css", "text/css; charset=utf-8"),
             ("/assets/icon.svg", "image/svg+xml"),
@@ -241,7 +268,7 @@ mod tests {
             assert_eq!((status, value(&headers, &header::CONTENT_TYPE)), (StatusCode::OK, content_type), "{path}");
             assert_eq!(value(&headers, &header::CACHE_CONTROL), "no-cache", "{path}");
             assert_eq!(value(&headers, &header::X_CONTENT_TYPE_OPTIONS), "nosniff", "{path}");
-            let is_document = !NO_DOCUMENTS.iter().any(|ending| path.ends_with(ending));
+            let is_document = path == "/sw.js" || !NO_DOCUMENTS.iter().any(|ending| path.ends_with(ending));
             assert_eq!(value(&headers, &header::CONTENT_SECURITY_POLICY).starts_with("default-src 'none'; "), is_document, "{path}");
             assert!(!body.is_empty(), "{path}");
             let tag = value(&headers, &header::ETAG);
@@ -304,12 +331,50 @@ mod tests {
         Ok(())
     }
 
+    #[tokio::test]
+    async fn everything_together_is_small() -> Result<(), BoxError> {
+        let service = service(None)?;
+        let worker = get(&service, "/sw.js", None).await?.2;
+        let (_, list) = worker.split_once("const FILES = {").ok_or("the worker has no list")?;
+        let (list, _) = list.split_once("};").ok_or("the list has no end")?;
+        let mut paths: Vec<_> = list.split(',').filter_map(|entry| entry.split('"').nth(1)).collect();
+        assert!(paths.contains(&"/") && paths.contains(&"/assets/app.js") && !paths.contains(&"/assets/sw.js"), "{paths:?}");
+        paths.push("/sw.js");
+        let mut bytes = 0;
+        for path in paths {
+            let (status, headers, body) = ask(&service, path, &[(header::ACCEPT_ENCODING, "br")]).await?;
+            assert_eq!(status, StatusCode::OK, "{path}");
+            let line = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + ": \r\n".len();
+            bytes += body.len() + headers.iter().map(line).sum::<usize>();
+        }
+        assert!(bytes <= EVERYTHING_MAX, "{bytes} bytes");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn the_worker_is_served_where_it_sees_the_whole_page() -> Result<(), BoxError> {
+        let service = service(None)?;
+        let (_, headers, body) = get(&service, "/sw.js", None).await?;
+        assert_eq!(value(&headers, &header::CONTENT_SECURITY_POLICY), WORKER_POLICY);
+        assert!(!body.contains("const FILES = {};"), "the worker knows what it keeps");
+        let (_, headers, _) = get(&service, "/", None).await?;
+        let policy = value(&headers, &header::CONTENT_SECURITY_POLICY);
+        assert!(
+            policy.contains("require-trusted-types-for 'script'; trusted-types taskflow-worker") && !policy.contains("unsafe"),
+            "{policy}"
+        );
+        Ok(())
+    }
+
     #[test]
     fn scripts_are_sent_without_their_comments_line_by_line() -> Result<(), BoxError> {
         for (name, sent) in scripts() {
             let written = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(name))?;
             assert_eq!(sent.lines().count(), written.lines().count(), "{name}: an error names the line that a person finds it in");
-            for (sent, written) in sent.lines().zip(written.lines()).filter(|(sent, written)| sent != written) {
+            // The worker's list of files is written in when the program is built.
+            let changed =
+                sent.lines().zip(written.lines()).filter(|(sent, written)| sent != written && !written.starts_with("const FILES"));
+            for (sent, written) in changed {
                 let is_comment = ["//", "/**", "*"].iter().any(|sign| written.trim_start().starts_with(sign));
                 assert!(sent.is_empty() && is_comment, "{name}: {written}");
             }
@@ -321,7 +386,9 @@ mod tests {
     #[tokio::test]
     async fn what_is_not_there_is_a_problem() -> Result<(), BoxError> {
         let service = service(None)?;
-        for path in ["/assets/index.html", "/assets/nothing.js", "/assets/..%2Fapp.js", "/assets/app.js/"] {
+        for path in
+            ["/assets/index.html", "/assets/sw.js", "/assets/first.js", "/assets/nothing.js", "/assets/..%2Fapp.js", "/assets/app.js/"]
+        {
             let (status, headers, _) = get(&service, path, None).await?;
             assert_eq!((status, value(&headers, &header::CONTENT_TYPE)), (StatusCode::NOT_FOUND, "application/problem+json"), "{path}");
         }
@@ -329,13 +396,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_page_needs_no_token_and_the_documents_do() -> Result<(), BoxError> {
+    async fn the_page_and_the_documents_need_no_token() -> Result<(), BoxError> {
         let service = service(Some("correct-horse"))?;
-        for path in ["/", "/assets/app.js"] {
+        for path in ["/", "/sw.js", "/assets/app.js", "/openapi.json", "/asyncapi.json"] {
             assert_eq!(get(&service, path, None).await?.0, StatusCode::OK, "{path}");
-        }
-        for path in ["/openapi.json", "/asyncapi.json"] {
-            assert_eq!(get(&service, path, None).await?.0, StatusCode::UNAUTHORIZED, "{path}");
         }
         Ok(())
     }

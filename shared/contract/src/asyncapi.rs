@@ -1,6 +1,7 @@
 //! The `AsyncAPI` document: topics, what travels on them, and which function says and hears what.
 
-use domain::event::{CommandType, EventType, Topic};
+use domain::Notification;
+use domain::event::{CommandType, EventType, TaskUpdate, Topic};
 use domain::routes::{self, Route};
 use serde_json::{Map, Value, json};
 
@@ -14,7 +15,7 @@ const PARTITIONS: u32 = 3;
 pub(crate) fn document() -> Value {
     let mut schemas = Schemas::new();
     let mut messages = Map::new();
-    let channels: Map<String, Value> =
+    let mut channels: Map<String, Value> =
         Topic::ALL.iter().map(|topic| (topic.as_str().to_owned(), channel(*topic, &mut messages, &mut schemas))).collect();
     let mut operations = Map::new();
     for route in routes::ALL {
@@ -25,6 +26,14 @@ pub(crate) fn document() -> Value {
         "bus.send.dead-letters".to_owned(),
         operation("send", Topic::DeadLetters, &["any".to_owned()], "Sets aside what a consumer could not take."),
     );
+    channels.insert(SOCKET.to_owned(), socket(&mut messages, &mut schemas));
+    for (name, action, own, summary) in [
+        ("notify.send.notifications", "send", &["notification", "update", "pong"][..], "What a page is shown, as it comes."),
+        ("notify.receive.notifications", "receive", &["ping"][..], "What a page may say: whether the connection is still there."),
+    ] {
+        let own: Vec<String> = own.iter().map(|name| (*name).to_owned()).collect();
+        operations.insert(name.to_owned(), on(action, SOCKET, &own, summary));
+    }
     json!({
         "asyncapi": "3.0.0",
         "info": {
@@ -34,10 +43,104 @@ pub(crate) fn document() -> Value {
                 Delivery is at least once; the id tells one event from another.",
             "license": { "name": "Apache-2.0" },
         },
+        "servers": servers(),
         "defaultContentType": CONTENT_TYPE,
         "channels": channels,
         "operations": operations,
-        "components": { "messages": messages, "schemas": schemas.components() },
+        "components": {
+            "messages": messages,
+            "schemas": schemas.components(),
+            "securitySchemes": {
+                "token": { "type": "http", "scheme": "bearer", "description": "Asked for where TASKFLOW_API_TOKEN is set." },
+            },
+        },
+    })
+}
+
+/// Where events travel: the records of Kafka, and the frames that a page gets.
+fn servers() -> Value {
+    json!({
+        "kafka": {
+            "host": "{broker}",
+            "protocol": "kafka",
+            "description": "The broker behind Dapr, if Taskflow does not run in one process.",
+            "variables": { "broker": { "default": "localhost:9092", "description": "As the component of Dapr names it." } },
+        },
+        "web": {
+            "host": "{host}",
+            "protocol": "ws",
+            "description": "Where Taskflow answers callers; wss where it answers by HTTPS.",
+            "variables": { "host": { "default": "localhost:8080" } },
+            "security": [{ "$ref": "#/components/securitySchemes/token" }],
+        },
+    })
+}
+
+/// The channel of the WebSocket.
+const SOCKET: &str = "notifications";
+
+/// The WebSocket: its handshake and its frames.
+fn socket(messages: &mut Map<String, Value>, schemas: &mut Schemas) -> Value {
+    let notification = schemas.written::<Notification>();
+    let update = schemas.written::<TaskUpdate>();
+    let of = |schema: &Value, name: &str| json!({ "$ref": format!("{}/properties/{name}", schema["$ref"].as_str().unwrap_or_default()) });
+    let frame = |ty: &str, own: &[(&str, Value)]| {
+        let mut properties = Map::from_iter([("type".to_owned(), json!({ "const": ty }))]);
+        properties.extend(own.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())));
+        let required: Vec<&String> = properties.keys().collect();
+        json!({ "type": "object", "required": required, "properties": properties })
+    };
+    let shown = ["id", "event_type", "task_id", "title", "body", "created_at"].map(|name| (name, of(&notification, name)));
+    let changed = ["event_type", "task_id", "update_data"].map(|name| (name, of(&update, name)));
+    let frames = [
+        (
+            "notification",
+            "A reminder has fired. Kept for 90 days: a client that comes back resumes after the last id it saw.",
+            frame("notification", &shown),
+        ),
+        ("update", "A task has changed. Sent once, and kept nowhere.", frame("update", &changed)),
+        ("ping", "A client asks whether the connection is still there. At most 4,096 bytes; more closes it with 1009.", frame("ping", &[])),
+        ("pong", "The answer to a ping.", frame("pong", &[])),
+    ];
+    let mut of_channel = Map::new();
+    for (name, summary, payload) in frames {
+        let component = format!("{SOCKET}.{name}");
+        of_channel.insert(name.to_owned(), json!({ "$ref": format!("#/components/messages/{component}") }));
+        messages.insert(
+            component,
+            json!({ "name": name, "title": "A text frame", "summary": summary, "contentType": "application/json", "payload": payload }),
+        );
+    }
+    let protocols = "taskflow; and, where a page cannot set Authorization, bearer.<the token in base64url, without padding>. The answer names taskflow. \
+        A page of another origin gets 403, a handshake without the token 401, and one too many 503.";
+    json!({
+        "address": "/ws/notifications",
+        "title": "The WebSocket of pages",
+        "description": "JSON text frames. The server sends a ping of the protocol every 30 s, and closes a connection that is silent for 75 s.",
+        "servers": [{ "$ref": "#/servers/web" }],
+        "messages": of_channel,
+        "bindings": {
+            "ws": {
+                "method": "GET",
+                "query": {
+                    "type": "object",
+                    "properties": {
+                        "after": { "type": "integer", "format": "int64", "description": "The last notification that the client has: those after it come first." },
+                    },
+                },
+                "headers": {
+                    "type": "object",
+                    "properties": {
+                        "Sec-WebSocket-Protocol": {
+                            "type": "string",
+                            "description": protocols,
+                            "examples": ["taskflow", "taskflow, bearer.c2VjcmV0"],
+                        },
+                    },
+                },
+                "bindingVersion": "0.1.0",
+            },
+        },
     })
 }
 
@@ -69,6 +172,7 @@ fn channel(topic: Topic, messages: &mut Map<String, Value>, schemas: &mut Schema
     json!({
         "address": topic.as_str(),
         "description": description,
+        "servers": [{ "$ref": "#/servers/kafka" }],
         "messages": of_channel,
         "bindings": { "kafka": { "topic": topic.as_str(), "partitions": PARTITIONS, "replicas": 1, "bindingVersion": "0.5.0" } },
     })
@@ -139,8 +243,12 @@ fn receives(route: &Route) -> Vec<(String, Value)> {
 }
 
 fn operation(action: &str, topic: Topic, messages: &[String], summary: &str) -> Value {
-    let messages: Vec<Value> = messages.iter().map(|name| json!({ "$ref": format!("#/channels/{topic}/messages/{name}") })).collect();
-    json!({ "action": action, "channel": { "$ref": format!("#/channels/{topic}") }, "summary": summary, "messages": messages })
+    on(action, topic.as_str(), messages, summary)
+}
+
+fn on(action: &str, channel: &str, messages: &[String], summary: &str) -> Value {
+    let messages: Vec<Value> = messages.iter().map(|name| json!({ "$ref": format!("#/channels/{channel}/messages/{name}") })).collect();
+    json!({ "action": action, "channel": { "$ref": format!("#/channels/{channel}") }, "summary": summary, "messages": messages })
 }
 
 #[cfg(test)]

@@ -105,6 +105,7 @@ pub(crate) fn event(name: &str, event: EventType, data: &Value, schemas: &mut Sc
         ("time", time),
         ("datacontenttype", json!({ "const": "application/json" })),
         ("correlationid", json!({ "type": "string", "description": "Ties together everything one call caused." })),
+        ("causationid", json!({ "type": "string", "description": "In the answer to a command: the command's id." })),
         (
             "partitionkey",
             json!({ "type": "string", "pattern": "^[0-9]+$", "description": "The task's id, and the Kafka key: events of one task stay in order." }),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cloud_event;
 use crate::operations::{Kind, Types, types};
-use crate::schemas::{Schemas, id, problem, without_null};
+use crate::schemas::{Schemas, id, problem, tell_defaults, without_null};
 
 /// The problems that can be answered, but for 500: status, component, description.
 const PROBLEMS: &[(u16, &str, &str)] = &[
@@ -14,11 +14,12 @@ const PROBLEMS: &[(u16, &str, &str)] = &[
     (401, "Unauthorized", "The token is missing or wrong, where the service asks for one."),
     (403, "Forbidden", "A page of another origin asks for a change, or a caller brings a fact."),
     (404, "NotFound", "There is no such thing."),
+    (406, "NotAcceptable", "Accept leaves out the type of the answer."),
     (408, "Timeout", "The body did not arrive in time."),
     (409, "Conflict", "Something else is in the way: a request with the same Idempotency-Key is under way, or the task is completed."),
-    (412, "PreconditionFailed", "The task has another version than If-Match names."),
+    (412, "PreconditionFailed", "The task's version is not one that If-Match and If-None-Match ask for."),
     (413, "TooLarge", "The body is larger than 256 KiB."),
-    (415, "UnsupportedMediaType", "The body is not application/json."),
+    (415, "UnsupportedMediaType", "The body is of another type, or has a Content-Encoding."),
     (421, "Misdirected", "No token is set, and the host is not a name of this service."),
     (422, "Invalid", "A field or a query value breaks a rule, or is unknown."),
     (426, "UpgradeRequired", "Only a WebSocket handshake is answered here."),
@@ -42,6 +43,7 @@ pub(crate) fn document() -> Value {
         }
     }
     add("/", "POST", send_event(&mut schemas));
+    add("/batch", "POST", send_batch(&mut schemas));
     add("/metrics", "GET", metrics());
     add("/dead-letters", "GET", dead_letters(&mut schemas));
     add("/dead-letters", "POST", replay(&mut schemas));
@@ -86,7 +88,15 @@ fn tags() -> Value {
 
 fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Value {
     let names: Vec<&str> = operation.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
-    let body = types.body.and_then(|body| request_body(&(body.name)(), body.reference, body.fields, &names, schemas));
+    let mut body = types.body.and_then(|body| request_body(&(body.name)(), body.reference, body.fields, &names, schemas));
+    if let Some(body) = &mut body {
+        if operation.method == routes::Method::Patch {
+            body["content"]["application/merge-patch+json"] = body["content"]["application/json"].clone();
+        }
+        if operation.method == routes::Method::Delete {
+            body["required"] = false.into();
+        }
+    }
     let mut parameters: Vec<Value> = names.iter().map(|name| path_parameter(name)).collect();
     if let Some(query) = types.query {
         let is_of_path = |parameter: &Value| names.iter().any(|name| parameter["name"] == *name);
@@ -97,6 +107,7 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
         parameters.push(parameter("Idempotency-Key"));
         if is_change_of_task {
             parameters.push(parameter("If-Match"));
+            parameters.push(parameter("If-None-Match"));
         }
     }
     if matches!(types.kind, Kind::Stored | Kind::Asking) {
@@ -109,6 +120,7 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
     can(types.kind == Kind::Socket, &[400, 422, 426]);
     can(has_id || body.is_some() || operation.command.is_some(), &[400]);
     can(operation.access == Access::Bearer, &[401]);
+    can(types.answer.is_some(), &[406]);
     can(operation.method != routes::Method::Get || types.kind == Kind::Socket, &[403]);
     can(!operation.path.starts_with("/health/"), &[421]);
     can(!names.is_empty() || types.refers, &[404]);
@@ -207,6 +219,8 @@ fn query_parameters(fields: &Value) -> Vec<Value> {
     let properties = fields["properties"].as_object().into_iter().flatten();
     let parameter = |(name, schema): (&String, &Value)| {
         let mut schema = without_null(schema.clone());
+        // A list may also have its name once more for each value; commas are what Taskflow writes.
+        let is_list = schema.get("type").is_some_and(|ty| ty == "array");
         let description = schema.as_object_mut().and_then(|fields| fields.remove("description"));
         if let Some(fields) = schema.as_object_mut().filter(|fields| fields.get("default").is_some_and(Value::is_array)) {
             // The default of a list that is text in a query string: the parameter is left out.
@@ -215,6 +229,10 @@ fn query_parameters(fields: &Value) -> Vec<Value> {
         let mut parameter = json!({ "name": name, "in": "query", "schema": schema });
         if let Some(description) = description {
             parameter["description"] = description;
+        }
+        if is_list {
+            parameter["style"] = "form".into();
+            parameter["explode"] = false.into();
         }
         parameter
     };
@@ -230,6 +248,7 @@ fn request_body(
     schemas: &mut Schemas,
 ) -> Option<Value> {
     let mut schema = fields(schemas);
+    tell_defaults(&mut schema);
     let is_of_path = |field: &str| path.contains(&field);
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         properties.retain(|field, _| !is_of_path(field));
@@ -259,14 +278,9 @@ fn success(types: &Types, schemas: &mut Schemas) -> Value {
     if let Some(stream) = types.stream {
         response["content"]["text/event-stream"] = json!({ "schema": stream(schemas) });
     }
-    if !types.headers.is_empty() {
-        response["headers"] = types
-            .headers
-            .iter()
-            .map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") })))
-            .collect::<Map<_, _>>()
-            .into();
-    }
+    let headers = types.headers.iter().chain(&["X-Correlation-Id"]);
+    response["headers"] =
+        headers.map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }))).collect::<Map<_, _>>().into();
     response
 }
 
@@ -279,6 +293,16 @@ fn headers() -> Value {
         },
         "Location": { "description": "Where what was made can be found.", "required": true, "schema": { "type": "string", "format": "uri-reference", "pattern": "^/api/" } },
         "X-Total-Count": { "description": "Items on all pages.", "required": true, "schema": { "type": "integer", "format": "int64", "minimum": 0 } },
+        "Link": {
+            "description": "The first, the previous, the next and the last page, as far as they are there (RFC 8288).",
+            "required": true,
+            "schema": { "type": "string", "examples": ["</api/tasks?limit=50&offset=50>; rel=\"next\""] },
+        },
+        "X-Correlation-Id": {
+            "description": "Ties together everything this call has caused: the caller's, or one of the service's own.",
+            "required": true,
+            "schema": { "type": "string", "pattern": "^[!-~]{1,128}$" },
+        },
         "Retry-After": { "description": "Seconds after which to try again.", "required": true, "schema": { "type": "integer", "minimum": 0 } },
         "WWW-Authenticate": { "description": "What the service asks for.", "required": true, "schema": { "const": "Bearer" } },
     })
@@ -290,14 +314,15 @@ fn parameter(name: &str) -> Value {
 
 fn parameters() -> Value {
     // RFC 9110, section 8.8.3, without the comma that separates tags, and in ASCII.
-    const TAG: &str = r#"(W/)?"[!#-+\-~]*""#;
+    const TAG: &str = r#"(W/)?"[!#-+\--~]*""#;
+    let tags = || json!({ "type": "string", "minLength": 1, "pattern": format!("^(\\*|{TAG}(, ?{TAG})*)$"), "examples": ["*", "\"1\""] });
     let header = |name: &str, description: &str, schema: Value| json!({ "name": name, "in": "header", "description": description, "schema": schema });
     let attribute = |name: &str, description: &str| header(name, description, json!({ "type": "string" }));
     json!({
         "If-Match": header(
             "If-Match",
             "Do it only if the task still has one of these ETags.",
-            json!({ "type": "string", "minLength": 1, "pattern": format!("^(\\*|{TAG}(, ?{TAG})*)$"), "examples": ["*", "\"1\""] }),
+            tags(),
         ),
         "Idempotency-Key": header(
             "Idempotency-Key",
@@ -308,7 +333,11 @@ fn parameters() -> Value {
             "X-Correlation-Id",
             "Ties together everything this call causes: 1 to 128 visible ASCII characters; any other is passed over.",
         ),
-        "If-None-Match": attribute("If-None-Match", "ETags that the caller has."),
+        "If-None-Match": header(
+            "If-None-Match",
+            "ETags that the caller has: a GET is answered with 304 then. A change is only made if the task has none of these ETags.",
+            tags(),
+        ),
         "ce-specversion": attribute("ce-specversion", "Binary mode: 1.0."),
         "ce-id": attribute("ce-id", "Binary mode: the event's id."),
         "ce-source": attribute("ce-source", "Binary mode: who speaks."),
@@ -347,27 +376,25 @@ fn send_event(schemas: &mut Schemas) -> Value {
     }
     let incoming = schemas.define("IncomingEvent", json!({ "description": "A command, by its type.", "anyOf": known }));
     let outgoing = schemas.define("OutgoingEvent", json!({ "description": "What happened, by its type.", "oneOf": told }));
-    let item_failed = failed(schemas);
     let data = json!({ "type": "object", "description": "Binary mode: the data; the attributes are in the ce-… headers." });
     let parameters = ["ce-specversion", "ce-id", "ce-source", "ce-type"].map(parameter);
     let mut answers = Map::new();
     answers.insert(
         "200".to_owned(),
         json!({
-            "description": "A command: the event that it caused. A batch: those events, in order, and for each item that failed an event of type \
-                `<type>.failed`.",
-            "content": {
-                "application/cloudevents+json": { "schema": outgoing },
-                "application/cloudevents-batch+json": { "schema": { "type": "array", "items": { "anyOf": [outgoing, item_failed] } } },
-            },
+            "description": "The event that the command caused.",
+            "headers": { "X-Correlation-Id": { "$ref": "#/components/headers/X-Correlation-Id" } },
+            "content": { "application/cloudevents+json": { "schema": outgoing } },
         }),
     );
-    with_problems(&mut answers, &[400, 401, 403, 404, 408, 409, 413, 415, 421, 422, 503]);
+    answers.insert("204".to_owned(), json!({ "description": "The event was accepted, and nothing answers it." }));
+    with_problems(&mut answers, &[400, 401, 403, 404, 406, 408, 409, 413, 415, 421, 422, 503]);
     json!({
         "operationId": "sendEvent",
-        "summary": "Takes a command as a CloudEvent, structured, binary or batched, by its type",
-        "description": "A command does what the call of the REST API does, once for each source and id. The content type says which mode it is. \
-            Facts, such as task.completed, come from Taskflow alone: they are 403 here.",
+        "summary": "Takes a command as a CloudEvent, structured or binary, by its type",
+        "description": "A command does what the call of the REST API does, once for each source and id. The content type says which mode it is; \
+            application/cloudevents-batch+json is taken as by POST /batch. Facts, such as task.completed, come from Taskflow alone: they are \
+            403 here.",
         "tags": ["events"],
         "security": optional_token(),
         "parameters": parameters,
@@ -375,12 +402,43 @@ fn send_event(schemas: &mut Schemas) -> Value {
             "required": true,
             "content": {
                 "application/cloudevents+json": { "schema": incoming },
-                "application/cloudevents-batch+json": { "schema": { "type": "array", "maxItems": 1000, "items": incoming } },
                 "application/json": { "schema": data, "example": { "title": "Water the plants" } },
             },
         },
         "responses": answers,
     })
+}
+
+/// `POST /batch`: the batches that `POST /` takes as well, as an operation of their own for clients that know one type of a body.
+fn send_batch(schemas: &mut Schemas) -> Value {
+    let (incoming, outgoing) = (reference("IncomingEvent"), reference("OutgoingEvent"));
+    let item_failed = failed(schemas);
+    let mut answers = Map::new();
+    answers.insert(
+        "200".to_owned(),
+        json!({
+            "description": "The events that the commands caused, in order, and for each item that failed an event of type `<type>.failed`.",
+            "headers": { "X-Correlation-Id": { "$ref": "#/components/headers/X-Correlation-Id" } },
+            "content": { "application/cloudevents-batch+json": { "schema": { "type": "array", "items": { "anyOf": [outgoing, item_failed] } } } },
+        }),
+    );
+    with_problems(&mut answers, &[400, 401, 403, 406, 408, 413, 415, 421, 422, 503]);
+    json!({
+        "operationId": "sendBatch",
+        "summary": "Takes commands as a batch of CloudEvents, in order",
+        "description": "Each item is done in a transaction of its own, and one that fails does not undo the others. At most 1,000 items.",
+        "tags": ["events"],
+        "security": optional_token(),
+        "requestBody": {
+            "required": true,
+            "content": { "application/cloudevents-batch+json": { "schema": { "type": "array", "maxItems": 1000, "items": incoming } } },
+        },
+        "responses": answers,
+    })
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
 fn metrics() -> Value {
@@ -506,6 +564,15 @@ mod tests {
         let task = &document["components"]["schemas"]["Task"];
         assert_eq!(task["required"].as_array().map(Vec::len), task["properties"].as_object().map(Map::len));
         assert_eq!(task["properties"]["parent_task_id"]["type"], json!(["integer", "null"]));
+    }
+
+    #[test]
+    fn no_field_of_a_request_has_to_be_sent_because_it_has_a_default() {
+        let document = document();
+        let task = &document["components"]["schemas"]["CreateTask"];
+        assert_eq!(task["required"], json!(["title"]));
+        assert!(task["properties"]["priority"].get("default").is_none(), "{task}");
+        assert!(task["properties"]["priority"]["description"].as_str().is_some_and(|text| text.ends_with("it is \"medium\".")), "{task}");
     }
 
     #[test]

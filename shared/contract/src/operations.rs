@@ -40,6 +40,7 @@ pub(crate) struct Body {
 }
 
 /// What an operation takes and answers.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about an operation")]
 #[derive(Clone, Copy)]
 pub(crate) struct Types {
     pub(crate) summary: &'static str,
@@ -96,6 +97,10 @@ impl Types {
         Self { body: Some(Body { name: T::schema_name, reference: Schemas::read::<T>, fields: Schemas::inline::<T> }), ..self }
     }
 
+    const fn describes_body(self, body: Body) -> Self {
+        Self { body: Some(body), ..self }
+    }
+
     const fn refers(self) -> Self {
         Self { refers: true, ..self }
     }
@@ -109,7 +114,11 @@ impl Types {
     }
 
     const fn cached(self) -> Self {
-        Self { is_cached: true, ..self }.kind(Kind::Fixed)
+        self.conditional().kind(Kind::Fixed)
+    }
+
+    const fn conditional(self) -> Self {
+        Self { is_cached: true, ..self }
     }
 
     const fn answers<T: JsonSchema>(self) -> Self {
@@ -146,9 +155,10 @@ const CHAT: &str = "The message is kept, and its answer, in the conversation. De
     without a stream. Lines that begin with a colon keep the connection open. A caller that hangs up stops nothing: the conversation has the answer.";
 
 /// The entry of an operation.
+#[expect(clippy::too_many_lines, reason = "a table, with an entry for each operation")]
 pub(crate) fn types(id: &str) -> Option<Types> {
     const TASK: &[&str] = &["ETag", "Taskflow-Change"];
-    const PAGE: &[&str] = &["X-Total-Count"];
+    const PAGE: &[&str] = &["X-Total-Count", "Link"];
     let text: Make = |_| json!({ "type": "string" });
     Some(match id {
         "createTask" => Types::new("tasks", "Makes a task; one with this uid that is there already is answered with 200")
@@ -157,7 +167,7 @@ pub(crate) fn types(id: &str) -> Option<Types> {
             .headers(&["ETag", "Location", "Taskflow-Change"])
             .or_there(),
         "listTasks" => Types::new("tasks", "Lists tasks").query::<ListTasks>().lists::<Task>().headers(PAGE),
-        "getTask" => Types::new("tasks", "Answers a task").answers::<Task>().headers(&["ETag"]),
+        "getTask" => Types::new("tasks", "Answers a task").answers::<Task>().headers(&["ETag"]).conditional(),
         "listOccurrences" => {
             Types::new("tasks", "Lists when the occurrences after this one are due").query::<ListOccurrences>().lists::<Occurrence>()
         }
@@ -170,6 +180,10 @@ pub(crate) fn types(id: &str) -> Option<Types> {
             Types::new("preferences", "Sets what the user prefers: fields left out stay").body::<SetPreferences>().answers::<Preferences>()
         }
         "updateTask" => Types::new("tasks", "Changes a task: fields left out stay").body::<UpdateTask>().answers::<Task>().headers(TASK),
+        "patchTask" => Types::new("tasks", "Changes a task by a merge patch (RFC 7396), as PUT does")
+            .body::<UpdateTask>()
+            .answers::<Task>()
+            .headers(TASK),
         "deleteTask" => Types::new("tasks", "Moves a task to the trash").body::<TaskCommand>().headers(&["Taskflow-Change"]),
         "restoreTask" => Types::new("tasks", "Brings a task back from the trash; one that is not there is answered as it is")
             .body::<TaskCommand>()
@@ -196,7 +210,11 @@ pub(crate) fn types(id: &str) -> Option<Types> {
         "reopenTask" => Types::new("tasks", "Reopens a completed task").body::<TaskCommand>().answers::<Task>().headers(TASK),
         "setPriority" => Types::new("tasks", "Sets a task's priority").body::<SetPriority>().answers::<Task>().headers(TASK),
         "addTags" => Types::new("tags", "Adds tags to a task").body::<TagTask>().answers::<Task>().headers(TASK),
-        "removeTags" => Types::new("tags", "Removes tags from a task").body::<TagTask>().answers::<Task>().headers(TASK),
+        "removeTags" => Types::new("tags", "Removes tags from a task: those of the body, or of the query string for clients that send no body")
+            .query::<TagTask>()
+            .body::<TagTask>()
+            .answers::<Task>()
+            .headers(TASK),
         "listTags" => Types::new("tags", "Lists the tags that tasks have")
             .with(JSON, |schemas| json!({ "type": "array", "items": schemas::tag_count(schemas) })),
         "searchTasks" => {
@@ -248,8 +266,12 @@ pub(crate) fn types(id: &str) -> Option<Types> {
         "deleteConversation" => Types::new("assistant", "Forgets a conversation; one that is not there is fine").body::<ConversationRef>(),
         "mcp" => Types::new("assistant", "The assistant's tools, as an MCP server: streamable HTTP, without sessions")
             .kind(Kind::Fixed)
-            .describe("JSON-RPC 2.0 as the Model Context Protocol has it. A request is answered as JSON, a notification with 202.")
-            .with(JSON, schemas::any_object),
+            .describe(
+                "JSON-RPC 2.0 as the Model Context Protocol has it. A request is answered as JSON, a notification with 202. Version 2025-03-26 has \
+                 batches: up to 20 messages as an array.",
+            )
+            .describes_body(Body { name: || "McpMessage".into(), reference: schemas::mcp_message, fields: schemas::mcp_fields })
+            .with(JSON, schemas::mcp_answer),
         "health" => Types::new("health", "Says how the service and what it needs are")
             .kind(Kind::Fixed)
             .describe(
@@ -259,6 +281,7 @@ pub(crate) fn types(id: &str) -> Option<Types> {
         "healthLive" => Types::new("health", "Says that the process answers").kind(Kind::Fixed).with(JSON, schemas::liveness),
         "healthReady" => Types::new("health", "Says whether the process takes requests").kind(Kind::Fixed).with(JSON, schemas::readiness),
         "page" => Types::new("web", "The web page").cached().with(&["text/html"], text),
+        "worker" => Types::new("web", "The service worker of the web page").cached().with(&["text/javascript"], text),
         "asset" => Types::new("web", "A file of the web page").cached().with(&["text/css", "text/javascript", "image/svg+xml"], text),
         "openapi" => Types::new("web", "This document").cached().with(JSON, schemas::any_object),
         "asyncapi" => Types::new("web", "The events and commands, as an AsyncAPI document").cached().with(JSON, schemas::any_object),

@@ -52,6 +52,7 @@ impl Schemas {
     pub(crate) fn components(mut self) -> Value {
         let mut all = self.read.take_definitions(true);
         all.values_mut().for_each(bound);
+        all.values_mut().for_each(tell_defaults);
         all.extend(self.written.take_definitions(true));
         all.extend(self.own);
         all.values_mut().for_each(tidy);
@@ -114,6 +115,26 @@ fn bound(schema: &mut Value) {
                 fields.entry("minimum").or_insert(i64::MIN.into());
                 fields.entry("maximum").or_insert(i64::MAX.into());
             }
+        }
+        _ => {}
+    }
+}
+
+/// Tells the default of a field in words. Generators of clients take a field with a `default` for one that is always there, and have their
+/// callers send it.
+pub(crate) fn tell_defaults(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(tell_defaults),
+        Value::Object(fields) => {
+            if let Some(Value::Object(properties)) = fields.get_mut("properties") {
+                for property in properties.values_mut().filter_map(Value::as_object_mut) {
+                    let Some(default) = property.remove("default") else { continue };
+                    let description = property.get("description").and_then(Value::as_str).unwrap_or_default();
+                    let told = format!("{description} Left out, it is {default}.").trim_start().to_owned();
+                    property.insert("description".to_owned(), told.into());
+                }
+            }
+            fields.values_mut().for_each(tell_defaults);
         }
         _ => {}
     }
@@ -325,6 +346,47 @@ pub(crate) fn drafted(schemas: &mut Schemas) -> Value {
 /// The answer to a message, as it comes.
 pub(crate) fn chat_events(_: &mut Schemas) -> Value {
     json!({ "type": "string", "description": "Server-sent events: conversation, text, action, done, problem." })
+}
+
+/// A message of JSON-RPC 2.0, or a batch of them.
+pub(crate) fn mcp_message(schemas: &mut Schemas) -> Value {
+    let fields = mcp_fields(schemas);
+    let message = schemas.define("McpMessage", fields);
+    json!({ "anyOf": [message, { "type": "array", "minItems": 1, "maxItems": 20, "items": message }] })
+}
+
+/// A message of JSON-RPC 2.0.
+pub(crate) fn mcp_fields(_: &mut Schemas) -> Value {
+    json!({
+        "type": "object",
+        "description": "A request of JSON-RPC 2.0, or a notification, which has no id.",
+        "required": ["jsonrpc", "method"],
+        "properties": {
+            "jsonrpc": { "const": "2.0" },
+            "id": { "description": "Ties the answer to the request: a string or an integer." },
+            "method": { "type": "string", "examples": ["tools/list", "tools/call"], "description": "What is asked for." },
+            "params": { "type": "object", "description": "As the method has them." },
+        },
+    })
+}
+
+/// What a request of JSON-RPC 2.0 is answered, or a batch of them.
+pub(crate) fn mcp_answer(schemas: &mut Schemas) -> Value {
+    let error = json!({
+        "type": "object",
+        "required": ["code", "message"],
+        "properties": { "code": { "type": "integer" }, "message": { "type": "string" }, "data": {} },
+    });
+    let answer = schemas.define(
+        "McpAnswer",
+        json!({
+            "type": "object",
+            "description": "An answer of JSON-RPC 2.0: result or error.",
+            "required": ["jsonrpc", "id"],
+            "properties": { "jsonrpc": { "const": "2.0" }, "id": { "description": "That of the request; null if it could not be read." }, "result": { "type": "object" }, "error": error },
+        }),
+    );
+    json!({ "anyOf": [answer, { "type": "array", "items": answer }] })
 }
 
 /// One of the two documents.

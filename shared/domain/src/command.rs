@@ -118,7 +118,7 @@ pub struct CreateTask {
     #[serde(default)]
     #[schemars(schema_with = "crate::schema::tags")]
     pub tags: Vec<String>,
-    /// How long before the due date to remind; needs a due date that is still ahead.
+    /// How long before the due date to remind, such as "15 minutes", "1 hour", "2 days" or PT1H; needs a due date that is still ahead.
     #[serde(default)]
     pub reminder_offset: Option<ReminderOffset>,
 }
@@ -169,7 +169,7 @@ pub struct UpdateTask {
     #[serde(default)]
     #[schemars(schema_with = "crate::schema::tags")]
     pub tags: Field<Vec<String>>,
-    /// How long before the due date to remind; null clears it.
+    /// How long before the due date to remind, such as "15 minutes", "1 hour", "2 days" or PT1H; null clears it.
     #[serde(default)]
     pub reminder_offset: Field<Option<ReminderOffset>>,
 }
@@ -251,7 +251,7 @@ impl UpdateTask {
     }
 }
 
-/// `task.complete`, `task.reopen`, `task.skip`, `task.delete` and `task.restore`: nothing but which task.
+/// Names the task of `task.complete`, `task.reopen`, `task.skip`, `task.delete` and `task.restore`, which need nothing else.
 #[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TaskCommand {
@@ -461,7 +461,7 @@ impl schemars::JsonSchema for BulkFields {
 pub struct ScheduleReminder {
     /// The task; pending, with a due date that is still ahead.
     pub task_id: i64,
-    /// How long before the due date to remind.
+    /// How long before the due date to remind, such as "15 minutes", "1 hour", "2 days" or PT1H.
     pub reminder_offset: ReminderOffset,
     /// The one channel to use; every configured channel if it is left out.
     #[serde(default)]

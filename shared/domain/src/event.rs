@@ -15,6 +15,8 @@ use crate::time::Timestamp;
 
 /// The CloudEvents extension that ties together everything one call caused.
 pub const CORRELATION_ID: &str = "correlationid";
+/// The CloudEvents extension with the id of the event that this one answers.
+pub const CAUSATION_ID: &str = "causationid";
 /// The CloudEvents extension (partitioning) that becomes the Kafka key: the task's id.
 pub const PARTITION_KEY: &str = "partitionkey";
 /// The CloudEvents extension (distributed tracing) with the W3C trace context.

@@ -15,8 +15,8 @@ pub const MAX_OFFSET_LENGTH: usize = 50;
 
 /// A time span before a due date: an amount from 0 to [`MAX_AMOUNT`] of one unit.
 ///
-/// Parsing takes singular and plural for any amount, any case and any spaces around and between number and unit; `Display`
-/// writes "1 hour" and "2 hours", which in serde is its form too.
+/// Parsing takes singular and plural for any amount, any case and any spaces around and between number and unit, and the ISO 8601 duration of
+/// one unit ("PT1H", "P2D", "PT1H30M" as 90 minutes); `Display` writes "1 hour" and "2 hours", which in serde is its form too.
 ///
 /// ```
 /// use domain::offset::ReminderOffset;
@@ -94,6 +94,30 @@ impl ReminderOffset {
         Ok(Self { amount, unit })
     }
 
+    /// Reads an ISO 8601 duration. Days go by the wall clock and hours do not, so a duration of both is none.
+    fn from_iso(text: &str) -> Result<Self, OffsetError> {
+        let span: Span = text.parse().map_err(|_| OffsetError::Malformed)?;
+        let days = i64::from(span.get_weeks()) * 7 + i64::from(span.get_days());
+        let seconds = i64::from(span.get_hours()) * 3600 + span.get_minutes() * 60 + span.get_seconds();
+        let has_rest = [
+            i64::from(span.get_years()),
+            i64::from(span.get_months()),
+            span.get_milliseconds(),
+            span.get_microseconds(),
+            span.get_nanoseconds(),
+        ];
+        if has_rest != [0; 5] || seconds % 60 != 0 || (days != 0 && seconds != 0) || span.is_negative() {
+            return Err(OffsetError::Malformed);
+        }
+        let (amount, unit) = match (days, seconds / 60) {
+            (0, minutes) if minutes > 0 && minutes % 60 == 0 => (minutes / 60, OffsetUnit::Hour),
+            (0, minutes) => (minutes, OffsetUnit::Minute),
+            (days, _) if span.get_days() == 0 => (days / 7, OffsetUnit::Week),
+            (days, _) => (days, OffsetUnit::Day),
+        };
+        Self::new(u16::try_from(amount).map_err(|_| OffsetError::Amount)?, unit)
+    }
+
     /// How many of the unit, 0 to [`MAX_AMOUNT`].
     #[must_use]
     pub fn amount(self) -> u16 {
@@ -138,6 +162,9 @@ impl FromStr for ReminderOffset {
 
     fn from_str(text: &str) -> Result<Self, OffsetError> {
         let text = text.trim();
+        if text.starts_with(['P', 'p']) && text.len() <= MAX_OFFSET_LENGTH {
+            return Self::from_iso(text);
+        }
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (amount, unit) = text.split_at_checked(digits).ok_or(OffsetError::Malformed)?;
         let unit = unit.trim_start();
@@ -182,6 +209,14 @@ mod tests {
             ("  01\tWEEK ", "1 week"),
             ("0 minute", "0 minutes"),
             ("999weeks", "999 weeks"),
+            ("PT1H", "1 hour"),
+            ("pt15m", "15 minutes"),
+            ("PT90M", "90 minutes"),
+            ("PT1H30M", "90 minutes"),
+            ("PT3600S", "1 hour"),
+            ("P1D", "1 day"),
+            ("P2W", "2 weeks"),
+            ("PT0S", "0 minutes"),
         ] {
             assert_eq!(text.parse::<ReminderOffset>()?.to_string(), expected, "{text:?}");
         }
@@ -190,13 +225,31 @@ mod tests {
 
     #[test]
     fn other_texts_are_errors() {
-        for text in ["", " ", "minutes", "15", "-1 hour", "+1 hour", "one hour", "\u{661} hour"] {
+        for text in [
+            "P",
+            "PT",
+            "P1M",
+            "P1Y",
+            "P1DT1H",
+            "PT30S",
+            "-PT1H",
+            "PT-1H",
+            "P1H",
+            "",
+            " ",
+            "minutes",
+            "15",
+            "-1 hour",
+            "+1 hour",
+            "one hour",
+            "\u{661} hour",
+        ] {
             assert_eq!(text.parse::<ReminderOffset>(), Err(OffsetError::Malformed), "{text:?}");
         }
         for (text, unit) in [("1.5 hours", ".5 hours"), ("1 month", "month"), ("1 hour 5 minutes", "hour 5 minutes")] {
             assert_eq!(text.parse::<ReminderOffset>(), Err(OffsetError::Unit(unit.to_owned())), "{text:?}");
         }
-        for text in ["1000 minutes", "99999999999999999999 days"] {
+        for text in ["PT1001M", "P1000D", "1000 minutes", "99999999999999999999 days"] {
             assert_eq!(text.parse::<ReminderOffset>(), Err(OffsetError::Amount), "{text:?}");
         }
         let long = format!("1{}hour", " ".repeat(MAX_OFFSET_LENGTH));

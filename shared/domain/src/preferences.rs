@@ -1,4 +1,4 @@
-//! What a user prefers: zone, language, and when the day starts.
+//! What a user prefers: zone, language, when the day starts, and the lists they have saved.
 
 use std::fmt;
 use std::str::FromStr;
@@ -53,7 +53,7 @@ impl FromStr for DayStart {
     }
 }
 
-/// A language tag of RFC 5646, such as `pt-BR`: letters, digits and hyphens. Which languages there are is for whoever reads it.
+/// A language tag of RFC 5646, such as `pt-BR`: letters, digits and hyphens. Any language is accepted; readers ignore those they do not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locale(String);
 
@@ -87,6 +87,88 @@ impl FromStr for Locale {
     }
 }
 
+/// Lists that a user may save.
+pub const FILTERS_MAX: usize = 50;
+/// Characters of the name of a saved list.
+pub const FILTER_NAME_MAX: usize = 50;
+/// Characters of what a saved list asks for.
+pub const FILTER_QUERY_MAX: usize = 2_000;
+
+/// A list that a user has saved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SavedFilter {
+    /// What the user calls it.
+    #[schemars(length(min = 1, max = 50))]
+    pub name: String,
+    /// What it asks for, as the page's address has it behind the `#`: `priority=high&tags=home`.
+    #[schemars(length(max = 2000))]
+    pub query: String,
+}
+
+/// The lists that a user has saved, in their order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(try_from = "Vec<SavedFilter>")]
+#[schemars(inline)]
+pub struct SavedFilters(#[schemars(length(max = 50))] Vec<SavedFilter>);
+
+/// Why lists cannot be saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoFilters {
+    /// There are too many.
+    #[error("at most {FILTERS_MAX} lists can be saved")]
+    TooMany,
+    /// A name is empty or too long.
+    #[error("the name of a list has 1 to {FILTER_NAME_MAX} characters")]
+    Name,
+    /// A query is too long.
+    #[error("the query of a list has at most {FILTER_QUERY_MAX} characters")]
+    Query,
+}
+
+impl SavedFilters {
+    /// True if there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl TryFrom<Vec<SavedFilter>> for SavedFilters {
+    type Error = NoFilters;
+
+    fn try_from(filters: Vec<SavedFilter>) -> Result<Self, NoFilters> {
+        if filters.len() > FILTERS_MAX {
+            return Err(NoFilters::TooMany);
+        }
+        for SavedFilter { name, query } in &filters {
+            let is_plain = |text: &str| !text.contains('\0');
+            if name.trim().is_empty() || name.chars().count() > FILTER_NAME_MAX || !is_plain(name) {
+                return Err(NoFilters::Name);
+            }
+            if query.chars().count() > FILTER_QUERY_MAX || !is_plain(query) {
+                return Err(NoFilters::Query);
+            }
+        }
+        Ok(Self(filters))
+    }
+}
+
+impl fmt::Display for SavedFilters {
+    /// As JSON.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl FromStr for SavedFilters {
+    type Err = serde_json::Error;
+
+    fn from_str(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+}
+
 /// What a user prefers, as it holds: what they have not said is the service's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Preferences {
@@ -96,6 +178,9 @@ pub struct Preferences {
     pub locale: Option<Locale>,
     /// When the day starts: reminders of all-day tasks count from it.
     pub day_start: DayStart,
+    /// The lists that the user has saved; left out if there are none.
+    #[serde(default, skip_serializing_if = "SavedFilters::is_empty")]
+    pub filters: SavedFilters,
     /// When they were set; null until somebody sets them.
     pub updated_at: Option<Timestamp>,
 }
@@ -104,7 +189,7 @@ impl Preferences {
     /// Those of somebody who has set none.
     #[must_use]
     pub fn of_service(time_zone: Zone) -> Self {
-        Self { time_zone, locale: None, day_start: DayStart::default(), updated_at: None }
+        Self { time_zone, locale: None, day_start: DayStart::default(), filters: SavedFilters::default(), updated_at: None }
     }
 }
 
@@ -117,6 +202,8 @@ pub struct OwnPreferences {
     pub locale: Option<Locale>,
     /// When the day starts.
     pub day_start: Option<DayStart>,
+    /// The saved lists.
+    pub filters: SavedFilters,
     /// When they were set.
     pub updated_at: Option<Timestamp>,
 }
@@ -129,6 +216,7 @@ impl OwnPreferences {
             time_zone: self.time_zone.unwrap_or_else(|| service_zone.clone()),
             locale: self.locale,
             day_start: self.day_start.unwrap_or_default(),
+            filters: self.filters,
             updated_at: self.updated_at,
         }
     }
@@ -147,6 +235,9 @@ pub struct SetPreferences {
     /// When the day starts; null is 09:00.
     #[serde(default)]
     pub day_start: Field<Option<DayStart>>,
+    /// The saved lists, all of them.
+    #[serde(default)]
+    pub filters: Field<SavedFilters>,
 }
 
 impl SetPreferences {
@@ -157,6 +248,7 @@ impl SetPreferences {
         self.time_zone.write_to(&mut changed.time_zone);
         self.locale.write_to(&mut changed.locale);
         self.day_start.write_to(&mut changed.day_start);
+        self.filters.write_to(&mut changed.filters);
         changed
     }
 }

@@ -38,7 +38,7 @@ pub enum TagsMatch {
     All,
     /// The task has at least one of them.
     Any,
-    /// The task has them and no other.
+    /// The task has them and no other; without any, only tasks that have none.
     Exact,
 }
 

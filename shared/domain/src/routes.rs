@@ -15,6 +15,7 @@ pub enum Method {
     Get,
     Post,
     Put,
+    Patch,
     Delete,
 }
 
@@ -26,6 +27,7 @@ impl Method {
             Self::Get => "GET",
             Self::Post => "POST",
             Self::Put => "PUT",
+            Self::Patch => "PATCH",
             Self::Delete => "DELETE",
         }
     }
@@ -207,8 +209,13 @@ pub const LINK_KEY: Setting = Setting::new("TASKFLOW_LINK_KEY").secret("link-key
 /// The settings that tell which channels there are.
 const CHANNELS: &[Setting] = &[WEBHOOK_URL, SMTP_URL, MAIL_TO, VAPID_KEY];
 
+/// For how many days the audit log is kept; for good where it is not set.
+pub const AUDIT_DAYS: Setting = Setting::new("TASKFLOW_AUDIT_DAYS");
+
 /// The fields that are ids: integers, also in a path. Changes of the same id take turns.
 pub const IDS: [&str; 4] = ["task_id", "reminder_id", "notification_id", "subscription_id"];
+/// The fields that are lists, also in a query string: separated by commas, or each with the name once more.
+pub const LISTS: [&str; 1] = ["tags"];
 
 /// One function: what calls it, what it announces, and what it may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -292,9 +299,10 @@ impl Route {
         EventType::ALL.iter().copied().filter(announces)
     }
 
-    /// The commands it obeys.
+    /// The commands it obeys, each once.
     pub fn commands(&self) -> impl Iterator<Item = CommandType> {
-        self.operations.iter().filter_map(|operation| operation.command)
+        let is_first = |at: usize| self.operations[..at].iter().all(|before| before.command != self.operations[at].command);
+        self.operations.iter().enumerate().filter(move |(at, _)| is_first(*at)).filter_map(|(_, operation)| operation.command)
     }
 
     /// Whether it has something to do for an event of this type and data, whichever topic it came from.
@@ -342,6 +350,10 @@ const fn post(id: &'static str, path: &'static str) -> Operation {
 
 const fn put(id: &'static str, path: &'static str) -> Operation {
     operation(Method::Put, id, path)
+}
+
+const fn patch(id: &'static str, path: &'static str) -> Operation {
+    operation(Method::Patch, id, path)
 }
 
 const fn delete(id: &'static str, path: &'static str) -> Operation {
@@ -393,7 +405,10 @@ routes! {
         .scale(2, 2);
     /// Changes a task.
     UPDATE_TASK = Route::new("update-task")
-        .operations(&[put("updateTask", "/api/tasks/{task_id}").obeys(CommandType::TaskUpdate)])
+        .operations(&[
+            put("updateTask", "/api/tasks/{task_id}").obeys(CommandType::TaskUpdate),
+            patch("patchTask", "/api/tasks/{task_id}").obeys(CommandType::TaskUpdate),
+        ])
         .scale(2, 2);
     /// Moves a task to the trash, and creates the occurrence that it owes.
     DELETE_TASK = Route::new("delete-task")
@@ -523,7 +538,8 @@ routes! {
     /// Repairs what scheduler and broker lost, and prunes what is old.
     HOUSEKEEPING = Route::new("housekeeping")
         .announces(&[EventType::TaskCreated, EventType::ReminderScheduled, EventType::ReminderTriggered, EventType::ReminderCancelled])
-        .job(Job::Every(DAY));
+        .job(Job::Every(DAY))
+        .settings(&[AUDIT_DAYS]);
     /// Keeps what a user prefers, and the browsers that get pushes.
     PREFERENCES = Route::new("preferences")
         .operations(&[
@@ -564,9 +580,10 @@ routes! {
     WEB = Route::new("web")
         .operations(&[
             get("page", "/").public(),
+            get("worker", "/sw.js").public(),
             get("asset", "/assets/{name}").public(),
-            get("openapi", "/openapi.json"),
-            get("asyncapi", "/asyncapi.json"),
+            get("openapi", "/openapi.json").public(),
+            get("asyncapi", "/asyncapi.json").public(),
         ])
         .cluster_only();
 }

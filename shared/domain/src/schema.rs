@@ -76,9 +76,9 @@ text_schema!(Rule, "RecurrenceRule", {
 });
 text_schema!(ReminderOffset, "ReminderOffset", {
     "type": "string",
-    "pattern": "^[0-9]{1,3} (minute|hour|day|week)s?$",
-    "description": "How long before the due date; days and weeks are wall-clock in the task's zone.",
-    "examples": ["15 minutes", "1 hour", "1 day"],
+    "pattern": "^([0-9]{1,3} (minute|hour|day|week)s?|PT[0-9]{1,3}[HM]|P[0-9]{1,3}[DW])$",
+    "description": "How long before the due date, such as 1 hour; days and weeks are wall-clock in the task's zone. An ISO 8601 duration of one unit is read as well.",
+    "examples": ["15 minutes", "1 hour", "1 day", "PT1H"],
 });
 
 text_schema!(ConversationId, "ConversationId", {

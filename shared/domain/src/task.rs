@@ -127,6 +127,8 @@ pub struct Task {
     /// The day on which it is due, if it is all-day.
     pub due_day: Option<Day>,
     /// The IANA time zone whose wall clock recurrence and reminders keep.
+    #[serde(deserialize_with = "crate::zone::kept")]
+    #[schemars(with = "Zone")]
     pub time_zone: Zone,
     /// How often it comes back.
     pub recurrence: Recurrence,

@@ -2,12 +2,17 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Arc, LazyLock};
 
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 /// A time zone of the IANA database, such as `Europe/Berlin`, by its canonical spelling.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Zone(TimeZone);
+pub struct Zone {
+    rules: TimeZone,
+    /// The name that was kept, if the database has none like that.
+    unknown: Option<Arc<str>>,
+}
 
 /// A name that the time zone database does not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,22 +23,33 @@ impl Zone {
     /// Coordinated universal time.
     #[must_use]
     pub fn utc() -> Self {
-        Self(TimeZone::UTC)
+        Self { rules: TimeZone::UTC, unknown: None }
+    }
+
+    /// A zone that was written down earlier. A name that the database of this build does not have keeps its place, and its clock is UTC's: one
+    /// row that a newer release wrote must not break a whole list.
+    #[must_use]
+    pub fn kept(name: &str) -> Self {
+        name.parse().unwrap_or_else(|UnknownZone| Self { unknown: Some(name.into()), ..Self::utc() })
     }
 
     /// The name as the database spells it.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.0.iana_name().unwrap_or("UTC")
+        self.unknown.as_deref().or_else(|| self.rules.iana_name()).unwrap_or("UTC")
     }
 
     /// The zone for calendar arithmetic.
     #[must_use]
     pub fn get(&self) -> &TimeZone {
-        &self.0
+        &self.rules
     }
 }
 
+/// The zones of this build.
+static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+/// Names in the database that stand for no place: a machine that nobody has set up, and a zone that nobody knows.
+const NO_PLACES: [&str; 2] = ["Factory", "Etc/Unknown"];
 /// Longer than any name in the database.
 const LONGEST_NAME: usize = 64;
 
@@ -44,10 +60,16 @@ impl FromStr for Zone {
         if name.len() > LONGEST_NAME {
             return Err(UnknownZone);
         }
-        let zone = TimeZone::get(name).map_err(|_| UnknownZone)?;
-        // A zone file can be found that has no place in the database (a POSIX name, "posixrules"); it has no name to keep.
-        if zone.iana_name().is_none() || name.contains("..") { Err(UnknownZone) } else { Ok(Self(zone)) }
+        // The bundled database is the same on every machine; a system's own has files besides, such as `localtime` and `posixrules`.
+        let rules = DATABASE.get(name).map_err(|_| UnknownZone)?;
+        let is_place = rules.iana_name().is_some_and(|name| !NO_PLACES.contains(&name));
+        if is_place { Ok(Self { rules, unknown: None }) } else { Err(UnknownZone) }
     }
+}
+
+/// Reads a zone that was written down earlier: see [`Zone::kept`].
+pub(crate) fn kept<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Zone, D::Error> {
+    Ok(Zone::kept(&<String as serde::Deserialize>::deserialize(from)?))
 }
 
 impl Default for Zone {
@@ -65,5 +87,43 @@ impl fmt::Display for Zone {
 impl fmt::Debug for Zone {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_places_of_the_bundled_database_are_zones() {
+        for (name, zone) in [
+            ("Europe/Berlin", Some("Europe/Berlin")),
+            ("europe/berlin", Some("Europe/Berlin")),
+            ("UTC", Some("UTC")),
+            ("Etc/GMT+5", Some("Etc/GMT+5")),
+            ("localtime", None),
+            ("posixrules", None),
+            ("Factory", None),
+            ("factory", None),
+            ("Etc/Unknown", None),
+            ("posix/Europe/Berlin", None),
+            ("right/Europe/Berlin", None),
+            ("leapseconds", None),
+            ("EST5EDT4", None),
+            ("<+03>-3", None),
+            ("../Europe/Berlin", None),
+            ("/etc/localtime", None),
+            ("", None),
+        ] {
+            assert_eq!(name.parse::<Zone>().ok().as_ref().map(Zone::name), zone, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_zone_that_was_kept_keeps_its_name() {
+        let unknown = Zone::kept("Mars/Base");
+        assert_eq!((unknown.name(), unknown.get()), ("Mars/Base", &TimeZone::UTC));
+        assert_eq!(Zone::kept("Europe/Berlin"), "Europe/Berlin".parse().unwrap());
+        assert_ne!(unknown, Zone::utc());
     }
 }

@@ -85,7 +85,6 @@ const KEYS: &str = "SELECT key FROM outbox GROUP BY key ORDER BY min(id) LIMIT $
 const MOVE_KEYS: &str = move_rows!("WHERE NOT id = ANY($5) AND NOT key = ANY($6) AND key = ANY($8)");
 /// The planner sees an empty table now and then, and keeps the plan.
 const BEGIN_BY_INDEX: &str = begin_quick!("; SET LOCAL enable_seqscan = off");
-const DELETE: &str = "DELETE FROM outbox o USING unnest($1::bigint[], $2::bigint[]) AS r (key, id) WHERE o.key = r.key AND o.id = r.id";
 const IS_EMPTY: &str = "SELECT NOT EXISTS (SELECT FROM outbox)";
 const DEPTHS: &str = "SELECT (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM deliveries) AS deliveries, \
      (SELECT count(*) FROM dead_letters) AS dead_letters, (SELECT count(*) FROM embedded.jobs) AS jobs";
@@ -366,9 +365,8 @@ impl Bus {
     }
 
     async fn delete(&self, rows: &[(i64, i64)]) -> Result<(), sqlx::Error> {
-        let (keys, ids): (Vec<i64>, Vec<i64>) = rows.iter().copied().unzip();
         let mut transaction = begin(&self.pool, BEGIN_BY_INDEX).await?;
-        sqlx::query(DELETE).bind(keys).bind(ids).execute(&mut *transaction).await?;
+        store::delete_published(&mut transaction, rows).await?;
         transaction.commit().await
     }
 

@@ -45,13 +45,17 @@ DO $$ BEGIN
     IF (SELECT atttypid FROM pg_attribute WHERE attrelid = 'embedded.state'::regclass AND attname = 'value') = 'json'::regtype THEN
         ALTER TABLE embedded.state ALTER COLUMN value TYPE text;
     END IF;
-    -- The store has these tables now.
-    IF to_regclass('embedded.deliveries') IS NOT NULL THEN
+    -- The store has these tables now. The release before, which may still be running, goes on with them as views; a later release drops those.
+    IF (SELECT relkind FROM pg_class WHERE oid = to_regclass('embedded.deliveries')) = 'r' THEN
+        LOCK TABLE embedded.deliveries, embedded.dead_letters IN ACCESS EXCLUSIVE MODE;
         INSERT INTO deliveries (id, consumer, key, topic, event, attempts, created_at)
             SELECT id, consumer, key, topic, event, attempts, created_at FROM embedded.deliveries ON CONFLICT DO NOTHING;
         INSERT INTO dead_letters (id, consumer, key, topic, event, attempts, last_error, created_at)
             SELECT id, consumer, key, topic, event, attempts, last_error, created_at FROM embedded.dead_letters ON CONFLICT DO NOTHING;
         DROP TABLE embedded.deliveries, embedded.dead_letters;
+        CREATE VIEW embedded.deliveries AS SELECT id, consumer, key, topic, event, attempts, created_at FROM deliveries;
+        CREATE VIEW embedded.dead_letters AS
+            SELECT id, consumer, key, topic, event, attempts, last_error, created_at FROM dead_letters;
     END IF;
 END $$;
 ";

@@ -1,12 +1,17 @@
 //! What a handler answers: a status, a few headers and a body that is known.
 
 use bytes::Bytes;
-use domain::Resource;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use domain::query::{OFFSET_MAX, Window};
+use domain::{Page, Resource};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::accept::is_known;
 use crate::{Error, Response, full};
+
+/// How many items a list has on all of its pages.
+const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +19,8 @@ pub struct Answer {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Bytes,
+    /// Which page of a list it is, and how many items the list has.
+    page: Option<(Window, i64)>,
 }
 
 impl Answer {
@@ -25,11 +32,20 @@ impl Answer {
         Ok(Self::of("application/json", serde_json::to_vec(value)?))
     }
 
+    /// A page of a list as JSON, with the number of items on all pages in `X-Total-Count`. The service says in `Link` where the others are.
+    ///
+    /// # Errors
+    /// A value that has no JSON form.
+    pub fn page(page: &Page<impl Serialize>, window: Window) -> Result<Self, Error> {
+        let answer = Self::json(&page.items)?.header(TOTAL_COUNT, page.total_count);
+        Ok(Self { page: Some((window, page.total_count)), ..answer })
+    }
+
     /// 200 with a body of this type.
     #[must_use]
     pub fn of(content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static(content_type))];
-        Self { status: StatusCode::OK, headers, body: body.into() }
+        Self { status: StatusCode::OK, headers, body: body.into(), page: None }
     }
 
     /// A resource as JSON, with its version as `ETag`, and where it is if it is new (201). 204 has no body.
@@ -50,7 +66,7 @@ impl Answer {
     /// A status without a body.
     #[must_use]
     pub fn empty(status: StatusCode) -> Self {
-        Self { status, headers: Vec::new(), body: Bytes::new() }
+        Self { status, headers: Vec::new(), body: Bytes::new(), page: None }
     }
 
     /// The same with another status; 204 has no body.
@@ -66,6 +82,20 @@ impl Answer {
         self
     }
 
+    /// The same for whoever asked this URI with these headers: with links to the other pages (RFC 8288), and without a body (304) for a
+    /// caller that has it.
+    pub(crate) fn to(self, uri: &Uri, headers: &HeaderMap) -> Self {
+        let etag = self.headers.iter().find(|(name, _)| *name == header::ETAG).and_then(|(_, value)| value.to_str().ok());
+        if etag.is_some_and(|etag| is_known(headers, etag)) {
+            let kept = self.headers.into_iter().filter(|(name, _)| *name != header::CONTENT_TYPE).collect();
+            return Self { status: StatusCode::NOT_MODIFIED, headers: kept, body: Bytes::new(), page: None };
+        }
+        match self.page {
+            Some((window, total)) => self.header(header::LINK, links(uri, window, total)),
+            None => self,
+        }
+    }
+
     /// The answer as JSON, to be kept with an idempotency key and answered again.
     pub(crate) fn to_value(&self) -> Value {
         let headers: Vec<_> = self.headers.iter().map(|(name, value)| json!([name.as_str(), value.to_str().unwrap_or_default()])).collect();
@@ -75,12 +105,30 @@ impl Answer {
     /// An answer that was kept.
     pub(crate) fn from_value(value: &Value) -> Option<Self> {
         let status = StatusCode::from_u16(value["status"].as_u64()?.try_into().ok()?).ok()?;
-        let mut answer = Self { status, headers: Vec::new(), body: value["body"].as_str()?.to_owned().into() };
+        let mut answer = Self { status, headers: Vec::new(), body: value["body"].as_str()?.to_owned().into(), page: None };
         for header in value["headers"].as_array()? {
             answer = answer.header(header[0].as_str()?.parse().ok()?, header[1].as_str()?);
         }
         Some(answer)
     }
+}
+
+/// The first, the previous, the next and the last page, as far as they are there.
+fn links(uri: &Uri, window: Window, total: i64) -> String {
+    let Window { limit, offset } = window;
+    let is_other = |pair: &&str| !pair.is_empty() && !matches!(pair.split('=').next(), Some("limit" | "offset"));
+    let kept: String = uri.query().unwrap_or_default().split('&').filter(is_other).flat_map(|pair| [pair, "&"]).collect();
+    let last = ((total - 1).max(0) / limit * limit).min(OFFSET_MAX.into());
+    let pages = [
+        ("first", Some(0)),
+        ("prev", (offset > 0).then(|| (offset - limit).max(0))),
+        ("next", Some(offset + limit).filter(|next| *next < total && *next <= OFFSET_MAX.into())),
+        ("last", Some(last)),
+    ];
+    let link = |(name, offset): (&str, Option<i64>)| {
+        offset.map(|offset| format!("<{}?{kept}limit={limit}&offset={offset}>; rel=\"{name}\"", uri.path()))
+    };
+    pages.into_iter().filter_map(link).collect::<Vec<_>>().join(", ")
 }
 
 impl From<Answer> for Response {

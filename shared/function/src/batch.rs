@@ -1,4 +1,4 @@
-//! Does small things together that come at the same time.
+//! Combines small pieces of work that arrive at the same time into batches.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,48 +7,60 @@ use tokio::sync::oneshot;
 
 use crate::BoxFuture;
 
-/// Does a batch: as many answers as items, in their order.
+/// Does a batch. Returns one answer for each item, in order.
 type Work<I, A> = dyn Fn(Vec<I>) -> BoxFuture<'static, Vec<A>> + Send + Sync;
 
-/// Whoever comes while a batch is under way joins the next one. A batch goes on even if nobody waits for it any more.
+/// Collects items while earlier batches run, and does them together in the next one. A batch runs to its end even if every caller has left.
 pub struct Batches<I, A> {
     most: usize,
+    parallel: usize,
     queue: Mutex<Queue<I, A>>,
 }
 
 struct Queue<I, A> {
     waiting: VecDeque<(I, oneshot::Sender<A>)>,
-    is_running: bool,
+    /// Number of batches that run.
+    running: usize,
 }
 
 impl<I: Send + 'static, A: Send + 'static> Batches<I, A> {
-    /// Batches of at most so many items, one at a time.
+    /// Batches of at most `most` items, one batch at a time.
     #[must_use]
     pub fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, queue: Mutex::new(Queue { waiting: VecDeque::new(), is_running: false }) })
+        Self::parallel(most, 1)
     }
 
-    /// Has an item done with the next batch. `None` if the batch came to no end.
+    /// Batches of at most `most` items, up to `parallel` batches at a time.
+    #[must_use]
+    pub fn parallel(most: usize, parallel: usize) -> Arc<Self> {
+        Arc::new(Self { most, parallel, queue: Mutex::new(Queue { waiting: VecDeque::new(), running: 0 }) })
+    }
+
+    /// Adds an item to the next batch. Returns its answer, or `None` if the batch panicked.
     pub async fn join(self: &Arc<Self>, item: I, work: Arc<Work<I, A>>) -> Option<A> {
         let (done, told) = oneshot::channel();
         let begins = {
             let mut queue = self.queue();
             queue.waiting.push_back((item, done));
-            !std::mem::replace(&mut queue.is_running, true)
+            let begins = queue.running < self.parallel;
+            queue.running += usize::from(begins);
+            begins
         };
         if begins {
+            // On its own: a caller that hangs up takes nobody else's batch with it.
             tokio::spawn(self.clone().run(work));
         }
         told.await.ok()
     }
 
+    /// Runs batch after batch while items wait.
     async fn run(self: Arc<Self>, work: Arc<Work<I, A>>) {
         let mut running = Running(Some(self.clone()));
         loop {
             let (items, waiting): (Vec<I>, Vec<oneshot::Sender<A>>) = {
                 let mut queue = self.queue();
                 let count = queue.waiting.len().min(self.most);
-                queue.is_running = count > 0;
+                queue.running -= usize::from(count == 0);
                 queue.waiting.drain(..count).unzip()
             };
             if items.is_empty() {
@@ -56,7 +68,7 @@ impl<I: Send + 'static, A: Send + 'static> Batches<I, A> {
                 return;
             }
             for (done, answer) in waiting.into_iter().zip(work(items).await) {
-                // Whoever does not wait any more need not know.
+                // A caller that has left needs no answer.
                 drop(done.send(answer));
             }
         }
@@ -67,15 +79,17 @@ impl<I: Send + 'static, A: Send + 'static> Batches<I, A> {
     }
 }
 
-/// Lets the next caller begin, should the work panic: whoever waits hears that there is no answer.
+/// Ends a run whose work panicked. Callers that wait get no answer, unless another run goes on.
 struct Running<I: Send + 'static, A: Send + 'static>(Option<Arc<Batches<I, A>>>);
 
 impl<I: Send + 'static, A: Send + 'static> Drop for Running<I, A> {
     fn drop(&mut self) {
         if let Some(batches) = &self.0 {
             let mut queue = batches.queue();
-            queue.waiting.clear();
-            queue.is_running = false;
+            queue.running -= 1;
+            if queue.running == 0 {
+                queue.waiting.clear();
+            }
         }
     }
 }
@@ -116,5 +130,31 @@ mod tests {
         });
         assert_eq!(batches.join(false, work.clone()).await, None);
         assert_eq!(batches.join(true, work).await, Some(true));
+    }
+
+    #[tokio::test]
+    async fn batches_run_side_by_side_up_to_their_number() {
+        let (gate, running) = (Arc::new(tokio::sync::Semaphore::new(0)), Arc::new(Mutex::new(Vec::new())));
+        let batches = Batches::parallel(1, 2);
+        let work: Arc<Work<usize, usize>> = Arc::new({
+            let (gate, running) = (gate.clone(), running.clone());
+            move |items: Vec<usize>| {
+                let (gate, running) = (gate.clone(), running.clone());
+                running.lock().unwrap().extend(items.clone());
+                Box::pin(async move {
+                    gate.acquire().await.unwrap().forget();
+                    items
+                })
+            }
+        });
+        let joined = futures_util::future::join_all((0..3).map(|item| batches.join(item, work.clone())));
+        let checked = async {
+            while running.lock().unwrap().len() < 2 {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(running.lock().unwrap().as_slice(), [0, 1], "the third waits for one of them");
+            gate.add_permits(3);
+        };
+        assert_eq!(tokio::join!(joined, checked).0, [Some(0), Some(1), Some(2)]);
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::{Body, BoxError, Error};
@@ -40,6 +41,10 @@ pub async fn collect(body: Body) -> Result<Bytes, Error> {
 /// # Errors
 /// [`Error::TooLarge`], [`Error::Malformed`] if it broke off.
 pub async fn collect_within(max: usize, body: Body) -> Result<Bytes, Error> {
+    // Before any of it is asked for: whoever sent `Expect: 100-continue` need not send it.
+    if usize::try_from(body.size_hint().lower()).map_or(true, |least| least > max) {
+        return Err(Error::TooLarge(max));
+    }
     match limited(max, body).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Error::TooLarge(max)),
@@ -47,7 +52,10 @@ pub async fn collect_within(max: usize, body: Body) -> Result<Bytes, Error> {
     }
 }
 
+/// The same body, which breaks off after so many bytes.
+///
 /// Boxed, because rustc cannot tell that a future with a [`Limited`] of [`BoxError`] is `Send`.
-fn limited(max: usize, body: Body) -> Body {
+#[must_use]
+pub fn limited(max: usize, body: Body) -> Body {
     boxed(Limited::new(body, max))
 }

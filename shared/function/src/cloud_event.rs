@@ -1,36 +1,54 @@
 //! CloudEvents 1.0 over HTTP: structured, binary and batched, and the shapes in which Dapr delivers them.
 
-use cloudevents::{Data, Event};
-use domain::Invalid;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use cloudevents::{AttributesReader, Data, Event, EventBuilder, EventBuilderV10};
 use domain::event::EventType;
-use http::{HeaderMap, header};
+use domain::invalid::Checks;
+use domain::{Invalid, Timestamp};
+use http::{HeaderMap, HeaderName, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::Error;
+use crate::{Error, input};
 
 /// The media type of one event in the structured mode.
 pub const STRUCTURED: &str = "application/cloudevents+json";
 /// The media type of a batch.
 pub const BATCH: &str = "application/cloudevents-batch+json";
+/// What the answer to events is taken as: it is of one of the first two.
+pub const ANSWERS: [&str; 3] = [STRUCTURED, BATCH, crate::accept::JSON];
 /// How the media types of events begin, in whatever format.
 const EVENTS: &str = "application/cloudevents";
 /// How the headers of an event in the binary mode begin.
 const BINARY: &str = "ce-";
+/// The same of a record of Kafka.
+const KAFKA: &str = "ce_";
+/// The attributes that every event has.
+const REQUIRED: [&str; 4] = ["specversion", "id", "source", "type"];
 /// What a request with events may be.
 const EXPECTED: &str = "application/cloudevents+json or application/cloudevents-batch+json, and there are no ce- headers";
 /// Events of one batch, at most.
 pub const BATCH_MAX: usize = 1000;
-/// Characters of an event's id, source or type, at most.
+/// Bytes of an event's id, source or type, at most.
 const ATTRIBUTE_MAX: usize = 1024;
 
 /// What came: one event or several.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub enum Incoming {
     /// One event.
     One(Box<Event>),
     /// A batch, in order.
-    Batch(Vec<Event>),
+    Batch(Vec<Result<Event, Refused>>),
+}
+
+/// An item of a batch that is no event.
+#[derive(Debug)]
+pub struct Refused {
+    /// As much of it as can be read, for the answer to name it.
+    pub event: Box<Event>,
+    /// What is wrong with it; points into the item.
+    pub error: Error,
 }
 
 /// Reads the events of a request. The content type alone says what the body is (HTTP binding, section 3): one event, a batch, or with
@@ -38,98 +56,243 @@ pub enum Incoming {
 ///
 /// # Errors
 /// [`Error::UnsupportedMediaType`] for anything else, [`Error::Malformed`] for what is no `CloudEvent`, [`Error::Invalid`] for one whose
-/// attributes break the specification.
+/// attributes break the specification. An item of a batch fails alone.
 pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Incoming, Error> {
     let content_type = content_type(headers);
     let is_binary = || headers.keys().any(|name| name.as_str().starts_with(BINARY));
-    match &*media_type(content_type) {
-        STRUCTURED => one(json(body)?),
-        BATCH => batch(json(body)?),
-        other if !other.starts_with(EVENTS) && is_binary() => binary(headers, &[BINARY], content_type, body),
+    match &*input::media_type(content_type) {
+        STRUCTURED => one(input::json(body)?),
+        BATCH => batch(input::json(body)?),
+        other if !other.starts_with(EVENTS) && is_binary() => binary(attributes(headers)?, content_type, body),
         _ => Err(Error::UnsupportedMediaType(EXPECTED)),
     }
 }
 
-/// Reads the events of a record as daprd delivers it: it says `application/json` of everything. So the body decides, and else the headers, of
-/// either spelling (`ce-id`, and `ce_id` as Kafka headers arrive).
+/// Reads the event of a record as daprd delivers it, with `application/json` as the type of everything. So headers decide, of either spelling
+/// (`ce-id`, and `ce_id` as Kafka headers arrive), and without them the body. A structured event may have its attributes as headers too
+/// (Kafka binding, section 3.3).
 ///
 /// # Errors
 /// [`Error::Malformed`] for what is no `CloudEvent`, [`Error::Invalid`] for one whose attributes break the specification.
 pub fn read_record(headers: &HeaderMap, body: &[u8]) -> Result<Incoming, Error> {
+    let attributes = record_attributes(headers)?;
     if let Ok(Value::Object(fields)) = serde_json::from_slice(body)
         && fields.contains_key("specversion")
+        && attributes.iter().all(|(name, value)| !REQUIRED.contains(&name.as_str()) || fields.get(name) == Some(value))
     {
         return one(Value::Object(fields));
     }
-    binary(headers, &[BINARY, "ce_"], content_type(headers), body)
+    binary(attributes, content_type(headers), body)
 }
 
 fn content_type(headers: &HeaderMap) -> &str {
     headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-fn media_type(content_type: &str) -> String {
-    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-fn json(body: &[u8]) -> Result<Value, Error> {
-    serde_json::from_slice(body).map_err(|error| Error::Malformed(format!("the body is not JSON: {error}")))
-}
-
 fn one(value: Value) -> Result<Incoming, Error> {
-    Ok(Incoming::One(Box::new(event(value, "")?)))
+    Ok(Incoming::One(Box::new(event(value)?)))
 }
 
 fn batch(value: Value) -> Result<Incoming, Error> {
-    let Value::Array(items) = value else { return Err(Error::Malformed("a batch is a JSON array of events".to_owned())) };
+    let no_batch = || Error::Malformed("a batch is a JSON array of events".to_owned());
+    let Value::Array(items) = value else { return Err(no_batch()) };
+    if !items.is_empty() && !items.iter().any(Value::is_object) {
+        return Err(no_batch());
+    }
     if items.len() > BATCH_MAX {
         return Err(Invalid::field("", format_args!("at most {BATCH_MAX} events in a batch")).into());
     }
-    let events = items.into_iter().enumerate().map(|(index, item)| event(item, &format!("/{index}")));
-    events.collect::<Result<_, _>>().map(Incoming::Batch)
+    let events = items.into_iter().enumerate().map(|(index, item)| {
+        let readable = readable(index, &item);
+        event(item).map_err(|error| Refused { event: Box::new(readable), error })
+    });
+    Ok(Incoming::Batch(events.collect()))
+}
+
+/// What an answer can say of an item that is no event. Without an id it is known by its place.
+fn readable(index: usize, item: &Value) -> Event {
+    let text = |name: &str| item.get(name).filter(|value| attribute(name, value).is_none()).and_then(Value::as_str);
+    let id = text("id").map_or_else(|| format!("item-{index}"), str::to_owned);
+    let event = EventBuilderV10::new().id(id).source(text("source").unwrap_or("unknown")).ty(text("type").unwrap_or("unknown"));
+    event.build().unwrap_or_default()
+}
+
+/// The attributes in the headers of a request (HTTP binding, section 3.1.3.2): a value may be in double quotes, and is percent-encoded.
+fn attributes(headers: &HeaderMap) -> Result<Map<String, Value>, Error> {
+    let mut fields = Map::new();
+    for (name, value) in headers {
+        let Some(attribute) = name.as_str().strip_prefix(BINARY) else { continue };
+        let text = decoded(name, &unquoted(value.as_bytes()))?;
+        if fields.insert(attribute.to_owned(), text.into()).is_some() {
+            return Err(Error::Malformed(format!("the header {name} is there more than once")));
+        }
+    }
+    Ok(fields)
+}
+
+/// The attributes in the headers of a record, whose values have no quotes of their own.
+fn record_attributes(headers: &HeaderMap) -> Result<Map<String, Value>, Error> {
+    let own = |name: &str| name.strip_prefix(BINARY).or_else(|| name.strip_prefix(KAFKA)).map(str::to_owned);
+    let fields = headers.iter().filter_map(|(name, value)| Some((own(name.as_str())?, decoded(name, value.as_bytes()))));
+    fields.map(|(attribute, text)| Ok((attribute, text?.into()))).collect()
+}
+
+fn decoded(name: &HeaderName, value: &[u8]) -> Result<String, Error> {
+    let text = percent_encoding::percent_decode(value).decode_utf8();
+    text.map(std::borrow::Cow::into_owned).map_err(|_| Error::Malformed(format!("the header {name} is not UTF-8")))
+}
+
+/// A quoted string without its quotes and backslashes (RFC 9110, section 5.6.4); anything else as it is.
+fn unquoted(value: &[u8]) -> Vec<u8> {
+    let value = value.trim_ascii();
+    let Some(inner) = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) else { return value.to_vec() };
+    let mut text = Vec::with_capacity(inner.len());
+    let mut bytes = inner.iter();
+    while let Some(byte) = bytes.next() {
+        text.push(if *byte == b'\\' { *bytes.next().unwrap_or(byte) } else { *byte });
+    }
+    text
 }
 
 /// The binary mode is read as the structured one with the headers as fields, so that one place checks both.
-fn binary(headers: &HeaderMap, prefixes: &[&str], content_type: &str, body: &[u8]) -> Result<Incoming, Error> {
-    let mut fields = Map::new();
-    for (name, value) in headers {
-        let Some(attribute) = prefixes.iter().find_map(|prefix| name.as_str().strip_prefix(prefix)) else { continue };
-        let text = percent_encoding::percent_decode(value.as_bytes()).decode_utf8();
-        let text = text.map_err(|_| Error::Malformed(format!("the header {name} is not UTF-8")))?;
-        fields.insert(attribute.to_owned(), Value::String(text.into_owned()));
-    }
+fn binary(mut fields: Map<String, Value>, content_type: &str, body: &[u8]) -> Result<Incoming, Error> {
     if fields.is_empty() {
         return Err(Error::Malformed("not a CloudEvent: no structured event, no batch and no ce-… headers".to_owned()));
     }
+    if let Some(name) = ["data", "data_base64"].into_iter().find(|name| fields.contains_key(*name)) {
+        return Err(Invalid::field(format!("/{name}"), "is no header of an event: the body is its data").into());
+    }
+    // Content-Type says it.
+    fields.remove("datacontenttype");
     if !body.is_empty() {
-        let is_json = content_type.is_empty() || content_type.contains("json");
+        let is_json = content_type.is_empty() || is_json(content_type);
         if !content_type.is_empty() {
             fields.insert("datacontenttype".to_owned(), content_type.into());
         }
         if is_json {
-            fields.insert("data".to_owned(), json(body)?);
+            fields.insert("data".to_owned(), input::json(body)?);
         } else {
-            use base64::Engine;
-            fields.insert("data_base64".to_owned(), base64::engine::general_purpose::STANDARD.encode(body).into());
+            fields.insert("data_base64".to_owned(), STANDARD.encode(body).into());
         }
     }
     one(Value::Object(fields))
 }
 
-fn event(value: Value, pointer: &str) -> Result<Event, Error> {
-    let Value::Object(fields) = &value else { return Err(Error::Malformed("a CloudEvent is a JSON object".to_owned())) };
-    for attribute in ["specversion", "id", "source", "type"] {
-        let problem = match fields.get(attribute) {
-            None | Some(Value::Null) => "a CloudEvent needs it",
-            Some(Value::String(text)) if text.is_empty() => "may not be empty",
-            Some(Value::String(text)) if text.len() > ATTRIBUTE_MAX || text.contains('\0') => "too long, or with a NUL character",
-            Some(Value::String(text)) if attribute == "specversion" && text != "1.0" => "only CloudEvents 1.0 are understood",
-            Some(Value::String(_)) => continue,
-            Some(_) => "is not a string",
-        };
-        return Err(Invalid::field(format!("{pointer}/{attribute}"), problem).into());
+fn event(value: Value) -> Result<Event, Error> {
+    let Value::Object(mut fields) = value else { return Err(Error::Malformed("a CloudEvent is a JSON object".to_owned())) };
+    let mut checks = Checks::new();
+    for name in REQUIRED {
+        checks.require(fields.get(name).is_some_and(|value| !value.is_null()), &format!("/{name}"), "a CloudEvent needs it");
     }
-    serde_json::from_value(value).map_err(|error| Invalid::field(pointer, format_args!("not a CloudEvent: {error}")).into())
+    for (name, value) in &fields {
+        if let Some(problem) = attribute(name, value) {
+            checks.require(false, &format!("/{}", input::escape(name)), problem);
+        }
+    }
+    checks.finish(())?;
+    let data = take_data(&mut fields)?;
+    let doubtful = if fields.contains_key("dataschema") { "/dataschema" } else { "" };
+    let mut event: Event =
+        serde_json::from_value(Value::Object(fields)).map_err(|_| Invalid::field(doubtful, "breaks the specification of CloudEvents"))?;
+    if let Some(data) = data {
+        event.set_data_unchecked(data);
+    }
+    Ok(event)
+}
+
+/// What is wrong with an attribute (core specification, section 3), if anything is.
+fn attribute(name: &str, value: &Value) -> Option<&'static str> {
+    if matches!(name, "data" | "data_base64") {
+        return None;
+    }
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
+        return Some("the name of an attribute consists of the letters a to z and digits");
+    }
+    let is_core = REQUIRED.contains(&name) || ["subject", "time", "dataschema", "datacontenttype"].contains(&name);
+    let text = match value {
+        Value::Null => return None,
+        Value::String(text) => text,
+        _ if is_core => return Some("is not a string"),
+        Value::Bool(_) => return None,
+        Value::Number(number) if number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()) => return None,
+        Value::Number(_) => return Some("not an integer of 32 bits"),
+        _ => return Some("not a string, a boolean or an integer of 32 bits"),
+    };
+    if !is_core {
+        return None;
+    }
+    if text.is_empty() {
+        return Some("may not be empty");
+    }
+    if REQUIRED.contains(&name) && text.len() > ATTRIBUTE_MAX {
+        return Some("longer than 1,024 bytes");
+    }
+    if text.chars().any(char::is_control) {
+        return Some("has a control character");
+    }
+    let (holds, problem) = match name {
+        "specversion" => (text == "1.0", "only CloudEvents 1.0 are understood"),
+        "source" => (is_uri_reference(text), "not a URI reference (RFC 3986)"),
+        "dataschema" => (is_uri_reference(text) && scheme(text).is_some(), "not a URI with a scheme (RFC 3986)"),
+        "time" => (text.parse::<Timestamp>().is_ok(), "not an RFC 3339 date-time, such as 2026-03-31T09:00:00+02:00"),
+        "datacontenttype" => (is_media_type(text), "not a media type, such as application/json"),
+        _ => (true, ""),
+    };
+    (!holds).then_some(problem)
+}
+
+/// The characters of RFC 3986 in the places that it has for them.
+fn is_uri_reference(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_escape = |at: usize| bytes.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    let is_allowed = |(at, byte): (usize, &u8)| match byte {
+        b'%' => is_escape(at),
+        byte => byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=".contains(byte),
+    };
+    let after_scheme = scheme(text).map_or(text, |scheme| &text[scheme.len() + 1..]);
+    let path = after_scheme.strip_prefix("//").map_or(after_scheme, |rest| &rest[rest.find(['/', '?', '#']).unwrap_or(rest.len())..]);
+    let first = text.split(['/', '?', '#']).next().unwrap_or_default();
+    bytes.iter().enumerate().all(is_allowed)
+        && text.matches('#').count() <= 1
+        && !path.contains(['[', ']'])
+        && (scheme(text).is_some() || !first.contains(':'))
+}
+
+/// What is before the first colon, if it is a scheme.
+fn scheme(text: &str) -> Option<&str> {
+    let (scheme, _) = text.split_once(':')?;
+    let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    (scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(is_scheme)).then_some(scheme)
+}
+
+fn is_media_type(text: &str) -> bool {
+    let is_token = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte));
+    input::media_type(text).split_once('/').is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
+}
+
+/// Whether data of this type is JSON.
+fn is_json(content_type: &str) -> bool {
+    let media_type = input::media_type(content_type);
+    media_type.split_once('/').is_some_and(|(_, subtype)| subtype == "json" || subtype.ends_with("+json"))
+}
+
+/// Takes the data out of the fields of an event. Base64 is taken for JSON only if its type says so.
+fn take_data(fields: &mut Map<String, Value>) -> Result<Option<Data>, Invalid> {
+    let declared = fields.get("datacontenttype").and_then(Value::as_str).map(is_json);
+    let base64 = fields.remove("data_base64").filter(|base64| !base64.is_null());
+    match (fields.remove("data"), base64) {
+        (None, None) => Ok(None),
+        (Some(data), None) if declared.unwrap_or(true) => Ok(Some(Data::Json(data))),
+        (Some(Value::String(text)), None) => Ok(Some(Data::String(text))),
+        (Some(_), None) => Err(Invalid::field("/data", "not a string, and its type is not JSON")),
+        (None | Some(Value::Null), Some(base64)) => {
+            let bytes = base64.as_str().and_then(|text| STANDARD.decode(text).ok());
+            let bytes = bytes.ok_or_else(|| Invalid::field("/data_base64", "is not base64"))?;
+            let parsed = if declared == Some(true) { serde_json::from_slice(&bytes).ok() } else { None };
+            Ok(Some(parsed.map_or(Data::Binary(bytes), Data::Json)))
+        }
+        (Some(_), Some(_)) => Err(Invalid::field("/data_base64", "is there beside data")),
+    }
 }
 
 /// The text of an extension, if the event has it.
@@ -143,11 +306,12 @@ pub fn extension(event: &Event, name: &str) -> Option<String> {
 /// # Errors
 /// [`Error::Invalid`] if it has none, or none that is JSON.
 pub fn data(event: &Event) -> Result<Value, Error> {
+    let is_json = event.datacontenttype().is_some_and(is_json);
     let parsed = match event.data() {
         Some(Data::Json(value)) => Some(value.clone()),
-        Some(Data::String(text)) => serde_json::from_str(text).ok(),
-        Some(Data::Binary(bytes)) => serde_json::from_slice(bytes).ok(),
-        None => None,
+        Some(Data::String(text)) if is_json => serde_json::from_str(text).ok(),
+        Some(Data::Binary(bytes)) if is_json => serde_json::from_slice(bytes).ok(),
+        _ => None,
     };
     parsed.ok_or_else(|| Invalid::field("/data", "the event has no JSON data").into())
 }

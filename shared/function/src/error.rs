@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{BoxError, Response, full};
 
-/// Seconds after which a caller may try again, while the database is away.
-const RETRY_AFTER_SECONDS: u64 = 2;
+/// Seconds after which a caller may try again, where nobody knows better.
+pub(crate) const RETRY_AFTER_SECONDS: u64 = 2;
 
 /// What can go wrong; each is one row of the API's error table.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,9 @@ pub enum Error {
     /// 405: the path is there, the method is not; the methods that are.
     #[error("the methods of this path are {0}")]
     MethodNotAllowed(String),
+    /// 406: the caller takes nothing that this is answered as; what that is.
+    #[error("this is answered as {0}, which Accept leaves out")]
+    NotAcceptable(&'static str),
     /// 408: the body did not arrive in time.
     #[error("the body did not arrive in time")]
     Timeout,
@@ -37,7 +40,7 @@ pub enum Error {
     #[error("{0}")]
     Conflict(String),
     /// 412: the thing has changed since.
-    #[error("the task has another version than If-Match names")]
+    #[error("the task's version is not one that If-Match and If-None-Match ask for")]
     PreconditionFailed,
     /// 413: more than the limit.
     #[error("the body is larger than {0} bytes")]
@@ -45,6 +48,9 @@ pub enum Error {
     /// 415: a body that is not what the path takes.
     #[error("the content type is not {0}")]
     UnsupportedMediaType(&'static str),
+    /// 415: a body with a content coding.
+    #[error("bodies with a Content-Encoding are not read; send it as it is")]
+    UnsupportedCoding,
     /// 421: Taskflow was called by a name that is not its own.
     #[error("{0:?} is not a name of this Taskflow; TASKFLOW_HOSTS says which are, and with TASKFLOW_API_TOKEN any name will do")]
     Misdirected(String),
@@ -120,11 +126,12 @@ impl Error {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotAcceptable(_) => StatusCode::NOT_ACCEPTABLE,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnsupportedMediaType(_) | Self::UnsupportedCoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Misdirected(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::BrokenOff(_) => StatusCode::BAD_GATEWAY,
@@ -184,6 +191,10 @@ impl Error {
         match self {
             Self::Unauthorized => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            // RFC 9110, section 12.5.3: which codings would do.
+            Self::UnsupportedCoding => {
+                headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             }
             Self::MethodNotAllowed(allow) => {
                 headers.extend(HeaderValue::try_from(allow).ok().map(|allow| (header::ALLOW, allow)));

@@ -101,8 +101,9 @@ impl Trust {
 /// another origin.
 pub(crate) fn admit(app: &App, function: &str, trust: Trust, request: &mut Request) -> Result<Option<Response>, Error> {
     if trust < Trust::Checked {
+        check_framing(request.headers())?;
         let own = called_by(request)?;
-        if trust == Trust::Caller && !request.uri().path().starts_with(PROBES) {
+        if trust == Trust::Caller && request.uri().path().strip_prefix(PROBES).is_none_or(str::is_empty) {
             check_name(app, function, own.as_ref())?;
         }
         let (method, headers) = (request.method(), request.headers());
@@ -116,6 +117,19 @@ pub(crate) fn admit(app: &App, function: &str, trust: Trust, request: &mut Reque
     }
     request.extensions_mut().insert(trust.max(Trust::Checked));
     Ok(None)
+}
+
+/// Refuses a message whose end somebody on the way may see elsewhere (RFC 9112, section 6.1): a coding besides `chunked`, or a length as well.
+fn check_framing(headers: &HeaderMap) -> Result<(), Error> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let is_plain = match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => {
+            coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") && !headers.contains_key(header::CONTENT_LENGTH)
+        }
+        (Some(_), Some(_)) => false,
+    };
+    if is_plain { Ok(()) } else { Err(Error::Malformed("Transfer-Encoding is not chunked alone".to_owned())) }
 }
 
 /// The name by which the caller called. In HTTP/2 and in the absolute form it is part of the URI (RFC 9112, section 3.2.2; RFC 9113,

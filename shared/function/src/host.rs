@@ -13,12 +13,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::error::Chain;
+use crate::framing::Strict;
 use crate::service::Service;
 use crate::settings::Settings;
 use crate::{App, BoxError, Function, telemetry};
 
 /// How long a caller may take to send its headers.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// Bytes of a request's headers, and of what a connection has read ahead of its request: a caller holds no more memory than that.
+const HEADERS_MAX: usize = 64 * 1024;
+/// Descriptors that a process asks for: its connections, those to the database and to other functions, and some to spare.
+const FILES: u64 = 2 * CONNECTIONS_MAX as u64;
 /// How long a graceful stop waits for what is under way.
 const DRAIN: Duration = Duration::from_secs(10);
 /// Connections at once; more wait in the kernel's queue.
@@ -72,6 +77,7 @@ where
         // A laptop's process is for its owner; a container's is for whoever its platform lets in.
         let bind = if many_threads { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
         let settings = Settings::read(&lookup, IpAddr::V4(bind))?;
+        raise_file_limit();
         // One small function needs one thread: it starts sooner and takes less memory.
         let mut builder =
             if many_threads { tokio::runtime::Builder::new_multi_thread() } else { tokio::runtime::Builder::new_current_thread() };
@@ -83,6 +89,20 @@ where
             tracing::error!("{}", Chain::of(error.as_ref()));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Raises the soft limit of open files as far as the hard one lets it: many systems begin with 1,024, which a thousand callers who say nothing
+/// use up.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.map_or(FILES, |maximum| maximum.min(FILES));
+    // Without a limit there is none to raise.
+    if current.is_some_and(|current| current < wanted)
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
+    {
+        tracing::warn!(%error, "the limit of open files stays as it is");
     }
 }
 
@@ -127,7 +147,7 @@ pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Ou
     let app = service.app().clone();
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new(TokioExecutor::new()).http1_only();
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(HEADERS_MAX);
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -139,7 +159,8 @@ pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Ou
             accepted = accept => accepted,
             () = &mut stop => break,
         };
-        let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service.clone()));
+        let connection =
+            http.serve_connection_with_upgrades(TokioIo::new(Strict::http1(stream)), TowerToHyperService::new(service.clone()));
         let connection = graceful.watch(connection.into_owned());
         tokio::spawn(async move {
             let _permit = permit;

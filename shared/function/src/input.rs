@@ -1,22 +1,43 @@
 //! Turns what callers send (path, query, body) into the types of commands and queries, or says exactly what is wrong with it.
 
+use std::borrow::Cow;
+
 use domain::Invalid;
-use domain::routes::IDS;
+use domain::routes::{IDS, LISTS};
 use http::request::Parts;
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, header};
+use http_body::Body as _;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use store::Subject;
 
 use crate::body::collect;
-use crate::{Error, Request};
+use crate::{Body, Error, Request};
+
+/// The type of a merge patch (RFC 7396), which `PATCH` takes beside plain JSON.
+pub const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// The names and values of a path's braces.
 pub(crate) type Params = Vec<(&'static str, String)>;
 
+/// Refuses a body of another type before it is asked for, if the caller waits for that (`Expect: 100-continue`).
+///
+/// # Errors
+/// [`Error::UnsupportedMediaType`].
+pub fn expects_json(method: &Method, headers: &HeaderMap, body: &Body) -> Result<(), Error> {
+    let waits = headers.contains_key(header::EXPECT) && body.size_hint().exact() != Some(0);
+    if waits { is_json_for(method, headers) } else { Ok(()) }
+}
+
+/// Refuses a body with a content coding (RFC 9110, section 15.5.16).
+pub(crate) fn is_plain(headers: &HeaderMap) -> Result<(), Error> {
+    let is_identity = |coding: &http::HeaderValue| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
+    if headers.get_all(header::CONTENT_ENCODING).iter().all(is_identity) { Ok(()) } else { Err(Error::UnsupportedCoding) }
+}
+
 /// The fields of a command: those of the JSON body and those of the path.
-pub(crate) fn object(headers: &HeaderMap, params: &Params, body: &[u8]) -> Result<Value, Error> {
-    let mut fields = if body.is_empty() { Map::new() } else { body_object(headers, body)? };
+pub(crate) fn object(method: &Method, headers: &HeaderMap, params: &Params, body: &[u8]) -> Result<Value, Error> {
+    let mut fields = if body.is_empty() { Map::new() } else { body_object(method, headers, body)? };
     for (name, value) in params {
         if fields.contains_key(*name) {
             return Err(Invalid::field(format!("/{name}"), "is named by the path").into());
@@ -26,18 +47,48 @@ pub(crate) fn object(headers: &HeaderMap, params: &Params, body: &[u8]) -> Resul
     Ok(Value::Object(fields))
 }
 
-fn body_object(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, Error> {
+/// Adds the fields of the query string to those of the body; a list may have values in both.
+pub(crate) fn add_query(fields: &mut Value, uri: &http::Uri) -> Result<(), Error> {
+    for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+        let values = value.split(',').map(Value::from);
+        match &mut fields[&*name] {
+            own @ Value::Null if LISTS.contains(&&*name) => *own = values.collect(),
+            own @ Value::Null => *own = value.as_ref().into(),
+            Value::Array(list) if LISTS.contains(&&*name) => list.extend(values),
+            _ => return Err(Invalid::field(format!("/{}", escape(&name)), "is there more than once").into()),
+        }
+    }
+    Ok(())
+}
+
+fn is_json_for(method: &Method, headers: &HeaderMap) -> Result<(), Error> {
     const EXPECTED: &str = "application/json";
+    const PATCHES: &str = "application/merge-patch+json or application/json";
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    if !media_type.eq_ignore_ascii_case(EXPECTED) {
-        return Err(Error::UnsupportedMediaType(EXPECTED));
+    match &*media_type(content_type) {
+        EXPECTED => Ok(()),
+        MERGE_PATCH if *method == Method::PATCH => Ok(()),
+        _ => Err(Error::UnsupportedMediaType(if *method == Method::PATCH { PATCHES } else { EXPECTED })),
     }
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err(Invalid::field("", "not a JSON object").into()),
-        Err(error) => Err(Error::Malformed(format!("the body is not JSON: {error}"))),
+}
+
+fn body_object(method: &Method, headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, Error> {
+    is_json_for(method, headers)?;
+    match json(body)? {
+        Value::Object(fields) => Ok(fields),
+        _ => Err(Invalid::field("", "not a JSON object").into()),
     }
+}
+
+/// A body as JSON.
+pub(crate) fn json(body: &[u8]) -> Result<Value, Error> {
+    let place = |error: serde_json::Error| format!("the body is not JSON, from line {}, column {} on", error.line(), error.column());
+    serde_json::from_slice(body).map_err(|error| Error::Malformed(place(error)))
+}
+
+/// The type and subtype of a content type, in lower case.
+pub(crate) fn media_type(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// Reads a value of the path: an integer if its name is one of [`IDS`], else text.
@@ -77,17 +128,19 @@ fn with_integers(value: Value) -> Value {
 
 /// A value of a type, from the query string and the path.
 pub(crate) fn query<T: DeserializeOwned>(query: Option<&str>, params: &Params) -> Result<T, Error> {
-    let mut text = String::new();
+    let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
     for (name, value) in params {
         path_value(name, value)?;
-        form_urlencoded::Serializer::new(&mut text).append_pair(name, value);
+        pairs.push(((*name).into(), value.into()));
     }
-    if let Some(query) = query.filter(|query| !query.is_empty()) {
-        if !text.is_empty() {
-            text.push('&');
+    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        // A list whose name is there once more has more values.
+        match pairs.iter_mut().find(|(own, _)| *own == name && LISTS.contains(&&*name)) {
+            Some((_, list)) => list.to_mut().extend([",", &value]),
+            None => pairs.push((name, value)),
         }
-        text.push_str(query);
     }
+    let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(text.as_bytes()));
     serde_path_to_error::deserialize(pairs).map_err(|error| field_error("", error.path(), &error.inner().to_string()).into())
 }
@@ -116,7 +169,7 @@ fn quoted<'a>(message: &'a str, prefix: &str) -> Option<&'a str> {
 }
 
 /// RFC 6901.
-fn escape(key: &str) -> String {
+pub(crate) fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
@@ -138,7 +191,8 @@ pub fn no_query(uri: &http::Uri) -> Result<(), Error> {
 pub async fn question<T: DeserializeOwned>(request: Request) -> Result<(Parts, T), Error> {
     let (parts, body) = request.into_parts();
     no_query(&parts.uri)?;
-    let fields = object(&parts.headers, &Params::new(), &collect(body).await?)?;
+    expects_json(&parts.method, &parts.headers, &body)?;
+    let fields = object(&parts.method, &parts.headers, &Params::new(), &collect(body).await?)?;
     Ok((parts, read(fields, "")?))
 }
 
@@ -192,7 +246,7 @@ mod tests {
         fn nothing_panics(body in proptest::collection::vec(proptest::num::u8::ANY, 0..200), text in ".{0,80}") {
             let mut headers = HeaderMap::new();
             headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
-            if let Ok(value) = object(&headers, &Vec::new(), &body) {
+            if let Ok(value) = object(&Method::POST, &headers, &Vec::new(), &body) {
                 let _ = read::<CreateTask>(value, "");
             }
             let _ = query::<ListTasks>(Some(&text), &Vec::new());

@@ -1,18 +1,21 @@
-//! AWS Lambda: the same service behind a function URL, and for whoever invokes the function with an event: `EventBridge`, or a caller of the
-//! API of Lambda.
+//! AWS Lambda: the same service behind a function URL, an API of API Gateway or a load balancer, and for whoever invokes the function with
+//! events: `EventBridge`, a queue of SQS, or a caller of the API of Lambda.
 
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, Method, header};
 use http_body_util::BodyExt;
 use lambda_http::request::RequestContext;
 use lambda_http::tower::service_fn;
 use lambda_http::{Body, RequestExt};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::body::boxed;
 use crate::cloud_event::STRUCTURED;
 use crate::guard::Trust;
 use crate::service::Service;
 use crate::{Request, full};
+
+/// The end of the name of a queue that keeps an order.
+const FIFO: &str = ".fifo";
 
 /// Serves until the runtime ends. Needs the variables of the Lambda runtime, which the platform sets.
 ///
@@ -22,47 +25,97 @@ pub(crate) async fn serve(service: Service) -> Result<(), lambda_http::Error> {
     lambda_http::run(service_fn(move |request: lambda_http::Request| {
         let service = service.clone();
         async move {
-            let is_event = matches!(request.request_context_ref(), Some(RequestContext::PassThrough));
-            let (mut request, trust) = if is_event { (event(request.body()), Trust::Delivery) } else { (request.map(boxed), Trust::Named) };
-            request.extensions_mut().insert(trust);
-            let response = service.handle(request).await;
-            let (parts, body) = response.into_parts();
-            let body = body.collect().await?.to_bytes();
+            let answer = if matches!(request.request_context_ref(), Some(RequestContext::PassThrough)) {
+                invoked(&service, serde_json::from_slice(request.body().as_ref()).unwrap_or_default()).await
+            } else {
+                called(&service, request).await
+            };
             // Between two invocations the process is frozen, and nothing is sent: whoever collects traces pays with this wait for
             // having them at once.
             service.app().traces.flush().await;
-            if !is_event {
-                // lambda_http sends text as it is and anything else as base64, by the content type.
-                return Ok(http::Response::from_parts(parts, Body::from(body.to_vec())));
-            }
-            let text = String::from_utf8_lossy(&body).into_owned();
-            if parts.status.is_server_error() {
-                // As an answer it would be a success, and the event lost. As an error it is tried again, as the invoker's settings say.
-                return Err(lambda_http::Error::from(format!("{} {text}", parts.status)));
-            }
-            if parts.status != StatusCode::OK {
-                tracing::error!(status = %parts.status, answer = text, "an event was refused; it would be the next time, too");
-            }
-            Ok(http::Response::from_parts(parts, Body::from(text)))
+            answer
         }
     }))
     .await
 }
 
-/// The request that an event is. IAM says who may invoke the function, so an event needs no token and may be a fact.
-fn event(payload: &Body) -> Request {
-    let payload = serde_json::from_slice(payload.as_ref()).unwrap_or_default();
+type Answer = Result<http::Response<Body>, lambda_http::Error>;
+
+/// A call by HTTP: of a function URL, an HTTP or REST API, or a load balancer.
+async fn called(service: &Service, mut request: lambda_http::Request) -> Answer {
+    // Of a REST API, lambda_http puts the stage before the path, as the URL has it.
+    if matches!(request.request_context_ref(), Some(RequestContext::ApiGatewayV1(_))) {
+        let path = request.raw_http_path().to_owned();
+        let path = request.uri().query().map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
+        let mut parts = request.uri().clone().into_parts();
+        parts.path_and_query = Some(path.parse()?);
+        *request.uri_mut() = http::Uri::from_parts(parts)?;
+    }
+    let mut request = request.map(boxed);
+    request.extensions_mut().insert(Trust::Named);
+    let (parts, body) = service.handle(request).await.into_parts();
+    // lambda_http sends text as it is and anything else as base64, by the content type.
+    Ok(http::Response::from_parts(parts, Body::from(body.collect().await?.to_bytes().to_vec())))
+}
+
+/// An invocation with an event, or with the messages of a queue.
+async fn invoked(service: &Service, payload: Value) -> Answer {
+    let Some(messages) = messages(&payload) else {
+        let (parts, text) = take(service, payload).await?;
+        // As an answer it would be a success, and the event lost. As an error it is tried again, as the invoker's settings say, and kept for
+        // its dead letters at last.
+        if !parts.status.is_success() {
+            return Err(lambda_http::Error::from(format!("{} {text}", parts.status)));
+        }
+        return Ok(http::Response::from_parts(parts, Body::from(text)));
+    };
+    let mut failures = Vec::new();
+    for message in messages {
+        // What comes after a failure in a queue with an order is not for now.
+        let is_behind = !failures.is_empty() && message["eventSourceARN"].as_str().is_some_and(|queue| queue.ends_with(FIFO));
+        if is_behind || !take_message(service, message).await? {
+            failures.push(json!({ "itemIdentifier": message["messageId"] }));
+        }
+    }
+    Ok(http::Response::new(Body::from(json!({ "batchItemFailures": failures }).to_string())))
+}
+
+/// The messages of SQS, if these are some. The event source mapping needs `ReportBatchItemFailures`.
+fn messages(payload: &Value) -> Option<&Vec<Value>> {
+    let records = payload.get("Records")?.as_array()?;
+    records.iter().all(|record| record["eventSource"] == "aws:sqs" && record["messageId"].is_string()).then_some(records)
+}
+
+async fn take_message(service: &Service, message: &Value) -> Result<bool, lambda_http::Error> {
+    let event = message["body"].as_str().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
+    let (parts, text) = take(service, event).await?;
+    if !parts.status.is_success() {
+        tracing::error!(status = %parts.status, answer = text, message = %message["messageId"], "a message was not taken");
+    }
+    Ok(parts.status.is_success())
+}
+
+/// Hands an event to the function. IAM says who may invoke it, so an event needs no token and may be a fact.
+async fn take(service: &Service, payload: Value) -> Result<(http::response::Parts, String), lambda_http::Error> {
     let mut request = Request::new(full(cloud_event(payload).to_string()));
     *request.method_mut() = Method::POST;
     request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(STRUCTURED));
-    request
+    request.extensions_mut().insert(Trust::Delivery);
+    let (parts, body) = service.handle(request).await.into_parts();
+    let body = body.collect().await?.to_bytes();
+    Ok((parts, String::from_utf8_lossy(&body).into_owned()))
+}
+
+/// Whether a value has what every event has.
+fn is_event(value: &Value) -> bool {
+    ["specversion", "id", "source", "type"].iter().all(|name| value[name].is_string())
 }
 
 /// The event of `EventBridge` (`detail-type` is the type) as a `CloudEvent`. What is one already, by itself or as `detail`, is taken as it is.
 fn cloud_event(payload: Value) -> Value {
     let Value::Object(mut envelope) = payload else { return payload };
     let (Some(ty), Some(detail)) = (envelope.remove("detail-type"), envelope.remove("detail")) else { return Value::Object(envelope) };
-    if detail.get("specversion").is_some() {
+    if is_event(&detail) {
         return detail;
     }
     let mut event = Map::new();
@@ -77,8 +130,6 @@ fn cloud_event(payload: Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -97,5 +148,8 @@ mod tests {
         with_whole["detail"] = event.clone();
         assert_eq!(cloud_event(with_whole), event);
         assert_eq!(cloud_event(json!([1])), json!([1]));
+        // Data that only has a member of that name is data.
+        let mut with_member = json!({ "detail-type": "task.create", "source": "shop", "id": "1", "detail": { "specversion": "2" } });
+        assert_eq!(cloud_event(with_member.take())["data"], json!({ "specversion": "2" }));
     }
 }

@@ -11,6 +11,7 @@
 //!
 //! ARCHITECTURE.md says how to add one.
 
+pub mod accept;
 pub mod ambient;
 pub mod answer;
 pub mod app;
@@ -21,6 +22,7 @@ pub mod call;
 pub mod change;
 pub mod cloud_event;
 pub mod error;
+pub mod framing;
 pub mod guard;
 mod handler;
 pub mod host;

@@ -17,7 +17,8 @@ pub trait Publisher: Send + Sync {
     /// Something stays in the outbox. Nothing is lost; `publish-events` will try again.
     fn publish<'a>(&'a self, keys: &'a [i64]) -> BoxFuture<'a, Result<(), BoxError>>;
 
-    /// Publishes what a unit has just left in the outbox, if nothing of its tasks is before it: whoever has the rows need not read them again.
+    /// Publishes the rows that a unit has just committed to the outbox, from memory. If older rows of the same tasks wait, implementations read
+    /// those from the table and publish them first.
     ///
     /// # Errors
     /// Those of [`Publisher::publish`].

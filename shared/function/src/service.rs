@@ -8,17 +8,21 @@ mod events;
 mod preconditions;
 
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use futures_util::FutureExt;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
 use self::dispatch::{Paths, Target};
 pub use self::events::failed_event;
 use self::preconditions::{Once, if_match};
+use crate::accept::{self, JSON};
 use crate::body::{boxed, collect};
-use crate::cloud_event::{self, Incoming};
+use crate::cloud_event::{self, ANSWERS, Incoming};
+use crate::error::RETRY_AFTER_SECONDS;
 use crate::guard::{self, Trust};
 pub use crate::handler::CHANGE;
 use crate::handler::{Asked, CommandHandler, EndpointHandler, JobHandler, OpenHandler, RawHandler, Telling, Told};
@@ -104,16 +108,17 @@ impl Service {
         if is_head {
             *request.method_mut() = Method::GET;
         }
-        let inner = self.inner.clone();
+        let (inner, path) = (self.inner.clone(), request.uri().path().to_owned());
         let mut response = if request.method() == Method::GET {
-            inner.answer(asked, trust, request).await
+            let answering = AssertUnwindSafe(inner.answer(asked, trust, request)).catch_unwind();
+            answering.await.unwrap_or_else(|_| Error::internal("a panic, which the log tells of").into_response(&path))
         } else {
-            let path = request.uri().path().to_owned();
-            match app.background.spawn(async move { inner.answer(asked, trust, request).await }).await {
-                Ok(response) => response,
-                Err(error) => Error::internal(error).into_response(&path),
-            }
+            let answering = app.background.spawn(async move { inner.answer(asked, trust, request).await });
+            answering.await.unwrap_or_else(|error| Error::internal(error).into_response(&path))
         };
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().entry(header::RETRY_AFTER).or_insert(RETRY_AFTER_SECONDS.into());
+        }
         response.headers_mut().insert(FUNCTION, HeaderValue::from_static(self.name()));
         guard::seal(app, trust, reader, response.headers_mut());
         if is_head { response.map(|_| full("")) } else { response }
@@ -159,8 +164,9 @@ impl Inner {
                 };
                 response.unwrap_or_else(|error| error.into_response(&path))
             });
-            let response = span.scope(answering).await;
+            let mut response = span.scope(answering).await;
             span.answered(response.status());
+            span.tell_correlation(response.headers_mut());
             response
         })
     }
@@ -172,6 +178,8 @@ impl Inner {
         authorization::caller(&self.app, trust, is_open, request.headers()).await?;
         let found = found?;
         about.route(found.route);
+        input::is_plain(request.headers())?;
+        acceptable(&found.entry.target, found.entry.success, request.headers())?;
         let (params, success) = (found.params()?, found.entry.success);
         Ok(match found.entry.target.clone() {
             Target::Raw(handler) => Call::Raw(handler, request),
@@ -200,7 +208,12 @@ impl Inner {
             Call::Raw(handler, mut request) => {
                 // Whoever passes the request on passes on whose it is.
                 span.propagate(request.headers_mut());
-                handler(self.app.clone(), request).await
+                let wants = (request.method() == Method::GET).then(|| request.headers().get_all(header::ACCEPT).iter().cloned().collect());
+                let response = handler(self.app.clone(), request).await?;
+                match wants {
+                    Some(wants) => as_wanted(wants, response),
+                    None => Ok(response),
+                }
             }
             Call::Endpoint(handler, request, params) => self.endpoint(&handler, request, &params).await,
             Call::Command(handler, request, params, success) => self.command(&handler, success, request, &params).await,
@@ -215,25 +228,34 @@ impl Inner {
 
     async fn endpoint(&self, handler: &EndpointHandler, request: Request, params: &Params) -> Result<Response, Error> {
         let (parts, body) = request.into_parts();
-        let body = if parts.method == Method::GET {
+        let is_get = parts.method == Method::GET;
+        let body = if is_get {
             None
         } else {
             no_query(&parts.uri)?;
-            Some(input::object(&parts.headers, params, &collect(body).await?)?)
+            input::expects_json(&parts.method, &parts.headers, &body)?;
+            Some(input::object(&parts.method, &parts.headers, params, &collect(body).await?)?)
         };
-        let answering = handler(self.app.clone(), Asked { query: parts.uri.query(), body, params })?;
-        Ok(answering.await?.into())
+        let answer = handler(self.app.clone(), Asked { query: parts.uri.query(), body, params })?.await?;
+        Ok(if is_get { answer.to(&parts.uri, &parts.headers) } else { answer }.into())
     }
 
     async fn command(&self, handler: &CommandHandler, success: StatusCode, request: Request, params: &Params) -> Result<Response, Error> {
         let (parts, body) = request.into_parts();
+        let if_match = if_match(&parts.headers)?;
+        input::expects_json(&parts.method, &parts.headers, &body)?;
         let body = collect(body).await?;
-        no_query(&parts.uri)?;
-        let fields = input::object(&parts.headers, params, &body)?;
+        let mut fields = input::object(&parts.method, &parts.headers, params, &body)?;
+        // Many clients and proxies drop the body of a DELETE.
+        if parts.method == Method::DELETE {
+            input::add_query(&mut fields, &parts.uri)?;
+        } else {
+            no_query(&parts.uri)?;
+        }
+        let content = [&*body, parts.uri.query().unwrap_or_default().as_bytes()].concat();
         let subject = input::subject(&fields);
         let prepared = handler(fields)?;
-        let if_match = if_match(&parts.headers)?;
-        let once = Once::read(&parts, &body)?;
+        let once = Once::read(&parts, &content)?;
         let claim = once.as_ref().map(|once| once.claim(&self.app)).transpose()?;
         let mut change = self.app.change_on(subject, self.app.origin(self.function.name), if_match).await?;
         change.unit.keep(claim);
@@ -258,6 +280,23 @@ impl Inner {
     }
 }
 
+/// Refuses a call whose answer its caller does not take, before anything is done. Raw handlers see to it themselves, but for GET.
+fn acceptable(target: &Target, success: StatusCode, headers: &http::HeaderMap) -> Result<(), Error> {
+    match target {
+        Target::Command(_) | Target::Endpoint(_) if success != StatusCode::NO_CONTENT => accept::require(headers, &[JSON]),
+        Target::Events => accept::require(headers, &ANSWERS),
+        _ => Ok(()),
+    }
+}
+
+/// The answer to a GET, unless its caller does not take it.
+fn as_wanted(wants: Vec<HeaderValue>, response: Response) -> Result<Response, Error> {
+    let wants: http::HeaderMap = wants.into_iter().map(|value| (header::ACCEPT, value)).collect();
+    let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(input::media_type);
+    let is_taken = response.status() != StatusCode::OK || media_type.is_none_or(|media_type| accept::accepts(&wants, &media_type));
+    if is_taken { Ok(response) } else { Err(Error::NotAcceptable("another type")) }
+}
+
 /// The answer of a call that has changed something: it tells the gateway if something waits in the outbox.
 #[must_use]
 pub fn telling(mut response: Response, published: Published) -> Response {
@@ -265,4 +304,37 @@ pub fn telling(mut response: Response, published: Published) -> Response {
         response.headers_mut().insert(OUTBOX, HeaderValue::from_static("pending"));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use domain::routes;
+    use http_body_util::BodyExt;
+
+    use super::*;
+    use crate::settings::Settings;
+
+    #[derive(serde::Deserialize)]
+    struct Nothing {}
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_and_not_the_end_of_a_connection() {
+        let settings = Settings::read(&|_| None, IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
+        let panics = |_: Arc<App>, _: Nothing| async {
+            assert!(std::hint::black_box(false), "as asked");
+            Ok(Answer::empty(StatusCode::OK))
+        };
+        let service =
+            Service::new(Arc::new(App::alone(settings).unwrap()), Function::new(routes::LIST_TAGS).endpoint("listTags", panics)).unwrap();
+        for method in [Method::GET, Method::HEAD] {
+            let request =
+                http::Request::builder().method(&method).uri("/api/tags").header(header::HOST, "localhost").body(full("")).unwrap();
+            let (parts, body) = service.handle(request).await.into_parts();
+            let body = body.collect().await.unwrap().to_bytes();
+            assert_eq!((parts.status, body.is_empty()), (StatusCode::INTERNAL_SERVER_ERROR, method == Method::HEAD), "{method}");
+            assert!(!String::from_utf8_lossy(&body).contains("as asked"));
+        }
+    }
 }

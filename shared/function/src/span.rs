@@ -52,18 +52,18 @@ pub(crate) fn origin_of_event(app: &App, function: &'static str, event: &Event) 
     Origin { function, correlation_id, traceparent: Some(traceparent) }
 }
 
-/// The work under way, for whoever does a part of it elsewhere: in a batch with the work of others.
+/// The span of the current request. Work that runs elsewhere, such as in a batch with the work of other requests, carries it along.
 #[derive(Clone)]
 pub struct Current(Option<Span>);
 
 impl Current {
-    /// The request under way, if there is one.
+    /// Returns the span of the current request, or an empty value outside of a request.
     #[must_use]
     pub fn get() -> Self {
         Self(CURRENT.try_with(Span::clone).ok())
     }
 
-    /// Returns the origin of what the work announces. If an earlier change caused it, the work goes on in that change's trace.
+    /// Returns the origin of the events that this work announces. If an earlier change caused it, the events continue that change's trace.
     #[must_use]
     pub fn origin(&self, app: &App, function: &'static str, cause: Option<Cause>) -> Origin {
         match (&self.0, cause) {
@@ -238,6 +238,15 @@ impl Span {
             if let Ok(value) = HeaderValue::try_from(value) {
                 headers.insert(name, value);
             }
+        }
+    }
+
+    /// Tells the caller what ties together everything that the request has caused.
+    pub(crate) fn tell_correlation(&self, headers: &mut HeaderMap) {
+        let state = self.state();
+        let id = Some(&state.correlation_id).filter(|id| cloud_event::is_correlation_id(id));
+        if let Some(id) = id.and_then(|id| HeaderValue::try_from(id).ok()) {
+            headers.insert(CORRELATION, id);
         }
     }
 

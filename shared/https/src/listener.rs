@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use function::authority::Authority;
 use function::body::boxed;
+use function::framing::Strict;
 use function::service::Service;
 use function::{App, BoxError, BoxFuture, Request, Response, host};
 use http::{HeaderValue, header};
@@ -83,6 +84,7 @@ impl Listener {
                 let http = if is_http2 { &configs.http2 } else { &configs.http1 };
                 let calls = Calls::default();
                 let service = TowerToHyperService::new(Connection { named: own.named.clone(), calls: calls.clone() });
+                let stream = if is_http2 { Strict::opaque(stream) } else { Strict::http1(stream) };
                 let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
                 tokio::select! {
                     _ = watcher.watch(connection.into_owned()) => {}

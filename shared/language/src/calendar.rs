@@ -68,6 +68,8 @@ fn lead(view: View<'_>, at: usize) -> (Role, usize) {
         (&["since"], Role::After),
         (&["starting", "on"], Role::From),
         (&["starting", "from"], Role::From),
+        (&["starting", "in"], Role::From),
+        (&["beginning", "in"], Role::From),
         (&["starting"], Role::From),
         (&["beginning", "on"], Role::From),
         (&["beginning"], Role::From),

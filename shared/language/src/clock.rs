@@ -137,7 +137,9 @@ fn face(view: View<'_>, at: usize, lead: Lead) -> Option<Face> {
         return Some(face);
     }
     // "5ish" is near enough.
-    let (text, meridiem) = split_meridiem(view.word(at).trim_end_matches("ish").trim_end_matches('-'));
+    let near = view.word(at).strip_suffix("ish").map(|text| text.trim_end_matches('-'));
+    let (text, meridiem) = split_meridiem(near.unwrap_or_else(|| view.word(at)));
+    let lead = if near.is_some() && lead == Lead::None { Lead::Day } else { lead };
     let (hour, minute, is_clock) = digits(text, matches!(lead, Lead::At | Lead::Day) || has_zone(view, at + 1)).or_else(|| {
         let hour = cardinal(text).filter(|hour| (1..=12).contains(hour) && lead == Lead::At)?;
         Some((i8::try_from(hour).ok()?, 0, false))
@@ -160,7 +162,9 @@ fn face(view: View<'_>, at: usize, lead: Lead) -> Option<Face> {
     if meridiem.is_some() && !(1..=12).contains(&hour) && !is_clock {
         return None;
     }
-    Some(Face { hour, minute, meridiem, is_exact, is_time: is_clock || says_oclock || meridiem.is_some(), end })
+    // "7ish people" are no time.
+    let is_near = near.is_some() && view.is_free(end);
+    Some(Face { hour, minute, meridiem, is_exact, is_time: is_clock || says_oclock || is_near || meridiem.is_some(), end })
 }
 
 /// Whether a zone stands here, as after "14h CET".

@@ -8,12 +8,14 @@ use domain::offset::{OffsetUnit, ReminderOffset};
 use domain::recurrence::Rule;
 use domain::task::{Frequency, Priority, RecurrenceFrom, TAGS_MAX};
 use domain::zone::Zone;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 
 use crate::SENTENCE_MAX;
+use crate::calendar::on_or_after;
 use crate::grammar::{Context, Day, Meaning, Phrase, Place, Repeat, Role, Scene};
 use crate::marks::at_due_time;
 use crate::moment::{self, TimeSaid};
+use crate::numbers::Unit;
 use crate::part::{Kind, Note, Part};
 use crate::phrases::phrases;
 use crate::repeats::{self, End};
@@ -179,7 +181,16 @@ impl Said {
                     continue;
                 }
                 Meaning::Day { .. } | Meaning::Ahead(_) | Meaning::Local(_) | Meaning::Instant(_) => {
-                    let is_weaker = |old: usize| found[old].phrase.role == Role::Plain && matches!(phrase.role, Role::Due | Role::Before);
+                    // "Sunday roast today": a date says more than a weekday that leads to other words.
+                    let is_lone = |old: usize| {
+                        let (old, next) = (&found[old], &found[index]);
+                        let is_weekday = matches!(old.phrase.meaning, Meaning::Day { day: Day::Weekday(_), part: None });
+                        is_weekday && old.words.len() == 1 && old.words.end < next.words.start && says_date(&phrase.meaning)
+                    };
+                    let is_weaker = |old: usize| {
+                        found[old].phrase.role == Role::Plain
+                            && (matches!(phrase.role, Role::Due | Role::Before) || phrase.role == Role::Plain && is_lone(old))
+                    };
                     if let Some(old) = said.day.filter(|old| is_weaker(*old)) {
                         said.surplus.push(old);
                         said.day = None;
@@ -225,6 +236,11 @@ impl Said {
         used.sort_unstable();
         used
     }
+}
+
+/// Whether a phrase says which date, whatever day it is today.
+fn says_date(meaning: &Meaning) -> bool {
+    matches!(meaning, Meaning::Day { day: Day::On(_), .. } | Meaning::Local(_) | Meaning::Instant(_))
 }
 
 /// Whether a second repetition completes the first: "Mondays every 2 weeks".
@@ -389,8 +405,17 @@ impl<'a> Heard<'a> {
         }
     }
 
-    pub(crate) fn end(&self) -> End {
+    /// How the repetition ends that begins on `first`.
+    pub(crate) fn end(&self, first: Option<Date>) -> End {
         if let Some(Meaning::Day { day, .. }) = self.meaning(self.said.until) {
+            // "From Monday to Friday": the first Friday after it.
+            if let (Day::Weekday(weekday), Some(next)) = (day, first.and_then(|first| first.tomorrow().ok())) {
+                return on_or_after(next, *weekday).map_or(End::Never, End::Until);
+            }
+            // "Through June": to its end.
+            if let (Day::Month { first, .. }, true) = (day, self.said.until.is_some_and(|until| self.is_through(until))) {
+                return End::Until(first.last_of_month());
+            }
             let local = moment::local(Some(day), TimeSaid::default(), self.context, &mut Vec::new());
             return local.map_or(End::Never, |local| End::Until(local.date()));
         }
@@ -401,6 +426,12 @@ impl<'a> Heard<'a> {
             (_, Some(Day::Month { first, is_dated: true })) if self.role() == Some(Role::Plain) => End::Until(first.last_of_month()),
             _ => End::Never,
         }
+    }
+
+    /// Whether a phrase is "through June", to its end.
+    fn is_through(&self, index: usize) -> bool {
+        let Found { words, phrase } = &self.found[index];
+        matches!(phrase.meaning, Meaning::Day { day: Day::Month { .. }, .. }) && self.words[words.start].is_any(&["through", "thru"])
     }
 
     fn role(&self) -> Option<Role> {
@@ -439,12 +470,14 @@ impl<'a> Heard<'a> {
         let mut when = When {
             due,
             local: due.map(|due| self.context.users(due.get())),
-            is_day: exact.is_none() && time.is_open() && self.repeat().is_none_or(|repeat| repeat.part.is_none()),
+            is_day: exact.is_none()
+                && time.is_open()
+                && self.repeat().is_none_or(|repeat| repeat.part.is_none() && repeat.unit != Unit::Hour),
             ..When::default()
         };
         if let (Some(repeat), Some(_)) = (self.repeat(), due) {
             when.zone = self.place().and_then(|place| place.zone.clone());
-            let recurrence = repeats::recurrence(repeat, local.date(), self.end(), notes);
+            let recurrence = repeats::recurrence(repeat, local.date(), self.end(Some(local.date())), notes);
             when.frequency = recurrence.frequency;
             when.rule = recurrence.rule;
             when.from = if self.is_from_completion() { RecurrenceFrom::Completion } else { RecurrenceFrom::Due };
@@ -459,7 +492,7 @@ impl<'a> Heard<'a> {
             (Some(text), Meaning::Impossible) => Some(Note::missed(text.clone())),
             (Some(text), Meaning::Word) => self.repeat().is_none().then(|| Note::assumed(text.clone())),
             (Some(text), Meaning::Name) => Some(Note::assumed(text.clone())),
-            (Some(_), Meaning::Day { .. }) if self.said.limits.contains(&index) => None,
+            (Some(_), Meaning::Day { .. }) if self.said.limits.contains(&index) || self.is_through(index) => None,
             (Some(text), _) if used.contains(&index) => Some(Note::assumed(text.clone())),
             _ => None,
         };

@@ -211,6 +211,8 @@ pub(crate) enum By {
     Nth(Vec<(i8, Weekday)>),
     /// With months and years: the n-th working days of a month, from its end if negative.
     Workdays(Vec<i8>),
+    /// With months: this day of a month where it is such a weekday, as Friday the 13th.
+    Dated(Weekday, i8),
 }
 
 /// What a repetition is limited to, or leaves out.
@@ -220,11 +222,20 @@ pub(crate) struct Limit {
     pub(crate) is_except: bool,
     pub(crate) weekdays: Vec<Weekday>,
     pub(crate) months: Vec<i8>,
+    /// 1 to 31, or -1 for a month's last, -2 for the one before.
+    pub(crate) month_days: Vec<i8>,
 }
 
 impl Repeat {
     /// The same with a limit, if a rule can say so.
     pub(crate) fn limited(mut self, limit: &Limit) -> Option<Self> {
+        // No month or day of the week has whole hours of its own to begin at.
+        if self.unit == Unit::Hour {
+            return None;
+        }
+        if !limit.month_days.is_empty() {
+            return self.without_days(&limit.month_days).filter(|_| limit.is_except);
+        }
         if !limit.months.is_empty() {
             let had = if self.months.is_empty() { (1..=12).collect() } else { self.months };
             self.months = had.into_iter().filter(|month| limit.months.contains(month) != limit.is_except).collect();
@@ -248,6 +259,15 @@ impl Repeat {
             return (!left.is_empty()).then_some(self);
         }
         Some(self)
+    }
+
+    /// Every day but these of each month. Days that are counted from its end leave the others counted from there.
+    fn without_days(self, days: &[i8]) -> Option<Self> {
+        let is_daily = self.unit == Unit::Day && self.interval == 1 && self.by == By::Start && !self.from_completion;
+        let all: Vec<i8> = if days.iter().all(|day| *day > 0) { (1..=31).collect() } else { (-31..=-1).collect() };
+        let is_same_way = days.iter().all(|day| all.contains(day));
+        let left = all.into_iter().filter(|day| !days.contains(day)).collect();
+        (is_daily && is_same_way).then_some(Self { unit: Unit::Month, by: By::MonthDays(left), ..self })
     }
 
     /// "Mondays" and "every 2 weeks" together, if one says the days and the other how often.

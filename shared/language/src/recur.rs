@@ -10,7 +10,7 @@ use self::days::{NthSet, Of, dates, end_day, list, months, nth_set, of, weekday,
 use self::limits::limit;
 use crate::calendar;
 use crate::grammar::{By, DayPart, Meaning, Phrase, Repeat, View};
-use crate::numbers::{Unit, cardinal, figures, length, ordinal};
+use crate::numbers::{Length, Unit, attached, cardinal, figures, length, ordinal};
 use crate::tell;
 use crate::whole::is_time_word;
 
@@ -36,7 +36,7 @@ fn found(view: View<'_>, end: usize, repeat: Repeat) -> Phrase {
         Some(part) if matches!(repeat.by, By::Weekdays(_)) && view.is_free(end + 1) => (Some(part), end + 1),
         _ => (repeat.part, end),
     };
-    let is_open = repeat.months.is_empty() && repeat.unit != Unit::Year && view.is_any(end, &["in", "of", "during"]);
+    let is_open = repeat.months.is_empty() && !matches!(repeat.unit, Unit::Year | Unit::Hour) && view.is_any(end, &["in", "of", "during"]);
     let (months, end) = match months(view, end + 1).filter(|(_, end)| is_open && calendar::year(view, *end).0.is_none()) {
         Some((months, end)) => (months, end),
         None => (repeat.months, end),
@@ -51,7 +51,7 @@ fn impossible(end: usize, note: impl Into<String>) -> Phrase {
     Phrase::new(end, Meaning::Impossible).with_note(Some(note.into()))
 }
 
-const TOO_OFTEN: &str = "A task comes back after days, weeks, months or years at the earliest: this stays in the title.";
+const TOO_OFTEN: &str = "A task comes back after an hour at the earliest: this stays in the title.";
 const HOW_OFTEN: &str = "How often that is is not clear: give a number, such as \u{201c}every 3 days\u{201d}.";
 const WHICH_DAYS: &str =
     "Which days or times are those? Say them, such as \u{201c}every Monday and Thursday\u{201d}: this stays in the title.";
@@ -155,15 +155,37 @@ fn every_unit(view: View<'_>, at: usize) -> Option<Phrase> {
     if figures(view.word(at)).is_some_and(|number| number > MAX_INTERVAL.into()) && Unit::named(view.word(at + 1)).is_some() {
         return Some(impossible(at + 2, format!("An interval is {MAX_INTERVAL} at most: this stays in the title.")));
     }
+    if view.is(at, "half") {
+        let unit_at = view.skip(at + 1, &["an", "a"]);
+        if view.is_any(unit_at, &["hour", "hours"]) {
+            return Some(impossible(unit_at + 1, TOO_OFTEN));
+        }
+    }
+    if let Some(length) = attached(view.word(at)) {
+        let period = attached_period(length).and_then(|(unit, interval)| Some((unit, u16::try_from(interval).ok()?)));
+        let period = period.filter(|(_, interval)| (1..=MAX_INTERVAL).contains(interval));
+        let often = |(unit, interval)| on_days(view, at + 1, repeat(unit, interval, By::Start));
+        return Some(period.map_or_else(|| impossible(at + 1, TOO_OFTEN), often));
+    }
     let (interval, unit_at) = interval(view, at).unwrap_or((1, at));
     let is_half = view.is(unit_at, "half") && view.is(unit_at + 1, "year");
     let (unit_at, (unit, factor)) = if is_half { (unit_at + 1, (Unit::Month, 6)) } else { (unit_at, period(view.word(unit_at))?) };
-    if unit < Unit::Day {
+    if unit == Unit::Minute {
         return Some(impossible(unit_at + 1, TOO_OFTEN));
     }
     let interval = interval.checked_mul(factor).filter(|interval| *interval <= MAX_INTERVAL)?;
     let is_of_week = unit == Unit::Day && view.is_phrase(unit_at + 1, &["of", "the", "week"]);
     Some(on_days(view, if is_of_week { unit_at + 4 } else { unit_at + 1 }, repeat(unit, interval, By::Start)))
+}
+
+/// "8h", "2d", "3w", "6mo": the unit, and how many of it.
+fn attached_period(length: Length) -> Option<(Unit, i32)> {
+    match length {
+        Length { months: 0, days: 0, minutes } => (minutes % 60 == 0).then_some((Unit::Hour, minutes / 60)),
+        Length { months: 0, days, minutes: 0 } => Some(if days % 7 == 0 { (Unit::Week, days / 7) } else { (Unit::Day, days) }),
+        Length { months, days: 0, minutes: 0 } => Some(if months % 12 == 0 { (Unit::Year, months / 12) } else { (Unit::Month, months) }),
+        _ => None,
+    }
 }
 
 /// What follows a unit: "on Tuesday and Thursday", "on the last Friday", "on the 1st and 15th", "on day 15", "at the end".
@@ -259,10 +281,20 @@ fn every_weekday(view: View<'_>, at: usize) -> Option<Phrase> {
         return Some(weekend(view, start + 1, interval));
     }
     let (days, end) = weekdays(view, start)?;
+    if let ([weekday], 1, Some((day, end))) = (&days[..], interval, thirteenth(view, end)) {
+        return Some(found(view, end, repeat(Unit::Month, 1, By::Dated(*weekday, day))));
+    }
     if interval > 1 && view.is_any(end - 1, &["weekday", "weekdays", "workday", "workdays", "day", "days"]) {
         return Some(impossible(end, WORKDAYS_ONLY));
     }
     Some(found(view, end, repeat(Unit::Week, interval, By::Weekdays(days))))
+}
+
+/// "the 13th" after "Friday".
+fn thirteenth(view: View<'_>, at: usize) -> Option<(i8, usize)> {
+    let at = view.skip(view.skip(at, &[","]), &["the"]);
+    let day = ordinal(view.word(at)).filter(|day| (1..=31).contains(day)).and_then(|day| i8::try_from(day).ok())?;
+    (view.is_free(at + 1) && !view.is_any(at + 1, &["of", "in"])).then_some((day, at + 1))
 }
 
 fn weekend(view: View<'_>, end: usize, interval: u16) -> Phrase {
@@ -294,9 +326,6 @@ fn every_date(view: View<'_>, at: usize) -> Option<Phrase> {
 fn adverb(view: View<'_>, at: usize) -> Option<Phrase> {
     let start = lead(view, at);
     let word = view.word(start);
-    if word == "hourly" && view.is_free(start + 1) {
-        return Some(impossible(start + 1, TOO_OFTEN));
-    }
     if word == "nightly" && view.is_free(start + 1) {
         return Some(found(view, start + 1, Repeat { part: Some(DayPart::Night), ..repeat(Unit::Day, 1, By::Start) }));
     }
@@ -316,6 +345,7 @@ fn on_days_directly(view: View<'_>, at: usize, unit: Unit) -> bool {
 
 fn adverb_period(word: &str) -> Option<(Unit, u16)> {
     Some(match word {
+        "hourly" => (Unit::Hour, 1),
         "daily" => (Unit::Day, 1),
         "weekly" => (Unit::Week, 1),
         "monthly" => (Unit::Month, 1),
@@ -404,7 +434,7 @@ fn rate(view: View<'_>, at: usize) -> Option<Phrase> {
     }
     let (interval, unit_at) = interval(view, after + 1).unwrap_or((1, after + 1));
     let (unit, factor) = period(view.word(unit_at))?;
-    if is_once && unit >= Unit::Day {
+    if is_once && unit >= Unit::Hour {
         return Some(on_days(view, unit_at + 1, repeat(unit, interval.checked_mul(factor)?, By::Start)));
     }
     Some(impossible(unit_at + 1, WHICH_DAYS))

@@ -1,6 +1,6 @@
 //! A recurrence as a task keeps it: a preset or a rule, and the first due date.
 
-use domain::recurrence::{Pattern, Rule, Series, weekday_code};
+use domain::recurrence::{MAX_COUNT, Pattern, Rule, Series, weekday_code};
 use domain::task::Frequency;
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::{SignedDuration, Span};
@@ -31,6 +31,9 @@ pub(crate) struct Recurrence {
 /// The first due date: the first occurrence that is ahead, or the day that the sentence names.
 pub(crate) fn first(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
     let said = TimeSaid { part: said.part.or(repeat.part), ..said };
+    if repeat.unit == Unit::Hour {
+        return first_hour(repeat, day, said, context, notes);
+    }
     if repeat.by == By::Start && repeat.months.is_empty() {
         return match day {
             Some(day) => moment::local(Some(day), said, context, notes),
@@ -81,9 +84,27 @@ fn first_from_now(said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> O
     Some(date.to_datetime(at.time()))
 }
 
+/// "every 2 hours": so long from now, unless a day or a time is said.
+fn first_hour(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
+    let is_today = day.is_none_or(|day| *day == Day::On(context.today()));
+    let first = if said.is_open() && is_today {
+        let length = Length { minutes: i32::from(repeat.interval) * MINUTES_PER_HOUR, ..Length::default() };
+        context.tz().to_datetime(moment::ahead(length, context)?)
+    } else {
+        moment::local(day, said, context, notes)?
+    };
+    if said.is_open() {
+        let (time, date) = (tell::time(first.time(), context.hours), tell::date(first.date()));
+        notes.push(Note::assumed(format!("The first is at {time} on {date}.")));
+    }
+    Some(first)
+}
+
+const MINUTES_PER_HOUR: i32 = 60;
+
 /// The preset or rule for a series whose first due date is on `first`.
 pub(crate) fn recurrence(repeat: &Repeat, first: Date, end: End, notes: &mut Vec<Note>) -> Recurrence {
-    let end = checked_end(end, first, notes);
+    let end = checked_end(in_hours(repeat, end), first, notes);
     if let Some(frequency) = preset(repeat, end) {
         return Recurrence { frequency, rule: None };
     }
@@ -96,6 +117,15 @@ pub(crate) fn recurrence(repeat: &Repeat, first: Date, end: End, notes: &mut Vec
     }
     Recurrence { frequency: Frequency::None, rule }
 }
+
+/// "Every 8 hours for 5 days" is 15 times: the days begin at any hour.
+fn in_hours(repeat: &Repeat, end: End) -> End {
+    let End::Lasting(Length { months: 0, days, .. }) = end else { return end };
+    let count = u16::try_from(days * HOURS_PER_DAY / i32::from(repeat.interval)).ok().filter(|count| (1..=MAX_COUNT).contains(count));
+    count.filter(|_| repeat.unit == Unit::Hour).map_or(end, End::Count)
+}
+
+const HOURS_PER_DAY: i32 = 24;
 
 /// An end before the first date is none.
 fn checked_end(end: End, first: Date, notes: &mut Vec<Note>) -> End {
@@ -133,7 +163,8 @@ const SHORTEST_MONTH: i8 = 28;
 
 fn rule(repeat: &Repeat, first: Date, end: End) -> Option<Rule> {
     let frequency = match repeat.unit {
-        Unit::Minute | Unit::Hour => return None,
+        Unit::Minute => return None,
+        Unit::Hour => "HOURLY",
         Unit::Day => "DAILY",
         Unit::Week => "WEEKLY",
         Unit::Month => "MONTHLY",
@@ -163,6 +194,7 @@ fn by(repeat: &Repeat, first: Date) -> String {
             format!(";BYDAY={}", list(days.iter().map(|(number, weekday)| format!("{number}{}", weekday_code(*weekday)))))
         }
         (By::Workdays(numbers), _) => format!(";BYDAY=MO,TU,WE,TH,FR;BYSETPOS={}", list(numbers.iter().map(i8::to_string))),
+        (By::Dated(weekday, day), _) => format!(";BYDAY={};BYMONTHDAY={day}", weekday_code(*weekday)),
     }
 }
 
@@ -174,6 +206,9 @@ fn clamped(day: i8) -> String {
 fn list(items: impl Iterator<Item = String>) -> String {
     items.collect::<Vec<_>>().join(",")
 }
+
+/// Days of a month beyond which those are told that are left out.
+const FEW_DAYS: usize = 15;
 
 /// The recurrence in words: "every 2 weeks on Tuesday", "every day in December".
 pub(crate) fn describe(repeat: &Repeat) -> String {
@@ -194,6 +229,10 @@ pub(crate) fn describe(repeat: &Repeat) -> String {
             let names = names(days.iter().map(|day| tell::weekday(*day).to_owned()));
             if is_weekly { format!("every {names}") } else { format!("{every} on {names}") }
         }
+        By::MonthDays(days) if days.len() > FEW_DAYS => {
+            let all = if days.iter().all(|day| *day > 0) { 1..=31 } else { -31..=-1 };
+            format!("every day but the {}", names(all.filter(|day| !days.contains(day)).map(month_day)))
+        }
         By::MonthDays(days) => format!("{every} on the {}", names(days.iter().map(|day| month_day(*day)))),
         By::Nth(days) => {
             format!(
@@ -201,6 +240,7 @@ pub(crate) fn describe(repeat: &Repeat) -> String {
                 names(days.iter().map(|(number, weekday)| format!("{} {}", nth(*number), tell::weekday(*weekday))))
             )
         }
+        By::Dated(weekday, day) => format!("every {} the {}", tell::weekday(*weekday), nth(*day)),
         By::Workdays(numbers) => format!("{every} on the {} working day", names(numbers.iter().map(|number| nth(*number)))),
     };
     let months = names(repeat.months.iter().map(|month| tell::month(*month).to_owned()));

@@ -143,6 +143,8 @@ impl Sentence<'_> {
         let repeat = repetition(self.found).0?;
         let is_other = |found: &&Found| match &found.phrase.meaning {
             Meaning::Zone(place) => place.zone.is_none(),
+            _ if repeat.unit == Unit::Hour && self.limits_hours(found) => true,
+            Meaning::Day { .. } if found.phrase.role == Role::Plain && self.is_stretch(found, &repeat) => true,
             // "daily 3x" is three times a day.
             Meaning::Count(_) => repeat.unit == Unit::Day && self.words[found.words.start].lower.ends_with('x'),
             Meaning::Day { day, .. } if found.phrase.role == Role::Plain && !is_season(day, Role::Plain, repeat.unit) => {
@@ -159,9 +161,43 @@ impl Sentence<'_> {
         };
         self.found.iter().any(|found| is_other(&found)).then(|| {
             self.between(|meaning| {
-                matches!(meaning, Meaning::Repeat(_) | Meaning::Day { .. } | Meaning::Clock(_) | Meaning::Zone(_) | Meaning::Count(_))
+                matches!(
+                    meaning,
+                    Meaning::Repeat(_) | Meaning::Day { .. } | Meaning::Clock(_) | Meaning::Part(_) | Meaning::Zone(_) | Meaning::Count(_)
+                )
             })
         })?
+    }
+
+    /// Whether this is a week, a month or a year in which the repetition comes several times: "every day next week" ends with it.
+    fn is_stretch(&self, found: &Found, repeat: &Repeat) -> bool {
+        let words = &self.words[found.words.clone()];
+        let said = words.iter().filter_map(Word::plain).find_map(|word| match word {
+            "week" | "weekend" => Some(Unit::Week),
+            "month" => Some(Unit::Month),
+            "year" => Some(Unit::Year),
+            _ => None,
+        });
+        let is_named = words.iter().any(|word| word.is_any(&["this", "next", "coming"]));
+        let several = matches!(&repeat.by, By::Weekdays(days) if days.len() > 1) && repeat.unit == Unit::Week;
+        is_named && said.is_some_and(|said| said > repeat.unit || said == Unit::Week && several)
+    }
+
+    /// Whether this limits "every hour" to a part of a day, which no rule can say: "in the morning", "until 6pm", "from 9 to 5", "tomorrow".
+    fn limits_hours(&self, found: &Found) -> bool {
+        let mut words = self.words[found.words.clone()].iter();
+        let begins = matches!(found.phrase.role, Role::Plain | Role::From | Role::Due);
+        match found.phrase.meaning {
+            Meaning::Part(_) | Meaning::Day { part: Some(_), .. } => true,
+            Meaning::Clock(_) => {
+                !begins
+                    || words.any(|word| word.is_any(&["between", "to", "and", "-", "\u{2013}"]) || word.lower.contains(['-', '\u{2013}']))
+            }
+            Meaning::Day { .. } if found.phrase.role == Role::Plain => {
+                !self.found.iter().any(|found| matches!(found.phrase.meaning, Meaning::Clock(_)))
+            }
+            _ => false,
+        }
     }
 
     fn is(&self, at: usize, phrases: &str) -> bool {
@@ -194,6 +230,11 @@ impl Sentence<'_> {
         let is_of = word.is("of") && at > self.from && matches!(found.phrase.meaning, Meaning::Day { .. }) && is_lone();
         if word.is("to") && at > self.from && self.is(at - 1, "up to") {
             return Some(at - 1);
+        }
+        // "the day before the last day of every month".
+        let is_beside = matches!(found.phrase.meaning, Meaning::Repeat(_)) && self.is(at, "before|after|following");
+        if is_beside {
+            return Some(if at > self.from && self.is_about_time(at - 1) { at - 1 } else { at });
         }
         if is_edge || is_of {
             return Some(if is_of { at - 1 } else { at });
@@ -229,6 +270,20 @@ impl Sentence<'_> {
     fn after(&self, index: usize) -> Option<usize> {
         let (found, end) = (&self.found[index], self.found[index].words.end);
         let next = after(self.words, end, PARTING).unwrap_or(end);
+        // "the 10th of January, April and July".
+        let is_month = |at: usize| self.words.get(at).and_then(Word::plain).and_then(calendar::month).is_some();
+        if next > end && is_day(&found.phrase.meaning) && is_month(end - 1) && is_month(next) && !self.is_read(next) {
+            return Some(next + 1);
+        }
+        // "every hour from 9 to 5".
+        let is_hour = |at: usize| self.words.get(at).and_then(Word::plain).and_then(cardinal).is_some();
+        if matches!(&found.phrase.meaning, Meaning::Repeat(repeat) if repeat.unit == Unit::Hour)
+            && self.is(end, "from|between")
+            && is_hour(end + 1)
+            && !self.is_read(end)
+        {
+            return Some(end + 2);
+        }
         if let Some(other) = self.found.get(index + 1).filter(|other| other.words.start == next && self.are_twins(found, other)) {
             return Some(other.words.end);
         }
@@ -241,7 +296,8 @@ impl Sentence<'_> {
         let is_apart = one.words.end < other.words.start;
         match (&one.phrase.meaning, &other.phrase.meaning) {
             (Meaning::Repeat(one), Meaning::Repeat(other)) => one.joined(other).is_none(),
-            (Meaning::Clock(_), Meaning::Clock(_)) => is_apart || other.phrase.role != Role::Plain,
+            // A zone belongs to the time before it.
+            (Meaning::Clock(_) | Meaning::Zone(_), Meaning::Clock(_)) => is_apart || other.phrase.role != Role::Plain,
             (one, next) if is_day(one) && is_day(next) => match other.phrase.role {
                 Role::Plain => is_apart || self.is(other.words.start, "only") || is_open(one) || is_open(next),
                 Role::Before | Role::After | Role::From => true,

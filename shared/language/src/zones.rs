@@ -76,7 +76,7 @@ pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
     if !is_after_time(view, at) {
         return None;
     }
-    let (place, note, end) = place(view, start)?;
+    let (place, note, end) = place(view, start).or_else(|| in_city(view, at))?;
     let end = if start > at { view.skip(end, &[")", "]"]) } else { end };
     Some(Phrase::new(end, Meaning::Zone(place)).with_note(note))
 }
@@ -110,7 +110,9 @@ fn abbreviation(view: View<'_>, at: usize) -> Option<(Place, Option<String>, usi
     let word = view.word(at);
     let (_, zone) = ABBREVIATIONS.iter().find(|(short, _)| *short == word)?;
     let is_time = view.is(at + 1, "time");
-    let is_upper = view.words.get(at).is_some_and(|word| word.case == Case::Upper);
+    // "9am Eastern" is a zone, "9am eastern food" is none.
+    let is_name = matches!(word, "eastern" | "central" | "mountain" | "pacific");
+    let is_upper = view.words.get(at).is_some_and(|word| word.case == Case::Upper || is_name && word.case == Case::Capital);
     let is_word = ALSO_WORDS.contains(&word) && !is_upper;
     if !is_time && (is_word || !view.is_free(at + 1)) {
         return None;
@@ -130,12 +132,35 @@ fn abbreviation(view: View<'_>, at: usize) -> Option<(Place, Option<String>, usi
 /// "New York time": a city of the database.
 fn city(view: View<'_>, at: usize) -> Option<(Place, Option<String>, usize)> {
     let length = (1..=NAME_MAX).find(|length| view.is(at + length, "time"))?;
-    let words: Vec<&str> = (at..at + length).map(|at| view.word(at)).collect();
-    let city = words.join("_");
-    let name =
-        jiff::tz::db().available().find(|name| name.as_str().rsplit_once('/').is_some_and(|(_, last)| last.eq_ignore_ascii_case(&city)))?;
-    let zone: Zone = name.as_str().parse().ok()?;
+    let zone = zone_of(view, at, length)?;
     Some((named(zone.name().to_owned(), zone), None, at + length + 1))
+}
+
+/// Parts of the world, whose zones have the names of cities.
+const CONTINENTS: [&str; 8] = ["Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"];
+/// Names of zones that are words as well.
+const NO_CITIES: [&str; 8] = ["center", "easter", "midway", "north", "reunion", "south", "wake", "west"];
+
+/// "9am in New York": a city of the database. In the user's own zone it says where, not when, and stays in the title.
+fn in_city(view: View<'_>, at: usize) -> Option<(Place, Option<String>, usize)> {
+    let start = view.skip(at, &["in"]);
+    if start == at || NO_CITIES.contains(&view.word(start)) {
+        return None;
+    }
+    let named_city = |length: usize| {
+        let zone = zone_of(view, start, length).filter(|_| view.is_free(start + length))?;
+        zone.name().split_once('/').is_some_and(|(part, _)| CONTINENTS.contains(&part)).then_some((zone, start + length))
+    };
+    let (zone, end) = (1..=NAME_MAX).rev().find_map(named_city).filter(|(zone, _)| *zone != view.context.zone)?;
+    let note = format!("That is taken as the time of {zone}.");
+    Some((named(zone.name().to_owned(), zone), Some(note), end))
+}
+
+/// The zone that has the name of so many words.
+fn zone_of(view: View<'_>, at: usize, length: usize) -> Option<Zone> {
+    let city = (at..at + length).map(|at| view.word(at)).collect::<Vec<_>>().join("_");
+    let is_city = |name: &str| name.rsplit_once('/').is_some_and(|(_, last)| last.eq_ignore_ascii_case(&city));
+    jiff::tz::db().available().find(|name| is_city(name.as_str()))?.as_str().parse().ok()
 }
 
 fn named(name: String, zone: Zone) -> Place {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::routes::Route;
-use function::body::{boxed, collect};
+use function::body::{boxed, collect, limited};
 use function::call::TIMEOUT;
 use function::guard::{MARK, Trust};
 use function::ports::Functions;
@@ -14,6 +14,7 @@ use function::service::FUNCTION;
 use function::settings::{FunctionUrls, INVOKE, Secret, Settings, directly};
 use function::{BoxError, BoxFuture, Error, Request, Response, full};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http_body::Body as _;
 use hyper_util::rt::TokioIo;
 
 /// How long it may take to connect; a cold function is waited for behind an open connection.
@@ -22,6 +23,10 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = TIMEOUT;
 /// How long an idle connection is kept: less than the functions' own hosts keep one, so that none is used in the moment it closes.
 const IDLE: Duration = Duration::from_secs(10);
+/// Bytes of a function's answer: more than any list has, and an end to what goes wrong.
+const ANSWER_MAX: u64 = 256 * 1024 * 1024;
+/// WebSockets at once that lead through one gateway.
+const SOCKETS_MAX: usize = 2_000;
 /// What a hop keeps for itself (RFC 9110, section 7.6.1).
 const HOP_BY_HOP: [HeaderName; 7] = [
     header::CONNECTION,
@@ -56,9 +61,11 @@ pub struct FunctionsByUrl {
 struct Socket(Arc<AtomicUsize>);
 
 impl Socket {
-    fn open(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count.clone())
+    /// `None` if there are too many already.
+    fn open(count: &Arc<AtomicUsize>) -> Option<Self> {
+        let before = count.fetch_add(1, Ordering::Relaxed);
+        // Dropped at once, it is not counted.
+        Some(Self(count.clone())).filter(|_| before < SOCKETS_MAX)
     }
 }
 
@@ -124,8 +131,11 @@ impl FunctionsByUrl {
         }
         self.answered().insert(name, Instant::now());
         let (mut parts, body) = http::Response::from(answer).into_parts();
+        if body.size_hint().lower() > ANSWER_MAX {
+            return Err(Error::BrokenOff(format!("the answer of {name} is longer than {ANSWER_MAX} bytes").into()));
+        }
         parts.headers = without_hop_by_hop(&parts.headers);
-        Ok(Response::from_parts(parts, boxed(body)))
+        Ok(Response::from_parts(parts, limited(usize::try_from(ANSWER_MAX).unwrap_or(usize::MAX), boxed(body))))
     }
 
     fn answered(&self) -> MutexGuard<'_, HashMap<&'static str, Instant>> {
@@ -141,7 +151,7 @@ impl FunctionsByUrl {
         }
         let caller = hyper::upgrade::on(&mut request);
         // From before the function knows of it: what happens from then on is shown.
-        let socket = Socket::open(&self.sockets);
+        let socket = Socket::open(&self.sockets).ok_or_else(|| Error::unavailable("a WebSocket", "too many are open"))?;
         let call = self.client.request(request.method().clone(), url).headers(headers);
         let answer = tokio::time::timeout(ANSWER, call.send()).await.map_err(|_| Error::NoAnswer(ANSWER))?.map_err(broken)?;
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS {

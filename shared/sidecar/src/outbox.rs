@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::event::Topic;
+use function::batch::Batches;
 use function::ports::{Publisher, PublisherHealth};
 use function::{BoxError, BoxFuture};
 use futures_util::StreamExt;
 use futures_util::stream;
 use store::{Committed, Entry, OutboxBatch, OutboxRow, Store};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::client::DEADLINE;
@@ -42,30 +42,16 @@ pub struct Outbox {
     courier: Arc<Courier>,
 }
 
-/// Carries batches: whoever comes while one is under way joins the next, so that many small changes at once cost few statements, and
-/// what leaves for the broker leaves together.
+/// Publishes in batches: many small changes at once cost few statements, and what leaves for the broker leaves together.
 struct Courier {
     store: Store,
     sidecar: Sidecar,
     events: Events,
     jobs: Jobs,
-    /// A batch holds a connection while it is published: some are left for everything else.
-    batches_max: usize,
-    queue: Mutex<Queue>,
+    /// What callers wait for: that the rows of these tasks leave.
+    batches: Arc<Batches<Vec<i64>, Result<(), Stays>>>,
     broker: Way,
     scheduler: Way,
-}
-
-#[derive(Default)]
-struct Queue {
-    waiting: Vec<Waiting>,
-    batches: usize,
-}
-
-/// Somebody who waits for what these tasks announced to leave.
-struct Waiting {
-    keys: Vec<i64>,
-    done: oneshot::Sender<Result<(), Stays>>,
 }
 
 /// A way out, and until when it is not tried.
@@ -123,9 +109,10 @@ impl Outbox {
     /// Publishes what this store's outbox holds. `pool` is how many connections the store has.
     #[must_use]
     pub fn new(store: Store, pool: u32, sidecar: Sidecar, events: Events, jobs: Jobs) -> Self {
-        let batches_max = usize::try_from(pool / 2).unwrap_or(1).max(1);
-        let (queue, broker, scheduler) = (Mutex::default(), Way::default(), Way::default());
-        Self { courier: Arc::new(Courier { store, sidecar, events, jobs, batches_max, queue, broker, scheduler }) }
+        // A batch holds a connection while it is published: some are left for everything else.
+        let batches = Batches::parallel(BATCH_MAX, usize::try_from(pool / 2).unwrap_or(1).max(1));
+        let (broker, scheduler) = (Way::default(), Way::default());
+        Self { courier: Arc::new(Courier { store, sidecar, events, jobs, batches, broker, scheduler }) }
     }
 
     /// Goes on until the outbox is empty, or longer than one call may take.
@@ -159,46 +146,21 @@ impl Courier {
         stay.into_values().next().map_or(Ok(()), Err)
     }
 
-    /// Has the rows of these tasks published with the next batch; when they have left, or why they stay.
+    /// Publishes the rows of these tasks with the next batch. Fails if some of them stay.
     async fn carry(self: &Arc<Self>, keys: Vec<i64>) -> Result<(), Stays> {
-        let (done, told) = oneshot::channel();
-        let begins = {
-            let mut queue = self.queue();
-            queue.waiting.push(Waiting { keys, done });
-            let begins = queue.batches < self.batches_max;
-            queue.batches += usize::from(begins);
-            begins
-        };
-        if begins {
-            // On its own: a caller that hangs up takes nobody else's batch with it.
-            tokio::spawn(self.clone().carry_on());
-        }
-        told.await.unwrap_or(Err(Stays::Late(PUBLISH_MAX)))
+        let courier = self.clone();
+        let work = Arc::new(move |asked| -> BoxFuture<'static, _> { Box::pin(courier.clone().carry_together(asked)) });
+        self.batches.join(keys, work).await.unwrap_or(Err(Stays::Late(PUBLISH_MAX)))
     }
 
-    /// Batch after batch, while anybody waits.
-    async fn carry_on(self: Arc<Self>) {
-        loop {
-            let waiting = {
-                let mut queue = self.queue();
-                if queue.waiting.is_empty() {
-                    queue.batches -= 1;
-                    return;
-                }
-                let count = queue.waiting.len().min(BATCH_MAX);
-                queue.waiting.drain(..count).collect::<Vec<_>>()
-            };
-            let keys: BTreeSet<i64> = waiting.iter().flat_map(|one| &one.keys).copied().collect();
-            let stay = self.publish(&keys.into_iter().collect::<Vec<_>>()).await;
-            for Waiting { keys, done } in waiting {
-                let result = match &stay {
-                    Ok(stay) => keys.iter().find_map(|key| stay.get(key)).map_or(Ok(()), |error| Err(error.clone())),
-                    Err(error) => Err(error.clone()),
-                };
-                // Whoever does not wait any more need not know.
-                drop(done.send(result));
-            }
-        }
+    async fn carry_together(self: Arc<Self>, asked: Vec<Vec<i64>>) -> Vec<Result<(), Stays>> {
+        let keys: BTreeSet<i64> = asked.iter().flatten().copied().collect();
+        let stay = self.publish(&keys.into_iter().collect::<Vec<_>>()).await;
+        let outcome = |keys: Vec<i64>| match &stay {
+            Ok(stay) => keys.iter().find_map(|key| stay.get(key)).map_or(Ok(()), |error| Err(error.clone())),
+            Err(error) => Err(error.clone()),
+        };
+        asked.into_iter().map(outcome).collect()
     }
 
     /// Publishes all rows of these tasks; those that stay, and why.
@@ -263,10 +225,6 @@ impl Courier {
     /// Fails if the database was away meanwhile: rows whose deletion had not reached the disk are there again.
     fn nothing_is_back(&self) -> Result<(), BoxError> {
         if self.store.was_broken() { Err(Stays::Back.into()) } else { Ok(()) }
-    }
-
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

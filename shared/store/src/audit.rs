@@ -16,11 +16,23 @@ const INSERT: &str = "INSERT INTO audit_log (event_id, event_type, task_id, pare
 
 /// The tasks of a chain: up to the first one, then down from all of these. The log itself knows who came from whom, so
 /// deleted tasks are found as well. UNION drops what was seen, so it ends.
-const CHAIN_FROM: &str = "WITH RECURSIVE up AS (SELECT ";
+const CHAIN_FROM: &str = "up AS (SELECT ";
 const CHAIN_REST: &str = "::bigint AS task_id \
      UNION SELECT a.parent_task_id FROM up JOIN audit_log a ON a.task_id = up.task_id WHERE a.parent_task_id IS NOT NULL), \
      chain AS (SELECT task_id FROM up \
-     UNION SELECT a.task_id FROM chain JOIN audit_log a ON a.parent_task_id = chain.task_id) ";
+     UNION SELECT a.task_id FROM chain JOIN audit_log a ON a.parent_task_id = chain.task_id), ";
+
+/// The entries of these tasks. An event that came late takes its place by the task's version: a task's entries share the places that they came to,
+/// in the order of its versions. A deletion makes a version that its event does not have yet. An event of a reminder belongs to the newest version
+/// that was known when it came. A document with a NUL, which no task has, cannot be looked into.
+const BY_VERSION: &str = "known AS (SELECT id, task_id, event_type, CASE WHEN strpos(event_data::text, '\\u0000') = 0 \
+         THEN substring(event_data #>> '{data,task_data,version}' FROM '^[0-9]{1,18}$')::bigint + (event_type = 'task.deleted')::int END AS version \
+         FROM audit_log WHERE task_id IN (SELECT task_id FROM chain)), \
+     placed AS (SELECT id, task_id, event_type, row_number() OVER (PARTITION BY task_id ORDER BY id) AS came, \
+         row_number() OVER (PARTITION BY task_id ORDER BY made, id) AS place \
+         FROM (SELECT known.*, coalesce(version, max(version) OVER (PARTITION BY task_id ORDER BY id), 0) AS made FROM known) AS ranked), \
+     entries AS (SELECT own.id, own.event_type, at.id AS shown FROM placed own JOIN placed at ON at.task_id = own.task_id AND at.came = own.place) ";
+const AS_THEY_CAME: &str = "entries AS NOT MATERIALIZED (SELECT id, event_type, id AS shown FROM audit_log) ";
 
 /// An event that is to be kept in the log.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +54,8 @@ pub struct NewAuditEntry<'a> {
 }
 
 impl Store {
-    /// A page of the log, newest first. With `chain`, of every task in the chain of the task named.
+    /// A page of the log, newest first; of one task, its events are in the order of its versions. With `chain`, of every task in the chain of the
+    /// task named.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -74,35 +87,27 @@ impl Store {
 
 /// One statement for the page and the count: a row for each entry, or one with the count alone.
 fn page(query: &ListAudit, window: Window) -> QueryBuilder<Postgres> {
-    let mut sql = QueryBuilder::new("");
-    if let (true, Some(task_id)) = (query.chain, query.task_id) {
-        sql.push(CHAIN_FROM).push_bind(task_id).push(CHAIN_REST);
-    }
+    let mut sql = QueryBuilder::new("WITH RECURSIVE ");
+    match query.task_id {
+        Some(task_id) if query.chain => sql.push(CHAIN_FROM).push_bind(task_id).push(CHAIN_REST).push(BY_VERSION),
+        Some(task_id) => sql.push("chain AS (SELECT ").push_bind(task_id).push("::bigint AS task_id), ").push(BY_VERSION),
+        None => sql.push(AS_THEY_CAME),
+    };
     sql.push(
-        "SELECT total, id, event_id, event_type, task_id, parent_task_id, user_id, event_data::text, created_at \
-         FROM (SELECT count(*) AS total FROM audit_log",
+        "SELECT total, log.id, event_id, event_type, task_id, parent_task_id, user_id, event_data::text, created_at \
+         FROM (SELECT count(*) AS total FROM entries",
     );
     push_filter(&mut sql, query);
-    sql.push(") AS counted LEFT JOIN (SELECT * FROM audit_log");
+    sql.push(") AS counted LEFT JOIN (SELECT id, shown FROM entries");
     push_filter(&mut sql, query);
-    sql.push(" ORDER BY id DESC LIMIT ").push_bind(window.limit).push(" OFFSET ").push_bind(window.offset);
-    sql.push(") AS page ON true ORDER BY id DESC");
+    sql.push(" ORDER BY shown DESC LIMIT ").push_bind(window.limit).push(" OFFSET ").push_bind(window.offset);
+    sql.push(") AS page ON true LEFT JOIN audit_log AS log ON log.id = page.id ORDER BY shown DESC");
     sql
 }
 
 fn push_filter(sql: &mut QueryBuilder<Postgres>, query: &ListAudit) {
-    sql.push(" WHERE true");
-    match query.task_id {
-        Some(_) if query.chain => {
-            sql.push(" AND task_id IN (SELECT task_id FROM chain)");
-        }
-        Some(task_id) => {
-            sql.push(" AND task_id = ").push_bind(task_id);
-        }
-        None => {}
-    }
     if let Some(event_type) = query.event_type {
-        sql.push(" AND event_type = ").push_bind(event_type.as_str());
+        sql.push(" WHERE event_type = ").push_bind(event_type.as_str());
     }
 }
 

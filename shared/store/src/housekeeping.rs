@@ -15,6 +15,8 @@ const INBOX_DAYS: i32 = 15;
 const LETTER_DAYS: i32 = 90;
 /// Days for which sends of events are kept, and what became of a link that was used.
 const SEND_DAYS: i32 = 30;
+/// Days for which a notification is kept.
+const NOTIFICATION_DAYS: i32 = 90;
 /// Rows that one statement deletes, so that it is short and its locks are few.
 const BATCH: i64 = 5_000;
 /// Statements of one call for one table; the next day's call does the rest.
@@ -36,6 +38,10 @@ const SENDS: &str = "DELETE FROM sends WHERE ctid = ANY (ARRAY \
      FOR UPDATE SKIP LOCKED))";
 const LINKS: &str = "DELETE FROM used_links WHERE ctid = ANY (ARRAY \
      (SELECT ctid FROM used_links WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
+const NOTIFICATIONS: &str = "DELETE FROM notifications WHERE ctid = ANY (ARRAY \
+     (SELECT ctid FROM notifications WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
+const AUDIT: &str = "DELETE FROM audit_log WHERE ctid = ANY (ARRAY \
+     (SELECT ctid FROM audit_log WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
 /// Adds up what changes of tags have appended, and forgets the tags that no task has.
 const TAGS: &str =
     "WITH added AS MATERIALIZED (SELECT add_up_tags()) DELETE FROM tag_counts WHERE tasks = 0 AND EXISTS (SELECT FROM added)";
@@ -53,6 +59,8 @@ pub struct Pruned {
     pub trash: u64,
     /// Changes that were made more than 30 days ago.
     pub changes: u64,
+    /// Notifications older than 90 days.
+    pub notifications: u64,
     /// Sends of events, and tests, older than 30 days.
     pub sends: u64,
     /// Links that were used more than 30 days ago.
@@ -60,7 +68,8 @@ pub struct Pruned {
 }
 
 impl Store {
-    /// Deletes old deliveries, dead letters, idempotency keys, changes, deleted tasks, sends and used links, a bounded number of them.
+    /// Deletes old deliveries, dead letters, idempotency keys, changes, notifications, deleted tasks, sends and used links, a bounded number of
+    /// them.
     ///
     /// # Errors
     /// [`Error::Unavailable`]; what was forgotten until then stays so.
@@ -73,7 +82,16 @@ impl Store {
             changes: self.prune_with(CHANGES, now, UNDO_DAYS * 24).await?,
             sends: self.prune_with(SENDS, now, SEND_DAYS * 24).await?,
             links: self.prune_with(LINKS, now, SEND_DAYS * 24).await?,
+            notifications: self.prune_with(NOTIFICATIONS, now, NOTIFICATION_DAYS * 24).await?,
         })
+    }
+
+    /// Deletes entries of the audit log that are older than so many days, a bounded number of them. Returns how many.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn prune_audit(&self, now: Timestamp, days: u16) -> Result<u64, Error> {
+        self.prune_with(AUDIT, now, i32::from(days) * 24).await
     }
 
     /// Tidies up the counts of tags.

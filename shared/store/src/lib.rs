@@ -36,7 +36,7 @@ pub use housekeeping::Pruned;
 pub use links::LinkKey;
 pub use notifications::NOTIFICATIONS_MAX;
 pub use once::{Claim, Idempotency};
-pub use outbox::{BATCH_MAX, Entry, OutboxBatch, OutboxRow};
+pub use outbox::{BATCH_MAX, Entry, OutboxBatch, OutboxRow, delete_published};
 pub use reminders::{Cause, Due, NewReminder, REMINDERS_MAX};
 pub use sends::{Claimed, NewSend, Sending, Settled, send_job};
 pub use sql::Time;

@@ -8,7 +8,7 @@ use domain::event::{EventType, Topic};
 use domain::{Resource, Timestamp};
 use serde::Serialize;
 use sqlx::postgres::PgRow;
-use sqlx::{Postgres, Row, Transaction};
+use sqlx::{PgConnection, Postgres, Row, Transaction};
 
 use crate::error::Error;
 use crate::sql::{Columns, Time};
@@ -211,7 +211,7 @@ impl OutboxBatch {
     /// [`Error::Unavailable`]: they will be published again.
     pub async fn done(mut self, published: &[(i64, i64)]) -> Result<(), Error> {
         if !published.is_empty() {
-            delete(&mut self.transaction, published).await?;
+            delete_published(&mut self.transaction, published).await?;
         }
         Ok(self.transaction.commit().await?)
     }
@@ -243,7 +243,7 @@ impl Store {
     /// [`Error::Unavailable`]: they will be published again.
     pub async fn delete_published(&self, published: &[(i64, i64)]) -> Result<(), Error> {
         let mut transaction = self.transaction(BEGIN).await?;
-        delete(&mut transaction, published).await?;
+        delete_published(&mut transaction, published).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -264,10 +264,13 @@ impl Store {
     }
 }
 
-async fn delete(transaction: &mut Transaction<'static, Postgres>, published: &[(i64, i64)]) -> Result<(), Error> {
+/// Deletes rows that were published (their keys and ids), in the caller's transaction. Run it with `enable_seqscan` off: the table is all churn.
+///
+/// # Errors
+/// Those of the database; another session has locked one of the rows.
+pub async fn delete_published(connection: &mut PgConnection, published: &[(i64, i64)]) -> Result<(), sqlx::Error> {
     let (keys, ids): (Vec<i64>, Vec<i64>) = published.iter().copied().unzip();
-    sqlx::query(DELETE).bind(keys).bind(ids).execute(&mut **transaction).await?;
-    Ok(())
+    sqlx::query(DELETE).bind(keys).bind(ids).execute(connection).await.map(drop)
 }
 
 fn row_of(row: &PgRow) -> Result<OutboxRow, sqlx::Error> {

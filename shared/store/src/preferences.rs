@@ -8,9 +8,9 @@ use crate::error::Error;
 use crate::sql::{Column, Columns};
 use crate::{Store, Unit};
 
-const SELECT: &str = "SELECT time_zone, locale, day_start, updated_at FROM preferences WHERE user_id = $1";
-const SAVE: &str = "INSERT INTO preferences (user_id, time_zone, locale, day_start, updated_at) VALUES ($1, $2, $3, $4, $5) \
-     ON CONFLICT (user_id) DO UPDATE SET (time_zone, locale, day_start, updated_at) = ROW ($2, $3, $4, $5)";
+const SELECT: &str = "SELECT time_zone, locale, day_start, filters, updated_at FROM preferences WHERE user_id = $1";
+const SAVE: &str = "INSERT INTO preferences (user_id, time_zone, locale, day_start, filters, updated_at) VALUES ($1, $2, $3, $4, $5, $6) \
+     ON CONFLICT (user_id) DO UPDATE SET (time_zone, locale, day_start, filters, updated_at) = ROW ($2, $3, $4, $5, $6)";
 
 impl Store {
     /// What the user has said.
@@ -38,7 +38,7 @@ impl Unit {
     /// [`Error::Unavailable`].
     pub async fn save_preferences(&mut self, own: &OwnPreferences) -> Result<(), Error> {
         let query = sqlx::query(SAVE).bind(USER_ID).bind(own.time_zone.to_sql()).bind(own.locale.to_sql());
-        query.bind(own.day_start.to_sql()).bind(own.updated_at.to_sql()).execute(&mut *self.transaction).await?;
+        query.bind(own.day_start.to_sql()).bind(own.filters.to_sql()).bind(own.updated_at.to_sql()).execute(&mut *self.transaction).await?;
         Ok(())
     }
 }
@@ -46,5 +46,11 @@ impl Unit {
 fn preferences_of(row: Option<PgRow>) -> Result<OwnPreferences, Error> {
     let Some(row) = row else { return Ok(OwnPreferences::default()) };
     let mut columns = Columns::from(&row, 0);
-    Ok(OwnPreferences { time_zone: columns.get()?, locale: columns.get()?, day_start: columns.get()?, updated_at: columns.get()? })
+    Ok(OwnPreferences {
+        time_zone: columns.get()?,
+        locale: columns.get()?,
+        day_start: columns.get()?,
+        filters: columns.get()?,
+        updated_at: columns.get()?,
+    })
 }

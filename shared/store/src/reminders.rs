@@ -86,12 +86,10 @@ const RESCHEDULE: &str = changed!(
 );
 const CANCEL: &str = changed!("status = 'cancelled', cancelled_with_task = $2");
 /// Web Push is a channel while a browser is subscribed.
-const TRIGGER: &str = concat!(
-    "UPDATE reminders SET triggered_at = $2, channels = CASE WHEN channel IS NULL THEN open.channels \
+const TRIGGER: &str = "UPDATE reminders SET triggered_at = $2, channels = CASE WHEN channel IS NULL THEN open.channels \
      WHEN channel = ANY(open.channels) THEN ARRAY[channel] ELSE '{}' END \
      FROM (SELECT CASE WHEN EXISTS (SELECT FROM push_subscriptions) THEN $3::text[] ELSE array_remove($3::text[], 'push') END) AS open (channels) \
-     WHERE id = ANY($1) RETURNING id"
-);
+     WHERE id = ANY($1) RETURNING id";
 const SELECT_ALL: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE id = ANY($1) ORDER BY id");
 const FINISH: &str = changed!("status = $2, sent_at = $3");
 const COUNT_RETRY: &str = "UPDATE reminders SET retry_count = retry_count + 1 WHERE id = $1 RETURNING retry_count";

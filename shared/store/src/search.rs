@@ -100,7 +100,12 @@ fn is_selective(query: &TaskQuery) -> bool {
 /// True if there are conditions that `without` has not.
 fn has_condition(query: &TaskQuery, without: &TaskFilter) -> bool {
     let filter = TaskFilter { tags_match: query.filter.tags_match, ..without.clone() };
-    query.filter != filter || query.due != DuePeriod::Any || query.completed != (None, None)
+    query.filter != filter || is_untagged(&query.filter) || query.due != DuePeriod::Any || query.completed != (None, None)
+}
+
+/// True if only tasks without any tag are looked for: exactly none.
+fn is_untagged(filter: &TaskFilter) -> bool {
+    filter.tags.is_empty() && filter.tags_match == TagsMatch::Exact
 }
 
 fn walk(sql: &mut QueryBuilder<Postgres>, query: &TaskQuery) {
@@ -287,7 +292,7 @@ fn push_open(sql: &mut QueryBuilder<Postgres>, query: &TaskQuery) {
             .push(" AND ")
             .push_bind(filter.id_to.unwrap_or(i64::MAX));
     }
-    if filter.tags.is_empty() {
+    if filter.tags.is_empty() && !is_untagged(filter) {
         return;
     }
     let tags = filter.tags.clone();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use domain::event::{EventType, Topic};
-use domain::preferences::{DayStart, Locale};
+use domain::preferences::{DayStart, Locale, SavedFilters};
 use domain::recurrence::Rule;
 use domain::reminder::{ReminderStatus, ReminderType};
 use domain::task::{Priority, Recurrence, RecurrenceFrom, Status};
@@ -182,8 +182,9 @@ column! {
     Vec<Moment> as Vec<String>: |moments| moments.iter().map(ToString::to_string).collect(), |texts| texts.into_iter().map(|text| parse(text.into())).collect();
     Locale as Cow<'a, str>: |locale| locale.as_str().into(), parse;
     DayStart as Cow<'a, str>: |start| start.to_string().into(), parse;
+    SavedFilters as Cow<'a, str>: |filters| filters.to_string().into(), parse;
     Priority as i16: |priority| rank(*priority), priority;
-    Zone as Cow<'a, str>: |zone| zone.name().into(), parse;
+    Zone as Cow<'a, str>: |zone| zone.name().into(), |name| Ok(Zone::kept(&name));
     Rule as Cow<'a, str>: |rule| rule.to_string().into(), parse;
     ReminderOffset as Cow<'a, str>: |offset| offset.to_string().into(), parse;
     EventType as Cow<'a, str>: |ty| ty.as_str().into(), parse;

@@ -82,12 +82,13 @@ impl Store {
         self.broke.swap(false, Ordering::Relaxed)
     }
 
-    /// Brings the schema up to date; two at once wait for each other.
+    /// Brings the schema up to date; two at once wait for each other. Migrations of a later release stay as they are: they leave this one able to
+    /// work, so that people can go back to it.
     ///
     /// # Errors
     /// [`Error::Migration`]; [`Error::Unavailable`].
     pub async fn migrate(&self) -> Result<(), Error> {
-        migrating(&self.pool, |pool| async move { Ok(sqlx::migrate!().run(&pool).await?) }).await?;
+        migrating(&self.pool, |pool| async move { Ok(sqlx::migrate!().set_ignore_missing(true).run(&pool).await?) }).await?;
         self.refold_first().await
     }
 

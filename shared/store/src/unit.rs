@@ -42,13 +42,15 @@ pub struct Work {
     pub if_match: Option<IfMatch>,
 }
 
-/// The `If-Match` of a call (RFC 9110).
+/// The `If-Match` and `If-None-Match` of a call (RFC 9110).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IfMatch {
     /// `*`: any version.
     Any,
     /// One of these.
     Versions(Vec<i64>),
+    /// Any but these.
+    Except(Vec<i64>),
 }
 
 impl IfMatch {
@@ -56,6 +58,7 @@ impl IfMatch {
         match self {
             Self::Any => true,
             Self::Versions(versions) => versions.contains(&version),
+            Self::Except(versions) => !versions.contains(&version),
         }
     }
 }

@@ -45,6 +45,12 @@ impl Tool {
         (self.schema)()
     }
 
+    /// The JSON Schema of what it answers: an object, without references.
+    #[must_use]
+    pub fn output_schema(&self) -> Value {
+        schema::output(self.answer, self.changes())
+    }
+
     /// Whether it changes something.
     #[must_use]
     pub fn changes(&self) -> bool {
@@ -285,7 +291,8 @@ mod tests {
     fn every_command_is_a_tool() {
         let commands = routes::ALL.iter().flat_map(|route| route.operations).filter(|operation| operation.command.is_some());
         for operation in commands {
-            assert!(ALL.iter().any(|tool| tool.operation == operation.id), "{} is no tool", operation.id);
+            let does = |tool: &Tool| tool.target().is_some_and(|(_, own)| own.command == operation.command);
+            assert!(ALL.iter().any(does), "{} is no tool", operation.id);
         }
     }
 

@@ -1,5 +1,7 @@
 //! The JSON Schemas of the arguments, from the operations' own types: without references, and in words that models know.
 
+use domain::schedule::Occurrence;
+use domain::{Reminder, Task};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -55,6 +57,73 @@ pub(crate) fn list<T: JsonSchema>() -> Value {
         properties["tags"] = json!({ "type": "array", "items": { "type": "string" }, "description": "Only tasks with these tags." });
     }
     schema
+}
+
+/// Of what a tool answers under this name. What is not there is left out, and times are by the user's clock, so little is required.
+pub(crate) fn output(answer: &str, changes: bool) -> Value {
+    let list = |items: Value| json!({ "type": "array", "items": items });
+    let (own, total) = match answer {
+        "task" => (written::<Task>(), false),
+        "tasks" => (list(written::<Task>()), true),
+        "reminder" => (written::<Reminder>(), false),
+        "reminders" => (list(written::<Reminder>()), false),
+        "occurrences" => (list(written::<Occurrence>()), false),
+        "tags" => {
+            let count = json!({ "tag": { "type": "string" }, "count": { "type": "integer", "description": "Tasks that have it." } });
+            (list(json!({ "type": "object", "properties": count })), false)
+        }
+        // What is gone is only said to be so.
+        _ => (json!({ "type": "boolean" }), false),
+    };
+    let mut schema = json!({ "type": "object", "properties": { answer: own }, "required": [answer] });
+    if total {
+        schema["properties"]["total_count"] = json!({ "type": "integer", "description": "Tasks that match, on all pages." });
+        schema["required"] = json!([answer, "total_count"]);
+    }
+    if changes {
+        schema["properties"]["change_id"] = json!({ "type": "string", "description": "Names the change, for undo_change." });
+    }
+    schema
+}
+
+/// Of a type that Taskflow answers, as a model gets to see it.
+fn written<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| {
+        settings.meta_schema = None;
+        settings.inline_subschemas = true;
+    });
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    tidy(&mut schema);
+    loosen(&mut schema);
+    schema
+}
+
+/// Leaves out what is true of the REST answer alone.
+fn loosen(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(loosen),
+        Value::Object(fields) => {
+            for name in [
+                "required",
+                "format",
+                "additionalProperties",
+                "minLength",
+                "maxLength",
+                "minimum",
+                "maximum",
+                "minItems",
+                "maxItems",
+                "default",
+            ] {
+                // A property may have such a name; a rule is no schema.
+                if fields.get(name).is_some_and(|rule| !rule.is_object()) {
+                    fields.remove(name);
+                }
+            }
+            fields.values_mut().for_each(loosen);
+        }
+        _ => {}
+    }
 }
 
 /// Of no arguments.

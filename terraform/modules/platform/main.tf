@@ -17,6 +17,9 @@ locals {
     for path in ["values", "oke"] : file("${var.platform}/${path}/${name}.yaml") if fileexists("${var.platform}/${path}/${name}.yaml")
   ] }
 
+  # What a variable says, over both.
+  set = { kafka = [yamlencode({ partitions = var.kafka_partitions })] }
+
   # Helm's provider plans an upgrade for a change of values only, so the values say what the chart's files are.
   sources = { for name in keys(local.parts) : name => yamlencode({
     sources = sha256(join("", [for file in fileset("${var.platform}/${name}", "**") : filesha256("${var.platform}/${name}/${file}")]))
@@ -83,7 +86,7 @@ resource "helm_release" "part" {
   name      = each.key
   namespace = kubernetes_namespace_v1.this[each.value.namespace].metadata[0].name
   chart     = "${var.platform}/${each.key}"
-  values    = concat(local.values[each.key], [local.sources[each.key]])
+  values    = concat(local.values[each.key], lookup(local.set, each.key, []), [local.sources[each.key]])
   wait      = true # a destroy, too, waits until the operator has removed everything
 
   depends_on = [helm_release.operator]

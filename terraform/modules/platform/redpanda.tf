@@ -33,7 +33,7 @@ resource "redpanda_topic" "this" {
 
   name            = each.key
   cluster_api_url = redpanda_serverless_cluster.this[0].dataplane_api.url
-  partition_count = local.kafka.partitions
+  partition_count = var.kafka_partitions
   allow_deletion  = true
   configuration   = { "retention.ms" = tostring(each.value * local.day_ms) }
 }

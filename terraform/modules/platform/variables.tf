@@ -43,6 +43,11 @@ variable "kafka" {
   type        = string
 }
 
+variable "kafka_partitions" {
+  description = "Partitions of each topic."
+  type        = number
+}
+
 variable "redpanda_region" {
   description = "Region of Redpanda Serverless."
   type        = string

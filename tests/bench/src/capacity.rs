@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
-use domain::Timestamp;
 use domain::ambient::Clock;
 use function::ambient::SystemClock;
 use store::Time;
@@ -133,16 +132,12 @@ fn cpu_row(name: &str, seconds: f64, calls: f64) {
 }
 
 async fn step(world: &World, taskflow: &Program, rate: u32, lasting: Duration) -> Result<Step, BoxError> {
-    let begin = now_after(WARM_UP);
+    let begin = SystemClock.now().after(WARM_UP);
     let figures = paced(taskflow, rate, lasting).await?;
     let end = SystemClock.now();
     drained(world).await?;
     let lag: f64 = sqlx::query_scalar(LAG).bind(Time(begin)).bind(Time(end)).fetch_one(world.store.pool()).await?;
     Ok(Step { rate, figures, lag: Duration::from_secs_f64(lag.max(0.0)) })
-}
-
-fn now_after(wait: Duration) -> Timestamp {
-    SystemClock.now().after(wait)
 }
 
 /// As many connections as calls a second: each is a user who calls once a second.

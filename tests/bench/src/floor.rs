@@ -19,6 +19,7 @@ use serde_json::Value;
 use sqlx::postgres::{PgPoolOptions, PgRow};
 use sqlx::{Column, Decode, PgPool, Postgres, Row, TypeInfo};
 use tokio::net::TcpListener;
+use uuid::Uuid;
 
 use crate::{BoxError, report};
 
@@ -122,6 +123,9 @@ impl Serialize for Task<'_> {
                 "TEXT" => fields.serialize_entry(name, &self.get::<Option<&str>, S>(index)?),
                 "TEXT[]" => fields.serialize_entry(name, &self.get::<Option<Vec<String>>, S>(index)?),
                 "INT2" => fields.serialize_entry(name, &self.get::<Option<i16>, S>(index)?),
+                "UUID" => fields.serialize_entry(name, &self.get::<Option<Uuid>, S>(index)?),
+                // Days since 2000.
+                "DATE" => fields.serialize_entry(name, &self.get::<Option<i32>, S>(index)?),
                 "BOOL" => fields.serialize_entry(name, &self.get::<Option<bool>, S>(index)?),
                 _ => fields.serialize_entry(name, &self.get::<Option<i64>, S>(index)?),
             }?;

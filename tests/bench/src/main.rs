@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! bench search [rows…]        searches, by their kind; the plans              10,000 and 1,000,000 tasks
+//! bench tags [rows]           the list of tags, 20 a task                      100,000 tasks
 //! bench reads                 get, list, search at full speed, and the floor
 //! bench writes                create, complete at full speed, and the floor
 //! bench recurrence            completion → next occurrence readable
@@ -30,6 +31,7 @@ mod reminder;
 mod report;
 mod search;
 mod seed;
+mod tags;
 mod throughput;
 mod users;
 mod work;
@@ -40,7 +42,7 @@ use std::process::ExitCode;
 /// Any error: a benchmark says what went wrong and ends.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-const USAGE: &str = "bench search [rows…] | reads | writes | recurrence | reminder | chat | users [connections] | capacity | cpu | awake | function [name…]";
+const USAGE: &str = "bench search [rows…] | tags [rows] | reads | writes | recurrence | reminder | chat | users [connections] | capacity | cpu | awake | function [name…]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -58,6 +60,7 @@ async fn run(arguments: &[String]) -> Result<(), BoxError> {
     let Some((command, rest)) = arguments.split_first() else { return Err(USAGE.into()) };
     match command.as_str() {
         "search" => search::run(&numbers(rest, &[10_000, 1_000_000])?).await,
+        "tags" => tags::run(numbers(rest, &[100_000])?.first().copied().unwrap_or(1)).await,
         "reads" => throughput::reads().await,
         "writes" => throughput::writes().await,
         "recurrence" => recurrence::run().await,

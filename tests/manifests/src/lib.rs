@@ -266,6 +266,8 @@ spec:
   routes:
     default: /deliveries/{topic}
   deadLetterTopic: dead-letters
+  # Delivers the records of a partition together: one call for all that arrived within the time.
+  bulkSubscribe: {{ enabled: true, maxMessagesCount: 10, maxAwaitDurationMs: 20 }}
   # As it is in Kafka: the gateway reads records of bindings and of pub/sub alike.
   metadata: {{ rawPayload: "true" }}
 scopes: [taskflow]

@@ -133,7 +133,9 @@ fn class_path(libs: &Path) -> OsString {
     path
 }
 
+/// `KAFKA_PARTITIONS` is how many partitions each topic has: 3 if it is not set.
 fn properties(address: &str, controller: u16, data: &Path) -> String {
+    let partitions = std::env::var("KAFKA_PARTITIONS").unwrap_or_else(|_| "3".to_owned());
     format!(
         "process.roles=broker,controller\n\
          node.id=1\n\
@@ -143,7 +145,7 @@ fn properties(address: &str, controller: u16, data: &Path) -> String {
          controller.listener.names=CONTROLLER\n\
          listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
          log.dirs={}\n\
-         num.partitions=3\n\
+         num.partitions={partitions}\n\
          auto.create.topics.enable=true\n\
          offsets.topic.replication.factor=1\n\
          offsets.topic.num.partitions=3\n\

@@ -5,12 +5,16 @@
 //! failure of one may be told to another, and what hears of no failure counts as answered with 200. When the app was killed under load,
 //! daprd took it to have had records and jobs that it never saw.
 
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use dapr::dapr::proto::runtime::v1::topic_event_bulk_request_entry::Event;
+use dapr::dapr::proto::runtime::v1::topic_event_response::TopicEventResponseStatus;
 use dapr::dapr::proto::runtime::v1::{
-    BindingEventRequest, BindingEventResponse, JobEventRequest, JobEventResponse, TopicEventRequest, TopicEventResponse,
+    BindingEventRequest, BindingEventResponse, JobEventRequest, JobEventResponse, TopicEventBulkRequest, TopicEventBulkRequestEntry,
+    TopicEventBulkResponse, TopicEventBulkResponseEntry, TopicEventRequest, TopicEventResponse,
 };
 use domain::event::Topic;
 use domain::routes::GATEWAY;
@@ -18,6 +22,7 @@ use function::body::collect;
 use function::guard::Trust;
 use function::service::{Service, TRACEPARENT};
 use function::{App, Function, Request, Response, full, host};
+use futures_util::stream::{self, StreamExt};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
@@ -35,6 +40,13 @@ use super::channel::{Channel, DELIVERIES, JOBS, TOKEN};
 const STREAMS_MAX: u32 = 1024;
 /// Bytes of a call's metadata, which has the key and the headers of a record of pub/sub: up to a record of Kafka, escaped.
 const METADATA_MAX: u32 = 16 * 1024 * 1024;
+/// Bytes of one call: sixteen times what Kafka takes by default. More would not fit the memory of the gateway's pod beside other calls; a
+/// record like that stays in Kafka, and daprd brings it again and again.
+const MESSAGE_MAX: usize = 16 * 1024 * 1024;
+/// Records of a bulk that are handed over at once.
+const LANES_MAX: usize = 64;
+/// The metadata that has a record's key.
+const KEY: &str = "__key";
 /// Characters of what a refusal says.
 const DETAIL_MAX: usize = 500;
 
@@ -77,6 +89,8 @@ pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, channel: Arc<Cha
 async fn answer(service: Service, request: http::Request<Incoming>) -> Answer {
     match request.uri().path() {
         "/dapr.proto.runtime.v1.AppCallback/OnBindingEvent" => unary::<_, BindingEventResponse>(service, request, of_binding).await,
+        "/dapr.proto.runtime.v1.AppCallback/OnBulkTopicEvent" => bulk(service, request).await,
+        // A subscription without bulk: daprd drops what an app does not implement.
         "/dapr.proto.runtime.v1.AppCallback/OnTopicEvent" => unary::<_, TopicEventResponse>(service, request, of_topic).await,
         "/dapr.proto.runtime.v1.AppCallback/OnJobEvent" | "/dapr.proto.runtime.v1.AppCallbackAlpha/OnJobEventAlpha1" => {
             unary::<_, JobEventResponse>(service, request, of_job).await
@@ -102,9 +116,46 @@ where
             }
         }
     });
-    // How large a record may be is for Kafka to say: one that is refused here comes again and again.
     let codec = ProstCodec::<A, Q>::default();
-    Grpc::new(codec).apply_max_message_size_config(Some(usize::MAX), None).unary(taking, request).await
+    Grpc::new(codec).apply_max_message_size_config(Some(MESSAGE_MAX), None).unary(taking, request).await
+}
+
+/// Answers the records of a bulk, with a status for each. Records of different keys are handed over at once. Those of one key are handed over in
+/// their order, up to the first that is not taken.
+async fn bulk(service: Service, request: http::Request<Incoming>) -> Answer {
+    let taking = tower::service_fn(|asked: tonic::Request<TopicEventBulkRequest>| {
+        let service = service.clone();
+        async move {
+            let (metadata, _, bulk) = asked.into_parts();
+            let (metadata, path) = (metadata.into_headers(), bulk.path);
+            let ids: Vec<String> = bulk.entries.iter().map(|entry| entry.entry_id.clone()).collect();
+            let mut lanes: HashMap<String, Vec<TopicEventBulkRequestEntry>> = HashMap::new();
+            for entry in bulk.entries {
+                lanes.entry(entry.metadata.get(KEY).cloned().unwrap_or_default()).or_default().push(entry);
+            }
+            let taken = stream::iter(lanes.into_values()).map(|lane| take(&service, &path, &metadata, lane));
+            let taken: HashSet<String> = taken.buffer_unordered(LANES_MAX).flat_map(stream::iter).collect().await;
+            let status = |id: &String| if taken.contains(id) { TopicEventResponseStatus::Success } else { TopicEventResponseStatus::Retry };
+            let statuses = ids.into_iter().map(|id| TopicEventBulkResponseEntry { status: status(&id).into(), entry_id: id }).collect();
+            Ok(tonic::Response::new(TopicEventBulkResponse { statuses }))
+        }
+    });
+    let codec = ProstCodec::<TopicEventBulkResponse, TopicEventBulkRequest>::default();
+    Grpc::new(codec).apply_max_message_size_config(Some(MESSAGE_MAX), None).unary(taking, request).await
+}
+
+/// Hands over records of one key and returns the ids of those that were taken.
+async fn take(service: &Service, path: &str, metadata: &HeaderMap, lane: Vec<TopicEventBulkRequestEntry>) -> Vec<String> {
+    let mut taken = Vec::with_capacity(lane.len());
+    for entry in lane {
+        let id = entry.entry_id.clone();
+        let Some(request) = of_entry(entry, path, metadata) else { break };
+        if refusal(service.handle(request).await).await.is_some() {
+            break;
+        }
+        taken.push(id);
+    }
+    taken
 }
 
 /// A record by the binding `<consumer>-<topic>`.
@@ -112,20 +163,23 @@ fn of_binding(binding: BindingEventRequest, metadata: &HeaderMap) -> Option<Requ
     let name = binding.name;
     let consumer = |topic: &Topic| name.strip_suffix(topic.as_str())?.strip_suffix('-').map(|consumer| format!("{consumer}/{topic}"));
     let delivery = Topic::ALL.iter().find_map(consumer)?;
-    let mut headers = of_sidecar(metadata);
-    for (name, value) in &binding.metadata {
-        add(&mut headers, HeaderName::try_from(name).ok().and_then(|name| of_record(name, value.as_bytes())));
-    }
-    request(&format!("{DELIVERIES}{delivery}"), headers, binding.data)
+    request(&format!("{DELIVERIES}{delivery}"), with_record(of_sidecar(metadata), as_text(&binding.metadata)), binding.data)
 }
 
 /// A record by a subscription with `rawPayload`: as it is in Kafka.
 fn of_topic(event: TopicEventRequest, metadata: &HeaderMap) -> Option<Request> {
-    let mut headers = of_sidecar(metadata);
-    for (name, value) in metadata {
-        add(&mut headers, of_record(name.clone(), value.as_bytes()));
-    }
-    request(&event.path, headers, event.data)
+    let of_record = metadata.iter().filter_map(|(name, value)| Some((name.as_str(), std::str::from_utf8(value.as_bytes()).ok()?)));
+    request(&event.path, with_record(of_sidecar(metadata), of_record), event.data)
+}
+
+/// The same, in a bulk.
+fn of_entry(entry: TopicEventBulkRequestEntry, path: &str, metadata: &HeaderMap) -> Option<Request> {
+    let data = match entry.event {
+        Some(Event::Bytes(bytes)) => bytes,
+        Some(Event::CloudEvent(event)) => event.data,
+        None => Vec::new(),
+    };
+    request(path, with_record(of_sidecar(metadata), as_text(&entry.metadata)), data)
 }
 
 fn of_job(job: JobEventRequest, metadata: &HeaderMap) -> Option<Request> {
@@ -148,19 +202,20 @@ fn of_sidecar(metadata: &HeaderMap) -> HeaderMap {
     token.into_iter().chain(trace).collect()
 }
 
-/// What a record says of itself: where it is in Kafka, and the attributes of an event in the binary mode. The components escape values as
-/// in a query string; HTTP's form of such attributes is percent-encoded.
-fn of_record(name: HeaderName, value: &[u8]) -> Option<(HeaderName, HeaderValue)> {
-    let is_kept = ["__", "ce_", "ce-"].iter().any(|prefix| name.as_str().starts_with(prefix));
-    let value = std::str::from_utf8(value).ok().filter(|_| is_kept)?.replace('+', "%20");
-    Some((name, HeaderValue::try_from(value).ok()?))
+/// Adds what a record says of itself: where it is in Kafka, and the attributes of an event in the binary mode. The components escape values as in
+/// a query string; HTTP's form of such attributes is percent-encoded. More than fit into headers are more than an event has.
+fn with_record<'a>(mut headers: HeaderMap, metadata: impl Iterator<Item = (&'a str, &'a str)>) -> HeaderMap {
+    for (name, value) in metadata {
+        let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value.replace('+', "%20"))) else { continue };
+        if ["__", "ce_", "ce-"].iter().any(|prefix| name.as_str().starts_with(prefix)) {
+            let _ = headers.try_append(name, value);
+        }
+    }
+    headers
 }
 
-/// More than fit are more than an event has.
-fn add(headers: &mut HeaderMap, header: Option<(HeaderName, HeaderValue)>) {
-    if let Some((name, value)) = header {
-        let _ = headers.try_append(name, value);
-    }
+fn as_text(metadata: &HashMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
+    metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
 /// Why the service did not take it. Of a job, 404 means that it is not called again; a record comes again after anything.

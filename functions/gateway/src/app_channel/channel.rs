@@ -142,7 +142,7 @@ impl Channel {
         let events = match incoming {
             Ok(Incoming::One(event)) if event.ty() == WRAPPED => return self.set_aside(app, to, record, "not a CloudEvent").await,
             Ok(Incoming::One(event)) => vec![*event],
-            Ok(Incoming::Batch(events)) => events,
+            Ok(Incoming::Batch(_)) => return self.set_aside(app, to, record, "a batch: a record is one event").await,
             Err(error) => return self.set_aside(app, to, record, &error.to_string()).await,
         };
         for event in events {

@@ -1,12 +1,13 @@
 //! When a recurring task is due next: RFC 5545 rules, kept to the wall clock of a time zone.
 //!
-//! Four files, each knowing only the ones before it:
+//! Five files, each knowing only the ones before it:
 //!
 //! - `rule` — [`Rule`], an RRULE that has been checked, and its canonical text;
 //! - `parse` — text to `Rule`, and [`RuleError`], which names the part that is wrong;
 //! - `dates` — a rule and a first day to civil dates, one period (day, week, month, year) at a time;
 //! - `series` — [`Series`]: dates to instants in a zone, and the two questions a task asks:
-//!   [`Series::next_after`] and [`Series::next_from_completion`].
+//!   [`Series::next_after`] and [`Series::next_from_completion`];
+//! - `words` — a rule in words.
 //!
 //! The calendar itself (lengths of months, clock changes) is jiff's; the RRULE logic is ours. Nothing here panics or
 //! reads a clock, and every search ends: at the limits below, or where jiff's calendar does, at the end of the year 9999.
@@ -32,6 +33,7 @@ mod dates;
 mod parse;
 mod rule;
 mod series;
+mod words;
 
 pub use parse::RuleError;
 pub use rule::{Rule, weekday_code};

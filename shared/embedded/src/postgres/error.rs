@@ -18,6 +18,21 @@ pub enum PostgresError {
     )]
     Download(String),
 
+    /// What was downloaded is not what Taskflow was built for.
+    #[error(
+        "the archive of PostgreSQL {VERSION} has the SHA-256 {found} instead of {expected}, so it is not unpacked: somebody has changed it; set DATABASE_URL to a PostgreSQL of your own"
+    )]
+    Tampered {
+        /// Of the archive.
+        found: String,
+        /// In the code.
+        expected: String,
+    },
+
+    /// Nobody has checked an archive for this platform.
+    #[error("no archive of PostgreSQL {VERSION} is known for {0}; set DATABASE_URL to a PostgreSQL of your own")]
+    Platform(String),
+
     /// The process runs as root and may not become anybody else.
     #[error(
         "PostgreSQL refuses to run as root, and a user namespace is not to be had here ({0}): start Taskflow as another user, or set DATABASE_URL to a PostgreSQL of your own"

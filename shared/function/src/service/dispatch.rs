@@ -96,12 +96,15 @@ impl Paths {
         Ok(Self { table, fallback, are_known: !function.paths.is_empty() })
     }
 
-    /// Finds the entry of a request.
+    /// Finds the entry of a request. A path that is only there without the slash at its end is taken so.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::MethodNotAllowed`].
     pub(super) fn find<'path>(&self, method: &Method, path: &'path str) -> Result<Found<'_, 'path>, Error> {
-        let at = self.table.at(path);
+        let at = self.table.at(path).or_else(|missing| match path.strip_suffix('/') {
+            Some(shorter) if !shorter.is_empty() && !shorter.ends_with('/') => self.table.at(shorter),
+            _ => Err(missing),
+        });
         let missing = match at {
             Err(_) => Error::NotFound(format!("there is nothing at {path}")),
             Ok(at) => {
@@ -135,8 +138,9 @@ impl Found<'_, '_> {
 }
 
 fn check(function: &Function) -> Result<(), String> {
-    let handlers = function.commands.len() + function.endpoints.len() + function.raw.len();
-    if handlers != function.route.operations.len() {
+    let commands = function.route.commands().count();
+    let others = function.route.operations.iter().filter(|operation| operation.command.is_none()).count();
+    if function.commands.len() != commands || function.endpoints.len() + function.raw.len() != others {
         return Err("a handler answers no operation of the route".to_owned());
     }
     if function.consumer.is_some() == function.route.consumes.is_empty() || function.job.is_some() != function.route.job.is_some() {
@@ -151,6 +155,7 @@ pub(crate) fn method(method: routes::Method) -> Method {
         routes::Method::Get => Method::GET,
         routes::Method::Post => Method::POST,
         routes::Method::Put => Method::PUT,
+        routes::Method::Patch => Method::PATCH,
         routes::Method::Delete => Method::DELETE,
     }
 }

@@ -2,14 +2,14 @@
 
 use cloudevents::{AttributesReader, Event};
 use domain::Invalid;
-use domain::event::{CommandType, EventType, Origin, Topic};
+use domain::event::{CAUSATION_ID, CommandType, EventType, Origin, Topic};
 use domain::routes::Audience;
 use http::StatusCode;
 use serde_json::{Value, json};
 use store::Subject;
 
 use super::{Inner, authorization, telling};
-use crate::cloud_event::{self, STRUCTURED};
+use crate::cloud_event::{self, Refused, STRUCTURED};
 use crate::guard::Trust;
 use crate::handler::{CommandHandler, Consumer, Telling, Told};
 use crate::span::Span;
@@ -20,19 +20,29 @@ impl Inner {
         let (answer, published) = self.event(event, trust).await?;
         let answer = match answer {
             Some(event) => Answer::of(STRUCTURED, serde_json::to_vec(&event)?),
-            None => Answer::empty(StatusCode::OK),
+            // 200 is what brokers take for an acknowledgement; a caller is told that there is nothing to read (HTTP binding, section 3.1).
+            None if trust >= Trust::Delivery => Answer::empty(StatusCode::OK),
+            None => Answer::empty(StatusCode::NO_CONTENT),
         };
         Ok(telling(answer.into(), published))
     }
 
     /// In order, each in a transaction and a span of its own; one that fails does not undo the others.
-    pub(super) async fn batch(&self, events: Vec<Event>, trust: Trust, span: &Span) -> Result<Response, Error> {
+    pub(super) async fn batch(&self, events: Vec<Result<Event, Refused>>, trust: Trust, span: &Span) -> Result<Response, Error> {
         let mut answers: Vec<Event> = Vec::new();
         let mut all = Published::All;
-        for event in events {
+        for item in events {
+            let (event, refused) = match item {
+                Ok(event) => (event, None),
+                Err(Refused { event, error }) => (*event, Some(error)),
+            };
             let span = span.item(&event, self.topic(&event));
             let taking = Box::pin(async {
-                match self.event(event.clone(), trust).await {
+                let taken = match refused {
+                    Some(error) => Err(error),
+                    None => self.event(event.clone(), trust).await,
+                };
+                match taken {
                     Ok(taken) => Ok::<_, Error>(taken),
                     Err(error) => {
                         span.failed(error.status());
@@ -91,10 +101,11 @@ impl Inner {
         };
         let others = command.answers().1.iter().copied();
         let announced = std::iter::once(answer).chain(others).find_map(|ty| change.unit.emitted(ty));
-        let answer = match announced {
+        let mut answer = match announced {
             Some(event) => event,
             None => change.unit.origin().event(self.app.ids.next(), answer.as_str(), &subject, key, change.now(), &data)?,
         };
+        answer.set_extension(CAUSATION_ID, id);
         change.unit.remember_answer(self.function.name, &source, id, &serde_json::to_value(&answer)?).await?;
         Ok((answer, change.commit().await?))
     }
@@ -125,7 +136,9 @@ impl Inner {
 /// A value that has no JSON form.
 pub fn failed_event(app: &App, origin: &Origin, event: &Event, problem: &Value) -> Result<Event, Error> {
     let subject = event.subject().unwrap_or_else(|| event.id());
-    Ok(origin.event(app.ids.next(), &format!("{}.failed", event.ty()), subject, 0, app.now(), problem)?)
+    let mut failed = origin.event(app.ids.next(), &format!("{}.failed", event.ty()), subject, 0, app.now(), problem)?;
+    failed.set_extension(CAUSATION_ID, event.id());
+    Ok(failed)
 }
 
 /// An error of a command event points into the event.

@@ -1,4 +1,4 @@
-//! Preconditions of a command: `If-Match` and `Idempotency-Key`.
+//! Preconditions of a command: `If-Match`, `If-None-Match` and `Idempotency-Key`.
 
 use domain::Invalid;
 use http::request::Parts;
@@ -12,24 +12,54 @@ use crate::{Answer, App, Change, Error};
 const KEY_MAX: usize = 255;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Reads `If-Match`.
+/// The value of `If-Match` or `If-None-Match`.
+#[derive(PartialEq, Eq)]
+enum Tags {
+    /// `*`
+    Any,
+    /// The versions among the tags, and whether each is a weak one. A tag that is no version was never ours.
+    Versions(Vec<(i64, bool)>),
+}
+
+/// Reads `If-Match` and `If-None-Match`.
+pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<IfMatch>, Error> {
+    let all = |tags: Vec<(i64, bool)>| tags.into_iter().map(|(version, _)| version).collect::<Vec<_>>();
+    // A strong comparison never matches a weak tag.
+    let strong = |tags: Vec<(i64, bool)>| tags.into_iter().filter(|(_, is_weak)| !is_weak).map(|(version, _)| version).collect::<Vec<_>>();
+    Ok(match (tags(headers, &header::IF_MATCH)?, tags(headers, &header::IF_NONE_MATCH)?) {
+        (None, None) => None,
+        (Some(Tags::Any), None) => Some(IfMatch::Any),
+        (Some(Tags::Versions(wanted)), None) => Some(IfMatch::Versions(strong(wanted))),
+        // What is changed is there, so no version will do.
+        (_, Some(Tags::Any)) => Some(IfMatch::Versions(Vec::new())),
+        (None | Some(Tags::Any), Some(Tags::Versions(unwanted))) => Some(IfMatch::Except(all(unwanted))),
+        (Some(Tags::Versions(wanted)), Some(Tags::Versions(unwanted))) => {
+            let unwanted = all(unwanted);
+            Some(IfMatch::Versions(strong(wanted).into_iter().filter(|version| !unwanted.contains(version)).collect()))
+        }
+    })
+}
+
+/// Reads a list of tags, over all lines of the header.
 ///
 /// Not with the crate `headers`: its `IfMatch` skips a malformed tag, which is a 400 here.
-pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<IfMatch>, Error> {
-    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
-    let malformed = || Error::Malformed("If-Match is not a list of ETags".to_owned());
-    let text = value.to_str().map_err(|_| malformed())?.trim();
-    if text == "*" {
-        return Ok(Some(IfMatch::Any));
+fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, Error> {
+    if !headers.contains_key(name) {
+        return Ok(None);
+    }
+    let malformed = || Error::Malformed(format!("{name} is not a list of ETags"));
+    let lines: Option<Vec<&str>> = headers.get_all(name).iter().map(|value| value.to_str().ok()).collect();
+    let text = lines.ok_or_else(malformed)?.join(",");
+    if text.trim() == "*" {
+        return Ok(Some(Tags::Any));
     }
     let tags = text.split(',').map(|tag| {
         let tag = tag.trim();
         let opaque = tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).ok_or_else(malformed)?;
-        // A strong comparison never matches a weak tag, and a tag that is no version was never ours.
-        Ok(if tag.starts_with('W') { None } else { opaque.parse::<i64>().ok() })
+        Ok(opaque.parse::<i64>().ok().map(|version| (version, tag.starts_with('W'))))
     });
-    let tags: Vec<Option<i64>> = tags.collect::<Result<_, Error>>()?;
-    Ok(Some(IfMatch::Versions(tags.into_iter().flatten().collect())))
+    let tags: Vec<Option<(i64, bool)>> = tags.collect::<Result<_, Error>>()?;
+    Ok(Some(Tags::Versions(tags.into_iter().flatten().collect())))
 }
 
 /// A call with an `Idempotency-Key`: its method, path and body belong to the key.
@@ -41,16 +71,20 @@ pub(super) struct Once<'a> {
 }
 
 impl<'a> Once<'a> {
-    /// Reads the key. `None` if the call has none.
-    pub(super) fn read(parts: &'a Parts, body: &[u8]) -> Result<Option<Self>, Error> {
-        let Some(value) = parts.headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    /// Reads the key of a call with this content: its body, or its query. `None` if the call has none.
+    pub(super) fn read(parts: &'a Parts, content: &[u8]) -> Result<Option<Self>, Error> {
+        let mut values = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
+        let Some(value) = values.next() else { return Ok(None) };
+        if values.next().is_some() {
+            return Err(Error::Malformed("Idempotency-Key is there more than once".to_owned()));
+        }
         // `to_str` takes a tab within the text for a visible character.
         let is_printable = |byte: u8| matches!(byte, b' '..=b'~');
         let key = value.to_str().ok().map(str::trim);
         let key = key.filter(|key| (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(is_printable));
         let key = key.ok_or_else(|| Error::Malformed(format!("Idempotency-Key is not 1 to {KEY_MAX} printable ASCII characters")))?;
-        let fingerprint = Sha256::digest(body).to_vec();
-        Ok(Some(Self { key, method: parts.method.as_str(), path: parts.uri.path(), fingerprint }))
+        let fingerprint = Sha256::digest(content).to_vec();
+        Ok(Some(Self { key, method: parts.method.as_str(), path: without_slash(parts.uri.path()), fingerprint }))
     }
 
     /// Claims the key in this process.
@@ -77,6 +111,11 @@ impl<'a> Once<'a> {
     pub(super) async fn remember(&self, change: &mut Change, answer: &Answer) -> Result<(), Error> {
         Ok(change.unit.remember_idempotent(self.key, self.method, self.path, &self.fingerprint, &answer.to_value()).await?)
     }
+}
+
+/// The path as the table of routes has it.
+fn without_slash(path: &str) -> &str {
+    path.strip_suffix('/').unwrap_or(path)
 }
 
 fn under_way() -> Error {

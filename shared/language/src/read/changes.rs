@@ -219,7 +219,8 @@ impl Reader<'_> {
             None => heard.reminder().map_or(Field::Keep, |offset| Field::Set(Some(offset))),
         };
         if let Some(repeat) = heard.repeat() {
-            change.repeats = Some(Repeats::So { repeat: repeat.clone(), end: heard.end(), from_completion: heard.is_from_completion() });
+            change.repeats =
+                Some(Repeats::So { repeat: repeat.clone(), end: heard.end(None), from_completion: heard.is_from_completion() });
         }
         change.due = match heard.exact(&mut Vec::new()) {
             Some(at) => Some(Due::At(at)),

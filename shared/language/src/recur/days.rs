@@ -149,7 +149,7 @@ impl NthSet {
         let numbers: Vec<i8> = match &self.by {
             By::Nth(days) => days.iter().map(|(number, _)| *number).collect(),
             By::MonthDays(days) | By::Workdays(days) => days.clone(),
-            By::Start | By::Weekdays(_) => return None,
+            By::Start | By::Weekdays(_) | By::Dated(..) => return None,
         };
         let from_start = numbers.first().is_some_and(|number| *number > 0);
         numbers.iter().all(|number| (*number > 0) == from_start).then_some(from_start)

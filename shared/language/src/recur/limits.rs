@@ -1,7 +1,8 @@
-//! What limits a repetition: "except Sundays", "but not on weekends", "except in August", "in July and August", "from May to September".
+//! What limits a repetition: "except Sundays", "but not on weekends", "except the 1st", "except in August", "in July and August", "from May to September".
 
-use super::days::{months, weekdays};
-use crate::grammar::{Limit, Meaning, Phrase, View};
+use super::days::{months, nth_set, of, weekdays};
+use crate::grammar::{By, Limit, Meaning, Phrase, View};
+use crate::numbers::Unit;
 
 /// Words that leave something out, and those after which only days or months can be meant.
 const EXCEPT: [&[&str]; 20] = [
@@ -41,7 +42,22 @@ fn exception(view: View<'_>, at: usize) -> Option<Phrase> {
     if let Some((weekdays, end)) = weekdays(view, start) {
         return Some(named(Limit { weekdays, ..Limit::default() }, end));
     }
+    if let Some((month_days, end)) = month_days(view, start) {
+        return Some(named(Limit { month_days, ..Limit::default() }, end));
+    }
     months(view, start).filter(|(_, end)| view.is_free(*end)).map(|(months, end)| named(Limit { months, ..Limit::default() }, end))
+}
+
+/// "the 1st", "the 1st and 15th", "the last day of the month".
+fn month_days(view: View<'_>, at: usize) -> Option<(Vec<i8>, usize)> {
+    let set = nth_set(view, at, false)?;
+    let By::MonthDays(days) = set.by else { return None };
+    let end = match of(view, set.end) {
+        Some(of) if of.unit == Unit::Month && of.interval == 1 && of.months.is_empty() => of.end,
+        Some(_) => return None,
+        None => set.end,
+    };
+    view.is_free(end).then_some((days, end))
 }
 
 /// "in July and August", "from May to September". One month alone is a day's phrase.

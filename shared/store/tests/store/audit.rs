@@ -65,3 +65,36 @@ async fn entries_are_found_by_task_type_and_chain_newest_first() {
     assert_eq!(found(&store, ListAudit { limit: Some(2), offset: Some(1), ..of(1, true) }).await, (names("fe"), 7));
     assert_eq!(found(&store, ListAudit { offset: Some(100), ..of(1, true) }).await, (Vec::new(), 7));
 }
+
+#[tokio::test]
+async fn an_event_that_came_late_is_shown_by_its_version() {
+    let store = fresh().await;
+    let keep = async |event_id: &str, event_type, task_id, version: Option<i64>| {
+        let event = json!({ "data": { "task_data": version.map(|version| json!({ "version": version })) } }).to_string();
+        let (event, created_at) = (event.as_str(), work().now);
+        store.record(NewAuditEntry { event_id, event_type, task_id, parent_task_id: None, user_id: 1, event, created_at }).await.unwrap();
+    };
+    for (event_id, event_type, task_id, version) in [
+        ("b", EventType::TaskUpdated, 1, Some(2)),
+        ("a", EventType::TaskCreated, 1, Some(1)),
+        ("x", EventType::TaskCreated, 2, Some(1)),
+        // Restored (5) before anybody heard that it was deleted, which makes version 4 of 3.
+        ("f", EventType::TaskRestored, 1, Some(5)),
+        ("g", EventType::ReminderScheduled, 1, None),
+        ("e", EventType::TaskDeleted, 1, Some(3)),
+        ("c", EventType::TaskCompleted, 1, Some(3)),
+        ("h", EventType::ReminderTriggered, 1, None),
+    ] {
+        keep(event_id, event_type, task_id, version).await;
+    }
+    let of = |chain| ListAudit { task_id: Some(1), chain, ..ListAudit::default() };
+    for chain in [false, true] {
+        assert_eq!(found(&store, of(chain)).await, (["h", "g", "f", "e", "c", "b", "a"].map(String::from).to_vec(), 7));
+    }
+    let page = ListAudit { limit: Some(2), offset: Some(3), ..of(false) };
+    assert_eq!(found(&store, page).await, (["e", "c"].map(String::from).to_vec(), 7), "pages are of the same order");
+    let deleted = ListAudit { event_type: Some(EventType::TaskDeleted), ..of(false) };
+    assert_eq!(found(&store, deleted).await, (vec!["e".to_owned()], 1));
+    let all = ["h", "c", "e", "g", "f", "x", "a", "b"].map(String::from).to_vec();
+    assert_eq!(found(&store, ListAudit::default()).await, (all, 8), "without a task, as they came");
+}

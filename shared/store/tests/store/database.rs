@@ -44,6 +44,15 @@ async fn a_schema_that_is_up_to_date_stays_so_and_two_at_once_wait() {
 }
 
 #[tokio::test]
+async fn a_schema_of_a_later_release_is_left_as_it_is() {
+    let store = fresh().await;
+    let later =
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'later', true, '', 0)";
+    sqlx::query(later).execute(store.pool()).await.unwrap();
+    store.migrate().await.unwrap();
+}
+
+#[tokio::test]
 async fn an_address_that_is_none_is_refused_and_one_that_nobody_answers_is_unavailable() {
     assert!(matches!(Store::connect_lazy("nonsense", 1), Err(Error::Address)));
     let store = Store::connect_lazy("postgres://user:secret@127.0.0.1:1/none", 1).unwrap();

@@ -54,3 +54,24 @@ async fn many_rows_are_forgotten_in_batches() {
     .unwrap();
     assert_eq!(store.prune(at(30 * DAY)).await.unwrap().inbox, 12_345);
 }
+
+#[tokio::test]
+async fn a_notification_is_kept_for_90_days_and_the_audit_log_as_long_as_it_is_told() {
+    let store = fresh().await;
+    sqlx::raw_sql(
+        "INSERT INTO notifications (event_type, task_id, title, body, created_at) VALUES \
+         ('reminder.triggered', 1, 'a', '', '2026-01-01T00:00:00.123456Z'), ('reminder.triggered', 1, 'b', '', '2026-01-02T00:00:00.123456Z'); \
+         INSERT INTO audit_log (event_id, event_type, task_id, user_id, event_data, created_at) VALUES \
+         ('a', 'task.created', 1, 1, '{}', '2026-01-01T00:00:00.123456Z'), ('b', 'task.created', 1, 1, '{}', '2026-01-02T00:00:00.123456Z')",
+    )
+    .execute(store.pool())
+    .await
+    .unwrap();
+    assert_eq!(store.prune(at(90 * DAY)).await.unwrap().notifications, 0);
+    assert_eq!(store.prune(at(90 * DAY + 1)).await.unwrap().notifications, 1);
+    assert_eq!(store.notifications(None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.prune_audit(at(30 * DAY), 30).await.unwrap(), 0);
+    assert_eq!(store.prune_audit(at(30 * DAY + 1), 30).await.unwrap(), 1);
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM audit_log").fetch_one(store.pool()).await.unwrap();
+    assert_eq!(left, 1);
+}

@@ -1,0 +1,135 @@
+// <selection-bar>: what can be done to all selected tasks, in one call each. Loaded when the first task is selected.
+
+import { bulk, move, tasks } from './actions.js';
+import { pickDate } from './date-picker.js';
+import { byId, h, icon, newId, setText } from './dom.js';
+import { knownTags } from './filter-bar.js';
+import { TaskList } from './task-list.js';
+
+/** @typedef {import('./api.js').Task} Task */
+
+class SelectionBar extends HTMLElement {
+  #list = byId('list', TaskList);
+  #count = h('p', { className: 'grow', role: 'status' });
+  #date = this.#button('calendar', 'Date', () => this.#pick());
+  #priority = this.#button('flag', 'Priority', () => this.#choose());
+  #tags = this.#button('tag', 'Tags', () => this.#tag());
+
+  connectedCallback() {
+    this.setAttribute('role', 'toolbar');
+    this.setAttribute('aria-label', 'Selected tasks');
+    this.append(
+      this.#count,
+      this.#date,
+      this.#priority,
+      this.#tags,
+      this.#button('check', 'Done', () => this.#done()),
+      this.#button('trash', 'Delete', () => this.#apply('delete')),
+      h('button', { type: 'button', className: 'icon-button', 'aria-label': 'Clear the selection', onclick: () => this.#list.select([]) }, icon('close')),
+    );
+    this.#list.addEventListener('selection', () => this.#draw());
+    this.#list.addEventListener('selected-key', (event) => this.#key(/** @type {CustomEvent<string>} */ (event)));
+    this.#draw();
+  }
+
+  /** @param {string} sign @param {string} words @param {() => void} run */
+  #button(sign, words, run) {
+    return h('button', { type: 'button', className: 'quiet', onclick: run }, icon(sign), h('span', { textContent: words }));
+  }
+
+  #draw() {
+    const { size } = this.#list.selected;
+    this.hidden = size === 0;
+    if (size) setText(this.#count, `${size} selected`);
+  }
+
+  get #ids() {
+    return [...this.#list.selected];
+  }
+
+  get #selected() {
+    return /** @type {Task[]} */ (this.#ids.map((id) => tasks.get(id)).filter((task) => task !== undefined));
+  }
+
+  /** @param {Parameters<typeof bulk>[1]} action @param {import('./api.js').TaskChange} [fields] */
+  #apply(action, fields) {
+    bulk(this.#ids, action, fields);
+    if (action !== 'update' && !action.endsWith('tags')) this.#list.select([]);
+    this.#list.enter();
+  }
+
+  #done() {
+    this.#apply(this.#selected.every(({ status }) => status === 'completed') ? 'reopen' : 'complete');
+  }
+
+  #pick() {
+    pickDate(this.#date, { label: 'A date for the selected tasks', task: null, choose: (picked) => move(this.#selected, picked) });
+  }
+
+  /** @param {CustomEvent<string>} event */
+  #key(event) {
+    const priority = /** @type {Record<string, 'high' | 'medium' | 'low'>} */ ({ 1: 'high', 2: 'medium', 3: 'low' })[event.detail];
+    if (event.detail === 'Delete' || event.detail === 'Backspace') this.#apply('delete');
+    else if (event.detail === 'x') this.#done();
+    else if (event.detail === 't') this.#pick();
+    else if (priority) this.#apply('update', { priority });
+    else return;
+    event.preventDefault();
+  }
+
+  /** A menu at a button. @param {HTMLElement} anchor @param {string} label @param {...Node} children */
+  #menu(anchor, label, ...children) {
+    const menu = h('div', { className: 'menu at', popover: 'auto', role: 'dialog', 'aria-label': label }, ...children);
+    document.body.append(menu);
+    menu.addEventListener('toggle', (event) => {
+      if (/** @type {ToggleEvent} */ (event).newState === 'closed') menu.remove();
+    });
+    menu.showPopover();
+    const [at, size] = [anchor.getBoundingClientRect(), menu.getBoundingClientRect()];
+    menu.style.setProperty('--left', `${Math.max(8, Math.min(at.left, innerWidth - size.width - 8))}px`);
+    menu.style.setProperty('--top', `${Math.max(8, at.top - size.height - 4)}px`);
+    const first = menu.querySelector('button, input');
+    if (first instanceof HTMLElement) first.focus();
+    return menu;
+  }
+
+  #choose() {
+    const buttons = /** @type {const} */ (['high', 'medium', 'low']).map((priority) =>
+      h('button', {
+        type: 'button',
+        className: 'menu-item',
+        textContent: `${priority.charAt(0).toUpperCase()}${priority.slice(1)}`,
+        onclick: () => {
+          menu.hidePopover();
+          this.#apply('update', { priority });
+        },
+      }),
+    );
+    const menu = this.#menu(this.#priority, 'Priority of the selected tasks', ...buttons);
+  }
+
+  #tag() {
+    const options = h('datalist', { id: newId() }, ...knownTags().map(({ tag }) => h('option', { value: tag })));
+    const input = h('input', { 'aria-label': 'Add a tag', placeholder: 'Add a tag', autocapitalize: 'off', autocomplete: 'off', list: options.id, enterKeyHint: 'done' });
+    const there = [...new Set(this.#selected.flatMap(({ tags }) => tags))].sort();
+    const remove = (/** @type {string} */ tag) =>
+      h('button', {
+        type: 'button',
+        className: 'menu-item',
+        onclick: () => {
+          menu.hidePopover();
+          this.#apply('remove_tags', { tags: [tag] });
+        },
+      }, h('span', { className: 'grow', textContent: `Remove #${tag}` }));
+    input.addEventListener('keydown', (event) => {
+      const tags = input.value.split(',').map((text) => text.trim().replace(/^#/, '').toLowerCase()).filter(Boolean);
+      if (event.key !== 'Enter' || event.isComposing || !tags.length) return;
+      event.preventDefault();
+      menu.hidePopover();
+      this.#apply('add_tags', { tags });
+    });
+    const menu = this.#menu(this.#tags, 'Tags of the selected tasks', h('div', { className: 'field' }, input, options), ...there.map(remove));
+  }
+}
+
+customElements.define('selection-bar', SelectionBar);

@@ -1,0 +1,53 @@
+// Registers the service worker, which keeps the page for a visit without a network, and lets a new release in.
+
+import { toast } from './toasts.js';
+
+/** Milliseconds between two looks for a new release. */
+const LOOK_EVERY = 3_600_000;
+
+/** The one script that this page turns from text into a program; the policy of the page knows it by this name. */
+const POLICY = 'taskflow-worker';
+const URL_OF_WORKER = '/sw.js';
+
+/** @typedef {{ trustedTypes?: { createPolicy: (name: string, rules: object) => { createScriptURL: (url: string) => string } } }} TrustedTypes */
+
+const { trustedTypes } = /** @type {TrustedTypes} */ (/** @type {unknown} */ (window));
+const policy = trustedTypes?.createPolicy(POLICY, { createScriptURL: () => URL_OF_WORKER });
+
+/** Offers the release that waits; all windows go over to it together. @param {ServiceWorker} waiting */
+function offer(waiting) {
+  toast('A new version of Taskflow is ready.', { sticky: true, action: { label: 'Reload', run: () => waiting.postMessage('enter') } });
+}
+
+/** @param {ServiceWorkerRegistration} registration */
+function watch(registration) {
+  if (registration.waiting && navigator.serviceWorker.controller) offer(registration.waiting);
+  registration.addEventListener('updatefound', () => {
+    const { installing } = registration;
+    installing?.addEventListener('statechange', () => {
+      if (installing.state === 'installed' && navigator.serviceWorker.controller) offer(installing);
+    });
+  });
+  let looked = Date.now();
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState !== 'visible' || Date.now() - looked < LOOK_EVERY) return;
+    looked = Date.now();
+    registration.update().catch(() => {});
+  });
+}
+
+async function register() {
+  if (!('serviceWorker' in navigator)) return;
+  const { serviceWorker } = navigator;
+  let wasControlled = serviceWorker.controller !== null;
+  serviceWorker.addEventListener('controllerchange', () => {
+    // What is typed is on disk. The first worker finds the files that are there; another one has those of another release.
+    if (wasControlled) location.reload();
+    wasControlled = true;
+  });
+  const url = policy ? policy.createScriptURL('') : URL_OF_WORKER;
+  watch(await serviceWorker.register(url, { updateViaCache: 'none' }));
+}
+
+// Without it, the page works as long as there is a network.
+register().catch(() => {});
