@@ -387,7 +387,7 @@ run "a_webhook_at_a_port_of_its_own" {
   }
 
   assert {
-    condition     = tomap(module.network.internet_ports) == tomap({ 443 = "images, certificates, Gemini, webhooks", 8443 = "webhook" })
+    condition     = tomap(module.network.internet_ports) == tomap({ 443 = "images, certificates, Gemini, webhooks, push services", 8443 = "webhook" })
     error_message = "Pods reach that port as well."
   }
 }

@@ -52,7 +52,12 @@ fn others(now: &[Value], before: &Value) -> Vec<Value> {
     for item in before {
         let same = now.iter().find(|same| same["id"] == item["id"]).unwrap_or_else(|| panic!("gone: {item}"));
         for (name, value) in item.as_object().unwrap() {
-            let value = if name == "tags" { tests::composed(value) } else { value.clone() };
+            let value = match name.as_str() {
+                "tags" => tests::composed(value),
+                // There was no other way for most; now that is every way there is.
+                "reminder_type" if value == "websocket" => Value::Null,
+                _ => value.clone(),
+            };
             assert_eq!(same[name], value, "{name} of {same}");
         }
     }

@@ -79,11 +79,14 @@ pub struct MailServer {
     _folder: tempfile::TempDir,
 }
 
+/// Who may send, as in a URL.
+const USER: &str = "ann:a%20password";
+
 impl MailServer {
     /// That takes every mail.
     pub async fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let url = format!("smtp://ann:a%20password@localhost:{}", listener.local_addr().unwrap().port());
+        let url = format!("smtp://{USER}@localhost:{}", listener.local_addr().unwrap().port());
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let roots = folder.path().join("roots.pem");

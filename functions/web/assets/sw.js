@@ -9,7 +9,7 @@ const CACHE = `taskflow ${Object.values(FILES).join(' ')}`;
 
 const worker = /** @type {any} */ (globalThis);
 
-importScripts('/assets/sw-push.js');
+worker.importScripts('/assets/sw-push.js');
 
 /** Whether a file is the one of this release, whoever answered it. @param {Response} response @param {string} digest */
 async function isOf(response, digest) {

@@ -444,6 +444,7 @@ export class TaskDetail extends HTMLElement {
       return;
     }
     // From here on the field follows the task, which shows the change at once.
+    if (change.reminder_offset) void part(() => import('./devices.js')).then(({ offerPush }) => offerPush());
     this.#begun.delete(name);
     this.#saving += 1;
     try {

@@ -1,6 +1,9 @@
 // Registers the service worker, which keeps the page for a visit without a network, and lets a new release in.
 
+import { Key, kept } from './kept.js';
+import { part } from './part.js';
 import { toast } from './toasts.js';
+import { show } from './view.js';
 
 /** Milliseconds between two looks for a new release. */
 const LOOK_EVERY = 3_600_000;
@@ -45,8 +48,19 @@ async function register() {
     if (wasControlled) location.reload();
     wasControlled = true;
   });
+  // What sw-push.js says: a notification was clicked, or the browser's push service gave it another address.
+  serviceWorker.addEventListener('message', ({ data }) => {
+    if (data === 'taskflow-push-changed') void refresh();
+    else if (data && 'open' in data) show({ task: data.open });
+  });
   const url = policy ? policy.createScriptURL('') : URL_OF_WORKER;
   watch(await serviceWorker.register(url, { updateViaCache: 'none' }));
+  if (kept(Key.device)) await refresh();
+}
+
+async function refresh() {
+  const { refreshPush } = await part(() => import('./devices.js'));
+  await refreshPush();
 }
 
 // Without it, the page works as long as there is a network.

@@ -160,7 +160,7 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
         answers.insert("101".to_owned(), json!({ "description": "The WebSocket is open." }));
     }
     if types.is_cached {
-        parameters.push(parameter("If-None-Match"));
+        parameters.push(parameter("If-None-Match-Of-Read"));
         answers.insert("304".to_owned(), json!({ "description": "The caller has it already." }));
     }
     if matches!(operation.id, "health" | "healthReady") {
@@ -335,9 +335,11 @@ fn parameters() -> Value {
         ),
         "If-None-Match": header(
             "If-None-Match",
-            "ETags that the caller has: a GET is answered with 304 then. A change is only made if the task has none of these ETags.",
+            "Do it only if the task has none of these ETags.",
             tags(),
         ),
+        // What is no ETag is passed over here: the caller gets the whole answer.
+        "If-None-Match-Of-Read": attribute("If-None-Match", "ETags that the caller has: the answer is 304 if it is one of these."),
         "ce-specversion": attribute("ce-specversion", "Binary mode: 1.0."),
         "ce-id": attribute("ce-id", "Binary mode: the event's id."),
         "ce-source": attribute("ce-source", "Binary mode: who speaks."),
