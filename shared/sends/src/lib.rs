@@ -104,7 +104,12 @@ pub async fn fired(change: &mut Change, delivery: &Delivery, channel: ReminderTy
         // It fired by the release before.
         None => reminder.reminder_type.is_none_or(|own| own == channel) && change.app.settings.channels().contains(&channel),
     };
-    let is_open = |reminder: &Reminder| matches!(reminder.status, ReminderStatus::Pending | ReminderStatus::Sent);
+    let is_open = |reminder: &Reminder| match reminder.status {
+        ReminderStatus::Pending => true,
+        // Another channel was quicker. What the release before has sent is over.
+        ReminderStatus::Sent => event.channels.is_some(),
+        ReminderStatus::Failed | ReminderStatus::Cancelled => false,
+    };
     Ok(reminder.filter(|reminder| reminder.triggered_at.is_some() && is_open(reminder) && goes_here(reminder)))
 }
 
