@@ -1,6 +1,7 @@
 //! Dates and times in words, as notes and answers have them.
 
 use domain::offset::ReminderOffset;
+use domain::recurrence;
 use domain::task::Priority;
 use jiff::civil::{Date, Time, Weekday};
 
@@ -29,13 +30,7 @@ pub(crate) fn month(month: i8) -> &'static str {
 
 /// "3rd".
 pub(crate) fn ordinal(number: i8) -> String {
-    let ending = match (number % 10, number % 100) {
-        (1, last) if last != 11 => "st",
-        (2, last) if last != 12 => "nd",
-        (3, last) if last != 13 => "rd",
-        _ => "th",
-    };
-    format!("{number}{ending}")
+    recurrence::ordinal(i16::from(number))
 }
 
 /// "Fri 4 Dec 2026".

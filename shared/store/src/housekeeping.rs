@@ -23,25 +23,32 @@ const BATCH: i64 = 5_000;
 const BATCHES_MAX: usize = 200;
 
 /// A row that another session has locked is left to the next day's call.
-const INBOX: &str = "DELETE FROM inbox WHERE ctid = ANY (ARRAY \
-     (SELECT ctid FROM inbox WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
-const KEYS: &str = "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY \
-     (SELECT ctid FROM idempotency_keys WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
-const LETTERS: &str = "DELETE FROM dead_letters WHERE ctid = ANY (ARRAY \
-     (SELECT ctid FROM dead_letters WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
-const TRASH: &str = "DELETE FROM trashed_tasks WHERE ctid = ANY (ARRAY \
-     (SELECT ctid FROM trashed_tasks WHERE deleted_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
-const CHANGES: &str = "DELETE FROM changes WHERE ctid = ANY (ARRAY \
-     (SELECT ctid FROM changes WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
+/// Deletes rows of a table that are older than so many hours, by this column.
+macro_rules! older {
+    ($table:literal, $time:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " WHERE ctid = ANY (ARRAY (SELECT ctid FROM ",
+            $table,
+            " WHERE ",
+            $time,
+            " < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))"
+        )
+    };
+}
+
+const INBOX: &str = older!("inbox", "created_at");
+const KEYS: &str = older!("idempotency_keys", "created_at");
+const LETTERS: &str = older!("dead_letters", "created_at");
+const TRASH: &str = older!("trashed_tasks", "deleted_at");
+const CHANGES: &str = older!("changes", "created_at");
 const SENDS: &str = "DELETE FROM sends WHERE ctid = ANY (ARRAY \
      (SELECT ctid FROM sends WHERE reminder_id IS NULL AND status <> 'pending' AND created_at < $1 - make_interval(hours => $2) LIMIT $3 \
      FOR UPDATE SKIP LOCKED))";
-const LINKS: &str = "DELETE FROM used_links WHERE ctid = ANY (ARRAY \
-     (SELECT ctid FROM used_links WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
-const NOTIFICATIONS: &str = "DELETE FROM notifications WHERE ctid = ANY (ARRAY \
-     (SELECT ctid FROM notifications WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
-const AUDIT: &str = "DELETE FROM audit_log WHERE ctid = ANY (ARRAY \
-     (SELECT ctid FROM audit_log WHERE created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
+const LINKS: &str = older!("used_links", "created_at");
+const NOTIFICATIONS: &str = older!("notifications", "created_at");
+const AUDIT: &str = older!("audit_log", "created_at");
 /// Adds up what changes of tags have appended, and forgets the tags that no task has.
 const TAGS: &str =
     "WITH added AS MATERIALIZED (SELECT add_up_tags()) DELETE FROM tag_counts WHERE tasks = 0 AND EXISTS (SELECT FROM added)";

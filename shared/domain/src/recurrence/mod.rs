@@ -38,6 +38,7 @@ mod words;
 pub use parse::RuleError;
 pub use rule::{Rule, weekday_code};
 pub use series::{Completion, Pattern, Series};
+pub use words::ordinal;
 
 /// The longest text read as a rule, in bytes: a rule that lists every month, day and weekday takes about 300.
 pub const MAX_RULE_LENGTH: usize = 500;

@@ -76,16 +76,20 @@ fn nth(number: i16) -> String {
     match number {
         -1 => "last".to_owned(),
         number if number < 0 => format!("{} to last", nth(-number)),
-        number => {
-            let ending = match (number % 10, number % 100) {
-                (1, last) if last != 11 => "st",
-                (2, last) if last != 12 => "nd",
-                (3, last) if last != 13 => "rd",
-                _ => "th",
-            };
-            format!("{number}{ending}")
-        }
+        number => ordinal(number),
     }
+}
+
+/// "3rd".
+#[must_use]
+pub fn ordinal(number: i16) -> String {
+    let ending = match (number % 10, number % 100) {
+        (1, last) if last != 11 => "st",
+        (2, last) if last != 12 => "nd",
+        (3, last) if last != 13 => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
 }
 
 fn name(names: &[&str], index: i16) -> String {
