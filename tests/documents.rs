@@ -1,4 +1,4 @@
-//! Checks the documents: their links, the files and recipes that they name, the list of settings, and the length of the README.
+//! Checks the documents: their links, the files and recipes that they name, the settings, the version, and the length of the README.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -134,4 +134,23 @@ fn the_settings_page_lists_every_setting_and_no_other() {
         .filter(|name| name.len() > 3)
         .collect();
     assert_eq!(listed, asked.into_inner(), "docs/settings.md against the settings that are read");
+}
+
+#[test]
+fn architecture_shows_the_function_as_it_is() {
+    let (_, fenced) = parts(Path::new("ARCHITECTURE.md"));
+    let shown: Vec<&str> = fenced.split("rust\n").nth(1).unwrap().trim().split("\n\n").collect();
+    let source = text("functions/complete-task/src/lib.rs");
+    for item in shown {
+        assert!(source.contains(item), "ARCHITECTURE.md shows another complete-task than functions/complete-task/src/lib.rs: {item}");
+    }
+}
+
+#[test]
+fn the_changelog_begins_with_the_version_of_the_workspace() {
+    let manifest = text("Cargo.toml");
+    let version = manifest.split("[workspace.package]\nversion = \"").nth(1).unwrap().split('"').next().unwrap();
+    let changelog = text("CHANGELOG.md");
+    let newest = changelog.lines().find(|line| line.starts_with("## ")).unwrap();
+    assert!(newest.contains(version), "CHANGELOG.md begins with {newest:?}, and Cargo.toml has the version {version}");
 }

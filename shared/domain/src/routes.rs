@@ -1,4 +1,4 @@
-//! The table of functions. The gateway, the functions, the documents and the manifests read it. ARCHITECTURE.md says how to add a function.
+//! The table of functions. The gateway, the functions, the documents and the manifests read it. CONTRIBUTING.md lists the steps to add a function.
 
 use std::time::Duration;
 
