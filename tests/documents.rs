@@ -69,14 +69,22 @@ fn every_recipe_that_a_document_names_exists() {
     for document in documents() {
         let (prose, fenced) = parts(&document);
         let named = run_by(fenced.lines().chain(spans(&prose)));
-        assert_eq!(named.difference(&recipes).collect::<Vec<_>>(), Vec::<&String>::new(), "{} names recipes that do not exist", document.display());
+        assert_eq!(
+            named.difference(&recipes).collect::<Vec<_>>(),
+            Vec::<&String>::new(),
+            "{} names recipes that do not exist",
+            document.display()
+        );
     }
 }
 
 /// The anchor that the repository's web page gives a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().to_lowercase();
-    kept.chars().filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter)).map(|letter| if letter == ' ' { '-' } else { letter }).collect()
+    kept.chars()
+        .filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter))
+        .map(|letter| if letter == ' ' { '-' } else { letter })
+        .collect()
 }
 
 #[test]
@@ -84,7 +92,8 @@ fn every_link_leads_to_a_file_and_a_heading() {
     for document in documents() {
         let (prose, _) = parts(&document);
         let targets = prose.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
-        let pictures = prose.split("src=\"").chain(prose.split("srcset=\"")).skip(1).filter_map(|rest| rest.split_once('"')).map(|(target, _)| target);
+        let pictures = ["src=\"", "srcset=\""].into_iter().flat_map(|name| prose.split(name).skip(1));
+        let pictures = pictures.filter_map(|rest| rest.split_once('"')).map(|(target, _)| target);
         for target in targets.chain(pictures).filter(|target| !target.contains("://") && !target.contains(['<', ' '])) {
             let (path, part) = target.split_once('#').unwrap_or((target, ""));
             let file = if path.is_empty() { document.clone() } else { document.parent().unwrap().join(path) };
@@ -130,7 +139,9 @@ fn the_settings_page_lists_every_setting_and_no_other() {
     let page = text("docs/settings.md");
     let cells = page.lines().filter_map(|line| line.strip_prefix("| `")).filter_map(|line| line.split_once(" | ")).map(|(cell, _)| cell);
     let listed: BTreeSet<String> = cells
-        .flat_map(|cell| cell.split(|letter: char| !letter.is_ascii_uppercase() && letter != '_').map(ToOwned::to_owned).collect::<Vec<_>>())
+        .flat_map(|cell| {
+            cell.split(|letter: char| !letter.is_ascii_uppercase() && letter != '_').map(ToOwned::to_owned).collect::<Vec<_>>()
+        })
         .filter(|name| name.len() > 3)
         .collect();
     assert_eq!(listed, asked.into_inner(), "docs/settings.md against the settings that are read");
