@@ -10,6 +10,7 @@
 //!
 //! jiff supplies the calendar (lengths of months, clock changes); the RRULE logic is our own. Nothing here panics or reads a clock. Every search
 //! ends: at the limits below, or at the end of jiff's calendar, the year 9999.
+//!
 //! To support another rule part, add a field in `rule`, a line in `parse`, a condition to `matches` in `dates`, and a shape in
 //! `tests/tools/rrule_cases.py`, which compares all of this with python-dateutil.
 //!
