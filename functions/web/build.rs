@@ -1,6 +1,6 @@
-//! Puts every file of `assets/` into the program, as it is and compressed, so that serving one is copying bytes.
+//! Embeds every file of `assets/` in the program, plain and compressed, so that serving one only copies bytes.
 //!
-//! Writes `assets.rs` to `OUT_DIR`: an array of `(name, plain, brotli, gzip)`, where the latter two are empty for what does not get smaller.
+//! Writes `assets.rs` to `OUT_DIR`: an array of `(name, plain, brotli, gzip)`. The latter two are empty for files that compression does not shrink.
 
 #[path = "src/prepare.rs"]
 mod prepare;
@@ -22,14 +22,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut table = String::from("[\n");
     for name in prepare::names(&folder)? {
         let plain = prepare::file(&folder, &name)?;
-        // One that is not smaller is not worth unpacking.
+        // A form that is not smaller is not worth unpacking.
         let smaller = |bytes: Vec<u8>| if bytes.len() < plain.len() { bytes } else { Vec::new() };
         let (brotli, gzip) = (smaller(brotli(&plain)?), smaller(gzip(&plain)?));
         write!(table, "    ({name:?}")?;
         for (ending, bytes) in [("", &plain), (".br", &brotli), (".gz", &gzip)] {
             let sent = format!("{name}{ending}");
             fs::write(Path::new(&out).join(&sent), bytes)?;
-            // Beside the table: a build folder that was moved is still whole.
+            // Beside the table, so that a moved build folder stays complete.
             write!(table, ", include_bytes!({sent:?}).as_slice()")?;
         }
         table.push_str("),\n");

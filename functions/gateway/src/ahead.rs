@@ -1,5 +1,5 @@
-//! Wakes the consumers of what a call will announce together with the function of the call: from zero, the caller waits for one cold start, and
-//! what follows from the call for the same one.
+//! Wakes the consumers of the events that a call will announce, together with the function of the call. From zero, the call and its consequences then
+//! share one cold start.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,18 +15,18 @@ use tokio::time::Instant;
 /// How long after its last answer a function counts as awake. Knative ends an idle pod after a minute.
 pub const AWAKE: Duration = Duration::from_secs(50);
 
-/// Who will be needed next, as far as the gateway knows.
+/// Predicts which functions are needed next.
 #[derive(Default)]
 pub struct Ahead {
-    /// Whether a consumer had something to do for the last event of a type. Most people's completed tasks do not recur, for example, so
-    /// waking spawn-recurrence for each of them would be a waste.
+    /// Whether a consumer had something to do for the last event of a type. For example, most completed tasks do not recur, so waking
+    /// spawn-recurrence for each would be a waste.
     needed: Mutex<HashMap<(&'static str, EventType), bool>>,
     /// When a function was last woken.
     woken: Mutex<HashMap<&'static str, Instant>>,
 }
 
 impl Ahead {
-    /// Learns who has something to do for such an event. `posted`: the types that the webhook gets.
+    /// Records which consumers have something to do for such an event. `posted`: event types that the webhook receives.
     pub fn learn(&self, topic: Topic, ty: EventType, data: &Value, posted: &[EventType]) {
         let mut needed = self.needed();
         for route in routes::ALL.iter().filter(|route| is_woken(route, topic, ty)) {
@@ -34,8 +34,8 @@ impl Ahead {
         }
     }
 
-    /// Wakes those who will hear that a reminder fired: the page's function, and the channels that the last reminder went to.
-    #[cfg_attr(not(feature = "sidecar"), expect(dead_code, reason = "only a sidecar calls ahead of time"))]
+    /// Wakes the functions that receive a fired reminder: notify, and the channels of the last reminder.
+    #[cfg_attr(not(feature = "sidecar"), expect(dead_code, reason = "only a sidecar makes early calls"))]
     pub(crate) fn with_reminder(&self, app: &Arc<App>) {
         const FIRED: EventType = EventType::ReminderTriggered;
         let channels = SENDING.into_iter().map(|(_, route)| route).filter(|route| self.needed().get(&(route.name, FIRED)) == Some(&true));
@@ -44,8 +44,8 @@ impl Ahead {
         }
     }
 
-    /// Chooses whom to wake together with a function that is not awake: the consumers of what it announces that are not awake either and, as far
-    /// as is known, will have something to do. `is_awake`: whether a function answered a moment ago.
+    /// Chooses the functions to wake together with one that is not awake: the consumers of its events that are not awake either and probably have
+    /// something to do. `is_awake`: whether a function answered recently.
     #[must_use]
     pub fn choose(&self, called: &Route, now: Instant, is_awake: impl Fn(&Route) -> bool) -> Vec<&'static Route> {
         if is_awake(called) {
@@ -63,7 +63,7 @@ impl Ahead {
         chosen
     }
 
-    /// Wakes them, without waiting for it.
+    /// Wakes them in the background.
     pub(crate) fn with_call(&self, app: &Arc<App>, called: &Route) {
         if !app.settings.wake_ahead {
             return;
@@ -79,7 +79,7 @@ impl Ahead {
     }
 }
 
-/// Wakes a function. Any request does; what it answers does not matter.
+/// Wakes a function. Any request does; its answer does not matter.
 pub(crate) fn wake(app: &Arc<App>, route: &'static Route) {
     let mut request = Request::new(full(""));
     *request.method_mut() = Method::HEAD;
@@ -87,7 +87,8 @@ pub(crate) fn wake(app: &Arc<App>, route: &'static Route) {
     app.background.spawn(async move { functions.call(route, request).await });
 }
 
-/// Whether such an event wakes this consumer ahead. Live updates wake nobody, because those who watch have woken it, and nobody waits for a webhook.
+/// True if such an event wakes this consumer ahead. Live updates wake none, because open pages have woken it. Webhooks are not woken, because no user
+/// waits for them.
 fn is_woken(route: &Route, topic: Topic, ty: EventType) -> bool {
     route.wants(topic, ty).is_some_and(|subscription| !matches!(subscription.concern, Concern::Watched | Concern::Posted))
 }

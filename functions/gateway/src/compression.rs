@@ -1,4 +1,4 @@
-//! Compresses answers for callers that take that. It is done here, where callers arrive, so that no function's program grows by it.
+//! Compresses answers for callers that accept it. The gateway does this, so that the other programs do not grow.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -16,14 +16,14 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
-/// Bytes from which on it is worth while.
+/// Minimum bytes of a compressed answer.
 const WORTH: u16 = 1024;
-/// Answers that are compressed at once. Each holds some megabytes meanwhile; others are sent as they are.
+/// Maximum answers that are compressed in parallel. Each uses some megabytes; further ones are sent uncompressed.
 const AT_ONCE: usize = 8;
-/// Most of what more work would save.
+/// Saves most of what higher levels save.
 const LEVEL: CompressionLevel = CompressionLevel::Precise(4);
 
-/// Compresses answers, a few at a time.
+/// Compresses answers, a few in parallel.
 pub(crate) struct Compressor {
     places: Arc<Semaphore>,
 }
@@ -35,7 +35,7 @@ impl Default for Compressor {
 }
 
 impl Compressor {
-    /// Has a request answered, and the answer compressed as its caller takes it.
+    /// Answers a request, and compresses the answer as the caller accepts.
     pub(crate) async fn around<F>(&self, request: Request, answer: impl FnOnce(Request) -> F) -> Result<Response, Error>
     where
         F: Future<Output = Result<Response, Error>>,
@@ -63,7 +63,7 @@ impl Compressor {
     }
 }
 
-/// A body that keeps its place until it has been sent.
+/// A body that holds its slot until it has been sent.
 struct Placed {
     body: Body,
     _place: OwnedSemaphorePermit,

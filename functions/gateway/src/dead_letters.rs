@@ -1,8 +1,7 @@
-//! `/dead-letters`: reads the events that were given up, and hands one to its one consumer again.
+//! `/dead-letters`: lists the dead letters, and delivers one to its consumer again.
 //!
-//! The table `dead_letters` keeps them. Behind Dapr each is a record of the topic `dead-letters` as well: Kafka's own tools read
-//! them there (`just dead-letters`), and what those print can be posted here as it is. The consumer's inbox makes it harmless to post one
-//! that was taken already.
+//! The table `dead_letters` stores them. Behind Dapr each is also a record of the topic `dead-letters`, where Kafka's own tools read them
+//! (`just dead-letters`), and their output can be posted here unchanged. The consumer's inbox makes a repeated replay harmless.
 
 use std::sync::Arc;
 
@@ -20,27 +19,27 @@ use serde_json::Value;
 
 use crate::letter::{self, UNREADABLE};
 
-/// Where they are.
+/// Path of the letters.
 pub(crate) const PATH: &str = "/dead-letters";
-/// Letters that one answer shows.
+/// Maximum letters of an answer.
 const LETTERS_MAX: i64 = 500;
-/// How many there are in all.
+/// Header with the total number.
 const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 
 pub(crate) async fn read(app: Arc<App>, _: Request) -> Result<Response, Error> {
     let Some(letters) = &app.dead_letters else {
-        return Err(Error::NotFound("a gateway without a sidecar delivers no events, so it keeps no dead letters".to_owned()));
+        return Err(Error::NotFound("a gateway without a sidecar delivers no events and has no dead letters".to_owned()));
     };
     let (letters, total) = letters.oldest(LETTERS_MAX).await.map_err(|error| Error::unavailable("the database", error))?;
     Ok(Answer::of(BATCH, serde_json::to_vec(&letters)?).header(TOTAL, total).into())
 }
 
-/// Delivers a letter once, without retries: the caller sees the answer of the consumer.
+/// Delivers a letter once, without retries: the caller gets the consumer's answer.
 pub(crate) async fn replay(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
     let body = function::body::collect(body).await?;
     let Incoming::One(event) = cloud_event::read(&parts.headers, &body)? else {
-        return Err(Invalid::field("", "one dead letter at a time").into());
+        return Err(Invalid::field("", "send one dead letter per request").into());
     };
     let route = consumer(&event)?;
     let letter = set_aside(&app, route, &event, &body).await?;
@@ -52,11 +51,11 @@ pub(crate) async fn replay(app: Arc<App>, request: Request) -> Result<Response, 
     if let Some(letters) = &app.dead_letters {
         letters.taken(route.name, event.source(), event.id()).await.map_err(|error| Error::unavailable("the database", error))?;
     }
-    tracing::info!(consumer = route.name, id = event.id(), "a dead letter was taken after all");
+    tracing::info!(consumer = route.name, id = event.id(), "a dead letter was replayed");
     Ok(Answer::empty(StatusCode::NO_CONTENT).into())
 }
 
-/// The letter, as it was set aside: a caller must not bring facts by calling them dead letters.
+/// Returns the stored letter, because a caller must not send facts disguised as dead letters.
 async fn set_aside(app: &App, route: &Route, event: &Event, body: &[u8]) -> Result<Value, Error> {
     let kept = match &app.dead_letters {
         Some(letters) => {
@@ -66,11 +65,11 @@ async fn set_aside(app: &App, route: &Route, event: &Event, body: &[u8]) -> Resu
     };
     let kept = kept.or_else(|| serde_json::from_slice(body).ok().filter(|letter| letter::is_ours(app, letter)));
     kept.ok_or_else(|| {
-        Error::Forbidden(format!("{} is no dead letter of {} as Taskflow set it aside, or was taken already", event.id(), route.name))
+        Error::Forbidden(format!("{} is not an unchanged dead letter of {}, or was replayed already", event.id(), route.name))
     })
 }
 
-/// The consumer's problem, as one of this call.
+/// Returns the consumer's problem as a problem of this call.
 async fn said_here(response: Response) -> Result<Response, Error> {
     let (mut parts, body) = response.into_parts();
     let mut body = body.collect().await.map_err(Error::Internal)?.to_bytes();
@@ -84,12 +83,12 @@ async fn said_here(response: Response) -> Result<Response, Error> {
     Ok(Response::from_parts(parts, full(body)))
 }
 
-/// Who could not take it; it must be one who takes such events.
+/// Returns the consumer that could not process it, which must consume such events.
 fn consumer(event: &Event) -> Result<&'static Route, Invalid> {
     if event.ty() == UNREADABLE {
-        return Err(Invalid::field("/type", "a record that was no event cannot be handed to anybody; send what it should have been"));
+        return Err(Invalid::field("/type", "a record that was no event has no consumer; send the intended event instead"));
     }
-    let name = cloud_event::extension(event, CONSUMER).ok_or_else(|| Invalid::field("/consumer", "is missing: who is to take it?"))?;
+    let name = cloud_event::extension(event, CONSUMER).ok_or_else(|| Invalid::field("/consumer", "missing; name the consumer"))?;
     let takes = |route: &&Route| match (event.ty().parse::<CommandType>(), event.ty().parse::<EventType>()) {
         (Ok(command), _) => route.commands().any(|own| own == command),
         (_, Ok(ty)) => Topic::ALL.iter().any(|topic| route.wants(*topic, ty).is_some()),

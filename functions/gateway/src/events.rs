@@ -1,4 +1,4 @@
-//! `POST /`: commands as CloudEvents, each routed by its type to the function that obeys it.
+//! `POST /`: commands as CloudEvents, each routed by its type to its function.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use serde_json::{Value, json};
 
 use crate::Gateway;
 
-/// Where batches alone are taken: an operation of their own, for clients that know one type of a body.
+/// Path for batches only: a separate operation for clients that know one body type per operation.
 pub(crate) const BATCHES: &str = "/batch";
 
-/// Passes the commands of a batch on.
+/// Forwards the commands of a batch.
 pub(crate) async fn batches(gateway: Arc<Gateway>, app: Arc<App>, request: Request) -> Result<Response, Error> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(BATCH) {
@@ -29,7 +29,7 @@ pub(crate) async fn batches(gateway: Arc<Gateway>, app: Arc<App>, request: Reque
     route(gateway, app, request, None).await
 }
 
-/// Passes commands on. `only` is the function that the caller called by a name of its own.
+/// Forwards commands. `only` is the function, if the caller used a function's own name.
 pub(crate) async fn route(gateway: Arc<Gateway>, app: Arc<App>, request: Request, only: Option<&'static Route>) -> Result<Response, Error> {
     gateway.compressor.around(request, |request| passed_on(gateway.clone(), app, request, only)).await
 }
@@ -48,13 +48,13 @@ async fn one(gateway: &Gateway, app: &Arc<App>, headers: &HeaderMap, event: &Eve
     let request = super::forwarded(headers, STRUCTURED, serde_json::to_vec(event)?, Trust::Checked);
     let taker = taker(event)?;
     if let Some(only) = only.filter(|only| *only != taker) {
-        return Err(Error::NotFound(format!("{} does not obey {}; {} does", only.name, event.ty(), taker.name)));
+        return Err(Error::NotFound(format!("{} does not handle {}; {} does", only.name, event.ty(), taker.name)));
     }
     gateway.ahead.with_call(app, taker);
     Ok(super::call(app, taker, request).await)
 }
 
-/// In order, each on its own; one that fails does not undo the others.
+/// Runs the items in order and independently; a failed one does not undo the others.
 async fn batch(
     gateway: &Gateway,
     app: &Arc<App>,
@@ -86,11 +86,11 @@ async fn batch(
     Ok(Answer::of(BATCH, serde_json::to_vec(&answers)?).into())
 }
 
-/// The function that obeys a command. Facts come from the bus, never from a caller.
+/// Returns the function that handles a command. Facts come from the bus, never from a caller.
 fn taker(event: &Event) -> Result<&'static Route, Error> {
     let unknown = |unknown| Invalid::field("/type", format_args!("{unknown}: {}", event.ty()));
     match event.ty().parse::<CommandType>() {
-        Ok(command) => routes::of_command(command).ok_or_else(|| Error::NotFound(format!("no function obeys {command}"))),
+        Ok(command) => routes::of_command(command).ok_or_else(|| Error::NotFound(format!("no function handles {command}"))),
         Err(_) => Err(Error::fact(event.ty().parse::<EventType>().map_err(unknown)?)),
     }
 }

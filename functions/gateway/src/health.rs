@@ -1,6 +1,6 @@
-//! `/health`: asked of the function `health` once a minute at most, and its probes, which ask nobody.
+//! `/health`, which calls the function `health` at most once a minute, and its probes, which call no function.
 //!
-//! `/health` needs no token and reads the database. If each call were forwarded, a stranger could keep both awake.
+//! `/health` needs no token and reads the database. If each call were forwarded, an anonymous caller could keep both awake.
 
 use std::sync::Arc;
 
@@ -14,18 +14,18 @@ use function::{App, Error, Request, Response, full, guard};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tokio::sync::Mutex;
 
-/// The path of the whole report. The paths below it are probes.
+/// Path of the whole report. The paths below it are probes.
 const PATH: &str = "/health";
-/// Seconds for which an answer is kept.
+/// Seconds for which an answer is cached.
 const KEPT_SECONDS: i64 = 60;
 
-/// The health of the whole, as it was within the last minute.
+/// The health report of the last minute.
 pub(crate) struct Health {
     probes: Service,
     last: Mutex<Option<Kept>>,
 }
 
-/// An answer of the function `health`.
+/// A cached answer of the function `health`.
 struct Kept {
     at: Timestamp,
     status: StatusCode,
@@ -44,14 +44,14 @@ impl Health {
             return Ok(self.probes.handle(request).await);
         }
         no_query(request.uri())?;
-        // The answer is for everybody, whatever this caller takes.
+        // The cached answer is for all callers, whatever this one accepts.
         request.headers_mut().remove(header::ACCEPT);
-        // Held while the function is asked, so that callers who come together ask once.
+        // Held during the call, so that parallel callers cause one call.
         let mut last = self.last.lock().await;
         let wants_new = wants_new(app, request.headers()).await;
         let now = app.now();
         match &*last {
-            // A clock that was set back ends it, too.
+            // A clock that was set back also expires it.
             Some(kept) if (0..KEPT_SECONDS).contains(&kept.age(now)) && !wants_new => Ok(kept.answer(now)),
             _ => {
                 let (parts, body) = super::call(app, &HEALTH, request).await.into_parts();
@@ -64,7 +64,7 @@ impl Health {
 }
 
 impl Kept {
-    /// How many seconds ago it was true.
+    /// Returns its age in seconds.
     fn age(&self, now: Timestamp) -> i64 {
         now.as_microsecond().saturating_sub(self.at.as_microsecond()).div_euclid(1_000_000)
     }
@@ -78,7 +78,7 @@ impl Kept {
     }
 }
 
-/// Whether the caller asks for an answer that was not kept (RFC 9111, section 5.2.1.4), and may.
+/// True if the caller requests an uncached answer (RFC 9111, section 5.2.1.4), and may.
 async fn wants_new(app: &App, headers: &HeaderMap) -> bool {
     let directives = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     let asks = directives.flat_map(|value| value.split(',')).any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"));

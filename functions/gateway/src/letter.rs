@@ -1,4 +1,4 @@
-//! Dead letters in Kafka: how the gateway signs one, and knows its own again.
+//! Dead letters in Kafka: the gateway signs them, and recognises its own.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,22 +7,22 @@ use function::{App, guard};
 use ring::hmac;
 use serde_json::Value;
 
-/// The type of the event that wraps a record that is no event.
+/// Type of the event that wraps a record that is no event.
 pub(crate) const UNREADABLE: &str = "record.unreadable";
-/// The extension of a dead letter that proves that the gateway wrote it.
+/// Extension of a dead letter that proves that the gateway wrote it.
 pub(crate) const SIGNATURE: &str = "signature";
 
-/// Signs a letter with `APP_API_TOKEN`, which no caller holds. Returns `None` if that is not set.
+/// Signs a letter with `APP_API_TOKEN`, which no caller has. `None` if it is not set.
 pub(crate) fn signature(app: &App, letter: &Value) -> Option<String> {
     let secret = app.settings.app_api_token.as_ref()?;
-    // Brokers and tools may write the fields of the same letter in another order.
+    // Brokers and tools may reorder the fields of a letter.
     let mut canonical = letter.clone();
     canonical.sort_all_objects();
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
     Some(URL_SAFE_NO_PAD.encode(hmac::sign(&key, canonical.to_string().as_bytes())))
 }
 
-/// True if the gateway set this letter aside, and nobody has changed it since.
+/// True if the gateway wrote this letter, and it is unchanged.
 pub(crate) fn is_ours(app: &App, letter: &Value) -> bool {
     let mut letter = letter.clone();
     let given = letter.as_object_mut().and_then(|fields| fields.remove(SIGNATURE));
@@ -30,7 +30,7 @@ pub(crate) fn is_ours(app: &App, letter: &Value) -> bool {
     given.zip(signature(app, &letter)).is_some_and(|(given, own)| guard::is_same(given.as_bytes(), own.as_bytes()))
 }
 
-/// Returns a letter as the event was before it was set aside.
+/// Returns the original event of a letter.
 pub(crate) fn as_it_came(letter: &Value) -> Value {
     let mut event = letter.clone();
     if let Some(fields) = event.as_object_mut() {

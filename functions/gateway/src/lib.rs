@@ -1,8 +1,7 @@
-//! The one always-on piece: finds the function for every call (by method and path) and for every event (by its type).
+//! The gateway, the only program that is always on: routes every call (by method and path) and every event (by type) to its function.
 //!
-//! It knows the table of routes and the port to the functions. What everybody may ask for without a token it answers by itself: the page
-//! with its assets, and the health of the whole. Behind Dapr it is also the app that the one
-//! sidecar delivers to: records of Kafka and calls of jobs.
+//! It uses the table of routes and the port to the functions. It answers requests that need no token itself: the page with its assets, and the health
+//! report. Behind Dapr it is also the app that the sidecar delivers Kafka records and job calls to.
 
 pub mod ahead;
 #[cfg(feature = "sidecar")]
@@ -31,10 +30,10 @@ pub use crate::app_channel::behind_dapr;
 use crate::compression::Compressor;
 use crate::health::Health;
 
-/// The gateway's own name; nobody routes to it.
+/// Name of the gateway, which no route leads to.
 pub const NAME: &str = routes::GATEWAY.name;
 
-/// The function: every operation of the table of routes, and the gateway's own paths.
+/// Returns the function: every operation of the table of routes, and the gateway's own paths.
 #[must_use]
 pub fn function() -> Function {
     with(Arc::default())
@@ -52,7 +51,7 @@ fn with(ahead: Arc<Ahead>) -> Function {
         .path(Method::POST, dead_letters::PATH, false, dead_letters::replay)
 }
 
-/// The gateway with the operations of these functions.
+/// Returns the gateway with the operations of these functions.
 fn operations(functions: &'static [Route], gateway: &Arc<Gateway>) -> Function {
     let operations = functions.iter().flat_map(|route| route.operations.iter().map(move |operation| (route, operation)));
     operations.fold(Function::new(routes::GATEWAY), |function, (route, operation)| {
@@ -64,7 +63,7 @@ fn operations(functions: &'static [Route], gateway: &Arc<Gateway>) -> Function {
     })
 }
 
-/// Serves HTTPS where the settings name a domain: the gateway by the domain, and each function by a name of its own if it has one.
+/// Serves HTTPS if a domain is set: the gateway under the domain, and each function under its own name if it has one.
 async fn open_https(service: Service, gateway: Arc<Gateway>) -> Result<(), BoxError> {
     let settings = &service.app().settings;
     let names = settings.domains.iter().flat_map(|domain| routes::ALL.iter().map(move |route| (route, format!("{}.{domain}", route.name))));
@@ -79,19 +78,19 @@ async fn open_https(service: Service, gateway: Arc<Gateway>) -> Result<(), BoxEr
     https::open(&service, functions.collect::<Result<Vec<_>, BoxError>>()?).await
 }
 
-/// Where the metrics are.
+/// Path of the metrics.
 const METRICS: &str = "/metrics";
-/// The media type of their text form.
+/// Media type of the metrics.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What the gateway keeps between calls.
+/// State of the gateway between calls.
 pub(crate) struct Gateway {
     own: OnceCell<Own>,
     ahead: Arc<Ahead>,
     pub(crate) compressor: Compressor,
 }
 
-/// The functions that the gateway runs itself, because everybody may call them: forwarded, each stranger would wake a function.
+/// Functions that run in the gateway, because anyone may call them. Forwarded, each anonymous caller would wake a function.
 struct Own {
     web: Service,
     health: Health,
@@ -104,14 +103,14 @@ impl Own {
     }
 }
 
-/// Answers an operation of this function, as one of its own or by a call. Whoever makes up a link wakes no function.
+/// Answers an operation of this function, in the gateway or by a call. A forged link wakes no function.
 async fn answer(gateway: Arc<Gateway>, app: Arc<App>, route: &'static Route, access: Access, request: Request) -> Result<Response, Error> {
     if access == Access::Link && Link::read(request.uri().path(), &app.settings).is_none() {
         return Ok(link::refused());
     }
     if *route != routes::WEB && *route != routes::HEALTH {
         if request.method() != Method::GET {
-            // Before the body is read in order to be passed on.
+            // Checked before the body is read for forwarding.
             expects_json(request.method(), request.headers(), request.body())?;
             gateway.ahead.with_call(&app, route);
         }
@@ -121,13 +120,13 @@ async fn answer(gateway: Arc<Gateway>, app: Arc<App>, route: &'static Route, acc
     if *route == routes::WEB { Ok(own.web.handle(request).await) } else { own.health.answer(&app, request).await }
 }
 
-/// Calls a function, counts the call, and sees to what the function could not publish.
+/// Calls a function, counts the call, and publishes the events that the function could not.
 pub(crate) async fn call(app: &Arc<App>, route: &'static Route, request: Request) -> Response {
     let (method, begin) = (request.method().clone(), Instant::now());
     let mut response = app.functions.call(route, request).await;
     let status = response.status();
     app.metrics.call(route.name, &method, status, begin.elapsed());
-    // The header is not for the caller. After a call that broke off nobody knows what is in the outbox.
+    // The header is not for the caller. After a broken call the state of the outbox is unknown.
     let waits = response.headers_mut().remove(OUTBOX).is_some();
     if waits || (method != Method::GET && broke_off(status)) {
         see_to_outbox(app);
@@ -139,17 +138,17 @@ fn broke_off(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
 }
 
-/// Has the outbox emptied, without waiting for it.
+/// Starts emptying the outbox in the background.
 pub(crate) fn see_to_outbox(app: &Arc<App>) {
     let app = app.clone();
     app.clone().background.spawn(async move {
         if let Err(error) = app.publisher.publish_all().await {
-            tracing::debug!(error = %error, "the outbox waits");
+            tracing::debug!(error = %error, "the outbox could not be emptied yet");
         }
     });
 }
 
-/// What the process counts, as Prometheus reads it.
+/// Returns the process's metrics in Prometheus's text format.
 async fn metrics(app: Arc<App>, _: Request) -> Result<Response, Error> {
     if let Some(depth) = app.publisher.depth().await {
         app.metrics.outbox(depth);
@@ -157,7 +156,7 @@ async fn metrics(app: Arc<App>, _: Request) -> Result<Response, Error> {
     Ok(Answer::of(METRICS_TYPE, app.metrics.text().map_err(Error::internal)?).into())
 }
 
-/// A request to a function that carries its caller's token and trace, and is trusted that far.
+/// Creates a request to a function with its caller's token, trace and trust.
 pub(crate) fn forwarded(headers: &HeaderMap, content_type: &'static str, body: Vec<u8>, trust: Trust) -> Request {
     let mut request = Request::new(full(body));
     *request.method_mut() = Method::POST;

@@ -1,4 +1,4 @@
-//! gateway on its own, at `$PORT`: in front of the functions, and behind Dapr where the settings name a sidecar.
+//! The gateway as a program, at `$PORT`: in front of the functions, and behind Dapr if a sidecar is configured.
 
 fn main() -> std::process::ExitCode {
     sidecar::main_of_gateway(|dapr| match dapr {

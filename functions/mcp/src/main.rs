@@ -1,4 +1,4 @@
-//! mcp on its own, on hyper at `$PORT`.
+//! mcp as a program, on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(mcp::function())

@@ -2,7 +2,7 @@
 
 use function::Function;
 
-/// Every function that the gateway routes to.
+/// Returns every function that the gateway routes to.
 #[must_use]
 pub fn functions() -> Vec<Function> {
     vec![
@@ -44,7 +44,7 @@ pub fn functions() -> Vec<Function> {
     ]
 }
 
-/// The way in.
+/// Returns the gateway.
 #[must_use]
 pub fn gateway() -> Function {
     gateway::function()

@@ -1,8 +1,8 @@
 //! Serves the page and its assets, which are part of the binary, and the OpenAPI and AsyncAPI documents.
 //!
-//! Everything has an `ETag` and is asked for again each time (`no-cache`): a new version is seen at once, and what has not changed
-//! costs a 304. The files of `assets/` are sent compressed to whoever takes that, scripts without the lines that are only comments;
-//! `build.rs` has done the work. A debug build serves a file that was edited since as it is now: a reload shows it.
+//! Every response has an `ETag` and `no-cache`: a new version is visible at once, and an unchanged one costs a 304. The files of `assets/` are sent
+//! compressed to callers that accept it, and scripts without comment lines; `build.rs` prepares both. A debug build serves the current content of an
+//! edited file.
 
 #[cfg_attr(not(debug_assertions), expect(dead_code, reason = "only a debug build prepares files"))]
 mod prepare;
@@ -22,25 +22,25 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use prepare::{PAGE, WORKER};
 use sha2::{Digest, Sha256};
 
-/// What anything else may do, if somebody opens it as a page: an SVG is a document of its own. Scripts, styles and pixels are none, and
-/// go without: a first visit asks for many of them.
+/// Policy of files that a browser may open as documents, such as SVG. Scripts, styles and pixels are not documents and have no policy, because a
+/// first visit loads many of them.
 const POLICY: &str = "default-src 'none'; style-src 'self'; frame-ancestors 'none'";
-/// What the service worker may do: load its other script, ask this service, show notifications with its own pictures.
+/// Policy of the service worker: load its other script, call this service, show notifications with its own pictures.
 const WORKER_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self'";
-/// Endings of what is never a document.
+/// Endings of files that are never documents.
 const NO_DOCUMENTS: [&str; 4] = [".js", ".css", ".png", ".webmanifest"];
-/// Bytes of the SHA-256 that a tag is made of: as good as unique, and half as long in every answer.
+/// Bytes of the SHA-256 in a tag: practically unique, and half as long in every response.
 const TAG_BYTES: usize = 16;
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::WEB).raw("page", page).raw("worker", worker).raw("asset", asset).raw("openapi", openapi).raw("asyncapi", asyncapi)
 }
 
-/// One form of a document: as it is, or compressed. Each has a tag of its own.
+/// One form of a document, plain or compressed, with its own tag.
 struct Form {
-    /// As `Content-Encoding` names it; `None` as it is.
+    /// Its `Content-Encoding`; `None` for the plain form.
     coding: Option<&'static str>,
     body: Bytes,
     etag: String,
@@ -53,12 +53,12 @@ impl Form {
     }
 }
 
-/// Something to serve that does not change while the process runs.
+/// A document that does not change while the process runs.
 struct Document {
     content_type: &'static str,
     policy: Option<Cow<'static, str>>,
     plain: Form,
-    /// The smallest first.
+    /// Compressed forms, smallest first.
     compressed: Vec<Form>,
 }
 
@@ -79,7 +79,7 @@ impl Document {
         Self { content_type: content_type(name), policy, plain: Form::new(None, plain), compressed }
     }
 
-    /// The whole of it, or 304 for a caller that has it.
+    /// Returns the document, or 304 for a caller that has it.
     fn answer(&self, asked: &HeaderMap) -> Response {
         let form = self.compressed.iter().find(|form| form.coding.is_some_and(|coding| takes(asked, coding))).unwrap_or(&self.plain);
         let is_known = is_known(asked, &form.etag);
@@ -90,7 +90,7 @@ impl Document {
         set(header::CACHE_CONTROL, "no-cache");
         self.policy.iter().for_each(|policy| set(header::CONTENT_SECURITY_POLICY, policy));
         set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-        // Not `no-referrer`: with that, some browsers send `Origin: null` even to where the page is from, and the guard refuses it.
+        // Not `no-referrer`: with that, some browsers send `Origin: null` even to the page's own origin, and the guard refuses it.
         if self.policy.is_some() {
             set(header::REFERRER_POLICY, "same-origin");
         }
@@ -115,7 +115,7 @@ static ASSETS: LazyLock<HashMap<&str, Document>> = LazyLock::new(|| {
     files.into_iter().map(|(name, plain, brotli, gzip)| document(name, plain, brotli, gzip)).collect()
 });
 
-/// The file as it is now, if it was edited since the program was built.
+/// Returns the current content of a file that was edited after the build.
 #[cfg(debug_assertions)]
 fn edited(name: &str) -> Option<Document> {
     let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/assets"));
@@ -124,9 +124,8 @@ fn edited(name: &str) -> Option<Document> {
     ASSETS.get(name).is_none_or(|built| built.plain.body != now).then(|| Document::asset(name, now.into(), &[]))
 }
 
-/// What the page may do: its own scripts, of which the one that is written in it is told by its hash (CSP 3, section 2.3.1), its own style, images
-/// and calls (which covers its own WebSocket), and nothing else; and no script may turn text into markup. The one policy of Trusted Types names the
-/// service worker.
+/// Returns the policy of the page. It allows the page's own scripts (the inline one by its hash, CSP 3, section 2.3.1), style, images and calls,
+/// which includes its WebSocket, and nothing else. No script may turn text into markup. The one Trusted Types policy permits the service worker.
 fn page_policy(page: &[u8]) -> String {
     let page = String::from_utf8_lossy(page);
     let inline = page.split_once("<script>").and_then(|(_, rest)| rest.split_once("</script>")).map_or("", |(script, _)| script);
@@ -138,7 +137,7 @@ fn page_policy(page: &[u8]) -> String {
     )
 }
 
-/// By the ending of a file's name.
+/// Returns the media type by the ending of a file's name.
 fn content_type(name: &str) -> &'static str {
     match name.rsplit('.').next() {
         Some("html") => "text/html; charset=utf-8",
@@ -156,7 +155,7 @@ fn find(name: &str, request: &Request) -> Result<Response, Error> {
     if let Some(document) = edited(name) {
         return Ok(document.answer(request.headers()));
     }
-    let document = ASSETS.get(name).ok_or_else(|| Error::NotFound(format!("there is nothing at {}", request.uri().path())))?;
+    let document = ASSETS.get(name).ok_or_else(|| Error::NotFound(format!("no file at {}", request.uri().path())))?;
     Ok(document.answer(request.headers()))
 }
 
@@ -169,7 +168,7 @@ async fn worker(_: Arc<App>, request: Request) -> Result<Response, Error> {
 }
 
 async fn asset(_: Arc<App>, request: Request) -> Result<Response, Error> {
-    // Over HTTP the page is at / only, and the worker at /sw.js.
+    // Over HTTP, the page is only at / and the worker only at /sw.js.
     find(request.uri().path().strip_prefix("/assets/").filter(|name| ![PAGE, WORKER].contains(name)).unwrap_or_default(), &request)
 }
 
@@ -183,7 +182,7 @@ async fn asyncapi(_: Arc<App>, request: Request) -> Result<Response, Error> {
     Ok(DOCUMENT.answer(request.headers()))
 }
 
-/// A strong tag: the first half of the SHA-256 of the content.
+/// Returns a strong tag: the first half of the content's SHA-256.
 fn etag(body: &[u8]) -> String {
     let mut tag = String::with_capacity(2 * TAG_BYTES + 2);
     tag.push('"');
@@ -195,7 +194,7 @@ fn etag(body: &[u8]) -> String {
     tag
 }
 
-/// Whether `Accept-Encoding` names this coding (RFC 9110, 12.5.3); without the header, the plain form is what every caller can read.
+/// True if `Accept-Encoding` names this coding (RFC 9110, section 12.5.3). Without the header, only the plain form is safe.
 fn takes(asked: &HeaderMap, coding: &str) -> bool {
     let values = asked.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|accepted| {
@@ -217,12 +216,12 @@ mod tests {
 
     /// The page as it is sent.
     static INDEX: LazyLock<String> = LazyLock::new(|| String::from_utf8_lossy(&ASSETS[PAGE].plain.body).into_owned());
-    /// Bytes that a first visit may cost, compressed, before anybody opens anything.
+    /// Maximum compressed bytes of a first visit.
     const FIRST_LOAD_MAX: usize = 60 * 1024;
-    /// Bytes that everything may cost that the worker keeps, compressed, with its headers.
+    /// Maximum compressed bytes of everything that the worker caches, with headers.
     const EVERYTHING_MAX: usize = 95 * 1024;
 
-    /// The name of every asset, with its text.
+    /// Returns the name and the text of every script.
     fn scripts() -> Vec<(&'static str, String)> {
         let scripts = ASSETS.iter().filter(|(_, document)| document.content_type.starts_with("text/javascript"));
         scripts.map(|(name, document)| (*name, String::from_utf8_lossy(&document.plain.body).into_owned())).collect()
@@ -356,7 +355,7 @@ mod tests {
         let service = service(None)?;
         let (_, headers, body) = get(&service, "/sw.js", None).await?;
         assert_eq!(value(&headers, &header::CONTENT_SECURITY_POLICY), WORKER_POLICY);
-        assert!(!body.contains("const FILES = {};"), "the worker knows what it keeps");
+        assert!(!body.contains("const FILES = {};"), "the worker has the list of files");
         let (_, headers, _) = get(&service, "/", None).await?;
         let policy = value(&headers, &header::CONTENT_SECURITY_POLICY);
         assert!(
@@ -370,8 +369,8 @@ mod tests {
     fn scripts_are_sent_without_their_comments_line_by_line() -> Result<(), BoxError> {
         for (name, sent) in scripts() {
             let written = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(name))?;
-            assert_eq!(sent.lines().count(), written.lines().count(), "{name}: an error names the line that a person finds it in");
-            // The worker's list of files is written in when the program is built.
+            assert_eq!(sent.lines().count(), written.lines().count(), "{name}: lines keep their numbers");
+            // The build inserts the worker's list of files.
             let changed =
                 sent.lines().zip(written.lines()).filter(|(sent, written)| sent != written && !written.starts_with("const FILES"));
             for (sent, written) in changed {
@@ -404,12 +403,12 @@ mod tests {
         Ok(())
     }
 
-    /// The paths of everything that the page names.
+    /// Returns the paths of everything that the page names.
     fn linked() -> Vec<String> {
         INDEX.split("\"/assets/").skip(1).filter_map(|rest| rest.split('"').next()).map(|name| format!("/assets/{name}")).collect()
     }
 
-    /// The names of the modules that a script imports at once, and of those that it imports when it needs them or whose types it names.
+    /// Returns the modules that a script imports statically, and those that it imports on demand or for types.
     fn imports(script: &str) -> (Vec<&str>, Vec<&str>) {
         let names = |before: &str| -> Vec<&str> {
             let found = script.split(before).skip(1).filter_map(|rest| rest.split('\'').next());
@@ -451,7 +450,7 @@ mod tests {
             at += 1;
         }
         for name in needed.iter().skip(1) {
-            assert!(INDEX.contains(&format!("<link rel=\"modulepreload\" href=\"/assets/{name}\">")), "{name} is found too late");
+            assert!(INDEX.contains(&format!("<link rel=\"modulepreload\" href=\"/assets/{name}\">")), "{name} is not preloaded");
         }
         assert_eq!(INDEX.matches("modulepreload").count(), needed.len() - 1, "preloaded without need");
     }

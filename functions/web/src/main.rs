@@ -1,4 +1,4 @@
-//! The function on its own.
+//! The function as a program.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(web::function())

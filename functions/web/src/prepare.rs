@@ -1,9 +1,9 @@
-//! Prepares the files of `assets/` for serving. `build.rs` prepares all of them once; a debug build prepares a file again when it was edited.
+//! Prepares the files of `assets/` for serving. `build.rs` prepares all of them once; a debug build prepares a file again after an edit.
 //!
-//! Of scripts, lines that are only a comment are left empty: most of the types are there, and the browser needs none of it. The code style makes
-//! them easy to tell: a comment begins its line, and no text that spans lines looks like one.
+//! Comment lines of scripts become empty lines: most of the types are there, and the browser does not need them. The code style makes them easy to
+//! recognise: a comment begins its line, and no multi-line text looks like one.
 //!
-//! `first.js` becomes part of the page: what it asks for must not wait for a file. `sw.js` gets the list of the files that it keeps.
+//! `first.js` becomes part of the page, because its requests must not wait for a file. `sw.js` gets the list of the files that it caches.
 
 use std::fmt::Write;
 use std::fs;
@@ -14,19 +14,19 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
-/// The page; it is served at `/`.
+/// The page, served at `/`.
 pub(crate) const PAGE: &str = "index.html";
-/// The service worker; it is served at `/sw.js`, because a worker sees no calls outside of its own folder.
+/// The service worker, served at `/sw.js`, because a worker controls only paths within its own folder.
 pub(crate) const WORKER: &str = "sw.js";
 const FIRST: &str = "first.js";
 /// The line of the worker that the list of files replaces.
 const NO_FILES: &str = "const FILES = {};";
-/// Endings of what the worker keeps: everything that the page cannot do without.
+/// Endings of the files that the worker caches: everything that the page needs.
 const KEPT: [&str; 4] = [".html", ".js", ".css", ".svg"];
-/// Bytes of a SHA-256 that tell two contents of a file apart.
+/// Bytes of the SHA-256 that distinguishes two contents of a file.
 const DIGEST_BYTES: usize = 12;
 
-/// Returns the names of the files to serve, sorted.
+/// Returns the sorted names of the files to serve.
 pub(crate) fn names(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -38,7 +38,7 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Returns a file as it is served.
+/// Returns the served form of a file.
 pub(crate) fn file(folder: &Path, name: &str) -> Result<Vec<u8>> {
     let text = |name: &str| fs::read_to_string(folder.join(name));
     match name {
@@ -49,7 +49,7 @@ pub(crate) fn file(folder: &Path, name: &str) -> Result<Vec<u8>> {
     }
 }
 
-/// The page with the script in it, in the place of the element that names it.
+/// Returns the page with the script inline, instead of the element that loads it.
 fn with_first(page: &str, first: &str) -> Result<String> {
     let named = format!("<script src=\"/assets/{FIRST}\"></script>");
     let (before, after) = page.split_once(&named).ok_or_else(|| Error::other(format!("{PAGE} does not have {named}")))?;
@@ -57,8 +57,8 @@ fn with_first(page: &str, first: &str) -> Result<String> {
     Ok(format!("{before}<script>{}</script>{after}", lines.join("\n")))
 }
 
-/// The worker with the paths of the files that it keeps, each with the digest of its content. Another release is another text, by which a
-/// browser knows that there is one.
+/// Returns the worker with the paths of the cached files, each with its digest. Each release has another text, by which a browser recognises a new
+/// one.
 fn with_files(worker: &str, folder: &Path) -> Result<String> {
     let mut list = String::from("const FILES = {");
     for name in names(folder)? {
@@ -76,7 +76,7 @@ fn with_files(worker: &str, folder: &Path) -> Result<String> {
     Ok(format!("{before}{list}{after}"))
 }
 
-/// The script with an empty line for each that is only a comment, so that an error names the line that a person finds it in.
+/// Replaces comment lines with empty lines, so that errors keep their line numbers.
 fn without_comments(script: &str) -> String {
     let mut is_inside = false;
     let mut sent = String::with_capacity(script.len());

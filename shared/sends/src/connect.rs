@@ -1,4 +1,4 @@
-//! How messages leave: clients that follow no redirect, addresses that a stranger may name, and what a receiver answers.
+//! HTTP clients for sends: no redirects, public addresses only where a caller supplies the URL, and the receivers' answers.
 
 use std::error::Error as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,43 +13,43 @@ use reqwest::{Client, ClientBuilder, RequestBuilder};
 
 use crate::Outcome;
 
-/// How long a receiver may take to answer.
+/// Time limit of a receiver's answer.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
-/// The longest pause that a receiver may ask for.
+/// Maximum pause that a receiver may request.
 const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
 
-/// A client that follows no redirect.
+/// Creates a client that follows no redirect.
 ///
 /// # Errors
 /// The system's roots cannot be read.
 pub fn client(configure: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Client, reqwest::Error> {
-    // Somebody else in this process may have chosen already; then that stands.
+    // Another part of this process may have installed one already; then that one stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = Client::builder().timeout(ANSWER_MAX).redirect(reqwest::redirect::Policy::none()).user_agent("Taskflow");
     configure(builder).build()
 }
 
-/// An answer: its status, and the pause that it asks for.
+/// A receiver's answer: its status, and the pause that it requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answered {
     /// The status.
     pub status: StatusCode,
-    /// `Retry-After`.
+    /// The value of `Retry-After`.
     pub after: Option<Duration>,
 }
 
 impl Answered {
-    /// Another attempt may succeed.
+    /// True if another attempt may succeed.
     #[must_use]
     pub fn retry(&self) -> Outcome {
         Outcome::Retry { error: self.status.to_string(), after: self.after }
     }
 }
 
-/// Sends a request. Nothing of the answer's body is read.
+/// Sends a request, and ignores the answer's body.
 ///
 /// # Errors
-/// What follows if there is no answer. The URL, which may hold a secret, is not in it.
+/// The outcome if there is no answer. It does not contain the URL, which may hold a secret.
 pub async fn send(request: RequestBuilder, now: Timestamp) -> Result<Answered, Outcome> {
     match request.send().await {
         Ok(response) => {
@@ -64,13 +64,13 @@ pub async fn send(request: RequestBuilder, now: Timestamp) -> Result<Answered, O
                 text = format!("{text}: {own}");
                 cause = own.source();
             }
-            // Whoever named an address that is not public gets no second attempt.
+            // There is no retry for an address that is not public.
             Err(if text.contains(NOT_PUBLIC) { Outcome::Failed(text) } else { Outcome::retry(text) })
         }
     }
 }
 
-/// `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date.
+/// Parses `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date.
 fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     let seconds = value.trim().parse().map(Duration::from_secs).ok();
     let date = || {
@@ -80,20 +80,20 @@ fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     seconds.or_else(date).map(|pause| pause.min(RETRY_AFTER_MAX))
 }
 
-/// What an error says of an address that is not public.
+/// Text of the error for an address that is not public.
 const NOT_PUBLIC: &str = "the address is not public";
 
-/// True if packets to this address leave for the internet: not for this machine, its network, the cluster, or a cloud's metadata.
+/// True if packets to this address leave for the internet: not this machine, its network, the cluster, or a cloud's metadata service.
 #[must_use]
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
-        // Only 2000::/3 is global unicast, so this leaves out loopback, unique local, link-local, mapped (::ffff:0:0/96) and NAT64 (64:ff9b::/96).
+        // Only 2000::/3 is global unicast, which excludes loopback, unique local, link-local, mapped (::ffff:0:0/96) and NAT64 (64:ff9b::/96).
         IpAddr::V6(address) => is_public_v6(address),
     }
 }
 
-/// By the IANA registry of special-purpose addresses (RFC 6890).
+/// Follows the IANA registry of special-purpose addresses (RFC 6890).
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     !(matches!(a, 0 | 10 | 127 | 224..)
@@ -113,7 +113,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     is_global && !is_special
 }
 
-/// Resolves names to public addresses only. What it returns is what the client connects to, so a name cannot change in between.
+/// Resolves names to public addresses only. The client connects to the returned address, so a name cannot change in between.
 #[derive(Clone, Copy, Debug)]
 pub struct PublicOnly {
     /// An address that counts as public, for tests.
@@ -127,7 +127,7 @@ impl PublicOnly {
         is_public(address) || self.exempt == Some(address)
     }
 
-    /// A client that connects to such addresses only. It uses no proxy, which would connect to any.
+    /// Creates a client that connects to such addresses only. It uses no proxy, because a proxy would connect to any.
     ///
     /// # Errors
     /// The system's roots cannot be read.

@@ -1,9 +1,9 @@
-//! What the channels of reminders share. A send never holds a delivery: the consumer of reminder.triggered writes rows and jobs that are due now
+//! Shared code of the channels of reminders. A send never blocks a delivery: the consumer of reminder.triggered writes rows and jobs that are due now
 //! ([`fired`], [`store::Unit::create_sends`]), and the job makes one attempt ([`Sender::run`]).
 //!
-//! - An attempt claims its row, waits for the receiver without a connection, and settles the row together with the reminder.
+//! - An attempt claims its row, waits for the receiver without a database connection, and settles the row together with the reminder.
 //! - Retries are jobs, with pauses of 1, 4, 16, … seconds up to an hour, so that no function waits. They end when the send expires.
-//! - A receiver hears of a firing twice only if its answer, or this process, was lost: then the second message has the same id as the first.
+//! - A receiver gets a firing twice only if its answer, or this process, was lost. The second message then has the same id as the first.
 
 pub mod connect;
 pub mod push;
@@ -22,43 +22,43 @@ use function::{App, Change, Delivery, Error, JobCall, Published};
 use store::{Claimed, NewSend, Sending, Settled, found, send_job};
 use tokio::sync::Semaphore;
 
-/// How long retries of a reminder go on.
+/// How long a reminder is retried.
 pub const DAY: Duration = Duration::from_hours(24);
-/// How long an attempt may take, all of it.
+/// Time limit of an attempt.
 const ATTEMPT_MAX: Duration = Duration::from_secs(30);
-/// How long an attempt holds its row: one that was killed is made again after that.
+/// How long an attempt holds its row. If it is killed, the next attempt starts after that.
 const LEASE: Duration = Duration::from_secs(40);
-/// How long a call waits for its turn. After that the scheduler calls again.
+/// How long a call waits for its turn. After that the scheduler retries.
 const TURN_MAX: Duration = Duration::from_secs(15);
-/// The pause after the first failure. Each further one is four times as long, so that after two minutes a function sleeps between attempts.
+/// Pause after the first failure. It quadruples each time, so that after two minutes the function sleeps between attempts.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause.
+/// Maximum pause.
 const PAUSE_MAX: Duration = Duration::from_hours(1);
 
-/// What a receiver said.
+/// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It has the message.
+    /// The receiver has the message.
     Sent,
-    /// Another attempt may succeed, no sooner than after this time.
+    /// Another attempt may succeed.
     Retry {
-        /// What went wrong.
+        /// The error.
         error: String,
-        /// What the receiver asked for.
+        /// The minimum pause that the receiver requested.
         after: Option<Duration>,
     },
-    /// No other attempt will succeed.
+    /// No further attempt will succeed.
     Failed(String),
 }
 
 impl Outcome {
-    /// Another attempt may succeed.
+    /// Creates a retry without a requested pause.
     pub fn retry(error: impl Into<String>) -> Self {
         Self::Retry { error: error.into(), after: None }
     }
 }
 
-/// What is to be sent.
+/// A message to send.
 #[derive(Clone, Debug)]
 pub struct Message {
     /// The attempt.
@@ -68,13 +68,13 @@ pub struct Message {
 }
 
 impl Message {
-    /// The one line that matters.
+    /// Returns the headline.
     #[must_use]
     pub fn title(&self) -> &str {
         self.about.as_ref().map_or("This is a test", |(_, task)| &task.title)
     }
 
-    /// When the task is due, for a person.
+    /// Returns the due date as text for the user.
     #[must_use]
     pub fn body(&self) -> String {
         match &self.about {
@@ -83,7 +83,7 @@ impl Message {
         }
     }
 
-    /// The links that answer the reminder, as paths: none for a test, or without `TASKFLOW_LINK_KEY`.
+    /// Returns the paths of the links that answer the reminder; none for a test, or without `TASKFLOW_LINK_KEY`.
     #[must_use]
     pub fn links(&self, app: &App) -> Vec<(Action, String)> {
         let Some((reminder, _)) = &self.about else { return Vec::new() };
@@ -92,28 +92,28 @@ impl Message {
     }
 }
 
-/// Returns the reminder that this event tells of, if it fired, is not over, and goes to this channel: the row decides, whatever the event says.
+/// Returns the reminder of this event, if it has fired, is not over, and uses this channel. The row decides, whatever the event says.
 ///
 /// # Errors
-/// The database is unavailable; an event that cannot be read.
+/// The database is unavailable, or the event cannot be read.
 pub async fn fired(change: &mut Change, delivery: &Delivery, channel: ReminderType) -> Result<Option<Reminder>, Error> {
     let event: ReminderEvent = delivery.data()?;
     let reminder = found(change.unit.reminder(event.reminder_id).await)?;
     let goes_here = |reminder: &Reminder| match event.channels {
         Some(_) => reminder.delivery(channel).is_some(),
-        // It fired by the release before.
+        // The previous release fired it.
         None => reminder.reminder_type.is_none_or(|own| own == channel) && change.app.settings.channels().contains(&channel),
     };
     let is_open = |reminder: &Reminder| match reminder.status {
         ReminderStatus::Pending => true,
-        // Another channel was quicker. What the release before has sent is over.
+        // Another channel was faster. A reminder that the previous release has sent is over.
         ReminderStatus::Sent => event.channels.is_some(),
         ReminderStatus::Failed | ReminderStatus::Cancelled => false,
     };
     Ok(reminder.filter(|reminder| reminder.triggered_at.is_some() && is_open(reminder) && goes_here(reminder)))
 }
 
-/// The send of a reminder that fired, for one day.
+/// Returns the send of a fired reminder, which expires after a day.
 #[must_use]
 pub fn of_reminder(reminder: &Reminder, channel: ReminderType) -> NewSend<'_> {
     let expires_at = reminder.triggered_at.unwrap_or(reminder.scheduled_at).after(DAY);
@@ -128,16 +128,16 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// For the jobs of this function, so many attempts at once.
+    /// Creates the sender for the jobs of this function, with this many parallel attempts.
     #[must_use]
     pub fn new(route: Route, channel: ReminderType, parallel: usize) -> Arc<Self> {
         Arc::new(Self { route, channel, turns: Semaphore::new(parallel) })
     }
 
-    /// Makes the attempt that a job calls for, if it is due, and notes what became of it. The job ends; a retry is a job of its own.
+    /// Makes the attempt of a job, if it is due, and stores the outcome. The job ends; a retry is a job of its own.
     ///
     /// # Errors
-    /// The scheduler calls again: the database is unavailable, another attempt is under way, or there are too many.
+    /// The scheduler retries: the database is unavailable, another attempt is in progress, or there are too many.
     pub async fn run<A>(
         self: Arc<Self>,
         app: Arc<App>,
@@ -147,14 +147,14 @@ impl Sender {
     where
         A: Future<Output = Result<Outcome, Error>> + Send,
     {
-        // A job without a send ends: an error would have it called for ever.
+        // A job without a send ends, because the scheduler would repeat an error without end.
         let Some(id) = call.id else { return Ok(Published::All) };
         let turn = tokio::time::timeout(TURN_MAX, self.turns.acquire()).await;
-        let _turn = turn.map_err(|_| Error::unavailable("a turn to send", "many sends wait"))?;
+        let _turn = turn.map_err(|_| Error::unavailable("a turn to send", "too many sends are waiting"))?;
         let send = match app.store()?.claim_send(id, self.channel, app.now(), LEASE).await? {
             Claimed::Yours(send) => *send,
             Claimed::Over => return Ok(Published::All),
-            Claimed::Busy => return Err(Error::unavailable("the send", "another attempt is under way")),
+            Claimed::Busy => return Err(Error::unavailable("the send", "another attempt is in progress")),
             Claimed::Later { key, at } => return self.call_later(&app, id, key, at).await,
         };
         let outcome = match self.message(&app, &send).await? {
@@ -168,7 +168,7 @@ impl Sender {
         self.settle(&app, &send, &outcome).await
     }
 
-    /// What there is to send; `None` if the task is over, or the reminder was snoozed or moved.
+    /// Returns the message; `None` if the task is over, or the reminder was snoozed or moved.
     async fn message(&self, app: &App, send: &Sending) -> Result<Option<Message>, Error> {
         let Some((reminder_id, fired_at)) = send.firing else { return Ok(Some(Message { send: send.clone(), about: None })) };
         let reminder = found(app.store()?.reminder(reminder_id).await)?;
@@ -197,7 +197,7 @@ impl Sender {
     }
 }
 
-/// What follows from an attempt.
+/// Decides what follows from an attempt.
 fn settled(send: &Sending, outcome: Outcome, now: Timestamp) -> Settled {
     match outcome {
         Outcome::Sent => Settled::Sent,
@@ -213,7 +213,8 @@ fn settled(send: &Sending, outcome: Outcome, now: Timestamp) -> Settled {
     }
 }
 
-/// The pause after so many attempts. Up to a quarter longer, by the send, so that many that failed together do not come back together.
+/// Returns the pause after this many attempts. It is up to a quarter longer, depending on the send, so that sends that failed together are not
+/// retried together.
 fn pause(attempts: u32, id: i64) -> Duration {
     let pause = PAUSE.saturating_mul(4_u32.saturating_pow(attempts.saturating_sub(1))).min(PAUSE_MAX);
     let share = u32::try_from(id.rem_euclid(64)).unwrap_or_default();
@@ -246,7 +247,7 @@ mod tests {
     fn pauses_grow_to_an_hour() {
         let pauses: Vec<u64> = (1..=9).map(|attempts| pause(attempts, 64).as_secs()).collect();
         assert_eq!(pauses, [1, 4, 16, 64, 256, 1_024, 3_600, 3_600, 3_600]);
-        // After two minutes of failing, a function sleeps between two attempts: a pod goes a minute and a half after its last call.
+        // After two minutes of failures, a function sleeps between two attempts: a pod ends a minute and a half after its last call.
         let ends: u64 = pauses
             .iter()
             .scan(0, |sum, pause| {

@@ -1,4 +1,4 @@
-//! Web Push: who may get a push, its encryption (RFC 8291), and who sends it (VAPID, RFC 8292).
+//! Web Push: validation of receivers, encryption (RFC 8291) and authentication of the sender (VAPID, RFC 8292).
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,29 +17,29 @@ use serde_json::json;
 
 use crate::connect::PublicOnly;
 
-/// Bytes of a point of P-256 as it is not compressed.
+/// Bytes of an uncompressed point of P-256.
 const POINT: usize = 65;
 /// Bytes of a browser's secret.
 const AUTH: usize = 16;
 const SALT: usize = 16;
-/// Bytes of a record at most; a push is one record (RFC 8291, section 4).
+/// Maximum bytes of a record; a push is one record (RFC 8291, section 4).
 const RECORD: u32 = 4096;
-/// How long a VAPID token is valid: half of what RFC 8292 allows.
+/// Lifetime of a VAPID token: half of RFC 8292's maximum.
 const TOKEN_LIFE: Duration = Duration::from_hours(12);
 
-/// Why something of Web Push cannot be used.
+/// Why a value of Web Push is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PushError {
     /// The endpoint is not a URL of a public push service.
     #[error("not an https URL of a public push service")]
     Endpoint,
-    /// The public key is no point of P-256.
+    /// The public key is not a point of P-256.
     #[error("not a public key of P-256: 65 bytes as base64url")]
     PublicKey,
-    /// The secret has another length.
+    /// The secret has the wrong length.
     #[error("not a secret of 16 bytes as base64url")]
     Secret,
-    /// The service's own key is no key.
+    /// The service's own key is invalid.
     #[error("not a private key of P-256: 32 bytes as base64url")]
     PrivateKey,
     /// Cryptography failed.
@@ -53,10 +53,10 @@ impl From<ring::error::Unspecified> for PushError {
     }
 }
 
-/// To which addresses pushes may go: public ones, and the one of `TASKFLOW_PUSH_TEST_ADDRESS`.
+/// Returns the addresses that pushes may go to: public ones, and the one of `TASKFLOW_PUSH_TEST_ADDRESS`.
 ///
 /// # Errors
-/// The setting is no address.
+/// The setting is not an address.
 pub fn addresses(settings: &Settings) -> Result<PublicOnly, SettingError> {
     let read = |text: &str| {
         let problem = || SettingError { name: PUSH_TEST_ADDRESS.name, problem: format!("{text:?} is not an IP address") };
@@ -65,16 +65,16 @@ pub fn addresses(settings: &Settings) -> Result<PublicOnly, SettingError> {
     Ok(PublicOnly { exempt: settings.own(PUSH_TEST_ADDRESS.name).map(read).transpose()? })
 }
 
-/// The service's key. `None` if the settings have none.
+/// Returns the service's key; `None` if it is not set.
 ///
 /// # Errors
-/// `TASKFLOW_VAPID_KEY` is no key.
+/// `TASKFLOW_VAPID_KEY` is invalid.
 pub fn vapid_key(settings: &Settings) -> Result<Option<VapidKey>, SettingError> {
     let key = settings.own(VAPID_KEY.name).map(VapidKey::read).transpose();
     key.map_err(|error| SettingError { name: VAPID_KEY.name, problem: error.to_string() })
 }
 
-/// The service's key, by which push services know it (VAPID).
+/// The service's key, which identifies it to push services (VAPID).
 pub struct VapidKey {
     pair: EcdsaKeyPair,
     public: Vec<u8>,
@@ -95,13 +95,13 @@ impl VapidKey {
         Ok(Self { pair: pair.map_err(|_| PushError::PrivateKey)?, public, random })
     }
 
-    /// The public key as base64url: the page's `applicationServerKey`.
+    /// Returns the public key as base64url: the page's `applicationServerKey`.
     #[must_use]
     pub fn public_key(&self) -> String {
         URL_SAFE_NO_PAD.encode(&self.public)
     }
 
-    /// The header `Authorization` of a push. `contact` is where the push service may complain: a `mailto:` or https URL.
+    /// Returns the header `Authorization` of a push. `contact` is an address for the push service's complaints: a `mailto:` or https URL.
     ///
     /// # Errors
     /// [`PushError::Crypto`].
@@ -117,20 +117,20 @@ impl VapidKey {
     }
 }
 
-/// A browser, ready to get pushes.
+/// A browser that can receive pushes.
 #[derive(Clone, Debug)]
 pub struct Receiver {
-    /// Its push service.
+    /// The URL of its push service.
     pub endpoint: Url,
     public: Vec<u8>,
     auth: Vec<u8>,
 }
 
 impl Receiver {
-    /// Reads what a browser registered with. An address in the endpoint has to be allowed; a name is looked up when a push is sent.
+    /// Reads a browser's registration. An address in the endpoint must be allowed; a name is resolved when a push is sent.
     ///
     /// # Errors
-    /// Which part cannot be used.
+    /// The part that is invalid.
     pub fn read(receiver: &PushReceiver, addresses: PublicOnly) -> Result<Self, PushError> {
         let endpoint = endpoint(&receiver.endpoint, addresses).ok_or(PushError::Endpoint)?;
         let public = decode(&receiver.p256dh).filter(|key| key.len() == POINT && p256::PublicKey::from_sec1_bytes(key).is_ok());
@@ -141,7 +141,7 @@ impl Receiver {
     /// Encrypts a message as one record of `aes128gcm` (RFC 8291, section 3).
     ///
     /// # Errors
-    /// [`PushError::Crypto`], also of a message that does not fit.
+    /// [`PushError::Crypto`], also if the message is too long.
     pub fn encrypt(&self, message: &[u8]) -> Result<Vec<u8>, PushError> {
         let random = SystemRandom::new();
         let ephemeral = agreement::EphemeralPrivateKey::generate(&agreement::ECDH_P256, &random)?;
@@ -156,7 +156,7 @@ impl Receiver {
         let key = derive::<16>(&salt, &ikm, &[b"Content-Encoding: aes128gcm\0"])?;
         let nonce = derive::<12>(&salt, &ikm, &[b"Content-Encoding: nonce\0"])?;
 
-        // 2 ends the last record.
+        // The byte 2 ends the last record.
         let mut sealed = [message, &[2]].concat();
         let key = aead::LessSafeKey::new(aead::UnboundKey::new(&aead::AES_128_GCM, &key)?);
         key.seal_in_place_append_tag(aead::Nonce::assume_unique_for_key(nonce), aead::Aad::empty(), &mut sealed)?;
@@ -166,7 +166,7 @@ impl Receiver {
     }
 }
 
-/// An endpoint is https, without credentials, and names no address that is not allowed. The exempt address of tests may do without TLS.
+/// Parses an endpoint: https, without credentials, and without an address that is not allowed. The exempt address of tests may omit TLS.
 fn endpoint(text: &str, addresses: PublicOnly) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
@@ -177,12 +177,12 @@ fn endpoint(text: &str, addresses: PublicOnly) -> Option<Url> {
     (has_scheme && is_allowed && url.username().is_empty() && url.password().is_none()).then_some(url)
 }
 
-/// Base64url, with or without padding, and in the other alphabet that some libraries write.
+/// Decodes base64url, with or without padding, and the standard alphabet, which some libraries write.
 fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text.trim_end_matches('=').replace('+', "-").replace('/', "_")).ok()
 }
 
-/// The first bytes of HKDF-SHA256 (RFC 5869).
+/// Returns the first bytes of HKDF-SHA256 (RFC 5869).
 fn derive<const LENGTH: usize>(salt: &[u8], secret: &[u8], info: &[&[u8]]) -> Result<[u8; LENGTH], PushError> {
     struct Length(usize);
     impl hkdf::KeyType for Length {
@@ -213,7 +213,7 @@ mod tests {
         PushReceiver { endpoint: endpoint.to_owned(), p256dh: PUBLIC.to_owned(), auth: SECRET.to_owned() }
     }
 
-    /// As a browser does it, with crates that have no part in the encryption.
+    /// Decrypts as a browser does, with crates that are not used for the encryption.
     fn decrypt(body: &[u8]) -> Vec<u8> {
         let (salt, rest) = body.split_at(16);
         let (size, rest) = rest.split_at(4);

@@ -1,4 +1,4 @@
-//! Calls a tool: makes the operation's request, hands it to the function, and reads what comes back.
+//! Calls a tool: builds the operation's request, sends it to the function, and reads the answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,20 +21,20 @@ use serde_json::{Map, Value, json};
 use crate::registry::Tool;
 use crate::times;
 
-/// Tasks of a list, where the caller does not say.
+/// Default number of tasks of a list.
 pub(crate) const LIMIT_DEFAULT: u64 = 20;
-/// Tasks of a list, at most: what a model can read.
+/// Maximum tasks of a list, so that a model can read it.
 pub(crate) const LIMIT_MAX: u64 = 100;
-/// Characters of a description in a list; `get_task` answers all of it.
+/// Maximum characters of a description in a list; `get_task` returns all of it.
 const SUMMARY_MAX: usize = 300;
-/// How long a tool may take. A function's cold start is within it.
+/// Time limit of a tool, including a function's cold start.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Bytes of an answer: a hundred tasks with the longest descriptions, and then some.
+/// Maximum bytes of an answer: more than a hundred tasks with the longest descriptions.
 const ANSWER_MAX: usize = 8 * 1024 * 1024;
-/// Where the number of all that match is.
+/// Header with the number of all matches.
 const TOTAL_COUNT: &str = "x-total-count";
 
-/// Calls tools for somebody: in whose name, of which request, by which clock.
+/// Calls tools with a caller's token, request and clock.
 #[derive(Clone)]
 pub struct Caller {
     app: Arc<App>,
@@ -42,35 +42,35 @@ pub struct Caller {
     zone: Zone,
 }
 
-/// What a tool did.
+/// The result of a tool.
 #[derive(Clone, Debug)]
 pub struct Done {
-    /// What it answers: an object, with times as the user's clock tells them.
+    /// The output: an object, with times in the user's zone.
     pub output: Value,
-    /// The tasks it is about, as the function answered them.
+    /// The tasks concerned, as the function returned them.
     pub tasks: Vec<Task>,
 }
 
-/// Why a tool did nothing.
+/// The error of a tool that did nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failed {
-    /// The function's status, or that of a call that did not reach it.
+    /// The function's status, or that of a failed call.
     pub status: StatusCode,
-    /// For people and models.
+    /// The reason, as text for users and models.
     pub detail: String,
     /// RFC 9457 problem details.
     pub problem: Value,
 }
 
 impl Caller {
-    /// Calls in the name of whoever sent a request with these headers.
+    /// Creates a caller with the token and trace of these request headers.
     #[must_use]
     pub fn new(app: Arc<App>, asked: &HeaderMap, zone: Zone) -> Self {
         let mut headers = HeaderMap::new();
         for name in [TRACEPARENT, CORRELATION] {
             headers.extend(asked.get(&name).map(|value| (name, value.clone())));
         }
-        // The host has checked the caller's token; functions ask for the same one.
+        // The host has checked the caller's token; functions require the same one.
         let token = app.settings.api_token.as_ref().map(Secret::expose);
         if let Some(mut value) = token.and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok()) {
             value.set_sensitive(true);
@@ -82,7 +82,7 @@ impl Caller {
     /// Calls a tool with these arguments.
     ///
     /// # Errors
-    /// The problem that the function answers, or that stands in the way.
+    /// The function's problem, or the reason why the function was not called.
     pub async fn call(&self, tool: &Tool, arguments: Map<String, Value>) -> Result<Done, Failed> {
         let (route, operation) = tool.target().ok_or_else(|| Failed::new(StatusCode::NOT_FOUND, "this tool has no function"))?;
         let request = self.request(operation, self.prepared(tool, arguments))?;
@@ -91,19 +91,19 @@ impl Caller {
             self.read(tool, response).await
         };
         let late = || {
-            let detail = format!("no answer within {} s: whether it was done, only a look can tell", PATIENCE.as_secs());
+            let detail = format!("no answer within {} s; read the data again to see whether it was done", PATIENCE.as_secs());
             Failed::new(StatusCode::GATEWAY_TIMEOUT, &detail)
         };
         tokio::time::timeout(PATIENCE, call).await.unwrap_or_else(|_| Err(late()))
     }
 
-    /// What the user's zone and a model's limits make of the arguments.
+    /// Applies the user's zone and a model's limits to the arguments.
     fn prepared(&self, tool: &Tool, arguments: Map<String, Value>) -> Map<String, Value> {
         let mut arguments = Value::Object(arguments);
         times::with_offsets(&mut arguments, &self.zone);
         let Value::Object(mut arguments) = arguments else { return Map::new() };
         match tool.answer {
-            // A page that a model can read; a limit that is no number at all is for the function to refuse.
+            // Limits the page to what a model can read. The function refuses a limit that is not a number.
             "tasks" => match arguments.get("limit").map(Value::as_u64) {
                 None => drop(arguments.insert("limit".to_owned(), LIMIT_DEFAULT.into())),
                 Some(Some(limit)) if limit > LIMIT_MAX => drop(arguments.insert("limit".to_owned(), LIMIT_MAX.into())),
@@ -125,7 +125,7 @@ impl Caller {
                 None => uri.push_str(part),
                 Some(name) => {
                     let value = arguments.remove(name).ok_or_else(|| Failed::of_field(name, "is missing"))?;
-                    let value = plain(&value).ok_or_else(|| Failed::of_field(name, "is no number"))?;
+                    let value = plain(&value).ok_or_else(|| Failed::of_field(name, "is not a number"))?;
                     uri.extend(utf8_percent_encode(&value, NON_ALPHANUMERIC));
                 }
             }
@@ -143,15 +143,17 @@ impl Caller {
             request = request.header(header::CONTENT_TYPE, "application/json");
             Value::Object(arguments).to_string()
         };
-        let mut request =
-            request.uri(uri).body(full(body)).map_err(|_| Failed::new(StatusCode::BAD_REQUEST, "not a call that can be made"))?;
+        let mut request = request
+            .uri(uri)
+            .body(full(body))
+            .map_err(|_| Failed::new(StatusCode::BAD_REQUEST, "the arguments do not form a valid request"))?;
         request.headers_mut().extend(self.headers.clone());
         Ok(request)
     }
 
     async fn read(&self, tool: &Tool, response: Response) -> Result<Done, Failed> {
         let (parts, body) = response.into_parts();
-        // After a call that broke off nobody knows what is in the outbox.
+        // After a broken call the state of the outbox is unknown.
         let broke_off = matches!(parts.status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
         if parts.headers.contains_key(OUTBOX) || (tool.changes() && broke_off) {
             self.see_to_outbox();
@@ -165,8 +167,8 @@ impl Caller {
             StatusCode::NO_CONTENT => Ok(Done { output: json!({ tool.answer: true }), tasks: Vec::new() }),
             _ => self.done(tool, &body, total),
         };
-        let mut done = done.map_err(|_| Failed::new(StatusCode::BAD_GATEWAY, "the function answered something else than it should"))?;
-        // What undo_change takes.
+        let mut done = done.map_err(|_| Failed::new(StatusCode::BAD_GATEWAY, "the function's answer is not valid JSON"))?;
+        // The argument of undo_change.
         if let Some(change) = parts.headers.get(&CHANGE).and_then(|change| change.to_str().ok()) {
             done.output["change_id"] = change.into();
         }
@@ -177,10 +179,10 @@ impl Caller {
         let (mut output, tasks) = match tool.answer {
             "task" => {
                 let value: Value = serde_json::from_slice(body)?;
-                // What was done is done, whatever else the function may have made of its answer.
+                // The change is made, even if the answer cannot be read as a task.
                 let task = Task::deserialize(&value).ok();
                 let mut output = json!({ "task": value });
-                // A model reads a day as a day, and not as the midnight at which it begins.
+                // A model sees a day as a day, not as the midnight at which it begins.
                 if let Some(day) = task.as_ref().and_then(|task| task.due_day) {
                     output["task"]["due_date"] = json!(day);
                 }
@@ -198,19 +200,19 @@ impl Caller {
         Ok(Done { output, tasks })
     }
 
-    /// The function could not publish what it announced. Where the gateway was not between, it falls to the one who called.
+    /// Empties the outbox if the function could not publish. A caller that bypasses the gateway must do this itself.
     fn see_to_outbox(&self) {
         let app = self.app.clone();
         self.app.background.spawn(async move {
             if let Err(error) = app.publisher.publish_all().await {
-                tracing::debug!(%error, "the outbox waits");
+                tracing::debug!(%error, "the outbox could not be emptied yet");
             }
         });
     }
 }
 
 impl Failed {
-    /// Before any function was called.
+    /// Creates an error before any function was called.
     #[must_use]
     pub fn new(status: StatusCode, detail: &str) -> Self {
         let problem = json!({ "title": status.canonical_reason(), "status": status.as_u16(), "detail": detail });
@@ -223,7 +225,7 @@ impl Failed {
         failed
     }
 
-    /// The problem that a function answered.
+    /// Reads a function's problem.
     fn read(status: StatusCode, body: &[u8]) -> Self {
         let Ok(problem) = serde_json::from_slice::<Problem>(body) else { return Self::new(status, "the function failed") };
         let detail = problem.detail.clone();
@@ -238,13 +240,13 @@ async fn collect(body: Body) -> Result<Bytes, Failed> {
     })
 }
 
-/// What stands in a path or a query string.
+/// Returns the form of a value in a path or a query string.
 fn plain(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Bool(is) => Some(is.to_string()),
-        // To a caller whose language knows one kind of number, 5.0 is 5.
-        #[expect(clippy::cast_possible_truncation, reason = "it is a whole number in range")]
+        // For a caller whose language has one number type, 5.0 is 5.
+        #[expect(clippy::cast_possible_truncation, reason = "a whole number in range")]
         Value::Number(number) => match number.as_f64() {
             Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e15 => Some((float as i64).to_string()),
             _ => Some(number.to_string()),
@@ -253,7 +255,7 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-/// A query string; null is a parameter left out, a list is separated by commas.
+/// Returns the query string; null leaves a parameter out, commas separate a list.
 fn query(arguments: &Map<String, Value>) -> Result<String, Failed> {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (name, value) in arguments {
@@ -262,12 +264,12 @@ fn query(arguments: &Map<String, Value>) -> Result<String, Failed> {
             Value::Array(items) => items.iter().map(plain).collect::<Option<Vec<_>>>().map(|items| items.join(",")),
             value => plain(value),
         };
-        query.append_pair(name, &text.ok_or_else(|| Failed::of_field(name, "is no text, number or list of them"))?);
+        query.append_pair(name, &text.ok_or_else(|| Failed::of_field(name, "is not text, a number or a list of them"))?);
     }
     Ok(query.finish())
 }
 
-/// A page of tasks: as the search answers it, or the list, which has the number of all in a header.
+/// A page of tasks: the search's answer, or a list, whose total is in a header.
 #[derive(Deserialize)]
 struct Page {
     results: Vec<Task>,
@@ -283,7 +285,8 @@ impl Page {
     }
 }
 
-/// A task of a list, by what tells it from others. A model reads each word of it again with each message that follows; `get_task` answers the rest.
+/// Returns a task in a list, reduced to what distinguishes it. A model reads each word again with each following message; `get_task` returns the
+/// rest.
 fn listed(task: &Task, zone: &Zone) -> Value {
     let mut fields = json!({ "id": task.id, "title": task.title, "status": task.status, "priority": task.priority });
     let mut set = |name: &str, value: Value| fields[name] = value;
@@ -318,7 +321,7 @@ fn listed(task: &Task, zone: &Zone) -> Value {
     fields
 }
 
-/// Leaves out what is not there: a model reads each word of it.
+/// Removes absent fields, because a model reads each word.
 fn without_null(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(without_null),

@@ -7,64 +7,64 @@ use serde_json::Value;
 
 use crate::schema;
 
-/// What calling a tool does.
+/// The effect of a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It looks.
+    /// Reads only.
     Reads,
-    /// It changes something; calling it twice changes it twice.
+    /// Changes data; a second call changes it again.
     Adds,
-    /// It changes something; calling it again changes nothing more.
+    /// Changes data; a second call has no further effect.
     Sets,
-    /// It takes something away.
+    /// Deletes something.
     Deletes,
 }
 
-/// One thing that an assistant can do.
+/// A tool of the assistant.
 #[derive(Clone, Copy, Debug)]
 pub struct Tool {
-    /// What it is called by.
+    /// Its name in calls.
     pub name: &'static str,
-    /// For people.
+    /// Its name for users.
     pub title: &'static str,
-    /// For models: what it does, and what they would get wrong otherwise.
+    /// For models: what it does, and what they would otherwise get wrong.
     pub description: &'static str,
     /// What calling it does.
     pub effect: Effect,
-    /// The operation that does it.
+    /// Its operation.
     pub(crate) operation: &'static str,
-    /// Under which name its answer stands, where that is not one task.
+    /// The field of its answer, if the answer is not one task.
     pub(crate) answer: &'static str,
     schema: fn() -> Value,
 }
 
 impl Tool {
-    /// The JSON Schema (draft 2020-12) of its arguments: an object, without references.
+    /// Returns the JSON Schema (draft 2020-12) of its arguments: an object, without references.
     #[must_use]
     pub fn schema(&self) -> Value {
         (self.schema)()
     }
 
-    /// The JSON Schema of what it answers: an object, without references.
+    /// Returns the JSON Schema of its output: an object, without references.
     #[must_use]
     pub fn output_schema(&self) -> Value {
         schema::output(self.answer, self.changes())
     }
 
-    /// Whether it changes something.
+    /// True if the tool changes data; false if it only reads.
     #[must_use]
     pub fn changes(&self) -> bool {
         self.effect != Effect::Reads
     }
 
-    /// The function that does it, and the operation.
+    /// Returns its function and operation.
     pub(crate) fn target(&self) -> Option<(&'static Route, &'static Operation)> {
         let mut operations = routes::ALL.iter().flat_map(|route| route.operations.iter().map(move |operation| (route, operation)));
         operations.find(|(_, operation)| operation.id == self.operation)
     }
 }
 
-/// The tool of a name.
+/// Returns the tool with this name.
 #[must_use]
 pub fn of(name: &str) -> Option<&'static Tool> {
     ALL.iter().find(|tool| tool.name == name)
@@ -106,7 +106,7 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: "get_task",
         title: "Get a task",
-        description: "Answers one task with all of its fields and all of its description; lists leave out some.",
+        description: "Returns one task with all fields and the whole description; lists omit some.",
         effect: Effect::Reads,
         operation: "getTask",
         answer: "task",
@@ -144,7 +144,7 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: "skip_task",
         title: "Skip an occurrence",
-        description: "Moves a recurring task on to its next occurrence without completing it.",
+        description: "Moves a recurring task to its next occurrence without completing it.",
         effect: Effect::Adds,
         operation: "skipTask",
         answer: "task",
@@ -153,7 +153,7 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: "list_occurrences",
         title: "List the next due dates",
-        description: "Lists when the occurrences of a recurring task after this one are due.",
+        description: "Lists the next due dates of a recurring task.",
         effect: Effect::Reads,
         operation: "listOccurrences",
         answer: "occurrences",
@@ -162,7 +162,7 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: "delete_task",
         title: "Delete a task",
-        description: "Moves a task to the trash, from where restore_task brings it back within 30 days. To say that it is done, complete it instead.",
+        description: "Moves a task to the trash, from which restore_task restores it within 30 days. If the task is done, complete it instead.",
         effect: Effect::Deletes,
         operation: "deleteTask",
         answer: "deleted",
@@ -171,7 +171,7 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: "restore_task",
         title: "Restore a task",
-        description: "Brings a deleted task back from the trash; list_trash tells its number.",
+        description: "Restores a deleted task from the trash; list_trash shows its number.",
         effect: Effect::Sets,
         operation: "restoreTask",
         answer: "task",
@@ -180,7 +180,7 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: "list_trash",
         title: "List deleted tasks",
-        description: "Lists the tasks that were deleted in the last 30 days, the last one first.",
+        description: "Lists the tasks that were deleted in the last 30 days, newest first.",
         effect: Effect::Reads,
         operation: "listTrash",
         answer: "tasks",
@@ -189,7 +189,7 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: "undo_change",
         title: "Undo a change",
-        description: "Takes back one change of a task, of any kind: change_id is in the result of the call that made it.",
+        description: "Undoes one change of a task. change_id is in the result of the call that made it.",
         effect: Effect::Adds,
         operation: "undo",
         answer: "task",
@@ -198,7 +198,7 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: "set_priority",
         title: "Set a task's priority",
-        description: "Sets how much a task matters.",
+        description: "Sets a task's priority.",
         effect: Effect::Sets,
         operation: "setPriority",
         answer: "task",
@@ -207,7 +207,7 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: "add_tags",
         title: "Add tags to a task",
-        description: "Adds tags to those that a task has.",
+        description: "Adds tags to a task.",
         effect: Effect::Sets,
         operation: "addTags",
         answer: "task",
@@ -216,7 +216,7 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: "remove_tags",
         title: "Remove tags from a task",
-        description: "Removes tags from those that a task has.",
+        description: "Removes tags from a task.",
         effect: Effect::Sets,
         operation: "removeTags",
         answer: "task",
@@ -234,7 +234,7 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: "schedule_reminder",
         title: "Remind of a task",
-        description: "Reminds of a pending task so long before its due date, which has to be ahead.",
+        description: "Schedules a reminder of a pending task, this long before its due date, which must be in the future.",
         effect: Effect::Sets,
         operation: "scheduleReminder",
         answer: "reminder",
@@ -252,7 +252,7 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: "cancel_reminder",
         title: "Cancel a reminder",
-        description: "Cancels a reminder by its number, which list_reminders tells.",
+        description: "Cancels a reminder by its number, which list_reminders shows.",
         effect: Effect::Deletes,
         operation: "cancelReminder",
         answer: "cancelled",
@@ -261,7 +261,7 @@ pub const ALL: &[Tool] = &[
     Tool {
         name: "snooze_reminder",
         title: "Snooze a reminder",
-        description: "Has a reminder, by its number, which list_reminders tells, fire again later: `for` is how long from now, such as \"10 minutes\", \
+        description: "Snoozes a reminder by its number, which list_reminders shows: `for` is how long from now, such as \"10 minutes\", \
             `until` a time. Give one of the two.",
         effect: Effect::Adds,
         operation: "snoozeReminder",

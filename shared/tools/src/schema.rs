@@ -1,4 +1,4 @@
-//! The JSON Schemas of the arguments, from the operations' own types: without references, and in words that models know.
+//! JSON Schemas of the arguments, from the operations' types: without references, and with keywords that models know.
 
 use domain::schedule::Occurrence;
 use domain::{Reminder, Task};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::call::{LIMIT_DEFAULT, LIMIT_MAX};
 
-/// Keywords that models know what to do with; the rest of a rule is checked when the tool is called.
+/// Keywords that models know. The function checks the rest of a rule when the tool is called.
 const KNOWN: &[&str] = &[
     "type",
     "title",
@@ -29,7 +29,7 @@ const KNOWN: &[&str] = &[
     "default",
 ];
 
-/// Of a type that callers send.
+/// Returns the schema of a request type.
 pub(crate) fn of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().for_deserialize().with(|settings| {
         settings.meta_schema = None;
@@ -46,7 +46,7 @@ pub(crate) fn of<T: JsonSchema>() -> Value {
     Value::Object(fields)
 }
 
-/// Of a list: a page that a model can read, and tags as a list where a query string has them separated by commas.
+/// Returns the schema of a list's arguments: a page that a model can read, and tags as a list, which a query string separates by commas.
 pub(crate) fn list<T: JsonSchema>() -> Value {
     let mut schema = of::<T>();
     let properties = &mut schema["properties"];
@@ -59,7 +59,7 @@ pub(crate) fn list<T: JsonSchema>() -> Value {
     schema
 }
 
-/// Of what a tool answers under this name. What is not there is left out, and times are by the user's clock, so little is required.
+/// Returns the schema of a tool's output under this field. Absent fields are omitted, and times are in the user's zone, so few fields are required.
 pub(crate) fn output(answer: &str, changes: bool) -> Value {
     let list = |items: Value| json!({ "type": "array", "items": items });
     let (own, total) = match answer {
@@ -72,7 +72,7 @@ pub(crate) fn output(answer: &str, changes: bool) -> Value {
             let count = json!({ "tag": { "type": "string" }, "count": { "type": "integer", "description": "Tasks that have it." } });
             (list(json!({ "type": "object", "properties": count })), false)
         }
-        // What is gone is only said to be so.
+        // A deletion only returns true.
         _ => (json!({ "type": "boolean" }), false),
     };
     let mut schema = json!({ "type": "object", "properties": { answer: own }, "required": [answer] });
@@ -86,7 +86,7 @@ pub(crate) fn output(answer: &str, changes: bool) -> Value {
     schema
 }
 
-/// Of a type that Taskflow answers, as a model gets to see it.
+/// Returns the schema of a response type, as a model sees it.
 fn written<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| {
         settings.meta_schema = None;
@@ -98,7 +98,7 @@ fn written<T: JsonSchema>() -> Value {
     schema
 }
 
-/// Leaves out what is true of the REST answer alone.
+/// Removes rules that hold for REST responses only.
 fn loosen(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(loosen),
@@ -115,7 +115,7 @@ fn loosen(schema: &mut Value) {
                 "maxItems",
                 "default",
             ] {
-                // A property may have such a name; a rule is no schema.
+                // A property may have this name; a rule is not a schema.
                 if fields.get(name).is_some_and(|rule| !rule.is_object()) {
                     fields.remove(name);
                 }
@@ -126,7 +126,7 @@ fn loosen(schema: &mut Value) {
     }
 }
 
-/// Of no arguments.
+/// Returns the schema of no arguments.
 pub(crate) fn nothing() -> Value {
     json!({ "type": "object", "properties": {}, "additionalProperties": false })
 }
@@ -135,7 +135,7 @@ fn tidy(schema: &mut Value) {
     let Value::Object(fields) = schema else { return };
     constants_as_enum(fields);
     null_as_type(fields);
-    // Formats that only Rust knows, and null for a default that has no JSON form.
+    // Removes Rust-only formats, and null as a default without a JSON form.
     let is_known_format = |format: &Value| matches!(format.as_str(), Some("date-time" | "int64"));
     if fields.get("format").is_some_and(|format| !is_known_format(format)) {
         fields.remove("format");
@@ -157,7 +157,7 @@ fn tidy(schema: &mut Value) {
     }
 }
 
-/// `enum` instead of a choice of constants, whose descriptions go with it.
+/// Writes `enum` instead of a choice of constants, without their descriptions.
 fn constants_as_enum(fields: &mut Map<String, Value>) {
     let Some(choices) = fields.get("oneOf").and_then(Value::as_array) else { return };
     let constants: Option<Vec<Value>> = choices.iter().map(|choice| choice.get("const").cloned()).collect();
@@ -168,7 +168,7 @@ fn constants_as_enum(fields: &mut Map<String, Value>) {
     }
 }
 
-/// A list of types instead of a choice with null.
+/// Writes a list of types instead of a choice with null.
 fn null_as_type(fields: &mut Map<String, Value>) {
     let Some([Value::Object(value), null]) = fields.get("anyOf").and_then(Value::as_array).map(Vec::as_slice) else { return };
     if null.get("type") != Some(&"null".into()) {
@@ -182,7 +182,7 @@ fn null_as_type(fields: &mut Map<String, Value>) {
         choices.push(Value::Null);
     }
     fields.remove("anyOf");
-    // The field's own description, where it has one, says more than its type's.
+    // The field's own description is more specific than its type's.
     for (name, inner) in value {
         fields.entry(name).or_insert(inner);
     }

@@ -1,14 +1,14 @@
-//! Times as a person's clock tells them: read without an offset in the user's zone, and shown in it.
+//! Times in the user's zone: read without an offset as local, and shown with the zone's offset.
 
 use domain::Timestamp;
 use domain::zone::Zone;
 use jiff::civil::DateTime;
 use serde_json::Value;
 
-/// Fields that callers send as times.
+/// Request fields that are times.
 const READ: &[&str] =
     &["due_date", "recurrence_start", "recurrence_exdates", "due_before", "due_after", "completed_before", "completed_after"];
-/// Fields that answers have as times.
+/// Response fields that are times.
 const SHOWN: &[&str] = &[
     "due_date",
     "created_at",
@@ -22,20 +22,20 @@ const SHOWN: &[&str] = &[
     "sent_at",
 ];
 
-/// Gives each time without an offset the one that the zone has then. Anything else is left to whoever reads it.
+/// Adds the zone's offset to each time without one. Other text is unchanged.
 pub(crate) fn with_offsets(value: &mut Value, zone: &Zone) {
     each(value, READ, &|text| {
         if text.parse::<Timestamp>().is_ok() {
             return None;
         }
-        // A date alone is a day, and stays one.
+        // A date without a time is a day, and stays one.
         let local = text.split_once(['T', 't', ' ']).and_then(|_| text.parse::<DateTime>().ok())?;
         let moment = local.to_zoned(zone.get().clone()).ok()?.timestamp();
         Some(Timestamp::new(moment).ok()?.to_string())
     });
 }
 
-/// Shows each time by the user's clock: the same moment, with the offset of the zone.
+/// Shows each time in the zone: the same instant, with the zone's offset.
 pub(crate) fn in_zone(value: &mut Value, zone: &Zone) {
     each(value, SHOWN, &|text| {
         let moment: Timestamp = text.parse().ok()?;

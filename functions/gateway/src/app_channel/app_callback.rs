@@ -1,9 +1,9 @@
-//! The app channel of the sidecar: Dapr's gRPC service `AppCallback` (`dapr/proto/runtime/v1/appcallback.proto`). Its calls become requests
-//! to the service behind it, and the statuses of the answers those of gRPC.
+//! The app channel of the sidecar: Dapr's gRPC service `AppCallback` (`dapr/proto/runtime/v1/appcallback.proto`). Its calls become requests to the
+//! service behind it, and the statuses of the answers become gRPC statuses.
 //!
-//! Not HTTP, over which daprd 1.18 loses records: all its calls of the app that are under way share the one handler of a pipeline, so the
-//! failure of one may be told to another, and what hears of no failure counts as answered with 200. When the app was killed under load,
-//! daprd took it to have had records and jobs that it never saw.
+//! The channel is not HTTP, because daprd 1.18 loses records over HTTP. All its calls of the app share the handler of a pipeline, so the failure of
+//! one call may be reported to another, and if no failure reaches a call, daprd treats it as a 200. When the app was killed under load, daprd
+//! acknowledged records and jobs that the app never received.
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
@@ -36,23 +36,23 @@ use tonic_prost::ProstCodec;
 
 use super::channel::{Channel, DELIVERIES, JOBS, TOKEN};
 
-/// Deliveries under way on one connection: daprd opens another for each hundred.
+/// Maximum deliveries in progress on one connection; daprd opens another connection for each hundred.
 const STREAMS_MAX: u32 = 1024;
-/// Bytes of a call's metadata, which has the key and the headers of a record of pub/sub: up to a record of Kafka, escaped.
+/// Maximum bytes of a call's metadata, which has the key and the headers of a pub/sub record: up to an escaped Kafka record.
 const METADATA_MAX: u32 = 16 * 1024 * 1024;
-/// Bytes of one call: sixteen times what Kafka takes by default. More would not fit the memory of the gateway's pod beside other calls; a
-/// record like that stays in Kafka, and daprd brings it again and again.
+/// Maximum bytes of one call: sixteen times Kafka's default. More would not fit the memory of the gateway's pod beside other calls. A larger record
+/// stays in Kafka, and daprd delivers it repeatedly.
 const MESSAGE_MAX: usize = 16 * 1024 * 1024;
-/// Records of a bulk that are handed over at once.
+/// Maximum records of a bulk that are handed over in parallel.
 const LANES_MAX: usize = 64;
-/// The metadata that has a record's key.
+/// Metadata with a record's key.
 const KEY: &str = "__key";
-/// Characters of what a refusal says.
+/// Maximum characters of a refusal's message.
 const DETAIL_MAX: usize = 500;
 
 type Answer = http::Response<tonic::body::Body>;
 
-/// Serves the sidecar's calls until the stop, and lets those under way come to their end.
+/// Serves the sidecar's calls until the stop, then waits for calls in progress.
 pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, channel: Arc<Channel>) {
     let stopping = app.stopping.clone();
     let function = Function::new(GATEWAY).fallback(move |app, request| {
@@ -61,7 +61,7 @@ pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, channel: Arc<Cha
     });
     let service = match Service::new(app, function) {
         Ok(service) => service,
-        Err(error) => return tracing::error!(%error, "the sidecar is not listened to"),
+        Err(error) => return tracing::error!(%error, "the sidecar's port cannot be served"),
     };
     let graceful = GracefulShutdown::new();
     let mut http = http2::Builder::new(TokioExecutor::new());
@@ -78,7 +78,7 @@ pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, channel: Arc<Cha
         });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), call));
         tokio::spawn(async move {
-            // A sidecar that hangs up is no fault of ours.
+            // A disconnect of the sidecar is not an error here.
             let _ = connection.await;
         });
     }
@@ -90,7 +90,7 @@ async fn answer(service: Service, request: http::Request<Incoming>) -> Answer {
     match request.uri().path() {
         "/dapr.proto.runtime.v1.AppCallback/OnBindingEvent" => unary::<_, BindingEventResponse>(service, request, of_binding).await,
         "/dapr.proto.runtime.v1.AppCallback/OnBulkTopicEvent" => bulk(service, request).await,
-        // A subscription without bulk: daprd drops what an app does not implement.
+        // A subscription without bulk, because daprd drops records of a method that the app does not implement.
         "/dapr.proto.runtime.v1.AppCallback/OnTopicEvent" => unary::<_, TopicEventResponse>(service, request, of_topic).await,
         "/dapr.proto.runtime.v1.AppCallback/OnJobEvent" | "/dapr.proto.runtime.v1.AppCallbackAlpha/OnJobEventAlpha1" => {
             unary::<_, JobEventResponse>(service, request, of_job).await
@@ -99,7 +99,7 @@ async fn answer(service: Service, request: http::Request<Incoming>) -> Answer {
     }
 }
 
-/// Answers a call with an empty message where the service takes what it brings.
+/// Answers a call with an empty message if the service accepts it.
 async fn unary<Q, A>(service: Service, request: http::Request<Incoming>, read: fn(Q, &HeaderMap) -> Option<Request>) -> Answer
 where
     Q: Message + Default + 'static,
@@ -109,7 +109,8 @@ where
         let service = service.clone();
         async move {
             let (metadata, _, asked) = asked.into_parts();
-            let request = read(asked, &metadata.into_headers()).ok_or_else(|| Status::not_found("nobody has a name like that"))?;
+            let request =
+                read(asked, &metadata.into_headers()).ok_or_else(|| Status::not_found("no binding, topic or job has this name"))?;
             match refusal(service.handle(request).await).await {
                 None => Ok(tonic::Response::new(A::default())),
                 Some(refusal) => Err(refusal),
@@ -120,8 +121,8 @@ where
     Grpc::new(codec).apply_max_message_size_config(Some(MESSAGE_MAX), None).unary(taking, request).await
 }
 
-/// Answers the records of a bulk, with a status for each. Records of different keys are handed over at once. Those of one key are handed over in
-/// their order, up to the first that is not taken.
+/// Answers the records of a bulk, with a status for each. Records of different keys are handed over in parallel. Those of one key are handed over in
+/// order, up to the first that is not accepted.
 async fn bulk(service: Service, request: http::Request<Incoming>) -> Answer {
     let taking = tower::service_fn(|asked: tonic::Request<TopicEventBulkRequest>| {
         let service = service.clone();
@@ -144,7 +145,7 @@ async fn bulk(service: Service, request: http::Request<Incoming>) -> Answer {
     Grpc::new(codec).apply_max_message_size_config(Some(MESSAGE_MAX), None).unary(taking, request).await
 }
 
-/// Hands over records of one key and returns the ids of those that were taken.
+/// Hands over the records of one key, and returns the ids of the accepted ones.
 async fn take(service: &Service, path: &str, metadata: &HeaderMap, lane: Vec<TopicEventBulkRequestEntry>) -> Vec<String> {
     let mut taken = Vec::with_capacity(lane.len());
     for entry in lane {
@@ -158,7 +159,7 @@ async fn take(service: &Service, path: &str, metadata: &HeaderMap, lane: Vec<Top
     taken
 }
 
-/// A record by the binding `<consumer>-<topic>`.
+/// Reads a record delivered by the binding `<consumer>-<topic>`.
 fn of_binding(binding: BindingEventRequest, metadata: &HeaderMap) -> Option<Request> {
     let name = binding.name;
     let consumer = |topic: &Topic| name.strip_suffix(topic.as_str())?.strip_suffix('-').map(|consumer| format!("{consumer}/{topic}"));
@@ -166,13 +167,13 @@ fn of_binding(binding: BindingEventRequest, metadata: &HeaderMap) -> Option<Requ
     request(&format!("{DELIVERIES}{delivery}"), with_record(of_sidecar(metadata), as_text(&binding.metadata)), binding.data)
 }
 
-/// A record by a subscription with `rawPayload`: as it is in Kafka.
+/// Reads a record of a subscription with `rawPayload`, unchanged from Kafka.
 fn of_topic(event: TopicEventRequest, metadata: &HeaderMap) -> Option<Request> {
     let of_record = metadata.iter().filter_map(|(name, value)| Some((name.as_str(), std::str::from_utf8(value.as_bytes()).ok()?)));
     request(&event.path, with_record(of_sidecar(metadata), of_record), event.data)
 }
 
-/// The same, in a bulk.
+/// Reads such a record from a bulk.
 fn of_entry(entry: TopicEventBulkRequestEntry, path: &str, metadata: &HeaderMap) -> Option<Request> {
     let data = match entry.event {
         Some(Event::Bytes(bytes)) => bytes,
@@ -190,20 +191,20 @@ fn of_job(job: JobEventRequest, metadata: &HeaderMap) -> Option<Request> {
 fn request(path: &str, headers: HeaderMap, body: Vec<u8>) -> Option<Request> {
     let mut request = http::Request::builder().method(Method::POST).uri(path).body(full(Bytes::from(body))).ok()?;
     *request.headers_mut() = headers;
-    // The channel checks the sidecar's own token instead.
+    // The channel checks the sidecar's token instead.
     request.extensions_mut().insert(Trust::Checked);
     Some(request)
 }
 
-/// What the sidecar says of the call: its token, which it puts behind what a record may have by that name, and the trace.
+/// Returns the sidecar's own headers of the call: the trace, and its token, which it appends after a record header of the same name.
 fn of_sidecar(metadata: &HeaderMap) -> HeaderMap {
     let token = metadata.get_all(TOKEN).iter().next_back().map(|token| (TOKEN, token.clone()));
     let trace = metadata.get(TRACEPARENT).map(|trace| (TRACEPARENT, trace.clone()));
     token.into_iter().chain(trace).collect()
 }
 
-/// Adds what a record says of itself: where it is in Kafka, and the attributes of an event in the binary mode. The components escape values as in
-/// a query string; HTTP's form of such attributes is percent-encoded. More than fit into headers are more than an event has.
+/// Adds the record's own metadata: its position in Kafka, and the attributes of an event in binary mode. The components escape values as in a query
+/// string; HTTP uses percent-encoding. Metadata that does not fit into headers is not an event's.
 fn with_record<'a>(mut headers: HeaderMap, metadata: impl Iterator<Item = (&'a str, &'a str)>) -> HeaderMap {
     for (name, value) in metadata {
         let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value.replace('+', "%20"))) else { continue };
@@ -218,7 +219,7 @@ fn as_text(metadata: &HashMap<String, String>) -> impl Iterator<Item = (&str, &s
     metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
-/// Why the service did not take it. Of a job, 404 means that it is not called again; a record comes again after anything.
+/// Returns why the service refused. A job with 404 is not called again; a record is delivered again after any refusal.
 async fn refusal(response: Response) -> Option<Status> {
     let status = response.status();
     let code = match status {

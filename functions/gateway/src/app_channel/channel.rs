@@ -1,8 +1,8 @@
-//! What Dapr delivers: records of Kafka and calls of jobs, each handed to the functions that want it.
+//! Dapr's deliveries: Kafka records and job calls, each passed to the functions that consume it.
 //!
-//! daprd delivers one record of a partition at a time and waits for the answer, so no consumer may hold a record: the crate `deliveries` keeps a
-//! row for a consumer that is slow, cold or failing. Only an unavailable database and a stop are answered with 503, after which daprd delivers
-//! the record again.
+//! daprd delivers one record of a partition at a time and waits for the answer, so no consumer may block a record: the crate `deliveries` stores a
+//! row for a consumer that is slow, cold or failing. Only an unavailable database and a stop are answered with 503, after which daprd delivers the
+//! record again.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,22 +28,23 @@ use super::record::Record;
 use crate::ahead::Ahead;
 use crate::letter::{self, SIGNATURE};
 
-/// Where records are delivered, for all who want them: `/deliveries/gateway/<topic>` by a binding, `/deliveries/<topic>` by pub/sub. The
-/// bindings of the release before deliver to `/deliveries/<consumer>/<topic>`, for one consumer.
+/// Paths of records: `/deliveries/gateway/<topic>` by a binding, `/deliveries/<topic>` by pub/sub, for all consumers. The bindings of the previous
+/// release deliver to `/deliveries/<consumer>/<topic>`, for one consumer.
 pub(crate) const DELIVERIES: &str = "/deliveries/";
-/// Where jobs call.
+/// Path of job calls.
 pub(crate) const JOBS: &str = "/job/";
-/// The token that daprd sends with everything.
+/// The token that daprd sends with every call.
 pub(crate) const TOKEN: HeaderName = HeaderName::from_static("dapr-api-token");
-/// Calls to one function at once: many reminders are due at 09:00.
+/// Maximum parallel calls to one function: many reminders are due at 09:00.
 const PARALLEL: usize = 16;
-/// Calls at once to a function that sends something to a receiver elsewhere, for which it mostly waits.
+/// Maximum parallel calls to a function that sends to external receivers, and mostly waits for them.
 const PARALLEL_SENDING: usize = 64;
-/// Calls of fire-reminder at once, where it is woken ahead of time: those that wait for their moment hold up none that is due.
+/// Maximum early calls of fire-reminder. They have their own limit, so they cannot delay reminders that are due.
 const PARALLEL_AHEAD: usize = 128;
-/// How long after the start the age of a delivery is ignored: it may be old because the whole deployment was down, and not all of it is back.
+/// Time after the start in which the age of a delivery is ignored. Deliveries may be old because the whole deployment was down, and parts of it may
+/// still be starting.
 const RETURN_MAX: Duration = Duration::from_hours(1);
-/// The type of what some other app's daprd makes of data that is no event, before it publishes it.
+/// Type of the event into which another app's daprd wraps data that is no event.
 const WRAPPED: &str = "com.dapr.event.sent";
 
 /// The app channel of the sidecar.
@@ -59,13 +60,13 @@ pub(crate) struct Channel {
     refused: AtomicBool,
 }
 
-/// Who wants a record.
+/// The consumers of a record.
 enum Addressee {
-    /// The function of the command in it.
+    /// The function of the command in the record.
     Commanded,
     /// One consumer.
     One(&'static Route, Topic),
-    /// All who consume the topic.
+    /// All consumers of the topic.
     All(Topic),
 }
 
@@ -77,7 +78,7 @@ impl Channel {
         Self { broker, scheduler, table, ahead_of_calls, caller: OnceLock::new(), dispatcher: OnceLock::new(), permits, ahead, refused }
     }
 
-    /// Starts what delivers from the table, until the stop.
+    /// Starts deliveries from the table, until the stop.
     pub(crate) fn start(&self, app: &Arc<App>) {
         let dispatcher = self.dispatcher(app);
         app.background.spawn(dispatcher.clone().keep_loaded());
@@ -100,7 +101,7 @@ impl Channel {
         })
     }
 
-    /// Answers a call of the sidecar's.
+    /// Answers a call of the sidecar.
     pub(crate) async fn answer(&self, app: &Arc<App>, request: Request) -> Result<Response, Error> {
         self.authorize(app, request.headers())?;
         let path = request.uri().path().to_owned();
@@ -119,7 +120,7 @@ impl Channel {
         if given.zip(token.as_ref()).is_some_and(|(given, token)| guard::is_same(given.as_bytes(), token.expose().as_bytes())) {
             return Ok(());
         }
-        // The sidecar tries again and again; one word says it all.
+        // The sidecar retries, so this is logged once.
         if !self.refused.swap(true, Ordering::Relaxed) {
             tracing::error!("a delivery was refused: its dapr-api-token is not APP_API_TOKEN");
         }
@@ -127,7 +128,7 @@ impl Channel {
     }
 
     async fn delivery(&self, app: &Arc<App>, name: &str, request: Request) -> Result<Response, Error> {
-        let to = addressee(name).ok_or_else(|| Error::NotFound(format!("nobody consumes {name}")))?;
+        let to = addressee(name).ok_or_else(|| Error::NotFound(format!("no function consumes {name}")))?;
         let (parts, body) = request.into_parts();
         let record = Record::read(name, &parts.headers, body).await?;
         match self.take(app, &to, &parts.headers, &record).await {
@@ -142,7 +143,7 @@ impl Channel {
         let events = match incoming {
             Ok(Incoming::One(event)) if event.ty() == WRAPPED => return self.set_aside(app, to, record, "not a CloudEvent").await,
             Ok(Incoming::One(event)) => vec![*event],
-            Ok(Incoming::Batch(_)) => return self.set_aside(app, to, record, "a batch: a record is one event").await,
+            Ok(Incoming::Batch(_)) => return self.set_aside(app, to, record, "a batch of events; a record must be one event").await,
             Err(error) => return self.set_aside(app, to, record, &error.to_string()).await,
         };
         for event in events {
@@ -151,7 +152,7 @@ impl Channel {
         Ok(())
     }
 
-    /// Hands one event to those who want it and have something to do for it.
+    /// Passes one event to the consumers that it concerns.
     async fn event(&self, app: &Arc<App>, to: &Addressee, event: &Event, record_key: &str) -> Result<(), sqlx::Error> {
         let partition_key = cloud_event::extension(event, PARTITION_KEY);
         let key = key(partition_key.as_deref().or(event.subject()).unwrap_or(record_key));
@@ -173,9 +174,9 @@ impl Channel {
         self.dispatcher(app).hand_over(Arrival { key, topic: to.topic(), event: Bytes::from(text), consumers }).await
     }
 
-    /// Those of the consumers who want such an event from this topic, and have something to do for this one.
+    /// Returns the consumers of such events that this event concerns.
     fn concerned(&self, app: &App, consumers: &'static [Route], topic: Topic, event: &Event) -> Vec<&'static Route> {
-        // A type that is none of ours is nobody's business here.
+        // No function consumes a type that Taskflow does not define.
         let Ok(ty) = event.ty().parse::<EventType>() else { return Vec::new() };
         let data = cloud_event::data(event).unwrap_or_default();
         self.ahead_of_calls.learn(topic, ty, &data, app.settings.posted());
@@ -183,16 +184,16 @@ impl Channel {
         consumers.iter().filter(|route| route.has_to_do(topic, ty, &data, audience)).collect()
     }
 
-    /// Keeps a record that is no event.
+    /// Stores a record that is no event as a dead letter.
     async fn set_aside(&self, app: &Arc<App>, to: &Addressee, record: &Record, error: &str) -> Result<(), sqlx::Error> {
         let event = record.wrapped(app).to_string();
         self.dispatcher(app).set_aside(crate::NAME, key(&record.key), to.topic(), &event, error).await
     }
 
-    /// A job ends with an answer of 200 or 404; with anything else it is called again.
+    /// Calls a job. A job ends with 200 or 404; after any other status it is called again.
     async fn job(&self, app: &Arc<App>, name: &str) -> Result<Response, Error> {
         let Some(route) = routes::of_job(name) else {
-            tracing::warn!(name, "a job that no function has: it is not called again");
+            tracing::warn!(name, "the scheduler called a job that no function has; the job ends");
             return Err(Error::NotFound(format!("no function has the job {name}")));
         };
         if is_ahead(app, route) {
@@ -224,7 +225,7 @@ impl Channel {
         };
         let result = self.caller(app).post(route, path, content_type, body).await;
         drop(permit);
-        // After a call that broke off nobody knows what is in the outbox.
+        // After a broken call the state of the outbox is unknown.
         if !matches!(result, Ok(Published::All)) {
             crate::see_to_outbox(app);
         }
@@ -232,7 +233,7 @@ impl Channel {
     }
 }
 
-/// Publishes dead letters with the gateway's signature. Only a signed letter of Kafka is replayed.
+/// Publishes dead letters with the gateway's signature. Only signed letters are replayed from Kafka.
 struct Signing {
     app: Arc<App>,
     broker: Arc<dyn Broker>,
@@ -248,12 +249,12 @@ impl Broker for Signing {
     }
 }
 
-/// Whether it is called ahead of its time, and waits.
+/// True if the function is called early and waits.
 fn is_ahead(app: &App, route: &Route) -> bool {
     route.name == FIRE_REMINDER.name && !app.settings.wake_lead.is_zero()
 }
 
-/// The key of the rows of an event: the task's id, or for anything else a number that is the same each time.
+/// Returns the key of an event's rows: the task's id, or for other events a stable number.
 fn key(text: &str) -> i64 {
     text.parse().unwrap_or_else(|_| {
         let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());

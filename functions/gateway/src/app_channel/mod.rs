@@ -1,4 +1,4 @@
-//! The app channel of the sidecar: what Dapr delivers, and the watch over its scheduler. Only the gateway's own program has it.
+//! The app channel of the sidecar: Dapr's deliveries, and the watch over its scheduler. Only the gateway's own program includes it.
 
 mod app_callback;
 mod channel;
@@ -12,7 +12,7 @@ use sidecar::Dapr;
 
 use self::channel::Channel;
 
-/// The function as the app of a sidecar.
+/// Returns the function as the app of a sidecar.
 #[must_use]
 pub fn behind_dapr(dapr: Dapr) -> Function {
     let ahead = Arc::default();

@@ -1,4 +1,4 @@
-//! A record as Kafka had it, and the event that wraps one that is no event.
+//! A Kafka record, and the event that wraps a record that is no event.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,26 +10,26 @@ use serde_json::{Value, json};
 
 use crate::letter::UNREADABLE;
 
-/// Bytes of a record that are read: more than Kafka takes by default.
+/// Maximum bytes of a record that are parsed: more than Kafka's default.
 const RECORD_MAX: usize = 2 * 1024 * 1024;
-/// Bytes that are kept of a record that is no event.
+/// Maximum bytes that are stored of a record that is no event.
 const BEGINNING_MAX: usize = 64 * 1024;
 
-/// What Kafka had.
+/// A Kafka record.
 pub(crate) struct Record {
-    /// By which delivery it came.
+    /// The name of its delivery.
     delivery: String,
-    /// What it is keyed by, if daprd says so.
+    /// Its key, if daprd supplies it.
     pub(crate) key: String,
-    /// Where it is in Kafka, if daprd says so: topic, partition, offset.
+    /// Its topic, partition and offset, if daprd supplies them.
     place: Value,
-    /// All of it, or its beginning.
+    /// The whole record, or its beginning.
     pub(crate) bytes: Bytes,
     size: usize,
 }
 
 impl Record {
-    /// Reads it, as far as it may be long.
+    /// Reads a record up to the limit.
     pub(crate) async fn read(delivery: &str, headers: &HeaderMap, mut body: Body) -> Result<Self, Error> {
         let mut bytes = BytesMut::new();
         let mut size = 0;
@@ -49,12 +49,12 @@ impl Record {
         })
     }
 
-    /// Whether `bytes` is all of it.
+    /// True if `bytes` is the whole record.
     pub(crate) fn is_whole(&self) -> bool {
         self.bytes.len() == self.size
     }
 
-    /// As the data of an event: text where it is text, and only its beginning where it is too large for a letter.
+    /// Returns the record as the data of an event: as text if it is text, and cut if it is too large for a letter.
     fn data(&self) -> Value {
         let is_short = self.size <= BEGINNING_MAX;
         let kept = if is_short { &self.bytes[..] } else { &self.bytes[..BEGINNING_MAX] };

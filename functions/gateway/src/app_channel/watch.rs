@@ -1,7 +1,7 @@
-//! Watches over the scheduler: whether it is there, and whether it still knows its jobs.
+//! Watches the scheduler: whether it is available, and whether it still has its jobs.
 //!
-//! Reminders are the truth and jobs their shadow. A scheduler that lost its data has lost the repeating jobs too; each is put back, and
-//! housekeeping registers the others. Each is called as well when the gateway starts, and when the scheduler was away.
+//! Reminders are authoritative, and jobs follow them. A scheduler that lost its data has lost the repeating jobs too; each is registered again, and
+//! housekeeping registers the others. Each repeating job is also called when the gateway starts and when the scheduler returns.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,23 +12,23 @@ use function::{App, BoxError};
 
 use super::channel::Channel;
 
-/// How often the scheduler is asked.
+/// Interval of the checks.
 const EVERY: Duration = Duration::from_secs(10);
-/// How often, until all is well.
+/// Interval of the checks until the scheduler is available and the job was called.
 const SOON: Duration = Duration::from_secs(1);
 
-/// How the scheduler was when it was last asked.
+/// State of the scheduler at the last check.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// There, and the job was called since it came.
+    /// Available, and the job was called since it became available.
     Well,
-    /// Not asked yet, or there and the job is still to be called.
+    /// Not checked yet, or available and the job was not called yet.
     New,
-    /// Not there.
+    /// Unavailable.
     Away,
 }
 
-/// Watches over each repeating job until the stop.
+/// Watches each repeating job until the stop.
 pub(crate) async fn watch(app: Arc<App>, channel: Arc<Channel>) {
     crate::see_to_outbox(&app);
     futures_util::future::join_all(routes::repeating().map(|(route, period)| watch_job(&app, &channel, route, period))).await;
@@ -41,7 +41,7 @@ async fn watch_job(app: &Arc<App>, channel: &Channel, route: &Route, period: Dur
             Ok(()) => State::Well,
             Err((now, error)) => {
                 if now == State::Away && state != State::Away {
-                    tracing::warn!(%error, "the scheduler of jobs is away");
+                    tracing::warn!(%error, "the job scheduler is unavailable");
                 }
                 now
             }
@@ -60,9 +60,9 @@ async fn look(app: &Arc<App>, channel: &Channel, state: State, route: &Route, pe
         return Ok(());
     }
     if state == State::Well {
-        tracing::warn!("the scheduler has lost its jobs: they are registered again");
+        tracing::warn!("the scheduler has lost its jobs; they are registered again");
     }
-    // The call first: the job of housekeeping is the sign that the others are there.
+    // The call comes first, because the presence of the housekeeping job means that the others are registered.
     let called = channel.caller(app).post(route, &format!("/job/{job}"), None, Bytes::new()).await;
     crate::see_to_outbox(app);
     called.map_err(|failure| (State::New, failure.text.into()))?;
