@@ -36,7 +36,7 @@ const VIEWS = {
   'a refused line': {
     open: async (page) => {
       await page.getByRole('textbox', { name: 'New task' }).press('Enter');
-      await page.getByText('Write what is to be done.').waitFor();
+      await page.getByText('Write a title for the task.').waitFor();
     },
     close: (page) => page.getByRole('textbox', { name: 'New task' }).press('x'),
   },
@@ -66,7 +66,7 @@ const VIEWS = {
       const detail = await openTask(page, 'Lunch with friends');
       await detail.getByRole('button', { name: 'Repeats' }).click();
       await detail.getByLabel('Repeats', { exact: true }).selectOption('Something else…');
-      await detail.getByText('It comes back').waitFor();
+      await detail.getByText('It repeats').waitFor();
       await detail.getByText('History').click();
       await detail.getByText('Created', { exact: true }).waitFor();
     },
@@ -255,7 +255,7 @@ stories('everybody', {}, (story) => {
     await page.getByRole('button', { name: 'Settings and keys' }).click();
     await page.getByLabel('Dark').check();
     assert.equal(await background(), dark);
-    await page.getByLabel('As the system').check();
+    await page.getByLabel('System').check();
     assert.equal(await background(), light);
   });
 

@@ -90,7 +90,7 @@ stories('the assistant', {}, (story) => {
     const id = await page.evaluate(() => localStorage.getItem('taskflow.conversation'));
     assert.equal((await taskflow.call('GET', `/api/chat/${id}`)).history.length, 1);
     await chat.getByRole('button', { name: 'New conversation' }).click();
-    await chat.getByText('Say it in your words').waitFor();
+    await chat.getByText('Use your own words').waitFor();
     expectErrors(/status of 404/);
     await eventually(async () => {
       await assert.rejects(taskflow.call('GET', `/api/chat/${id}`), /404/);
@@ -290,7 +290,7 @@ stories('what an assistant writes', {}, (story) => {
     for (const size of [1, 2, 3, 7, 10_000]) {
       assert.deepEqual(await read(`${begin}event: done\ndata: {"response":"x"}\n\n`, size), [...heard, '{"response":"x"}']);
       assert.deepEqual(await read(`${begin}event: problem\ndata: {"status":503,"detail":"the model is away"}\n\n`, size), [...heard, 'the model is away']);
-      assert.deepEqual(await read(`${begin}event: done\ndata: {"resp`, size), [...heard, 'The answer broke off.']);
+      assert.deepEqual(await read(`${begin}event: done\ndata: {"resp`, size), [...heard, 'The answer was interrupted.']);
     }
   });
 });

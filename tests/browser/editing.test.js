@@ -34,7 +34,7 @@ stories('fast editing', {}, (story) => {
     await page.keyboard.press('t');
     await picker.getByLabel('Type a date').waitFor();
     await page.keyboard.type('nonsense');
-    await picker.getByText('“nonsense” is no date that Taskflow knows.').waitFor();
+    await picker.getByText('“nonsense” is not a date that Taskflow understands.').waitFor();
     await page.keyboard.press('Escape');
     await picker.waitFor({ state: 'detached' });
   });

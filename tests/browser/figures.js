@@ -57,7 +57,7 @@ async function weight(browser, taskflow) {
   });
   await page.goto(taskflow.url);
   await isReady(page);
-  await page.getByText('Say it in your words').waitFor();
+  await page.getByText('Use your own words').waitFor();
   await page.waitForLoadState('networkidle');
   await close();
   return bytes;

@@ -117,8 +117,8 @@ stories('the list', {}, (story) => {
     const page = await open();
     const line = page.getByRole('textbox', { name: 'New task' });
     for (const [text, words] of [
-      ['', 'Write what is to be done.'],
-      ['#home', 'A task needs words of its own, too.'],
+      ['', 'Write a title for the task.'],
+      ['#home', 'A task needs a title. Add some words.'],
       ['x'.repeat(201), 'A title has at most 200 characters.'],
     ]) {
       await line.fill(text ?? '');
@@ -210,7 +210,7 @@ stories('the list', {}, (story) => {
     await showsTitles(page, ['A', 'B']);
     await menu.getByRole('checkbox', { name: /^garden/ }).check();
     await showsTitles(page, ['A']);
-    await menu.getByRole('radio', { name: 'any of them' }).check();
+    await menu.getByRole('radio', { name: 'any of these' }).check();
     await showsTitles(page, ['A', 'B']);
     await page.keyboard.press('Escape');
     assert.match((await page.locator('#count').textContent()) ?? '', /^2 tasks$/);
@@ -275,7 +275,7 @@ stories('the list', {}, (story) => {
     await task({ title: 'Water the plants', due_date: due, recurrence: 'daily' });
     const page = await open();
     await page.getByRole('checkbox', { name: 'Completed: Water the plants' }).click();
-    await page.getByText('The next one comes by itself.').waitFor();
+    await page.getByText('The next occurrence is created.').waitFor();
     await eventually(async () => {
       const open_ = await taskflow.call('GET', '/api/tasks?status=pending');
       assert.equal(open_.length, 1);

@@ -133,7 +133,7 @@ stories('reminders', {}, (story) => {
     await page.locator('.toast.reminder', { hasText: 'Not asked for' }).waitFor();
     await page.getByRole('button', { name: 'Settings and keys' }).click();
     await page.getByRole('button', { name: 'Turn on…' }).click();
-    await page.getByText('On, while this page is open somewhere.').waitFor();
+    await page.getByText('On, while a window of this page is open.').waitFor();
     await page.getByRole('button', { name: 'Done', exact: true }).click();
     await away(false);
     await reminding(task, 'In sight');
@@ -214,7 +214,7 @@ stories('a connection that comes and goes', {}, (story) => {
     await chat.getByRole('button', { name: 'Send again' }).click();
     await chat.locator('.message.assistant[aria-busy="false"]').waitFor();
     await chat.getByRole('button', { name: 'New conversation' }).click();
-    await chat.getByText('Say it in your words').waitFor();
+    await chat.getByText('Use your own words').waitFor();
     await page.getByRole('button', { name: 'Close the assistant' }).click();
     await chat.waitFor({ state: 'hidden' });
     await page.keyboard.press('c');
@@ -238,7 +238,7 @@ stories('a service that asks for a token', { TASKFLOW_API_TOKEN: TOKEN }, (story
     assert.equal(await page.getByRole('dialog').count(), 1, 'one question for all calls');
     await dialog.getByLabel('Access token').fill('wrong');
     await dialog.getByRole('button', { name: 'Use it' }).click();
-    await dialog.getByText('did not accept').waitFor();
+    await dialog.getByText('refused this browser').waitFor();
     await dialog.getByLabel('Access token').fill(TOKEN);
     await dialog.getByLabel('Access token').press('Enter');
     await isReady(page);
@@ -258,15 +258,15 @@ stories('a service that asks for a token', { TASKFLOW_API_TOKEN: TOKEN }, (story
     const page = await open({ ready: false });
     const dialog = page.getByRole('dialog', { name: 'Access token' });
     await dialog.getByRole('button', { name: 'Cancel' }).click();
-    await page.locator('task-list').getByText('An access token is needed.').waitFor();
-    await page.getByText('Access token needed').waitFor();
+    await page.locator('task-list').getByText('An access token is required.').waitFor();
+    await page.getByText('Access token required').waitFor();
     assert.equal(await dialog.isVisible(), false, 'nobody is asked twice');
     assert.deepEqual(await titles(page), []);
     await page.getByRole('button', { name: 'Settings and keys' }).click();
     await page.getByRole('button', { name: 'Enter one…' }).click();
     await dialog.getByLabel('Access token').fill(TOKEN);
     await dialog.getByLabel('Access token').press('Enter');
-    await page.getByText('This browser has a token for this service.').waitFor();
+    await page.getByText('A token is stored in this browser.').waitFor();
     await page.getByRole('button', { name: 'Done', exact: true }).click();
     await isReady(page);
     await showsTitles(page, ['Behind the door']);

@@ -237,7 +237,7 @@ stories('offline', {}, (story) => {
     await page.reload();
     await isReady(page);
     assert.equal(await page.getByRole('textbox', { name: 'New task' }).inputValue(), 'Half a thou');
-    await pane(page).getByText('It was not saved.').waitFor();
+    await pane(page).getByText('Unsaved text from').waitFor();
     assert.equal(await pane(page).getByLabel('Notes').inputValue(), 'passport and');
     await pane(page).getByRole('button', { name: 'Save it' }).click();
     await pane(page).locator('.notes-view').getByText('passport and').waitFor();
@@ -323,7 +323,7 @@ stories('offline behind a token', { TASKFLOW_API_TOKEN: TOKEN }, (story) => {
     await page.locator('away-banner').getByText('1 change waits').waitFor();
     await page.getByRole('button', { name: 'Settings and keys' }).click();
     await page.getByRole('button', { name: 'Forget it' }).click();
-    const question = page.getByRole('dialog', { name: 'Forget what was not sent?' });
+    const question = page.getByRole('dialog', { name: 'Delete unsent changes?' });
     await question.getByRole('button', { name: 'Forget', exact: true }).click();
     for (const store of ['lists', 'changes', 'drafts']) await eventually(async () => assert.deepEqual(await inStore(page, store), [], store));
     assert.equal(await page.evaluate(() => localStorage.getItem('taskflow.token')), null);

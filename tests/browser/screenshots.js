@@ -27,7 +27,7 @@ const VIEWS = {
   task: async (page) => {
     const detail = await openTask(page, 'Lunch with friends');
     await detail.getByRole('button', { name: 'Repeats' }).click();
-    await detail.getByText('It comes back').waitFor();
+    await detail.getByText('It repeats').waitFor();
   },
   assistant: async (page) => {
     const chat = page.locator('#chat');

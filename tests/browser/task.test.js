@@ -124,15 +124,15 @@ stories('one task', {}, (story) => {
     await saved('none', null);
     await repeats.selectOption('Something else…');
     await saved('custom', 'FREQ=WEEKLY;BYDAY=TU');
-    await detail.getByLabel('Every how many').fill('2');
-    await detail.getByLabel('Every how many').press('Tab');
+    await detail.getByLabel('Interval').fill('2');
+    await detail.getByLabel('Interval').press('Tab');
     await saved('custom', 'FREQ=WEEKLY;INTERVAL=2;BYDAY=TU');
     await detail.getByLabel('Friday').check();
-    await detail.getByText('It comes back every 2 weeks on Tuesday and Friday.').waitFor();
+    await detail.getByText('It repeats every 2 weeks on Tuesday and Friday.').waitFor();
     await saved('custom', 'FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,FR');
     await detail.getByLabel('How long').selectOption('a number of times');
-    await detail.getByLabel('How many times').fill('6');
-    await detail.getByLabel('How many times').press('Tab');
+    await detail.getByLabel('Number of occurrences').fill('6');
+    await detail.getByLabel('Number of occurrences').press('Tab');
     await saved('custom', 'FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,FR;COUNT=6');
     await detail.getByLabel('Unit', { exact: true }).first().selectOption('months');
     await detail.getByLabel('Which day of the month').selectOption('on a weekday');
@@ -245,7 +245,7 @@ stories('one task', {}, (story) => {
     assert.equal(await title.inputValue(), 'My report', 'nothing is written over while it is typed');
     await title.press('Enter');
     const notice = detail.getByRole('alert');
-    await notice.getByText('The title was changed elsewhere, too.').waitFor();
+    await notice.getByText('The title was also changed elsewhere.').waitFor();
     assert.deepEqual(await notice.locator('dd').allTextContents(), ['Their report', 'My report'], 'both versions are there');
     assert.equal(await title.inputValue(), 'Their report');
     assert.equal((await taskflow.call('GET', `/api/tasks/${id}`)).title, 'Their report');
@@ -270,7 +270,7 @@ stories('one task', {}, (story) => {
     const { id } = await task({ title: 'Gone' });
     await taskflow.call('DELETE', `/api/tasks/${id}`);
     const page = await open({ path: `/#task=${id}` });
-    await page.getByText('This task is not there any more').waitFor();
+    await page.getByText('This task no longer exists').waitFor();
     await pane(page).getByRole('button', { name: 'Close', exact: true }).click();
     await pane(page).waitFor({ state: 'hidden' });
   });

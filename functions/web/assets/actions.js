@@ -1,4 +1,4 @@
-// What a person does to a task, wherever on the page: seen at once, told in a toast, and taken back by it or by a key, step by step.
+// Actions on tasks, from anywhere on the page: shown at once, reported in a toast, and undone by it or by a key, step by step.
 
 import { part } from './part.js';
 import { Tasks } from './tasks.js';
@@ -11,13 +11,13 @@ import { queryOf, view, viewKey } from './view.js';
 /** @typedef {import('./outbox.js').Change} Change */
 /** @typedef {{ change: Change, answer: Promise<import('./outbox.js').Answer | null> }} Made a change and what becomes of it */
 
-/** Steps that can be taken back. */
+/** Maximum undo steps. */
 const STEPS_MAX = 20;
 
 /** The tasks of this page. */
 export const tasks = new Tasks(() => queryOf(view()), viewKey);
 
-/** What the fields are called. @type {Record<string, string>} */
+/** Names of fields for users. @type {Record<string, string>} */
 const NAMES = {
   description: 'notes',
   due_date: 'due date',
@@ -31,15 +31,15 @@ const NAMES = {
   completed_at: 'status',
 };
 
-/** Fields in words. @param {readonly string[]} fields */
+/** Names fields in a sentence. @param {readonly string[]} fields */
 export const fieldNames = (fields) => [...new Set(fields.map((field) => NAMES[field] ?? field))].join(', ');
 
-/** What can be taken back, the last step last. @type {Made[][]} */
+/** Steps that can be undone, the last one last. @type {Made[][]} */
 const steps = [];
-/** The toast that tells of the last step, while more of its kind join it. @type {{ verb: string, made: Made[], toast: import('./toasts.js').Toast } | null} */
+/** The toast of the last step, while further steps of its kind join it. @type {{ verb: string, made: Made[], toast: import('./toasts.js').Toast } | null} */
 let told = null;
 
-/** Takes back the last step; false if there is none. */
+/** Undoes the last step; false if there is none. */
 export function undo() {
   const step = steps.pop();
   if (!step) return false;
@@ -77,11 +77,11 @@ async function takeBack({ change, answer }) {
 }
 
 /**
- * Tells what was done, with a way back. What is done a few times in a row is told once: "Completed 3 tasks".
+ * Reports what was done, with an undo button. Repeated actions share one toast: "Completed 3 tasks".
  *
  * @param {string} verb
  * @param {Made} made
- * @param {{ more?: string, action?: { label: string, run: () => void } }} [options] what else is said, and what is offered beside the way back
+ * @param {{ more?: string, action?: { label: string, run: () => void } }} [options] further text, and an action beside undo
  */
 export function did(verb, made, { more = '', action } = {}) {
   if (told?.verb === verb && told.toast.isShown()) {
@@ -102,7 +102,7 @@ export function did(verb, made, { more = '', action } = {}) {
   };
   const shown = toast(`${words}${more && ` ${more}`}`, { action: { label: 'Undo', run: back }, ...(action ? { second: action } : {}) });
   told = { verb, made: step, toast: shown };
-  // What was refused was not done, and says so elsewhere.
+  // A refused change was not made; the list of refused changes reports it.
   void made.answer.catch(() => null).then((answer) => {
     if (answer !== null || step.length > 1) return;
     shown.remove();
@@ -120,7 +120,7 @@ export function did(verb, made, { more = '', action } = {}) {
  */
 export function setDone(task, isDone) {
   const repeats = isDone && task.recurrence !== 'none';
-  did(isDone ? 'Completed' : 'Reopened', tasks.setDone(task, isDone), { more: repeats ? 'The next one comes by itself.' : '' });
+  did(isDone ? 'Completed' : 'Reopened', tasks.setDone(task, isDone), { more: repeats ? 'The next occurrence is created.' : '' });
 }
 
 /**
@@ -132,24 +132,24 @@ export function setDone(task, isDone) {
  */
 export const change = (task, fields, verb = 'Changed') => void did(verb, tasks.update(task, fields), {});
 
-/** Moves a task to the trash, without a question: it comes back by the toast, a key, or from the trash. @param {Task} task */
+/** Moves a task to the trash, without a question: the toast, a key or the trash restores it. @param {Task} task */
 export function remove(task) {
   const repeats = task.recurrence !== 'none' && task.status === 'pending';
-  did('Deleted', tasks.remove(task), { more: repeats ? 'It does not repeat any more.' : '' });
+  did('Deleted', tasks.remove(task), { more: repeats ? 'It no longer repeats.' : '' });
 }
 
-/** Brings a task back from the trash. @param {Task} task */
+/** Restores a task from the trash. @param {Task} task */
 export const restore = (task) => void did('Restored', tasks.restore(task));
 
 /**
- * Moves tasks to a day, each at its time; those that become the same are one call.
+ * Moves tasks to a day, each at its time. Tasks with the same result share one call.
  *
  * @param {Task[]} some
  * @param {import('./time.js').Picked} pick
  */
 export function move(some, pick) {
   const [only] = some;
-  if (some.length === 1 && only) return change(only, moved(only, pick), pick.day ? 'Moved' : 'Took the date off');
+  if (some.length === 1 && only) return change(only, moved(only, pick), pick.day ? 'Moved' : 'Removed the date');
   /** @type {Map<string, { fields: TaskChange, ids: number[] }>} */
   const calls = new Map();
   for (const task of some) {
@@ -163,7 +163,7 @@ export function move(some, pick) {
   return undefined;
 }
 
-/** Moves a recurring task on. @param {Task} task */
+/** Moves a recurring task to its next occurrence. @param {Task} task */
 export const skip = (task) => void did('Skipped', tasks.skip(task), { more: 'It is now at its next date.' });
 
 /** Changes many tasks in one call. @param {number[]} ids @param {Parameters<Tasks['bulk']>[1]} action @param {TaskChange} [fields] @param {string} [verb] */
@@ -174,10 +174,10 @@ export function bulk(ids, action, fields, verb) {
 
 tasks.addEventListener('merged', (event) => {
   const { detail } = /** @type {CustomEvent<Task>} */ (event);
-  toast(`“${detail.title}” was changed elsewhere, too. Both changes were kept.`);
+  toast(`“${detail.title}” was also changed elsewhere. Both changes were kept.`);
 });
 
-// Loaded when there is something to say.
+// Loaded when there are refused changes.
 tasks.outbox.addEventListener('change', () => {
   if (tasks.outbox.refused.length) void part(() => import('./refused.js'));
 });

@@ -1,18 +1,18 @@
-// The assistant's answer as it comes: server-sent events, as the HTML standard has them, whose data is JSON.
+// Reads the assistant's answer as a stream: server-sent events (HTML standard) whose data is JSON.
 
 import { Problem } from './api.js';
 
-/** Characters of one event. The last one is the whole answer. */
+/** Maximum characters of an event. The last event is the whole answer. */
 const EVENT_MAX = 4_000_000;
 
 /**
  * @typedef {object} Listener
  * @property {(text: string) => void} text the next piece of the response
- * @property {(action: import('./api.js').Action) => void} action something that was done
+ * @property {(action: import('./api.js').Action) => void} action an action that was taken
  */
 
 /**
- * Reads an answer; what it ends with is the text of a ChatAnswer, whether it came as a stream or at once.
+ * Reads an answer, streamed or whole, and returns the text of its ChatAnswer.
  *
  * @param {Response} response
  * @param {Listener} on
@@ -23,7 +23,7 @@ export async function readAnswer(response, on) {
   if (!isStream || !response.body) return response.text();
   let done = null;
   for await (const { name, data } of events(response.body)) {
-    // Read to its end, or the browser counts it as a call that was given up.
+    // The rest is read to its end, because the browser would count the call as aborted.
     if (name === 'done') done = data;
     if (done !== null) continue;
     const value = JSON.parse(data);
@@ -32,7 +32,7 @@ export async function readAnswer(response, on) {
     else if (name === 'problem') throw new Problem(Number(value.status), value);
   }
   if (done !== null) return done;
-  throw new Problem(0, { detail: 'The answer broke off.' });
+  throw new Problem(0, { detail: 'The answer was interrupted.' });
 }
 
 /** @param {ReadableStream<Uint8Array<ArrayBuffer>>} body @returns {AsyncGenerator<{ name: string, data: string }>} */
@@ -47,7 +47,7 @@ async function* events(body) {
       data = [];
       continue;
     }
-    // A line that begins with a colon has no name: it keeps the connection open, and that is all.
+    // A line that begins with a colon has no name: it only keeps the connection open.
     const [, field = '', value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? [];
     if (field === 'event') name = value;
     else if (field === 'data') data.push(value);
@@ -63,7 +63,7 @@ async function* lines(body) {
       const { value, done } = await reader.read();
       if (done) return;
       rest += value;
-      // A carriage return at the end may be half of a line's end.
+      // A carriage return at the end may be half of a line ending.
       const whole = rest.split(/\r\n|\n|\r(?!$)/);
       rest = whole.pop() ?? '';
       if (rest.length > EVENT_MAX) throw new Problem(0, { detail: 'The answer is too long.' });

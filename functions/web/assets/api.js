@@ -1,4 +1,4 @@
-// The REST API, as tests/contract/openapi.yaml describes it: calls, problems (RFC 9457), and the types of what travels.
+// The REST API of tests/contract/openapi.yaml: calls, problems (RFC 9457), and types.
 
 import { Key, keep, kept } from './kept.js';
 
@@ -29,16 +29,16 @@ import { Key, keep, kept } from './kept.js';
 /** @typedef {import('../api.d.ts').Conversation} Conversation */
 /** @typedef {import('../api.d.ts').Draft} Draft what a line was read as */
 
-/** How long a call may take, in milliseconds: a function that starts from zero has its time, a lost connection is noticed. */
+/** Time limit of a call, in milliseconds: includes a cold start, and detects a lost connection. */
 const CALL_MAX = 20_000;
-/** How long the assistant may take, in milliseconds: a model thinks. */
+/** Time limit of the assistant, in milliseconds. */
 const CHAT_MAX = 120_000;
-/** How long the reading of a line may take, in milliseconds: a person waits for it only at the Enter key. */
+/** Time limit of parsing a line, in milliseconds. The user waits for it only at the Enter key. */
 const DRAFT_MAX = 3_000;
-/** How often a call that met a missing or wrong token is tried again with what a person enters. */
+/** Maximum attempts with a token that the user enters. */
 const TOKENS_MAX = 5;
 
-/** What went wrong with a call, as problem+json tells it; status 0 if there was no answer. */
+/** A failed call, from its problem+json; status 0 if there was no answer. */
 export class Problem extends Error {
   /**
    * @param {number} status
@@ -51,21 +51,21 @@ export class Problem extends Error {
     this.errors = Array.isArray(problem?.errors) ? problem.errors : [];
   }
 
-  /** All that it says, for a person, in one line. */
+  /** All messages in one line, as text for the user. */
   get text() {
     return this.errors.length ? this.errors.map(({ pointer, detail }) => `${pointer.split('/')[1] ?? ''}: ${detail}`.replace(/^: /, '')).join('; ') : this.message;
   }
 }
 
 /**
- * Whether somebody meant this to stop: a newer call took its place.
+ * True if the page itself aborted the call, because a newer one replaced it.
  *
  * @param {unknown} error
  */
 export const isAborted = (error) => error instanceof DOMException && error.name === 'AbortError';
 
 /**
- * What an error says to a person; one that is no problem of the service is a fault of the page, and is logged.
+ * Returns an error's text for the user. Errors that are not problems of the service are defects of the page, and are logged.
  *
  * @param {unknown} error
  * @returns {string}
@@ -73,10 +73,10 @@ export const isAborted = (error) => error instanceof DOMException && error.name 
 export function textOf(error) {
   if (error instanceof Problem) return error.text.charAt(0).toUpperCase() + error.text.slice(1);
   console.error(error);
-  return 'Something went wrong on this page.';
+  return 'This page has a defect; details are in the browser's console.';
 }
 
-/** The access token, kept in this browser; empty if there is none. */
+/** The access token of this browser; empty if there is none. */
 export const token = () => kept(Key.token) ?? '';
 
 /** @param {string} value */
@@ -86,7 +86,7 @@ export const setToken = (value) => keep(Key.token, value || null);
 let askToken = () => Promise.resolve(false);
 
 /**
- * Names who asks a person for the token; the answer says whether there is another one to try.
+ * Sets the function that asks the user for the token. It returns true if there is another token to try.
  *
  * @param {(wasWrong: boolean) => Promise<boolean>} ask
  */
@@ -94,7 +94,7 @@ export function whenTokenIsNeeded(ask) {
   askToken = ask;
 }
 
-/** Asks a person for the token, on their wish; whether there is one now. */
+/** Asks the user for the token, on request. Returns true if there is one now. */
 export const enterToken = () => askToken(token() !== '');
 
 /**
@@ -103,14 +103,14 @@ export const enterToken = () => askToken(token() !== '');
  * @property {unknown} [body]
  * @property {Record<string, string>} [headers]
  * @property {AbortSignal | undefined} [signal]
- * @property {number} [within] the time it may take, in milliseconds
- * @property {boolean} [quiet] asks nobody for the token
+ * @property {boolean} [quiet] never asks for the token
+ * @property {(response: Response) => Promise<string>} [read] reads the text of a streamed answer
  * @property {(response: Response) => Promise<string>} [read] takes the text of an answer that is not simply there
  */
 /** @typedef {{ data: any, headers: Headers }} CallAnswer */
 
 /**
- * Calls the API. A 401 asks for the token and tries again, unless the call is one that nobody waits for.
+ * Calls the API. On 401 it asks for the token and retries, unless the call runs in the background.
  *
  * @param {string} path
  * @param {CallOptions} [options]
@@ -122,12 +122,12 @@ async function call(path, options = {}) {
     const answer = await once(path, options, used);
     if (answer.status !== 401) return answer;
     const isSame = used === token();
-    if (tries >= TOKENS_MAX || (isSame && (options.quiet || !(await askToken(used !== ''))))) throw new Problem(401, { detail: 'An access token is needed.' });
+    if (tries >= TOKENS_MAX || (isSame && (options.quiet || !(await askToken(used !== ''))))) throw new Problem(401, { detail: 'An access token is required.' });
   }
 }
 
 /**
- * What first.js has begun: the answer to the first question, and what is kept of it here.
+ * The calls that first.js has started: the first list, and its stored copy.
  *
  * @typedef {object} First
  * @property {string} path
@@ -138,7 +138,7 @@ async function call(path, options = {}) {
  */
 export const first = /** @type {First} */ (Reflect.get(window, 'first'));
 
-/** The answer that first.js has asked for, if it is this one; once, for after that it is old. @param {string} path @param {string} used the token */
+/** Takes the answer that first.js has requested, if it is this one. Only once, because it is stale after that. @param {string} path @param {string} used the token */
 function takeFirst(path, used) {
   const { response } = first;
   if (first.path !== path || first.token !== used) return null;
@@ -179,26 +179,26 @@ async function once(path, { method = 'GET', body, headers = {}, signal, within =
   try {
     data = text ? JSON.parse(text) : null;
   } catch {
-    // A proxy's page, no JSON.
+    // A proxy's page, not JSON.
   }
   if (!response.ok) throw new Problem(status, data);
-  if (text && data === null) throw new Problem(status, { detail: 'The service answered something that is no JSON.' });
+  if (text && data === null) throw new Problem(status, { detail: 'The service's answer is not JSON.' });
   return { status, data, headers: response.headers };
 }
 
-/** A key for one attempt to create something: trying again after a lost answer makes no second one. */
+/** Key of one attempt to create something, so that a retry after a lost answer creates no second one. */
 export function newKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** A UUID; `crypto.randomUUID` is missing from a page that came by plain HTTP from another machine. */
+/** A UUID. `crypto.randomUUID` is missing on pages loaded by plain HTTP from another machine. */
 export function newUid() {
   const hex = newKey();
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`;
 }
 
 /**
- * A page of the tasks that match, and how many do.
+ * Returns a page of the matching tasks, and their total number.
  *
  * @param {Query} query
  * @param {number} offset
@@ -217,10 +217,10 @@ export async function findTasks({ text, filters, sort_by, order, trash }, offset
   return { tasks: data, total: Number(headers.get('X-Total-Count')) };
 }
 
-/** For good. */
+/** Permanently. */
 export const emptyTrash = async () => void (await call('/api/trash', { method: 'DELETE' }));
 
-/** When the task is due next. @param {number} id @param {number} limit @returns {Promise<import('../api.d.ts').Occurrence[]>} */
+/** Returns the next due dates of a task. @param {number} id @param {number} limit @returns {Promise<import('../api.d.ts').Occurrence[]>} */
 export const listOccurrences = async (id, limit) => (await call(`/api/tasks/${id}/occurrences?limit=${limit}`, { quiet: true })).data;
 
 /** @param {number} task_id @param {string} reminder_offset @returns {Promise<Reminder>} */
@@ -232,7 +232,7 @@ export const cancelReminder = async (id) => void (await call(`/api/reminders/${i
 /** @param {number} id @returns {Promise<Task>} */
 export const getTask = async (id) => (await call(`/api/tasks/${id}`)).data;
 
-/** How each kind of change is called. @type {Record<import('./outbox.js').Change['kind'], (change: import('./outbox.js').Change) => [string, string]>} */
+/** Method and path of each kind of change. @type {Record<import('./outbox.js').Change['kind'], (change: import('./outbox.js').Change) => [string, string]>} */
 const CALLS = {
   create: () => ['POST', '/api/tasks'],
   update: ({ id }) => ['PUT', `/api/tasks/${id}`],
@@ -244,11 +244,11 @@ const CALLS = {
   undo: () => ['POST', '/api/undo'],
   bulk: () => ['POST', '/api/tasks/bulk'],
 };
-/** Those that would be done twice if they were sent twice. */
+/** Changes that would take effect twice if sent twice. */
 const ONCE = new Set(['create', 'skip', 'undo']);
 
 /**
- * Sends a change; nobody is asked for the token, because nobody may be there.
+ * Sends a change. Never asks for the token, because no user may be present.
  *
  * @param {import('./outbox.js').Change} change
  * @param {number | null} version that the task is to have; null for any
@@ -300,7 +300,7 @@ export const snoozeReminder = async (id, pause) => (await call(`/api/reminders/$
 export const readNotice = async (id) => void (await call(`/api/notifications/${id}/read`, { method: 'POST' }));
 
 /**
- * What happened to a task and all others of its chain, newest first.
+ * Lists the events of a task and its chain, newest first.
  *
  * @param {number} id
  * @param {number} offset
@@ -313,11 +313,11 @@ export async function listAudit(id, offset, limit) {
 }
 
 /**
- * Says something to the assistant.
+ * Sends a message to the assistant.
  *
  * @param {{ message: string, conversation_id: string, time_zone: string, confirms?: string }} message
  * @param {AbortSignal} signal
- * @param {(response: Response) => Promise<string>} read takes the answer, which may come as a stream
+ * @param {(response: Response) => Promise<string>} read reads the answer, which may be a stream
  * @returns {Promise<ChatAnswer>}
  */
 export const sendChat = async (message, signal, read) =>
@@ -329,5 +329,5 @@ export const getConversation = async (id) => (await call(`/api/chat/${id}`, { qu
 /** @param {string} id */
 export const forgetConversation = async (id) => void (await call(`/api/chat/${id}`, { method: 'DELETE', quiet: true }));
 
-/** What a line would become as a task. @param {string} text @param {string} time_zone @param {AbortSignal} signal @returns {Promise<Draft>} */
+/** Parses a line as a draft of a task. @param {string} text @param {string} time_zone @param {AbortSignal} signal @returns {Promise<Draft>} */
 export const draftTask = async (text, time_zone, signal) => (await call('/api/chat/draft', { method: 'POST', body: { text, time_zone }, signal, within: DRAFT_MAX, quiet: true })).data;

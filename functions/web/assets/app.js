@@ -1,4 +1,4 @@
-// Starts the page: the list first, all else when it is needed; and the keys that work everywhere.
+// Starts the page: first the list, then the rest when it is needed; handles the keys that work everywhere.
 
 import { tasks, undo } from './actions.js';
 import { token, whenTokenIsNeeded } from './api.js';
@@ -13,10 +13,10 @@ import { closeTask, go, queryOf, show, view, viewChanges } from './view.js';
 
 whenTokenIsNeeded(async (wasWrong) => (await part(() => import('./dialogs.js'))).askForToken(wasWrong));
 
-// What the list shows is asked for first: the rest of the page is made while the answer is under way.
+// The list is requested first. The rest of the page is built while the answer is on its way.
 let asked = questionOf();
 const answered = tasks.load();
-/** What was kept of it is shown before, if there is any. */
+/** Resolves when the stored copy of the list is shown, if there is one. */
 const shown = new Promise((resolve) => tasks.addEventListener('reset', resolve, { once: true }));
 
 customElements.define('task-list', TaskList);
@@ -28,10 +28,10 @@ const search = byId('search', HTMLInputElement);
 const detail = byId('detail', HTMLElement);
 const chat = byId('chat', HTMLElement);
 const chatButton = byId('chat-button', HTMLButtonElement);
-/** Where two panes do not fit, the one that is open covers the list. */
+/** On narrow screens, the open pane covers the list. */
 const isNarrow = matchMedia('(max-width: 60rem)');
 const rail = byId('rail', HTMLElement);
-/** Where there is no room beside the list, the rail is a drawer. */
+/** On narrow screens, the rail is a drawer. */
 const isDrawer = matchMedia('(max-width: 60rem)');
 const followWidth = () => {
   if (isDrawer.matches) rail.popover = 'auto';
@@ -42,7 +42,7 @@ followWidth();
 
 // ---- the list follows the view
 
-/** The time of day is no other question: "overdue" is asked anew with each refresh. */
+/** Leaves out the time of day: each refresh evaluates "overdue" again. */
 function questionOf() {
   return JSON.stringify(queryOf(view())) + view().place;
 }
@@ -92,7 +92,7 @@ async function followDetail(edit = false) {
 
 // ---- the assistant
 
-/** The pane, if it is open now. @param {boolean} isOpen */
+/** Opens or closes the pane. @param {boolean} isOpen */
 async function setChat(isOpen) {
   chat.hidden = !isOpen;
   chatButton.setAttribute('aria-expanded', String(isOpen));
@@ -114,7 +114,7 @@ async function toggleChat(isOpen) {
 chatButton.addEventListener('click', () => void toggleChat(Boolean(chat.hidden)));
 chat.querySelector('chat-pane')?.addEventListener('close', () => void toggleChat(false));
 
-/** What is covered cannot be reached by the Tab key either. */
+/** Covered content cannot be reached by the Tab key either. */
 function cover() {
   const isCovered = isNarrow.matches && (!detail.hidden || !chat.hidden);
   for (const id of ['main', 'bar', 'rail']) byId(id, HTMLElement).inert = isCovered;
@@ -141,7 +141,7 @@ async function openSettings() {
 
 byId('settings', HTMLButtonElement).addEventListener('click', () => void openSettings());
 byId('skip', HTMLAnchorElement).addEventListener('click', (event) => {
-  // The address behind the # is the view's.
+  // The address after the # belongs to the view.
   event.preventDefault();
   list.enter();
 });
@@ -181,19 +181,19 @@ const KEYS = {
   '?': () => void openSettings(),
 };
 
-/** Where `g` and another key lead. @type {Record<string, Partial<import('./view.js').View>>} */
+/** Places that `g` and a second key lead to. @type {Record<string, Partial<import('./view.js').View>>} */
 const PLACES = { t: { place: 'today' }, u: { place: 'upcoming' }, i: { place: 'inbox' }, a: {}, d: { status: 'completed' } };
-/** Milliseconds within which the second key is pressed. */
+/** Time limit of the second key, in milliseconds. */
 const SECOND_KEY = 1_500;
 /** When `g` was pressed. */
 let wentAt = -Infinity;
 
-/** Whether a key that is pressed here is text. @param {EventTarget | null} target */
+/** True if a key pressed here is text input. @param {EventTarget | null} target */
 function isTyping(target) {
   return target instanceof Element && target.closest('input:not([type="checkbox"], [type="radio"]), textarea, select, [contenteditable]') !== null;
 }
 
-// Before what has the focus takes the second key for its own.
+// Before the focused element handles the second key.
 addEventListener('keydown', (event) => {
   const place = performance.now() - wentAt < SECOND_KEY ? PLACES[event.key] : undefined;
   const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey && hasShortcuts() && !isTyping(event.target) && !document.querySelector('dialog[open], :popover-open');
@@ -209,7 +209,7 @@ addEventListener('keydown', (event) => {
     event.preventDefault();
     return void list.print();
   }
-  // Text has an undo of its own.
+  // Text fields have their own undo.
   if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key === 'z' && !isTyping(event.target) && !event.defaultPrevented) {
     event.preventDefault();
     return KEYS.z?.();
@@ -230,7 +230,7 @@ emptyButton.addEventListener('click', async () => {
   if (await confirmEmpty()) void tasks.load();
 });
 
-/** Closes what is open, the innermost first. @param {KeyboardEvent} event */
+/** Closes the innermost open element. @param {KeyboardEvent} event */
 function escape(event) {
   if (document.querySelector(':popover-open')) return;
   if (event.target === search && search.value) {
@@ -247,7 +247,7 @@ viewChanges.addEventListener('change', follow);
 follow();
 const chatChoice = kept(Key.chat);
 const isChatOpen = chatChoice === 'open' || (chatChoice === null && matchMedia('(min-width: 80rem)').matches);
-// Its place is taken at once, so that nothing moves; what is in it comes after the tasks.
+// Its space is reserved at once, so that nothing moves; its content follows the tasks.
 chat.hidden = !isChatOpen;
 cover();
 delete document.documentElement.dataset.beside;

@@ -1,11 +1,11 @@
-// <away-banner>: one line when the service cannot be reached: what the list is, how old, and how many changes wait.
+// <away-banner>: one line while the service is unreachable: which list is shown, how old it is, and how many changes wait.
 
 import { tasks } from './actions.js';
 import { Problem, textOf } from './api.js';
 import { h, setText } from './dom.js';
 import { inWords } from './time.js';
 
-/** Milliseconds that a change may be on its way before it is said to wait. */
+/** Milliseconds after which an unsent change counts as waiting. */
 const PATIENCE = 1_500;
 
 export class AwayBanner extends HTMLElement {
@@ -13,7 +13,7 @@ export class AwayBanner extends HTMLElement {
   #again = h('button', { type: 'button', className: 'quiet', textContent: 'Try now', onclick: () => this.#try() });
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  /** Whether changes have waited for a while. */
+  /** True if changes have waited for a while. */
   #isLong = false;
 
   connectedCallback() {

@@ -1,5 +1,5 @@
-// <chat-pane>: the assistant beside the tasks. Answers come as they are written, what was done stands under them with links to the
-// tasks, and what is asked first has its buttons. A message that was not answered says why and can be sent again.
+// <chat-pane>: the assistant beside the tasks. Answers appear as they are written. Actions are listed below them with links to the tasks, and
+// questions have buttons. A failed message shows the reason and can be sent again.
 
 import { tasks } from './actions.js';
 import { h, icon, newId, setText } from './dom.js';
@@ -9,16 +9,16 @@ import { dueInFull, dueInWords, groupOf, isOverdue } from './time.js';
 import { draftOf, keepDraft } from './store.js';
 import { show } from './view.js';
 
-/** Characters of a message, as the service has it. */
+/** Maximum characters of a message, as in the API. */
 const MESSAGE_MAX = 4_000;
-/** Lines that the box for a message grows to. */
+/** Maximum lines of the message box. */
 const LINES_MAX = 6;
-/** Tasks of an action that are shown before somebody asks for the others. */
+/** Tasks of an action that are shown at first. */
 const CARDS_MAX = 5;
-/** Pixels from the end of the conversation within which it follows what comes. */
+/** Pixels from the end of the conversation within which it scrolls along. */
 const NEAR = 60;
 
-/** What a message is kept as until it is sent. */
+/** Key of the unsent message's draft. */
 const DRAFT = 'chat';
 
 const EXAMPLES = ['What is due today?', 'Move everything overdue to tomorrow', 'Add pay rent monthly on the 1st at 9 #home !high', 'Remind me 1 hour before the piano lesson'];
@@ -27,7 +27,7 @@ const EXAMPLES = ['What is due today?', 'Move everything overdue to tomorrow', '
 /** @typedef {import('./api.js').Action} Action */
 /** @typedef {import('./api.js').TaskCard} TaskCard */
 
-/** A task in the conversation, which opens it; one that is gone is only named. @param {TaskCard} card @param {boolean} isGone */
+/** A task in the conversation. A click opens it, unless it is gone. @param {TaskCard} card @param {boolean} isGone */
 function cardOf(card, isGone) {
   const known = tasks.get(card.id) ?? card;
   const { title, status, priority, due_date, due_day } = known;
@@ -59,16 +59,16 @@ function cardsOf(cards, isGone) {
   return h('div', {}, all, more);
 }
 
-/** What was done, for a person to check. @param {Action} action */
+/** An action that was taken, for the user to verify. @param {Action} action */
 function actionOf({ tool, status, changes, tasks: cards, detail }) {
   const isDone = status === 'done';
-  // What was only looked at is told by the answer; its tasks are there to be opened.
+  // The answer reports reads; their tasks can be opened.
   const says = status === 'failed' || (isDone && changes);
   const sign = isDone ? icon(tool === 'delete_task' ? 'trash' : 'check') : icon('close');
   return h('div', { className: `action ${status}` }, says && h('p', { className: 'action-words' }, sign, h('span', { textContent: detail })), status !== 'asked' && cardsOf(cards, isDone && tool === 'delete_task'));
 }
 
-/** What is due, of the tasks that this page knows. */
+/** Due tasks that this page knows. */
 function greeting() {
   const hour = new Date().getHours();
   const hello = hour < 5 ? 'Good evening' : hour < 12 ? 'Good morning' : hour < 18 ? 'Good afternoon' : 'Good evening';
@@ -80,7 +80,7 @@ function greeting() {
   return `${hello}. ${parts.length ? `${parts.join(', and ')}.` : 'Nothing is due today.'}`;
 }
 
-/** Hides the tasks that stand below as cards from the lists of an answer: nothing is said twice. @param {HTMLElement[]} answer @param {Action[]} actions */
+/** Hides list items of an answer whose tasks are shown as cards below, so that nothing appears twice. @param {HTMLElement[]} answer @param {Action[]} actions */
 function withoutCards(answer, actions) {
   const cards = actions.flatMap(({ tasks: some }) => some);
   for (const list of answer.filter((element) => element.matches('ul, ol'))) {
@@ -95,7 +95,7 @@ function withoutCards(answer, actions) {
 
 export class ChatPane extends HTMLElement {
   #talk = new Talk();
-  /** What shows each message, and what it showed last. @type {WeakMap<Message, { element: HTMLElement, key: string }>} */
+  /** The element of each message, and the content it shows. @type {WeakMap<Message, { element: HTMLElement, key: string }>} */
   #drawn = new WeakMap();
   #thinking = h('p', { className: 'muted thinking', textContent: 'Thinking…' });
   #hello = this.#welcome();
@@ -103,7 +103,7 @@ export class ChatPane extends HTMLElement {
   #input = h('textarea', { id: newId(), rows: 1, dir: 'auto', maxLength: MESSAGE_MAX, placeholder: 'Ask or tell: “what is overdue?”', enterKeyHint: 'send' });
   #send = h('button', { className: 'primary', textContent: 'Send' });
   #anew = h('button', { type: 'button', className: 'quiet', textContent: 'New conversation', onclick: () => this.#begin() });
-  #who = h('span', { className: 'who muted', hidden: true, textContent: 'offline', title: 'There is no language model: Taskflow itself understands everyday sentences.' });
+  #who = h('span', { className: 'who muted', hidden: true, textContent: 'offline', title: 'No language model is configured. Taskflow's offline assistant understands everyday sentences.' });
   #frame = 0;
 
   connectedCallback() {
@@ -136,12 +136,12 @@ export class ChatPane extends HTMLElement {
     });
   }
 
-  /** Puts the focus where a person writes. */
+  /** Focuses the message box. */
   enter() {
     this.#input.focus();
   }
 
-  /** As high as its text, within limits. */
+  /** Adapts the height to the text, within limits. */
   #fit() {
     this.#input.style.height = 'auto';
     const line = Number.parseFloat(getComputedStyle(this.#input).lineHeight) || 24;
@@ -169,7 +169,7 @@ export class ChatPane extends HTMLElement {
     this.#log.scrollTop = this.#log.scrollHeight;
   }
 
-  /** Pieces of an answer that come together are drawn together. */
+  /** Draws pieces of an answer that arrive together at once. */
   #drawSoon() {
     if (this.#frame) return;
     this.#frame = requestAnimationFrame(() => this.#draw());
@@ -183,7 +183,7 @@ export class ChatPane extends HTMLElement {
     const items = messages.map((message) => this.#item(message));
     if (isWaiting && messages.at(-1)?.from === 'person') items.push(this.#thinking);
     if (!items.length) items.push(this.#hello);
-    // What is there already stays where it is, or a screen reader would read all of it again.
+    // Existing elements stay, because a screen reader would read them again.
     for (const child of [...this.#log.children]) if (!items.includes(/** @type {HTMLElement} */ (child))) child.remove();
     for (const [at, item] of items.entries()) if (this.#log.children[at] !== item) this.#log.insertBefore(item, this.#log.children[at] ?? null);
     if (isAtEnd) this.#log.scrollTop = this.#log.scrollHeight;
@@ -203,7 +203,7 @@ export class ChatPane extends HTMLElement {
     const greet = () => setText(due, greeting());
     tasks.addEventListener('change', greet);
     greet();
-    return h('div', { className: 'welcome' }, due, h('p', { textContent: 'I find, add, change and complete tasks for you. Say it in your words, for example:' }), ...EXAMPLES.map((text) => h('button', { type: 'button', className: 'pill', textContent: text, onclick: () => use(text) })));
+    return h('div', { className: 'welcome' }, due, h('p', { textContent: 'I find, add, change and complete tasks for you. Use your own words, for example:' }), ...EXAMPLES.map((text) => h('button', { type: 'button', className: 'pill', textContent: text, onclick: () => use(text) })));
   }
 
   /** @param {Message} message @returns {HTMLElement} */
@@ -214,7 +214,7 @@ export class ChatPane extends HTMLElement {
     const drawn = this.#drawn.get(message);
     if (drawn?.key === key) return drawn.element;
     const element = drawn?.element ?? h('div', { className: `message ${message.from}` });
-    // A screen reader waits until all of it is there.
+    // A screen reader waits until the answer is complete.
     element.setAttribute('aria-busy', String(isComing));
     element.replaceChildren(...this.#parts(message, Boolean(isAsking)));
     this.#drawn.set(message, { element, key });

@@ -1,5 +1,5 @@
-// Chooses a date: a line that reads sentences ("fri 3pm"), days that are often chosen, a month, a time. A day alone keeps the time that there
-// is. Loaded when the first date is to be chosen.
+// Date picker: a line that reads sentences ("fri 3pm"), common days, a month, a time. Choosing a day keeps the task's time. Loaded when the first
+// date is chosen.
 
 import { draftTask } from './api.js';
 import { h, icon, newId, setText } from './dom.js';
@@ -9,12 +9,12 @@ import { isDay, dayIn, dueInWords, here, monthInWords, quickDays, readTime, said
 /** @typedef {import('./api.js').TaskChange} TaskChange */
 /** @typedef {import('./time.js').Picked} Pick */
 
-/** Milliseconds without a key after which the line is read. */
+/** Milliseconds without a key press after which the line is parsed. */
 const PAUSE = 150;
-/** Stands for the title of a task in a line that is only a date. */
+/** Placeholder title for a line that is only a date. */
 const TITLE = 'Task';
 const DAY = 86_400_000;
-/** The time that is offered to a day that gets one. */
+/** Suggested time for a day without one. */
 const MORNING = '09:00';
 const WEEKS = 6;
 
@@ -32,14 +32,14 @@ function shiftMonth(day, by) {
 }
 
 /**
- * Opens the choice beside an element.
+ * Opens the picker beside an element.
  *
  * @param {HTMLElement} anchor
  * @param {object} options
  * @param {string} options.label for a screen reader
- * @param {Task | null} options.task the date that there is; none for several tasks
+ * @param {Task | null} options.task the task with its current date; null for several tasks
  * @param {(pick: Pick) => void} options.choose
- * @param {(change: TaskChange) => void} [options.read] takes what a line said, such as a repetition
+ * @param {(change: TaskChange) => void} [options.read] receives the parsed line, such as a recurrence
  */
 export function pickDate(anchor, { label, task, choose, read }) {
   document.querySelector('.date-picker')?.remove();
@@ -139,12 +139,12 @@ export function pickDate(anchor, { label, task, choose, read }) {
     try {
       const { task: found } = await draftTask(`${TITLE} ${text}`, zone, flight.signal);
       if (line.value.trim() !== text) return undefined;
-      if (!found?.due_date || found.title !== TITLE) return setText(reading, `“${text}” is no date that Taskflow knows.`);
+      if (!found?.due_date || found.title !== TITLE) return setText(reading, `“${text}” is not a date that Taskflow understands.`);
       const { due_date, recurrence = 'none', recurrence_rule, reminder_offset } = found;
       said = { due_date, ...(recurrence_rule ? { recurrence_rule } : recurrence !== 'none' ? { recurrence } : {}), ...(reminder_offset ? { reminder_offset } : {}) };
       return setText(reading, `${saidInWords(due_date)}${recurrence_rule || recurrence !== 'none' ? ', repeating' : ''}`);
     } catch {
-      return line.value.trim() === text ? setText(reading, 'Sentences can be read when the service is there. Choose a day below.') : undefined;
+      return line.value.trim() === text ? setText(reading, 'Sentences need the service, which cannot be reached. Choose a day below.') : undefined;
     }
   }
 
@@ -171,12 +171,12 @@ export function pickDate(anchor, { label, task, choose, read }) {
     allDay.checked = time.value.trim() === '';
   });
   time.addEventListener('change', () => {
-    if (time.value.trim() && readTime(time.value) === null) setText(reading, 'A time is like 15:30 or 3pm.');
+    if (time.value.trim() && readTime(time.value) === null) setText(reading, 'Enter a time such as 15:30 or 3pm.');
   });
   time.addEventListener('keydown', (event) => {
     if (event.key !== 'Enter' || event.isComposing) return;
     event.preventDefault();
-    if (time.value.trim() && readTime(time.value) === null) setText(reading, 'A time is like 15:30 or 3pm.');
+    if (time.value.trim() && readTime(time.value) === null) setText(reading, 'Enter a time such as 15:30 or 3pm.');
     else take(own ?? today, readTime(time.value) ?? '');
   });
 
@@ -186,7 +186,7 @@ export function pickDate(anchor, { label, task, choose, read }) {
   element.append(
     h('div', { className: 'date-line' }, line, reading),
     h('div', { className: 'menu-list' }, ...quick, none),
-    h('div', { className: 'month' }, h('div', { className: 'line' }, month, turn(-1, 'The month before'), turn(1, 'The month after')), grid),
+    h('div', { className: 'month' }, h('div', { className: 'line' }, month, turn(-1, 'Previous month'), turn(1, 'Next month')), grid),
     h('div', { className: 'line time-line' }, h('label', { for: time.id, textContent: 'Time' }), time, h('label', { className: 'choice grow' }, allDay, 'All day'), h('button', { type: 'button', className: 'quiet', textContent: 'Set', onclick: () => take(own ?? today, readTime(time.value) ?? '') })),
     ...(scope ? [scope] : []),
   );
@@ -199,7 +199,7 @@ export function pickDate(anchor, { label, task, choose, read }) {
     if (before instanceof HTMLElement && before.isConnected) before.focus();
   });
   element.showPopover();
-  // Below the element, or above it where there is more room; the style makes a sheet of it on phones.
+  // Below the element, or above it if there is more space; a sheet on phones.
   const [at, size] = [anchor.getBoundingClientRect(), element.getBoundingClientRect()];
   const left = Math.max(8, Math.min(at.left, innerWidth - size.width - 8));
   const top = at.bottom + size.height + 8 < innerHeight ? at.bottom + 4 : Math.max(8, Math.min(at.top - size.height - 4, innerHeight - size.height - 8));

@@ -1,4 +1,4 @@
-// Reminders on the desktop, if a person asked for them and the browser agrees.
+// Desktop notifications of reminders, if the user enabled them and the browser permits it.
 
 import { Key, keep, kept } from './kept.js';
 
@@ -10,7 +10,7 @@ export function desktopState() {
 }
 
 /**
- * Turns them on, which may ask the person, or off.
+ * Enables them, for which the browser may ask the user, or disables them.
  *
  * @param {boolean} isOn
  */
@@ -19,7 +19,7 @@ export async function setDesktop(isOn) {
 }
 
 /**
- * Shows one, unless the page is in sight anyway. Windows that hear of the same one show it once.
+ * Shows a notification, unless the page is visible. Several windows show the same one once.
  *
  * @param {import('./api.js').Notice} notice
  * @param {() => void} open
@@ -34,6 +34,6 @@ export function tellDesktop(notice, open) {
       open();
     };
   } catch {
-    // Some phones know the permission, but let a page show nothing without a service worker; the toast is there.
+    // Some phones grant the permission, but need a service worker to show anything; the toast is shown anyway.
   }
 }

@@ -1,4 +1,4 @@
-// Reminders while no window is open: whether this browser gets them, and the section of the settings that lists every browser that does.
+// Push notifications while no window is open: whether this browser receives them, and the settings section that lists every browser that does.
 
 import { Problem, createSubscription, deleteSubscription, getPushKey, listSubscriptions, testSubscription, textOf } from './api.js';
 import { h, setText } from './dom.js';
@@ -8,14 +8,14 @@ import { toast } from './toasts.js';
 /** @typedef {import('./api.js').Device} Device */
 /** @typedef {'on' | 'off' | 'denied' | 'insecure' | 'install' | 'none'} State */
 
-/** Why this browser gets no reminders, or that it does. @type {Record<State, string>} */
+/** Texts of the states. @type {Record<State, string>} */
 const WORDS = {
-  on: 'This browser gets reminders, also while no window of Taskflow is open.',
-  off: 'This browser gets reminders only while a window of Taskflow is open.',
-  denied: 'This browser forbids notifications for this page. Its site settings can change that.',
-  insecure: 'Browsers allow this over https only, and on this machine itself.',
+  on: 'This browser receives reminders, also while no window of Taskflow is open.',
+  off: 'This browser shows reminders only while a window of Taskflow is open.',
+  denied: 'Notifications of this page are blocked. Allow them in the browser's site settings.',
+  insecure: 'Browsers allow push over HTTPS and on localhost only.',
   install: 'On an iPhone or iPad, add Taskflow to the Home Screen first, and open it from there.',
-  none: 'This browser has no push messages.',
+  none: 'This browser does not support push.',
 };
 
 /** @returns {Promise<{ state: State, subscription: PushSubscription | null }>} */
@@ -29,10 +29,10 @@ async function look() {
   return { state: subscription && kept(Key.device) ? 'on' : 'off', subscription };
 }
 
-/** iOS knows push messages in an installed application only. */
+/** iOS supports push in an installed application only. */
 const isApple = () => /iPhone|iPad/.test(navigator.userAgent) || (navigator.userAgent.includes('Mac') && navigator.maxTouchPoints > 1);
 
-/** What a person calls this browser. */
+/** Name of this browser for users. */
 function nameOf() {
   const agent = navigator.userAgent;
   const browser = ['Edg', 'OPR', 'Firefox', 'Chrome', 'Safari'].find((name) => agent.includes(`${name}/`)) ?? 'Browser';
@@ -43,7 +43,7 @@ function nameOf() {
 /** @param {string} text base64url */
 const bytesOf = (text) => Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (letter) => letter.charCodeAt(0));
 
-/** Subscribes this browser. Asks the person for permission if nobody has yet. */
+/** Subscribes this browser, and asks for permission if necessary. */
 async function turnOn() {
   if ((await Notification.requestPermission()) !== 'granted') return;
   const registration = await navigator.serviceWorker.ready;
@@ -65,7 +65,7 @@ async function turnOff(id) {
   await (await look()).subscription?.unsubscribe();
 }
 
-/** Asks for permission when somebody sets a reminder, once: the settings can change it later. */
+/** Asks for permission when the user sets the first reminder. The settings can change it later. */
 export async function offerPush() {
   if (kept(Key.askedPush)) return;
   keep(Key.askedPush, 'yes');
@@ -73,7 +73,7 @@ export async function offerPush() {
   if (state === 'off') await turnOn().catch(() => {});
 }
 
-/** Registers this browser again if it was subscribed: its push service may have given it another address. */
+/** Renews this browser's subscription, because its push service may have changed its address. */
 export async function refreshPush() {
   if (kept(Key.device) && Notification.permission === 'granted') await turnOn().catch(() => {});
 }
@@ -89,7 +89,7 @@ export function devices() {
     try {
       await work();
     } catch (error) {
-      toast(error instanceof Problem ? textOf(error) : 'The push service of this browser cannot be reached.', { title: 'That did not work', kind: 'bad' });
+      toast(error instanceof Problem ? textOf(error) : 'The push service of this browser cannot be reached.', { title: 'The action failed', kind: 'bad' });
     }
     await draw();
   };

@@ -1,4 +1,4 @@
-// Modal dialogs: which token, and the settings. Loaded when the first of them is needed.
+// Modal dialogs: token, settings, confirmations. Loaded when the first one is needed.
 
 import { tasks } from './actions.js';
 import { emptyTrash, getPreferences, setPreferences, setToken, textOf, token } from './api.js';
@@ -11,7 +11,7 @@ import { placeToasts, toast } from './toasts.js';
 
 /** @typedef {import('./api.js').Task} Task */
 
-/** The keys and what they do, as the help tells. @type {readonly (readonly [string, string])[]} */
+/** Keyboard shortcuts, for the help. @type {readonly (readonly [string, string])[]} */
 const SHORTCUTS = Object.freeze([
   ['/', 'Search'],
   ['n', 'New task'],
@@ -27,12 +27,12 @@ const SHORTCUTS = Object.freeze([
   ['b', 'Notifications'],
   ['g t · g u', 'Go to Today, Upcoming'],
   ['g i · g a', 'Go to Inbox, All tasks'],
-  ['?', 'These keys and the settings'],
+  ['?', 'Keyboard shortcuts and settings'],
   ['Esc', 'Close what is open'],
 ]);
 
 /**
- * Opens a dialog and waits until it is closed; the answer is the value of the button that closed it, and empty for Escape.
+ * Opens a dialog and waits until it is closed. Returns the value of the button that closed it; empty for Escape.
  *
  * @param {HTMLDialogElement} dialog
  * @returns {Promise<string>}
@@ -53,7 +53,7 @@ function ask(dialog) {
 }
 
 /**
- * A dialog with a heading, a body and buttons at its foot.
+ * A dialog with a heading, a body and buttons below.
  *
  * @param {string} title
  * @param {(Node | null)[]} body
@@ -68,10 +68,10 @@ function dialogOf(title, body, buttons) {
 /** @param {string} textContent @param {string} value @param {Record<string, unknown>} [props] */
 const button = (textContent, value, props = {}) => h('button', { textContent, value, ...props });
 
-/** Empties the trash, if that is meant: nothing brings it back. */
+/** Empties the trash after a confirmation, because this cannot be undone. */
 export async function confirmEmpty() {
-  const words = h('p', { textContent: 'What is in the trash is deleted for good.' });
-  if ((await ask(dialogOf('Empty the trash?', [words], [button('Keep it', '', { autofocus: true }), button('Delete for good', 'empty', { className: 'danger' })]))) !== 'empty') return false;
+  const words = h('p', { textContent: 'All tasks in the trash are deleted permanently.' });
+  if ((await ask(dialogOf('Empty the trash?', [words], [button('Keep it', '', { autofocus: true }), button('Delete permanently', 'empty', { className: 'danger' })]))) !== 'empty') return false;
   try {
     await emptyTrash();
     return true;
@@ -85,12 +85,12 @@ export async function confirmEmpty() {
 let asking = null;
 
 /**
- * Asks for the access token; whether there is another one to try. Calls that fail together share one dialog.
+ * Asks for the access token. Returns true if there is another one to try. Calls that fail together share one dialog.
  *
- * @param {boolean} wasWrong whether the service refused the one that there is
+ * @param {boolean} wasWrong whether the service refused the current token
  */
 export function askForToken(wasWrong) {
-  asking ??= enterToken(wasWrong ? 'The service did not accept the token of this browser.' : 'This service asks for an access token.').finally(() => {
+  asking ??= enterToken(wasWrong ? 'The service refused this browser's token.' : 'This service requires an access token.').finally(() => {
     asking = null;
   });
   return asking;
@@ -100,13 +100,13 @@ export function askForToken(wasWrong) {
 async function enterToken(words) {
   const input = h('input', { id: 'token', type: 'password', autocomplete: 'off', spellcheck: false, autofocus: true });
   const field = h('div', { className: 'field' }, h('label', { for: input.id, textContent: 'Access token' }), input);
-  const note = h('p', { className: 'muted', textContent: 'It is kept in this browser and sent to this service only, never in an address.' });
+  const note = h('p', { className: 'muted', textContent: 'It is stored in this browser and sent to this service only, never in a URL.' });
   const dialog = dialogOf('Access token', [h('p', { textContent: words }), field, note], [button('Cancel', '', { type: 'button', onclick: () => dialog.close('') }), button('Use it', 'use', { className: 'primary' })]);
   find(dialog, 'form', HTMLFormElement).addEventListener('submit', (event) => {
     const value = input.value.trim();
     if (/^[\x21-\x7e]+$/.test(value)) return;
     event.preventDefault();
-    fieldError(input, value ? 'A token has visible ASCII characters only.' : 'Enter the token.');
+    fieldError(input, value ? 'Use visible ASCII characters only.' : 'Enter the token.');
     input.focus();
   });
   const isUsed = (await ask(dialog)) === 'use';
@@ -120,7 +120,7 @@ const group = (legend, ...children) => h('fieldset', { className: 'setting' }, h
 function themeSetting() {
   const now = kept(Key.theme) ?? '';
   const choices = /** @type {const} */ ([
-    ['', 'As the system'],
+    ['', 'System'],
     ['light', 'Light'],
     ['dark', 'Dark'],
   ]);
@@ -129,15 +129,15 @@ function themeSetting() {
   return group('Appearance', h('div', { className: 'choices' }, ...radios));
 }
 
-/** Whether changes that the service has not got may be lost. @param {number} count */
+/** Asks whether unsent changes may be deleted. @param {number} count */
 async function confirmLoss(count) {
-  const words = h('p', { textContent: `${count === 1 ? '1 change waits' : `${count} changes wait`} for the service on this device. Forgetting the token forgets ${count === 1 ? 'it' : 'them'}, too.` });
-  return (await ask(dialogOf('Forget what was not sent?', [words], [button('Keep the token', '', { autofocus: true }), button('Forget', 'forget', { className: 'danger' })]))) === 'forget';
+  const words = h('p', { textContent: `${count === 1 ? '1 change waits' : `${count} changes wait`} for the service on this device. Forgetting the token deletes ${count === 1 ? 'it' : 'them'}, too.` });
+  return (await ask(dialogOf('Delete unsent changes?', [words], [button('Keep the token', '', { autofocus: true }), button('Forget', 'forget', { className: 'danger' })]))) === 'forget';
 }
 
 function tokenSetting() {
   const words = h('p', {});
-  const change = h('button', { type: 'button', onclick: () => void enterToken('Enter the token that the service asks for.').then(draw) });
+  const change = h('button', { type: 'button', onclick: () => void enterToken('Enter the service's access token.').then(draw) });
   const forget = h('button', {
     type: 'button',
     textContent: 'Forget it',
@@ -152,7 +152,7 @@ function tokenSetting() {
     },
   });
   function draw() {
-    words.textContent = token() ? 'This browser has a token for this service.' : 'None. It is needed only if the service asks for one.';
+    words.textContent = token() ? 'A token is stored in this browser.' : 'No token. You need one only if the service requires it.';
     change.textContent = token() ? 'Replace it…' : 'Enter one…';
     forget.hidden = !token();
   }
@@ -160,10 +160,10 @@ function tokenSetting() {
   return group('Access token', words, h('div', { className: 'choices' }, change, forget));
 }
 
-/** When the day starts, from which the reminders of all-day tasks count. */
+/** The day start, from which reminders of all-day tasks count. */
 function daySetting() {
   const input = h('input', { id: newId(), type: 'time', disabled: true });
-  const words = h('p', { className: 'muted', role: 'status', textContent: 'Reminders of all-day tasks count from here.' });
+  const words = h('p', { className: 'muted', role: 'status', textContent: 'Reminders of all-day tasks count from this time.' });
   const fail = (/** @type {unknown} */ error) => fieldError(input, textOf(error));
   input.addEventListener('change', () => {
     if (!input.value) return;
@@ -173,7 +173,7 @@ function daySetting() {
   return group('All-day tasks', h('div', { className: 'field' }, h('label', { for: input.id, textContent: 'The day starts at' }), input), words);
 }
 
-/** A choice that this browser keeps. @param {string} words @param {string} key @param {readonly (readonly [string, string])[]} options */
+/** A choice that this browser stores. @param {string} words @param {string} key @param {readonly (readonly [string, string])[]} options */
 function choice(words, key, options) {
   const select = h('select', { id: newId(), onchange: () => keep(key, select.value || null) }, ...options.map(([value, textContent]) => h('option', { value, textContent, selected: (kept(key) ?? '') === value })));
   return h('div', { className: 'field' }, h('label', { for: select.id, textContent: words }), select);
@@ -181,13 +181,13 @@ function choice(words, key, options) {
 
 function dateSetting() {
   const locales = /** @type {const} */ ([['', 'As in this browser'], ['en-US', 'United States: Jan 31'], ['en-GB', 'United Kingdom: 31 Jan'], ['de-DE', 'Germany: 31 Jan'], ['ja-JP', 'Japan: Jan 31']]);
-  const hours = /** @type {const} */ ([['', 'As usual there'], ['24', '15:30'], ['12', '3:30 pm']]);
-  const weeks = /** @type {const} */ ([['', 'As usual there'], ['1', 'Monday'], ['7', 'Sunday'], ['6', 'Saturday']]);
+  const hours = /** @type {const} */ ([['', 'Regional default'], ['24', '15:30'], ['12', '3:30 pm']]);
+  const weeks = /** @type {const} */ ([['', 'Regional default'], ['1', 'Monday'], ['7', 'Sunday'], ['6', 'Saturday']]);
   return group('Dates and times', choice('Order of dates', Key.locale, locales), choice('Hours', Key.hours, hours), choice('The week starts on', Key.weekStart, weeks));
 }
 
 function desktopSetting() {
-  const words = { on: 'On, while this page is open somewhere.', off: 'Off.', denied: 'This browser forbids them for this page; its site settings can change that.', none: 'This browser has none.' };
+  const words = { on: 'On, while a window of this page is open.', off: 'Off.', denied: 'Blocked for this page. Allow them in the browser's site settings.', none: 'Not supported by this browser.' };
   const line = h('p', {});
   const press = h('button', { type: 'button', onclick: () => void setDesktop(desktopState() !== 'on').then(draw) });
   function draw() {
@@ -217,7 +217,7 @@ function installSetting(offer) {
 /**
  * Opens the settings.
  *
- * @param {InstallPrompt | null} offer the browser's, to install the page, while there is one
+ * @param {InstallPrompt | null} offer the browser's install prompt, while there is one
  */
 export async function openSettings(offer) {
   const body = [

@@ -1,10 +1,9 @@
-// Makes and changes elements. Data reaches the document as text and properties only, never as markup.
+// Creates and changes elements. Data enters the document as text and properties only, never as markup.
 
 /** @typedef {Node | string | null | undefined | false} Child */
 
 /**
- * Sets what belongs on an element: `on…` are listeners, names with a dash and `role` are attributes, all else are properties.
- * What is null or undefined is left out.
+ * Sets listeners (`on…`), attributes (names with a dash, and `role`) and properties (all others) of an element. Skips null and undefined.
  *
  * @template {HTMLElement} E
  * @param {E} element
@@ -22,7 +21,7 @@ function dress(element, props) {
 }
 
 /**
- * An element with properties and children.
+ * Creates an element with properties and children.
  *
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
@@ -39,7 +38,7 @@ export function h(tag, props = {}, ...children) {
 const SVG = 'http://www.w3.org/2000/svg';
 
 /**
- * One of the symbols of index.html; decoration, so it has no name for a screen reader.
+ * Creates one of the symbols of index.html. It is decoration, so it has no name for screen readers.
  *
  * @param {string} name
  */
@@ -54,7 +53,7 @@ export function icon(name) {
 }
 
 /**
- * The element with this id, of this class; index.html has it, or the page is broken.
+ * Returns the element with this id and class. index.html must have it.
  *
  * @template {Element} E
  * @param {string} id
@@ -63,12 +62,12 @@ export function icon(name) {
  */
 export function byId(id, type) {
   const element = document.getElementById(id);
-  if (!(element instanceof type)) throw new Error(`The page has no ${type.name} #${id}.`);
+  if (!(element instanceof type)) throw new Error(`index.html has no ${type.name} #${id}.`);
   return element;
 }
 
 /**
- * The first element inside `root` that matches, of this class.
+ * Returns the first matching element inside `root`, of this class.
  *
  * @template {Element} E
  * @param {ParentNode} root
@@ -78,12 +77,12 @@ export function byId(id, type) {
  */
 export function find(root, selector, type) {
   const element = root.querySelector(selector);
-  if (!(element instanceof type)) throw new Error(`There is no ${type.name} ${selector}.`);
+  if (!(element instanceof type)) throw new Error(`No ${type.name} matches ${selector}.`);
   return element;
 }
 
 /**
- * Writes only what differs, so that nothing is announced or laid out twice.
+ * Writes only changes, so that nothing is announced or laid out twice.
  *
  * @param {Element} element
  * @param {string} text
@@ -93,7 +92,7 @@ export function setText(element, text) {
 }
 
 /**
- * Runs `act` at the end of this turn of the event loop, however often it is asked for until then.
+ * Runs `act` at the end of the current task, once, however often it is requested.
  *
  * @param {() => void} act
  * @returns {() => void}
@@ -112,14 +111,14 @@ export function soon(act) {
 
 let ids = 0;
 
-/** An id that no other element has, for labels and descriptions. */
+/** Returns a unique id, for labels and descriptions. */
 export function newId() {
   ids += 1;
   return `e${ids}`;
 }
 
 /**
- * Shows what is wrong with a field under it, and tells a screen reader; an empty text takes it away.
+ * Shows an error under a field, and announces it to screen readers; an empty text removes it.
  *
  * @param {HTMLElement} input
  * @param {string} text

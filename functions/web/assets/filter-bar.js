@@ -1,19 +1,19 @@
-// <filter-bar>: which tasks are shown, and in which order. The controls are in index.html; here they follow the view and change it.
+// <filter-bar>: filters and order of the list. The controls are in index.html; this follows and changes the view.
 
 import { tasks } from './actions.js';
 import { listTags } from './api.js';
 import { find, h, setText } from './dom.js';
 import { clearFilters, queryOf, show, view, viewChanges } from './view.js';
 
-/** Tags that the menu offers; a search finds what the others hold. */
+/** Maximum tags of the menu; a search finds the others. */
 const TAGS_MAX = 200;
-/** Milliseconds between two looks at the tags at least. */
+/** Minimum milliseconds between two requests for the tags. */
 const TAGS_CALM = 1_000;
 
-/** The tags that there are, the most used first: for the filter, and to choose from when tagging. @type {import('./api.js').TagCount[]} */
+/** All tags, most used first: for the filter, and as suggestions. @type {import('./api.js').TagCount[]} */
 let known = [];
 
-/** Dispatches `change` when there are other tags, or other counts. */
+/** Dispatches `change` when tags or counts have changed. */
 export const tagChanges = new EventTarget();
 
 /** @returns {readonly import('./api.js').TagCount[]} */
@@ -52,14 +52,14 @@ export class FilterBar extends HTMLElement {
     });
     viewChanges.addEventListener('change', () => this.#follow());
     tasks.addEventListener('touched', () => this.#lookSoon());
-    // The list comes first.
+    // The list is loaded first.
     tasks.addEventListener('change', () => this.#lookSoon(), { once: true });
     this.#follow();
   }
 
   /** @param {string} status */
   #chooseStatus(status) {
-    // Only what is open can be overdue.
+    // Only open tasks can be overdue.
     const due = status !== 'pending' && view().due === 'overdue' ? '' : view().due;
     show({ status: /** @type {'pending'} */ (status), due });
   }
@@ -75,7 +75,7 @@ export class FilterBar extends HTMLElement {
     show({ tags: tags.map((box) => /** @type {HTMLInputElement} */ (box).value), match: match instanceof HTMLInputElement && match.value === 'any' ? 'any' : 'all' });
   }
 
-  /** Whether the list runs from the largest to the smallest. */
+  /** True if the list is descending. */
   #isDescending() {
     const { sort_by, order } = queryOf(view());
     return (order ?? (sort_by === 'due_date' || sort_by === 'title' ? 'asc' : 'desc')) === 'desc';
@@ -106,10 +106,10 @@ export class FilterBar extends HTMLElement {
       try {
         known = (await listTags()).sort((a, b) => b.count - a.count || a.tag.localeCompare(b.tag));
         tagChanges.dispatchEvent(new Event('change'));
-        // Nothing moves under somebody's hands, but an empty menu may fill.
+        // An open menu does not change under the user's hands, unless it is empty.
         if (this.#tagMenu.matches(':popover-open') && !this.#tagMenu.querySelector('input')) this.#drawTags();
       } catch {
-        // The list says what is wrong; the tags stay as they were.
+        // The list reports the error; the tags stay as they were.
       }
     }, Math.max(0, this.#tagsAt + TAGS_CALM - performance.now()));
   }
@@ -121,8 +121,8 @@ export class FilterBar extends HTMLElement {
       h('label', { className: 'menu-item' }, h('input', { type: 'checkbox', name: 'tag', value: tag, checked: tags.includes(tag) }), h('span', { className: 'grow', textContent: tag }), h('span', { className: 'muted', textContent: String(count) })),
     );
     const ways = /** @type {const} */ ([
-      ['all', 'all of them'],
-      ['any', 'any of them'],
+      ['all', 'all of these'],
+      ['any', 'any of these'],
     ]);
     const choose = ways.map(([value, words]) => h('label', { className: 'menu-item' }, h('input', { type: 'radio', name: 'match', value, checked: match === value }), words));
     const list = boxes.length

@@ -1,24 +1,23 @@
-// What cannot wait for the modules: the chosen theme, so that a dark page never flashes white, and the tasks, those that are kept here and
-// those of the service, which travel while the page is still being read; api.js takes them if they are what the page asks for first. It
-// becomes part of the page, before the style, for which it would wait.
+// Work that cannot wait for the modules: applies the theme, so that a dark page never flashes white, and requests the tasks, both the stored copy and
+// the service's, while the page is still being parsed. api.js uses the answer if the page requests the same first. This file becomes part of the
+// page, before the style, which it would otherwise wait for.
 (() => {
   const kept = (/** @type {string} */ key) => {
     try {
       return localStorage.getItem(key);
     } catch {
-      // A browser that keeps nothing: the system's theme counts, and there is no token.
+      // If the browser stores nothing, the system's theme applies, and there is no token.
       return null;
     }
   };
   const theme = kept('taskflow.theme');
   if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
-  // The place of the assistant beside the list is kept free from the first frame on, so that nothing slides; app.js opens it.
+  // The assistant's space beside the list is reserved from the first frame, so that nothing moves; app.js opens it.
   const chat = kept('taskflow.chat-open');
   if (chat === 'open' || (chat === null && matchMedia('(min-width: 80rem)').matches)) document.documentElement.dataset.beside = 'yes';
-  // The first one that a browser makes takes tens of milliseconds, which the list would wait for; there is nothing else to do yet.
+  // A browser's first formatter takes tens of milliseconds, for which the list would wait. Nothing else needs the time yet.
   setTimeout(() => Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' }).format());
-  // What was kept of the list, and of changes that wait: painted before the service answers, whatever of it is asleep. Whoever makes the
-  // database is store.js.
+  // The stored list and the waiting changes, painted before the service answers. store.js creates the database.
   const asked = new URLSearchParams(location.hash.slice(1));
   asked.delete('task');
   const key = asked.toString();
@@ -43,9 +42,9 @@
   const token = kept('taskflow.token') ?? '';
   /** @type {Record<string, string>} */
   const headers = { Accept: 'application/json', ...(token ? { Authorization: `Bearer ${token}` } : {}) };
-  // Behind the # is another view, which asks for something else.
+  // An address with a # names another view, which needs another request.
   const response = key ? null : fetch(path, { headers });
-  // Whoever takes it hears of a failure; if nobody does, it is none.
+  // The reader of the answer handles a failure; without a reader it is ignored.
   response?.catch(() => {});
   Object.assign(window, { first: { path, token, response, key, kept: keeps } });
 })();

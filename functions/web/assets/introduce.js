@@ -1,5 +1,4 @@
-// Tells the service, at the first visit of anybody, by which clock and in which language its user lives: it cannot know them otherwise.
-// Loaded until that is done.
+// Tells the service the user's time zone and language at the first visit, because it cannot know them otherwise. Loaded until that is done.
 
 import { getPreferences, setPreferences } from './api.js';
 import { Key, keep } from './kept.js';
@@ -11,5 +10,5 @@ async function introduce() {
   keep(Key.introduced, 'yes');
 }
 
-// Without an answer, the next visit tries again.
+// After a failure, the next visit tries again.
 introduce().catch(() => {});

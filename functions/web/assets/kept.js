@@ -1,4 +1,4 @@
-// What this browser keeps between visits: the token, the theme and the like. Other windows hear of changes.
+// Values that this browser stores between visits: the token, the theme and others. Other windows are notified of changes.
 
 /** The keys; all begin with the product's name. */
 export const Key = Object.freeze({
@@ -16,11 +16,11 @@ export const Key = Object.freeze({
   weekStart: 'taskflow.week-start',
 });
 
-/** Dispatches `change` with the key as `detail`, whether this window or another one changed it. */
+/** Dispatches `change` with the key as `detail`, from this window or another one. */
 export const changes = new EventTarget();
 
 /**
- * What a browser that keeps nothing (private mode) has for this visit.
+ * Values of this visit, in a browser that stores nothing (private mode).
  *
  * @type {Map<string, string>}
  */
@@ -39,7 +39,7 @@ export function kept(key) {
 }
 
 /**
- * Keeps a value; null forgets it.
+ * Stores a value; null deletes it.
  *
  * @param {string} key
  * @param {string | null} value
@@ -55,7 +55,7 @@ export function keep(key, value) {
   changes.dispatchEvent(new CustomEvent('change', { detail: key }));
 }
 
-/** Whether single keys do something; WCAG 2.1.4 asks that they can be turned off. */
+/** True if keyboard shortcuts are enabled; WCAG 2.1.4 requires that they can be turned off. */
 export const hasShortcuts = () => kept(Key.shortcuts) !== 'off';
 
 addEventListener('storage', ({ key }) => {

@@ -1,5 +1,5 @@
-// <connection-state>: the WebSocket that tells of changes elsewhere and of reminders, and how it is. A connection that is lost is
-// tried again, each time after a longer while, and resumes after the last notification that is known.
+// <connection-state>: the WebSocket for changes and reminders, and its state. A lost connection is retried with growing pauses, and resumes after the
+// last known notification.
 
 import { tasks } from './actions.js';
 import { Problem, enterToken, token } from './api.js';
@@ -8,12 +8,12 @@ import { Key, changes } from './kept.js';
 import './away.js';
 import { NotificationList } from './notices.js';
 
-/** Milliseconds between two pings, and how long an answer may take: a connection that is dead without a word is noticed. */
+/** Milliseconds between two pings, and time limit of the answer, which detects a dead connection. */
 const PING_EVERY = 25_000;
 const PONG_WITHIN = 10_000;
-/** Milliseconds that a handshake may take. */
+/** Time limit of the handshake, in milliseconds. */
 const OPEN_WITHIN = 15_000;
-/** Milliseconds to the first and to the last kind of another try. */
+/** Milliseconds before the first retry, and maximum pause. */
 const RETRY_MIN = 500;
 const RETRY_MAX = 30_000;
 
@@ -35,7 +35,7 @@ export class ConnectionState extends HTMLElement {
   #timers = new Set();
 
   connectedCallback() {
-    // With a token, keeping it restarts; without, nothing would be other than before.
+    // A new token restarts the connection; without a new token nothing changes.
     this.#button.addEventListener('click', () => void (this.#state === 'locked' ? enterToken() : this.restart()));
     addEventListener('online', () => this.restart());
     addEventListener('offline', () => this.#later());
@@ -52,13 +52,13 @@ export class ConnectionState extends HTMLElement {
     return byId('notifications', NotificationList);
   }
 
-  /** A page that sleeps in the background may have lost its connection without a word. */
+  /** A page in the background may have lost its connection silently. */
   #wake() {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#ping();
     else if (this.#state !== 'locked') this.restart();
   }
 
-  /** Tries at once. */
+  /** Reconnects at once. */
   restart() {
     this.#tries = 0;
     this.connect();
@@ -90,7 +90,7 @@ export class ConnectionState extends HTMLElement {
     url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
     if (lastId !== null) url.searchParams.set('after', String(lastId));
     const own = token();
-    // The token travels as a subprotocol, which no log and no history keeps as they keep an address.
+    // The token is sent as a subprotocol, because logs and the browser's history store addresses.
     const socket = new WebSocket(url, own ? ['taskflow', `bearer.${base64url(own)}`] : ['taskflow']);
     this.#socket = socket;
     const mine = (/** @type {() => void} */ act) => () => this.#socket === socket && act();
@@ -104,9 +104,9 @@ export class ConnectionState extends HTMLElement {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     this.#show('live', 'Live');
-    // Subscribed first, loaded then: nothing falls between. What changed while nobody listened, the list has to ask for.
+    // Subscribed first, then loaded, so that nothing is missed. Changes made while there was no connection have to be requested.
     this.#notices().load().catch(() => {
-      // The list of notifications says so.
+      // The list of notifications reports the error.
     });
     tasks.outbox.flush();
     if (this.#wasLive || tasks.failure !== null || tasks.isKept) void tasks.refresh();
@@ -119,7 +119,7 @@ export class ConnectionState extends HTMLElement {
     this.#in(() => this.#later(), PONG_WITHIN);
   }
 
-  /** A socket cannot say why it was refused; a call can, and it asks for the token if that is why. */
+  /** A socket does not report why it was refused, but a call does, and asks for the token if that is the reason. */
   async #closed() {
     const wasLive = this.#state === 'live';
     this.#later();
@@ -129,12 +129,12 @@ export class ConnectionState extends HTMLElement {
     } catch (error) {
       if (error instanceof Problem && error.status === 401) {
         this.#stop();
-        this.#show('locked', 'Access token needed');
+        this.#show('locked', 'Access token required');
       }
     }
   }
 
-  /** Tries again after a while, and not all pages at the same moment. */
+  /** Reconnects after a pause, which differs between pages. */
   #later() {
     this.#stop();
     const wait = Math.min(RETRY_MAX, RETRY_MIN * 2 ** Math.min(this.#tries, 10)) * (0.5 + Math.random() / 2);
@@ -149,7 +149,7 @@ export class ConnectionState extends HTMLElement {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     this.#in(() => this.#ping(), PING_EVERY);
-    // A connection that carries something is a good one; one that only opens and closes keeps its while.
+    // Only a connection that carried a message resets the pause; one that merely opens and closes does not.
     this.#tries = 0;
     let frame;
     try {

@@ -1,4 +1,4 @@
-// What the service does with a list, done here, for changes that it has not got yet: which tasks match, and in which order.
+// Evaluates a list on the page, for changes that the service has not received yet: which tasks match, and in which order.
 
 import { dayAhead, dayIn, isDay, isOverdue } from './time.js';
 
@@ -8,17 +8,17 @@ import { dayAhead, dayIn, isDay, isOverdue } from './time.js';
 /** @param {string} text */
 const fold = (text) => text.normalize('NFKD').toLowerCase();
 
-/** Whether a task is due in a period. @param {Task} task @param {string | null | undefined} after @param {string | null | undefined} before */
+/** True if a task is due in a period. @param {Task} task @param {string | null | undefined} after @param {string | null | undefined} before */
 function isBetween({ due_date, due_day, time_zone }, after, before) {
   if (!after && !before) return true;
   if (due_date === null) return false;
-  // Days are compared with days: those of the edges, as the task's zone has them.
+  // Days are compared with days: the edges, in the task's zone.
   const edge = (/** @type {string} */ said) => (due_day ? (isDay(said) ? said : dayIn(new Date(said), time_zone)) : Date.parse(isDay(said) ? `${said}T00:00` : said));
   const at = due_day ?? Date.parse(due_date);
   return (!after || at >= edge(after)) && (!before || at < edge(before));
 }
 
-/** The days of a named period: how far its first one is ahead, and the first one after it. @type {Readonly<Record<string, readonly [number, number]>>} */
+/** Named periods: offset of the first day, and of the first day after it. @type {Readonly<Record<string, readonly [number, number]>>} */
 const PERIODS = Object.freeze({ today: [0, 1], tomorrow: [1, 2], week: [0, 7] });
 
 /** @param {Task} task @param {Query['filters']} filters */
@@ -28,7 +28,7 @@ function hasTags({ tags }, { tags: wanted = [], tags_match }) {
   return tags_match === 'any' ? wanted.some((tag) => tags.includes(tag)) : wanted.every((tag) => tags.includes(tag));
 }
 
-/** Whether a list has a task. @param {Task} task @param {Query} query @param {Date} [now] */
+/** True if a list contains a task. @param {Task} task @param {Query} query @param {Date} [now] */
 export function matches(task, { text, filters }, now = new Date()) {
   const { status, priority, due, due_after, due_before } = filters;
   if ((status && task.status !== status) || (priority && task.priority !== priority)) return false;
@@ -51,10 +51,10 @@ function place(task, by) {
   return Date.parse(by === 'updated_at' ? task.updated_at : task.created_at);
 }
 
-/** Compares two tasks as a list sorts them. @param {Query} query @returns {(a: Task, b: Task) => number} */
+/** Returns the comparison of a list's order. @param {Query} query @returns {(a: Task, b: Task) => number} */
 export function orderOf({ sort_by = 'created_at', order }) {
   const isDescending = (order ?? (sort_by === 'due_date' || sort_by === 'title' ? 'asc' : 'desc')) === 'desc';
-  // What waits has no id yet: it is the newest.
+  // A waiting task has no id yet: it is the newest.
   const number = (/** @type {Task} */ { id }) => (id < 0 ? Number.MAX_SAFE_INTEGER + id : id);
   return (a, b) => {
     const [one, two] = [place(a, sort_by), place(b, sort_by)];

@@ -1,14 +1,13 @@
-// Markdown as elements: what an assistant writes, and notes, made of text nodes and a fixed set of elements, so that nothing in it can
-// become markup, script, or a request. Paragraphs, headings, lists, quotes, tables, code and emphasis. HTML and images stay text. So do
-// links of an answer: it tells of titles, which anybody may have written, and a link in a title must not become one of this page. For the
-// same reason what stands between “ and ”, which is how an assistant names a task, is text. Notes are the user's own: their links open, and
-// their boxes can be ticked.
+// Renders Markdown of answers and notes as text nodes and a fixed set of elements, so that it cannot become markup, script, or a request. Supports
+// paragraphs, headings, lists, quotes, tables, code and emphasis. HTML and images stay text. Links in an answer stay text, because an answer quotes
+// titles that others may have written. For the same reason, text between “ and ”, which is how an assistant names a task, stays text. Notes are the
+// user's own: their links open, and their checkboxes can be ticked.
 
 import { h } from './dom.js';
 
-/** Characters that are read as Markdown; what comes after them is plain text. */
+/** Maximum characters that are read as Markdown; the rest is plain text. */
 const TEXT_MAX = 50_000;
-/** Lists and quotes within each other, and emphasis within emphasis; what lies deeper is plain text. */
+/** Maximum nesting of lists and quotes, and of emphasis; deeper levels are plain text. */
 const DEPTH_MAX = 6;
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
@@ -19,8 +18,8 @@ const ITEM = /^( *)([-*+]|\d{1,9}[.)])(?:\s+(.*)|\s*)$/;
 const TABLE_RULE = /^ {0,3}\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
 
 /**
- * What can stand inside a line, the first that fits: an escaped sign, a quotation, code, strong, emphasis, struck out.
- * Each is bounded by signs that it cannot contain, so that no text takes long.
+ * Inline elements, in order of precedence: escaped character, quotation, code, strong, emphasis, strikethrough. Each is delimited by characters that
+ * it cannot contain, so that no text takes long.
  */
 const PIECES = [
   /\\(?<escaped>[!-/:-@[-`{-~])/u,
@@ -32,19 +31,19 @@ const PIECES = [
   /(?<![\p{L}\p{N}_])_(?=[^\s_])(?<em2>[^_]+?)(?<=\S)_(?![\p{L}\p{N}_])/u,
   /~~(?=\S)(?<struck>[^~]+?)(?<=\S)~~/u,
 ].map(({ source }) => source);
-/** What else notes have: links with words, and addresses. */
+/** Inline elements of notes only: links with text, and addresses. */
 const LINKS = [/\[(?<words>[^\]]+)\]\((?<target>(?:https?:\/\/|mailto:)[^\s)]+)\)/u, /(?<address>https?:\/\/[^\s<>"]*[^\s<>".,;:!?)\]'])/u].map(({ source }) => source);
 const INLINE = new RegExp(PIECES.join('|'), 'gu');
 const INLINE_OF_NOTES = new RegExp([...LINKS, ...PIECES].join('|'), 'gu');
 const BOX = /^\[([ xX])\]\s+/;
 
-/** What ticks a box of the notes that are being made; none in an answer. @type {((box: number) => void) | null} */
+/** Ticks a checkbox of the current notes; null in an answer. @type {((box: number) => void) | null} */
 let tick = null;
-/** Boxes of the notes so far. */
+/** Number of checkboxes so far. */
 let boxes = 0;
 
 
-/** What a match of INLINE becomes. @param {RegExpExecArray} match @param {number} depth @returns {Node | string} */
+/** Renders a match of INLINE. @param {RegExpExecArray} match @param {number} depth @returns {Node | string} */
 function piece({ groups = {} }, depth) {
   const { words, target, address } = groups;
   if (target || address) return h('a', { href: target ?? address, target: '_blank', rel: 'noopener noreferrer', textContent: words ?? address });
@@ -57,7 +56,7 @@ function piece({ groups = {} }, depth) {
   return h('code', { textContent: code.trim() || code });
 }
 
-/** The text of a line. @param {string} text @param {number} [depth] @returns {(Node | string)[]} */
+/** Renders the text of a line. @param {string} text @param {number} [depth] @returns {(Node | string)[]} */
 function inline(text, depth = 0) {
   if (depth > DEPTH_MAX) return [text];
   const parts = [];
@@ -79,7 +78,7 @@ const cells = (row) =>
     .split(/(?<!\\)\|/)
     .map((cell) => cell.trim().replaceAll('\\|', '|'));
 
-/** Lines, taken from the front. */
+/** Lines, consumed from the front. */
 class Lines {
   /** @param {string[]} lines */
   constructor(lines) {
@@ -91,7 +90,7 @@ class Lines {
     return this.lines[this.at];
   }
 
-  /** Takes lines as long as they are like that. @param {(line: string) => boolean} isLike */
+  /** Consumes lines while they match. @param {(line: string) => boolean} isLike */
   while(isLike) {
     const taken = [];
     for (let line = this.next; line !== undefined && isLike(line); line = this.next) {
@@ -104,7 +103,7 @@ class Lines {
 
 /** @param {string} line */
 const isBlank = (line) => line.trim() === '';
-/** Whether a line begins something that ends a paragraph. @param {string} line */
+/** True if a line begins a block that ends a paragraph. @param {string} line */
 const isBlock = (line) => FENCE.test(line) || HEADING.test(line) || RULE.test(line) || QUOTE.test(line) || ITEM.test(line);
 /** @param {string} line */
 const indentOf = (line) => line.length - line.trimStart().length;
@@ -114,7 +113,7 @@ function fenced(lines, { 1: fence = '' }) {
   lines.at += 1;
   const closes = (/** @type {string} */ line) => line.trim().startsWith(fence) && line.trim().replaceAll(fence[0] ?? '', '') === '';
   const code = lines.while((line) => !closes(line));
-  // One that is still being written has no end yet.
+  // An unfinished answer may have no closing fence yet.
   lines.at += 1;
   return h('pre', { tabIndex: 0 }, h('code', { textContent: code.join('\n') }));
 }
@@ -126,7 +125,7 @@ function table(lines) {
   return h('div', { className: 'table', tabIndex: 0 }, h('table', {}, h('thead', {}, row(head, 'th')), h('tbody', {}, ...body.map((line) => row(line, 'td')))));
 }
 
-/** The lines of one item: its first, and those that are indented below it. @param {Lines} lines @param {RegExpExecArray} opening @param {number} depth */
+/** Returns the lines of one item: its first line, and the indented lines below it. @param {Lines} lines @param {RegExpExecArray} opening @param {number} depth */
 function item(lines, { 1: indent = '', 2: sign = '', 3: first = '' }, depth) {
   lines.at += 1;
   const inside = indent.length + Math.min(sign.length + 1, 4);
@@ -148,7 +147,7 @@ function item(lines, { 1: indent = '', 2: sign = '', 3: first = '' }, depth) {
     const input = h('input', { type: 'checkbox', checked: box[1] !== ' ', 'aria-label': words, onchange: () => act?.(number) });
     return h('li', { className: box[1] === ' ' ? 'box' : 'box done' }, input, ...(only instanceof HTMLParagraphElement ? [h('span', {}, ...only.childNodes), ...others] : children));
   }
-  // A paragraph of its own would only be space around the words.
+  // A paragraph element would only add space.
   return h('li', {}, ...(only instanceof HTMLParagraphElement ? [...only.childNodes, ...others] : children));
 }
 
@@ -182,7 +181,7 @@ function block(lines, line, depth) {
   const heading = HEADING.exec(line);
   if (heading) {
     lines.at += 1;
-    // The pane has a heading; those of an answer are below it, all alike.
+    // The pane has a heading of its own, so headings of an answer share one lower level.
     return h('h3', {}, ...inline(heading[2] ?? ''));
   }
   if (RULE.test(line)) {
@@ -202,16 +201,16 @@ function block(lines, line, depth) {
 function blocks(text, depth) {
   const lines = new Lines(text);
   const made = [];
-  // Each block takes a line at least.
+  // Each block consumes at least one line.
   for (lines.while(isBlank); lines.next !== undefined; lines.while(isBlank)) made.push(block(lines, lines.next, depth));
   return made;
 }
 
 /**
- * Notes as elements.
+ * Renders notes.
  *
  * @param {string} text
- * @param {(box: number) => void} onTick ticks the box of this number, from 0
+ * @param {(box: number) => void} onTick ticks the checkbox with this number, from 0
  */
 export function notes(text, onTick) {
   tick = onTick;
@@ -223,7 +222,7 @@ export function notes(text, onTick) {
   }
 }
 
-/** Notes with one box ticked, or not any more. @param {string} text @param {number} box its number, from 0 */
+/** Returns the notes with one checkbox toggled. @param {string} text @param {number} box its number, from 0 */
 export function ticked(text, box) {
   let number = -1;
   return text.replace(/^(\s*(?:[-*+]|\d{1,9}[.)])\s+\[)([ xX])(\]\s)/gm, (all, before, state, after) => {
@@ -233,7 +232,7 @@ export function ticked(text, box) {
 }
 
 /**
- * Markdown as elements.
+ * Renders an answer.
  *
  * @param {string} text
  * @returns {HTMLElement[]}

@@ -1,4 +1,4 @@
-// <notification-list>: the reminders that fired, with their read state; a toast, and on request a desktop notification, when one comes.
+// <notification-list>: fired reminders with their read state. A new one shows a toast and, if enabled, a desktop notification.
 
 import { tasks } from './actions.js';
 import { Problem, listNotices, readNotice, textOf } from './api.js';
@@ -10,22 +10,22 @@ import { show } from './view.js';
 
 /** @typedef {import('./api.js').Notice} Notice */
 
-/** Notifications that are shown, the newest first. */
+/** Maximum notifications shown, newest first. */
 const SHOWN_MAX = 200;
-/** Answers that are read to catch up; the service gives 200 in each. */
+/** Maximum answers read to catch up; the service sends 200 per answer. */
 const ANSWERS_MAX = 20;
-/** Toasts for notifications that came while nobody looked; the list has them all. */
+/** Maximum toasts for notifications that arrived earlier; the list has them all. */
 const TOLD_MAX = 3;
 
-/** Tells the other windows of this browser what was read here. */
+/** Tells this browser's other windows which notifications were read. */
 const channel = new BroadcastChannel('taskflow.notifications');
 
 export class NotificationList extends HTMLElement {
   /** @type {Map<number, Notice>} */
   #all = new Map();
-  /** Toasts of notifications that are not read yet. @type {Map<number, import('./toasts.js').Toast>} */
+  /** Toasts of unread notifications. @type {Map<number, import('./toasts.js').Toast>} */
   #toasts = new Map();
-  /** The last one that is known: where to resume. Null until the list was loaded. @type {number | null} */
+  /** Id of the last known notification, to resume from. Null until the list was loaded. @type {number | null} */
   lastId = null;
   #failure = '';
   #list = find(this, 'ul', HTMLUListElement);
@@ -43,14 +43,14 @@ export class NotificationList extends HTMLElement {
     this.#draw();
   }
 
-  /** Asks for all, or for those that came since; those that nobody has seen are told. */
+  /** Loads all notifications, or the new ones, and shows toasts for unread ones. */
   async load() {
     const isFirst = this.lastId === null;
     try {
       /** @type {Notice[]} */
       const fresh = [];
       for (let answers = 0; answers < ANSWERS_MAX; answers += 1) {
-        // The newest ones, with their read state; then, should more have come than fit, what follows.
+        // First the newest ones with their read state; if there are more than one answer holds, the following ones.
         const came = (await listNotices(answers === 0 ? null : this.lastId)).filter((notice) => this.#add(notice));
         if (came.length === 0) break;
         fresh.push(...came);
@@ -66,16 +66,16 @@ export class NotificationList extends HTMLElement {
     }
   }
 
-  /** One that has just come. @param {Omit<Notice, 'read_at'>} notice */
+  /** Handles a new notification. @param {Omit<Notice, 'read_at'>} notice */
   came(notice) {
     if (this.#add({ ...notice, read_at: null })) this.#tellAll([{ ...notice, read_at: null }]);
     this.#draw();
   }
 
-  /** True if it was not known. @param {Notice} notice */
+  /** Returns true if it was not known. @param {Notice} notice */
   #add(notice) {
     const known = this.#all.get(notice.id);
-    // What was read here a moment ago is read, though an answer under way says otherwise.
+    // A notification just read here stays read, whatever an answer in transit says.
     this.#all.set(notice.id, known?.read_at && !notice.read_at ? { ...notice, read_at: known.read_at } : notice);
     this.lastId = Math.max(this.lastId ?? 0, notice.id);
     return !known;

@@ -1,7 +1,7 @@
-// The changes that the service has not got yet, in the order they were made. Each is on disk before it is sent, and stays there until the
-// service has it: a closed window, a lost answer or a day in the subway loses nothing. Of all windows of this browser one sends at a time.
+// Changes that the service has not received yet, in order. Each is on disk before it is sent, and stays there until the service has it, so that a
+// closed window, a lost answer or a day without a network loses nothing. Of all windows of this browser, one sends at a time.
 //
-// A change carries the values that its fields had before. If the task has changed elsewhere meanwhile, only the same field is a conflict.
+// A change carries the previous values of its fields. If the task has changed elsewhere, only the same field is a conflict.
 
 import { Problem, getTask, newKey, sendChange, token } from './api.js';
 import { soon } from './dom.js';
@@ -14,30 +14,30 @@ import { erase, inStore, readAll, write } from './store.js';
 /**
  * @typedef {object} Change
  * @property {number} key its place
- * @property {'create' | 'update' | 'complete' | 'reopen' | 'delete' | 'restore' | 'skip' | 'undo' | 'bulk'} kind
+ * @property {number} key its position
  * @property {number} id of the task; negative while the service has given it none
- * @property {string} title of the task
+ * @property {number} id of the task; negative until the service has assigned one
  * @property {any} [body] what the call carries
- * @property {Patch} [patch] what people see of it before the service has it
- * @property {Patch} [before] the same fields as they were
- * @property {number} [version] of the task that the person saw
- * @property {number[]} [ids] of the tasks, in bulk
+ * @property {any} [body] body of the call
+ * @property {Patch} [patch] the visible effect before the service has it
+ * @property {Patch} [before] previous values of these fields
+ * @property {number} [version] of the task that the user saw
  * @property {string} [once] makes sending it again after a lost answer safe
- * @property {string} [line] as it was typed
- * @property {Refusal} [refused]
+ * @property {string} [once] makes a retry after a lost answer safe
+ * @property {string} [line] as typed
  */
 /** @typedef {{ status: number, text: string, now?: Task | undefined, fields?: (keyof Task)[] | undefined }} Refusal why the service does not take it, and in a conflict the task as it is */
 /** @typedef {{ task: Task | null, change: string | null, isMerged: boolean, sent?: number, results?: import('../api.d.ts').BulkResult[] }} Answer */
 
-/** Answers that say nothing about the change: it is sent again. */
+/** Statuses that leave the change in the queue. */
 const AWAY = new Set([0, 401, 408, 429, 502, 503, 504]);
-/** Milliseconds to the first and to the later tries. */
+/** Milliseconds before the first and the later retries. */
 const RETRY_MIN = 1_000;
 const RETRY_MAX = 30_000;
-/** How often a change that met a newer version of the task, but not of its fields, is sent again. */
+/** Maximum retries of a change that met a newer version of the task, but not of its fields. */
 const MERGES_MAX = 3;
 
-/** Somebody else changed what this change was to change, or the service does not take it. */
+/** The service refused the change, or the same field was changed elsewhere. */
 export class Refused extends Error {
   /** @param {Change} change @param {Refusal} refusal */
   constructor(change, refusal) {
@@ -48,7 +48,7 @@ export class Refused extends Error {
   }
 }
 
-/** A value, so that two spellings of the same one are equal. @param {string} field @param {any} value */
+/** Normalises a value, so that two spellings of it are equal. @param {string} field @param {any} value */
 function plain(field, value) {
   if (value === null || value === undefined || value === '') return null;
   if (field === 'due_date') return Date.parse(value);
@@ -63,27 +63,27 @@ const isSame = (field, a, b) => plain(field, a) === plain(field, b);
 /** @type {(name: string, act: () => Promise<void>) => Promise<unknown>} Without a secure context a browser has no locks. */
 const alone = (name, act) => ('locks' in navigator ? navigator.locks.request(name, act) : act());
 
-/** A change of a task that has another id now. @param {Change} change @param {number} from @param {number} to @returns {Change} */
+/** Returns the change with the task's new id. @param {Change} change @param {number} from @param {number} to @returns {Change} */
 function renamed(change, from, to) {
   const ids = change.ids?.map((id) => (id === from ? to : id));
   return { ...change, id: change.id === from ? to : change.id, ...(ids ? { ids, body: { ...change.body, ids } } : {}) };
 }
 
-/** Dispatches `change` when another number waits or was refused, `sent` with what the service has now. */
+/** Dispatches `change` when the number of waiting or refused changes differs, and `sent` with the service's answer. */
 export class Outbox extends EventTarget {
-  /** Those that wait and those that were refused, in order. @type {Change[]} */
+  /** Waiting and refused changes, in order. @type {Change[]} */
   all = [];
-  /** Whether the last try found no service. */
+  /** True if the last attempt did not reach the service. */
   isAway = false;
-  /** Why. */
+  /** The reason. */
   reason = '';
 
   #channel = new BroadcastChannel('taskflow.changes');
-  /** Who waits for the answer, in this window. @type {Map<number, { resolve: (answer: Answer | null) => void, reject: ((error: Refused) => void) | null }>} */
+  /** Callers in this window that wait for the answer. @type {Map<number, { resolve: (answer: Answer | null) => void, reject: ((error: Refused) => void) | null }>} */
   #callers = new Map();
-  /** The version that the last change of a task from this browser made. @type {Map<number, number>} */
+  /** Version of each task after this browser's last change. @type {Map<number, number>} */
   #versions = new Map();
-  /** The ids that the service gave to tasks that were made here. @type {Map<number, number>} */
+  /** Ids that the service assigned to tasks created here. @type {Map<number, number>} */
   #ids = new Map();
   #isSending = false;
   #isAsked = false;
@@ -101,7 +101,7 @@ export class Outbox extends EventTarget {
     });
   }
 
-  /** Takes up what an earlier visit left. @param {Change[]} left */
+  /** Resumes the changes of an earlier visit. @param {Change[]} left */
   resume(left) {
     const known = new Set(this.all.map(({ key }) => key));
     this.all = [...left.filter(({ key }) => !known.has(key)), ...this.all].sort((a, b) => a.key - b.key);
@@ -109,31 +109,31 @@ export class Outbox extends EventTarget {
     if (this.all.length) this.flush();
   }
 
-  /** Those that wait. */
+  /** Changes that wait. */
   get waiting() {
     return this.all.filter(({ refused }) => !refused);
   }
 
-  /** Those that a person has to see to. */
+  /** Changes that need a decision of the user. */
   get refused() {
     return this.all.filter(({ refused }) => refused);
   }
 
-  /** The id of a task that was made here, as the service has it if it does. @param {number} id */
+  /** Returns the service's id of a task created here, if it has one. @param {number} id */
   idNow(id) {
     return this.#ids.get(id) ?? id;
   }
 
-  /** The version of a task to be changed. @param {number} id @param {number} seen */
+  /** Returns the version of a task to be changed. @param {number} id @param {number} seen */
   versionOf(id, seen) {
     return Math.max(seen, this.#versions.get(id) ?? 0);
   }
 
   /**
-   * Takes a change, which is seen at once.
+   * Queues a change and shows it at once.
    *
    * @param {Omit<Change, 'key'>} change
-   * @param {boolean} [isOwn] whether the caller hears of a refusal, and withdraws the change if it shows it; otherwise the list of refused changes does
+   * @param {boolean} [isOwn] whether the caller handles a refusal; otherwise the list of refused changes does
    * @returns {{ change: Change, answer: Promise<Answer | null> }} an answer of null if it was refused or withdrawn
    */
   add(change, isOwn = false) {
@@ -143,7 +143,7 @@ export class Outbox extends EventTarget {
     this.#tell();
     /** @type {Promise<Answer | null>} */
     const answer = new Promise((resolve, reject) => this.#callers.set(key, { resolve, reject: isOwn ? reject : null }));
-    // A browser that keeps nothing sends it all the same.
+    // Sent even if the browser stores nothing.
     write('changes', entry).catch(() => {}).finally(() => {
       this.#channel.postMessage(['added', entry]);
       this.flush();
@@ -151,14 +151,14 @@ export class Outbox extends EventTarget {
     return { change: entry, answer };
   }
 
-  /** Whether a change certainly was not sent yet. @param {Change} change */
+  /** True if a change was certainly not sent. @param {Change} change */
   isUnsent({ key }) {
     return this.isAway && !this.#isSending && this.all.some((other) => other.key === key);
   }
 
-  /** Takes back a change that was not sent, or one that was refused. @param {Change} change */
+  /** Withdraws a change that was not sent, or was refused. @param {Change} change */
   async withdraw({ key, id, kind }) {
-    // What was to be done to a task that will not be goes with it.
+    // Changes of a task that will not exist go with it.
     const gone = this.all.filter((other) => other.key === key || (kind === 'create' && other.id === id));
     for (const other of gone) {
       this.#heard('removed', [other.key]);
@@ -167,7 +167,7 @@ export class Outbox extends EventTarget {
     }
   }
 
-  /** Sends a refused change once more; what it was refused for is known now. @param {Change} change @param {Partial<Change>} [parts] that are others */
+  /** Sends a refused change again, on top of the version that caused the refusal. @param {Change} change @param {Partial<Change>} [parts] that are others */
   async retry(change, parts = {}) {
     const { refused, ...entry } = { ...change, ...parts };
     await write('changes', entry).catch(() => {});
@@ -176,13 +176,13 @@ export class Outbox extends EventTarget {
     this.flush();
   }
 
-  /** Forgets all of them. */
+  /** Deletes all changes. */
   clear() {
     this.all = [];
     this.#tell();
   }
 
-  /** Sends what waits. */
+  /** Sends waiting changes. */
   flush() {
     if (this.#isSending) {
       this.#isAsked = true;
@@ -203,7 +203,7 @@ export class Outbox extends EventTarget {
   async #sendAll() {
     for (;;) {
       const all = await this.#stored();
-      // What was to be done to a task that was refused waits for a person, too.
+      // Later changes of a task with a refused change wait for the user too.
       const entry = all.find(({ refused, id, ids = [], kind }) => !refused && (kind === 'create' || [id, ...ids].every((own) => own >= 0)));
       if (!entry) return this.#setAway('');
       try {
@@ -223,13 +223,13 @@ export class Outbox extends EventTarget {
     }
   }
 
-  /** What waits in all windows; another one may have sent what this one has not heard of yet. */
+  /** Changes of all windows: another one may have sent some that this one still holds. */
   async #stored() {
     const stored = await readAll('changes').catch(() => null);
     return stored ?? this.all;
   }
 
-  /** @param {string} reason empty if the service is there */
+  /** @param {string} reason empty if the service is reachable @param {string} reason empty if the service is there */
   #setAway(reason) {
     if (this.reason === reason) return;
     this.reason = reason;
@@ -255,18 +255,18 @@ export class Outbox extends EventTarget {
         if (error.status === 404 && (kind === 'delete' || kind === 'undo')) return { task: null, change: null, isMerged: false };
         if (error.status !== 412 || !before) throw error;
         const now = await getTask(id);
-        // Of a day, the moment at which it begins says nothing more.
+        // The beginning of a day adds nothing to the day itself.
         const fields = /** @type {(keyof Task)[]} */ (Object.keys(before)).filter((field) => field !== 'completed_at' && !(field === 'due_date' && entry.patch?.due_day));
-        // Its answer was lost: the service has it.
+        // The answer was lost: the service has the change.
         if (fields.every((field) => isSame(field, now[field], entry.patch?.[field]))) return { task: now, change: null, isMerged: false };
         const both = fields.filter((field) => !isSame(field, now[field], before[field]) && !isSame(field, now[field], entry.patch?.[field]));
-        if (both.length || merges >= MERGES_MAX) throw new Refused(entry, { status: 412, text: 'It was changed elsewhere in the meantime.', now, fields: both });
+        if (both.length || merges >= MERGES_MAX) throw new Refused(entry, { status: 412, text: 'It was also changed elsewhere.', now, fields: both });
         sent = now.version;
       }
     }
   }
 
-  /** Takes a change out, and gives those after it the id that the service has given. @param {Change} entry @param {Answer} answer */
+  /** Removes a change, and gives later ones the id that the service assigned. @param {Change} entry @param {Answer} answer */
   async #settle(entry, answer) {
     const id = answer.task?.id;
     await inStore('changes', 'readwrite', (store) => {
@@ -284,7 +284,7 @@ export class Outbox extends EventTarget {
     this.#channel.postMessage(['sent', entry, answer]);
   }
 
-  /** What happened, in this window or another one. @param {string} what @param {any[]} rest */
+  /** Handles an event of this window or another one. @param {string} what @param {any[]} rest */
   #heard(what, [one, answer]) {
     if (what === 'added' || what === 'refused') {
       const caller = what === 'refused' ? this.#callers.get(one.key) : undefined;
@@ -300,7 +300,7 @@ export class Outbox extends EventTarget {
       this.#callers.delete(one);
     } else if (what === 'sent') {
       const { task } = answer;
-      // Only what this browser alone has changed is known here: what came between from elsewhere is compared, field by field.
+      // Only changes by this browser are known here; changes from elsewhere are compared field by field.
       if (task && !answer.isMerged && task.version === (answer.sent ?? 0) + 1) this.#versions.set(task.id, task.version);
       this.all = this.all.filter(({ key }) => key !== one.key);
       if (one.kind === 'create' && task) {

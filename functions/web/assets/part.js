@@ -1,13 +1,13 @@
-// Parts of the page that are loaded when they are needed.
+// Loads parts of the page on demand.
 
 import { toast } from './toasts.js';
 
-/** Milliseconds to the first try again, and between the later ones. */
+/** Milliseconds before the first retry, and maximum pause. */
 const RETRY_MIN = 500;
 const RETRY_MAX = 10_000;
 
 /**
- * Loads a part. While it cannot be had it is tried again, ever more seldom: what a person has opened is there as soon as the service is.
+ * Loads a part, and retries with growing pauses, so that it opens as soon as the service is reachable.
  *
  * @template T
  * @param {() => Promise<T>} load an `import()`
@@ -18,9 +18,9 @@ export async function part(load) {
     try {
       return await load();
     } catch (error) {
-      // What a module that did not come is rejected with.
+      // The error of a module that could not be loaded.
       if (!(error instanceof TypeError)) throw error;
-      if (wait === RETRY_MIN) toast('A part of the page could not be loaded. It is tried again.', { kind: 'bad' });
+      if (wait === RETRY_MIN) toast('A part of the page could not be loaded. Retrying.', { kind: 'bad' });
     }
     await new Promise((resolve) => setTimeout(resolve, wait));
   }

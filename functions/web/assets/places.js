@@ -1,5 +1,4 @@
-// <place-list>: the places of the rail: those that everybody has, a list for each tag, and the lists that a person has saved; each with its
-// count. On small screens the rail is a drawer.
+// <place-list>: the places of the rail: the fixed ones, a list per tag, and saved lists, each with its count. On small screens the rail is a drawer.
 
 import { change, move, tasks } from './actions.js';
 import { findTasks, getPreferences, setPreferences, textOf } from './api.js';
@@ -12,9 +11,9 @@ import { addressOf, go, isFiltered, queryOf, view, viewChanges, viewKey, viewOf 
 /** @typedef {Partial<import('./view.js').View>} Goal */
 /** @typedef {{ name: string, query: string }} Saved */
 
-/** Tags that are listed; the filter above the list has the others. */
+/** Maximum tags listed; the filter above the list has the others. */
 const TAGS_MAX = 30;
-/** Milliseconds between two looks at the counts at least. */
+/** Minimum milliseconds between two requests for the counts. */
 const CALM = 3_000;
 
 /** @type {readonly (readonly [string, string, Goal])[]} */
@@ -30,7 +29,7 @@ const PAST = [
   ['Trash', 'trash', { place: 'trash' }],
 ];
 
-/** What a view is called: its place, its tag, or what it is. @param {import('./view.js').View} asked @param {readonly Saved[]} saved */
+/** Returns the name of a view: its place, tag or saved name. @param {import('./view.js').View} asked @param {readonly Saved[]} saved */
 function nameOf(asked, saved) {
   const own = saved.find(({ query }) => query === viewKey());
   if (own) return own.name;
@@ -64,7 +63,7 @@ export class PlaceList extends HTMLElement {
       this.#saved = filters ?? [];
       this.#draw();
     }).catch(() => {
-      // Without the service there are the places.
+      // Without the service, only the places are shown.
     });
   }
 
@@ -79,7 +78,7 @@ export class PlaceList extends HTMLElement {
         }
         this.#draw();
       } catch {
-        // The banner says what is wrong; the counts stay as they were.
+        // The banner reports the error; the counts stay as they were.
       }
     }, Math.max(0, this.#lookedAt + CALM - performance.now()));
   }
@@ -93,7 +92,7 @@ export class PlaceList extends HTMLElement {
     if (byId('rail', HTMLElement).matches(':popover-open')) byId('rail', HTMLElement).hidePopover();
   }
 
-  /** A task that is dropped on Today moves there; on a tag, it gets it. */
+  /** A task dropped on Today moves there; dropped on a tag, it gets the tag. */
   #drops() {
     const goalOf = (/** @type {Event} */ { target }) => /** @type {Element} */ (target).closest('[data-drop]');
     this.addEventListener('dragover', (event) => {
@@ -170,7 +169,7 @@ export class PlaceList extends HTMLElement {
     } catch (error) {
       this.#saved = before;
       this.#draw();
-      toast(textOf(error), { title: 'The list was not saved', kind: 'bad' });
+      toast(textOf(error), { title: 'The list could not be saved', kind: 'bad' });
     }
   }
 }

@@ -1,6 +1,5 @@
-// <quick-add>: a new task with one line and the Enter key. The service reads days, times, repetitions, reminders, tags and priorities
-// out of the line, and what it understood is shown before it counts; without it, #tag, !high and !low are read here. A task is in the list
-// at once, and on disk, wherever the service is.
+// <quick-add>: creates a task from one line. The service parses days, times, recurrences, reminders, tags and priorities, and the page shows the
+// result before the task is added. Without the service, #tag, !high and !low are parsed here. The task is in the list and on disk at once.
 
 import { did, tasks } from './actions.js';
 import { Problem, draftTask } from './api.js';
@@ -11,22 +10,22 @@ import { clearFilters, isFiltered, show, view } from './view.js';
 
 /** @typedef {import('./api.js').NewTask} NewTask */
 
-/** Characters of a title, and of a tag, as the service has it. */
+/** Maximum characters of a title and of a tag, as in the API. */
 const TITLE_MAX = 200;
 const TAG_MAX = 50;
-/** Characters of a line that the service reads. */
+/** Maximum characters of a line that the service parses. */
 const LINE_MAX = 1_000;
-/** Lines that are taken at once. */
+/** Maximum lines pasted at once. */
 const LINES_MAX = 200;
-/** Milliseconds without a key after which a line is read. */
+/** Milliseconds without a key press after which a line is parsed. */
 const PAUSE = 120;
-/** What the line is kept as until it is added. */
+/** Key of the line's draft. */
 const DRAFT = 'new';
-/** Stands inside words that are not to be read, where nobody sees it. */
+/** Invisible character inside words that must not be parsed. */
 const JOINER = '\u2060';
 
 /**
- * A line as a task. A word that only looks like a sign, such as "#1," or "!", stays in the title.
+ * Parses a line without the service. A word that only looks like a sign, such as "#1," or "!", stays in the title.
  *
  * @param {string} line
  * @returns {NewTask}
@@ -75,10 +74,10 @@ function signsOf({ tags = [], priority }, line) {
   return priority && priority !== 'medium' ? [...chips, { name: 'priority', words: priority, sign: 'flag', from: word(`!${priority}`) }] : chips;
 }
 
-/** @param {string} text */
+/** Removes the invisible characters. @param {string} text */
 const unmask = (text) => text.replaceAll(JOINER, '');
 
-/** What several lines that were pasted say, without the signs of a list. @param {string} text */
+/** Splits pasted text into lines, without list markers. @param {string} text */
 const linesOf = (text) =>
   text
     .split(/\r?\n/)
@@ -90,11 +89,11 @@ export class QuickAdd extends HTMLElement {
   #form = find(this, 'form', HTMLFormElement);
   #title = find(this, '#new-title', HTMLInputElement);
   #understood = find(this, '.understood', HTMLElement);
-  /** The line that was read last, and what it was read as. @type {{ line: string, draft: Draft } | null} */
+  /** The last parsed line, and its draft. @type {{ line: string, draft: Draft } | null} */
   #read = null;
-  /** Words that are part of the title, whatever they look like. @type {string[]} */
+  /** Words that belong to the title, whatever they look like. @type {string[]} */
   #plain = [];
-  /** Whether this Taskflow reads no lines. */
+  /** True if this Taskflow does not parse lines. */
   #isAlone = false;
   /** @type {AbortController | null} */
   #flight = null;
@@ -120,13 +119,13 @@ export class QuickAdd extends HTMLElement {
     void this.#restore();
   }
 
-  /** What was written and not added is there after a reload. */
+  /** Restores the unsent line after a reload. */
   async #restore() {
     const draft = await draftOf(DRAFT);
     if (draft && !this.#title.value) this.edit(draft.text);
   }
 
-  /** Puts a line here to be changed. @param {string} line */
+  /** Puts a line here for editing. @param {string} line */
   edit(line) {
     this.#title.value = line;
     keepDraft(DRAFT, line);
@@ -143,7 +142,7 @@ export class QuickAdd extends HTMLElement {
     this.#tell();
   }
 
-  /** The line with what is not to be read made unreadable. @param {string} line */
+  /** Returns the line with protected words masked. @param {string} line */
   #masked(line) {
     return this.#plain.reduce((text, words) => text.replace(words, words.replace(/\S/gu, (sign) => sign + JOINER)), line);
   }
@@ -159,7 +158,7 @@ export class QuickAdd extends HTMLElement {
     this.#tell();
   }
 
-  /** What the service reads a line as; null if it cannot be asked. @param {string} line @param {AbortSignal} signal */
+  /** Parses a line by the service; null if it cannot be reached. @param {string} line @param {AbortSignal} signal */
   async #draft(line, signal) {
     if (this.#isAlone || tasks.outbox.isAway || [...line].length > LINE_MAX) return null;
     try {
@@ -170,7 +169,7 @@ export class QuickAdd extends HTMLElement {
     }
   }
 
-  /** Shows what the line means beyond its words. What was read last stays until the next reading is there, so that nothing flickers. */
+  /** Shows the parsed parts. The previous result stays until the next one arrives, so that nothing flickers. */
   #tell() {
     const { line = this.#masked(this.#title.value), draft = null } = this.#read ?? {};
     const chips = draft ? chipsOf(draft, line) : signsOf(readLine(line), line);
@@ -182,7 +181,7 @@ export class QuickAdd extends HTMLElement {
     this.#understood.replaceChildren(...chips.map((chip) => this.#chip(chip)), ...notes.map((text) => h('span', { className: 'muted', textContent: unmask(text) })));
   }
 
-  /** A chip, which gives its words back to the title. @param {Chip} chip */
+  /** A chip. A click returns its words to the title. @param {Chip} chip */
   #chip({ name, words, sign, from }) {
     const back = () => {
       this.#plain.push(...from);
@@ -204,7 +203,7 @@ export class QuickAdd extends HTMLElement {
 
   /** @param {string} text */
   #refuse(text) {
-    // A reading that is still on its way must not wipe this away.
+    // A parse in progress must not remove this message.
     clearTimeout(this.#timer);
     this.#flight?.abort();
     this.#flight = null;
@@ -214,7 +213,7 @@ export class QuickAdd extends HTMLElement {
     this.#title.focus();
   }
 
-  /** Several lines that are pasted may be several tasks. @param {ClipboardEvent} event */
+  /** Several pasted lines may be several tasks. @param {ClipboardEvent} event */
   #pasted(event) {
     const lines = linesOf(event.clipboardData?.getData('text') ?? '');
     if (lines.length < 2) return;
@@ -243,10 +242,10 @@ export class QuickAdd extends HTMLElement {
     const whole = this.#title.value;
     const masked = this.#masked(whole);
     const draft = this.#read?.line === masked ? this.#read.draft : null;
-    if (!whole.trim()) return this.#refuse('Write what is to be done.');
-    if (draft && !draft.task) return this.#refuse(draft.notes.find(({ kind }) => kind === 'missed')?.text ?? 'A task needs words of its own, too.');
+    if (!whole.trim()) return this.#refuse('Write a title for the task.');
+    if (draft && !draft.task) return this.#refuse(draft.notes.find(({ kind }) => kind === 'missed')?.text ?? 'A task needs a title. Add some words.');
     const title = unmask(draft?.task?.title ?? readLine(masked).title);
-    if (!title) return this.#refuse('A task needs words of its own, too.');
+    if (!title) return this.#refuse('A task needs a title. Add some words.');
     if ([...title].length > TITLE_MAX) return this.#refuse(`A title has at most ${TITLE_MAX} characters.`);
     const plain = this.#plain;
     this.#form.reset();
@@ -258,10 +257,10 @@ export class QuickAdd extends HTMLElement {
   }
 
   /**
-   * Adds a line. One that was written faster than it could be read is read first.
+   * Adds a line. A line that was typed faster than it could be parsed is parsed first.
    *
    * @param {string} whole
-   * @param {string[]} plain words that are not to be read
+   * @param {string[]} plain words that are not parsed
    * @param {boolean} open
    * @param {Draft | null} [known]
    */
@@ -273,7 +272,7 @@ export class QuickAdd extends HTMLElement {
     const tags = [...new Set([...(read.tags ?? []), ...listed])];
     const today = place === 'today' && !read.due_date ? { due_date: quickDays()[0]?.day ?? null } : {};
     const made = tasks.create({ ...read, title: unmask(read.title), time_zone: here(), ...(tags.length ? { tags } : {}), ...today }, whole.trim());
-    // Now it is on disk as a task.
+    // The task is on disk now.
     if (!this.#title.value) keepDraft(DRAFT, '');
     if (open) show({ task: made.id });
     else this.#say(made);
@@ -283,6 +282,6 @@ export class QuickAdd extends HTMLElement {
   #say(made) {
     const isHidden = tasks.indexOf(made.id) < 0 && isFiltered(view());
     const open = () => show({ task: tasks.idNow(made.id) });
-    did('Added', made, isHidden ? { more: 'This list does not show it.', action: { label: 'Show all', run: clearFilters } } : { action: { label: 'Open', run: open } });
+    did('Added', made, isHidden ? { more: 'The current list does not show it.', action: { label: 'Show all', run: clearFilters } } : { action: { label: 'Open', run: open } });
   }
 }

@@ -1,5 +1,5 @@
-// <recurrence-editor>: how often a task comes back, from "every day" to any RFC 5545 rule, without anyone having to know of RRULE.
-// Dispatches `change` when a person chose something whole; `value` is what a PUT takes.
+// <recurrence-editor>: edits how often a task repeats, from "every day" to any RFC 5545 rule, without knowledge of RRULE. Dispatches `change` when
+// the choice is complete; `value` has the form of a PUT.
 
 import { fieldError, h, newId } from './dom.js';
 import { NUMBER_MAX, ORDINALS, UNITS, WEEKDAYS, describe, every, parse, write } from './recurrence.js';
@@ -8,13 +8,13 @@ import { NUMBER_MAX, ORDINALS, UNITS, WEEKDAYS, describe, every, parse, write } 
 /** @typedef {import('./recurrence.js').Rule} Rule */
 /** @typedef {Pick<import('./api.js').TaskChange, 'recurrence' | 'recurrence_rule'>} Value */
 
-/** A rule as the form writes it. @param {string} text */
+/** Normalises a rule to the form's spelling. @param {string} text */
 function normal(text) {
   const rule = parse(text);
   return rule ? write(rule) : text;
 }
 
-/** The choices of the first control: those with a rule of their own, those of the API, and the way into the form. */
+/** Options of the first control: fixed rules, those of the API, and the form. */
 const CHOICES = Object.freeze(
   /** @type {[string, string][]} */ ([
     ['none', 'Does not repeat'],
@@ -37,7 +37,7 @@ const select = (options, value, label) =>
 /** @param {string} label @param {number} value @param {number} max */
 const numberInput = (label, value, max) => h('input', { type: 'number', 'aria-label': label, min: '1', max: String(max), value: String(value), className: 'narrow' });
 
-/** @param {HTMLInputElement} input the whole number in it, from 1; null if there is none */
+/** Returns the whole number of an input, from 1; null if invalid. @param {HTMLInputElement} input the whole number in it, from 1; null if there is none */
 const numberOf = (input) => (input.validity.valid && /^\d+$/.test(input.value) ? Number(input.value) : null);
 
 export class RecurrenceEditor extends HTMLElement {
@@ -46,7 +46,7 @@ export class RecurrenceEditor extends HTMLElement {
   #text = '';
   #choice = 'none';
   #weekday = 'MO';
-  /** When the task is due, in milliseconds. */
+  /** Due date of the task, in milliseconds. */
   #due = 0;
   #form = h('div', { className: 'rule-form' });
   #select = h('select', {}, ...CHOICES.map(([value, words]) => h('option', { value, textContent: words })));
@@ -102,7 +102,7 @@ export class RecurrenceEditor extends HTMLElement {
     if (this.#choice === 'custom') this.#rule = parse(before) ?? { ...every('WEEKLY'), days: [this.#weekday] };
     if (this.#choice === 'text') this.#text = before;
     this.#draw();
-    // A text that was not written yet is no choice.
+    // An empty text is no choice yet.
     if (this.#choice !== 'text' || this.#text) this.#changed();
     else this.#form.querySelector('textarea')?.focus();
   }
@@ -122,14 +122,14 @@ export class RecurrenceEditor extends HTMLElement {
     area.addEventListener('change', (event) => {
       event.stopPropagation();
       this.#text = area.value;
-      if (!this.#text.trim()) return fieldError(area, 'Write a rule, such as FREQ=WEEKLY;BYDAY=MO.');
+      if (!this.#text.trim()) return fieldError(area, 'Enter a rule such as FREQ=WEEKLY;BYDAY=MO.');
       fieldError(area, '');
       return this.#changed();
     });
     this.#form.replaceChildren(area);
   }
 
-  /** Changes the rule and shows what it became; the control that was used keeps the focus. @param {Partial<Rule>} parts */
+  /** Changes the rule and redraws it; the control in use keeps the focus. @param {Partial<Rule>} parts */
   #set(parts) {
     const focused = [...this.#form.querySelectorAll('input, select')].indexOf(/** @type {Element} */ (document.activeElement));
     this.#rule = { ...this.#rule, ...parts };
@@ -141,16 +141,16 @@ export class RecurrenceEditor extends HTMLElement {
 
   #drawForm() {
     const rule = this.#rule;
-    const interval = numberInput('Every how many', rule.interval, NUMBER_MAX);
+    const interval = numberInput('Interval', rule.interval, NUMBER_MAX);
     const unit = select(UNITS.map(([freq, word]) => [freq, rule.interval === 1 ? word : `${word}s`]), rule.freq, 'Unit');
     interval.addEventListener('change', this.#on(() => this.#setNumber(interval, (value) => ({ interval: value }))));
     unit.addEventListener('change', this.#on(() => this.#setUnit(/** @type {Rule['freq']} */ (unit.value))));
     const part = rule.freq === 'WEEKLY' ? this.#weekdays() : rule.freq === 'MONTHLY' ? this.#monthDays() : [];
-    const note = h('p', { className: 'muted rule-words', role: 'status', textContent: `It comes back ${describe(write(rule))}.` });
+    const note = h('p', { className: 'muted rule-words', role: 'status', textContent: `It repeats ${describe(write(rule))}.` });
     this.#form.replaceChildren(h('div', { className: 'line' }, h('span', { textContent: 'Every' }), interval, unit), ...part, this.#ends(), note);
   }
 
-  /** The controls' own `change` stays inside: the editor dispatches its own when all is whole. @param {() => void} act @returns {(event: Event) => void} */
+  /** Stops the controls' own `change`; the editor dispatches its own when the choice is complete. @param {() => void} act @returns {(event: Event) => void} */
   #on(act) {
     return (event) => {
       event.stopPropagation();
@@ -161,7 +161,7 @@ export class RecurrenceEditor extends HTMLElement {
   /** @param {HTMLInputElement} input @param {(value: number) => Partial<Rule>} parts */
   #setNumber(input, parts) {
     const value = numberOf(input);
-    if (value === null) fieldError(input, `A whole number from 1 to ${input.max}.`);
+    if (value === null) fieldError(input, `Enter a whole number from 1 to ${input.max}.`);
     else this.#set(parts(value));
   }
 
@@ -225,7 +225,7 @@ export class RecurrenceEditor extends HTMLElement {
       end.kind,
       'How long',
     );
-    // The service refuses an end before the beginning.
+    // The service refuses an end before the start.
     const first = new Date(Math.max(Date.now(), this.#due));
     const until = new Date(first.getFullYear() + 1, first.getMonth(), 1);
     const date = `${until.getFullYear()}-${String(until.getMonth() + 1).padStart(2, '0')}-01`;
@@ -237,13 +237,13 @@ export class RecurrenceEditor extends HTMLElement {
   #endValue() {
     const { end } = this.#rule;
     if (end.kind === 'count') {
-      const input = numberInput('How many times', end.count, NUMBER_MAX);
+      const input = numberInput('Number of occurrences', end.count, NUMBER_MAX);
       input.addEventListener('change', this.#on(() => this.#setNumber(input, (count) => ({ end: { kind: 'count', count } }))));
       return input;
     }
     if (end.kind === 'never') return null;
     const input = h('input', { type: 'date', 'aria-label': 'The last day', value: end.date, max: '9999-12-31' });
-    const chosen = () => (input.value ? this.#set({ end: { kind: 'until', date: input.value } }) : fieldError(input, 'Choose a whole date.'));
+    const chosen = () => (input.value ? this.#set({ end: { kind: 'until', date: input.value } }) : fieldError(input, 'Choose a complete date.'));
     input.addEventListener('change', this.#on(chosen));
     return input;
   }

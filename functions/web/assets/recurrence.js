@@ -1,23 +1,22 @@
-// RFC 5545 rules as people think of them: read into a form, written from it, told in words. The service alone says when a task comes
-// back; nothing here counts dates.
+// RFC 5545 rules for the form: parsed, written and described. Only the service computes dates.
 
 /** @typedef {'DAILY' | 'WEEKLY' | 'MONTHLY' | 'YEARLY'} Freq */
 /** @typedef {{ kind: 'never' } | { kind: 'count', count: number } | { kind: 'until', date: string }} End date as 2027-01-31 */
 /** @typedef {{ ordinal: number, weekday: string }} NthWeekday ordinal 1 to 4, or -1 for the last */
 
 /**
- * What the form can say.
+ * What the form can express.
  *
  * @typedef {object} Rule
  * @property {Freq} freq
- * @property {number} interval
+ * @property {string[]} days with WEEKLY: MO to SU; empty for the weekday of the due date
  * @property {string[]} days with WEEKLY: MO to SU; none for the weekday of the due date
  * @property {number | null} monthDay with MONTHLY: 1 to 31, or -1 for the last; null for the day of the due date, or `nth`
  * @property {NthWeekday | null} nth with MONTHLY
  * @property {End} end
  */
 
-/** The weekdays as rules spell them, and in words. */
+/** Weekdays with their names in rules. */
 export const WEEKDAYS = Object.freeze(
   /** @type {[string, string][]} */ ([
     ['MO', 'Monday'],
@@ -29,7 +28,7 @@ export const WEEKDAYS = Object.freeze(
     ['SU', 'Sunday'],
   ]),
 );
-/** The places of a weekday in a month. */
+/** Ordinals of a weekday in a month. */
 export const ORDINALS = Object.freeze(
   /** @type {[number, string][]} */ ([
     [1, 'first'],
@@ -39,7 +38,7 @@ export const ORDINALS = Object.freeze(
     [-1, 'last'],
   ]),
 );
-/** The units of the form. */
+/** Units of the form. */
 export const UNITS = Object.freeze(
   /** @type {[Freq, string][]} */ ([
     ['DAILY', 'day'],
@@ -48,7 +47,7 @@ export const UNITS = Object.freeze(
     ['YEARLY', 'year'],
   ]),
 );
-/** The largest INTERVAL and COUNT that the form offers. */
+/** Maximum INTERVAL and COUNT of the form. */
 export const NUMBER_MAX = 999;
 
 const CODES = WEEKDAYS.map(([code]) => code);
@@ -87,13 +86,13 @@ function endOf(parts) {
     return value === null || until !== undefined ? null : { kind: 'count', count: value };
   }
   if (until === undefined) return { kind: 'never' };
-  // A date is all that the form can say; a time of day stays in the text.
+  // The form supports dates only; an end with a time stays text.
   const date = /^(\d{4})(\d\d)(\d\d)$/.exec(until);
   return date ? { kind: 'until', date: date.slice(1).join('-') } : null;
 }
 
 /**
- * The form of a rule; null for one that says more than the form can.
+ * Parses a rule into the form; null if the form cannot express it.
  *
  * @param {string} text
  * @returns {Rule | null}
@@ -122,7 +121,7 @@ export function parse(text) {
 }
 
 /**
- * The text of a rule.
+ * Writes a rule as text.
  *
  * @param {Rule} rule
  */
@@ -159,7 +158,7 @@ function which(rule) {
 }
 
 /**
- * A rule in words: "every 2 weeks on Monday and Friday, 10 times". One that the form cannot say is told as it is.
+ * Describes a rule: "every 2 weeks on Monday and Friday, 10 times". A rule that the form cannot express is returned unchanged.
  *
  * @param {string} text
  */
@@ -176,7 +175,7 @@ export function describe(text) {
 const FREQUENCIES = Object.freeze({ daily: 'every day', weekly: 'every week', monthly: 'every month' });
 
 /**
- * How a task comes back, in words; empty if it does not.
+ * Describes how a task repeats; empty if it does not.
  *
  * @param {Pick<import('./api.js').Task, 'recurrence' | 'recurrence_rule' | 'recurrence_from'>} task
  */

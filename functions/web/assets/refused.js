@@ -1,5 +1,5 @@
-// <refused-changes>: changes that the service did not take, each with its reason and its text, for a person to decide. Nothing that was
-// typed is lost: it is here until it is sent, taken over into a new task, or discarded. Loaded when there is the first one.
+// <refused-changes>: changes that the service refused, with reason and text, for the user to decide. Nothing typed is lost: it stays here until it is
+// sent, moved into a new task, or discarded. Loaded when there is one.
 
 import { fieldNames, tasks } from './actions.js';
 import { newUid } from './api.js';
@@ -10,17 +10,17 @@ import { dueInWords } from './time.js';
 /** @typedef {import('./outbox.js').Change} Change */
 /** @typedef {import('./api.js').Task} Task */
 
-/** What was to be done. @type {Record<Change['kind'], string>} */
+/** Names of the kinds of changes. @type {Record<Change['kind'], string>} */
 const DONE = { create: 'added', update: 'changed', complete: 'completed', reopen: 'reopened', delete: 'deleted', restore: 'restored', skip: 'skipped', undo: 'changed back', bulk: 'changed' };
 
-/** The value of a field, for a person. @param {Partial<Task>} task @param {string} field */
+/** The value of a field, as text for the user. @param {Partial<Task>} task @param {string} field */
 function valueOf(task, field) {
   if (field === 'due_date' || field === 'due_day') return dueInWords(/** @type {Task} */ ({ due_date: null, due_day: null, ...task })) || 'none';
   const value = task[/** @type {keyof Task} */ (field)];
   return Array.isArray(value) ? value.join(', ') || 'none' : String(value ?? '') || 'none';
 }
 
-/** What it was to become; beside it, in a conflict, what it became elsewhere. @param {Change} change */
+/** The intended value; in a conflict also the other one. @param {Change} change */
 function versions({ kind, patch = {}, body, line, refused }) {
   if (kind === 'create') return [h('p', { className: 'version', dir: 'auto', textContent: [line ?? body.title, body.description].filter(Boolean).join('\n') })];
   const { now, fields = [] } = refused ?? {};
@@ -44,7 +44,7 @@ class RefusedChanges extends HTMLElement {
     if (this.dataset.key === key) return;
     this.dataset.key = key;
     this.hidden = refused.length === 0;
-    this.replaceChildren(h('ul', { className: 'plain', 'aria-label': 'Changes that were not saved' }, ...refused.map((change) => this.#item(change))));
+    this.replaceChildren(h('ul', { className: 'plain', 'aria-label': 'Changes that could not be saved' }, ...refused.map((change) => this.#item(change))));
   }
 
   /** @param {Change} change */

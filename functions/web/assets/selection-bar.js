@@ -1,4 +1,4 @@
-// <selection-bar>: what can be done to all selected tasks, in one call each. Loaded when the first task is selected.
+// <selection-bar>: actions on all selected tasks, one call each. Loaded when the first task is selected.
 
 import { bulk, move, tasks } from './actions.js';
 import { pickDate } from './date-picker.js';
@@ -77,7 +77,7 @@ class SelectionBar extends HTMLElement {
     event.preventDefault();
   }
 
-  /** A menu at a button. @param {HTMLElement} anchor @param {string} label @param {...Node} children */
+  /** Opens a menu at a button. @param {HTMLElement} anchor @param {string} label @param {...Node} children */
   #menu(anchor, label, ...children) {
     const menu = h('div', { className: 'menu at', popover: 'auto', role: 'dialog', 'aria-label': label }, ...children);
     document.body.append(menu);

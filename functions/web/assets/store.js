@@ -1,9 +1,8 @@
-// What this browser keeps in IndexedDB: the last lists, the changes that wait for the service, and drafts. A browser that keeps nothing
-// answers as if it were empty.
+// This browser's IndexedDB: recent lists, waiting changes, and drafts. A browser that stores nothing behaves as if it were empty.
 
-/** `lists` by the address of the view, `changes` in the order they were made, `drafts` by what they belong to. @typedef {'lists' | 'changes' | 'drafts'} StoreName */
+/** `lists` by the address of the view, `changes` in order, `drafts` by their field. @typedef {'lists' | 'changes' | 'drafts'} StoreName */
 
-/** The same as in first.js. */
+/** Equal to the name in first.js. */
 const NAME = 'taskflow';
 const VERSION = 1;
 /** @type {readonly StoreName[]} */
@@ -19,7 +18,7 @@ function open() {
       for (const name of STORES) opening.result.createObjectStore(name, { keyPath: 'key', autoIncrement: name === 'changes' });
     };
     opening.onsuccess = () => {
-      // Another window deletes or upgrades it; here it is opened again when it is needed.
+      // Another window deletes or upgrades the database; it is opened again when needed.
       opening.result.onversionchange = () => {
         opening.result.close();
         opened = undefined;
@@ -32,13 +31,13 @@ function open() {
 }
 
 /**
- * Runs one transaction, and answers the result of the last request once all of it is on disk.
+ * Runs one transaction, and returns the result of the last request once everything is on disk.
  *
  * @template T
  * @param {StoreName} name
  * @param {IDBTransactionMode} mode
  * @param {(store: IDBObjectStore) => IDBRequest<T> | void} act
- * @returns {Promise<T | undefined>} undefined if this browser keeps nothing
+ * @returns {Promise<T | undefined>} undefined if this browser stores nothing
  */
 export async function inStore(name, mode, act) {
   let database;
@@ -67,7 +66,7 @@ export const write = (name, value) => inStore(name, 'readwrite', (store) => stor
 /** @param {StoreName} name @param {IDBValidKey} key */
 export const erase = (name, key) => inStore(name, 'readwrite', (store) => store.delete(key));
 
-/** Forgets everything. */
+/** Deletes everything. */
 export async function empty() {
   for (const name of STORES) await inStore(name, 'readwrite', (store) => store.clear());
 }
@@ -77,10 +76,10 @@ export async function empty() {
 /** @param {string} key @returns {Promise<Draft | undefined>} */
 export const draftOf = (key) => read('drafts', key).catch(() => undefined);
 
-/** Keeps what was typed; an empty text forgets it. @param {string} key @param {string} text @param {unknown} [base] */
+/** Stores typed text; an empty text deletes it. @param {string} key @param {string} text @param {unknown} [base] */
 export function keepDraft(key, text, base) {
   const kept = text ? write('drafts', { key, text, at: Date.now(), base }) : erase('drafts', key);
   kept.catch(() => {
-    // For this page only, then.
+    // Then for this page only.
   });
 }

@@ -1,20 +1,20 @@
-// The push part of the service worker, which /sw.js loads with importScripts: shows a reminder that was pushed, and does what its buttons say.
+// The push part of the service worker, loaded by /sw.js: shows pushed reminders, and handles their buttons.
 
 (() => {
-  /** What push-reminder sends. A push service that takes little gets only `tag` and `task_id`. @typedef {{ tag?: string, title?: string, body?: string, task_id?: number | null, overdue?: number, actions?: { action: string, title: string, url: string }[] }} Payload */
+  /** Payload from push-reminder. A push service with a low limit gets only `tag` and `task_id`. @typedef {{ tag?: string, title?: string, body?: string, task_id?: number | null, overdue?: number, actions?: { action: string, title: string, url: string }[] }} Payload */
 
   const worker = /** @type {any} */ (globalThis);
   const ICON = '/assets/icon-192.png';
   const CHANGED = 'taskflow-push-changed';
 
-  /** A browser that shows nothing for a push may show a notice of its own, so this always shows something. @param {any} message */
+  /** Always shows a notification, because a browser may show a notice of its own otherwise. @param {any} message */
   async function show(message) {
     /** @type {Payload} */
     let payload = {};
     try {
       payload = message?.json() ?? {};
     } catch {
-      // Not ours; the notice below is all there is to say.
+      // Not ours; the default below is shown.
     }
     const { title = 'A reminder is due', body = 'Open Taskflow to see it.', tag = 'taskflow', task_id = null, actions = [], overdue } = payload;
     if (overdue !== undefined) void badge(overdue);
@@ -30,21 +30,21 @@
     });
   }
 
-  /** Tells on the application's icon how many tasks are overdue. @param {number} count */
+  /** Shows the number of overdue tasks on the application's icon. @param {number} count */
   async function badge(count) {
     const { navigator } = worker;
     await (count > 0 ? navigator.setAppBadge?.(count) : navigator.clearAppBadge?.())?.catch(() => {});
   }
 
-  /** The link of a button is its credential: this worker has no token. @param {string} url @param {string} tag */
+  /** The button's link is its credential: this worker has no token. @param {string} url @param {string} tag */
   async function answer(url, tag) {
     const response = await fetch(url, { method: 'POST' }).catch(() => null);
     if (response?.ok) return;
     const body = response ? 'Open Taskflow to see why.' : 'There is no connection.';
-    await worker.registration.showNotification('That did not work', { body, tag, icon: ICON, data: { task_id: null, actions: [], tag } });
+    await worker.registration.showNotification('The action failed', { body, tag, icon: ICON, data: { task_id: null, actions: [], tag } });
   }
 
-  /** Leads to the task in a window that is open, else in a new one. @param {number | null} task */
+  /** Opens the task in an open window, else in a new one. @param {number | null} task */
   async function open(task) {
     const path = task === null ? '/' : `/#task=${task}`;
     const [window] = await worker.clients.matchAll({ type: 'window', includeUncontrolled: true });
@@ -61,7 +61,7 @@
     const chosen = actions.find((/** @type {{ action: string }} */ { action }) => action === event.action);
     event.waitUntil(chosen ? answer(chosen.url, tag) : open(task_id));
   });
-  // The page subscribes anew at its next visit: it has the token.
+  // The page subscribes again at its next visit, because it has the token.
   worker.addEventListener('pushsubscriptionchange', (/** @type {any} */ event) => {
     const tell = async () => {
       for (const window of await worker.clients.matchAll({ type: 'window' })) window.postMessage(CHANGED);

@@ -1,5 +1,5 @@
-// The service worker: keeps the files of the page, so that it opens at once and without a network, all of one release. The list of files and
-// what is in each is written here when the program is built: another release is another worker, which waits until the page lets it in.
+// The service worker: caches the files of one release, so that the page opens at once and without a network. The build writes the list of files with
+// their digests. Another release is another worker, which waits until the page activates it.
 
 /** Paths with the beginnings of their SHA-256, in base64. @type {Record<string, string>} */
 const FILES = {};
@@ -11,19 +11,19 @@ const worker = /** @type {any} */ (globalThis);
 
 worker.importScripts('/assets/sw-push.js');
 
-/** Whether a file is the one of this release, whoever answered it. @param {Response} response @param {string} digest */
+/** True if a file belongs to this release, whatever answered it. @param {Response} response @param {string} digest */
 async function isOf(response, digest) {
   const bytes = new Uint8Array(await crypto.subtle.digest('SHA-256', await response.clone().arrayBuffer()));
   return response.ok && btoa(String.fromCharCode(...bytes)).startsWith(digest);
 }
 
-/** What the page has just loaded is in the browser's own cache; what is of another release there is asked for anew. @param {string} path @param {string} digest */
+/** Loads from the browser's cache what the page has just loaded; a file of another release is requested again. @param {string} path @param {string} digest */
 async function load(path, digest) {
   for (const cache of /** @type {const} */ (['force-cache', 'reload'])) {
     const response = await fetch(path, { cache });
     if (await isOf(response, digest)) return response;
   }
-  throw new Error(`${path} is of another release: the next visit tries again.`);
+  throw new Error(`${path} belongs to another release; the next visit retries.`);
 }
 
 async function install() {
@@ -37,7 +37,7 @@ async function activate() {
 }
 
 worker.addEventListener('install', (/** @type {any} */ event) => {
-  // Where the browser can, it reads the files by itself, and this worker sleeps on.
+  // If the browser can, it reads the files itself, without this worker.
   event.addRoutes?.([
     { condition: { urlPattern: { pathname: '/api/*' } }, source: 'network' },
     { condition: { urlPattern: { pathname: '/', search: '' }, requestMode: 'navigate', requestMethod: 'GET' }, source: { cacheName: CACHE } },
@@ -47,7 +47,7 @@ worker.addEventListener('install', (/** @type {any} */ event) => {
 });
 worker.addEventListener('activate', (/** @type {any} */ event) => event.waitUntil(activate()));
 worker.addEventListener('message', (/** @type {MessageEvent} */ { data }) => {
-  // The page reloads then: no window has files of two releases.
+  // The page then reloads, so that no window has files of two releases.
   if (data === 'enter') worker.skipWaiting();
 });
 worker.addEventListener('fetch', (/** @type {any} */ event) => {

@@ -1,10 +1,10 @@
-// <tag-editor>: the tags of a task as chips, with a line to add more, which offers those that are used elsewhere.
-// Dispatches `change` when a person added or removed one; `value` has them all.
+// <tag-editor>: the tags of a task as chips, with a line that suggests tags used elsewhere. Dispatches `change` when a tag was added or removed;
+// `value` has all tags.
 
 import { knownTags } from './filter-bar.js';
 import { fieldError, h, icon, newId } from './dom.js';
 
-/** As the service has it. */
+/** As in the API. */
 const TAGS_MAX = 20;
 const TAG_MAX = 50;
 
@@ -37,7 +37,7 @@ export class TagEditor extends HTMLElement {
     this.#draw();
   }
 
-  /** Whether something is written that is no tag yet. */
+  /** True if there is text that is not a tag yet. */
   get isDirty() {
     return this.#input.value.trim() !== '';
   }
@@ -58,7 +58,7 @@ export class TagEditor extends HTMLElement {
   }
 
   #add() {
-    // A tag has no comma: several at once are several.
+    // Commas separate tags.
     const added = this.#input.value.split(',').map((text) => text.trim().replace(/^#/, '').toLowerCase()).filter(Boolean);
     const tags = [...new Set([...this.#tags, ...added])];
     if (added.some((tag) => [...tag].length > TAG_MAX)) return fieldError(this.#input, `A tag has at most ${TAG_MAX} characters.`);

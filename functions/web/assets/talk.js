@@ -1,20 +1,20 @@
-// The conversation with the assistant, as this browser knows it. The service keeps it; here it is kept for a reload, with what could
-// not be sent, so that no message is lost.
+// The conversation with the assistant, as this browser knows it. The service stores it; a copy is kept here for a reload, with messages that could
+// not be sent.
 
 import { Problem, forgetConversation, getConversation, isAborted, newKey, sendChat, textOf } from './api.js';
 import { readAnswer } from './answer.js';
 import { Key, keep, kept } from './kept.js';
 import { here } from './time.js';
 
-/** Messages that are kept. */
+/** Maximum messages stored. */
 const KEPT_MAX = 100;
-/** How often, and after how many milliseconds each time, the service is asked for an answer that a reload or a lost connection missed. */
+/** Number and pause of requests for an answer that a reload or a lost connection missed. */
 const LOOKS_MAX = 40;
 const LOOK_EVERY = 1_500;
 const STORE = 'taskflow.chat';
-/** What is said of a message that has no answer yet, and is none that this page waits for. */
+/** Text of a message that has no answer yet, and for which this page does not wait. */
 const OPEN = 'Not answered yet.';
-/** Milliseconds by which the clock of the service may differ from this one. */
+/** Maximum difference between the service's clock and this one, in milliseconds. */
 const SKEW = 60_000;
 
 /**
@@ -24,12 +24,12 @@ const SKEW = 60_000;
  * @property {import('./api.js').Action[]} [actions]
  * @property {import('./api.js').Question | null} [question]
  * @property {import('./api.js').Assistant} [assistant]
- * @property {'coming' | 'refused'} [state] of a message: its answer is on its way, or there is none
+ * @property {'coming' | 'refused'} [state] of a message: its answer is on its way, or it failed
  * @property {number} [sentAt] when it was sent, in milliseconds
- * @property {string} [problem] why it was not answered
+ * @property {string} [problem] why it failed
  */
 
-/** What was said, without what was sent again after it failed. @param {import('./api.js').Exchange[]} history @returns {Message[]} */
+/** Returns the messages, without those that were sent again after a failure. @param {import('./api.js').Exchange[]} history @returns {Message[]} */
 function messagesOf(history) {
   const isAgain = (/** @type {import('./api.js').Exchange} */ { message, response, actions }, /** @type {number} */ at) =>
     !response && actions.length === 0 && history[at + 1]?.message === message;
@@ -43,7 +43,7 @@ function messagesOf(history) {
     });
 }
 
-/** Dispatches `change` when there is something else to show, `acted` when the assistant changed something. */
+/** Dispatches `change` when the conversation has changed, `acted` when the assistant changed data. */
 export class Talk extends EventTarget {
   /** @type {Message[]} */
   messages = [];
@@ -57,21 +57,21 @@ export class Talk extends EventTarget {
       const found = JSON.parse(sessionStorage.getItem(STORE) ?? '');
       if (found.id === this.#id && Array.isArray(found.messages)) this.messages = found.messages;
     } catch {
-      // Nothing was kept.
+      // Nothing was stored.
     }
   }
 
-  /** Whether an answer is on its way. */
+  /** True if an answer is on its way. */
   get isWaiting() {
     return this.#flight !== null;
   }
 
-  /** What a person is asked; the next message answers it. */
+  /** The open question, which the next message answers. */
   get question() {
     return this.isWaiting ? null : (this.messages.at(-1)?.question ?? null);
   }
 
-  /** Who answered last. */
+  /** The assistant that answered last. */
   get assistant() {
     return this.messages.findLast(({ assistant }) => assistant)?.assistant ?? null;
   }
@@ -81,12 +81,12 @@ export class Talk extends EventTarget {
     try {
       sessionStorage.setItem(STORE, JSON.stringify({ id: this.#id, messages: this.messages }));
     } catch {
-      // For this page only, then.
+      // Then for this page only.
     }
     this.dispatchEvent(new Event('change'));
   }
 
-  /** Takes up what the service has of it, with the answer to what was asked before a reload. */
+  /** Loads the service's copy, including an answer requested before a reload. */
   async resume() {
     if (this.#id === null || this.isWaiting) return;
     const last = this.messages.at(-1);
@@ -94,19 +94,19 @@ export class Talk extends EventTarget {
     if (last?.state === 'coming') {
       this.#flight = flight;
       this.#changed();
-      await this.#recover(last, flight, 'The page was left before there was an answer.');
+      await this.#recover(last, flight, 'The page was closed before the answer arrived.');
       return;
     }
-    // Without the service, what was kept here is what there is.
+    // Without the service, the stored copy is shown.
     await this.#look(flight).catch(() => null);
     this.#changed();
   }
 
   /**
-   * Asks for the conversation, and takes what is new in it.
+   * Loads the conversation, and adds what is new.
    *
    * @param {AbortController} flight
-   * @returns {Promise<'answered' | 'open' | 'unknown'>} what the service has of the message whose answer is missed
+   * @returns {Promise<'answered' | 'open' | 'unknown'>} the service's state of the message whose answer is missing
    */
   async #look(flight) {
     const id = this.#id;
@@ -120,27 +120,27 @@ export class Talk extends EventTarget {
     const answered = messagesOf(state === 'open' ? history.slice(0, -1) : history);
     const end = answered.at(-1);
     if (end && question) end.question = question;
-    // What failed before the service had it is nowhere but here.
+    // Messages that failed before the service had them exist only here.
     const refused = this.messages.filter((own) => own.state === 'refused' && !history.some(({ message }) => message === own.text));
     const messages = [...answered, ...refused, ...(coming && state !== 'answered' ? [coming] : [])];
-    // What is the same stays the same, or it would be shown, and read out, once more.
+    // Unchanged messages stay the same objects, because a screen reader would read them again.
     const known = new Map(this.messages.map((message) => [JSON.stringify(message), message]));
     this.messages = messages.map((message) => known.get(JSON.stringify(message)) ?? message);
     return state;
   }
 
   /**
-   * Waits for an answer that this page did not get to its end: the service finishes it all the same.
+   * Waits for an answer that this page did not receive completely; the service finishes it anyway.
    *
    * @param {Message} message
    * @param {AbortController} flight
-   * @param {string} reason what is said if there is none
+   * @param {string} reason shown if there is no answer
    */
   async #recover(message, flight, reason) {
     let state = 'open';
     for (let looks = 0; looks < LOOKS_MAX && state === 'open' && !flight.signal.aborted; looks += 1) {
       if (looks > 0) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
-      // A service that is away now may be back at the next look, but that it has the message is not known before.
+      // The service may be back at the next attempt; until then it is unknown whether it has the message.
       state = await this.#look(flight).catch(() => (looks === 0 ? 'unknown' : 'open'));
     }
     if (this.#flight !== flight) return;
@@ -150,7 +150,7 @@ export class Talk extends EventTarget {
     this.#changed();
   }
 
-  /** Another conversation; this one is forgotten, here and by the service. */
+  /** Starts another conversation, and deletes this one here and in the service. */
   begin() {
     const old = this.#id;
     this.#flight?.abort();
@@ -159,11 +159,11 @@ export class Talk extends EventTarget {
     this.messages = [];
     keep(Key.conversation, null);
     this.#changed();
-    // It ends by itself after a while, if it cannot be forgotten now.
+    // It expires by itself if it cannot be deleted now.
     if (old !== null) forgetConversation(old).catch(() => {});
   }
 
-  /** @param {string} text @param {string} [confirms] the question that it says yes to */
+  /** @param {string} text @param {string} [confirms] the question that it confirms @param {string} text @param {string} [confirms] the question that it says yes to */
   async say(text, confirms) {
     if (this.isWaiting) return;
     /** @type {Message} */
@@ -172,17 +172,17 @@ export class Talk extends EventTarget {
     await this.send(message, confirms);
   }
 
-  /** Sends a message, or sends it again. @param {Message} message @param {string} [confirms] */
+  /** Sends a message, also again. @param {Message} message @param {string} [confirms] */
   async send(message, confirms) {
     if (this.isWaiting) return;
     if (this.#id === null) {
-      // Chosen here, so that an answer can be found whose beginning never came.
+      // Chosen here, so that the answer can be found even if its beginning never arrived.
       this.#id = newKey();
       keep(Key.conversation, this.#id);
     }
     const flight = new AbortController();
     this.#flight = flight;
-    // What is sent again is said now.
+    // A repeated message moves to the end.
     this.messages = [...this.messages.filter((other) => other !== message), message];
     delete message.problem;
     Object.assign(message, { state: 'coming', sentAt: Date.now() });
@@ -194,13 +194,13 @@ export class Talk extends EventTarget {
     } catch (error) {
       if (isAborted(error) || this.#flight !== flight) return;
       this.messages = this.messages.filter((other) => other !== answer);
-      // The service may have it, and may be at it still.
+      // The service may have it and still be working on it.
       if (error instanceof Problem && error.status === 0) {
         await this.#recover(message, flight, textOf(error));
         return;
       }
       const isMissing = error instanceof Problem && (error.status === 404 || error.status === 405);
-      const problem = isMissing ? 'This Taskflow has no assistant. Your tasks, and all else on this page, work without it.' : textOf(error);
+      const problem = isMissing ? 'This Taskflow has no assistant. Everything else on this page works without it.' : textOf(error);
       Object.assign(message, { state: 'refused', problem });
       this.#flight = null;
       this.#changed();

@@ -1,5 +1,5 @@
-// <task-detail>: one task, every field editable where it stands. A change is saved when the field is left; if somebody else changed
-// the same field, both are shown and a person decides. Loaded when the first task is opened.
+// <task-detail>: one task with editable fields. A change is saved when the field is left. If the same field was changed elsewhere, both values are
+// shown and the user decides. Loaded when the first task is opened.
 
 import { fieldNames, remove, setDone, skip, tasks } from './actions.js';
 import { Problem, addReminder, cancelReminder, listOccurrences, listReminders, textOf } from './api.js';
@@ -20,12 +20,12 @@ import { TaskHistory } from './task-history.js';
 /** @typedef {import('./api.js').TaskChange} TaskChange */
 /** @typedef {'title' | 'description' | 'due' | 'zone' | 'repeats' | 'from' | 'reminder' | 'priority' | 'tags'} FieldName */
 
-/** As the service has it. */
+/** As in the API. */
 const TITLE_MAX = 200;
 const DESCRIPTION_MAX = 10_000;
 const OFFSET_MAX = 999;
 
-/** Dates of a series that are told ahead. */
+/** Number of future dates shown for a series. */
 const NEXT_DATES = 3;
 
 /** @type {readonly (readonly [string, string])[]} */
@@ -40,20 +40,20 @@ const REMINDERS = [
   ['1 day', '1 day before'],
   ['1 week', '1 week before'],
 ];
-/** How often, and after how many milliseconds, a reminder that was just asked for is looked for: another function writes it. */
+/** Number and pause of requests for a new reminder, which another function writes. */
 const REMINDER_TRIES = 8;
 const REMINDER_AFTER = 250;
 
 /** Fields of free text. @type {Set<FieldName>} */
 const TEXTS = new Set(['title', 'description']);
 
-/** What became of a reminder, in words. */
+/** States of a reminder, as text. */
 const REMINDED = Object.freeze({ pending: 'waits', sent: 'delivered', failed: 'failed', cancelled: 'cancelled' });
 
 /** @param {string | null} text an offset as the service spells it, such as "2 hours" */
 const parseOffset = (text) => /^(\d{1,3}) (minute|hour|day|week)s?$/.exec(text ?? '');
 
-/** The weekday of a task's due date in its zone, MO to SU; that of today without one. @param {Task} task */
+/** Weekday of a task's due date in its zone, MO to SU; today's without a due date. @param {Task} task */
 function weekdayOf(task) {
   const name = new Intl.DateTimeFormat('en', { weekday: 'long', timeZone: task.time_zone }).format(task.due_date ? new Date(task.due_date) : new Date());
   return WEEKDAYS.find(([, own]) => own === name)?.[0] ?? 'MO';
@@ -66,12 +66,12 @@ function field(words, control, ...more) {
 }
 
 export class TaskDetail extends HTMLElement {
-  /** The task as it is shown. @type {Task | null} */
+  /** The task as shown. @type {Task | null} */
   #task = null;
-  /** Fields that a person is changing, with the task as it was when they began. @type {Map<FieldName, Task>} */
+  /** Fields being edited, with the task as it was when editing began. @type {Map<FieldName, Task>} */
   #begun = new Map();
   #saving = 0;
-  /** Fields, their controls, and what these say: a change, or what is wrong with it. @type {[FieldName, HTMLElement, () => TaskChange | string | null][]} */
+  /** Fields, their controls, and the functions that return their change, or their error. @type {[FieldName, HTMLElement, () => TaskChange | string | null][]} */
   #fields = [];
 
   #heading = h('h2', { className: 'sr', tabIndex: -1, textContent: 'Task' });
@@ -106,7 +106,7 @@ export class TaskDetail extends HTMLElement {
   #body = h('div', { className: 'detail-body' });
   #problem = h('div', { className: 'note trouble', hidden: true });
 
-  /** A button that shows a property, and opens what changes it. @param {string} sign @param {string} label */
+  /** A button that shows a property and opens its panel. @param {string} sign @param {string} label */
   #chip(sign, label) {
     return h('button', { type: 'button', className: 'pill property' }, icon(sign), h('span', { className: 'sr', textContent: `${label}: ` }), h('span', { className: 'words', textContent: label }));
   }
@@ -123,7 +123,7 @@ export class TaskDetail extends HTMLElement {
     this.addEventListener('keydown', (event) => this.#key(event));
   }
 
-  /** Opens the task that the view names. @param {boolean} edit whether to begin with its title */
+  /** Opens the view's task. @param {boolean} edit whether to begin with its title */
   async open(edit) {
     const { task: id } = view();
     if (id === null) return;
@@ -143,12 +143,12 @@ export class TaskDetail extends HTMLElement {
     }
   }
 
-  /** Saves what was begun: nothing that was typed is given up because the pane shows something else. */
+  /** Saves edits in progress, so that nothing typed is lost when the pane shows something else. */
   leave() {
     for (const [name, control, read] of this.#fields) if (this.#begun.has(name) && TEXTS.has(name)) void this.#commit(name, control, read());
   }
 
-  /** Brings back what was typed and not saved, in this window or before a reload. @param {number} id */
+  /** Restores unsaved text of this window or of an earlier visit. @param {number} id */
   async #restore(id) {
     for (const [name, control] of this.#fields) {
       if (!TEXTS.has(name)) continue;
@@ -162,7 +162,7 @@ export class TaskDetail extends HTMLElement {
       }
       this.#begun.set(name, { ...task, ...draft.base });
       setArea(/** @type {HTMLTextAreaElement} */ (control), draft.text);
-      const words = `You wrote this ${inWords(new Date(draft.at).toISOString())}. It was not saved.`;
+      const words = `Unsaved text from ${inWords(new Date(draft.at).toISOString())}.`;
       this.#mark(name, control, words, ['Save it', () => this.leave()], ['Discard it', () => this.#giveUp(name, control)]);
     }
   }
@@ -176,7 +176,7 @@ export class TaskDetail extends HTMLElement {
     this.#show(this.#task);
   }
 
-  /** The task that was made here has its id. @param {{ from: number, to: number }} ids */
+  /** The task created here has got its id. @param {{ from: number, to: number }} ids */
   #rename({ from, to }) {
     if (this.#task?.id !== from) return;
     this.#task = { ...this.#task, id: to };
@@ -206,7 +206,7 @@ export class TaskDetail extends HTMLElement {
     const isGone = error instanceof Problem && error.status === 404;
     this.#problem.hidden = false;
     this.#problem.replaceChildren(
-      h('p', { className: 'note-title', textContent: isGone ? 'This task is not there any more' : 'The task could not be loaded' }),
+      h('p', { className: 'note-title', textContent: isGone ? 'This task no longer exists' : 'The task could not be loaded' }),
       h('p', { textContent: isGone ? 'It was deleted.' : textOf(error) }),
       h('button', { type: 'button', textContent: isGone ? 'Close' : 'Try again', onclick: () => (isGone ? closeTask() : void this.open(false)) }),
     );
@@ -251,7 +251,7 @@ export class TaskDetail extends HTMLElement {
     this.#listen();
   }
 
-  /** Opens one panel, and closes the others. @param {HTMLElement} chip @param {HTMLElement} panel */
+  /** Opens one panel and closes the others. @param {HTMLElement} chip @param {HTMLElement} panel */
   #open(chip, panel) {
     const isOpen = panel.hidden;
     for (const other of this.querySelectorAll('.panel')) /** @type {HTMLElement} */ (other).hidden = true;
@@ -276,13 +276,13 @@ export class TaskDetail extends HTMLElement {
     });
   }
 
-  /** The next three dates of a task that repeats. */
+  /** Shows the next three dates of a recurring task. */
   async #showNext() {
     const task = this.#task;
     if (!task || task.recurrence === 'none' || task.id < 0) return setText(this.#next, '');
     try {
       const dates = await listOccurrences(task.id, NEXT_DATES);
-      if (this.#task?.id === task.id) setText(this.#next, dates.length ? `After this: ${dates.map((due) => dueInWords(due)).join(', ')}.` : 'This is the last one.');
+      if (this.#task?.id === task.id) setText(this.#next, dates.length ? `After this: ${dates.map((due) => dueInWords(due)).join(', ')}.` : 'This is the last occurrence.');
     } catch {
       setText(this.#next, '');
     }
@@ -296,7 +296,7 @@ export class TaskDetail extends HTMLElement {
     this.#notes.focus();
   }
 
-  /** Shows the notes as they read, or as they are written. @param {boolean} isEdited */
+  /** Shows the notes rendered, or as an editor. @param {boolean} isEdited */
   #showNotes(isEdited) {
     const isWritten = isEdited || !this.#notes.value.trim() || this.#begun.has('description') || this.#notes.closest('.field')?.querySelector('.field-state') !== null;
     this.#notes.hidden = !isWritten;
@@ -369,7 +369,7 @@ export class TaskDetail extends HTMLElement {
   /** @param {KeyboardEvent} event */
   #key(event) {
     if (event.key !== 'Escape' || event.defaultPrevented || this.#begun.size === 0 || !this.#task) return;
-    // What can be saved is saved, and the pane closes. An empty title is given up first.
+    // Valid changes are saved, and the pane closes. An empty title is discarded first.
     if (this.#begun.has('title') && !this.#title.value.trim()) {
       event.preventDefault();
       this.#giveUp('title', this.#title);
@@ -389,11 +389,11 @@ export class TaskDetail extends HTMLElement {
     return [...description].length > DESCRIPTION_MAX ? `Notes have at most ${DESCRIPTION_MAX.toLocaleString()} characters.` : { description };
   }
 
-  /** The wall clock stays: 09:00 in Berlin becomes 09:00 in Tokyo. */
+  /** Keeps the wall-clock time: 09:00 in Berlin becomes 09:00 in Tokyo. */
   #zoneChange() {
     const task = this.#task;
     const time_zone = this.#zone.value;
-    // A day stays one by itself.
+    // An all-day task keeps its day anyway.
     if (!task?.due_date || task.all_day) return { time_zone };
     return { time_zone, due_date: instantOf(wallClock(new Date(task.due_date), task.time_zone), time_zone).toISOString() };
   }
@@ -412,14 +412,14 @@ export class TaskDetail extends HTMLElement {
   }
 
   #customReminder() {
-    if (!/^\d+$/.test(this.#amount.value) || Number(this.#amount.value) > OFFSET_MAX) return `A whole number from 0 to ${OFFSET_MAX}.`;
+    if (!/^\d+$/.test(this.#amount.value) || Number(this.#amount.value) > OFFSET_MAX) return `Enter a whole number from 0 to ${OFFSET_MAX}.`;
     return { reminder_offset: `${Number(this.#amount.value)} ${this.#unit.value}` };
   }
 
   // ---- saving
 
   /**
-   * Saves what a field says. A text says what is wrong with it, before anything is sent.
+   * Saves the change of a field. A string is the field's error, shown before anything is sent.
    *
    * @param {FieldName} name
    * @param {HTMLElement} control
@@ -450,14 +450,14 @@ export class TaskDetail extends HTMLElement {
     try {
       const { answer } = tasks.update(base, change, true);
       this.#sayState();
-      // It is on disk with the other changes: the draft is no longer needed.
+      // The change is on disk with the others, so the draft is no longer needed.
       if (TEXTS.has(name)) keepDraft(draftKey(task.id, name), '');
       const saved = await answer;
-      // If they cannot be read now, they are when the task is opened again.
+      // If they cannot be loaded now, they are loaded when the task is opened again.
       if (saved?.task && ('reminder_offset' in change || 'due_date' in change)) this.#followReminders(saved.task).catch(() => {});
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      // Where the field is not in sight, the list of refused changes has it.
+      // If the field is not visible, the list of refused changes shows it.
       if (error.refusal.status === 404 || view().task !== tasks.idNow(task.id)) return;
       void tasks.outbox.withdraw(error.change);
       this.#refused(name, control, change, error);
@@ -467,7 +467,7 @@ export class TaskDetail extends HTMLElement {
     }
   }
 
-  /** Whether all of it is saved. */
+  /** Shows whether everything is saved. */
   #sayState() {
     const task = this.#task;
     if (!task || this.#state.textContent === 'Loading…') return;
@@ -489,13 +489,13 @@ export class TaskDetail extends HTMLElement {
       const own = /** @type {keyof Task} */ (Object.keys(change)[0]);
       const theirs = own === 'due_date' ? dueInFull(now) : String(now[own] ?? '');
       const both = h('dl', { className: 'versions' }, h('div', {}, h('dt', { textContent: 'Elsewhere' }), h('dd', { dir: 'auto', textContent: theirs || 'empty' })), h('div', {}, h('dt', { textContent: 'Yours' }), h('dd', { dir: 'auto', textContent: own === 'due_date' ? dueInFull(/** @type {Task} */ (error.change.patch)) : mine || 'empty' })));
-      this.#mark(name, control, `The ${fieldNames(fields)} was changed elsewhere, too.`, ['Use mine', () => void this.#commit(name, control, change)], ['Keep the other', () => this.#giveUp(name, control)]);
+      this.#mark(name, control, `The ${fieldNames(fields)} was also changed elsewhere.`, ['Use mine', () => void this.#commit(name, control, change)], ['Keep the other', () => this.#giveUp(name, control)]);
       control.closest('.field')?.querySelector('.field-state .line')?.before(both);
       return;
     }
     const reason = `Not saved. ${text.charAt(0).toUpperCase()}${text.slice(1)}`;
     if (TEXTS.has(name)) {
-      // The words stay where they were written.
+      // The text stays in its field.
       this.#begun.set(name, task);
       setArea(/** @type {HTMLTextAreaElement} */ (control), mine);
     }
@@ -503,7 +503,7 @@ export class TaskDetail extends HTMLElement {
   }
 
   /**
-   * Says something about a field under it; an empty text takes it away.
+   * Shows a message under a field; an empty text removes it.
    *
    * @param {FieldName} name
    * @param {HTMLElement} control
@@ -648,10 +648,10 @@ export class TaskDetail extends HTMLElement {
   }
 }
 
-/** What is kept while it is typed. @param {number} id @param {FieldName} name */
+/** Key of a field's draft. @param {number} id @param {FieldName} name */
 const draftKey = (id, name) => `task ${id} ${name}`;
 
-/** As high as its text. @param {HTMLTextAreaElement} area */
+/** Adapts the height to the text. @param {HTMLTextAreaElement} area */
 function fit(area) {
   area.style.height = 'auto';
   area.style.height = `${area.scrollHeight + 2}px`;

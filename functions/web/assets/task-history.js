@@ -1,4 +1,4 @@
-// <task-history>: what happened to a task and to the others of its chain, from the audit log, in words; newest first.
+// <task-history>: the events of a task and its chain from the audit log, as text, newest first.
 
 import { fieldNames } from './actions.js';
 import { listAudit, textOf } from './api.js';
@@ -10,9 +10,9 @@ import { show } from './view.js';
 /** @typedef {import('./api.js').AuditLogEntry} AuditLogEntry */
 /** @typedef {import('./api.js').Task} Task */
 
-/** Entries of one call. */
+/** Entries per call. */
 const PAGE = 50;
-/** Fields that follow from others, or that no person changes. */
+/** Fields that follow from others, or that users do not change. */
 const SILENT = new Set(['version', 'updated_at', 'created_at', 'completed_at', 'recurrence_start', 'recurrence_id', 'recurrence_exdates', 'recurrence_number', 'all_day', 'due_day', 'recurrence_rule', 'recurrence_from', 'id', 'uid', 'parent_task_id']);
 
 /** @type {Record<string, string>} */
@@ -29,7 +29,7 @@ const HAPPENED = {
   'reminder.cancelled': 'Reminder cancelled',
 };
 
-/** A field's value for a person. @param {Task} task @param {keyof Task} field */
+/** The value of a field, as text for the user. @param {Task} task @param {keyof Task} field */
 function valueOf(task, field) {
   if (field === 'recurrence') return recurrenceOf(task) || 'never';
   const value = task[field];
@@ -38,7 +38,7 @@ function valueOf(task, field) {
   return String(value ?? '') || 'none';
 }
 
-/** What became different, in words. @param {Task} before @param {Task} after */
+/** Describes the differences. @param {Task} before @param {Task} after */
 function differences(before, after) {
   const fields = /** @type {(keyof Task)[]} */ (Object.keys(after));
   const changed = fields.filter((field) => !SILENT.has(field) && JSON.stringify(before[field]) !== JSON.stringify(after[field]));
@@ -57,7 +57,7 @@ export class TaskHistory extends HTMLElement {
   #total = 0;
   #isLoading = false;
 
-  /** Shows the history of a task, anew. @param {number} id */
+  /** Loads and shows the history of a task. @param {number} id */
   show(id) {
     this.#task = id;
     this.#entries = [];
@@ -72,7 +72,7 @@ export class TaskHistory extends HTMLElement {
     try {
       const { entries, total } = await listAudit(task, this.#entries.length, PAGE);
       if (task !== this.#task) return;
-      // New ones move the pages: each entry is shown once.
+      // New entries shift the pages: each entry is shown once.
       const known = new Set(this.#entries.map(({ id }) => id));
       this.#entries.push(...entries.filter(({ id }) => !known.has(id)));
       this.#total = total;
@@ -118,7 +118,7 @@ export class TaskHistory extends HTMLElement {
     const details = task && before ? differences(before, task) : [];
     if (scheduled_at) details.push(`for ${inWords(scheduled_at)}`);
     if (event_type === 'task.created' && task?.parent_task_id) details.push('as the next occurrence');
-    // Of a change to "reopened" or a completion, the word alone says it.
+    // For "reopened" and a completion, the word alone suffices.
     const word = details.length === 1 && details[0] === 'reopened' ? 'Reopened' : (HAPPENED[event_type] ?? event_type);
     const rest = details.filter((detail) => detail !== 'completed' && !(word === 'Reopened' && detail === 'reopened'));
     return h(

@@ -1,5 +1,5 @@
-// <task-list>: the list of tasks. Only the rows in sight are in the document, so that ten thousand tasks are as light as ten; the
-// one with the focus stays, so that nobody loses their place.
+// <task-list>: the list of tasks. Only visible rows are in the document, so that ten thousand tasks are as light as ten. The focused row stays in the
+// document, so that the focus is not lost.
 
 import { change, move, remove, restore, setDone, tasks } from './actions.js';
 import { textOf } from './api.js';
@@ -13,19 +13,19 @@ import { clearFilters, isFiltered, isGrouped, show, view } from './view.js';
 
 /** @typedef {import('./api.js').Task} Task */
 
-/** Rows above and below those in sight that are ready before they are scrolled to. */
+/** Rows above and below the visible ones that are ready before scrolling. */
 const AHEAD = 8;
-/** How often words such as "Today 18:00" and what is overdue are looked at again, in milliseconds. */
+/** Interval in milliseconds at which "Today 18:00", overdue and similar texts are updated. */
 const CLOCK = 20_000;
-/** Rows that the keys Page Up and Page Down pass. */
+/** Rows that Page Up and Page Down move. */
 const LEAP = 10;
 
-/** What an empty list offers to begin with. */
+/** Examples in an empty list. */
 const EXAMPLES = ['Buy bread tomorrow at 9 #home', 'Pay the rent monthly on the 1st !high', 'Call Mira on Friday at 3pm'];
-/** What a row is dragged as. */
+/** Data type of a dragged row. */
 const DRAGGED = 'application/x-taskflow-task';
 
-/** How much of the list in its notes is done, as "2/5"; empty without one. @param {string} notes */
+/** Returns the progress of the checkboxes in the notes, such as "2/5"; empty without any. @param {string} notes */
 function progressOf(notes) {
   const boxes = notes.match(/^\s*[-*+] \[[ xX]\] /gm) ?? [];
   return boxes.length ? `${boxes.filter((box) => !box.includes('[ ]')).length}/${boxes.length}` : '';
@@ -34,25 +34,25 @@ function progressOf(notes) {
 /** @type {Record<string, import('./api.js').Priority>} */
 const PRIORITY_KEYS = { 1: 'high', 2: 'medium', 3: 'low' };
 
-/** Tags of a row that are shown; how many more there are is said. */
+/** Maximum tags shown in a row; the number of further ones is shown. */
 const TAGS_SHOWN = 4;
-/** Tasks that are printed. */
+/** Maximum tasks printed. */
 const PRINTED_MAX = 2_000;
-/** Milliseconds after another list has come until rows may glide to another place. */
+/** Milliseconds after a new list until rows may be animated. */
 const GLIDE_AFTER = 300;
 
-/** Symbols of a row, in their order. */
+/** Symbols of a row, in order. */
 const MARKS = /** @type {const} */ (['flag', 'list', 'repeat', 'bell']);
 
-/** One row of the list. It may show one task after the other: changing a text costs less than making elements. */
+/** A row of the list. It is reused for other tasks, because changing text costs less than creating elements. */
 class Row {
   /** @type {Task | null} */
   task = null;
   index = -1;
-  /** What else decides how the task looks. */
+  /** Everything else that decides how the task looks. */
   #look = '';
   #tags = '';
-  /** What is there only where a task needs it: that it repeats, that it reminds. @type {Map<string, HTMLElement>} */
+  /** Optional marks: recurrence, reminder. @type {Map<string, HTMLElement>} */
   #marks = new Map();
 
   constructor() {
@@ -67,10 +67,10 @@ class Row {
     this.element = h('li', { className: 'task' }, this.heading, h('div', { className: 'row', draggable: true }, this.check, this.open, this.facts));
   }
 
-  /** What can be done to a whole group. @type {HTMLButtonElement | null} */
+  /** Action for a whole group. @type {HTMLButtonElement | null} */
   action = null;
 
-  /** Shows a place that is not loaded yet. */
+  /** Shows a row that is not loaded yet. */
   wait() {
     this.task = null;
     this.#look = '';
@@ -93,7 +93,7 @@ class Row {
     const isDone = status === 'completed';
     const isTrash = view().place === 'trash';
     const look = `${Math.floor(now.getTime() / CLOCK)} ${grouped} ${isOpen} ${isSelected} ${isTrash}`;
-    // The person's click has changed the box, not the task: if the change is taken back, so is the click.
+    // The click has changed the box, not the task. If the change is undone, the box is reset.
     if (this.check.checked !== isDone) this.check.checked = isDone;
     if (task === this.task && look === this.#look) return;
     this.task = task;
@@ -127,7 +127,7 @@ class Row {
     this.due.classList.toggle('late', isLate);
     this.due.dateTime = at ?? '';
     this.due.title = '';
-    // In a group the heading says which day, or that it is late; elsewhere words do, for colour alone says nothing to some.
+    // In a group the heading shows the day or that it is overdue. Elsewhere text does, because colour alone is not accessible.
     const word = isDone ? 'Done ' : isLate && !grouped ? 'Overdue: ' : '';
     const isDayKnown = grouped && due_date !== null && groupOf(task, now, view().place === 'upcoming').day !== null;
     const due = isDayKnown ? (due_day || !due_date ? '' : timeInWords(due_date)) : dueInWords(task, now);
@@ -146,7 +146,7 @@ class Row {
     this.tags.replaceChildren(...tags.slice(0, TAGS_SHOWN).map(tagButton), ...(more > 0 ? [h('span', { textContent: `+${more}`, title: tags.slice(TAGS_SHOWN).join(', ') })] : []));
   }
 
-  /** @param {typeof MARKS[number]} name of the symbol @param {string} words none to take it away @param {string} [text] beside it */
+  /** @param {typeof MARKS[number]} name of the symbol @param {string} words empty to remove it @param {string} [text] beside it @param {typeof MARKS[number]} name of the symbol @param {string} words none to take it away @param {string} [text] beside it */
   #mark(name, words, text = '') {
     const mark = this.#marks.get(name);
     if (!words) {
@@ -163,13 +163,13 @@ class Row {
   }
 }
 
-/** The choice of a date, once it was needed. @type {typeof import('./date-picker.js') | undefined} */
+/** The date picker, once it was loaded. @type {typeof import('./date-picker.js') | undefined} */
 let picker;
 
 /** @param {string} tag */
 function tagButton(tag) {
   const add = () => show({ tags: view().tags.includes(tag) ? view().tags : [...view().tags, tag] });
-  // A shortcut for pointers; the tag filter above the list is the way by keyboard.
+  // A shortcut for pointers; by keyboard, use the tag filter above the list.
   return h('button', { type: 'button', className: 'tag', tabIndex: -1, textContent: tag, title: `Show tasks tagged ${tag}`, onclick: add });
 }
 
@@ -178,39 +178,39 @@ export class TaskList extends HTMLElement {
   #rows = find(this, '.rows', HTMLUListElement);
   #probe = find(this, '.probe', HTMLElement);
   #note = find(this, '.note', HTMLElement);
-  /** Rows in the document, by the id of their task, or by -1 - place for one that is not loaded. @type {Map<number, Row>} */
+  /** Rows in the document, by the id of their task, or by -1 - position for an unloaded one. @type {Map<number, Row>} */
   #shown = new Map();
   #stuck = h('div', { className: 'stuck group', 'aria-hidden': 'true', hidden: true });
-  /** Places whose task begins a group, in order, with its heading and its day. @type {[number, { name: string, day: string | null }][]} */
+  /** Positions whose task begins a group, in order, with the heading and the day. @type {[number, { name: string, day: string | null }][]} */
   #groups = [];
-  /** Tasks that are selected. @type {Set<number>} */
+  /** Selected tasks. @type {Set<number>} */
   selected = new Set();
   #isPrinting = false;
-  /** Where a selection with the Shift key begins. @type {number | null} */
+  /** Position where a selection with the Shift key begins. @type {number | null} */
   #from = null;
-  /** The day that it was when the list was drawn last. */
+  /** The day at the last drawing. */
   #today = startOfDay(0).getTime();
-  /** Whether the list that is shown, which may be the one before what is asked for, has groups of days. */
+  /** True if the shown list, which may be the previous one, has groups of days. */
   #grouped = isGrouped(view());
   #rowHeight = 44;
   #groupHeight = 36;
-  /** Of what is in sight; reading it from the document each time would have the page laid out each time. */
+  /** Height of the visible part, cached because reading it forces a layout. */
   #height = 0;
   #frame = 0;
-  /** Rows beside those in sight that are there as well: none until the first have been painted, for somebody waits for those. */
+  /** Extra rows beside the visible ones: none until the first have been painted, because the user waits for those. */
   #ahead = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #glide;
-  /** The place that the Tab key leads to, and what in it. @type {{ index: number, id: number | null, part: 'open' | 'check' }} */
+  /** The position that the Tab key leads to, and the part of its row. @type {{ index: number, id: number | null, part: 'open' | 'check' }} */
   #at = { index: 0, id: null, part: 'open' };
-  /** A place that gets the focus as soon as it is there. @type {number | null} */
+  /** A position that gets the focus as soon as it is loaded. @type {number | null} */
   #goal = null;
 
   connectedCallback() {
     this.#scroller.addEventListener('scroll', () => this.#later(), { passive: true });
     new ResizeObserver(() => this.#measure()).observe(this.#probe);
     new ResizeObserver(() => {
-      // It also speaks when it begins to observe, which would have everything drawn twice.
+      // The observer also fires when it starts, which would draw everything twice.
       const height = this.#scroller.clientHeight;
       if (height === this.#height) return;
       this.#height = height;
@@ -226,7 +226,7 @@ export class TaskList extends HTMLElement {
     this.#scroller.prepend(this.#stuck);
     this.#drags();
     this.addEventListener('pointerover', ({ target }) => {
-      // Made for the few that are pointed at.
+      // Created only for rows under the pointer.
       if (target instanceof HTMLTimeElement && target.dateTime) target.title ||= saidInFull(target.dateTime);
     });
     for (const [name, isPrinting] of /** @type {const} */ ([['beforeprint', true], ['afterprint', false]])) {
@@ -240,13 +240,13 @@ export class TaskList extends HTMLElement {
     this.#measure();
   }
 
-  /** Prints the whole list: what is out of sight is loaded for it. */
+  /** Prints the whole list, after loading it. */
   async print() {
     await tasks.loadAll(PRINTED_MAX);
     print();
   }
 
-  /** What is overdue and what is of today follow the clock. */
+  /** Updates what depends on the clock: overdue, and today. */
   #tick() {
     const today = startOfDay(0).getTime();
     if (today !== this.#today) {
@@ -258,7 +258,7 @@ export class TaskList extends HTMLElement {
 
   // ---- selection
 
-  /** Selects these tasks, and no others. @param {Iterable<number>} ids */
+  /** Selects exactly these tasks. @param {Iterable<number>} ids */
   select(ids) {
     this.selected = new Set(ids);
     this.#render();
@@ -273,7 +273,7 @@ export class TaskList extends HTMLElement {
     this.select(ids);
   }
 
-  /** Selects from where the selection began to this place. @param {number} index */
+  /** Extends the selection from its start to this position. @param {number} index */
   #extend(index) {
     if (this.#from === null || this.selected.size === 0) this.#from = this.#at.index;
     const ids = [];
@@ -281,7 +281,7 @@ export class TaskList extends HTMLElement {
     this.select(ids.filter((id) => id !== undefined));
   }
 
-  /** A long press selects where there is no keyboard. @param {MouseEvent} event */
+  /** A long press selects on touch screens. @param {MouseEvent} event */
   #held(event) {
     const row = this.#place(/** @type {Element} */ (event.target));
     if (!row?.task || !matchMedia('(pointer: coarse)').matches) return;
@@ -323,18 +323,18 @@ export class TaskList extends HTMLElement {
     return this.#groups.findLast(([at]) => at <= index)?.[1];
   }
 
-  /** Marks the rows of a day. @param {string | null} day */
+  /** Highlights the rows of a day. @param {string | null} day */
   #aim(day) {
     for (const { element, index } of this.#shown.values()) element.classList.toggle('aim', day !== null && this.#groupAt(index)?.day === day);
   }
 
-  /** Puts the focus on the list. */
+  /** Focuses the list. */
   enter() {
     if (!tasks.total) this.#scroller.focus();
     else this.#go(this.#at.index, 'open');
   }
 
-  /** Paints at once what has changed outside of the tasks, such as which one is open. */
+  /** Repaints after a change outside of the tasks, such as the open task. */
   repaint() {
     this.#render();
   }
@@ -371,7 +371,7 @@ export class TaskList extends HTMLElement {
     if (anchor) {
       const index = tasks.indexOf(anchor.id);
       if (index >= 0) {
-        // First as high as it has to be, or there would be nothing to scroll.
+        // The height is set first, because scrolling needs it.
         this.#rows.style.height = `${this.#top(tasks.total ?? 0)}px`;
         const wanted = this.#top(index) - anchor.above;
         if (Math.abs(wanted - this.#scroller.scrollTop) > 1) this.#scroller.scrollTop = wanted;
@@ -380,7 +380,7 @@ export class TaskList extends HTMLElement {
     this.#render();
   }
 
-  /** The first task in sight, so that what is read stays where it is when something above comes or goes; none at the very top. */
+  /** The first visible task, which stays in place when rows above it come or go; none at the very top. */
   #anchor() {
     const { scrollTop } = this.#scroller;
     if (scrollTop < this.#rowHeight) return null;
@@ -401,21 +401,21 @@ export class TaskList extends HTMLElement {
     const byDay = view().place === 'upcoming';
     for (const [index, task] of tasks.loaded()) {
       const found = groupOf(task, now, byDay);
-      // A time of today that has passed comes after what is due on the whole day; the row says that it is late.
+      // A past time of today comes after the day's all-day tasks; the row shows that it is overdue.
       const group = found.name === 'Overdue' ? (groups.find(([, { name }]) => name === 'Today')?.[1] ?? found) : found;
       if (groups.at(-1)?.[1].name !== group.name) groups.push([index, group]);
     }
     return groups;
   }
 
-  /** Where a place begins, in pixels from the top; the heading of a group belongs to its first task. @param {number} index */
+  /** Offset of a position, in pixels; a group's heading belongs to its first task. @param {number} index */
   #top(index) {
     let headings = 0;
     while (headings < this.#groups.length && (this.#groups[headings]?.[0] ?? Infinity) < index) headings += 1;
     return index * this.#rowHeight + headings * this.#groupHeight;
   }
 
-  /** The place at this height. @param {number} y */
+  /** The position at this offset. @param {number} y */
   #placeAt(y) {
     let [low, high] = [0, Math.max(0, (tasks.total ?? 0) - 1)];
     while (low < high) {
@@ -452,7 +452,7 @@ export class TaskList extends HTMLElement {
     else this.#goal = null;
   }
 
-  /** The place of a row now. @param {Row} row */
+  /** The current position of a row. @param {Row} row */
   #placeOf(row) {
     return row.task ? tasks.indexOf(row.task.id) : row.index;
   }
@@ -480,7 +480,7 @@ export class TaskList extends HTMLElement {
     for (const row of this.#shown.values()) if (!kept.has(row)) row.element.remove();
     this.#shown = shown;
     this.#rove();
-    // Whoever stood on a task that is gone stands on the one that took its place.
+    // If the focused task is gone, the focus moves to the one that took its place.
     if (focused && !focused.element.isConnected && this.#goal === null) this.#stay();
   }
 
@@ -517,13 +517,13 @@ export class TaskList extends HTMLElement {
       element.ariaPosInSet = String(index + 1);
     }
     if (element.isConnected && isInOrder(element, index)) return;
-    // In the document in the order of the list, which is the order in which it is read.
+    // The document has the rows in the order of the list, which is the reading order.
     const after = [...this.#rows.children].find((other) => other !== element && Number(/** @type {HTMLElement} */ (other).dataset.index) > index) ?? null;
     if (element.isConnected) moveBefore(this.#rows, element, after);
     else this.#rows.insertBefore(element, after);
   }
 
-  /** Lets the Tab key lead to one row only; the arrow keys lead to the others. */
+  /** Only one row is in the Tab order; the arrow keys reach the others. */
   #rove() {
     const rows = [...this.#shown.values()];
     const current = rows.find(({ task }) => task !== null && task.id === this.#at.id) ?? rows.find(({ index }) => index === this.#at.index) ?? rows[0];
@@ -539,7 +539,7 @@ export class TaskList extends HTMLElement {
     return [...this.#shown.values()].find((row) => row.element === item) ?? null;
   }
 
-  /** Puts the focus on a place, which may have to be scrolled to and loaded first. @param {number} index @param {'open' | 'check'} part */
+  /** Focuses a position, after scrolling to it and loading it if necessary. @param {number} index @param {'open' | 'check'} part */
   #go(index, part) {
     this.#at = { index, id: tasks.at(index)?.id ?? null, part };
     const row = [...this.#shown.values()].find((one) => one.index === index);
@@ -550,13 +550,13 @@ export class TaskList extends HTMLElement {
       return;
     }
     this.#goal = null;
-    // A place that is not loaded has nothing to check yet, but it can be stood on.
+    // An unloaded row has no checkbox yet, but can be focused.
     const target = part === 'check' && !row.check.disabled ? row.check : row.open;
     this.#rove();
     if (document.activeElement !== target) target.focus({ preventScroll: true });
   }
 
-  /** Scrolls no more than it has to. @param {number} index */
+  /** Scrolls as little as necessary. @param {number} index */
   #reveal(index) {
     const [top, bottom] = [this.#top(index), this.#top(index + 1)];
     const { scrollTop } = this.#scroller;
@@ -594,11 +594,11 @@ export class TaskList extends HTMLElement {
     }
   }
 
-  /** Chooses another date for a task; one in the trash is brought back. @param {Row} row */
+  /** Opens the date picker for a task; a task in the trash is restored instead. @param {Row} row */
   async #pick({ task, pick }) {
     if (!task) return;
     if (view().place === 'trash') return restore(task);
-    // Once it is loaded it opens in the same turn: what is typed next is for its line.
+    // Once loaded, it opens in the same task, because the next key presses belong to its line.
     picker ??= await part(() => import('./date-picker.js'));
     picker.pickDate(pick, { label: `Due date of ${task.title}`, task, choose: (picked) => move([tasks.get(task.id) ?? task], picked), read: (fields) => change(tasks.get(task.id) ?? task, fields) });
   }
@@ -642,7 +642,7 @@ export class TaskList extends HTMLElement {
   #act(key, row) {
     const { task } = row;
     if (!task || view().place === 'trash') return false;
-    // What is selected has keys of its own: those of its bar.
+    // A selection has keys of its own, in its bar.
     if (this.selected.size > 1 && this.dispatchEvent(new CustomEvent('selected-key', { detail: key, cancelable: true })) === false) return true;
     if (key === 'Delete' || key === 'Backspace') {
       remove(task);
@@ -661,7 +661,7 @@ export class TaskList extends HTMLElement {
     return true;
   }
 
-  /** Says what there is, or why there is nothing. */
+  /** Announces the number of tasks, or why there are none. */
   #tell() {
     const { total, failure, isLoading } = tasks;
     this.#rows.setAttribute('aria-busy', String(isLoading));
@@ -684,7 +684,7 @@ export class TaskList extends HTMLElement {
   /** @param {boolean} filtered */
   #empty(filtered) {
     const { place, tags } = view();
-    if (filtered && !(tags.length === 1 && !view().text)) this.#say('empty', 'Nothing matches', 'No task is like that.', 'Clear search and filters', clearFilters);
+    if (filtered && !(tags.length === 1 && !view().text)) this.#say('empty', 'Nothing matches', 'No task meets these conditions.', 'Clear search and filters', clearFilters);
     else if (place === 'trash') this.#say('empty', 'The trash is empty', 'What you delete stays here for 30 days.');
     else {
       const use = (/** @type {string} */ line) => {
@@ -692,7 +692,7 @@ export class TaskList extends HTMLElement {
         byId('new-title', HTMLElement).focus();
       };
       const title = place === 'today' ? 'Nothing left for today' : 'No tasks here';
-      this.#say('empty', title, 'Write what is to be done, as you would say it. For example:', ...EXAMPLES.map((line) => /** @type {[string, () => void]} */ ([line, () => use(line)])));
+      this.#say('empty', title, 'Write what you have to do, in your own words. For example:', ...EXAMPLES.map((line) => /** @type {[string, () => void]} */ ([line, () => use(line)])));
     }
   }
 
@@ -709,7 +709,7 @@ export class TaskList extends HTMLElement {
   }
 }
 
-/** A row that shows nothing any more, best the one that is in its place already. @param {Map<number, Row>} spare @param {number} index */
+/** Returns a spare row, preferably the one already in place. @param {Map<number, Row>} spare @param {number} index */
 function takeSpare(spare, index) {
   const at = spare.has(index) ? index : spare.keys().next().value;
   const row = at === undefined ? undefined : spare.get(at);
@@ -723,7 +723,7 @@ function isInOrder({ previousElementSibling: before, nextElementSibling: after }
   return place(before, -1) < index && place(after, Infinity) > index;
 }
 
-/** Moves an element; where the browser can, without taking its focus. @param {Element} parent @param {Element} element @param {Element | null} before */
+/** Moves an element, without losing its focus if the browser can. @param {Element} parent @param {Element} element @param {Element | null} before */
 function moveBefore(parent, element, before) {
   const { moveBefore: move } = /** @type {{ moveBefore?: (element: Element, before: Element | null) => void }} */ (parent);
   if (move) move.call(parent, element, before);

@@ -1,5 +1,5 @@
-// The tasks as this page knows them: a window on a list that may be long, what the service said last of each task, and, on top of
-// it, the changes that the service has not got yet. Without the service, the list is the one that was kept here.
+// The tasks as this page knows them: a window on a long list, the service's last state of each task and, on top of it, changes that the service has
+// not received yet. Without the service, the list is the stored one.
 
 import { Problem, findTasks, first, getTask, isAborted, newUid } from './api.js';
 import { soon } from './dom.js';
@@ -15,25 +15,25 @@ import { here, instantOf, isDay } from './time.js';
 /** @typedef {Partial<Task>} Patch */
 /** @typedef {{ key: string, at: number, tasks: Task[], total: number }} KeptList */
 
-/** Tasks of one call: more than are in sight, and few enough to come at once. */
+/** Tasks per call: more than are visible, and few enough to arrive at once. */
 export const PAGE = 50;
-/** Pages that are kept; those farthest from what is seen go first. */
+/** Maximum pages in memory; those farthest from the visible part go first. */
 const PAGES_MAX = 100;
-/** Tasks beyond those of the pages that are kept for the detail pane and for changes under way. */
+/** Maximum further tasks in memory, for the detail pane and for changes in progress. */
 const STRAYS_MAX = 200;
-/** Milliseconds after a change elsewhere until the list is asked again: a few that come together make one. */
+/** Milliseconds after a change elsewhere until the list is requested again; changes that arrive together cause one request. */
 const GATHER = 40;
-/** Milliseconds between two such calls at least: many that come one by one make a few. */
+/** Minimum milliseconds between two such requests. */
 const CALM = 250;
-/** Tasks of a list that are kept for the next visit, lists that are kept, and milliseconds until a list that has come is kept. */
+/** Maximum tasks of a stored list, maximum stored lists, and milliseconds before a new list is stored. */
 const KEPT_TASKS = 200;
 const KEPT_LISTS = 30;
 const KEEP_AFTER = 800;
-/** Milliseconds after which a list that could not be had is asked for again. */
+/** Milliseconds before a failed list is requested again. */
 const RETRY = 5_000;
 
 /**
- * What a change does to the fields that people see, before the service has said so.
+ * Returns the visible effect of a change before the service has confirmed it.
  *
  * @param {TaskChange} change
  * @returns {Patch}
@@ -57,19 +57,19 @@ function made(id, body) {
 }
 
 /**
- * Dispatches `change` after anything that is to be seen, `touched` when tasks themselves changed, `reset` when another list begins, `gone` with the id of a task that is deleted,
- * `renamed` when a task that was made here got its id, `merged` with the task of a change that met another one and could keep both.
+ * Dispatches `change` after anything visible, `touched` when tasks changed, `reset` when another list begins, `gone` with the id of a deleted task,
+ * `renamed` when a task created here got its id, `merged` with the task of a change that could be merged with another one.
  */
 export class Tasks extends EventTarget {
-  /** How many match in all; null until that is known. @type {number | null} */
+  /** Number of all matches; null until known. @type {number | null} */
   total = null;
-  /** Why the last call failed. @type {unknown} */
+  /** Error of the last call. @type {unknown} */
   failure = null;
-  /** When the list was last answered. @type {Date | null} */
+  /** When the service last returned the list. @type {Date | null} */
   answeredAt = null;
-  /** Whether the list that is shown is still the one of another question. */
+  /** True if the shown list is still the previous one. */
   isLoading = false;
-  /** Whether the list is the one that was kept here. */
+  /** True if the list is the stored one. */
   isKept = false;
   outbox = new Outbox();
 
@@ -79,27 +79,27 @@ export class Tasks extends EventTarget {
   #key;
   /** Ids of the tasks of each page. @type {Map<number, number[]>} */
   #pages = new Map();
-  /** How many of them the service has. */
+  /** Number of matches in the service. */
   #served = 0;
-  /** Tasks that are shown among those of the pages: each with the place in the pages that it comes before. @type {{ id: number, before: number }[]} */
+  /** Tasks inserted among those of the pages, with the position that each comes before. @type {{ id: number, before: number }[]} */
   #extras = [];
-  /** What the service said last. @type {Map<number, Task>} */
+  /** The service's last state. @type {Map<number, Task>} */
   #known = new Map();
-  /** What waits for each task, in order. @type {Map<number, Patch[]>} */
+  /** Waiting changes per task, in order. @type {Map<number, Patch[]>} */
   #patches = new Map();
   /** Tasks that the service does not have yet. @type {Map<number, Task>} */
   #made = new Map();
-  /** Tasks that are being deleted. @type {Set<number>} */
+  /** Tasks being deleted. @type {Set<number>} */
   #leaving = new Set();
-  /** Tasks that were taken out of the list since it came. @type {Set<number>} */
+  /** Tasks removed from the list since it was loaded. @type {Set<number>} */
   #out = new Set();
-  /** The call for what is seen that is under way. @type {AbortController | null} */
+  /** The request for the visible part, if one is in progress. @type {AbortController | null} */
   #flight = null;
-  /** Grows when what is loaded goes out of date: an answer to an older call is dropped. */
+  /** Increases when loaded data becomes stale; answers to older calls are dropped. */
   #generation = 0;
-  /** Pages that a call is under way for. @type {Set<number>} */
+  /** Pages that are being requested. @type {Set<number>} */
   #asked = new Set();
-  /** The pages that are seen. */
+  /** The visible pages. */
   #seen = { first: 0, last: 0 };
   #refreshWanted = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -112,7 +112,7 @@ export class Tasks extends EventTarget {
   #retry;
   #tell = soon(() => this.dispatchEvent(new Event('change')));
 
-  /** @param {() => Query} query what to ask for, read anew for each call @param {() => string} key what the list is kept under */
+  /** @param {() => Query} query the request, evaluated for each call @param {() => string} key of the stored list @param {() => Query} query what to ask for, read anew for each call @param {() => string} key what the list is kept under */
   constructor(query, key) {
     super();
     this.#query = query;
@@ -121,19 +121,19 @@ export class Tasks extends EventTarget {
     this.outbox.addEventListener('sent', (event) => this.#sent(/** @type {CustomEvent<any>} */ (event).detail));
   }
 
-  /** The task, with what is on its way; undefined if it is not known. @param {number} id @returns {Task | undefined} */
+  /** Returns the task with its waiting changes; undefined if unknown. @param {number} id @returns {Task | undefined} */
   get(id) {
     const known = this.#known.get(id) ?? this.#made.get(id);
     const patches = this.#patches.get(id);
     return known && patches ? Object.assign({}, known, ...patches) : known;
   }
 
-  /** The id of a task that was made here, as the service has it if it does. @param {number} id */
+  /** Returns the service's id of a task created here, if it has one. @param {number} id */
   idNow(id) {
     return this.outbox.idNow(id);
   }
 
-  /** The task at this place of the list; undefined until it is loaded. @param {number} index */
+  /** Returns the task at this position; undefined until it is loaded. @param {number} index */
   at(index) {
     const id = this.#idAt(index);
     return id === undefined ? undefined : this.get(id);
@@ -151,17 +151,17 @@ export class Tasks extends EventTarget {
     return this.#pages.get(Math.floor(place / PAGE))?.[place % PAGE];
   }
 
-  /** Whether a task of the list is on its way out. @param {number} id */
+  /** True if a task of the list is being removed. @param {number} id */
   isLeaving(id) {
     return this.#leaving.has(id);
   }
 
-  /** Whether something about the task is on its way. @param {number} id */
+  /** True if a change of the task is in progress. @param {number} id */
   isSaving(id) {
     return this.#patches.has(id) || this.#made.has(id);
   }
 
-  /** The loaded tasks with their places, in the order of the list. @returns {Generator<[number, Task]>} */
+  /** Loaded tasks with their positions, in order. @returns {Generator<[number, Task]>} */
   *loaded() {
     let extras = 0;
     for (const place of this.#places()) {
@@ -180,12 +180,12 @@ export class Tasks extends EventTarget {
     }
   }
 
-  /** The places in the pages that are loaded, in order. */
+  /** Loaded positions of the pages, in order. */
   *#places() {
     for (const page of [...this.#pages.keys()].sort((a, b) => a - b)) for (const at of (this.#pages.get(page) ?? []).keys()) yield page * PAGE + at;
   }
 
-  /** The place of a task in the list; -1 if it is not loaded. @param {number} id */
+  /** Position of a task in the list; -1 if not loaded. @param {number} id */
   indexOf(id) {
     const extra = this.#extras.findIndex((one) => one.id === id);
     if (extra >= 0) return (this.#extras[extra]?.before ?? 0) + extra;
@@ -197,7 +197,7 @@ export class Tasks extends EventTarget {
     return -1;
   }
 
-  /** Another question: what is under way is dropped, and what is shown stays until there is an answer, of the service or kept here. */
+  /** Loads another list: drops requests in progress, and shows the previous list until there is an answer, from the service or stored. */
   async load() {
     this.#flight?.abort();
     clearTimeout(this.#timer);
@@ -217,7 +217,7 @@ export class Tasks extends EventTarget {
     await answered;
   }
 
-  /** Shows a list that was kept. @param {KeptList} list */
+  /** Shows a stored list. @param {KeptList} list */
   #show({ tasks, at, total }) {
     for (const task of tasks) this.#learn(task);
     this.answeredAt = new Date(at);
@@ -238,7 +238,7 @@ export class Tasks extends EventTarget {
     this.#tell();
   }
 
-  /** What all kept lists have of this one, where it was not kept itself. */
+  /** Collects from all stored lists the tasks of this one, if it was not stored itself. */
   async #gather() {
     const key = this.#key();
     const lists = /** @type {KeptList[]} */ (await readAll('lists').catch(() => []));
@@ -254,7 +254,7 @@ export class Tasks extends EventTarget {
     this.#lay(found.map(({ id }) => id), found.length);
   }
 
-  /** Keeps the beginning of the list for the next visit. */
+  /** Stores the beginning of the list for the next visit. */
   #keepSoon() {
     const key = this.#key();
     clearTimeout(this.#keeping);
@@ -268,10 +268,10 @@ export class Tasks extends EventTarget {
     }, KEEP_AFTER);
   }
 
-  /** Sees to it that these places are loaded. @param {number} first @param {number} last */
+  /** Loads these positions if necessary. @param {number} first @param {number} last */
   need(first, last) {
     this.#seen = { first: Math.floor(first / PAGE), last: Math.floor(last / PAGE) };
-    // What failed is tried again by a person or by the connection that is back, not by the next frame.
+    // After a failure, the user or a new connection retries, not the next frame.
     if (this.isLoading || this.isKept || this.total === null || this.failure !== null) return;
     const missing = [];
     const end = Math.min(this.#seen.last, Math.floor((this.#served - 1) / PAGE));
@@ -279,14 +279,14 @@ export class Tasks extends EventTarget {
     if (missing.length) void this.#fetch(missing, false);
   }
 
-  /** Loads the list from its beginning, to be printed. @param {number} max tasks */
+  /** Loads the list from its beginning, for printing. @param {number} max tasks */
   async loadAll(max) {
     const pages = [];
     for (let page = 0; page * PAGE < Math.min(max, this.#served); page += 1) if (!this.#pages.has(page)) pages.push(page);
     if (pages.length && this.failure === null && !this.isKept) await this.#fetch(pages, false);
   }
 
-  /** Asks again for what is seen, in a moment; what is not seen is asked for when it is. */
+  /** Requests the visible part again soon; the rest when it becomes visible. */
   refreshSoon() {
     this.dispatchEvent(new Event('touched'));
     this.#refreshWanted = true;
@@ -302,7 +302,7 @@ export class Tasks extends EventTarget {
     }, wait);
   }
 
-  /** Asks again for what is seen. */
+  /** Requests the visible part again. */
   async refresh() {
     if (this.#flight) {
       this.#refreshWanted = true;
@@ -316,10 +316,10 @@ export class Tasks extends EventTarget {
   }
 
   /**
-   * Loads pages, all at once, so that no task is seen twice.
+   * Loads pages in parallel, so that no task appears twice.
    *
    * @param {number[]} pages
-   * @param {boolean} replace whether what else is loaded is out of date
+   * @param {boolean} replace whether other loaded pages are stale
    */
   async #fetch(pages, replace) {
     if (replace) {
@@ -340,7 +340,7 @@ export class Tasks extends EventTarget {
       this.failure = error;
       this.isLoading = false;
       clearTimeout(this.#retry);
-      // A service that starts, or has too much to do, is there in a moment.
+      // A service that starts or is overloaded will be available shortly.
       if (error instanceof Problem && [0, 502, 503, 504].includes(error.status)) this.#retry = setTimeout(() => void this.refresh(), RETRY);
       if (this.total !== null || this.isKept) this.#arrange();
       this.#tell();
@@ -367,7 +367,7 @@ export class Tasks extends EventTarget {
     const taken = new Set();
     for (const [at, page] of pages.entries()) {
       const { tasks = [], total = 0 } = answers[at] ?? {};
-      // Between two calls the list may have moved by one: the first place of a task counts.
+      // The list may have shifted between two calls: the first position of a task counts.
       const fresh = tasks.filter(({ id }) => !taken.has(id));
       for (const task of fresh) {
         taken.add(task.id);
@@ -389,7 +389,7 @@ export class Tasks extends EventTarget {
     if (this.outbox.isAway) this.outbox.flush();
   }
 
-  /** Puts what waits into the list: tasks that were made here, and, without the service, those that belong there or no longer do. */
+  /** Adds waiting changes to the list: tasks created here and, without the service, tasks that now match or no longer do. */
   #arrange() {
     const query = this.#query();
     const now = new Date();
@@ -414,11 +414,11 @@ export class Tasks extends EventTarget {
     this.total = this.#served + this.#extras.length;
   }
 
-  /** Takes tasks out of the list; those after them move up. @param {Set<number>} out */
+  /** Removes tasks from the list; later ones move up. @param {Set<number>} out */
   #takeOut(out) {
     const ids = [];
     let place = 0;
-    // What follows a gap is asked for again.
+    // Pages after a gap are requested again.
     for (; this.#pages.has(Math.floor(place / PAGE)); place += PAGE) ids.push(...(this.#pages.get(place / PAGE) ?? []));
     const left = ids.filter((id) => !out.has(id));
     const isWhole = ids.length >= this.#served;
@@ -430,7 +430,7 @@ export class Tasks extends EventTarget {
     this.#served -= out.size;
   }
 
-  /** Keeps what is newer than what is known. @param {Task} task */
+  /** Stores a task if it is newer than the known one. @param {Task} task */
   #learn(task) {
     const known = this.#known.get(task.id);
     if (!known || known.version <= task.version) {
@@ -439,7 +439,7 @@ export class Tasks extends EventTarget {
     }
   }
 
-  /** Lets go of pages that are far away, and of tasks that are on no page. */
+  /** Drops distant pages, and tasks that are on no page. */
   #forget() {
     const distance = (/** @type {number} */ page) => Math.max(this.#seen.first - page, page - this.#seen.last, 0);
     const far = [...this.#pages.keys()].sort((a, b) => distance(b) - distance(a));
@@ -454,7 +454,7 @@ export class Tasks extends EventTarget {
     }
   }
 
-  /** Asks the service for one task; one that it does not have yet, or that it cannot be asked for, is the one that is known here. @param {number} id @returns {Promise<Task>} */
+  /** Loads one task. Returns the local one if the service does not have it yet or cannot be reached. @param {number} id @returns {Promise<Task>} */
   async fetch(id) {
     const own = this.get(id);
     if (id < 0 && own) return own;
@@ -470,11 +470,11 @@ export class Tasks extends EventTarget {
   }
 
   /**
-   * A change elsewhere, as the WebSocket tells of it.
+   * Applies a change elsewhere, as the WebSocket reports it.
    *
    * @param {string} type of the event
    * @param {number} id
-   * @param {Patch} fields those that changed
+   * @param {Patch} fields the changed ones
    */
   heard(type, id, fields) {
     const known = this.#known.get(id);
@@ -484,7 +484,7 @@ export class Tasks extends EventTarget {
       this.#known.set(id, { ...known, ...fields });
       this.#tell();
     } else if (known && (fields.version ?? Infinity) <= known.version) {
-      // Our own change, whose answer came first. Only its place in the list may be another one.
+      // Our own change, whose answer came first. Only its position may differ.
     } else if (known) {
       this.fetch(id).catch(() => this.refreshSoon());
     }
@@ -503,7 +503,7 @@ export class Tasks extends EventTarget {
 
   // ---- changes
 
-  /** What waits has changed. */
+  /** The waiting changes have changed. */
   #follow() {
     this.#patches.clear();
     const before = this.#made;
@@ -517,12 +517,12 @@ export class Tasks extends EventTarget {
     }
     if (this.total !== null) this.#arrange();
     for (const id of this.#leaving) this.dispatchEvent(new CustomEvent('gone', { detail: id }));
-    // One that is not deleted after all.
+    // A task is not deleted after all.
     if (wereLeaving.some((id) => !this.#leaving.has(id))) this.refreshSoon();
     this.#tell();
   }
 
-  /** The tags that a task gets or loses with others. @param {number} id @param {any} body @returns {Patch} */
+  /** Tags that a bulk change adds to or removes from a task. @param {number} id @param {any} body @returns {Patch} */
   #tagged(id, { action, fields }) {
     const { tags = [] } = this.get(id) ?? {};
     return { tags: action === 'add_tags' ? [...new Set([...tags, ...fields.tags])] : tags.filter((tag) => !fields.tags.includes(tag)) };
@@ -543,13 +543,13 @@ export class Tasks extends EventTarget {
   }
 
   /**
-   * Makes a task, which is in the list at once.
+   * Creates a task, which is in the list at once.
    *
    * @param {import('./api.js').NewTask} body
    * @param {string} [line] as it was typed
    */
   create(body, line) {
-    // A number that no other window takes; the service gives another one.
+    // An id that no other window uses; the service assigns another one.
     const id = -Math.ceil(Math.random() * Number.MAX_SAFE_INTEGER);
     const sent = this.outbox.add({ kind: 'create', id, title: body.title, body: { ...body, uid: newUid() }, ...(line ? { line } : {}) });
     this.dispatchEvent(new Event('touched'));
@@ -559,7 +559,7 @@ export class Tasks extends EventTarget {
   /**
    * Changes fields of a task.
    *
-   * @param {Task} seen what the person saw who made the change
+   * @param {Task} seen the task as the user saw it
    * @param {TaskChange} body
    * @param {boolean} [isOwn] whether the caller shows a refusal
    */
@@ -583,7 +583,7 @@ export class Tasks extends EventTarget {
     const { id, title, version } = seen;
     const before = Object.fromEntries(Object.keys(patch).map((field) => [field, seen[/** @type {keyof Task} */ (field)]]));
     const made = this.outbox.add({ kind, id, title, version, patch, before, ...(body ? { body } : {}) }, isOwn);
-    // At once: a field that loses the focus while its pane closes speaks twice in one turn.
+    // At once, because a field that loses the focus while its pane closes sends two events.
     this.#follow();
     return made;
   }
@@ -593,12 +593,12 @@ export class Tasks extends EventTarget {
     return this.outbox.add({ kind: 'delete', id, title });
   }
 
-  /** Moves a recurring task on to its next occurrence. @param {Task} task */
+  /** Moves a recurring task to its next occurrence. @param {Task} task */
   skip({ id, title }) {
     return this.outbox.add({ kind: 'skip', id, title });
   }
 
-  /** Takes back a change that the service has. @param {Change} change @param {string} change_id */
+  /** Undoes a change that the service has. @param {Change} change @param {string} change_id */
   undo({ id, title, before }, change_id) {
     return this.outbox.add({ kind: 'undo', id, title, body: { change_id }, ...(before ? { patch: before } : {}) });
   }
@@ -615,7 +615,7 @@ export class Tasks extends EventTarget {
     return this.outbox.add({ kind: 'bulk', id: 0, ids, title: `${ids.length} tasks`, body: { ids, action, ...(fields ? { fields } : {}) }, patch });
   }
 
-  /** Brings a deleted task back. @param {Task} task */
+  /** Restores a deleted task. @param {Task} task */
   restore({ id, title }) {
     return this.outbox.add({ kind: 'restore', id, title });
   }

@@ -1,4 +1,4 @@
-// Times: words for them, groups of them, and the wall clocks of time zones.
+// Times: their texts and groups, and the wall clocks of time zones.
 
 import { Key, kept } from './kept.js';
 
@@ -8,13 +8,13 @@ import { Key, kept } from './kept.js';
 /** @type {string | undefined} */
 let zone;
 
-/** This browser's time zone, an IANA name; asked for when it is first needed, for the answer takes milliseconds. */
+/** This browser's time zone, an IANA name; computed on first use, because it takes milliseconds. */
 export const here = () => (zone ??= Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC');
 
-/** Whose order of dates and hours of the day are used, a language tag: the browser's, unless a person chose another one. */
+/** Language tag whose order of dates and hours is used: the browser's, unless the user chose another one. */
 const home = () => kept(Key.locale) || navigator.language;
 
-/** The page speaks English; dates are ordered as at home. */
+/** The page is in English; dates follow the user's order. */
 function locale() {
   const { region } = new Intl.Locale(home()).maximize();
   return region ? `en-${region}` : 'en';
@@ -30,7 +30,7 @@ export function weekStart() {
 }
 
 /**
- * A way to write times, made when it is first used: making one takes milliseconds.
+ * A time format, created on first use because that takes milliseconds.
  *
  * @param {Intl.DateTimeFormatOptions} options
  * @returns {(date: Date) => string}
@@ -65,7 +65,7 @@ const dayMonth = format({ day: 'numeric', month: 'short' });
 /** @typedef {Pick<Task, 'due_date' | 'due_day'>} Due when a task is due: at an instant, or on a day; a card of a conversation may lack the day */
 
 /**
- * The beginning of a day of this browser, so many days from the one of `now`.
+ * The beginning of a day in this browser's zone, this many days after that of `now`.
  *
  * @param {number} days
  * @param {Date} [now]
@@ -74,11 +74,11 @@ export function startOfDay(days, now = new Date()) {
   return new Date(now.getFullYear(), now.getMonth(), now.getDate() + days);
 }
 
-/** The day of this browser so many days from today, as 2027-01-31. @param {number} days @param {Date} [now] */
+/** The day in this browser's zone that is this many days from today, as 2027-01-31. @param {number} days @param {Date} [now] */
 export const dayAhead = (days, now = new Date()) => dayIn(startOfDay(days, now), here());
 
 /**
- * A time in few words, seen from now: "Today 18:00", "Mon 09:00", "3 Aug", "3 Aug 2031".
+ * A short text for a time, relative to now: "Today 18:00", "Mon 09:00", "3 Aug", "3 Aug 2031".
  *
  * @param {string} iso
  * @param {Date} [now]
@@ -93,10 +93,10 @@ export function inWords(iso, now = new Date()) {
   return date.getFullYear() === now.getFullYear() ? `${weekdayDay(date)} ${time}` : dayYear(date);
 }
 
-/** The beginning of a day here, whatever zone it is a day of. @param {string} day as 2027-01-31 */
+/** The beginning of a day in this browser's zone. @param {string} day as 2027-01-31 */
 const beginOf = (day) => new Date(`${day}T00:00`);
 
-/** When a task is due, in few words: an all-day task has no time. @param {Due} due @param {Date} [now] */
+/** A short text for a due date; without a time if all-day. @param {Due} due @param {Date} [now] */
 export function dueInWords({ due_date, due_day }, now = new Date()) {
   if (!due_day) return due_date ? inWords(due_date, now) : '';
   const date = beginOf(due_day);
@@ -107,26 +107,26 @@ export function dueInWords({ due_date, due_day }, now = new Date()) {
   return date.getFullYear() === now.getFullYear() ? weekdayDay(date) : dayYear(date);
 }
 
-/** When a task is due, in full. @param {Due} due */
+/** The full text for a due date. @param {Due} due */
 export const dueInFull = ({ due_date, due_day }) => (due_day ? wholeDay(beginOf(due_day)) : due_date ? inFull(due_date) : '');
 
-/** A due date as callers send it, an instant or a day, in few words. @param {string} said */
+/** A short text for a due date in the API's form, an instant or a day. @param {string} said */
 export const saidInWords = (said) => dueInWords({ due_date: said, due_day: isDay(said) ? said : null });
 
-/** The same in full. @param {string} said */
+/** The full text for the same. @param {string} said */
 export const saidInFull = (said) => dueInFull({ due_date: said, due_day: isDay(said) ? said : null });
 
-/** Whether a due date is a day, and no instant. @param {string} said */
+/** True if a due date is a day rather than an instant. @param {string} said */
 export const isDay = (said) => !said.includes('T');
 
-/** The time of day alone. @param {string} iso */
+/** The time of day. @param {string} iso */
 export const timeInWords = (iso) => clock(new Date(iso));
 
-/** A time in full. @param {string} iso */
+/** The full text for a time. @param {string} iso */
 export const inFull = (iso) => whole(new Date(iso));
 
 /**
- * Whether a task should have been done: its time has passed, or its day has ended in its zone.
+ * True if a task is overdue: its time has passed, or its day has ended in its zone.
  *
  * @param {Due & Pick<Task, 'status'> & { time_zone?: string }} task
  * @param {Date} [now]
@@ -136,11 +136,11 @@ export function isOverdue({ status, due_date, due_day, time_zone = here() }, now
   return due_day ? due_day < dayIn(now, time_zone) : new Date(due_date) < now;
 }
 
-/** Days of their own in Upcoming; those after them are in weeks. */
+/** Days with a group of their own in Upcoming; later ones are grouped by week. */
 const DAYS_AHEAD = 14;
 
 /**
- * The group of a task where each day has one: its heading, and its day if it is one.
+ * The group of a task if each day has one: its heading, and its day if it is one.
  *
  * @param {Date} date
  * @param {Date} now
@@ -159,17 +159,17 @@ function dayGroup(date, now) {
   return { name: `${dayMonth(from)} – ${last.getFullYear() === now.getFullYear() ? dayMonth(last) : dayYear(last)}`, day: null };
 }
 
-/** The beginning of a date's day here. @param {Date} date */
+/** The beginning of a date's day in this browser's zone. @param {Date} date */
 const startOf = (date) => startOfDay(0, date);
 
 /** "December 2026". @param {Date} date */
 export const monthInWords = (date) => monthYear(date);
 
-/** "Fri", and the full date for who cannot see where it stands. @param {string} day */
+/** "Fri", and the full date for screen readers. @param {string} day */
 export const weekdayOfDay = (day) => weekday(beginOf(day));
 
 /**
- * What a person types as a time of day, as 15:30; null if it is none.
+ * Parses a time of day, as 15:30; null if invalid.
  *
  * @param {string} text "15:30", "3pm", "9"
  */
@@ -183,13 +183,13 @@ export function readTime(text) {
   return `${String(half ? (hour % 12) + (half === 'p' ? 12 : 0) : hour).padStart(2, '0')}:${String(minute).padStart(2, '0')}`;
 }
 
-/** A time of day as 15:30, in words. @param {string} time */
+/** The text for a time of day such as 15:30. @param {string} time */
 export const timeOfDay = (time) => clock(new Date(`2027-01-04T${time}`));
 
 /** @typedef {{ day: string | null, time?: string | undefined, all?: boolean }} Picked a day, a time if it is to be another one ("" for none), and whether the whole series moves */
 
 /**
- * The change that moves a task to a day; its time stays, unless another one was picked.
+ * The change that moves a task to a day. Its time stays, unless another one was picked.
  *
  * @param {Task} task
  * @param {Picked} pick
@@ -204,7 +204,7 @@ export function moved(task, { day, time, all = false }) {
 }
 
 /**
- * The group of a task in a list that is sorted by due date.
+ * The group of a task in a list sorted by due date.
  *
  * @param {Due & { time_zone?: string }} task
  * @param {Date} now
@@ -232,7 +232,7 @@ function nameOfGroup({ due_date, due_day, time_zone = here() }, now) {
 }
 
 /**
- * Days that are often chosen, as 2027-01-31.
+ * Common days, as 2027-01-31.
  *
  * @param {Date} [now]
  * @returns {{ name: string, day: string }[]}
@@ -266,7 +266,7 @@ function clockOf(zone) {
 }
 
 /**
- * What the wall clock of a zone shows at an instant, as `<input type="datetime-local">` takes it: "2027-01-31T09:00".
+ * The wall-clock time of a zone at an instant, in the form of `<input type="datetime-local">`: "2027-01-31T09:00".
  *
  * @param {Date} instant
  * @param {string} zone
@@ -278,7 +278,7 @@ export function wallClock(instant, zone) {
   return `${part.year?.padStart(4, '0')}-${part.month}-${part.day}T${part.hour}:${part.minute}`;
 }
 
-/** The day that the wall clock of a zone shows at an instant, as 2027-01-31. @param {Date} instant @param {string} zone */
+/** The day on the wall clock of a zone at an instant, as 2027-01-31. @param {Date} instant @param {string} zone */
 export const dayIn = (instant, zone) => wallClock(instant, zone).slice(0, 10);
 
 /**
@@ -293,8 +293,8 @@ function ahead(instant, zone) {
 }
 
 /**
- * When a zone's wall clock shows this. As RFC 5545 has it: of a time that comes twice the first, and one that is skipped is read
- * with the offset before the gap, so 02:30 becomes 03:30.
+ * The instant at which a zone's wall clock shows this time. As in RFC 5545, a repeated time is the first one, and a skipped time is read with the
+ * offset before the gap, so 02:30 becomes 03:30.
  *
  * @param {string} wall as `wallClock` writes it
  * @param {string} zone

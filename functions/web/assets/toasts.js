@@ -1,12 +1,12 @@
-// Says things in passing: what was done, with a way to undo it; what failed; what a reminder reminds of.
+// Short messages: what was done, with an undo button; errors; reminders.
 
 import { byId, h, icon, setText } from './dom.js';
 
-/** Toasts at once; the oldest goes first. */
+/** Maximum toasts; the oldest goes first. */
 const TOASTS_MAX = 3;
-/** Seconds that one stays if it only tells. */
+/** Seconds that a toast without a button stays. */
 const SECONDS = 6;
-/** The same with something to press: long enough to reach it by keyboard. */
+/** Seconds for a toast with a button: enough to reach it by keyboard. */
 const SECONDS_WITH_ACTION = 10;
 
 /** @typedef {{ label: string, run: () => void }} Action */
@@ -62,7 +62,7 @@ export function toast(text, { title, kind = 'plain', sticky = false, action, sec
   return { remove, say, isShown: () => element.isConnected };
 }
 
-/** What lies outside an open modal dialog is inert, so the toasts are in the topmost one. */
+/** Elements outside an open modal dialog are inert, so the toasts move into the topmost one. */
 export function placeToasts() {
   const home = [...document.querySelectorAll('dialog[open]')].at(-1) ?? document.body;
   const toasts = byId('toasts', HTMLElement);

@@ -1,23 +1,23 @@
-// What the page shows: the place, search, filters, order, and the open task. It is kept in the address behind the #, which no server sees:
-// a reload, the back button and a bookmark find it again.
+// The view: place, search, filters, order, and the open task. The address after the # holds it, which no server sees, so that a reload, the back
+// button and a bookmark restore it.
 
 import { dayAhead } from './time.js';
 
 /** @typedef {import('./api.js').Query} Query */
 /** @typedef {import('./api.js').SortBy} SortBy */
 
-/** All tasks, those without a tag, those of today and before, those from today on, those that are deleted. @typedef {'' | 'inbox' | 'today' | 'upcoming' | 'trash'} Place */
+/** All tasks, those without a tag, those due today or earlier, those due from today on, deleted ones. @typedef {'' | 'inbox' | 'today' | 'upcoming' | 'trash'} Place */
 
 /**
  * @typedef {object} View
  * @property {Place} place
- * @property {string} text what is searched for
+ * @property {string} text of the search
  * @property {'pending' | 'completed' | ''} status
  * @property {'' | 'overdue' | 'today' | 'week'} due
  * @property {import('./api.js').Priority | ''} priority
  * @property {string[]} tags
  * @property {'all' | 'any'} match of the tags
- * @property {SortBy | ''} sort empty: what fits best
+ * @property {SortBy | ''} sort empty: the smart order
  * @property {'asc' | 'desc' | ''} order empty: what fits the sort
  * @property {number | null} task that is open
  */
@@ -25,7 +25,7 @@ import { dayAhead } from './time.js';
 /** @type {Readonly<View>} */
 const START = Object.freeze({ place: '', text: '', status: 'pending', due: '', priority: '', tags: [], match: 'all', sort: '', order: '', task: null });
 
-/** What each part may be; anything else in an address is passed over. @type {Record<string, readonly string[]>} */
+/** Allowed values of each part; others in an address are ignored. @type {Record<string, readonly string[]>} */
 const ALLOWED = {
   place: ['', 'inbox', 'today', 'upcoming', 'trash'],
   status: ['pending', 'completed', ''],
@@ -46,7 +46,7 @@ function read(address = location.hash) {
     if (value !== null && values.includes(value)) found[name] = value;
   }
   const task = Number(asked.get('task'));
-  // One that the service does not have yet has a negative number.
+  // A task that the service does not have yet has a negative id.
   if (Number.isSafeInteger(task) && task !== 0) found.task = task;
   return /** @type {View} */ (found);
 }
@@ -61,7 +61,7 @@ function write(view) {
   return text ? `#${text}` : location.pathname;
 }
 
-/** Dispatches `change` when anything of it became different. */
+/** Dispatches `change` when any part has changed. */
 export const viewChanges = new EventTarget();
 
 let current = read();
@@ -69,13 +69,13 @@ let current = read();
 /** @returns {Readonly<View>} */
 export const view = () => current;
 
-/** What the list of this view is kept under: its address without the open task, as first.js has it. */
+/** Key of the view's stored list: its address without the open task, as in first.js. */
 export function viewKey() {
   const key = new URLSearchParams(write({ ...current, task: null }).replace(/^[^#]*#?/, ''));
   return key.toString();
 }
 
-/** Goes to a place, a tag or a saved list: what was asked for before is left behind, and the back button leads there. @param {Partial<View>} parts */
+/** Goes to a place, a tag or a saved list, without the previous conditions; the back button returns. @param {Partial<View>} parts */
 export function go(parts) {
   const next = { ...START, ...parts };
   if (write(next) === write({ ...current, task: null })) return;
@@ -84,14 +84,14 @@ export function go(parts) {
   viewChanges.dispatchEvent(new Event('change'));
 }
 
-/** The part of an address that leads to a view. @param {Partial<View>} parts */
+/** The address of a view. @param {Partial<View>} parts */
 export const addressOf = (parts) => write({ ...START, ...parts });
 
 /** The view of an address. @param {string} address */
 export const viewOf = (address) => read(address);
 
 /**
- * Changes parts of the view. An opened task is a step of its own, which the back button takes back.
+ * Changes parts of the view. Opening a task is a step that the back button reverts.
  *
  * @param {Partial<View>} parts
  */
@@ -104,17 +104,17 @@ export function show(parts) {
   viewChanges.dispatchEvent(new Event('change'));
 }
 
-/** Whether a step back is under way that closeTask began. */
+/** True while a step back of closeTask is in progress. */
 let isGoingBack = false;
 
-/** Closes the open task, by the step back that its opening made, if there is one. */
+/** Closes the open task, by going back to before it was opened, if possible. */
 export function closeTask() {
   if (current.task === null) return;
   if (!history.state?.isOurs) {
     show({ task: null });
     return;
   }
-  // The step takes a while. The task is closed at once, so that no second one is taken, which would leave the page.
+  // Going back takes a moment. The task is closed at once, because a second step back would leave the page.
   isGoingBack = true;
   current = { ...current, task: null };
   viewChanges.dispatchEvent(new Event('change'));
@@ -123,20 +123,20 @@ export function closeTask() {
 
 addEventListener('popstate', () => {
   const found = read();
-  // A step back closes a task; it takes back no filter that was set meanwhile.
+  // Going back closes a task and keeps filters that were set meanwhile.
   if (!isGoingBack) current = found.task === current.task ? found : { ...current, task: found.task };
   isGoingBack = false;
   history.replaceState(history.state, '', write(current));
   viewChanges.dispatchEvent(new Event('change'));
 });
 
-/** Whether anything but the place as such is asked for. @param {View} asked */
+/** True if the view has conditions besides its place. @param {View} asked */
 export const isFiltered = (asked) => Boolean(asked.text.trim() || asked.status !== START.status || asked.due || asked.priority || asked.tags.length);
 
-/** Takes search and filters back; the order stays. */
+/** Clears search and filters; the order stays. */
 export const clearFilters = () => show({ text: '', status: START.status, due: '', priority: '', tags: [], match: START.match });
 
-/** Whether the list is in groups of days: what is open, the next due first. @param {View} asked */
+/** True if the list has groups of days: open tasks, sorted by due date. @param {View} asked */
 export const isGrouped = (asked) => {
   const { sort_by, order } = queryOf(asked);
   return asked.status === 'pending' && asked.place !== 'trash' && !asked.text.trim() && sort_by === 'due_date' && order !== 'desc';
@@ -144,14 +144,14 @@ export const isGrouped = (asked) => {
 
 /** @param {View} asked @returns {Pick<import('./api.js').Filters, 'due' | 'due_after' | 'due_before'>} */
 function dueOf({ place, due }) {
-  // What is overdue is of today: it has to be done now.
+  // Today includes overdue tasks, because they are due now.
   if (place === 'today') return { due_before: dayAhead(1) };
   if (place === 'upcoming') return { due_after: dayAhead(0) };
   return due ? { due } : {};
 }
 
 /**
- * The view as the API takes it.
+ * The view in the API's form.
  *
  * @param {View} asked
  * @returns {Query}
@@ -165,7 +165,7 @@ export function queryOf(asked) {
   if (asked.priority) filters.priority = asked.priority;
   if (asked.place === 'inbox') filters.tags_match = 'exact';
   else if (asked.tags.length) Object.assign(filters, { tags: asked.tags, tags_match: asked.match });
-  // A search is best by relevance, what is done by when, all else by what is due.
+  // A search is sorted by relevance, completed tasks by their completion, others by due date.
   const best = text ? undefined : asked.status === 'completed' ? 'updated_at' : 'due_date';
   return { text, filters, ...(asked.sort || best ? { sort_by: asked.sort || best } : {}), ...(asked.order && asked.sort ? { order: asked.order } : {}) };
 }

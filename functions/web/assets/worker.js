@@ -1,14 +1,14 @@
-// Registers the service worker, which keeps the page for a visit without a network, and lets a new release in.
+// Registers the service worker, which caches the page for visits without a network, and activates new releases.
 
 import { Key, kept } from './kept.js';
 import { part } from './part.js';
 import { toast } from './toasts.js';
 import { show } from './view.js';
 
-/** Milliseconds between two looks for a new release. */
+/** Milliseconds between two checks for a new release. */
 const LOOK_EVERY = 3_600_000;
 
-/** The one script that this page turns from text into a program; the policy of the page knows it by this name. */
+/** The only script that this page creates from text; the page's policy permits it under this name. */
 const POLICY = 'taskflow-worker';
 const URL_OF_WORKER = '/sw.js';
 
@@ -17,7 +17,7 @@ const URL_OF_WORKER = '/sw.js';
 const { trustedTypes } = /** @type {TrustedTypes} */ (/** @type {unknown} */ (window));
 const policy = trustedTypes?.createPolicy(POLICY, { createScriptURL: () => URL_OF_WORKER });
 
-/** Offers the release that waits; all windows go over to it together. @param {ServiceWorker} waiting */
+/** Offers a waiting release; all windows switch to it together. @param {ServiceWorker} waiting */
 function offer(waiting) {
   toast('A new version of Taskflow is ready.', { sticky: true, action: { label: 'Reload', run: () => waiting.postMessage('enter') } });
 }
@@ -44,11 +44,11 @@ async function register() {
   const { serviceWorker } = navigator;
   let wasControlled = serviceWorker.controller !== null;
   serviceWorker.addEventListener('controllerchange', () => {
-    // What is typed is on disk. The first worker finds the files that are there; another one has those of another release.
+    // Unsaved text is on disk. The first worker has the files of this page; another one has those of another release.
     if (wasControlled) location.reload();
     wasControlled = true;
   });
-  // What sw-push.js says: a notification was clicked, or the browser's push service gave it another address.
+  // A message of sw-push.js: a notification was clicked, or the push service changed the address.
   serviceWorker.addEventListener('message', ({ data }) => {
     if (data === 'taskflow-push-changed') void refresh();
     else if (data && 'open' in data) show({ task: data.open });
@@ -63,5 +63,5 @@ async function refresh() {
   await refreshPush();
 }
 
-// Without it, the page works as long as there is a network.
+// Without it, the page works while there is a network.
 register().catch(() => {});
