@@ -391,7 +391,7 @@ async fn text_of_a_task_gives_no_orders_even_where_the_model_is_taken_in() {
         }
     }
     // Any other message drops the question: neither it nor the model can bring it back.
-    gemini.then([Said::text("I leave them."), Said::text("There is nothing to say yes to.")]);
+    gemini.then([Said::text("I leave them."), Said::text("There is no open question to confirm.")]);
     assert!(say(&app, "taken-in", "no!").await["question"].is_null());
     say(&app, "taken-in", "yes").await;
     let late = json!({ "message": "yes", "conversation_id": "taken-in", "confirms": question["id"] });

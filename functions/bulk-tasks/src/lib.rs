@@ -1,7 +1,7 @@
-//! Makes the same change to many tasks and returns a result for each.
+//! Applies the same change to many tasks, and returns a result for each.
 //!
-//! Up to 50 tasks share a transaction, which saves most of the round trips and waits for the disk. A task that cannot be changed does not affect
-//! the others. If a transaction fails before its commit, each of its tasks is changed in a transaction of its own.
+//! Up to 50 tasks share a transaction, which saves most of the round trips and waits for the disk. A task that cannot be changed does not affect the
+//! others. If a transaction fails before its commit, each of its tasks is changed in a transaction of its own.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,25 +19,25 @@ use tokio::time::Instant;
 
 /// Number of tasks that share a transaction. Other changes of these tasks wait until it ends.
 const CHUNK: usize = 50;
-/// After this long nothing new is begun: the tasks that are left were not changed, and their results say so.
+/// Time after which no further change starts: the remaining tasks are unchanged, and their results say so.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::BULK_TASKS).raw("bulkTasks", change_many)
 }
 
-/// What became of one task.
+/// The result for one task.
 #[derive(Clone, Serialize)]
 struct Item {
     id: i64,
-    /// The status that the call for this task alone would have had.
+    /// The status that a call for this task alone would have.
     status: u16,
-    /// The task as it is now; none after a deletion.
+    /// The task after the change; none after a deletion.
     #[serde(skip_serializing_if = "Option::is_none")]
     task: Option<Task>,
-    /// The change, for `POST /api/undo`; none if nothing has changed.
+    /// The change, for `POST /api/undo`; none if nothing changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     change_id: Option<ChangeId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,7 +60,7 @@ async fn change_many(app: Arc<App>, request: Request) -> Result<Response, Error>
     let (_, command) = input::question::<BulkTasks>(request).await?;
     let command = command.checked()?;
     let mut bulk = Bulk { app, command, path, begun: Instant::now(), published: Published::All, items: HashMap::new() };
-    // In the order of ids, as everybody locks tasks.
+    // In the order of ids, in which every transaction locks tasks.
     let mut ids = bulk.command.ids.clone();
     ids.sort_unstable();
     for chunk in ids.chunks(CHUNK) {
@@ -76,7 +76,7 @@ async fn change_many(app: Arc<App>, request: Request) -> Result<Response, Error>
 }
 
 impl Bulk {
-    /// Changes those of these tasks that nobody else has locked, in one transaction. Those without a result are to be changed alone.
+    /// Changes those of these tasks that are not locked, in one transaction. Tasks without a result are changed separately later.
     async fn together(&mut self, ids: &[i64]) {
         if self.is_late() {
             return;
@@ -87,7 +87,7 @@ impl Bulk {
                 self.published = self.published.and(published);
                 self.items.extend(done.into_iter().map(|item| (item.id, item)));
             }
-            // Whether they were changed is not known, so they are not changed once more.
+            // It is unknown whether they were changed, so they are not changed again.
             Err(error) => {
                 error.log(&self.path);
                 let failed: Vec<Item> = done.iter().map(|item| self.failed(item.id, &error)).collect();
@@ -113,7 +113,7 @@ impl Bulk {
         Ok((change, done))
     }
 
-    /// The result of one task. An error is what is wrong with the transaction.
+    /// Returns the result for one task. `Err` is an error of the whole transaction.
     fn outcome(&self, id: i64, result: Result<Option<Task>, Error>, change: &Change) -> Result<Item, Error> {
         match result {
             Ok(task) => Ok(Self::done(id, task, change)),
@@ -122,7 +122,7 @@ impl Bulk {
         }
     }
 
-    /// Changes a task in a transaction of its own.
+    /// Changes a task in its own transaction.
     async fn alone(&mut self, id: i64) {
         let item = if self.is_late() {
             self.failed(id, &Error::Unavailable { what: "more time for this call", source: None })
@@ -153,7 +153,7 @@ impl Bulk {
         Ok((item, change.commit().await?))
     }
 
-    /// Changes a task that is locked.
+    /// Changes a locked task.
     async fn one(&self, change: &mut Change, task: Task) -> Result<Option<Task>, Error> {
         let now = change.now();
         let unit = &mut change.unit;

@@ -1,4 +1,4 @@
-//! bulk-tasks on its own: on AWS Lambda, or on hyper at `$PORT`.
+//! The program of bulk-tasks, on AWS Lambda or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(bulk_tasks::function())

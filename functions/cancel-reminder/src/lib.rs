@@ -1,4 +1,4 @@
-//! Cancels reminders: one that somebody names, and those of a task that was completed or deleted.
+//! Cancels reminders: single ones on request, and all of a task that was completed or deleted.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use domain::event::{CommandType, TaskEvent};
 use domain::routes;
 use function::{App, Change, Delivery, Error, Function, Published};
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::CANCEL_REMINDER).command(CommandType::ReminderCancel, cancel).deliver(follow_task)
@@ -19,12 +19,12 @@ async fn cancel(change: &mut Change, command: CancelReminder) -> Result<Reminder
     if reminder.is_waiting() { Ok(change.unit.cancel_reminder(&reminder, false).await?) } else { Ok(reminder) }
 }
 
-/// Brings a task's reminders in line with the task, which cancels them if it is over: its row decides, whatever the event says, because the task
-/// may have been reopened since. Doing that again changes nothing, so no delivery is noted.
+/// Aligns a task's reminders with the task, which cancels them if it is over. The row decides, whatever the event says, because the task may have
+/// been reopened since. Repeating this changes nothing, so the delivery is not recorded.
 async fn follow_task(app: Arc<App>, delivery: Delivery) -> Result<Published, Error> {
     let event: TaskEvent = delivery.data()?;
-    // Most tasks have no reminder: a look spares them the transaction. What waits was committed before the task was over, because
-    // whoever writes a reminder locks the task.
+    // Most tasks have no reminder, and this read saves the transaction. A pending reminder was committed before the task was over, because writing a
+    // reminder locks the task.
     if !app.store()?.has_waiting_reminder(event.task_id).await? {
         return Ok(Published::All);
     }

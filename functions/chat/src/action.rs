@@ -1,4 +1,4 @@
-//! Tells what a tool did: to the user as an action, to the model as the result of its call.
+//! Describes what a tool did: to the user as an action, to the model as the result of its call.
 
 use std::collections::BTreeSet;
 
@@ -12,17 +12,17 @@ use tools::{Done, Failed, Tool};
 use crate::asking::Held;
 use crate::content::raw;
 
-/// Bytes of one result that a model gets to see.
+/// Maximum bytes of a result that a model receives.
 const RESULT_MAX: usize = 64 * 1024;
 
-/// A call that was made, told.
+/// The description of a call.
 pub(crate) struct Told {
     pub(crate) action: Action,
-    /// The function's response, as the API wants it: an object with `output` or `error`.
+    /// The function response in the API's form: an object with `output` or `error`.
     pub(crate) result: Box<RawValue>,
 }
 
-/// A tool did what it was called for. `before` is the task that is no longer there.
+/// Describes a successful call. `before` is the task that no longer exists.
 pub(crate) fn done(tool: &Tool, arguments: &Map<String, Value>, done: Done, before: Option<&Task>) -> Told {
     let cards: Vec<TaskCard> = done.tasks.iter().chain(before).take(SHOWN_MAX).map(TaskCard::from).collect();
     let task_id = arguments.get("task_id").and_then(Value::as_i64).or(match done.tasks.as_slice() {
@@ -34,7 +34,7 @@ pub(crate) fn done(tool: &Tool, arguments: &Map<String, Value>, done: Done, befo
     Told { action, result: bounded(done.output) }
 }
 
-/// A tool did nothing.
+/// Describes a failed call.
 pub(crate) fn failed(name: &str, changes: bool, arguments: &Map<String, Value>, failed: &Failed) -> Told {
     let task_id = arguments.get("task_id").and_then(Value::as_i64);
     let detail = failed.detail.clone();
@@ -42,7 +42,7 @@ pub(crate) fn failed(name: &str, changes: bool, arguments: &Map<String, Value>, 
     Told { action, result: raw(&json!({ "error": failed.problem })) }
 }
 
-/// The user is asked first.
+/// Describes a call that waits for the user's confirmation.
 pub(crate) fn asked(held: &Held) -> Told {
     let detail = format!("Asked whether to {}.", Deed::of(held.tool, &held.arguments).of_subject(&held.subject()));
     let (tasks, task_id) = (held.task.iter().cloned().collect(), held.task.as_ref().map(|task| task.id));
@@ -52,7 +52,7 @@ pub(crate) fn asked(held: &Held) -> Told {
     Told { action, result }
 }
 
-/// What is to be done to a task, as an order that its name stands in.
+/// An imperative phrase into which the task's name is inserted.
 #[derive(PartialEq, Eq)]
 pub(crate) struct Deed {
     before: String,
@@ -64,7 +64,7 @@ impl Deed {
         Self { before: before.into(), after: after.into() }
     }
 
-    /// What a tool called with these arguments does.
+    /// Returns the phrase for a tool with these arguments.
     pub(crate) fn of(tool: &Tool, arguments: &Map<String, Value>) -> Self {
         let text = |name: &str| arguments.get(name).map(said).unwrap_or_default();
         match tool.name {
@@ -90,18 +90,18 @@ impl Deed {
         }
     }
 
-    /// Any change.
+    /// Returns the phrase for any change.
     pub(crate) fn any() -> Self {
         Self::new("change", "")
     }
 
-    /// "delete “Pay rent” (#12)".
+    /// Returns a phrase such as "delete “Pay rent” (#12)".
     pub(crate) fn of_subject(&self, subject: &str) -> String {
         format!("{} {subject}{}", self.before, self.after)
     }
 }
 
-/// What was done to how many: "Completed 3 tasks. Deleted 1 task."
+/// Returns a summary such as "Completed 3 tasks. Deleted 1 task."
 pub(crate) fn summary(actions: &[Action]) -> String {
     let mut counts: Vec<(&str, BTreeSet<Option<i64>>)> = Vec::new();
     for action in actions.iter().filter(|action| action.status == ActionStatus::Done) {
@@ -123,7 +123,7 @@ pub(crate) fn summary(actions: &[Action]) -> String {
     if counts.is_empty() { "Nothing was done.".to_owned() } else { counts.iter().map(told).collect::<Vec<_>>().join(" ") }
 }
 
-/// A task as people name it.
+/// Returns a task's title and number.
 pub(crate) fn named(task: &TaskCard) -> String {
     format!("“{}” (#{})", task.title, task.id)
 }
@@ -137,7 +137,7 @@ fn detail(tool: &Tool, arguments: &Map<String, Value>, done: &Done, task: Option
         "update_task" => format!("Changed {subject}."),
         "complete_task" => format!("Completed {subject}."),
         "reopen_task" => format!("Reopened {subject}."),
-        "skip_task" => format!("Moved {subject} on to its next occurrence."),
+        "skip_task" => format!("Moved {subject} to its next occurrence."),
         "delete_task" => format!("Deleted {subject}."),
         "restore_task" => format!("Restored {subject}."),
         "undo_change" => format!("Undid a change of {subject}."),
@@ -167,7 +167,7 @@ fn said(value: &Value) -> String {
     }
 }
 
-/// A call's output as a model gets to see it: of a list that is too long to read, without the last tasks, and it says so.
+/// Limits an output for a model. A list that is too long loses its last tasks, and says so.
 fn bounded(mut output: Value) -> Box<RawValue> {
     #[derive(Serialize)]
     struct Result<'a> {

@@ -1,4 +1,4 @@
-//! What waits for the user's yes: calls that were not made, and the question about them.
+//! Calls that wait for the user's confirmation, and the question about them.
 
 use std::collections::BTreeSet;
 
@@ -9,40 +9,40 @@ use tools::Tool;
 
 use crate::action::{Deed, named};
 
-/// Calls that one question can be about.
+/// Maximum calls of one question.
 pub(crate) const ASKED_MAX: usize = 100;
-/// Bytes of their arguments, as JSON: the conversation keeps them.
+/// Maximum bytes of their arguments as JSON, because the conversation stores them.
 pub(crate) const ASKED_BYTES: usize = 64 * 1024;
-/// Kinds of deeds that a question tells apart.
+/// Maximum kinds of actions that a question lists separately.
 const DEEDS_MAX: usize = 3;
 
-/// A question as the conversation keeps it.
+/// A question in the conversation's storage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Asking {
     #[serde(flatten)]
     pub(crate) question: Question,
-    /// What is done at a yes, in this order.
+    /// Calls to make after a yes, in this order.
     #[serde(default)]
     pub(crate) calls: Vec<Kept>,
 }
 
-/// A call as the conversation keeps it.
+/// A call in the conversation's storage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Kept {
     pub(crate) tool: String,
     pub(crate) arguments: Map<String, Value>,
 }
 
-/// A call that waits.
+/// A waiting call.
 pub(crate) struct Held {
     pub(crate) tool: &'static Tool,
     pub(crate) arguments: Map<String, Value>,
-    /// The task that it is about; none for one that is to be made.
+    /// Its task; none for a task to be created.
     pub(crate) task: Option<TaskCard>,
 }
 
 impl Held {
-    /// What it is about, as a person names it.
+    /// Returns its subject, as text for the user.
     pub(crate) fn subject(&self) -> String {
         let title = self.arguments.get("title").and_then(Value::as_str).unwrap_or_default();
         self.task.as_ref().map_or_else(|| format!("\u{201c}{title}\u{201d}"), named)
@@ -53,12 +53,12 @@ impl Held {
     }
 }
 
-/// Whether one more call fits the question.
+/// True if the question has room for another call.
 pub(crate) fn has_room(held: &[Held], more: &Held) -> bool {
     held.len() < ASKED_MAX && held.iter().chain([more]).map(Held::bytes).sum::<usize>() <= ASKED_BYTES
 }
 
-/// The question about calls, if there are any.
+/// Returns the question about these calls, if there are any.
 pub(crate) fn asking(held: Vec<Held>, id: String) -> Option<Asking> {
     let mut known = BTreeSet::new();
     let mut tasks: Vec<TaskCard> = held.iter().filter_map(|held| held.task.clone()).filter(|task| known.insert(task.id)).collect();
@@ -70,7 +70,7 @@ pub(crate) fn asking(held: Vec<Held>, id: String) -> Option<Asking> {
     Some(Asking { question, calls })
 }
 
-/// "Delete “Pay rent” (#12), and complete 3 tasks?"
+/// Returns a question such as "Delete “Pay rent” (#12), and complete 3 tasks?"
 fn question(held: &[Held]) -> Option<String> {
     let mut deeds: Vec<(Deed, Vec<String>)> = Vec::new();
     for held in held {

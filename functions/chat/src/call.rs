@@ -1,28 +1,28 @@
-//! The calls of tools that a model asks for.
+//! Tool calls that a model requests.
 
 use serde_json::{Map, Value};
 
-/// A call of a tool.
+/// A tool call.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Call {
-    /// The call's own, to be named by its result.
+    /// The call's id, which its result repeats.
     pub(crate) id: Option<String>,
     /// The tool.
     pub(crate) name: String,
     /// Its arguments.
     pub(crate) arguments: Map<String, Value>,
-    /// The consent that it has.
+    /// The consent for it.
     pub(crate) leave: Leave,
 }
 
-/// The consent that a call has before the turn checks it.
+/// Consent that a call has before the turn checks it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Leave {
-    /// A model asks for it; the user's message decides ([`crate::consent`]).
+    /// A model requests the call; the user's message decides ([`crate::consent`]).
     #[default]
     OfMessage,
-    /// The user's own words ask for it.
+    /// The user's own words request it.
     Given,
-    /// The user is asked first.
+    /// The user must confirm it.
     Asked,
 }

@@ -1,8 +1,8 @@
-//! What a model may do without a question: decided here, whatever a model says or was made to say.
+//! What a model may do without confirmation. Code decides this, whatever a model says or was made to say.
 //!
-//! In one turn it may delete one task, and only one that the user's own message names. It may change or complete one task that the message does not
-//! name, and any that it does ([`language::naming`]). Anything more is asked: the question is kept in the conversation, and only the user's next
-//! message can say yes to it, by the question's id or in plain words. A model has no part in that: it cannot send a message of the user.
+//! In one turn a model may delete one task, whose number the user's message must name. It may change or complete one task that the message does not
+//! name, and any that it does ([`language::naming`]). Anything more becomes a question in the conversation, which only the user's next message can
+//! confirm, by the question's id or in plain words. A model cannot do that, because it cannot send a message as the user.
 
 use std::collections::BTreeSet;
 
@@ -10,37 +10,37 @@ use language::Naming;
 
 use crate::asking::Asking;
 
-/// Tasks that may be created for one message.
+/// Maximum tasks created for one message.
 pub(crate) const CREATED_MAX: usize = 50;
 
-/// A yes to anything, in lower case and without punctuation; bars separate them.
+/// Words that confirm anything, in lower case and without punctuation, separated by bars.
 const YES: &str = "y|yes|yep|yeah|yup|sure|ok|okay|confirm|confirmed|do it|go ahead|please do|yes please|yes do it|yes do|yes go ahead|yes all|\
     yes all of them|all of them|ja|ja bitte|jawohl|oui|sí|si|sì|sim|tak|da|да|evet|hai|はい|是|是的|好|네|نعم|हाँ";
-/// What may stand around the verb of a yes that repeats the question: "yes, delete them all, please".
+/// Words that may surround the verb of a yes that repeats the question: "yes, delete them all, please".
 const YES_AROUND: &str = "yes|ok|okay|sure|please|it|them|all|of|these|those|this|that|everything|both|tasks|task|the|as|a|now";
 
-/// What the user's message of this turn allows.
+/// Consent of the user's message in this turn.
 pub(crate) struct Consent {
     named: Naming,
     deleted: usize,
-    /// Tasks that were created in this turn: they may be changed.
+    /// Tasks created in this turn, which may be changed.
     created: BTreeSet<i64>,
-    /// Tasks that were changed and not named.
+    /// Tasks that were changed although not named.
     changed: BTreeSet<i64>,
 }
 
 impl Consent {
-    /// As this message allows.
+    /// Reads the consent of a message.
     pub(crate) fn of(message: &str) -> Self {
         Self { named: language::naming(message), deleted: 0, created: BTreeSet::new(), changed: BTreeSet::new() }
     }
 
-    /// Whether these tasks, all that one reply wants to delete, may be deleted at once.
+    /// True if all tasks that one reply wants to delete may be deleted without confirmation.
     pub(crate) fn allows_deleting(&self, tasks: &BTreeSet<i64>) -> bool {
         self.deleted == 0 && tasks.len() == 1 && tasks.is_subset(&self.named.delete)
     }
 
-    /// Whether this one of the tasks that one reply wants to change may be changed at once.
+    /// True if this one of the tasks that one reply wants to change may be changed without confirmation.
     pub(crate) fn allows_changing(&self, task: i64, tasks: &BTreeSet<i64>) -> bool {
         let unnamed = tasks.iter().filter(|task| !self.is_named(**task)).chain(&self.changed).collect::<BTreeSet<_>>().len();
         self.is_named(task) || self.changed.contains(&task) || unnamed <= 1
@@ -50,22 +50,22 @@ impl Consent {
         self.named.change.contains(&task) || self.created.contains(&task)
     }
 
-    /// Whether one more task may be created.
+    /// True if another task may be created.
     pub(crate) fn allows_creating(&self) -> bool {
         self.created.len() < CREATED_MAX
     }
 
-    /// This task was created.
+    /// Records that this task was created.
     pub(crate) fn note_created(&mut self, task: i64) {
         self.created.insert(task);
     }
 
-    /// A task was deleted.
+    /// Records that a task was deleted.
     pub(crate) fn note_deleted(&mut self) {
         self.deleted += 1;
     }
 
-    /// A task was changed, or may have been.
+    /// Records that a task was changed, or may have been.
     pub(crate) fn note_changed(&mut self, task: i64) {
         if !self.is_named(task) {
             self.changed.insert(task);
@@ -73,7 +73,7 @@ impl Consent {
     }
 }
 
-/// Whether a message is a yes to this question, and nothing else.
+/// True if a message confirms this question, and says nothing else.
 pub(crate) fn is_yes(message: &str, asking: &Asking) -> bool {
     let words: Vec<String> = message
         .split_whitespace()
@@ -98,7 +98,7 @@ pub(crate) fn is_yes(message: &str, asking: &Asking) -> bool {
     is_listed(YES, &words.join(" ")) || (!message.contains('?') && verbs.len() == 1 && repeats())
 }
 
-/// A mark that belongs to the letter before it, as in हाँ.
+/// True for a mark that belongs to the letter before it, as in हाँ.
 fn is_mark(char: char) -> bool {
     ('\u{0900}'..='\u{097F}').contains(&char)
 }

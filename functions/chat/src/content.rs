@@ -1,5 +1,5 @@
-//! The contents of a conversation, as the Gemini API writes them: a role and its parts. What a model said is kept as it came, to the letter: a
-//! content is JSON that nobody has to read to pass it on.
+//! Contents of a conversation in the form of the Gemini API: a role and its parts. A model's content is stored exactly as received, as JSON that is
+//! not parsed to be sent back.
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -7,20 +7,20 @@ use serde_json::{Value, json};
 
 use crate::call::Call;
 
-/// One content.
+/// A content.
 pub(crate) type Content = Box<RawValue>;
 
-/// What the user said.
+/// Returns a message of the user.
 pub(crate) fn of_user(text: &str) -> Content {
     raw(&json!({ "role": "user", "parts": [{ "text": text }] }))
 }
 
-/// What was said in a model's place.
+/// Returns a message in a model's place.
 pub(crate) fn of_model(text: &str) -> Content {
     raw(&json!({ "role": "model", "parts": [{ "text": text }] }))
 }
 
-/// What a model said, in its own parts.
+/// Returns a message of a model with its own parts.
 pub(crate) fn of_parts(parts: &[Box<RawValue>]) -> Content {
     #[derive(Serialize)]
     struct Said<'a> {
@@ -30,7 +30,7 @@ pub(crate) fn of_parts(parts: &[Box<RawValue>]) -> Content {
     raw(&Said { role: "model", parts })
 }
 
-/// The results of calls, in the order of the calls, each with its call's id where that has one.
+/// Returns the results of calls, in order, each with its call's id if it has one.
 pub(crate) fn of_results(results: &[(Call, Box<RawValue>)]) -> Content {
     #[derive(Serialize)]
     struct Results<'a> {
@@ -54,12 +54,12 @@ pub(crate) fn of_results(results: &[(Call, Box<RawValue>)]) -> Content {
     raw(&Results { role: "user", parts: parts.collect() })
 }
 
-/// A content, read.
+/// Parses a content.
 pub(crate) fn read(content: &RawValue) -> Value {
     serde_json::from_str(content.get()).unwrap_or_default()
 }
 
-/// JSON of what always has a JSON form.
+/// Writes JSON of values that always have a JSON form.
 pub(crate) fn raw(value: &impl Serialize) -> Box<RawValue> {
     to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }

@@ -1,9 +1,9 @@
-//! The conversation, as the state store has it: one value, written only where nobody else has written meanwhile.
+//! The conversation in the state store: one value, written only if it is unchanged since it was read.
 //!
-//! A turn is there, open, before the model hears of it, and is closed when its answer is there. Whoever finds the value changed reads it again and
-//! does the same to what is there now, so two messages at once lose nothing.
+//! A turn is stored as open before the model receives it, and closed when its answer is complete. A writer that finds the value changed reads it
+//! again and repeats its change, so two messages at the same time lose nothing.
 //!
-//! A turn writes the value twice, and it can be long. So what others have said in it is passed on as the JSON that it is: neither read nor written anew.
+//! A turn writes the value twice, and the value can be long. Earlier turns are therefore passed on as raw JSON, neither parsed nor written anew.
 
 use std::time::Duration;
 
@@ -19,16 +19,17 @@ use crate::content::Content;
 
 /// How long a conversation is kept after its last message.
 const TTL: Duration = Duration::from_hours(30 * 24);
-/// Turns that are kept.
+/// Maximum turns of a conversation.
 pub(crate) const TURNS_MAX: usize = 50;
-/// Bytes of all turns, as JSON: what a model reads of them costs with each message. The newest turn is kept whatever its size, which has a limit of its own.
+/// Maximum bytes of all turns as JSON, because a model reads them with each message. The newest turn is kept whatever its size, which has its own
+/// limit.
 pub(crate) const BYTES_MAX: usize = 256 * 1024;
-/// How often a change is tried on a value that others change, too.
+/// Maximum attempts to change a value that others change too.
 const TRIES_MAX: u32 = 20;
-/// The pause after the first try that came too late.
+/// Pause after the first attempt that lost to another writer.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// A conversation, as it is kept.
+/// A conversation in storage.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Kept {
     user_id: i64,
@@ -37,36 +38,36 @@ pub(crate) struct Kept {
     asked: Option<Asking>,
 }
 
-/// A message and what came of it, with all that a model has to see again.
+/// A message and its answer, with everything that a model must see again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Turn {
     id: String,
-    /// The [`Exchange`] that a caller sees.
+    /// The [`Exchange`] that callers see.
     exchange: Box<RawValue>,
-    /// The message and what followed, as the model wrote it; calls and their results are together in it. Empty where nothing came of the message.
+    /// The message and what followed, as the model wrote it; calls and their results stay together. Empty if the message had no effect.
     contents: Vec<Content>,
 }
 
 /// A turn that has begun.
 pub(crate) struct Begun {
-    /// Which.
+    /// The conversation's id.
     id: String,
-    /// As it is until it ends.
+    /// The exchange until the turn ends.
     open: Exchange,
-    /// The contents of the turns before it.
+    /// Contents of earlier turns.
     pub(crate) history: Vec<Content>,
-    /// What the answer before it asked. It is asked no longer: this message answers it or drops it.
+    /// The question of the previous answer. It is closed: this message confirms or drops it.
     pub(crate) asked: Option<Asking>,
 }
 
 impl Begun {
-    /// When.
+    /// When it began.
     pub(crate) fn at(&self) -> Timestamp {
         self.open.at
     }
 }
 
-/// How a turn ended.
+/// The result of a turn.
 pub(crate) struct Ended {
     pub(crate) response: String,
     pub(crate) actions: Vec<Action>,
@@ -80,7 +81,7 @@ impl Turn {
         Ok(Self { id, exchange: to_raw_value(exchange)?, contents })
     }
 
-    /// Bytes, but for the few of its frame.
+    /// Approximate number of bytes.
     fn size(&self) -> usize {
         self.id.len() + self.exchange.get().len() + self.contents.iter().map(|content| content.get().len()).sum::<usize>()
     }
@@ -91,17 +92,17 @@ impl Kept {
         Self { user_id: USER_ID, last_updated: now, history: Vec::new(), asked: None }
     }
 
-    /// As a caller sees it.
+    /// Returns the conversation that callers see.
     ///
     /// # Errors
-    /// What was kept is no exchange.
+    /// A stored exchange cannot be parsed.
     pub(crate) fn shown(self, conversation_id: ConversationId) -> Result<Conversation, Error> {
         let history = self.history.iter().map(|turn| serde_json::from_str(turn.exchange.get())).collect::<Result<_, _>>()?;
         let question = self.asked.map(|asked| asked.question);
         Ok(Conversation { conversation_id, user_id: self.user_id, history, question, last_updated: self.last_updated })
     }
 
-    /// As it is kept from now on: without its oldest turns, whole ones, if all of them are more than the limits.
+    /// Returns the value to store, without the oldest turns if the limits are exceeded.
     fn text(&mut self, now: Timestamp) -> Result<String, Error> {
         self.last_updated = now;
         let mut left = BYTES_MAX;
@@ -117,26 +118,26 @@ impl Kept {
     }
 }
 
-/// Reads it.
+/// Reads a conversation.
 ///
 /// # Errors
-/// The state store is away.
+/// The state store is unavailable.
 pub(crate) async fn read(app: &App, id: &ConversationId) -> Result<Option<Kept>, Error> {
     Ok(found(app, &key(id)).await?.0)
 }
 
-/// Forgets it.
+/// Deletes a conversation.
 ///
 /// # Errors
-/// The state store is away.
+/// The state store is unavailable.
 pub(crate) async fn delete(app: &App, id: &ConversationId) -> Result<(), Error> {
     app.state.delete(&key(id)).await.map_err(unavailable)
 }
 
-/// Begins a turn: adds it, open. It answers the question that was asked, or drops it.
+/// Begins a turn: adds it as open, and closes the open question.
 ///
 /// # Errors
-/// The state store is away.
+/// The state store is unavailable.
 pub(crate) async fn begin(app: &App, id: &ConversationId, message: &str, assistant: Assistant) -> Result<Begun, Error> {
     let open = Exchange {
         at: app.now(),
@@ -151,7 +152,7 @@ pub(crate) async fn begin(app: &App, id: &ConversationId, message: &str, assista
     let mut asked = None;
     let change = |kept: Option<Kept>| {
         let mut kept = kept.unwrap_or_else(|| Kept::new(open.at));
-        // It is there already where a write was done whose answer was lost.
+        // It exists already if the answer of an earlier write was lost.
         if kept.history.iter().all(|there| there.id != turn.id) {
             asked = kept.asked.take();
             kept.history.push(turn.clone());
@@ -164,10 +165,10 @@ pub(crate) async fn begin(app: &App, id: &ConversationId, message: &str, assista
     Ok(Begun { id: turn.id, open, history, asked })
 }
 
-/// Ends a turn. A conversation that was forgotten meanwhile stays forgotten.
+/// Ends a turn. A conversation that was deleted meanwhile stays deleted.
 ///
 /// # Errors
-/// The state store is away.
+/// The state store is unavailable.
 pub(crate) async fn end(app: &App, id: &ConversationId, begun: Begun, ended: Ended) -> Result<(), Error> {
     let Begun { id: turn, open, .. } = begun;
     let Ended { response, actions, problem, contents, asked } = ended;
@@ -175,7 +176,7 @@ pub(crate) async fn end(app: &App, id: &ConversationId, begun: Begun, ended: End
     let closed = Turn::new(turn, &Exchange { response, actions, status, problem, ..open }, contents)?;
     let change = |kept: Option<Kept>| {
         let mut kept = kept?;
-        // A turn that other messages have pushed out meanwhile has no place to be put.
+        // A turn that later messages have pushed out is not stored again.
         if let Some(turn) = kept.history.iter_mut().find(|turn| turn.id == closed.id) {
             turn.clone_from(&closed);
         }
@@ -187,8 +188,8 @@ pub(crate) async fn end(app: &App, id: &ConversationId, begun: Begun, ended: End
     changed(app, id, change).await.map(drop)
 }
 
-/// Changes the value: reads it, and writes what the change makes of it, again from the start if somebody else wrote it meanwhile. What it is now; `None`
-/// where the change leaves it as it is.
+/// Changes the value: reads it, applies the change and writes it, and starts again if another writer was first. Returns the new value; `None` if the
+/// change leaves it as it is.
 async fn changed(app: &App, id: &ConversationId, mut change: impl FnMut(Option<Kept>) -> Option<Kept>) -> Result<Option<Kept>, Error> {
     let key = key(id);
     for failures in 0..TRIES_MAX {
@@ -204,12 +205,14 @@ async fn changed(app: &App, id: &ConversationId, mut change: impl FnMut(Option<K
     Err(unavailable(StateError::Stale))
 }
 
-/// What is there, and its `ETag`. What cannot be read, as from another version of this program, is none, and is written over.
+/// Returns the stored value and its `ETag`. An unreadable value, such as one of another version, counts as none, and is overwritten.
 async fn found(app: &App, key: &str) -> Result<(Option<Kept>, Option<String>), Error> {
     let Some(Stored { value, etag }) = app.state.get(key).await.map_err(unavailable)? else { return Ok((None, None)) };
     let kept = serde_json::from_str(&value);
-    // Where it cannot be read, and not what: that is the user's.
-    let told = |error: &serde_json::Error| tracing::warn!(key, column = error.column(), "a conversation that cannot be read is begun anew");
+    // Logs the position, not the text, which is the user's.
+    let told = |error: &serde_json::Error| {
+        tracing::warn!(key, column = error.column(), "a stored conversation cannot be parsed and is started anew")
+    };
     let kept = kept.inspect_err(told);
     Ok((kept.ok(), Some(etag)))
 }
@@ -242,7 +245,7 @@ mod tests {
         Turn::new(number.to_string(), &exchange, contents.iter().map(|content| to_raw_value(content).unwrap()).collect()).unwrap()
     }
 
-    /// The ids of what is kept of these turns, and how long it is.
+    /// The ids of the turns that are kept, and the size.
     fn trimmed(history: Vec<Turn>) -> (Vec<String>, usize) {
         let mut kept = Kept { history, ..Kept::new(NOW.parse().unwrap()) };
         let length = kept.text(NOW.parse().unwrap()).unwrap().len();

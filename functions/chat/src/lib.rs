@@ -1,9 +1,9 @@
-//! The assistant: takes messages, does what they ask with the tools of [`tools`], and keeps the conversation.
+//! The assistant: receives messages, executes them with the tools of [`tools`], and stores the conversation.
 //!
-//! A message is a turn (`turn`): the model (`model`; Gemini in `gemini`, Taskflow's own in `offline`) replies with text or with calls of tools; the calls are
-//! made, their results go back, and so on until there is text. The conversation (`conversation`) is a value of the state store, and every turn is in it
-//! before the model hears of it. What may not be done without a question (`consent`) is kept with it (`asking`): by code, whatever a model says.
-//! `stream` tells a caller what happens as it happens.
+//! A message is a turn (`turn`). The model (`model`; Gemini in `gemini`, the offline assistant in `offline`) replies with text or with tool calls;
+//! the calls are made and their results go back, until there is text. The conversation (`conversation`) is a value of the state store, and stores
+//! every turn before the model receives it. `consent` decides in code which calls need confirmation, and `asking` stores them. `stream` reports
+//! progress to the caller.
 
 mod action;
 mod asking;
@@ -41,7 +41,7 @@ use crate::offline::Offline;
 use crate::stream::{EVENT_STREAM, Sink};
 use crate::turn::{Asked, Turn};
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     let own = Arc::new(OwnModel::new());
@@ -56,7 +56,7 @@ pub fn function() -> Function {
         .endpoint("deleteConversation", delete_conversation)
 }
 
-/// The model that this process asks, made on first use: a client with its connections.
+/// The model of this process, created on first use: a client with its connections.
 type OwnModel = OnceCell<Arc<dyn Model>>;
 
 fn model(app: &App) -> Result<Arc<dyn Model>, Error> {
@@ -100,12 +100,12 @@ async fn chat(app: Arc<App>, own: &OwnModel, request: Request) -> Result<Respons
             }
         }
     };
-    // On its own, for the caller may leave; its log lines are the request's.
+    // Spawned, because the caller may disconnect; its log lines belong to the request.
     app.background.spawn(answering.instrument(tracing::Span::current()));
     Ok(response)
 }
 
-/// Returns the zone and the locale that a message is read in: those of the call, or else those that the user prefers.
+/// Returns zone and locale for a message: those of the call, else the user's preferences.
 async fn scene_of(app: &App, headers: &HeaderMap, named: Option<Zone>) -> Result<(Zone, Option<Locale>), Error> {
     let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).and_then(Locale::accepted);
     let (named, locale) = match (named, accepted) {
@@ -117,21 +117,21 @@ async fn scene_of(app: &App, headers: &HeaderMap, named: Option<Zone>) -> Result
     Ok((named.unwrap_or(preferences.time_zone), locale.or(preferred)))
 }
 
-/// Whether the caller takes server-sent events and would rather have them than JSON.
+/// True if the caller prefers server-sent events to JSON.
 fn wants_stream(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     let mut types = accepted.map(|item| item.split(';').next().unwrap_or_default().trim());
     types.find(|name| matches!(*name, EVENT_STREAM | "application/json" | "*/*")) == Some(EVENT_STREAM)
 }
 
-/// The problem of a message that was kept and not answered: with the conversation that it is in.
+/// Returns the problem of a message that was stored but not answered, with its conversation.
 fn problem(error: &Error, conversation_id: &ConversationId, path: &str) -> Value {
     let mut problem = json!(error.problem(path));
     problem["conversation_id"] = conversation_id.as_str().into();
     problem
 }
 
-/// Reads a line as a task, without making one.
+/// Parses a line as a draft of a task.
 async fn draft(app: Arc<App>, request: Request) -> Result<Response, Error> {
     accept::require(request.headers(), &[accept::JSON])?;
     let (parts, line) = question::<DraftTask>(request).await?;
@@ -157,14 +157,14 @@ async fn draft(app: Arc<App>, request: Request) -> Result<Response, Error> {
     Ok(answer.into())
 }
 
-/// Returns the tags that exist; none if they cannot be had, because the line can be read without them.
+/// Returns the existing tags; none if they cannot be loaded, because the line can be parsed without them.
 async fn existing_tags(tools: &Caller) -> Vec<String> {
     let Some(list_tags) = tools::of("list_tags") else { return Vec::new() };
     let found = tools.call(list_tags, Map::new()).await;
     found.map(|done| tag_names(&done.output)).unwrap_or_default()
 }
 
-/// Returns the names in what the tool `list_tags` answers.
+/// Returns the names in the output of `list_tags`.
 fn tag_names(output: &Value) -> Vec<String> {
     let tags = output["tags"].as_array().into_iter().flatten();
     tags.filter_map(|tag| tag["tag"].as_str().map(str::to_owned)).collect()
@@ -172,7 +172,7 @@ fn tag_names(output: &Value) -> Vec<String> {
 
 async fn get_conversation(app: Arc<App>, which: ConversationRef) -> Result<Answer, Error> {
     let found = conversation::read(&app, &which.conversation_id).await?;
-    let found = found.ok_or_else(|| Error::NotFound("there is no such conversation, or no longer".to_owned()))?;
+    let found = found.ok_or_else(|| Error::NotFound("the conversation does not exist, or has expired".to_owned()))?;
     Answer::json(&found.shown(which.conversation_id)?)
 }
 

@@ -1,4 +1,4 @@
-//! chat on its own, on hyper at `$PORT`.
+//! The program of chat, on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(chat::function())

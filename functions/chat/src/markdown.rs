@@ -1,9 +1,9 @@
-//! What people wrote, as it stands in an answer: an answer is Markdown, a title is text.
+//! Escapes user text for answers: an answer is Markdown, a title is text.
 
-/// Signs that mean something inside a line of Markdown.
+/// Characters with a meaning inside a line of Markdown.
 const SIGNS: &[char] = &['\\', '`', '*', '_', '~', '[', ']', '<'];
 
-/// Text that is read as itself.
+/// Returns text that renders as itself.
 pub(crate) fn text(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {

@@ -1,4 +1,4 @@
-//! What the assistant asks: a model that replies with text or with calls of tools.
+//! The interface of a model that replies with text or with tool calls.
 
 use std::time::Duration;
 
@@ -15,71 +15,71 @@ use crate::stream::Sink;
 
 /// Replies to a conversation.
 pub(crate) trait Model: Send + Sync {
-    /// Who it is.
+    /// Returns its name for callers.
     fn assistant(&self) -> Assistant;
 
-    /// What it replies; it tells `sink` its text as it comes.
+    /// Returns its reply, and sends the text to `sink` as it arrives.
     fn reply<'a>(&'a self, prompt: &'a Prompt<'a>, sink: &'a mut Sink) -> BoxFuture<'a, Result<Reply, ModelError>>;
 }
 
-/// What a model is asked.
+/// The input of a model.
 pub(crate) struct Prompt<'a> {
-    /// The contents of earlier turns.
+    /// Contents of earlier turns.
     pub(crate) history: &'a [Content],
-    /// The contents of this turn: the message, and what came of it so far.
+    /// Contents of this turn: the message, and what followed so far.
     pub(crate) turn: &'a [Content],
-    /// The time.
+    /// The current time.
     pub(crate) now: Timestamp,
     /// The user's zone.
     pub(crate) zone: &'a Zone,
-    /// How the user writes dates and times, where that is known.
+    /// The user's locale, if known.
     pub(crate) locale: Option<&'a Locale>,
-    /// Whether it may call tools.
+    /// True if it may call tools.
     pub(crate) may_call: bool,
 }
 
-/// What a model replies.
+/// A model's reply.
 #[derive(Debug)]
 pub(crate) struct Reply {
-    /// As it came, to be sent back as it is; `None` where nothing did.
+    /// The content as received, to be sent back unchanged; `None` if there is none.
     pub(crate) content: Option<Content>,
-    /// What is for the user; Markdown.
+    /// Text for the user, in Markdown.
     pub(crate) text: String,
-    /// What it wants done, in order.
+    /// Calls, in order.
     pub(crate) calls: Vec<Call>,
-    /// The tasks that its text tells of, where it knows: what was only looked at to find them is not shown.
+    /// The tasks that its text names, if it knows. Only these are shown to the user.
     pub(crate) told: Option<Vec<i64>>,
 }
 
 /// Why a model did not reply.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ModelError {
-    /// It cannot be reached, or says that it is overloaded.
+    /// It cannot be reached, or is overloaded.
     #[error("Gemini is not available right now; try again")]
     Away {
-        /// When it may be again.
+        /// When it may be available.
         retry_after: Option<Duration>,
         #[source]
         source: BoxError,
     },
-    /// So many calls are more than it allows.
-    #[error("Gemini allows no more calls right now: its rate limit or quota is used up")]
+    /// Its rate limit or quota is exceeded.
+    #[error("Gemini's rate limit or quota is used up; try again later")]
     Limited {
-        /// When it will again.
+        /// When the limit resets.
         retry_after: Option<Duration>,
         #[source]
         source: BoxError,
     },
-    /// It takes too long.
+    /// It did not answer in time.
     #[error("Gemini did not answer in time")]
     Late,
-    /// It answered what is no answer.
-    #[error("Gemini answered something that cannot be used")]
+    /// Its answer is unusable.
+    #[error("Gemini's answer is unusable; try again")]
     Garbage(#[source] BoxError),
     /// It declined.
     #[error("Gemini declined to answer ({0})")]
     Declined(String),
-    /// It refuses the request as it is: the key, the model's name, or something else that trying again does not change.
+    /// It refuses the request because of the key, the model's name, or another reason that a retry does not change.
     #[error("{0}")]
     Refused(String),
 }

@@ -1,7 +1,7 @@
-//! The assistant without a model: Taskflow's own reading of everyday sentences ([`language`]), done with the same tools.
+//! The offline assistant: parses everyday sentences ([`language`]) and executes them with the same tools.
 //!
-//! What to do with a sentence is a plain function (`Plan`) that asks for the results of calls as if they were there. Where one is not, the call is the
-//! reply; in the next round the function runs again and finds it. So it needs no memory, and is the same each time.
+//! The reaction to a sentence is a plain function (`Plan`) that reads the results of calls as if they were there. If one is missing, the call becomes
+//! the reply; in the next round the function runs again and finds it. So it needs no state, and is deterministic.
 
 use domain::chat::Assistant;
 use domain::command::CreateTask;
@@ -23,13 +23,13 @@ use crate::model::{Model, ModelError, Prompt, Reply};
 use crate::stream::Sink;
 use crate::tag_names;
 
-/// Calls of one reply; the rest come with the next.
+/// Maximum calls of one reply; the rest follow with the next.
 const CALLS_MAX: usize = 25;
-/// Tasks that "all …" can mean.
+/// Maximum tasks that "all …" can mean.
 const MATCHING_MAX: usize = 100;
-/// Tasks that are shown of a list.
+/// Maximum tasks shown of a list.
 const LISTED_MAX: usize = 20;
-/// Tasks that are offered where a title fits several.
+/// Maximum tasks offered if a title fits several.
 const OFFERED_MAX: usize = 5;
 
 const HELP: &str = "\
@@ -42,7 +42,7 @@ I understand everyday sentences:
 - **tag** 12 #home · set 12 to high
 - **remind me** 1 hour before 12 · show my reminders";
 
-/// The assistant without a model.
+/// The offline assistant.
 pub(crate) struct Offline;
 
 impl Model for Offline {
@@ -83,13 +83,13 @@ fn of_calls(calls: &[Call]) -> Content {
     content::raw(&json!({ "role": "model", "parts": calls.iter().map(part).collect::<Vec<_>>() }))
 }
 
-/// Why the plan goes no further now.
+/// Why the plan stops here.
 enum Stop {
-    /// These calls have to be made first.
+    /// These calls must be made first.
     Call(Vec<Call>),
-    /// This is to be said instead.
+    /// The answer.
     Say(String),
-    /// There is no task of the title that was said; this says so.
+    /// There is no task with this title; the text says so.
     Missing(String),
 }
 
@@ -99,15 +99,15 @@ impl Stop {
     }
 }
 
-/// What is to be done for a sentence.
+/// The execution of a sentence.
 struct Plan<'a> {
-    /// The results of the calls that were made, in their order.
+    /// Results of the calls so far, in order.
     results: Vec<&'a Value>,
-    /// The result that is asked for next.
+    /// Index of the next result.
     next: usize,
-    /// Whether what is changed next is asked first.
+    /// Consent for the next changes.
     leave: Leave,
-    /// The tasks that the answer tells of.
+    /// Tasks that the answer names.
     told: Vec<i64>,
     now: Timestamp,
     zone: &'a Zone,
@@ -115,7 +115,7 @@ struct Plan<'a> {
     history: &'a [Content],
 }
 
-/// A task, as far as an answer tells of it: a list has no more, and leaves out what is not there.
+/// The fields of a task that answers use. A list has no more, and omits absent ones.
 #[derive(Deserialize)]
 struct Seen {
     id: i64,
@@ -133,17 +133,17 @@ struct Seen {
     reminder_offset: Option<String>,
 }
 
-/// Tasks that were looked for.
+/// Tasks that were found.
 struct Found {
     tasks: Vec<Seen>,
-    /// How many there are.
+    /// Their total number.
     total: usize,
-    /// Whether these are all that are wanted.
+    /// True if these are all matches.
     is_whole: bool,
 }
 
 impl Plan<'_> {
-    /// Reads the message; "#home office" is read with the tags that exist.
+    /// Parses the message; "#home office" needs the existing tags.
     fn reading(&mut self, message: &str, scene: Scene) -> Result<Reading, Stop> {
         let scene = if language::spells_tags(message, &scene) {
             let found = self.calls(&[("list_tags", json!({}))])?;
@@ -190,7 +190,7 @@ impl Plan<'_> {
             Intent::Help => HELP.to_owned(),
             Intent::Greeting => format!("Hello! I am here and keep your tasks. {HELP}"),
             Intent::Thanks => "You are welcome. Say “help” for what else I understand.".to_owned(),
-            Intent::Yes => "There is nothing to say yes to.".to_owned(),
+            Intent::Yes => "There is no open question to confirm.".to_owned(),
             Intent::No => "Fine, I leave it.".to_owned(),
             Intent::Unclear if reading.or_task.is_some() => return Err(Stop::Missing(with_notes(String::new(), &reading.notes))),
             Intent::Unclear => "I did not understand that. Say “help” for what I understand.".to_owned(),
@@ -198,7 +198,7 @@ impl Plan<'_> {
         Ok(with_notes(text, &reading.notes))
     }
 
-    /// Adds a task; if one is there that the sentence could be about, the user is asked.
+    /// Adds a task. Asks the user first if the sentence could be about an existing one.
     fn create(&mut self, task: &CreateTask, unless: Option<&str>) -> Result<String, Stop> {
         let rival = match unless.filter(|title| title.split_whitespace().count() <= TERMS_MAX) {
             Some(title) => self.called(title)?,
@@ -213,7 +213,7 @@ impl Plan<'_> {
         Ok(format!("Added {}.", self.told(&seen_of(&made)?)))
     }
 
-    /// Asks whether to add a task, after saying why that is asked.
+    /// Asks whether to add a task, with the reason for asking.
     fn offer(&mut self, why: &str, task: &CreateTask) -> Result<String, Stop> {
         self.leave = Leave::Asked;
         self.call("create_task", json!(task))?;
@@ -222,12 +222,12 @@ impl Plan<'_> {
 
     // --- Calls ------------------------------------------------------------------------------------------------------------
 
-    /// The output of a call, or its problem's detail.
+    /// Returns the output of a call, or its problem's detail.
     fn call(&mut self, tool: &str, arguments: Value) -> Result<Value, Stop> {
         self.calls(&[(tool, arguments)])?.pop().unwrap_or_else(|| Err(String::new())).map_err(Stop::Say)
     }
 
-    /// The outputs of calls, or their problems' details.
+    /// Returns the outputs of calls, or their problems' details.
     fn calls(&mut self, calls: &[(&str, Value)]) -> Result<Vec<Result<Value, String>>, Stop> {
         let there = self.results.get(self.next..).unwrap_or_default();
         let missing: Vec<Call> =
@@ -246,7 +246,7 @@ impl Plan<'_> {
 
     // --- Which tasks ------------------------------------------------------------------------------------------------------
 
-    /// The numbers of the tasks that are meant; `status` is what they have to be, where a title could mean others too.
+    /// Returns the numbers of the selected tasks; `status` restricts tasks selected by title.
     fn select(&mut self, which: &Selection, status: Option<&str>) -> Result<Vec<i64>, Stop> {
         match which {
             Selection::Tasks(targets) => self.resolve(targets, status),
@@ -286,7 +286,7 @@ impl Plan<'_> {
         Ok(ids)
     }
 
-    /// The tasks of these numbers that are there. Whatever is done to them is asked first.
+    /// Returns the existing tasks in this range of numbers. Their changes always need confirmation.
     fn numbered(&mut self, first: i64, last: i64, status: Option<&str>) -> Result<Vec<i64>, Stop> {
         let filters = json!({ "id_from": first, "id_to": last, "status": status });
         let found = self.call(
@@ -306,7 +306,7 @@ impl Plan<'_> {
         Ok(tasks.iter().map(|task| task.id).collect())
     }
 
-    /// An open task whose title begins with these words.
+    /// Returns an open task whose title begins with these words.
     fn called(&mut self, title: &str) -> Result<Option<Seen>, Stop> {
         let found = self.call("search_tasks", json!({ "query": title, "filters": { "status": "pending" }, "limit": OFFERED_MAX }))?;
         let title = title.to_lowercase();
@@ -332,7 +332,7 @@ impl Plan<'_> {
         }
     }
 
-    /// "It": the one task that the last answer named.
+    /// Resolves "it": the only task that the last answer named.
     fn spoken_of(&self) -> Result<i64, Stop> {
         let contents = self.history.iter().rev().map(|content| content::read(content));
         let last = contents.into_iter().find(|content| content["role"] == "model" && content["parts"][0]["text"].is_string());
@@ -346,7 +346,7 @@ impl Plan<'_> {
         }
     }
 
-    /// The tasks that a listing is about.
+    /// Returns the tasks of a listing.
     fn find(&mut self, listing: &Listing) -> Result<Found, Stop> {
         let wanted = listing.query.limit.map(wanted);
         let output = self.call("search_tasks", search(&listing.query, wanted.unwrap_or(MATCHING_MAX).min(MATCHING_MAX)))?;
@@ -366,7 +366,7 @@ impl Plan<'_> {
             (0, _) => Ok(format!("There are no {about}.")),
             (total, true) => Ok(counted(total, about)),
             (total, false) => {
-                // As many as were asked for, be it more than are shown otherwise.
+                // As many as requested, even if more than usually shown.
                 let shown = if listing.query.limit.is_some() { MATCHING_MAX } else { LISTED_MAX };
                 let lines: Vec<String> = tasks.iter().take(shown).map(|task| format!("- {}", self.told(task))).collect();
                 let (part, more) = match (total.saturating_sub(lines.len()), listing.query.limit) {
@@ -382,7 +382,7 @@ impl Plan<'_> {
         }
     }
 
-    /// Calls a tool for each of the tasks, and tells what came of it.
+    /// Calls a tool for each of the tasks, and reports the results.
     fn each(&mut self, tool: &str, which: &Selection, status: Option<&str>, verb: &str, more: &Value) -> Result<String, Stop> {
         let ids = self.select(which, status)?;
         let outcomes = self.calls(&ids.iter().map(|id| (tool, with_id(more, *id))).collect::<Vec<_>>())?;
@@ -394,7 +394,7 @@ impl Plan<'_> {
 
     fn delete(&mut self, which: &Selection) -> Result<String, Stop> {
         let ids = self.select(which, None)?;
-        // One place decides for all deletions whether the user is asked first.
+        // One place decides for all deletions whether the user must confirm.
         if self.leave == Leave::Given {
             self.leave = Leave::OfMessage;
         }
@@ -492,7 +492,7 @@ impl Plan<'_> {
 
     // --- How it is told ---------------------------------------------------------------------------------------------------
 
-    /// A task in one line.
+    /// Returns a task in one line.
     fn told(&self, task: &Seen) -> String {
         let mut text = format!("“{}” (#{})", markdown::text(&task.title), task.id);
         let mut more = Vec::new();
@@ -518,7 +518,7 @@ impl Plan<'_> {
         text
     }
 
-    /// A task in full.
+    /// Returns a task in full.
     fn shown(&self, task: &Seen) -> String {
         let status = if task.status == Status::Completed { "completed" } else { "pending" };
         let description = if task.description.is_empty() { String::new() } else { format!("\n\n{}", markdown::text(&task.description)) };
@@ -545,13 +545,13 @@ impl Plan<'_> {
 
 fn call(tool: &str, arguments: &Value, leave: Leave) -> Call {
     let arguments = arguments.as_object().cloned().unwrap_or_default();
-    // Where a field is null, it is left out; what null means for a change is said by the change itself.
+    // Null fields are omitted, except in a change, where null has a meaning.
     let keeps_null = tool == "update_task";
     let arguments = arguments.into_iter().filter(|(_, value)| keeps_null || !value.is_null()).collect();
     Call { id: None, name: tool.to_owned(), arguments, leave }
 }
 
-/// What came of a call for each of these tasks or reminders, a line each, and what is asked.
+/// Returns a line per task or reminder with the result of its call, and the question if there is one.
 fn told(tool: &str, ids: &[i64], outcomes: Vec<Result<Value, String>>, done: impl Fn(i64, &Value) -> String) -> String {
     let (mut asked, mut lines) = (0, Vec::new());
     for (id, outcome) in ids.iter().zip(outcomes) {
@@ -583,12 +583,12 @@ fn told(tool: &str, ids: &[i64], outcomes: Vec<Result<Value, String>>, done: imp
     lines.join("\n")
 }
 
-/// More than is changed at once.
+/// Returns the answer for more tasks than are changed at once.
 fn too_many(total: usize, about: &str) -> Stop {
     Stop::say(format!("There are {total} {about}: more than I change at once. Say which, so that it is fewer."))
 }
 
-/// How many there are: "There is 1 open task due today.", "You completed 3 tasks yesterday."
+/// Returns a count such as "There is 1 open task due today." or "You completed 3 tasks yesterday."
 fn counted(total: usize, about: &str) -> String {
     let about = if total == 1 { about.replacen("tasks", "task", 1) } else { about.to_owned() };
     match about.strip_prefix("completed ") {
@@ -597,7 +597,7 @@ fn counted(total: usize, about: &str) -> String {
     }
 }
 
-/// How many tasks match, of which a page was answered.
+/// Returns the total number of matches, of which this page was returned.
 fn total_of(output: &Value, seen: usize) -> usize {
     output["total_count"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(seen)
 }
@@ -615,7 +615,7 @@ fn with_id(more: &Value, id: i64) -> Value {
     arguments
 }
 
-/// A change as a tool takes it: the fields that are set.
+/// Returns a change in a tool's form: the fields that are set.
 fn update_arguments(update: &UpdateTask) -> Value {
     use domain::command::Field;
     fn set<T: Serialize>(fields: &mut Map<String, Value>, name: &str, field: &Field<T>) {
@@ -641,7 +641,7 @@ fn update_arguments(update: &UpdateTask) -> Value {
     Value::Object(fields)
 }
 
-/// A search as a tool takes it.
+/// Returns a search in a tool's form.
 fn search(query: &SearchTasks, limit: usize) -> Value {
     let filter = &query.filters;
     let mut filters = Map::new();
@@ -672,7 +672,7 @@ fn search(query: &SearchTasks, limit: usize) -> Value {
     arguments
 }
 
-/// How many tasks a sentence asks for.
+/// Returns the number of tasks that a sentence requests.
 fn wanted(limit: u32) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }
@@ -711,7 +711,7 @@ fn word(value: &impl Serialize) -> String {
     json!(value).as_str().unwrap_or_default().to_owned()
 }
 
-/// What was taken for granted, and what was not understood.
+/// Appends notes about assumptions and unknown words.
 fn with_notes(text: String, notes: &[Note]) -> String {
     let notes: Vec<String> = notes
         .iter()

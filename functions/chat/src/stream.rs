@@ -1,4 +1,4 @@
-//! Tells a caller what happens as it happens: server-sent events, as the OpenAPI document describes them.
+//! Reports progress to a caller: server-sent events, as described in the OpenAPI document.
 
 use std::time::Duration;
 
@@ -14,40 +14,40 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-/// The media type.
+/// Media type.
 pub(crate) const EVENT_STREAM: &str = "text/event-stream";
-/// What stands between two paragraphs.
+/// Separator of two paragraphs.
 pub(crate) const PARAGRAPH: &str = "\n\n";
-/// Events that wait for a caller who reads slowly.
+/// Maximum events queued for a slow caller.
 const WAITING_MAX: usize = 64;
-/// How long a full queue is waited for. Then the caller is taken for gone; the turn goes on.
+/// How long a full queue blocks. Then the caller counts as gone; the turn continues.
 const SEND_MAX: Duration = Duration::from_secs(10);
-/// How often a line is sent that says nothing, so that nobody between takes the connection for dead.
+/// Interval of comment lines, so that no intermediary closes the connection as idle.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// Asks proxies not to hold the answer back until it is whole.
+/// Asks proxies not to buffer the answer.
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// Where events go: to a caller who reads them, or nowhere.
+/// Destination of events: a streaming caller, or none.
 pub(crate) struct Sink {
     caller: Option<mpsc::Sender<String>>,
-    /// Nothing was said yet.
+    /// True until the first text.
     is_fresh: bool,
-    /// What comes next is a paragraph of its own.
+    /// True if the next text begins a paragraph.
     breaks: bool,
 }
 
 impl Sink {
-    /// For a caller who waits for the whole.
+    /// Creates a sink for a caller that waits for the whole answer.
     pub(crate) fn none() -> Self {
         Self { caller: None, breaks: false, is_fresh: true }
     }
 
-    /// Whether anybody reads.
+    /// True if there is a streaming caller.
     pub(crate) fn is_read(&self) -> bool {
         self.caller.is_some()
     }
 
-    /// The next piece of the response.
+    /// Sends the next piece of the answer.
     pub(crate) async fn text(&mut self, text: &str) {
         if self.is_read() && !text.is_empty() {
             let before = if self.breaks && !self.is_fresh { PARAGRAPH } else { "" };
@@ -56,22 +56,22 @@ impl Sink {
         }
     }
 
-    /// What is said next is a paragraph of its own.
+    /// Makes the next text begin a paragraph.
     pub(crate) fn paragraph(&mut self) {
         self.breaks = true;
     }
 
-    /// Something was done.
+    /// Sends an action.
     pub(crate) async fn action(&mut self, action: &Action) {
         self.send("action", action).await;
     }
 
-    /// It is answered.
+    /// Sends the complete answer.
     pub(crate) async fn done(&mut self, answer: &ChatAnswer) {
         self.send("done", answer).await;
     }
 
-    /// It could not be answered.
+    /// Sends a problem.
     pub(crate) async fn problem(&mut self, problem: &Value) {
         self.send("problem", problem).await;
     }
@@ -84,7 +84,7 @@ impl Sink {
     }
 }
 
-/// A stream, and where its events go; it begins by naming the conversation.
+/// Opens a stream, which begins with the conversation's id, and its sink.
 pub(crate) fn open(conversation_id: &ConversationId) -> (Sink, Response) {
     let (caller, events) = mpsc::channel(WAITING_MAX);
     let first = event("conversation", &json!({ "conversation_id": conversation_id })).unwrap_or_default();
@@ -107,7 +107,7 @@ pub(crate) fn open(conversation_id: &ConversationId) -> (Sink, Response) {
     (Sink { caller: Some(caller), breaks: false, is_fresh: true }, response)
 }
 
-/// An event; `None` if its data has no JSON form. JSON has no line breaks outside of its texts, and escapes them inside.
+/// Returns an event; `None` if its data has no JSON form. JSON has line breaks only inside its texts, where they are escaped.
 fn event(name: &str, data: &impl Serialize) -> Option<String> {
     Some(format!("event: {name}\ndata: {}\n\n", serde_json::to_string(data).ok()?))
 }

@@ -1,4 +1,5 @@
-//! One message: the model is asked, the tools it calls are called, until there is an answer or a limit is met; and the conversation has all of it.
+//! One message: calls the model and the tools that it requests, until there is an answer or a limit is reached, and stores everything in the
+//! conversation.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,54 +28,54 @@ use crate::markdown;
 use crate::model::{Model, ModelError, Prompt, Reply};
 use crate::stream::{PARAGRAPH, Sink};
 
-/// How long a message may take: less than whoever calls this function waits for it, so that a slow model is told as such.
+/// Time limit of a message, less than callers of this function wait, so that a slow model is reported as such.
 const TURN_MAX: Duration = Duration::from_secs(40);
-/// How long a model that is being waited for is waited for still, once the process is asked to stop.
+/// How long a running model call may continue after a stop was requested.
 const STOP_MAX: Duration = Duration::from_secs(7);
-/// How often a model may call tools before it has to answer.
+/// Maximum rounds of tool calls before a model must answer.
 const ROUNDS_MAX: usize = 10;
-/// Calls of one reply that are made.
+/// Maximum calls of one reply that are made.
 const CALLS_MAX: usize = 30;
-/// Calls that are made together: as many as a function has connections to its database.
+/// Maximum parallel calls: the number of database connections of a function.
 const TOGETHER_MAX: usize = 4;
-/// Bytes of results that a model gets to see in one turn.
+/// Maximum bytes of results that a model receives in one turn.
 const RESULTS_MAX: usize = 160 * 1024;
 
 /// A message to answer.
 pub(crate) struct Asked {
-    /// The conversation that it belongs to.
+    /// Its conversation.
     pub(crate) conversation_id: ConversationId,
-    /// What the user says.
+    /// The user's text.
     pub(crate) text: String,
-    /// The question that it says yes to.
+    /// The question that it confirms.
     pub(crate) confirms: Option<String>,
     /// The user's zone.
     pub(crate) zone: Zone,
-    /// How the user writes dates and times, where that is known.
+    /// The user's locale, if known.
     pub(crate) locale: Option<Locale>,
 }
 
-/// The work of one message.
+/// The execution of one message.
 pub(crate) struct Turn {
     app: Arc<App>,
     model: Arc<dyn Model>,
     tools: Caller,
     asked: Asked,
     deadline: Instant,
-    /// What was done so far.
+    /// Actions so far.
     actions: Vec<Action>,
     /// The message and what followed, for the model.
     contents: Vec<Content>,
-    /// What was said so far.
+    /// The answer so far.
     response: String,
     consent: Consent,
-    /// What waits for the user's yes.
+    /// Calls that wait for the user's confirmation.
     held: Vec<Held>,
     seen: usize,
 }
 
 impl Turn {
-    /// A message that came with these headers.
+    /// Creates the turn of a message with these headers.
     pub(crate) fn new(app: Arc<App>, model: Arc<dyn Model>, headers: &HeaderMap, asked: Asked) -> Self {
         let tools = Caller::new(app.clone(), headers, asked.zone.clone());
         let consent = Consent::of(&asked.text);
@@ -95,12 +96,13 @@ impl Turn {
         }
     }
 
-    /// Answers it.
+    /// Answers the message.
     ///
     /// # Errors
-    /// The conversation cannot be kept; nothing was done then. The model failed; the conversation has the message, what was done for it, and why.
+    /// The conversation cannot be stored, and nothing was done; or the model failed, and the conversation has the message, the actions and the
+    /// reason.
     pub(crate) fn answer(self, sink: &mut Sink) -> BoxFuture<'_, Result<ChatAnswer, Error>> {
-        // Boxed: it is large.
+        // Boxed because of its size.
         Box::pin(self.run(sink))
     }
 
@@ -114,7 +116,7 @@ impl Turn {
             }
             None => self.converse(&begun, sink).await,
         };
-        // The user has not seen this question, so it does not count as asked.
+        // The user has not seen this question, so it is not stored.
         let held = std::mem::take(&mut self.held);
         let asking = outcome.is_ok().then(|| asking::asking(held, self.app.ids.next().to_string())).flatten();
         let ended = self.ended(outcome.as_ref().err(), asking.clone());
@@ -136,7 +138,7 @@ impl Turn {
         }
     }
 
-    /// Does what the user has said yes to. No model has a part in it.
+    /// Makes the calls that the user has confirmed, without a model.
     async fn carry_out(&mut self, calls: &[Kept], sink: &mut Sink) {
         for Kept { tool, arguments } in calls {
             let call = Call { id: None, name: tool.clone(), arguments: arguments.clone(), leave: Leave::Given };
@@ -154,7 +156,7 @@ impl Turn {
         self.contents.push(content::of_model(&self.response));
     }
 
-    /// Makes a call that changes something, and notes what it did for the calls that follow.
+    /// Makes a call that changes data, and records its effect for later calls.
     async fn change(&mut self, call: &Call, subject: Option<i64>) -> Told {
         if let Some(refusal) = self.refusal(call) {
             return refusal;
@@ -183,7 +185,7 @@ impl Turn {
                 action::done(tool, &call.arguments, done, None)
             }
             Err(failed) => {
-                // A call that broke off may have been made.
+                // A call that broke off may have taken effect.
                 if let Some(task) = subject.filter(|_| failed.status.is_server_error()) {
                     self.consent.note_changed(task);
                 }
@@ -203,14 +205,14 @@ impl Turn {
         deleted.await.unwrap_or_else(|failed| action::failed(tool.name, true, &arguments, &failed))
     }
 
-    /// A task as it is now.
+    /// Returns the current task.
     async fn task(&self, id: i64) -> Result<Task, Failed> {
         let get = tools::of("get_task").ok_or_else(|| Failed::new(StatusCode::NOT_FOUND, "there is no get_task"))?;
         let done = self.tools.call(get, Map::from_iter([("task_id".to_owned(), id.into())])).await?;
         done.tasks.into_iter().next().ok_or_else(|| Failed::new(StatusCode::BAD_GATEWAY, "get_task answered no task"))
     }
 
-    /// Asks the model, and does what it calls for, until it has nothing more to call for.
+    /// Calls the model and the tools that it requests, until it requests none.
     async fn converse(&mut self, begun: &Begun, sink: &mut Sink) -> Result<(), ModelError> {
         for round in 0..=ROUNDS_MAX {
             let may_call = round < ROUNDS_MAX;
@@ -244,11 +246,11 @@ impl Turn {
         }
     }
 
-    /// What a model has to say last is the answer; one that says nothing has done it.
+    /// The model's last text is the answer. Without text, the summary of the actions is.
     async fn finish(&mut self, sink: &mut Sink) -> Result<(), ModelError> {
         if self.response.is_empty() {
             if self.actions.is_empty() {
-                return Err(ModelError::Garbage("neither text nor a call".into()));
+                return Err(ModelError::Garbage("neither text nor a tool call".into()));
             }
             let text = self.actions.iter().map(|action| action.detail.as_str()).collect::<Vec<_>>().join("\n");
             self.say(&markdown::text(&text), sink).await;
@@ -257,7 +259,7 @@ impl Turn {
         Ok(())
     }
 
-    /// Adds what the caller has been told already: a paragraph of its own, as the sink does it.
+    /// Adds text that the caller has received, as a paragraph, as the sink does.
     fn add_text(&mut self, text: &str) {
         if !self.response.is_empty() && !text.is_empty() {
             self.response.push_str(PARAGRAPH);
@@ -270,8 +272,7 @@ impl Turn {
         sink.text(text).await;
     }
 
-    /// Makes the calls of one reply. Those that only look are made together where they follow one another; what changes something is done in its turn,
-    /// on its own.
+    /// Makes the calls of one reply. Consecutive reads run in parallel; each change runs by itself, in order.
     async fn call(&mut self, calls: Vec<Call>, sink: &mut Sink) -> Vec<(Call, Box<RawValue>)> {
         let (made, left) = calls.split_at(calls.len().min(CALLS_MAX));
         let subjects = self.subjects(made).await;
@@ -282,7 +283,9 @@ impl Turn {
                 let at = results.len();
                 let told = match (call.looks(), subjects[at]) {
                     (true, _) => self.look(call).await,
-                    (_, None) if call.has_subject() => Self::not_called(call, "which task or reminder: the id has to be a whole number"),
+                    (_, None) if call.has_subject() => {
+                        Self::not_called(call, "the id of the task or reminder is missing or not a whole number")
+                    }
                     (_, subject) if waits[at] => self.hold(call, subject).await,
                     (_, subject) => self.change(call, subject).await,
                 };
@@ -291,19 +294,19 @@ impl Turn {
             }
             let looked = join_all(group.iter().map(|call| self.look(call))).await;
             for (call, told) in group.iter().zip(looked) {
-                // What the one before has brought may have been enough.
+                // The previous results may have reached the limit.
                 let told = self.refusal(call).unwrap_or(told);
                 results.push(self.note(told, sink).await);
             }
         }
         for call in left {
-            let told = Self::not_called(call, &format!("only {CALLS_MAX} calls are made at once: call it again"));
+            let told = Self::not_called(call, &format!("at most {CALLS_MAX} calls are made per reply; call it again"));
             results.push(self.note(told, sink).await);
         }
         calls.into_iter().zip(results).collect()
     }
 
-    /// Returns the task that each call changes. An unknown reminder counts as a task of its own.
+    /// Returns the task that each call changes. An unknown reminder counts as its own task.
     async fn subjects(&self, calls: &[Call]) -> Vec<Option<i64>> {
         let cancelled = |call: &Call| call.number("reminder_id").filter(|_| call.name == "cancel_reminder");
         let mut reminders = Vec::new();
@@ -322,7 +325,7 @@ impl Turn {
         calls.iter().map(subject).collect()
     }
 
-    /// Which of these calls wait for the user's yes.
+    /// Returns which of these calls need confirmation.
     fn waits(&self, calls: &[Call], subjects: &[Option<i64>]) -> Vec<bool> {
         let is_delete = Call::deletes;
         let of = |deletes: bool| {
@@ -340,16 +343,16 @@ impl Turn {
         calls.iter().zip(subjects).map(waits).collect()
     }
 
-    /// Why a call is not made now, if it is not.
+    /// Returns why a call is not made now, if it is not.
     fn refusal(&self, call: &Call) -> Option<Told> {
         if self.seen >= RESULTS_MAX {
-            return Some(Self::not_called(call, "too much was read for one message already: answer with what is known"));
+            return Some(Self::not_called(call, "the read limit of this message is reached; answer with what is known"));
         }
         let is_late = Instant::now() >= self.deadline;
-        is_late.then(|| Self::not_called(call, "there is no time left for this message"))
+        is_late.then(|| Self::not_called(call, "the time limit of this message is reached"))
     }
 
-    /// Makes a call that only looks.
+    /// Makes a call that only reads.
     async fn look(&self, call: &Call) -> Told {
         if let Some(refusal) = self.refusal(call) {
             return refusal;
@@ -361,7 +364,7 @@ impl Turn {
         }
     }
 
-    /// Puts a call on the question to the user.
+    /// Adds a call to the question for the user.
     async fn hold(&mut self, call: &Call, subject: Option<i64>) -> Told {
         if let Some(refusal) = self.refusal(call) {
             return refusal;
@@ -391,7 +394,7 @@ impl Turn {
         action::failed(&call.name, changes, &call.arguments, &Failed::new(StatusCode::UNPROCESSABLE_ENTITY, detail))
     }
 
-    /// Notes what a call came to, and tells the caller. What the model gets to see of it.
+    /// Records a call's result and reports it to the caller. Returns the part that the model receives.
     async fn note(&mut self, told: Told, sink: &mut Sink) -> Box<RawValue> {
         if told.action.changes || !self.knows_what_it_tells() {
             sink.action(&told.action).await;
@@ -401,12 +404,12 @@ impl Turn {
         told.result
     }
 
-    /// Whether this model says which tasks its text tells of ([`Reply::told`]). What it looked at is shown with the text, and nothing else of it.
+    /// True if this model names the tasks of its text ([`Reply::told`]). Of its reads, only these are shown with the text.
     fn knows_what_it_tells(&self) -> bool {
         self.model.assistant() == Assistant::Offline
     }
 
-    /// Shows of what was looked at the tasks that the text tells of, and no others.
+    /// Shows the read tasks that the text names, and no others.
     async fn show(&mut self, told: &[i64], sink: &mut Sink) {
         for action in self.actions.iter_mut().filter(|action| !action.changes) {
             action.tasks.retain(|task| told.contains(&task.id));
@@ -417,22 +420,22 @@ impl Turn {
     fn ended(&mut self, error: Option<&ModelError>, asked: Option<Asking>) -> Ended {
         let mut contents = std::mem::take(&mut self.contents);
         if self.model.assistant() == Assistant::Offline {
-            // Calls that no model made are nothing for a model to see, if there is one some day.
+            // Calls without a model are not shown to a model later.
             contents = vec![content::of_user(&self.asked.text), content::of_model(&self.response)];
         }
         if let Some(error) = error {
-            // Nothing came of the message: the model need not see it again. If something was done, it has to know.
+            // The message had no effect, so the model need not see it again; otherwise it must know.
             if self.actions.is_empty() {
                 contents.clear();
             } else {
-                contents.push(content::of_model(&format!("(The answer broke off here: {error}.)")));
+                contents.push(content::of_model(&format!("(The answer was interrupted here: {error}.)")));
             }
         }
         let (response, actions) = (self.response.clone(), self.actions.clone());
         Ended { response, actions, problem: error.map(ToString::to_string), contents, asked }
     }
 
-    /// Keeps the turn. What was done is done, and the caller has to hear of it, even if the conversation cannot have it.
+    /// Stores the turn. If that fails, the actions are reported nevertheless, because they were made.
     async fn keep(&self, begun: Begun, ended: Ended) {
         if let Err(error) = conversation::end(&self.app, &self.asked.conversation_id, begun, ended).await {
             error.log(CHAT.name);
@@ -441,35 +444,35 @@ impl Turn {
 }
 
 impl Call {
-    /// Whether it changes nothing.
+    /// True if the call only reads.
     fn looks(&self) -> bool {
         tools::of(&self.name).is_some_and(|tool| !tool.changes())
     }
 
-    /// Whether it changes something that is there.
+    /// True if it changes something that exists.
     fn has_subject(&self) -> bool {
         tools::of(&self.name).is_some_and(|tool| tool.changes() && (tool.effect != tools::Effect::Adds || self.undone().is_some()))
     }
 
-    /// The change that it takes back.
+    /// Returns the change that it undoes.
     fn undone(&self) -> Option<ChangeId> {
         self.arguments.get("change_id")?.as_str()?.parse().ok()
     }
 
-    /// True if it deletes a task, be it by taking back that it was made.
+    /// True if it deletes a task, also by undoing its creation.
     fn deletes(&self) -> bool {
         self.name == "delete_task" || self.undone().is_some_and(ChangeId::is_creation)
     }
 
-    /// The task that it is about.
+    /// Returns the task concerned.
     fn task_id(&self) -> Option<i64> {
         self.number("task_id").or_else(|| self.undone().map(|change| change.task_id))
     }
 
-    /// A whole number. One of a language with one kind of numbers is one, too.
+    /// Returns a whole number. Languages with one number type may send 5.0.
     fn number(&self, name: &str) -> Option<i64> {
         let id = self.arguments.get(name)?;
-        #[expect(clippy::cast_possible_truncation, reason = "it is a whole number in range")]
+        #[expect(clippy::cast_possible_truncation, reason = "a whole number in range")]
         id.as_i64().or_else(|| id.as_f64().filter(|id| id.fract() == 0.0 && id.abs() < 9e15).map(|id| id as i64))
     }
 }
@@ -489,11 +492,11 @@ mod tests {
 
     use super::*;
 
-    /// Values in memory, with numbers for `ETags`.
+    /// Values in memory, with numbers as `ETags`.
     #[derive(Default)]
     struct Memory {
         values: Mutex<HashMap<String, (String, u64)>>,
-        /// The answers of so many writes are lost: the caller hears that somebody else has written.
+        /// Number of writes whose answers are lost: the caller sees a conflict.
         loses: AtomicUsize,
     }
 
@@ -530,7 +533,7 @@ mod tests {
         }
     }
 
-    /// Calls these tools, and then is done.
+    /// Calls these tools, then ends.
     struct Calls(&'static [&'static str]);
 
     impl Model for Calls {
@@ -552,7 +555,7 @@ mod tests {
         }
     }
 
-    /// Functions that answer once so many of them are called at a time, and note how many are.
+    /// Functions that answer once this many are called in parallel, and record the maximum.
     struct Together {
         waits_for: usize,
         under_way: AtomicUsize,
@@ -618,7 +621,7 @@ mod tests {
         ] {
             let functions = Arc::new(Together { waits_for: together, under_way: 0.into(), most: 0.into(), come: Notify::new() });
             let app = App { functions: functions.clone(), ..Arc::into_inner(app()).unwrap() };
-            // Where a call waits for more than are made, it fails after a while.
+            // If a call waits for more parallel calls than are made, it fails after a while.
             let answer = turn_of(&Arc::new(app), Arc::new(Calls(calls))).answer(&mut Sink::none()).await.unwrap();
             let made: Vec<&str> = answer.actions.iter().map(|action| action.tool.as_str()).collect();
             assert_eq!((made.as_slice(), functions.most.load(Ordering::Relaxed)), (calls, together), "in their order");

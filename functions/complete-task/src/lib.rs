@@ -6,7 +6,7 @@ use domain::event::CommandType;
 use domain::routes;
 use function::{Change, Error, Function};
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::COMPLETE_TASK).command(CommandType::TaskComplete, complete)

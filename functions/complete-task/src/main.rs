@@ -1,4 +1,4 @@
-//! complete-task on its own: on AWS Lambda, or on hyper at `$PORT`.
+//! The program of complete-task, on AWS Lambda or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(complete_task::function())

@@ -1,5 +1,5 @@
-//! The skeleton that everything stands on: one function, one tower service, in its three hosts (hyper at `$PORT`, a Lambda function
-//! URL, mounted in one process), called by REST, by a structured, a binary and a batched `CloudEvent`.
+//! One function in its three hosts (hyper at `$PORT`, a Lambda function URL, mounted in one process), called by REST and by a structured, a binary
+//! and a batched `CloudEvent`.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -31,7 +31,7 @@ async fn database() -> (TestDatabase, Store) {
     (database, store)
 }
 
-/// A task to be completed; its id.
+/// Creates a task and returns its id.
 async fn task(store: &Store) -> i64 {
     let now = domain::ambient::Clock::now(&SystemClock);
     let origin = Origin { function: "test", correlation_id: "test".to_owned(), traceparent: None };
@@ -43,14 +43,14 @@ async fn task(store: &Store) -> i64 {
     task.id
 }
 
-/// An HTTP call, and what came back.
+/// An HTTP call and its response.
 struct Call {
     path: String,
     headers: Vec<(&'static str, String)>,
     body: String,
 }
 
-/// The four ways to ask for the completion of a task.
+/// The four ways to request the completion of a task.
 fn calls(tasks: [i64; 4]) -> [Call; 4] {
     let event = |task: i64| json!({ "specversion": "1.0", "id": RandomIds.next().to_string(), "source": "/tests", "type": "task.complete", "data": { "task_id": task } });
     [
@@ -79,7 +79,7 @@ fn calls(tasks: [i64; 4]) -> [Call; 4] {
     ]
 }
 
-/// What each of [`calls`] has to answer.
+/// Checks the responses to [`calls`].
 fn check(answers: &[Value; 4], tasks: [i64; 4]) {
     assert_eq!((&answers[0]["id"], &answers[0]["status"]), (&json!(tasks[0]), &json!("completed")));
     for (answer, task) in [(&answers[1], tasks[1]), (&answers[2], tasks[2]), (&answers[3][0], tasks[3])] {
@@ -103,7 +103,7 @@ async fn call_url(base: &str, call: Call) -> Value {
 }
 
 async fn send(base: &str, call: Call) -> reqwest::Response {
-    // The client asks for a provider of cryptography, even where it needs none.
+    // The client needs a cryptography provider even without TLS.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut request = reqwest::Client::new().post(format!("{base}{}", call.path)).body(call.body);
     for (name, value) in call.headers {
@@ -124,7 +124,7 @@ fn program(database: &TestDatabase) -> Command {
     command
 }
 
-/// The same as Lambda starts it.
+/// Starts the program as Lambda does.
 fn on_lambda(mut program: Command, runtime_api: &RuntimeApi) -> Command {
     program.env("AWS_LAMBDA_RUNTIME_API", runtime_api.address.to_string()).env("AWS_LAMBDA_FUNCTION_NAME", "complete-task");
     program.env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128").env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
@@ -148,14 +148,14 @@ async fn terminate(child: &Child) {
     assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
 }
 
-/// Waits for the log line that says where the function listens; the lines after it.
+/// Waits for the log line with the function's address, and returns it with the later lines.
 async fn listening(child: &mut Child) -> (SocketAddr, mpsc::UnboundedReceiver<Value>) {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     while let Some(line) = lines.next_line().await.unwrap() {
         let entry: Value = serde_json::from_str(&line).unwrap_or_default();
         if entry["message"] == "listening" {
             let (said, log) = mpsc::unbounded_channel();
-            // The pipe is read to its end, so that the function can go on logging.
+            // The pipe is read to its end, so that the function can continue to log.
             tokio::spawn(async move {
                 while let Ok(Some(line)) = lines.next_line().await {
                     let _ = said.send(serde_json::from_str(&line).unwrap_or(Value::String(line)));
@@ -167,7 +167,7 @@ async fn listening(child: &mut Child) -> (SocketAddr, mpsc::UnboundedReceiver<Va
     panic!("the function ended without listening");
 }
 
-/// The next line of the log that says this; the lines until then are put into `passed`.
+/// Returns the next log line with this message; earlier lines are added to `passed`.
 async fn line(log: &mut mpsc::UnboundedReceiver<Value>, message: &str, passed: &mut Vec<Value>) -> Value {
     let reading = async {
         loop {
@@ -184,7 +184,7 @@ async fn line(log: &mut mpsc::UnboundedReceiver<Value>, message: &str, passed: &
 #[tokio::test]
 async fn a_log_line_of_a_request_says_whose_it_is() {
     const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
-    // Nobody listens there, and few lines are wanted: what is left of them still says whose they are.
+    // Nothing listens there. Even with few log lines, each names its function.
     let mut child = Command::new(env!("CARGO_BIN_EXE_complete-task"));
     let child = child.env_clear().env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none").env("RUST_LOG", "warn,function::host=info");
     let mut child = child.env("PORT", "0").env("TASKFLOW_BIND", "127.0.0.1").kill_on_drop(true).stderr(Stdio::piped()).spawn().unwrap();
@@ -228,7 +228,7 @@ async fn a_collector_that_is_away_is_told_once_and_holds_up_nobody() {
     let mut child = child.spawn().unwrap();
     let (address, mut log) = listening(&mut child).await;
     let base = format!("http://{address}");
-    // Each time the calls are answered and the spans are tried: more often than one batch is.
+    // Each round answers the calls and sends spans: more often than one batch.
     for _ in 0..3 {
         call_all(&base, tasks(&store).await).await;
         for _ in 0..4 {
@@ -279,11 +279,11 @@ async fn a_lambda_function_url_checks_page_token_and_body_and_never_takes_a_fact
         let mut child = program(&database);
         let child = child.env("AWS_LAMBDA_RUNTIME_API", runtime_api.address.to_string()).env("AWS_LAMBDA_FUNCTION_NAME", "complete-task");
         let child = child.env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128").env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
-        // Whoever knows what the gateway knows is not the gateway here.
+        // The gateway's secret does not make a caller the gateway here.
         let child = child.env("APP_API_TOKEN", "what-the-gateway-knows").env("TASKFLOW_ORIGINS", "https://app.example.org");
         let _child = if token { child.env("TASKFLOW_API_TOKEN", TOKEN) } else { child }.spawn().unwrap();
         for (host, page, may) in [
-            // AWS finds the function by its name, so there is no other.
+            // AWS routes by the function's name, so there is no other check.
             ("x.lambda-url.test", None, true),
             ("custom.example.org", None, true),
             ("x.lambda-url.test", Some("https://x.lambda-url.test"), true),
@@ -321,7 +321,7 @@ async fn a_lambda_function_url_checks_page_token_and_body_and_never_takes_a_fact
                 }
             }
         }
-        // IAM lets an invocation in, and what it brings may be a fact: this function only has nothing to do with any.
+        // IAM authorises an invocation, and an invocation may be a fact; this function consumes none.
         let taken = runtime_api.answer(&event("task.completed")).await;
         assert_ne!(taken["status"], 403, "{taken}");
     }
@@ -337,7 +337,7 @@ async fn as_a_target_of_eventbridge() {
         .env("AWS_LAMBDA_FUNCTION_NAME", "complete-task")
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
         .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-        // Who may invoke it is for IAM to say; a function URL asks for the token.
+        // IAM authorises invocations; a function URL checks the token.
         .env("TASKFLOW_API_TOKEN", "token-of-a-url")
         .spawn()
         .unwrap();
@@ -350,7 +350,7 @@ async fn as_a_target_of_eventbridge() {
     };
     let reply = runtime_api.answer(&envelope(json!({ "task_id": first }))).await;
     assert_eq!((&reply["type"], &reply["data"]["task_data"]["status"]), (&json!("task.completed"), &json!("completed")), "{reply}");
-    // The platform tries an event again that failed: done once, answered the same.
+    // The platform retries a failed event: it runs once and gets the same answer.
     assert_eq!(runtime_api.answer(&envelope(json!({ "task_id": first }))).await, reply);
     let another = |detail: Value| {
         let mut event = envelope(detail);
@@ -389,7 +389,7 @@ async fn as_the_consumer_of_a_queue() {
     let failures = json!({ "batchItemFailures": [{ "itemIdentifier": "a" }, { "itemIdentifier": "b" }] });
     assert_eq!(runtime_api.answer(&batch).await, failures, "the others are done");
     assert_eq!(runtime_api.answer(&json!({ "Records": [standard("c", &event(first))] })).await, json!({ "batchItemFailures": [] }));
-    // In a queue with an order, what comes after a failure waits.
+    // In a FIFO queue, messages after a failure wait.
     let ordered = |id: &str, body: &str| message(id, "commands.fifo", body);
     let batch = json!({ "Records": [ordered("d", &event(999_999)), ordered("e", &event(second))] });
     let failures = json!({ "batchItemFailures": [{ "itemIdentifier": "d" }, { "itemIdentifier": "e" }] });
@@ -442,7 +442,7 @@ async fn behind_a_rest_api_and_a_load_balancer() {
 #[tokio::test]
 async fn an_event_that_lambda_could_not_take_is_an_invocation_error() {
     let runtime_api = RuntimeApi::start().await;
-    // Nobody listens there.
+    // Nothing listens there.
     let _child = Command::new(env!("CARGO_BIN_EXE_complete-task"))
         .env_clear()
         .env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")
@@ -456,7 +456,7 @@ async fn an_event_that_lambda_could_not_take_is_an_invocation_error() {
     let event = json!({ "specversion": "1.0", "id": "1", "source": "/tests", "type": "task.complete", "data": { "task_id": 1 } });
     let failed = runtime_api.answer(&event).await;
     assert!(failed["error"]["errorMessage"].as_str().is_some_and(|message| message.starts_with("503")), "{failed}");
-    // By its URL there is somebody who hears it.
+    // A function URL has a caller that sees the error.
     let call = Call { path: "/api/tasks/1/complete".to_owned(), headers: vec![], body: String::new() };
     assert_eq!(runtime_api.answer(&RuntimeApi::function_url(&call)).await["statusCode"], 503);
 }
@@ -477,7 +477,7 @@ async fn mounted_in_the_one_process() {
     drop(database);
 }
 
-/// Takes spans and only notes that some came; `tests/api` reads them.
+/// Accepts spans and records their arrival; `tests/api` reads them.
 struct Collector {
     url: String,
     status: Arc<AtomicU16>,
@@ -485,7 +485,7 @@ struct Collector {
 }
 
 impl Collector {
-    /// That answers with this status.
+    /// Starts a collector that answers with this status.
     async fn start(status: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -511,7 +511,7 @@ impl Collector {
     }
 }
 
-/// A small server that speaks the documented Lambda Runtime API: one invocation at a time.
+/// A small server for the documented Lambda Runtime API: one invocation at a time.
 struct RuntimeApi {
     address: SocketAddr,
     invocations: mpsc::Sender<Value>,
@@ -536,7 +536,7 @@ impl RuntimeApi {
         Self { address, invocations, answers: Mutex::new(answers) }
     }
 
-    /// Invokes the function as a function URL does (payload format 2.0); the body of its answer.
+    /// Invokes the function as a function URL does (payload format 2.0), and returns the body of the answer.
     async fn invoke(&self, call: Call) -> Value {
         let answer = self.answer(&Self::function_url(&call)).await;
         assert_eq!(answer["statusCode"], 200, "{answer}");
@@ -555,7 +555,7 @@ impl RuntimeApi {
         })
     }
 
-    /// Invokes the function with this payload; its answer, or what it reports as the invocation's error.
+    /// Invokes the function with this payload, and returns its answer, or the invocation's error.
     async fn answer(&self, payload: &Value) -> Value {
         self.invocations.send(payload.clone()).await.unwrap();
         tokio::time::timeout(Duration::from_secs(30), async { self.answers.lock().await.recv().await }).await.unwrap().unwrap()

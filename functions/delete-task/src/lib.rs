@@ -1,4 +1,4 @@
-//! Moves a task to the trash and announces it, in one transaction. Its reminders are cancelled by cancel-reminder, which hears of it.
+//! Moves a task to the trash and announces it, in one transaction. cancel-reminder then cancels its reminders.
 
 use domain::Task;
 use domain::command::DeleteTask;
@@ -6,7 +6,7 @@ use domain::event::CommandType;
 use domain::routes;
 use function::{Change, Error, Function};
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::DELETE_TASK).command(CommandType::TaskDelete, delete)

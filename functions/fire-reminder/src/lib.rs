@@ -37,7 +37,7 @@ type Called = (i64, Current);
 
 type Firing = Arc<Batches<Called, Fired>>;
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     let firing = Batches::new(BATCH_MAX);

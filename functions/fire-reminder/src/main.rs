@@ -1,4 +1,4 @@
-//! fire-reminder on its own, on hyper at `$PORT`.
+//! The program of fire-reminder, on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(fire_reminder::function())

@@ -1,4 +1,4 @@
-//! Answers one task, with its version as `ETag`, and when the occurrences after it are due.
+//! Returns one task with its version as `ETag`, and its next due dates.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use domain::routes;
 use function::{Answer, App, Error, Function};
 use http::StatusCode;
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::GET_TASK).endpoint("getTask", get).endpoint("listOccurrences", occurrences)

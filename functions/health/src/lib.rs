@@ -1,4 +1,4 @@
-//! Says how the service is. The probes never touch the database, or a serverless one would never sleep; /health asks everything.
+//! Reports the health of the service. The probes never query the database, because a serverless one would never sleep; /health checks everything.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use function::{Answer, App, Error, Function};
 use http::StatusCode;
 use serde_json::json;
 
-/// How long a part may take to answer before it counts as down.
+/// Time limit of a dependency's answer, after which it counts as unavailable.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::HEALTH).endpoint("health", health).endpoint("healthLive", live).endpoint("healthReady", ready)
@@ -34,7 +34,7 @@ async fn health(app: Arc<App>, _: Ask) -> Result<Answer, Error> {
     Ok(answer.status(if is_healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }))
 }
 
-/// Whether the database answers. Why not is for the log: callers need no token here.
+/// True if the database answers. The error is logged only, because callers need no token here.
 async fn database(app: &App) -> bool {
     let answer = match app.store() {
         Ok(store) => store.ping().await.map_err(Error::from),

@@ -1,7 +1,7 @@
-//! Repairs what was lost on the way, and prunes what is old: daily, when the gateway starts, and when the scheduler is back.
+//! Repairs lost work and deletes old rows: daily, when the gateway starts, and when the scheduler returns.
 //!
-//! Rows are the truth; jobs and events are their shadow. A scheduler that loses its data loses jobs. A broker that loses its data loses events: then
-//! a reminder is never written, moved, cancelled or shown, or an occurrence never created. Each repair runs the consumer's own code under the
+//! Rows are authoritative; jobs and events follow them. A scheduler that loses its data loses jobs. A broker that loses its data loses events: then a
+//! reminder is never written, moved, cancelled or shown, or an occurrence is never created. Each repair runs the consumer's own code under the
 //! consumer's own locks, so an event that was only late finds its work done.
 
 use std::sync::Arc;
@@ -13,29 +13,29 @@ use domain::{Task, Timestamp, routes};
 use function::settings::{SettingError, Settings};
 use function::{App, Change, Error, Function, JobCall, Published};
 
-/// Rows that are read at once.
+/// Maximum rows read at once.
 const PAGE: i64 = 200;
-/// Number of reminders that are locked at once, and whose jobs are published together. A change of one of their tasks waits meanwhile.
+/// Maximum reminders locked at once, whose jobs are published together. Changes of their tasks wait meanwhile.
 const LOCKED: i64 = 50;
-/// Tasks of each kind that one call repairs, each in a transaction of its own; the next call does the rest.
+/// Maximum tasks of each kind that one call repairs, each in its own transaction; the next call does the rest.
 const REPAIRS_MAX: usize = 5_000;
-/// How long the events of a change may be on their way, cold starts included, before they count as lost.
+/// How long a change's events may be in transit, cold starts included, before they count as lost.
 const DELIVERY_MAX: Duration = Duration::from_secs(5);
-/// How long a channel may take to hear that a reminder fired, before the event counts as lost.
+/// How long a channel may take to receive a firing, before the event counts as lost.
 const SETTLE_MAX: Duration = Duration::from_hours(1);
-/// A missing reminder is not written once its task has been due for this long: nobody wants to hear of it now.
+/// Time after a task's due date when a missing reminder is no longer written, because it would be useless.
 const LATE_MAX: Duration = Duration::from_hours(7 * 24);
 
-/// Days for which an audit log may be kept that is not kept for good: a hundred years.
+/// Maximum days for which an audit log can be kept: a hundred years.
 const AUDIT_DAYS_MAX: u16 = 36_525;
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::HOUSEKEEPING).settings(|settings| audit_days(settings).map(drop)).job(keep_house)
 }
 
-/// Returns for how many days the audit log is kept. `None` is for good.
+/// Returns for how many days the audit log is kept; `None` means without end.
 fn audit_days(settings: &Settings) -> Result<Option<u16>, SettingError> {
     let name = routes::AUDIT_DAYS.name;
     let read = |text: &str| text.parse::<u16>().ok().filter(|days| (1..=AUDIT_DAYS_MAX).contains(days));
@@ -49,11 +49,11 @@ struct House {
     published: Published,
 }
 
-/// Tasks to be repaired.
+/// Tasks to repair.
 #[derive(Default)]
 struct Suspects {
     ids: Vec<i64>,
-    /// When the last of them was changed.
+    /// Time of the latest change among them.
     changed_at: Option<Timestamp>,
 }
 
@@ -74,12 +74,12 @@ async fn keep_house(app: Arc<App>, _: JobCall) -> Result<Published, Error> {
         aligned = house.align(&astray).await?;
         spawned = house.spawn(&owing).await?;
     }
-    tracing::info!(registered, announced, aligned, spawned, refolded, audit, ?pruned, "kept house");
+    tracing::info!(registered, announced, aligned, spawned, refolded, audit, ?pruned, "housekeeping is done");
     Ok(house.published)
 }
 
 impl House {
-    /// Finds tasks whose reminders are not what schedule-reminder and cancel-reminder would have made of them.
+    /// Finds tasks whose reminders differ from what schedule-reminder and cancel-reminder would have made.
     async fn astray(&self) -> Result<Suspects, Error> {
         let bygone = self.app.now().before(LATE_MAX);
         let day_start = self.app.preferences().await?.day_start;
@@ -98,7 +98,7 @@ impl House {
         }
     }
 
-    /// Finds completed tasks of which spawn-recurrence would have made the next occurrence.
+    /// Finds completed tasks whose next occurrence spawn-recurrence has not created.
     async fn owing(&self) -> Result<Suspects, Error> {
         let mut suspects = Suspects::default();
         let mut last = 0;
@@ -114,10 +114,9 @@ impl House {
         }
     }
 
-    /// Registers the job of every reminder that waits, over any that is there. Returns how many.
+    /// Registers the job of every pending reminder, replacing existing ones. Returns their number.
     ///
-    /// A reminder's time is read under the lock under which it is moved, so an older time never overwrites a newer one. A job that is overdue
-    /// fires at once.
+    /// A reminder's time is read under the lock under which it is moved, so an older time never replaces a newer one. An overdue job fires at once.
     async fn register_jobs(&mut self) -> Result<usize, Error> {
         let (mut last, mut registered) = (0, 0);
         loop {
@@ -133,7 +132,7 @@ impl House {
         }
     }
 
-    /// Registers the job of every send that is not settled, as its row says when. Returns how many.
+    /// Registers the job of every pending send, at the time of its row. Returns their number.
     async fn register_sends(&mut self) -> Result<usize, Error> {
         let (mut last, mut registered) = (0, 0);
         loop {
@@ -145,7 +144,7 @@ impl House {
         }
     }
 
-    /// Announces again what fired and never reached a channel, which takes each firing once. Returns how many.
+    /// Announces again firings that no channel has settled; a channel handles each firing once. Returns their number.
     async fn announce_unsettled(&mut self) -> Result<usize, Error> {
         let before = self.app.now().before(SETTLE_MAX);
         let (mut last, mut announced) = (0, 0);
@@ -162,7 +161,7 @@ impl House {
         }
     }
 
-    /// Waits until events of changes up to this one have had their time. False if the process is stopping.
+    /// Waits until the events of changes up to this one have had time to arrive. Returns false if the process is stopping.
     async fn events_had_time(&self, changed_at: Option<Timestamp>) -> bool {
         let left = changed_at.map_or(Duration::ZERO, |changed| changed.since(self.app.now().before(DELIVERY_MAX)));
         tokio::select! {
@@ -171,7 +170,7 @@ impl House {
         }
     }
 
-    /// Does what schedule-reminder and cancel-reminder would have done. Returns how many reminders were written, moved, brought back or cancelled.
+    /// Does the work of schedule-reminder and cancel-reminder. Returns how many reminders were written, moved, restored or cancelled.
     async fn align(&mut self, astray: &Suspects) -> Result<usize, Error> {
         let mut aligned = 0;
         for id in &astray.ids {
@@ -182,7 +181,7 @@ impl House {
         Ok(aligned)
     }
 
-    /// Does what spawn-recurrence would have done. Returns how many occurrences were created.
+    /// Does the work of spawn-recurrence. Returns how many occurrences were created.
     async fn spawn(&mut self, owing: &Suspects) -> Result<usize, Error> {
         let mut spawned = 0;
         for id in &owing.ids {
@@ -204,20 +203,20 @@ impl House {
 }
 
 impl Suspects {
-    /// Adds a task. False if one call does not do more.
+    /// Adds a task. Returns false if one call repairs no more.
     fn add(&mut self, id: i64, changed_at: Option<Timestamp>) -> bool {
         let has_room = self.ids.len() < REPAIRS_MAX;
         if has_room {
             self.ids.push(id);
             self.changed_at = self.changed_at.max(changed_at);
         } else {
-            tracing::warn!(REPAIRS_MAX, "there is more to repair than one call does");
+            tracing::warn!(REPAIRS_MAX, "more tasks need repair than one call handles; the next call continues");
         }
         has_room
     }
 }
 
-/// True if the task's reminders are not what they should be, and the task has not been due for so long that they do not matter any more.
+/// True if the task's reminders differ from what they should be, and the task has not been due for too long.
 fn is_astray(task: Option<&Task>, reminders: &[StoredReminder], day_start: DayStart, bygone: Timestamp) -> bool {
     let due = task.and_then(|task| task.due_date);
     let matters = due.is_none_or(|due| due >= bygone) || reminders.iter().any(|stored| stored.reminder.is_waiting());

@@ -1,4 +1,4 @@
-//! housekeeping on its own, on hyper at `$PORT`.
+//! The program of housekeeping, on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(housekeeping::function())

@@ -1,4 +1,4 @@
-//! Lists reminders, of one task or of all, the newest first.
+//! Lists reminders, of one task or of all, newest first.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use domain::query::ListReminders;
 use domain::routes;
 use function::{Answer, App, Error, Function};
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::LIST_REMINDERS).endpoint("listReminders", list)

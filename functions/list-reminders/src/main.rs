@@ -1,4 +1,4 @@
-//! list-reminders on its own: on AWS Lambda, or on hyper at `$PORT`.
+//! The program of list-reminders, on AWS Lambda or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(list_reminders::function())

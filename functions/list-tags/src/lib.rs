@@ -1,11 +1,11 @@
-//! Lists the tags there are, each with the number of tasks that have it.
+//! Lists all tags, with the number of tasks that have each.
 
 use std::sync::Arc;
 
 use domain::routes;
 use function::{Answer, App, Error, Function};
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::LIST_TAGS).endpoint("listTags", list)

@@ -1,4 +1,4 @@
-//! Lists tasks: filtered, sorted, a page at a time, with the exact number in all.
+//! Lists tasks: filtered, sorted and paged, with the exact total.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use domain::query::ListTasks;
 use domain::routes;
 use function::{Answer, App, Error, Function};
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::LIST_TASKS).endpoint("listTasks", list)

@@ -18,7 +18,7 @@ const CHANNEL: ReminderType = ReminderType::Email;
 /// Mails at once: providers limit the connections of a sender.
 const PARALLEL: usize = 4;
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     let sender = Sender::new(routes::MAIL_REMINDER, CHANNEL, PARALLEL);

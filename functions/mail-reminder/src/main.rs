@@ -1,4 +1,4 @@
-//! mail-reminder on its own, on hyper at `$PORT`.
+//! The program of mail-reminder, on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(mail_reminder::function())

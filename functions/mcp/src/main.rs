@@ -1,4 +1,4 @@
-//! mcp as a program, on hyper at `$PORT`.
+//! The program of mcp, on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(mcp::function())

@@ -1,4 +1,4 @@
-//! Tells open sockets what is new. A socket that is slow misses frames, never holds up others, and reads what it missed from the table.
+//! Distributes news to open sockets. A slow socket misses frames without delaying others, and reads them from the table.
 
 use std::sync::Arc;
 
@@ -6,19 +6,19 @@ use domain::Notification;
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 
-/// Frames that a slow socket may be behind before it misses some.
+/// Number of frames that a slow socket may lag before it misses some.
 const BEHIND_MAX: usize = 1024;
 
-/// What is new.
+/// A message for open sockets.
 #[derive(Clone, Debug)]
 pub(crate) enum News {
-    /// A notification that was kept.
+    /// A stored notification.
     Notification(Notification),
-    /// A change of a task: the frame as it is sent.
+    /// A change of a task, as the frame to send.
     Update(String),
 }
 
-/// Sockets at once: a user has a few pages, and each socket of a client that does not read holds a few frames.
+/// Maximum sockets: a user has a few pages, and each socket of a client that does not read holds a few frames.
 const SOCKETS_MAX: usize = 2_000;
 
 /// The open sockets.
@@ -32,7 +32,7 @@ impl Hub {
         Self { news: broadcast::Sender::new(BEHIND_MAX), places: Arc::new(Semaphore::new(SOCKETS_MAX)) }
     }
 
-    /// A place for one more socket, if there is one.
+    /// Reserves a slot for another socket, if there is one.
     pub(crate) fn place(&self) -> Option<OwnedSemaphorePermit> {
         self.places.clone().try_acquire_owned().ok()
     }
@@ -55,7 +55,7 @@ impl Hub {
     }
 
     fn tell(&self, news: News) {
-        // With nobody there, there is nobody to tell.
+        // An error means that there are no receivers.
         let _ = self.news.send(news);
     }
 }

@@ -1,4 +1,4 @@
-//! Shows notifications: keeps them, sends them to open WebSockets, and answers which there are.
+//! Notifications: stores them, sends them to open WebSockets, and lists them.
 
 mod hub;
 mod socket;
@@ -16,10 +16,10 @@ use store::{Settled, found};
 
 use crate::hub::Hub;
 
-/// Notifications of one answer, at most.
+/// Maximum notifications of an answer.
 const PAGE: i64 = 200;
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     let hub = Arc::new(Hub::new());
@@ -59,13 +59,13 @@ async fn take(app: Arc<App>, hub: Arc<Hub>, delivery: Delivery) -> Result<Publis
     if delivery.event_type == EventType::ReminderTriggered {
         return remind(&app, &hub, &delivery).await;
     }
-    // Changes of tasks are shown live and kept nowhere.
+    // Changes of tasks are shown live and not stored.
     hub.update(&function::cloud_event::data(&delivery.event)?);
     Ok(Published::All)
 }
 
-/// Keeps the notification of a reminder that fired, and shows it: once for each firing, because housekeeping announces a firing again if nothing became
-/// of it.
+/// Stores and shows the notification of a fired reminder, once per firing, because housekeeping announces a firing again if no channel has settled
+/// it.
 async fn remind(app: &Arc<App>, hub: &Hub, delivery: &Delivery) -> Result<Published, Error> {
     let event: ReminderEvent = delivery.data()?;
     let origin = app.origin_of(routes::NOTIFY.name, &delivery.event);
@@ -88,7 +88,7 @@ async fn keep(change: &mut Change, reminder: &Reminder) -> Result<Notification, 
     Ok(change.unit.create_notification(EventType::ReminderTriggered, reminder.task_id, &title, &body).await?)
 }
 
-/// When a task is due, on the wall clock of its user; an all-day task has no time.
+/// Returns when a task is due in the user's zone; an all-day task has no time.
 fn due_text(task: &Task, zone: &Zone) -> Option<String> {
     if let Some(day) = task.due_day {
         return Some(format!("Due {}", day.get().strftime("%A, %-d %B %Y")));

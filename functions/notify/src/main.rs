@@ -1,4 +1,4 @@
-//! notify on its own, on hyper at `$PORT`.
+//! The program of notify, on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(notify::function())

@@ -1,4 +1,4 @@
-//! One WebSocket: what it missed, what is new, in order, each once.
+//! One WebSocket: sends missed and new notifications in order, each once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,19 +23,19 @@ use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message, Utf8Bytes
 use crate::PAGE;
 use crate::hub::{Hub, News};
 
-/// How often the server pings.
+/// Interval of the server's pings.
 const PING: Duration = Duration::from_secs(30);
-/// How long a client may be silent, pings included, before it counts as dead.
+/// Maximum silence of a client, pings included, before it counts as dead.
 const SILENCE_MAX: Duration = Duration::from_secs(75);
-/// How long a frame may take to leave, before the client counts as dead.
+/// Time limit of sending a frame, before the client counts as dead.
 const SEND_MAX: Duration = Duration::from_secs(10);
-/// Bytes of a client's frame: it has little to say.
+/// Maximum bytes of a client's frame; clients only send pings.
 const FRAME_MAX: usize = 4 * 1024;
-/// Bytes that are read of a client whose frame was refused, before the connection is closed.
+/// Maximum bytes read from a client whose frame was refused, before the connection is closed.
 const REST_MAX: usize = 1024 * 1024;
-/// How long such a client may take to close.
+/// Time limit of such a client's close.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
-/// Our subprotocol; another one brings the token.
+/// Taskflow's subprotocol; another one carries the token.
 const PROTOCOL: &str = "taskflow";
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
@@ -44,7 +44,7 @@ type Socket = WebSocketStream<TokioIo<Upgraded>>;
 pub(crate) fn watch(app: Arc<App>, hub: &Arc<Hub>, mut request: Request) -> Result<Response, Error> {
     let after = after(request.uri().query().unwrap_or_default())?;
     let Some(response) = handshake(request.headers())? else { return Ok(upgrade_required(request.uri().path())) };
-    // A host that answers one call at a time, as AWS Lambda does, has no connection to hand over.
+    // A host without connections of its own, such as AWS Lambda, cannot upgrade one.
     if request.extensions().get::<hyper::upgrade::OnUpgrade>().is_none() {
         return Ok(no_socket_here(request.uri().path()));
     }
@@ -73,7 +73,7 @@ fn after(query: &str) -> Result<Option<i64>, Error> {
     Ok(ListNotifications { after }.after)
 }
 
-/// The answer of RFC 6455, section 4.2.2; `None` if the caller wants no WebSocket.
+/// Returns the answer of RFC 6455, section 4.2.2; `None` if the request is not a handshake.
 fn handshake(headers: &HeaderMap) -> Result<Option<Response>, Error> {
     let has = |name, token: &str| {
         headers
@@ -101,13 +101,13 @@ fn handshake(headers: &HeaderMap) -> Result<Option<Response>, Error> {
 }
 
 fn upgrade_required(path: &str) -> Response {
-    let mut response = problem(StatusCode::UPGRADE_REQUIRED, "this path speaks WebSocket", path);
+    let mut response = problem(StatusCode::UPGRADE_REQUIRED, "this path accepts WebSocket handshakes only", path);
     response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     response
 }
 
 fn no_socket_here(path: &str) -> Response {
-    let detail = "there is no WebSocket on this host; GET /api/notifications?after= answers what is new";
+    let detail = "this host has no WebSocket; use GET /api/notifications?after=";
     problem(StatusCode::NOT_IMPLEMENTED, detail, path)
 }
 
@@ -117,9 +117,9 @@ fn problem(status: StatusCode, detail: &str, path: &str) -> Response {
 
 /// Why a session ended.
 enum Ended {
-    /// The client is gone, or too slow.
+    /// The client is gone or too slow.
     Gone,
-    /// The notifications cannot be read; the client comes back and resumes.
+    /// The notifications cannot be read. The client reconnects and resumes.
     Failed(Error),
 }
 
@@ -132,15 +132,15 @@ impl From<Error> for Ended {
 struct Session {
     app: Arc<App>,
     socket: Socket,
-    /// The last notification that was sent; `None` until it is known where to start.
+    /// The last notification sent; `None` until the start is known.
     last: Option<i64>,
-    /// True if the table may have more than was sent.
+    /// True if the table may have notifications that were not sent.
     is_behind: bool,
 }
 
 impl Session {
     async fn run(&mut self, hub: &Hub) -> Result<(), Ended> {
-        // Subscribed before the table is read, so that nothing falls between.
+        // Subscribed before the table is read, so that nothing is missed.
         let mut news = hub.subscribe();
         if self.last.is_none() {
             self.last = Some(self.app.store()?.last_notification_id().await.map_err(Error::from)?);
@@ -151,7 +151,7 @@ impl Session {
         let mut heard = Instant::now();
         loop {
             tokio::select! {
-                // A page at a time, so that a client far behind is still heard, and still told to go.
+                // One page at a time, so that a client far behind is still read from, and can be closed.
                 () = std::future::ready(()), if self.is_behind => self.catch_up().await?,
                 told = news.recv(), if !self.is_behind => match told {
                     Ok(News::Notification(notification)) => self.notification(&notification).await?,
@@ -183,7 +183,7 @@ impl Session {
         }
     }
 
-    /// Sends what is new, after what may have been missed before it: ids are given out in the order of commits, so a gap is read.
+    /// Sends a notification, after those missed before it. Ids follow the order of commits, so a gap means that the table must be read.
     async fn notification(&mut self, notification: &Notification) -> Result<(), Ended> {
         let last = self.last.unwrap_or_default();
         match notification.id {
@@ -196,7 +196,7 @@ impl Session {
         }
     }
 
-    /// Sends the next page of what the client has missed.
+    /// Sends the next page of missed notifications.
     async fn catch_up(&mut self) -> Result<(), Ended> {
         let missed = self.app.store()?.notifications(self.last, PAGE).await.map_err(Error::from)?;
         self.is_behind = !missed.is_empty();
@@ -226,7 +226,7 @@ impl Session {
         if is_ping { self.send(Message::text(r#"{"type":"pong"}"#)).await } else { Ok(()) }
     }
 
-    /// Tells a client whose frame cannot be read why the socket closes (RFC 6455, section 7.4.1).
+    /// Closes the socket with the reason for refusing a client's frame (RFC 6455, section 7.4.1).
     async fn refuse(&mut self, error: &WebSocketError) -> Result<(), Ended> {
         let (code, reason) = match error {
             WebSocketError::Capacity(_) => (CloseCode::Size, "a message has at most 4096 bytes"),
@@ -235,7 +235,7 @@ impl Session {
             _ => return Err(Ended::Gone),
         };
         self.send(Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }))).await?;
-        // What it still sends is read: a connection closed before that is reset, and the client may never see why.
+        // Further data is read first, because closing a connection with unread data resets it, and the client might not see the reason.
         let stream = self.socket.get_mut();
         let mut rest = [0; 4096];
         let reading = async {
@@ -249,7 +249,7 @@ impl Session {
         Err(Ended::Gone)
     }
 
-    /// Reading a close has its answer queued, and nothing is read after it.
+    /// Reading a close frame queues its answer, after which nothing is read.
     async fn say_goodbye(&mut self) -> Result<(), Ended> {
         let _ = tokio::time::timeout(SEND_MAX, self.socket.flush()).await;
         Err(Ended::Gone)

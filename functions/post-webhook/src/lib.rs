@@ -27,7 +27,7 @@ const SECRET: &str = "whsec_";
 /// Bytes of a secret.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     let sender = Sender::new(routes::POST_WEBHOOK, CHANNEL, PARALLEL);

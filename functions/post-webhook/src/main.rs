@@ -1,4 +1,4 @@
-//! post-webhook on its own, on hyper at `$PORT`.
+//! The program of post-webhook, on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(post_webhook::function())

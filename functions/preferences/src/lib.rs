@@ -1,8 +1,8 @@
-//! Keeps what a user prefers: the zone of what names none, the language of dates, and when the day starts.
+//! Stores the user's preferences: default zone, locale, day start and saved lists.
 //!
-//! Also keeps the browsers that get pushes (`push.rs`).
+//! Also stores the browsers that receive pushes (`push.rs`).
 //!
-//! Reminders of all-day tasks count from the start of the day. If that changes, a job moves them: a task at a time, because there may be many.
+//! Reminders of all-day tasks count from the day start. If it changes, a job moves them, one task at a time because there may be many.
 
 mod push;
 
@@ -13,12 +13,12 @@ use domain::routes;
 use function::service::OUTBOX;
 use function::{Answer, App, Error, Function, JobCall, Published};
 
-/// Tasks that are read at once.
+/// Maximum tasks read at once.
 const PAGE: i64 = 200;
-/// The key of the job's row in the outbox: it is of no task.
+/// Key of the job's outbox row, which belongs to no task.
 const NO_TASK: i64 = 0;
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     push::with_subscriptions(Function::new(routes::PREFERENCES))
@@ -48,7 +48,7 @@ async fn set(app: Arc<App>, command: SetPreferences) -> Result<Answer, Error> {
     Ok(telling(answer, change.commit().await?))
 }
 
-/// The answer of a call that has changed something: it tells the gateway if something waits in the outbox.
+/// Returns the answer of a change, and tells the gateway if outbox rows are pending.
 fn telling(answer: Answer, published: Published) -> Answer {
     match published {
         Published::All => answer,
@@ -56,7 +56,7 @@ fn telling(answer: Answer, published: Published) -> Answer {
     }
 }
 
-/// Brings the reminders of all-day tasks in line with the start of the day.
+/// Aligns the reminders of all-day tasks with the day start.
 async fn follow_day_start(app: Arc<App>, _: JobCall) -> Result<Published, Error> {
     let (mut last, mut published) = (0, Published::All);
     loop {

@@ -1,4 +1,4 @@
-//! The browsers that get pushes.
+//! Browsers that receive pushes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use store::NewSend;
 
 use crate::{NO_TASK, telling};
 
-/// Where the browsers are.
+/// Path of the browsers.
 const PATH: &str = "/api/push/subscriptions";
-/// How long a test is tried: whoever asked for it waits.
+/// How long a test push is retried; the user waits for it.
 const TEST: Duration = Duration::from_hours(1);
 
-/// The function with the operations of this file.
+/// Adds the operations of this file to the function.
 pub(crate) fn with_subscriptions(function: Function) -> Function {
     function
         .settings(|settings| {
@@ -47,7 +47,7 @@ async fn list(app: Arc<App>, _: Nothing) -> Result<Answer, Error> {
     Answer::json(&app.store()?.subscriptions().await?)
 }
 
-/// Keeps a browser. One that subscribes again is answered with 200.
+/// Stores a browser. A repeated subscription is answered with 200.
 async fn create(app: Arc<App>, new: NewSubscription) -> Result<Answer, Error> {
     check(&app, &new)?;
     let mut change = app.change(app.origin(routes::PREFERENCES.name), None).await?;
@@ -57,7 +57,7 @@ async fn create(app: Arc<App>, new: NewSubscription) -> Result<Answer, Error> {
     Ok(telling(if is_new { answer.header(header::LOCATION, PATH) } else { answer }, published))
 }
 
-/// Refuses what no push could reach.
+/// Refuses a subscription that no push could reach.
 fn check(app: &App, new: &NewSubscription) -> Result<(), Error> {
     const ENDPOINT_MAX: usize = 2048;
     let receiver = PushReceiver { endpoint: new.endpoint.clone(), p256dh: new.keys.p256dh.clone(), auth: new.keys.auth.clone() };
@@ -73,14 +73,14 @@ fn check(app: &App, new: &NewSubscription) -> Result<(), Error> {
     Receiver::read(&receiver, addresses).map(drop).map_err(|error| Invalid::field(pointer(&error), error).into())
 }
 
-/// Removes a browser; one that is not there is fine.
+/// Removes a browser; succeeds if it does not exist.
 async fn delete(app: Arc<App>, command: SubscriptionRef) -> Result<Answer, Error> {
     let mut change = app.change(app.origin(routes::PREFERENCES.name), None).await?;
     change.unit.delete_subscription(command.subscription_id).await?;
     Ok(telling(Answer::empty(StatusCode::NO_CONTENT), change.commit().await?))
 }
 
-/// Has push-reminder send a test.
+/// Requests a test push from push-reminder.
 async fn test(app: Arc<App>, command: SubscriptionRef) -> Result<Answer, Error> {
     let mut change = app.change(app.origin(routes::PREFERENCES.name), None).await?;
     let ids = change.unit.subscription_ids().await?;

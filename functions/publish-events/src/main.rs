@@ -1,4 +1,4 @@
-//! publish-events on its own, on hyper at `$PORT`.
+//! The program of publish-events, on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(publish_events::function())

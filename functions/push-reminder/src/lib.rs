@@ -27,7 +27,7 @@ const LIFE: Duration = Duration::from_hours(12);
 /// Where a push service may complain if the settings name nobody.
 const CONTACT: &str = "https://localhost";
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     let sender = Sender::new(routes::PUSH_REMINDER, CHANNEL, PARALLEL);

@@ -1,4 +1,4 @@
-//! push-reminder on its own, on hyper at `$PORT`.
+//! The program of push-reminder, on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(push_reminder::function())

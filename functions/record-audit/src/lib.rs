@@ -1,7 +1,7 @@
-//! Keeps the audit log: every event of tasks and reminders, once, for good.
+//! Appends every event of tasks and reminders to the audit log, once.
 //!
-//! An entry is what the bus carried, not what a row confirms: rows move on and are deleted, so they could not confirm an old event. The gateway
-//! accepts facts from the bus alone. An event that came late is listed by its task's version.
+//! An entry is what the bus delivered, not what a row confirms: rows change and are deleted, so they could not confirm an old event. The gateway
+//! accepts facts from the bus alone. A late event is ordered by its task's version.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use domain::{USER_ID, routes};
 use function::{Answer, App, Delivery, Error, Function, Published};
 use store::NewAuditEntry;
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::RECORD_AUDIT).endpoint("listAudit", list).deliver(record)
@@ -22,7 +22,7 @@ async fn list(app: Arc<App>, query: ListAudit) -> Result<Answer, Error> {
     Answer::page(&app.store()?.audit(&query, window).await?, window)
 }
 
-/// The part of an event's data that the log is searched by.
+/// The event data that the log is filtered by.
 #[derive(serde::Deserialize)]
 struct About {
     task_id: i64,

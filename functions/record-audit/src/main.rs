@@ -1,4 +1,4 @@
-//! record-audit on its own: on AWS Lambda, or on hyper at `$PORT`.
+//! The program of record-audit, on AWS Lambda or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(record_audit::function())

@@ -1,5 +1,5 @@
-//! Reopens a completed task, in one transaction. Its next occurrence goes for good if nobody has touched it.
-//! Its reminders come back through schedule-reminder, which hears of the change.
+//! Reopens a completed task, in one transaction. Its next occurrence is deleted permanently, unless it was changed. schedule-reminder then restores
+//! its reminders.
 
 use domain::Task;
 use domain::command::ReopenTask;
@@ -7,7 +7,7 @@ use domain::event::CommandType;
 use domain::routes;
 use function::{Change, Error, Function};
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::REOPEN_TASK).command(CommandType::TaskReopen, reopen)

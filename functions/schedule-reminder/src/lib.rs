@@ -1,6 +1,6 @@
-//! Writes a task's reminders: those that somebody asks for, and the one that the task itself asks for, which follows its due date.
+//! Writes a task's reminders: those created by calls, and the task's own, which follows its due date.
 //!
-//! The consumer reads the task as it is now, not as the event describes it, so an event that comes twice, late or out of order does no harm.
+//! The consumer reads the current task, not the one in the event, so an event that is repeated, late or out of order does no harm.
 
 use domain::command::ScheduleReminder;
 use domain::event::{CommandType, TaskEvent};
@@ -9,7 +9,7 @@ use domain::{Invalid, Reminder, routes};
 use function::{Change, Delivery, Error, Function};
 use store::NewReminder;
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::SCHEDULE_REMINDER).command(CommandType::ReminderSchedule, schedule).consumer(follow_task)
@@ -24,11 +24,15 @@ async fn schedule(change: &mut Change, command: ScheduleReminder) -> Result<Remi
         return Err(Invalid::field("/task_id", "a reminder needs a due_date, and the task has none").into());
     }
     if !task.is_due_after(change.now()) {
-        return Err(Invalid::field("/task_id", "the task's due_date has passed: there is nothing to remind of").into());
+        return Err(Invalid::field("/task_id", "the task's due_date is in the past; move it first").into());
     }
     let channel = command.reminder_type;
     if let Some(channel) = channel.filter(|channel| !change.app.settings.channels().contains(channel)) {
-        return Err(Invalid::field("/reminder_type", format_args!("{} is not configured", channel.as_str())).into());
+        return Err(Invalid::field(
+            "/reminder_type",
+            format_args!("{} is not configured; set up the channel, or leave reminder_type out", channel.as_str()),
+        )
+        .into());
     }
     let offset = command.reminder_offset;
     let day_start = change.unit.day_start_of(Some(&task)).await?;
@@ -43,7 +47,7 @@ async fn schedule(change: &mut Change, command: ScheduleReminder) -> Result<Remi
     Ok(change.unit.create_reminder(new).await?)
 }
 
-/// Brings a task's reminders in line with the task.
+/// Aligns a task's reminders with the task.
 async fn follow_task(change: &mut Change, delivery: Delivery) -> Result<(), Error> {
     let event: TaskEvent = delivery.data()?;
     change.unit.align_reminders(event.task_id).await?;

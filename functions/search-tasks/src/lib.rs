@@ -1,4 +1,4 @@
-//! Searches tasks by words, beginnings and parts of words, the best match first.
+//! Searches tasks by words, prefixes and parts of words, most relevant first.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use domain::routes;
 use function::{Answer, App, Error, Function};
 use serde_json::json;
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::SEARCH_TASKS).endpoint("searchTasks", search)

@@ -6,7 +6,7 @@ use domain::event::{CommandType, EventType};
 use domain::routes;
 use function::{Change, Error, Function};
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::SET_PRIORITY).command(CommandType::TaskSetPriority, set_priority)

@@ -1,6 +1,6 @@
-//! Moves a recurring task on to its next occurrence, with nothing completed, and announces it, in one transaction.
+//! Moves a recurring task to its next occurrence without completing it, and announces it, in one transaction.
 //!
-//! schedule-reminder hears of the change and moves the reminders that wait. Those added by hand that have fired come again.
+//! schedule-reminder then moves pending reminders. Fired reminders that a call created are scheduled again.
 
 use domain::command::SkipTask;
 use domain::event::{CommandType, EventType};
@@ -9,7 +9,7 @@ use domain::task::{Recurrence, Status};
 use domain::{Invalid, Task};
 use function::{Change, Error, Function};
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::SKIP_TASK).command(CommandType::TaskSkip, skip)

@@ -16,7 +16,7 @@ use function::{App, Change, Error, Function, Request, Response};
 use http::StatusCode;
 use store::found;
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::SNOOZE_REMINDER).command(CommandType::ReminderSnooze, snooze).raw("showAnswer", show).raw("giveAnswer", give)

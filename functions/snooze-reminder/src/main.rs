@@ -1,4 +1,4 @@
-//! snooze-reminder on its own: on AWS Lambda, or on hyper at `$PORT`.
+//! The program of snooze-reminder, on AWS Lambda or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(snooze_reminder::function())

@@ -1,13 +1,13 @@
-//! Creates the next occurrence of a task that was completed, once.
+//! Creates the next occurrence of a completed task, once.
 //!
-//! The task's row decides whether an occurrence is owed, so an event that comes twice, late or out of order creates nothing. A parent has at
-//! most one occurrence (a unique index).
+//! The task's row decides whether an occurrence is owed, so an event that is repeated, late or out of order creates nothing. A unique index limits a
+//! parent to one occurrence.
 
 use domain::event::TaskEvent;
 use domain::routes;
 use function::{Change, Delivery, Error, Function};
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::SPAWN_RECURRENCE).consumer(spawn)

@@ -1,4 +1,4 @@
-//! spawn-recurrence on its own, on hyper at `$PORT`.
+//! The program of spawn-recurrence, on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(spawn_recurrence::function())

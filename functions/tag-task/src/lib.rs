@@ -1,4 +1,4 @@
-//! Adds and removes a task's tags and announces it, in one transaction.
+//! Adds and removes a task's tags, and announces it, in one transaction.
 
 use domain::Task;
 use domain::command::TagTask;
@@ -6,7 +6,7 @@ use domain::event::{CommandType, EventType};
 use domain::routes;
 use function::{Change, Error, Function};
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::TAG_TASK).command(CommandType::TaskAddTags, add).command(CommandType::TaskRemoveTags, remove)

@@ -1,4 +1,4 @@
-//! tag-task on its own: on AWS Lambda, or on hyper at `$PORT`.
+//! The program of tag-task, on AWS Lambda or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(tag_task::function())

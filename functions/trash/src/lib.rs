@@ -1,6 +1,6 @@
-//! The trash: lists what was deleted in the last 30 days, brings a task back, and empties it.
+//! The trash: lists tasks deleted in the last 30 days, restores a task, and empties it.
 //!
-//! The reminders of a task that is back come back through schedule-reminder, which hears of it.
+//! schedule-reminder then restores the reminders of a restored task.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use domain::routes;
 use function::{Answer, App, Change, Error, Function};
 use http::StatusCode;
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::TRASH).endpoint("listTrash", list).command(CommandType::TaskRestore, restore).endpoint("emptyTrash", empty)

@@ -1,4 +1,4 @@
-//! trash on its own: on AWS Lambda, or on hyper at `$PORT`.
+//! The program of trash, on AWS Lambda or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(trash::function())

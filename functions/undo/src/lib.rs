@@ -1,5 +1,5 @@
-//! Takes back one change of a task, in one transaction: `Taskflow-Change` of the response to the change says which. That is a change itself, so an
-//! undo can be undone.
+//! Undoes one change of a task, in one transaction. The `Taskflow-Change` header of the change's response identifies it. An undo is itself a change,
+//! so it can be undone.
 
 use domain::Task;
 use domain::command::Undo;
@@ -7,7 +7,7 @@ use domain::event::CommandType;
 use domain::routes;
 use function::{Change, Error, Function};
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::UNDO).command(CommandType::TaskUndo, undo)

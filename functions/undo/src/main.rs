@@ -1,4 +1,4 @@
-//! undo on its own: on AWS Lambda, or on hyper at `$PORT`.
+//! The program of undo, on AWS Lambda or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(undo::function())

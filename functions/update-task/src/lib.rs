@@ -1,4 +1,4 @@
-//! Changes a task's fields and announces what changed, in one transaction.
+//! Changes a task's fields, and announces the changed ones, in one transaction.
 
 use domain::Task;
 use domain::command::UpdateTask;
@@ -6,7 +6,7 @@ use domain::event::{CommandType, EventType};
 use domain::routes;
 use function::{Change, Error, Function};
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::UPDATE_TASK).command(CommandType::TaskUpdate, update)

@@ -1,4 +1,4 @@
-//! update-task on its own: on AWS Lambda, or on hyper at `$PORT`.
+//! The program of update-task, on AWS Lambda or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(update_task::function())

@@ -178,7 +178,7 @@ workspace = true
 
     fn program(&self) -> String {
         format!(
-            r"//! {} on its own: on AWS Lambda, or on hyper at `$PORT`.
+            r"//! The program of {}, on AWS Lambda or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {{
     sidecar::main({}::function())
@@ -257,7 +257,7 @@ async fn run(app: Arc<App>, _: JobCall) -> Result<Published, Error> {{
             r"//! {description}.
 
 {imports}
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {{
     Function::new(routes::{constant}){handlers}

@@ -1,7 +1,7 @@
-//! Gemini over its REST API: `generateContent`, and `streamGenerateContent` for a caller who reads along.
+//! Gemini over its REST API: `generateContent`, and `streamGenerateContent` for streaming callers.
 //!
-//! What the model says is kept as it came (`wire` reads it and changes nothing), for newer models refuse a history whose thought signatures are
-//! missing or altered. The key goes into a header, and is in no URL, no error and no log.
+//! A model's answer is stored exactly as received (`wire` reads it without changes), because newer models refuse a history whose thought signatures
+//! are missing or altered. The key is sent in a header, and is in no URL, error or log.
 
 mod settings;
 mod wire;
@@ -32,35 +32,35 @@ use crate::instruction;
 use crate::model::{Model, ModelError, Prompt, Reply};
 use crate::stream::Sink;
 
-/// How long it may take to connect.
+/// Time limit of connecting.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long the answer may be silent: a model that thinks sends nothing.
+/// Time limit between two parts of an answer: a model sends nothing while it thinks.
 const SILENCE: Duration = Duration::from_secs(30);
-/// Tries of one request, the first included.
+/// Maximum attempts of one request.
 const TRIES_MAX: u32 = 3;
-/// The pause after the first try that failed; the next is twice as long.
+/// Pause after the first failed attempt; it doubles each time.
 const PAUSE: Duration = Duration::from_millis(500);
-/// The longest pause that is waited where the service names one; a longer one is told to the caller instead.
+/// Maximum pause that a turn waits; a longer one is reported to the caller instead.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
-/// Bytes of an answer.
+/// Maximum bytes of an answer.
 const ANSWER_MAX: usize = 4 * 1024 * 1024;
-/// Tokens of an answer, thoughts included.
+/// Maximum tokens of an answer, thoughts included.
 const TOKENS_MAX: u32 = 8_192;
-/// The version of the API.
+/// Version of the API.
 const VERSION: &str = "v1beta";
 const KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 
 /// A Gemini model.
 pub(crate) struct Gemini {
     client: reqwest::Client,
-    /// Where the model is: the URL up to its methods.
+    /// URL of the model, up to its methods.
     url: String,
     model: String,
     key: Secret,
     header: HeaderValue,
 }
 
-/// Why no client could be made.
+/// Why no client could be created.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SetupError {
     #[error("no HTTP client")]
@@ -69,29 +69,29 @@ pub(crate) enum SetupError {
     Key,
 }
 
-/// Why a request failed, and what that means for the next.
+/// Why a request failed, and what follows.
 enum Trouble {
-    /// The same again may succeed, after this pause if the service names one.
+    /// The same request may succeed, after this pause if the service names one.
     Passing(ModelError, Option<Duration>),
-    /// It will not.
+    /// The request will not succeed.
     Lasting(ModelError),
-    /// The history is refused, maybe; without it, the request may be taken.
+    /// The history may be the reason; without it, the request may succeed.
     History(ModelError),
 }
 
 impl Gemini {
-    /// The model of the settings.
+    /// Creates the model of the settings.
     ///
     /// # Errors
     /// [`SetupError`].
     pub(crate) fn new(settings: &Settings, key: &Secret) -> Result<Self, SetupError> {
-        // Somebody else in this process may have chosen already; then that stands.
+        // Another part of this process may have installed one already; then that one stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .read_timeout(SILENCE)
             .tcp_nodelay(true)
-            // The key would go where a redirect leads.
+            // A redirect would receive the key.
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let mut header = HeaderValue::from_str(key.expose()).map_err(|_| SetupError::Key)?;
@@ -112,18 +112,18 @@ impl Gemini {
             };
             tries += 1;
             match trouble {
-                // The caller has heard a part of it already: it cannot be said again.
+                // The caller has received a part of it already, which cannot be sent again.
                 Trouble::Passing(error, _) if told || tries >= TRIES_MAX => return Err(error),
                 Trouble::Passing(error, Some(wait)) if wait > PAUSE_MAX => return Err(error),
                 Trouble::Passing(error, wait) => {
                     let wait = wait.unwrap_or_else(|| pause(tries - 1, PAUSE));
-                    tracing::info!(error = %function::error::Chain(&error), ?wait, "Gemini is tried again");
+                    tracing::info!(error = %function::error::Chain(&error), ?wait, "the request to Gemini is retried");
                     tokio::time::sleep(wait).await;
                 }
                 Trouble::History(error) if history.is_empty() => return Err(error),
                 Trouble::History(error) => {
-                    // Written for another model, or too long for this one: what was said before is worth less than an answer.
-                    tracing::warn!(%error, "Gemini is asked again without what was said before");
+                    // The history may come from another model or be too long for this one; an answer without it is better than none.
+                    tracing::warn!(%error, "the request to Gemini is retried without the history");
                     history = &[];
                 }
                 Trouble::Lasting(error) => return Err(error),
@@ -131,7 +131,7 @@ impl Gemini {
         }
     }
 
-    /// One request. `told` is whether the caller has heard any of the answer.
+    /// Makes one request. Sets `told` once the caller has received a part of the answer.
     async fn request(&self, body: String, sink: &mut Sink, told: &mut bool) -> Result<Reply, Trouble> {
         let method = if sink.is_read() { "streamGenerateContent?alt=sse" } else { "generateContent" };
         let request =
@@ -169,7 +169,7 @@ impl Gemini {
         Ok(reply)
     }
 
-    /// Takes one chunk of an answer; the text in it that is for the user.
+    /// Adds one chunk of an answer, and returns its text for the user.
     fn take(&self, gathered: &mut Gathered, bytes: &[u8]) -> Result<String, Trouble> {
         let chunk: Chunk = serde_json::from_slice(bytes).map_err(|error| Trouble::Passing(garbage(error), None))?;
         if let Some(error) = chunk.error {
@@ -179,7 +179,7 @@ impl Gemini {
         gathered.take(chunk).map_err(Trouble::of_wire)
     }
 
-    /// What an answer that is no success means.
+    /// Classifies an unsuccessful answer.
     fn refused(&self, status: StatusCode, body: &Bytes, retry_after: Option<Duration>) -> Trouble {
         let failure = Failure::read(body);
         let said = failure.said().replace(self.key.expose(), "…");
@@ -191,14 +191,16 @@ impl Gemini {
             status if status.is_server_error() => Trouble::Passing(ModelError::Away { retry_after, source: source() }, retry_after),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Trouble::Lasting(ModelError::Refused(KEY_REFUSED.to_owned())),
             StatusCode::BAD_REQUEST if failure.is_key_invalid() => Trouble::Lasting(ModelError::Refused(KEY_REFUSED.to_owned())),
-            StatusCode::NOT_FOUND => Trouble::Lasting(ModelError::Refused(format!("Gemini has no model {}: see GEMINI_MODEL", self.model))),
+            StatusCode::NOT_FOUND => {
+                Trouble::Lasting(ModelError::Refused(format!("Gemini has no model {}; change GEMINI_MODEL", self.model)))
+            }
             StatusCode::BAD_REQUEST => Trouble::History(ModelError::Refused(format!("Gemini refused the request: {said}"))),
             _ => Trouble::Lasting(ModelError::Refused(format!("Gemini answered {status}: {said}"))),
         }
     }
 }
 
-const KEY_REFUSED: &str = "Gemini refuses the key: see GEMINI_API_KEY";
+const KEY_REFUSED: &str = "Gemini refuses the key; change GEMINI_API_KEY";
 
 impl Trouble {
     fn of_transport(error: reqwest::Error) -> Self {
@@ -230,7 +232,7 @@ impl Model for Gemini {
     }
 }
 
-/// The body of a request.
+/// Returns the body of a request.
 fn body(prompt: &Prompt<'_>, history: &[Content]) -> String {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -251,7 +253,7 @@ fn body(prompt: &Prompt<'_>, history: &[Content]) -> String {
     serde_json::to_string(&body).unwrap_or_default()
 }
 
-/// The tools, as the API wants them.
+/// Returns the tools in the API's form.
 fn declarations() -> &'static RawValue {
     static DECLARATIONS: OnceLock<Box<RawValue>> = OnceLock::new();
     let declaration = |tool: &Tool| {
@@ -273,7 +275,7 @@ enum ReadError {
     TooLong,
 }
 
-/// The same pieces, up to a limit.
+/// Passes the chunks on, up to the limit.
 fn counted(body: impl Stream<Item = Result<Bytes, reqwest::Error>> + Send) -> impl Stream<Item = Result<Bytes, ReadError>> + Send + Unpin {
     let mut left = ANSWER_MAX;
     Box::pin(body.map(move |piece| {

@@ -1,30 +1,30 @@
-//! The settings of the model.
+//! Settings of the model.
 
 use function::settings::{Secret, SettingError};
 
 const KEY: &str = "GEMINI_API_KEY";
 const MODEL: &str = "GEMINI_MODEL";
 const BASE_URL: &str = "GEMINI_BASE_URL";
-/// The model that is asked, where `GEMINI_MODEL` does not say.
+/// The default model.
 const MODEL_DEFAULT: &str = "gemini-flash-latest";
 /// Google's own Gemini API.
 const BASE_URL_DEFAULT: &str = "https://generativelanguage.googleapis.com";
 
-/// What the environment says of Gemini.
+/// Settings of Gemini.
 pub(crate) struct Settings {
-    /// The key to the API. `None`: the assistant is the offline one.
+    /// Key of the API; `None` selects the offline assistant.
     pub(crate) key: Option<Secret>,
     /// The model's name.
     pub(crate) model: String,
-    /// Where the API is, without its version and without a slash at its end.
+    /// URL of the API, without its version and without a slash at its end.
     pub(crate) base_url: String,
 }
 
 impl Settings {
-    /// Reads them.
+    /// Reads the settings.
     ///
     /// # Errors
-    /// The first variable that cannot be used.
+    /// The first invalid variable.
     pub(crate) fn read(settings: &function::settings::Settings) -> Result<Self, SettingError> {
         Ok(Self {
             key: settings.own(KEY).map(key).transpose()?,
@@ -41,7 +41,7 @@ fn key(value: &str) -> Result<Secret, SettingError> {
     Err(SettingError { name: KEY, problem: "not visible ASCII characters, without spaces".to_owned() })
 }
 
-/// The name as it stands in a URL; `models/` in front of it is how the API itself spells it.
+/// Returns the name for URLs, without the API's prefix `models/`.
 fn model(value: &str) -> Result<String, SettingError> {
     let name = value.strip_prefix("models/").unwrap_or(value);
     let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));

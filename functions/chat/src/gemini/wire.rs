@@ -1,4 +1,4 @@
-//! What Gemini answers, read: as little of it as is needed, and the content itself not at all.
+//! Parses Gemini's answers: only what is needed, and the content itself not at all.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::call::{Call, Leave};
 use crate::content;
 use crate::model::Reply;
 
-/// Characters of an error's message that are passed on.
+/// Maximum characters of an error message that are passed on.
 const SAID_MAX: usize = 300;
-/// What an answer ends with that met the model's own limit.
+/// Appended to an answer that met the model's limit.
 pub(crate) const CUT: &str = "\n\n*(The answer was cut off here: it met the model's limit.)*";
 
-/// An answer, or a piece of one.
+/// An answer, or a chunk of one.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Chunk {
@@ -46,7 +46,7 @@ struct PromptFeedback {
     block_reason: Option<String>,
 }
 
-/// Tokens.
+/// Numbers of tokens.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Usage {
@@ -70,7 +70,7 @@ pub(crate) struct ErrorBody {
     details: Vec<Value>,
 }
 
-/// Why an answer is no reply.
+/// Why an answer is unusable.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unusable {
     #[error("{0}")]
@@ -85,7 +85,7 @@ pub(crate) enum Unusable {
     BadCall,
 }
 
-/// An answer, gathered from its pieces.
+/// An answer, collected from its chunks.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
     parts: Vec<Box<RawValue>>,
@@ -96,7 +96,7 @@ pub(crate) struct Gathered {
 }
 
 impl Gathered {
-    /// Takes a piece; the text in it that is for the user.
+    /// Adds a chunk, and returns its text for the user.
     pub(crate) fn take(&mut self, chunk: Chunk) -> Result<String, Unusable> {
         if let Some(Usage { prompt, answer, thoughts, cached }) = chunk.usage_metadata {
             tracing::debug!(prompt, answer, thoughts, cached, "tokens of Gemini");
@@ -124,13 +124,13 @@ impl Gathered {
         Ok(text)
     }
 
-    /// What is said besides, where the answer met the model's limit.
+    /// Returns the notice to append if the answer met the model's limit.
     pub(crate) fn is_cut(&self) -> Option<&'static str> {
         let is_cut = self.finish.as_deref() == Some("MAX_TOKENS") && !self.text.trim().is_empty() && self.calls.is_empty();
         is_cut.then_some(CUT)
     }
 
-    /// The whole, as the finish reason has it.
+    /// Returns the whole answer, depending on the finish reason.
     pub(crate) fn reply(self) -> Result<Reply, Unusable> {
         let cut = self.is_cut();
         match self.finish.as_deref() {
@@ -146,7 +146,7 @@ impl Gathered {
             None if self.parts.is_empty() => return Err(Unusable::Empty),
             None => return Err(Unusable::CutOff),
         }
-        // An answer without anything in it is none; what is only a signature has to come back nevertheless.
+        // An answer without parts is none. A part that is only a signature has to be sent back.
         let content = (!self.parts.is_empty()).then(|| content::of_parts(&self.parts));
         Ok(Reply { content, text: self.text + cut.unwrap_or_default(), calls: self.calls, told: None })
     }
@@ -163,7 +163,7 @@ fn call_of(call: &Value) -> Result<Call, Unusable> {
     Ok(Call { id: id.map(str::to_owned), name: name.to_owned(), arguments, leave: Leave::OfMessage })
 }
 
-/// An error, as the API tells it.
+/// An error in the API's form.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Failure {
@@ -171,14 +171,14 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Reads the body of an error; of what is no such body, nothing. A stream's error can come as a list of one.
+    /// Parses an error; the default if the body is none. An error of a stream may be a list of one.
     pub(crate) fn read(body: &[u8]) -> Self {
         let list = serde_json::from_slice::<Vec<Self>>(body).ok();
         let one = || serde_json::from_slice::<Self>(body).ok();
         list.and_then(|list| list.into_iter().next()).or_else(one).unwrap_or_default()
     }
 
-    /// What it says.
+    /// Returns its message.
     pub(crate) fn said(&self) -> String {
         match (self.error.status.as_str(), self.error.message.as_str()) {
             ("", "") => "nothing that could be read".to_owned(),
@@ -186,14 +186,14 @@ impl Failure {
         }
     }
 
-    /// When to try again, if it says so: `google.rpc.RetryInfo`.
+    /// Returns when to retry, if the error says so: `google.rpc.RetryInfo`.
     pub(crate) fn retry_delay(&self) -> Option<Duration> {
         let delay = self.detail("google.rpc.RetryInfo")?.get("retryDelay")?.as_str()?;
         let seconds: f64 = delay.strip_suffix('s')?.parse().ok()?;
         Duration::try_from_secs_f64(seconds).ok()
     }
 
-    /// Whether it is about the key: `google.rpc.ErrorInfo`.
+    /// True if the key is invalid: `google.rpc.ErrorInfo`.
     pub(crate) fn is_key_invalid(&self) -> bool {
         self.detail("google.rpc.ErrorInfo").is_some_and(|info| info.get("reason").is_some_and(|reason| reason == "API_KEY_INVALID"))
     }
