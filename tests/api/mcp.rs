@@ -86,7 +86,7 @@ async fn a_real_client_finds_the_tools_and_uses_them() {
     assert_eq!(refused.is_error, Some(true));
     assert!(text(&refused).contains("/title"), "{refused:?}");
     let missing = call(&client, "get_task", json!({ "task_id": 999_999 })).await;
-    assert_eq!((missing.is_error, text(&missing)), (Some(true), "no such thing here"));
+    assert_eq!((missing.is_error, text(&missing)), (Some(true), "not found"));
     assert!(client.call_tool(CallToolRequestParams::new("make_coffee")).await.is_err());
     client.cancel().await.unwrap();
     // The same code has run as for a page: events, audit, the next occurrence.

@@ -43,7 +43,7 @@ async fn everyday_sentences_are_done() {
     assert_eq!(app.task(&id).await["tags"], json!(["home", "money"]));
     let completed = ask(&app, &format!("complete {id}")).await;
     assert_eq!((&completed["actions"][0]["tool"], &completed["actions"][0]["status"]), (&json!("complete_task"), &json!("done")));
-    assert!(say(&app, "complete 4711").await.contains("#4711: no such thing here"));
+    assert!(say(&app, "complete 4711").await.contains("#4711: not found"));
     assert!(say(&app, "help").await.contains("what** is overdue?"));
     // It does not pretend.
     assert!(!say(&app, "asdf qwer?").await.is_empty());
@@ -234,7 +234,7 @@ async fn an_order_with_a_question_mark_is_asked_first() {
         assert_eq!(ask(&app, order).await["question"]["text"], question, "{order}");
     }
     assert_eq!(app.task(&json!(1)).await["version"], 1, "nothing was done");
-    assert!(say(&app, "delete 3737?").await.contains("no such thing"));
+    assert!(say(&app, "delete 3737?").await.contains("not found"));
     assert!(say(&app, "should I delete 1?").await.contains("beyond the offline assistant"));
     // The yes to it does it.
     ask(&app, "complete 1?").await;

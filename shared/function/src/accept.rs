@@ -1,19 +1,19 @@
-//! What a caller takes, and what it has: `Accept` and `If-None-Match` (RFC 9110, sections 12.5.1 and 13.1.2).
+//! Headers about the response: `Accept` and `If-None-Match` (RFC 9110, sections 12.5.1 and 13.1.2).
 
 use http::{HeaderMap, HeaderName, header};
 
 use crate::Error;
 
-/// The types that a function answers as, unless it says otherwise.
+/// Default media type of a function's responses.
 pub const JSON: &str = "application/json";
 
-/// Returns the elements of a header that is a list, over all of its lines.
+/// Returns the elements of a list header, over all of its lines.
 fn elements(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
     let lines = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(str::trim).filter(|element| !element.is_empty())
 }
 
-/// True if the caller takes this media type: the most specific range that covers it does not weigh 0. Without `Accept` it takes any.
+/// True if the caller accepts this media type: the most specific matching range does not have weight 0. Without `Accept` every type is accepted.
 #[must_use]
 pub fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     let kind = media_type.split('/').next().unwrap_or_default();
@@ -35,7 +35,7 @@ pub fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     best.map_or(!is_named, |(_, is_taken)| is_taken)
 }
 
-/// Refuses a caller that takes none of these types.
+/// Refuses a caller that accepts none of these types.
 ///
 /// # Errors
 /// [`Error::NotAcceptable`].
@@ -44,7 +44,7 @@ pub fn require(headers: &HeaderMap, types: &[&'static str]) -> Result<(), Error>
     if is_taken { Ok(()) } else { Err(Error::NotAcceptable(types.first().copied().unwrap_or_default())) }
 }
 
-/// True if `If-None-Match` names this tag; weak and strong tags compare alike.
+/// True if `If-None-Match` names this tag; weak and strong tags are compared alike.
 #[must_use]
 pub fn is_known(headers: &HeaderMap, etag: &str) -> bool {
     let strong = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag) == etag.strip_prefix("W/").unwrap_or(etag);

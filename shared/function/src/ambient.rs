@@ -1,4 +1,4 @@
-//! The real clock and the real ids: the one place that takes them from the machine.
+//! The machine's clock and random ids: the only place that reads them.
 
 use domain::Timestamp;
 use domain::ambient::{Clock, Ids};
@@ -9,18 +9,18 @@ use uuid::Uuid;
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the port to the machine's clock")]
+    #[expect(clippy::disallowed_methods, reason = "the port to the machine's clock")]
     fn now(&self) -> Timestamp {
         Timestamp::now_from(jiff::Timestamp::now())
     }
 }
 
-/// `UUIDv7` from the machine's clock and random numbers.
+/// Generates `UUIDv7` from the machine's clock and random numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RandomIds;
 
 impl Ids for RandomIds {
-    #[expect(clippy::disallowed_methods, reason = "this is the port to the machine's randomness")]
+    #[expect(clippy::disallowed_methods, reason = "the port to the machine's random numbers")]
     fn next(&self) -> Uuid {
         Uuid::now_v7()
     }

@@ -1,4 +1,4 @@
-//! What a handler answers: a status, a few headers and a body that is known.
+//! The answer of a handler: a status, a few headers and a complete body.
 
 use bytes::Bytes;
 use domain::query::{OFFSET_MAX, Window};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::accept::is_known;
 use crate::{Error, Response, full};
 
-/// How many items a list has on all of its pages.
+/// Header with the number of items on all pages.
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// An answer.
@@ -19,39 +19,39 @@ pub struct Answer {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Bytes,
-    /// Which page of a list it is, and how many items the list has.
+    /// The page of a list, and the total number of items.
     page: Option<(Window, i64)>,
 }
 
 impl Answer {
-    /// 200 with a JSON body.
+    /// Returns 200 with a JSON body.
     ///
     /// # Errors
-    /// A value that has no JSON form.
+    /// The value has no JSON form.
     pub fn json(value: &impl Serialize) -> Result<Self, Error> {
         Ok(Self::of("application/json", serde_json::to_vec(value)?))
     }
 
-    /// A page of a list as JSON, with the number of items on all pages in `X-Total-Count`. The service says in `Link` where the others are.
+    /// Returns a page of a list as JSON, with the total in `X-Total-Count`. The service adds links to the other pages.
     ///
     /// # Errors
-    /// A value that has no JSON form.
+    /// The value has no JSON form.
     pub fn page(page: &Page<impl Serialize>, window: Window) -> Result<Self, Error> {
         let answer = Self::json(&page.items)?.header(TOTAL_COUNT, page.total_count);
         Ok(Self { page: Some((window, page.total_count)), ..answer })
     }
 
-    /// 200 with a body of this type.
+    /// Returns 200 with a body of this type.
     #[must_use]
     pub fn of(content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static(content_type))];
         Self { status: StatusCode::OK, headers, body: body.into(), page: None }
     }
 
-    /// A resource as JSON, with its version as `ETag`, and where it is if it is new (201). 204 has no body.
+    /// Returns a resource as JSON, with its version as `ETag`, and with `Location` if it is new (201). 204 has no body.
     ///
     /// # Errors
-    /// A value that has no JSON form.
+    /// The value has no JSON form.
     pub fn resource(resource: &impl Resource, status: StatusCode) -> Result<Self, Error> {
         if status == StatusCode::NO_CONTENT {
             return Ok(Self::empty(status));
@@ -63,27 +63,27 @@ impl Answer {
         Ok(if status == StatusCode::CREATED { answer.header(header::LOCATION, resource.location()) } else { answer })
     }
 
-    /// A status without a body.
+    /// Returns a status without a body.
     #[must_use]
     pub fn empty(status: StatusCode) -> Self {
         Self { status, headers: Vec::new(), body: Bytes::new(), page: None }
     }
 
-    /// The same with another status; 204 has no body.
+    /// Returns the same answer with another status; 204 has no body.
     #[must_use]
     pub fn status(self, status: StatusCode) -> Self {
         if status == StatusCode::NO_CONTENT { Self::empty(status) } else { Self { status, ..self } }
     }
 
-    /// The same with one more header, left out if the value has characters that headers cannot have.
+    /// Returns the same answer with another header. Omits it if the value is not a valid header value.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
         self.headers.extend(value.try_into().ok().map(|value| (name, value)));
         self
     }
 
-    /// The same for whoever asked this URI with these headers: with links to the other pages (RFC 8288), and without a body (304) for a
-    /// caller that has it.
+    /// Returns the answer for a request with this URI and these headers: with links to the other pages (RFC 8288), or as 304 for a caller with a
+    /// current copy.
     pub(crate) fn to(self, uri: &Uri, headers: &HeaderMap) -> Self {
         let etag = self.headers.iter().find(|(name, _)| *name == header::ETAG).and_then(|(_, value)| value.to_str().ok());
         if etag.is_some_and(|etag| is_known(headers, etag)) {
@@ -96,13 +96,13 @@ impl Answer {
         }
     }
 
-    /// The answer as JSON, to be kept with an idempotency key and answered again.
+    /// Returns the answer as JSON, to be stored with an idempotency key.
     pub(crate) fn to_value(&self) -> Value {
         let headers: Vec<_> = self.headers.iter().map(|(name, value)| json!([name.as_str(), value.to_str().unwrap_or_default()])).collect();
         json!({ "status": self.status.as_u16(), "headers": headers, "body": String::from_utf8_lossy(&self.body) })
     }
 
-    /// An answer that was kept.
+    /// Returns a stored answer.
     pub(crate) fn from_value(value: &Value) -> Option<Self> {
         let status = StatusCode::from_u16(value["status"].as_u64()?.try_into().ok()?).ok()?;
         let mut answer = Self { status, headers: Vec::new(), body: value["body"].as_str()?.to_owned().into(), page: None };
@@ -113,7 +113,7 @@ impl Answer {
     }
 }
 
-/// The first, the previous, the next and the last page, as far as they are there.
+/// Returns the links to the first, previous, next and last page that exist.
 fn links(uri: &Uri, window: Window, total: i64) -> String {
     let Window { limit, offset } = window;
     let is_other = |pair: &&str| !pair.is_empty() && !matches!(pair.split('=').next(), Some("limit" | "offset"));

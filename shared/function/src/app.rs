@@ -1,4 +1,4 @@
-//! What a handler has of the world: the store, the ports and the settings.
+//! Everything that a handler can use: the store, the ports and the settings.
 
 use std::sync::Arc;
 
@@ -20,41 +20,41 @@ use crate::ports::{Alone, DeadLetters, Functions, Publisher, State};
 use crate::settings::{DB_POOL_DEFAULT, Settings};
 use crate::{Change, Error, span};
 
-/// The world of a function. Made once at start; connections are opened on first use.
+/// Everything a function can use. Created once at the start; connections are opened on first use.
 pub struct App {
     /// PostgreSQL, if there is one.
     pub store: Option<Store>,
-    /// Tells the time.
+    /// Reads the time.
     pub clock: Arc<dyn Clock>,
-    /// Makes ids.
+    /// Generates ids.
     pub ids: Arc<dyn Ids>,
-    /// Carries events and jobs away.
+    /// Publishes events and job registrations.
     pub publisher: Arc<dyn Publisher>,
     /// Calls other functions.
     pub functions: Arc<dyn Functions>,
-    /// Keeps conversations.
+    /// Stores conversations.
     pub state: Arc<dyn State>,
     /// The dead letters, if this process delivers events.
     pub dead_letters: Option<Arc<dyn DeadLetters>>,
-    /// Where spans go.
+    /// Destination of spans.
     pub traces: Traces,
-    /// The environment, as read at start.
+    /// The settings, as read at the start.
     pub settings: Settings,
-    /// What this process counts.
+    /// Metrics of this process.
     pub metrics: Arc<Metrics>,
-    /// The wrong tokens of late.
+    /// Recent wrong tokens.
     pub guesses: Guesses,
-    /// Work that goes on without its caller; a graceful stop waits for it.
+    /// Background work; a graceful stop waits for it.
     pub background: TaskTracker,
-    /// Cancelled when the process is asked to stop: what would wait for long ends then.
+    /// Cancelled when a stop is requested; long waits end then.
     pub stopping: CancellationToken,
 }
 
 impl App {
-    /// The world of a function that stands alone, with the database of `DATABASE_URL`.
+    /// Creates the app of a function without a sidecar, with the database of `DATABASE_URL`.
     ///
     /// # Errors
-    /// A database URL that cannot be read.
+    /// The database URL is invalid.
     pub fn alone(settings: Settings) -> Result<Self, store::Error> {
         let pool = settings.db_pool.unwrap_or(DB_POOL_DEFAULT);
         let store = settings.database_url.as_ref().map(|url| Store::connect_lazy(url.expose(), pool)).transpose()?;
@@ -75,21 +75,21 @@ impl App {
         })
     }
 
-    /// The store.
+    /// Returns the store.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the settings name none.
+    /// [`Error::Unavailable`] if no database is configured.
     pub fn store(&self) -> Result<&Store, Error> {
         self.store.as_ref().ok_or(Error::Unavailable { what: "the database", source: Some("DATABASE_URL is not set".into()) })
     }
 
-    /// The time.
+    /// Returns the current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// The user's clock and calendar. `is_needed`: whether their own time zone matters; it costs a query.
+    /// Returns the user's clock and time zone. `is_needed`: whether the zone matters, because it costs a query.
     ///
     /// # Errors
     /// The database is unavailable.
@@ -98,7 +98,7 @@ impl App {
         Ok(Today { now: self.now(), zone })
     }
 
-    /// What the user prefers. What they have not said, and all of it where there is no database, is the service's own.
+    /// Returns the user's preferences, with the service's defaults where none are set or there is no database.
     ///
     /// # Errors
     /// The database is unavailable.
@@ -109,27 +109,27 @@ impl App {
         }
     }
 
-    /// The origin of what a function announces: the request under way, or a trace and a correlation id of its own where there is none.
+    /// Returns the origin of announced events: the current request, or a new trace and correlation id without one.
     #[must_use]
     pub fn origin(&self, function: &'static str) -> Origin {
         span::origin(self, function)
     }
 
-    /// The origin of what an event causes.
+    /// Returns the origin of the events that an event causes.
     #[must_use]
     pub fn origin_of(&self, function: &'static str, event: &Event) -> Origin {
         span::origin_of_event(self, function, event)
     }
 
-    /// Starts a change: one transaction, with its events and jobs.
+    /// Begins a change: one transaction, with its events and jobs.
     ///
     /// # Errors
-    /// The database is away.
+    /// The database is unavailable.
     pub async fn change(self: &Arc<Self>, origin: Origin, if_match: Option<IfMatch>) -> Result<Change, Error> {
         self.change_on(None, origin, if_match).await
     }
 
-    /// Starts a change that callers ask for: however many want the same thing changed, they hold one connection.
+    /// Begins a change for a caller. However many callers change the same thing, they use one connection.
     ///
     /// # Errors
     /// The database is unavailable, or other changes take too long.

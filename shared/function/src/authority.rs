@@ -1,19 +1,19 @@
-//! Host names and the origins of pages, each in one form, so that equal ones compare equal.
+//! Host names and page origins in a normal form, so that equal ones compare equal.
 
 use std::fmt;
 use std::net::IpAddr;
 
-/// A host and perhaps a port, as in the header Host (RFC 9110, section 7.2).
+/// A host with an optional port, as in the header Host (RFC 9110, section 7.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
-    /// In lower case, without the dot that may end it; an IPv6 address in brackets.
+    /// In lower case, without a final dot; an IPv6 address in brackets.
     pub host: String,
-    /// `None`: the scheme's own.
+    /// `None` means the default port of the scheme.
     pub port: Option<u16>,
 }
 
 impl Authority {
-    /// Reads `host` or `host:port`; `None` for anything else.
+    /// Parses `host` or `host:port`; `None` for anything else.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         let authority: http::uri::Authority = text.parse().ok()?;
@@ -27,20 +27,20 @@ impl Authority {
         (!host.is_empty() && host.bytes().all(is_host)).then(|| Self { host: host.to_ascii_lowercase(), port })
     }
 
-    /// The host and the port of an http or https URL.
+    /// Returns host and port of an http or https URL.
     #[must_use]
     pub fn of_url(url: &str) -> Option<Self> {
         let rest = url.split_once("://")?.1;
         Self::read(rest.split(['/', '?', '#']).next()?)
     }
 
-    /// Whether it is a numeric address.
+    /// True for a numeric address.
     #[must_use]
     pub fn is_address(&self) -> bool {
         self.host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
     }
 
-    /// Whether every resolver takes it for this machine (RFC 6761, section 6.3).
+    /// True for a name that every resolver maps to this machine (RFC 6761, section 6.3).
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.host == "localhost" || self.host.ends_with(".localhost")
@@ -63,7 +63,7 @@ pub struct WebOrigin {
 }
 
 impl WebOrigin {
-    /// Reads `scheme://host` or `scheme://host:port`; `None` for anything else, such as `null`.
+    /// Parses `scheme://host` or `scheme://host:port`; `None` for anything else, such as `null`.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
@@ -74,8 +74,8 @@ impl WebOrigin {
         (!scheme.is_empty() && scheme.bytes().all(is_scheme)).then_some(Self { scheme, host, port })
     }
 
-    /// Whether the page is of the service that was called by this name. Which scheme the caller used is not known where something before
-    /// us ended TLS, so that is not compared.
+    /// True if the page has the origin of the service that was called by this name. The scheme is not compared, because a proxy may have terminated
+    /// TLS.
     #[must_use]
     pub fn is_of(&self, called: &Authority) -> bool {
         let default = default_port(&self.scheme);

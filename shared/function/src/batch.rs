@@ -7,10 +7,10 @@ use tokio::sync::oneshot;
 
 use crate::BoxFuture;
 
-/// Does a batch. Returns one answer for each item, in order.
+/// Processes a batch, and returns one answer per item, in order.
 type Work<I, A> = dyn Fn(Vec<I>) -> BoxFuture<'static, Vec<A>> + Send + Sync;
 
-/// Collects items while earlier batches run, and does them together in the next one. A batch runs to its end even if every caller has left.
+/// Collects items while earlier batches run, and processes them together in the next one. A batch runs to its end even if every caller has left.
 pub struct Batches<I, A> {
     most: usize,
     parallel: usize,
@@ -19,18 +19,18 @@ pub struct Batches<I, A> {
 
 struct Queue<I, A> {
     waiting: VecDeque<(I, oneshot::Sender<A>)>,
-    /// Number of batches that run.
+    /// Number of running batches.
     running: usize,
 }
 
 impl<I: Send + 'static, A: Send + 'static> Batches<I, A> {
-    /// Batches of at most `most` items, one batch at a time.
+    /// Creates batches of at most `most` items, one batch at a time.
     #[must_use]
     pub fn new(most: usize) -> Arc<Self> {
         Self::parallel(most, 1)
     }
 
-    /// Batches of at most `most` items, up to `parallel` batches at a time.
+    /// Creates batches of at most `most` items, up to `parallel` batches at a time.
     #[must_use]
     pub fn parallel(most: usize, parallel: usize) -> Arc<Self> {
         Arc::new(Self { most, parallel, queue: Mutex::new(Queue { waiting: VecDeque::new(), running: 0 }) })
@@ -47,13 +47,13 @@ impl<I: Send + 'static, A: Send + 'static> Batches<I, A> {
             begins
         };
         if begins {
-            // On its own: a caller that hangs up takes nobody else's batch with it.
+            // Spawned, so that a caller that disconnects does not end the batch of others.
             tokio::spawn(self.clone().run(work));
         }
         told.await.ok()
     }
 
-    /// Runs batch after batch while items wait.
+    /// Runs batches while items wait.
     async fn run(self: Arc<Self>, work: Arc<Work<I, A>>) {
         let mut running = Running(Some(self.clone()));
         loop {
@@ -79,7 +79,7 @@ impl<I: Send + 'static, A: Send + 'static> Batches<I, A> {
     }
 }
 
-/// Ends a run whose work panicked. Callers that wait get no answer, unless another run goes on.
+/// Ends a run that panicked. Waiting callers get no answer, unless another run continues.
 struct Running<I: Send + 'static, A: Send + 'static>(Option<Arc<Batches<I, A>>>);
 
 impl<I: Send + 'static, A: Send + 'static> Drop for Running<I, A> {

@@ -1,4 +1,4 @@
-//! Bodies of requests and responses: read whole, within a limit of size and time.
+//! Bodies of requests and responses: read completely, within limits of size and time.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::{Body, BoxError, Error};
 
-/// Bytes of a body, at most.
+/// Maximum bytes of a body.
 pub const BODY_MAX: usize = 256 * 1024;
-/// How long a body may take to arrive.
+/// Time limit of receiving a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A body known at once.
+/// Returns a complete body.
 #[must_use]
 pub fn full(bytes: impl Into<Bytes>) -> Body {
     http_body_util::Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// Any body as ours.
+/// Converts any body.
 pub fn boxed<B>(body: B) -> Body
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -31,30 +31,30 @@ where
 /// Reads a body.
 ///
 /// # Errors
-/// [`Error::TooLarge`] above [`BODY_MAX`], [`Error::Timeout`], [`Error::Malformed`] if it broke off.
+/// [`Error::TooLarge`] above [`BODY_MAX`], [`Error::Timeout`], [`Error::Malformed`] if the body is incomplete.
 pub async fn collect(body: Body) -> Result<Bytes, Error> {
     tokio::time::timeout(BODY_TIMEOUT, collect_within(BODY_MAX, body)).await.map_err(|_| Error::Timeout)?
 }
 
-/// Reads a body of at most `max` bytes, however long it takes.
+/// Reads a body of at most `max` bytes, without a time limit.
 ///
 /// # Errors
-/// [`Error::TooLarge`], [`Error::Malformed`] if it broke off.
+/// [`Error::TooLarge`], [`Error::Malformed`] if the body is incomplete.
 pub async fn collect_within(max: usize, body: Body) -> Result<Bytes, Error> {
-    // Before any of it is asked for: whoever sent `Expect: 100-continue` need not send it.
+    // Checked before any of the body is requested, so that a caller with `Expect: 100-continue` need not send it.
     if usize::try_from(body.size_hint().lower()).map_or(true, |least| least > max) {
         return Err(Error::TooLarge(max));
     }
     match limited(max, body).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Error::TooLarge(max)),
-        Err(_) => Err(Error::Malformed("the body broke off".to_owned())),
+        Err(_) => Err(Error::Malformed("the body is incomplete".to_owned())),
     }
 }
 
-/// The same body, which breaks off after so many bytes.
+/// Returns the same body, which fails after this many bytes.
 ///
-/// Boxed, because rustc cannot tell that a future with a [`Limited`] of [`BoxError`] is `Send`.
+/// Boxed, because rustc cannot prove that a future with a [`Limited`] of [`BoxError`] is `Send`.
 #[must_use]
 pub fn limited(max: usize, body: Body) -> Body {
     boxed(Limited::new(body, max))

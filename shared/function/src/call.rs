@@ -1,7 +1,7 @@
-//! How deliveries and jobs call a function: through the port, with a limit in time, and whatever goes wrong is a [`Failure`].
+//! Calls functions for deliveries and jobs: through the port, with a time limit. Every error is a [`Failure`].
 //!
-//! [`Failure::next`] is the one rule of what follows, for the bus of one process and for the gateway behind Dapr: whether it was the
-//! event's fault, and whether there is another attempt.
+//! [`Failure::next`] is the only rule for what follows a failed delivery, in the one process and in the gateway: whether it counts as an attempt, and
+//! whether there is another one.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -19,28 +19,28 @@ use crate::service::{FUNCTION, OUTBOX};
 use crate::settings::{Secret, WAKE_LEAD_MAX};
 use crate::{App, Published, Request, Response, error, full, span};
 
-/// How long a function may take: longer than any of its own limits, so that only a hanging one meets it.
+/// Time limit of a call, longer than a function's own limits, so that only a hanging one reaches it.
 pub const TIMEOUT: Duration = Duration::from_mins(1);
-/// The longest cold start of a function, with the work after it.
+/// Maximum cold start of a function, including its work.
 const COLD_START_MAX: Duration = Duration::from_secs(25);
-// A call of fire-reminder ahead of time starts it and then waits, all within one timeout.
+// An early call of fire-reminder includes its cold start and its wait, within one timeout.
 const _: () = assert!(WAKE_LEAD_MAX.as_secs() + COLD_START_MAX.as_secs() < TIMEOUT.as_secs());
-/// How long a function may take to answer anything at all, when it is asked whether it is there.
+/// Time limit of any answer, when a function is probed.
 const SIGN_TIMEOUT: Duration = Duration::from_secs(5);
-/// Characters that are kept of it: enough for a problem's title and detail.
+/// Maximum characters stored of an error: enough for a problem's title and detail.
 const TEXT_MAX: usize = 500;
-/// The first pause after a failed delivery; each further one is twice as long.
+/// First pause after a failed delivery; it doubles each time.
 const PAUSE: Duration = Duration::from_millis(100);
-/// The longest pause.
+/// Maximum pause.
 pub const PAUSE_MAX: Duration = Duration::from_secs(30);
-/// Attempts after which a delivery becomes a dead letter: with the pauses between them, about a minute.
+/// Attempts after which a delivery becomes a dead letter; with their pauses, about a minute.
 pub const ATTEMPTS_MAX: u32 = 10;
-/// How long a delivery waits for a consumer that is unavailable before it becomes a dead letter.
+/// How long a delivery waits for an unavailable consumer before it becomes a dead letter.
 pub const UNAVAILABLE_MAX: Duration = Duration::from_hours(24);
-/// Tries in a row that even an older delivery gets: it may be old because nothing ran.
+/// Minimum number of tries in a row, also for an old delivery, which may be old because nothing ran.
 const TRIES_MIN: u32 = 5;
 
-/// How long to wait after so many failures in a row: `first`, and each time twice as long, up to 30 s.
+/// Returns the pause after this many failures in a row: `first`, doubled each time, up to 30 s.
 #[must_use]
 pub fn pause(failures: u32, first: Duration) -> Duration {
     first.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX)).min(PAUSE_MAX)
@@ -49,46 +49,46 @@ pub fn pause(failures: u32, first: Duration) -> Duration {
 /// Why a call failed.
 #[derive(Debug)]
 pub struct Failure {
-    /// The status of the answer, if there was one.
+    /// Status of the answer, if there was one.
     pub status: Option<StatusCode>,
-    /// For people.
+    /// Description for logs and dead letters.
     pub text: String,
     fault: Fault,
 }
 
-/// Whose fault a failure is.
+/// Cause of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// The event's, and always will be.
+    /// The event, permanently.
     Final,
-    /// The event's, as far as anybody can tell.
+    /// The event, probably.
     Event,
-    /// Not the event's: the consumer, or what it needs, is unavailable.
+    /// Not the event: the consumer or its dependency is unavailable.
     Unavailable,
 }
 
-/// The failures of a delivery so far.
+/// Failures of a delivery so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tries {
     /// Failures that count as attempts.
     pub attempts: u32,
-    /// Failures that do not, since this process has the delivery.
+    /// Failures that do not count, since this process has the delivery.
     pub uncounted: u32,
 }
 
-/// What follows from a failed delivery.
+/// The next step after a failed delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Another try; this one was an attempt.
+    /// Retry; the failure counts as an attempt.
     Retry,
-    /// Another try; this one was none.
+    /// Retry; the failure does not count.
     Wait,
-    /// No other: the delivery becomes a dead letter.
+    /// No retry: the delivery becomes a dead letter.
     GiveUp,
 }
 
 impl Tries {
-    /// The pause before the next try, after these failures.
+    /// Returns the pause before the next try.
     #[must_use]
     pub fn pause(&self) -> Duration {
         pause(self.attempts.saturating_add(self.uncounted).saturating_sub(1), PAUSE)
@@ -96,7 +96,7 @@ impl Tries {
 }
 
 impl Failure {
-    /// What follows, after these earlier failures of a delivery that is so old.
+    /// Returns the next step for a delivery of this age, after its earlier failures.
     #[must_use]
     pub fn next(&self, earlier: Tries, age: Duration) -> Next {
         match self.fault {
@@ -108,20 +108,20 @@ impl Failure {
         }
     }
 
-    /// True if the consumer, or what it needs, is unavailable: then nothing is known about what it was called for.
+    /// True if the consumer or its dependency is unavailable, so that the failure says nothing about the event.
     #[must_use]
     pub fn is_unavailability(&self) -> bool {
         self.fault == Fault::Unavailable
     }
 
-    /// A failure without an answer that counts as an attempt.
+    /// Creates a failure without an answer that counts as an attempt.
     #[must_use]
     pub fn of_event(text: impl Into<String>) -> Self {
         Self { status: None, text: text.into(), fault: Fault::Event }
     }
 }
 
-/// Whose fault an answer with this status says it is. A function that panics answers 500, as for any defect that only this event may show.
+/// Returns the cause by status. A panicking function answers 500, as for any defect that this event may trigger.
 fn fault_of(status: StatusCode) -> Fault {
     match status {
         StatusCode::BAD_REQUEST
@@ -134,7 +134,7 @@ fn fault_of(status: StatusCode) -> Fault {
     }
 }
 
-/// Calls functions in the name of the bus, or of the broker and the scheduler.
+/// Calls functions on behalf of the bus, or of the broker and the scheduler.
 pub struct Caller {
     functions: Arc<dyn Functions>,
     authorization: Option<HeaderValue>,
@@ -142,7 +142,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Calls with this token, if the functions ask for one.
+    /// Sets the token of the calls, if the functions require one.
     #[must_use]
     pub fn new(functions: Arc<dyn Functions>, token: Option<&str>, metrics: Arc<Metrics>) -> Self {
         let authorization = token.and_then(|token| {
@@ -151,27 +151,27 @@ impl Caller {
             Some(value)
         });
         if token.is_some() && authorization.is_none() {
-            tracing::error!("the token cannot be sent in a header: functions will refuse what the bus delivers");
+            tracing::error!("TASKFLOW_API_TOKEN is not a valid header value; functions refuse deliveries without it");
         }
         Self { functions, authorization, metrics }
     }
 
-    /// Calls as this process does.
+    /// Creates a caller with this process's functions, clock and token.
     #[must_use]
     pub fn of(app: &App) -> Self {
         Self::new(app.functions.clone(), app.settings.api_token.as_ref().map(Secret::expose), app.metrics.clone())
     }
 
-    /// What it counts in.
+    /// Returns the metrics that count its calls.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// Posts to a function; whether what it announced was published. Only a 2xx is a success.
+    /// Posts to a function, and returns whether its events were published. Only a 2xx is a success.
     ///
     /// # Errors
-    /// Any other answer, none in time, or a panic of the function.
+    /// Any other answer, a timeout, or a panic of the function.
     pub async fn post(&self, route: &Route, path: &str, content_type: Option<&'static str>, body: Bytes) -> Result<Published, Failure> {
         let late = route.lateness(&body);
         let request = self.request(path, content_type, body).map_err(|error| Failure::of_event(error.to_string()))?;
@@ -189,8 +189,8 @@ impl Caller {
         outcome
     }
 
-    /// Says whose fault it is that a function did not answer in time. A function that cannot start is called in vain just as one that
-    /// hangs, so it is asked for anything: only one that answers that, with its own header, hangs because of what it was called for.
+    /// Determines the cause of a timeout. A function that cannot start looks like a hanging one, so it is probed: only a function that answers the
+    /// probe with its own header hangs because of this call.
     async fn late(&self, route: &Route, failure: Failure) -> Failure {
         let mut request = Request::new(full(""));
         *request.method_mut() = Method::HEAD;
@@ -219,7 +219,7 @@ async fn outcome(response: Response) -> Result<Published, Failure> {
         return Ok(if response.headers().contains_key(OUTBOX) { Published::Pending } else { Published::All });
     }
     let said = crate::body::collect(response.into_body()).await.unwrap_or_default();
-    // PostgreSQL keeps no NUL in a text.
+    // PostgreSQL stores no NUL in text.
     let said: String = String::from_utf8_lossy(&said).chars().filter(|char| *char != '\0').take(TEXT_MAX).collect();
     Err(Failure { status: Some(status), text: format!("{status} {said}").trim_end().to_owned(), fault: fault_of(status) })
 }
@@ -229,7 +229,7 @@ mod tests {
     use super::*;
     use crate::BoxFuture;
 
-    /// Answers deliveries as it is told to, and everything else, as functions do, if it is there.
+    /// Answers deliveries as configured, and probes as functions do, if it is available.
     struct Fake {
         delivered: fn() -> BoxFuture<'static, Response>,
         is_there: bool,
@@ -257,7 +257,7 @@ mod tests {
         caller.post(&domain::routes::NOTIFY, "/", None, Bytes::new()).await.unwrap_err()
     }
 
-    /// What follows from such a failure each time, until the delivery is given up.
+    /// Returns the next step after each such failure, until the delivery is given up.
     fn course(failure: &Failure, age: Duration) -> Vec<Next> {
         let mut tries = Tries::default();
         let mut course = Vec::new();

@@ -1,4 +1,4 @@
-//! A change under way: the store's unit of work, and the world around it.
+//! A change in progress: the store's unit of work, with the app.
 
 use std::sync::Arc;
 
@@ -9,25 +9,25 @@ use store::{Cause, Unit};
 use crate::span::Current;
 use crate::{App, Error};
 
-/// One transaction with its events and jobs. Dropped without a commit, it never happened.
+/// One transaction with its events and jobs. Dropping it without a commit rolls back.
 pub struct Change {
-    /// The world.
+    /// The app.
     pub app: Arc<App>,
     /// The transaction.
     pub unit: Unit,
 }
 
-/// Whether everything that a change announced has left the outbox.
+/// Whether all events of a change have left the outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Published {
-    /// It has, or was handed to somebody who sees to it.
+    /// They have, or a publisher has taken them over.
     All,
-    /// Something waits in the outbox; `publish-events` has to be called.
+    /// Rows wait in the outbox; `publish-events` has to be called.
     Pending,
 }
 
 impl Published {
-    /// Of two changes.
+    /// Combines the results of two changes.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         if self == Self::Pending { self } else { other }
@@ -45,13 +45,13 @@ impl Change {
         self.unit.now()
     }
 
-    /// Lets what the change announces from now on belong to this call, and to the earlier change that caused it if there is one.
+    /// Attributes later events to this call, and to the earlier change that caused it, if there is one.
     pub fn resume(&mut self, call: &Current, cause: Option<Cause>) {
         let function = self.unit.origin().function;
         self.unit.set_origin(call.origin(&self.app, function, cause));
     }
 
-    /// What the user prefers, read on the change's own connection.
+    /// Returns the user's preferences, read on the change's connection.
     ///
     /// # Errors
     /// The database is unavailable.
@@ -59,10 +59,10 @@ impl Change {
         Ok(self.unit.own_preferences().await?.or(&self.app.settings.time_zone))
     }
 
-    /// Commits, then publishes what was announced. A write stands without the broker: what cannot be published waits in the outbox.
+    /// Commits, then publishes the announced events. The write succeeds without the broker: unpublished events wait in the outbox.
     ///
     /// # Errors
-    /// The change could not be committed and did not happen.
+    /// The commit failed, and nothing has changed.
     pub async fn commit(self) -> Result<Published, Error> {
         let committed = self.unit.commit().await?;
         if committed.rows.is_empty() {
@@ -71,7 +71,7 @@ impl Change {
         match self.app.publisher.publish_new(committed).await {
             Ok(()) => Ok(Published::All),
             Err(error) => {
-                tracing::debug!(%error, "left in the outbox");
+                tracing::debug!(%error, "events could not be published and wait in the outbox");
                 Ok(Published::Pending)
             }
         }

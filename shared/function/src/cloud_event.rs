@@ -1,4 +1,4 @@
-//! CloudEvents 1.0 over HTTP: structured, binary and batched, and the shapes in which Dapr delivers them.
+//! CloudEvents 1.0 over HTTP: structured, binary and batched, and in the forms that Dapr delivers.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,28 +12,28 @@ use serde_json::{Map, Value};
 
 use crate::{Error, input};
 
-/// The media type of one event in the structured mode.
+/// Media type of a structured event.
 pub const STRUCTURED: &str = "application/cloudevents+json";
-/// The media type of a batch.
+/// Media type of a batch.
 pub const BATCH: &str = "application/cloudevents-batch+json";
-/// What the answer to events is taken as: it is of one of the first two.
+/// Media types of answers to events, which are one of the first two.
 pub const ANSWERS: [&str; 3] = [STRUCTURED, BATCH, crate::accept::JSON];
-/// How the media types of events begin, in whatever format.
+/// Prefix of the media types of events.
 const EVENTS: &str = "application/cloudevents";
-/// How the headers of an event in the binary mode begin.
+/// Prefix of the headers of a binary event.
 const BINARY: &str = "ce-";
-/// The same of a record of Kafka.
+/// Prefix of the Kafka headers of a binary event.
 const KAFKA: &str = "ce_";
-/// The attributes that every event has.
+/// Required attributes.
 const REQUIRED: [&str; 4] = ["specversion", "id", "source", "type"];
-/// What a request with events may be.
+/// Accepted media types, for errors.
 const EXPECTED: &str = "application/cloudevents+json or application/cloudevents-batch+json, and there are no ce- headers";
-/// Events of one batch, at most.
+/// Maximum events of a batch.
 pub const BATCH_MAX: usize = 1000;
-/// Bytes of an event's id, source or type, at most.
+/// Maximum bytes of an event's id, source or type.
 const ATTRIBUTE_MAX: usize = 1024;
 
-/// What came: one event or several.
+/// Received events.
 #[derive(Debug)]
 pub enum Incoming {
     /// One event.
@@ -42,21 +42,21 @@ pub enum Incoming {
     Batch(Vec<Result<Event, Refused>>),
 }
 
-/// An item of a batch that is no event.
+/// An item of a batch that is not a valid event.
 #[derive(Debug)]
 pub struct Refused {
-    /// As much of it as can be read, for the answer to name it.
+    /// As much of it as could be parsed, for the answer.
     pub event: Box<Event>,
-    /// What is wrong with it; points into the item.
+    /// The error; its pointers are relative to the item.
     pub error: Error,
 }
 
-/// Reads the events of a request. The content type alone says what the body is (HTTP binding, section 3): one event, a batch, or with
-/// `ce-` headers the data of an event.
+/// Reads the events of a request. The content type decides what the body is (HTTP binding, section 3): one event, a batch, or with `ce-` headers the
+/// data of an event.
 ///
 /// # Errors
-/// [`Error::UnsupportedMediaType`] for anything else, [`Error::Malformed`] for what is no `CloudEvent`, [`Error::Invalid`] for one whose
-/// attributes break the specification. An item of a batch fails alone.
+/// [`Error::UnsupportedMediaType`] for other types, [`Error::Malformed`] if the body is not a `CloudEvent`, [`Error::Invalid`] if its attributes
+/// break the specification. An invalid item of a batch does not affect the others.
 pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Incoming, Error> {
     let content_type = content_type(headers);
     let is_binary = || headers.keys().any(|name| name.as_str().starts_with(BINARY));
@@ -68,12 +68,12 @@ pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Incoming, Error> {
     }
 }
 
-/// Reads the event of a record as daprd delivers it, with `application/json` as the type of everything. So headers decide, of either spelling
-/// (`ce-id`, and `ce_id` as Kafka headers arrive), and without them the body. A structured event may have its attributes as headers too
-/// (Kafka binding, section 3.3).
+/// Reads the event of a record as daprd delivers it, always with the type `application/json`. The headers therefore decide, in both spellings
+/// (`ce-id`, and `ce_id` for Kafka headers), and without them the body. A structured event may have its attributes as headers too (Kafka binding,
+/// section 3.3).
 ///
 /// # Errors
-/// [`Error::Malformed`] for what is no `CloudEvent`, [`Error::Invalid`] for one whose attributes break the specification.
+/// [`Error::Malformed`] if the record is not a `CloudEvent`, [`Error::Invalid`] if its attributes break the specification.
 pub fn read_record(headers: &HeaderMap, body: &[u8]) -> Result<Incoming, Error> {
     let attributes = record_attributes(headers)?;
     if let Ok(Value::Object(fields)) = serde_json::from_slice(body)
@@ -94,7 +94,7 @@ fn one(value: Value) -> Result<Incoming, Error> {
 }
 
 fn batch(value: Value) -> Result<Incoming, Error> {
-    let no_batch = || Error::Malformed("a batch is a JSON array of events".to_owned());
+    let no_batch = || Error::Malformed("the body is not a JSON array of events".to_owned());
     let Value::Array(items) = value else { return Err(no_batch()) };
     if !items.is_empty() && !items.iter().any(Value::is_object) {
         return Err(no_batch());
@@ -109,7 +109,7 @@ fn batch(value: Value) -> Result<Incoming, Error> {
     Ok(Incoming::Batch(events.collect()))
 }
 
-/// What an answer can say of an item that is no event. Without an id it is known by its place.
+/// Returns the readable part of an item that is not an event. Without an id, its position identifies it.
 fn readable(index: usize, item: &Value) -> Event {
     let text = |name: &str| item.get(name).filter(|value| attribute(name, value).is_none()).and_then(Value::as_str);
     let id = text("id").map_or_else(|| format!("item-{index}"), str::to_owned);
@@ -117,20 +117,20 @@ fn readable(index: usize, item: &Value) -> Event {
     event.build().unwrap_or_default()
 }
 
-/// The attributes in the headers of a request (HTTP binding, section 3.1.3.2): a value may be in double quotes, and is percent-encoded.
+/// Reads the attributes in the headers of a request (HTTP binding, section 3.1.3.2): values may be in double quotes, and are percent-encoded.
 fn attributes(headers: &HeaderMap) -> Result<Map<String, Value>, Error> {
     let mut fields = Map::new();
     for (name, value) in headers {
         let Some(attribute) = name.as_str().strip_prefix(BINARY) else { continue };
         let text = decoded(name, &unquoted(value.as_bytes()))?;
         if fields.insert(attribute.to_owned(), text.into()).is_some() {
-            return Err(Error::Malformed(format!("the header {name} is there more than once")));
+            return Err(Error::Malformed(format!("the header {name} is repeated; send it once")));
         }
     }
     Ok(fields)
 }
 
-/// The attributes in the headers of a record, whose values have no quotes of their own.
+/// Reads the attributes in the headers of a record, whose values are not quoted.
 fn record_attributes(headers: &HeaderMap) -> Result<Map<String, Value>, Error> {
     let own = |name: &str| name.strip_prefix(BINARY).or_else(|| name.strip_prefix(KAFKA)).map(str::to_owned);
     let fields = headers.iter().filter_map(|(name, value)| Some((own(name.as_str())?, decoded(name, value.as_bytes()))));
@@ -142,7 +142,7 @@ fn decoded(name: &HeaderName, value: &[u8]) -> Result<String, Error> {
     text.map(std::borrow::Cow::into_owned).map_err(|_| Error::Malformed(format!("the header {name} is not UTF-8")))
 }
 
-/// A quoted string without its quotes and backslashes (RFC 9110, section 5.6.4); anything else as it is.
+/// Removes the quotes and backslashes of a quoted string (RFC 9110, section 5.6.4); returns other values unchanged.
 fn unquoted(value: &[u8]) -> Vec<u8> {
     let value = value.trim_ascii();
     let Some(inner) = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) else { return value.to_vec() };
@@ -154,15 +154,15 @@ fn unquoted(value: &[u8]) -> Vec<u8> {
     text
 }
 
-/// The binary mode is read as the structured one with the headers as fields, so that one place checks both.
+/// Reads a binary event as a structured one with the headers as fields, so that one place validates both.
 fn binary(mut fields: Map<String, Value>, content_type: &str, body: &[u8]) -> Result<Incoming, Error> {
     if fields.is_empty() {
         return Err(Error::Malformed("not a CloudEvent: no structured event, no batch and no ce-… headers".to_owned()));
     }
     if let Some(name) = ["data", "data_base64"].into_iter().find(|name| fields.contains_key(*name)) {
-        return Err(Invalid::field(format!("/{name}"), "is no header of an event: the body is its data").into());
+        return Err(Invalid::field(format!("/{name}"), "is not a header of an event; the body is its data").into());
     }
-    // Content-Type says it.
+    // Content-Type has this attribute.
     fields.remove("datacontenttype");
     if !body.is_empty() {
         let is_json = content_type.is_empty() || is_json(content_type);
@@ -179,10 +179,12 @@ fn binary(mut fields: Map<String, Value>, content_type: &str, body: &[u8]) -> Re
 }
 
 fn event(value: Value) -> Result<Event, Error> {
-    let Value::Object(mut fields) = value else { return Err(Error::Malformed("a CloudEvent is a JSON object".to_owned())) };
+    let Value::Object(mut fields) = value else {
+        return Err(Error::Malformed("the body is not a JSON object, which a CloudEvent is".to_owned()));
+    };
     let mut checks = Checks::new();
     for name in REQUIRED {
-        checks.require(fields.get(name).is_some_and(|value| !value.is_null()), &format!("/{name}"), "a CloudEvent needs it");
+        checks.require(fields.get(name).is_some_and(|value| !value.is_null()), &format!("/{name}"), "missing; a CloudEvent requires it");
     }
     for (name, value) in &fields {
         if let Some(problem) = attribute(name, value) {
@@ -200,7 +202,7 @@ fn event(value: Value) -> Result<Event, Error> {
     Ok(event)
 }
 
-/// What is wrong with an attribute (core specification, section 3), if anything is.
+/// Returns what is wrong with an attribute (core specification, section 3).
 fn attribute(name: &str, value: &Value) -> Option<&'static str> {
     if matches!(name, "data" | "data_base64") {
         return None;
@@ -241,7 +243,7 @@ fn attribute(name: &str, value: &Value) -> Option<&'static str> {
     (!holds).then_some(problem)
 }
 
-/// The characters of RFC 3986 in the places that it has for them.
+/// True if the characters of RFC 3986 are in their places.
 fn is_uri_reference(text: &str) -> bool {
     let bytes = text.as_bytes();
     let is_escape = |at: usize| bytes.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
@@ -258,7 +260,7 @@ fn is_uri_reference(text: &str) -> bool {
         && (scheme(text).is_some() || !first.contains(':'))
 }
 
-/// What is before the first colon, if it is a scheme.
+/// Returns the part before the first colon, if it is a scheme.
 fn scheme(text: &str) -> Option<&str> {
     let (scheme, _) = text.split_once(':')?;
     let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
@@ -270,13 +272,13 @@ fn is_media_type(text: &str) -> bool {
     input::media_type(text).split_once('/').is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
 }
 
-/// Whether data of this type is JSON.
+/// True if data of this type is JSON.
 fn is_json(content_type: &str) -> bool {
     let media_type = input::media_type(content_type);
     media_type.split_once('/').is_some_and(|(_, subtype)| subtype == "json" || subtype.ends_with("+json"))
 }
 
-/// Takes the data out of the fields of an event. Base64 is taken for JSON only if its type says so.
+/// Removes the data from an event's fields. Base64 is decoded as JSON only if the data's type is JSON.
 fn take_data(fields: &mut Map<String, Value>) -> Result<Option<Data>, Invalid> {
     let declared = fields.get("datacontenttype").and_then(Value::as_str).map(is_json);
     let base64 = fields.remove("data_base64").filter(|base64| !base64.is_null());
@@ -287,24 +289,24 @@ fn take_data(fields: &mut Map<String, Value>) -> Result<Option<Data>, Invalid> {
         (Some(_), None) => Err(Invalid::field("/data", "not a string, and its type is not JSON")),
         (None | Some(Value::Null), Some(base64)) => {
             let bytes = base64.as_str().and_then(|text| STANDARD.decode(text).ok());
-            let bytes = bytes.ok_or_else(|| Invalid::field("/data_base64", "is not base64"))?;
+            let bytes = bytes.ok_or_else(|| Invalid::field("/data_base64", "not base64"))?;
             let parsed = if declared == Some(true) { serde_json::from_slice(&bytes).ok() } else { None };
             Ok(Some(parsed.map_or(Data::Binary(bytes), Data::Json)))
         }
-        (Some(_), Some(_)) => Err(Invalid::field("/data_base64", "is there beside data")),
+        (Some(_), Some(_)) => Err(Invalid::field("/data_base64", "given together with data; send one of them")),
     }
 }
 
-/// The text of an extension, if the event has it.
+/// Returns the text of an extension, if the event has it.
 #[must_use]
 pub fn extension(event: &Event, name: &str) -> Option<String> {
     event.extension(name).map(ToString::to_string)
 }
 
-/// The data of an event, if it is JSON.
+/// Returns the JSON data of an event.
 ///
 /// # Errors
-/// [`Error::Invalid`] if it has none, or none that is JSON.
+/// [`Error::Invalid`] if it has no data, or the data is not JSON.
 pub fn data(event: &Event) -> Result<Value, Error> {
     let is_json = event.datacontenttype().is_some_and(is_json);
     let parsed = match event.data() {
@@ -316,26 +318,26 @@ pub fn data(event: &Event) -> Result<Value, Error> {
     parsed.ok_or_else(|| Invalid::field("/data", "the event has no JSON data").into())
 }
 
-/// Whether a caller's correlation id is fit to be kept and logged: 1 to 128 visible ASCII characters.
+/// True if a caller's correlation id can be stored and logged: 1 to 128 visible ASCII characters.
 #[must_use]
 pub fn is_correlation_id(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// An event that a consumer is asked to take.
+/// An event delivered to a consumer.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// The event as it came.
+    /// The event as received.
     pub event: Event,
     /// Its type.
     pub event_type: EventType,
 }
 
 impl Delivery {
-    /// The event's data.
+    /// Returns the event's data.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for data of another form: it will never be taken and belongs with the dead letters.
+    /// [`Error::Invalid`] if the data has another form; the consumer will never accept it, so it becomes a dead letter.
     pub fn data<T: DeserializeOwned>(&self) -> Result<T, Error> {
         crate::input::read(data(&self.event)?, "/data")
     }

@@ -1,4 +1,4 @@
-//! What can go wrong in a handler, and how a caller hears of it: RFC 9457 `application/problem+json`, made in one place.
+//! Errors of handlers, and their conversion to RFC 9457 `application/problem+json`, in one place.
 
 use std::time::Duration;
 
@@ -9,92 +9,92 @@ use serde::{Deserialize, Serialize};
 
 use crate::{BoxError, Response, full};
 
-/// Seconds after which a caller may try again, where nobody knows better.
+/// Default number of seconds before a retry.
 pub(crate) const RETRY_AFTER_SECONDS: u64 = 2;
 
-/// What can go wrong; each is one row of the API's error table.
+/// An error of a handler; each variant is a row of the API's error table.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// 400: not JSON, no `CloudEvent`, no integer id.
+    /// 400: not JSON, not a `CloudEvent`, not an integer id.
     #[error("{0}")]
     Malformed(String),
     /// 401: the token is missing or wrong.
-    #[error("a bearer token is needed: Authorization: Bearer <token>")]
+    #[error("a bearer token is required; send the header Authorization: Bearer <token>")]
     Unauthorized,
-    /// 403: who calls may not do this.
+    /// 403: the caller may not do this.
     #[error("{0}")]
     Forbidden(String),
-    /// 404: no such thing, or no such path.
+    /// 404: the resource or path does not exist.
     #[error("{0}")]
     NotFound(String),
-    /// 405: the path is there, the method is not; the methods that are.
-    #[error("the methods of this path are {0}")]
+    /// 405: the path does not have this method; lists its methods.
+    #[error("this path does not have this method; use {0}")]
     MethodNotAllowed(String),
-    /// 406: the caller takes nothing that this is answered as; what that is.
-    #[error("this is answered as {0}, which Accept leaves out")]
+    /// 406: the caller accepts no type that the response can have; names it.
+    #[error("the response is {0}, which Accept excludes")]
     NotAcceptable(&'static str),
     /// 408: the body did not arrive in time.
     #[error("the body did not arrive in time")]
     Timeout,
-    /// 409: something else is in the way.
+    /// 409: the change conflicts with the current state.
     #[error("{0}")]
     Conflict(String),
-    /// 412: the thing has changed since.
-    #[error("the task's version is not one that If-Match and If-None-Match ask for")]
+    /// 412: the version does not meet the precondition.
+    #[error("the task's version does not meet If-Match or If-None-Match; read the task again")]
     PreconditionFailed,
-    /// 413: more than the limit.
+    /// 413: the body exceeds the limit.
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
-    /// 415: a body that is not what the path takes.
+    /// 415: the path does not accept this content type.
     #[error("the content type is not {0}")]
     UnsupportedMediaType(&'static str),
     /// 415: a body with a content coding.
-    #[error("bodies with a Content-Encoding are not read; send it as it is")]
+    #[error("a body with a Content-Encoding is not accepted; send it uncompressed")]
     UnsupportedCoding,
-    /// 421: Taskflow was called by a name that is not its own.
-    #[error("{0:?} is not a name of this Taskflow; TASKFLOW_HOSTS says which are, and with TASKFLOW_API_TOKEN any name will do")]
+    /// 421: Taskflow was called by an unknown name.
+    #[error("{0:?} is not a name of this Taskflow; add it to TASKFLOW_HOSTS, or set TASKFLOW_API_TOKEN, which allows any name")]
     Misdirected(String),
-    /// 422: understood, but a field breaks a rule.
+    /// 422: a field is invalid.
     #[error("{0}")]
     Invalid(#[from] Invalid),
-    /// 502: another function broke off its answer.
-    #[error("the function broke off")]
+    /// 502: another function's answer is incomplete.
+    #[error("the function's answer is incomplete")]
     BrokenOff(#[source] BoxError),
-    /// 503: something that is needed is away; a caller can try again.
+    /// 503: a dependency is unavailable; the caller can retry.
     #[error("{what} is not available")]
     Unavailable {
-        /// What is away, for a person.
+        /// The dependency, as text for the user.
         what: &'static str,
-        /// Why, for the log.
+        /// The cause, for the log.
         source: Option<BoxError>,
     },
     /// 504: another function did not answer in time.
     #[error("the function did not answer within {} s", .0.as_secs())]
     NoAnswer(Duration),
-    /// 502, 503 or 504: a service that is not Taskflow's failed us.
+    /// 502, 503 or 504: an external service failed.
     #[error("{detail}")]
     Elsewhere {
-        /// Which of them.
+        /// The status.
         status: StatusCode,
-        /// What happened, for a person.
+        /// The reason, as text for the user.
         detail: String,
-        /// Seconds after which a caller may try again, where that is known.
+        /// Seconds before a retry, if known.
         retry_after: Option<u64>,
-        /// Why, for the log.
+        /// The cause, for the log.
         source: Option<BoxError>,
     },
-    /// 500: our fault.
-    #[error("something went wrong")]
+    /// 500: a defect of Taskflow.
+    #[error("internal error; the log has the details")]
     Internal(#[source] BoxError),
 }
 
 impl Error {
-    /// Something needed is away.
+    /// Creates the error for an unavailable dependency.
     pub fn unavailable(what: &'static str, source: impl Into<BoxError>) -> Self {
         Self::Unavailable { what, source: Some(source.into()) }
     }
 
-    /// A fact that somebody other than Taskflow brings.
+    /// Creates the error for a fact from outside.
     #[must_use]
     pub fn fact(ty: EventType) -> Self {
         let command = CommandType::ALL.iter().find(|command| command.answer() == ty);
@@ -102,12 +102,12 @@ impl Error {
         Self::Forbidden(format!("{ty} is a fact, and only Taskflow announces facts{instead}"))
     }
 
-    /// Our fault.
+    /// Creates the error for a defect.
     pub fn internal(source: impl Into<BoxError>) -> Self {
         Self::Internal(source.into())
     }
 
-    /// Seconds after which a caller may try again; `None` where trying again is of no use, or nobody knows.
+    /// Returns the seconds before a retry; `None` if a retry is useless or the time is unknown.
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
         match self {
@@ -117,7 +117,7 @@ impl Error {
         }
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
@@ -142,13 +142,13 @@ impl Error {
         }
     }
 
-    /// True if something needed was unavailable: no fault of what was being done, so it does not count as an attempt.
+    /// True if a dependency was unavailable, so that the failure does not count as an attempt.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         is_unavailable(self.status())
     }
 
-    /// The problem a caller sees; never SQL, a stack trace or a secret.
+    /// Returns the problem for the caller; it never contains SQL, a stack trace or a secret.
     #[must_use]
     pub fn problem(&self, instance: &str) -> Problem {
         let problem = Problem::new(self.status(), self.to_string(), instance);
@@ -158,7 +158,7 @@ impl Error {
         }
     }
 
-    /// Tells the log what is ours to mend. For the one who answers it otherwise than by [`Error::into_response`], which does the same.
+    /// Logs errors that are the server's fault. For handlers that answer by other means than [`Error::into_response`], which logs too.
     pub fn log(&self, path: &str) {
         if self.status().is_server_error() {
             let source = std::error::Error::source(self).map(ToString::to_string);
@@ -172,7 +172,7 @@ impl Error {
         }
     }
 
-    /// The answer to the caller of `instance` (a path). Logs what is ours to mend.
+    /// Returns the response to the caller of `instance` (a path). Logs errors that are the server's fault.
     #[must_use]
     pub fn into_response(self, instance: &str) -> Response {
         self.log(instance);
@@ -180,7 +180,7 @@ impl Error {
         self.into_response_with(&problem)
     }
 
-    /// The answer with this problem, which has more fields than [`Error::problem`]. Logs nothing.
+    /// Returns the response with this problem, which has more fields than [`Error::problem`]. Logs nothing.
     #[must_use]
     pub fn into_response_with(self, problem: &impl Serialize) -> Response {
         let mut response = response(self.status(), problem);
@@ -192,7 +192,7 @@ impl Error {
             Self::Unauthorized => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            // RFC 9110, section 12.5.3: which codings would do.
+            // RFC 9110, section 12.5.3: names the accepted codings.
             Self::UnsupportedCoding => {
                 headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             }
@@ -205,10 +205,10 @@ impl Error {
     }
 }
 
-/// True if an answer with this status says that something is unavailable: it never counts as an attempt.
+/// True if this status means that a dependency is unavailable, which never counts as an attempt.
 ///
-/// A function that cannot be reached, breaks off, has no connection to spare or meets a lock answers 502 or 503, by itself or through
-/// whoever is in between. 401, 403, 408, 421 and 429 are about how it was called: a token that is being replaced is no event's fault.
+/// A function that is unreachable, breaks off, has no free connection or meets a lock answers 502 or 503, itself or through an intermediary. 401,
+/// 403, 408, 421 and 429 concern the call, not the event: for example, a token may be in rotation.
 #[must_use]
 pub fn is_unavailable(status: StatusCode) -> bool {
     matches!(status.as_u16(), 401 | 403 | 408 | 421 | 429 | 502 | 503)
@@ -217,23 +217,23 @@ pub fn is_unavailable(status: StatusCode) -> bool {
 /// RFC 9457 problem details.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// `about:blank`: the status says what kind of problem it is.
+    /// `about:blank`: the status is the kind of problem.
     pub r#type: String,
-    /// The status in words.
+    /// The reason phrase.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What is wrong this time, for a person.
+    /// What is wrong, as text for the user.
     pub detail: String,
-    /// The path that was called.
+    /// The path of the request.
     pub instance: String,
-    /// With 422: each field that cannot be accepted.
+    /// With 422: each invalid field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
 }
 
 impl Problem {
-    /// A problem of a call of `instance` (a path).
+    /// Creates the problem of a call of `instance` (a path).
     #[must_use]
     pub fn new(status: StatusCode, detail: impl Into<String>, instance: &str) -> Self {
         Self {
@@ -247,7 +247,7 @@ impl Problem {
     }
 }
 
-/// The response with a problem.
+/// Returns the response with a problem.
 #[must_use]
 pub fn response(status: StatusCode, problem: &impl Serialize) -> Response {
     let mut response = Response::new(full(serde_json::to_vec(problem).unwrap_or_default()));
@@ -259,7 +259,7 @@ pub fn response(status: StatusCode, problem: &impl Serialize) -> Response {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::NotFound => Self::NotFound("no such thing here".to_owned()),
+            store::Error::NotFound => Self::NotFound("not found".to_owned()),
             store::Error::Stale => Self::PreconditionFailed,
             store::Error::InTheWay(why) => Self::Conflict(why.to_owned()),
             store::Error::Unavailable(_) => Self::unavailable("the database", error),
@@ -269,7 +269,7 @@ impl From<store::Error> for Error {
 }
 
 impl From<serde_json::Error> for Error {
-    /// Our own values that have no JSON form; what callers send goes through `input`.
+    /// Our own values without a JSON form; callers' values go through `input`.
     fn from(error: serde_json::Error) -> Self {
         Self::internal(error)
     }
@@ -279,7 +279,7 @@ impl From<serde_json::Error> for Error {
 pub struct Chain<'a>(pub &'a (dyn std::error::Error + 'static));
 
 impl<'a> Chain<'a> {
-    /// From an error that may cross threads.
+    /// Creates it from an error that can cross threads.
     #[must_use]
     pub fn of(error: &'a (dyn std::error::Error + Send + Sync + 'static)) -> Self {
         Self(error)

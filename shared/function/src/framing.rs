@@ -1,9 +1,9 @@
-//! Holds callers of HTTP/1.1 to the line ends of RFC 9112: a line that ends with LF alone is refused.
+//! Enforces the line endings of RFC 9112 for HTTP/1.1 callers: a line that ends with LF alone is refused.
 //!
-//! hyper's parser takes LF for CR LF, as section 2.2 allows. Somebody on the way who does not sees another end of the head, and so another
-//! request: that is how requests are smuggled. hyper has no setting for it, so [`Strict`] reads along. It follows the heads and the lengths
-//! of the messages, and puts a NUL in the place of such an LF, which hyper answers with 400 before it closes the connection. Whatever else is
-//! wrong with a message is for hyper to refuse.
+//! hyper's parser accepts LF for CR LF, as section 2.2 allows. An intermediary that does not sees another end of the head, and so another request,
+//! which enables request smuggling. hyper has no setting for this, so [`Strict`] inspects the bytes. It follows the heads and the lengths of the
+//! messages, and replaces such an LF by a NUL, which hyper answers with 400 before it closes the connection. hyper refuses everything else that is
+//! wrong with a message.
 
 use std::io;
 use std::pin::Pin;
@@ -11,11 +11,11 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes of a line that say how long a message is.
+/// Maximum bytes of a line that gives a message's length.
 const LINE_MAX: usize = 64;
-/// How a head ends.
+/// The end of a head.
 const HEAD_END: &[u8] = b"\r\n\r\n";
-/// How the answer begins after which a connection speaks another protocol.
+/// The beginning of the answer after which a connection speaks another protocol.
 const SWITCHED: &[u8] = b"HTTP/1.1 101";
 
 /// A connection of a caller.
@@ -25,12 +25,12 @@ pub struct Strict<S> {
 }
 
 impl<S> Strict<S> {
-    /// Of a caller that speaks HTTP/1.1.
+    /// Creates the connection of an HTTP/1.1 caller.
     pub fn http1(stream: S) -> Self {
         Self { stream, framing: Framing::default() }
     }
 
-    /// Of a caller that speaks something else, which is passed on as it is.
+    /// Creates the connection of another protocol, whose bytes pass unchanged.
     pub fn opaque(stream: S) -> Self {
         Self { stream, framing: Framing { part: Part::Opaque, ..Framing::default() } }
     }
@@ -40,7 +40,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        // hyper may wait for more of a line before it looks at its first byte, so it gets the end of a head besides.
+        // hyper may wait for more of a line before it looks at its first byte, so the end of a head is added.
         if self.framing.read(&mut buffer.filled_mut()[before..]) && buffer.remaining() >= HEAD_END.len() {
             buffer.put_slice(HEAD_END);
         }
@@ -72,27 +72,27 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
     }
 }
 
-/// Which part of a message comes next.
+/// The next part of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Part {
     /// A line of the head.
     #[default]
     Head,
-    /// So many bytes of a body, or of a chunk with the line end after it.
+    /// This many bytes of a body, or of a chunk with its line ending.
     Bytes(u64),
-    /// The line with the size of a chunk.
+    /// The line with a chunk's size.
     Chunk,
     /// A line after the last chunk.
     Trailer,
-    /// What is no message, or no more.
+    /// Not a message, or no longer.
     Opaque,
 }
 
-/// Where a connection is in its messages.
+/// The position of a connection in its messages.
 #[derive(Debug, Default)]
 struct Framing {
     part: Part,
-    /// The beginning of the line under way, in lower case.
+    /// The beginning of the current line, in lower case.
     line: Vec<u8>,
     last: u8,
     has_begun: bool,
@@ -101,7 +101,7 @@ struct Framing {
 }
 
 impl Framing {
-    /// Follows what was read, and marks a line end that is none. Returns true if there was one.
+    /// Follows the bytes read, and replaces an invalid line ending. Returns true if there was one.
     fn read(&mut self, mut bytes: &mut [u8]) -> bool {
         while !bytes.is_empty() {
             match self.part {
@@ -123,7 +123,7 @@ impl Framing {
                     };
                     self.keep(&bytes[..end]);
                     if self.last != b'\r' {
-                        // hyper refuses it in the line of a chunk by itself.
+                        // hyper itself refuses it in a chunk's line.
                         let is_head = std::mem::replace(&mut self.part, Part::Opaque) != Part::Chunk;
                         bytes[end] = if is_head { 0 } else { b'\n' };
                         return is_head;
@@ -136,7 +136,7 @@ impl Framing {
         false
     }
 
-    /// After a change of the protocol, what is read is no message.
+    /// After a change of the protocol, the bytes are no messages.
     fn written(&mut self, bytes: &[u8]) {
         if bytes.starts_with(SWITCHED) {
             self.part = Part::Opaque;
@@ -159,7 +159,7 @@ impl Framing {
         let line = line.strip_suffix(b"\r").unwrap_or(&line);
         self.last = 0;
         match self.part {
-            // Empty lines before a request are passed over (section 2.2).
+            // Empty lines before a request are skipped (section 2.2).
             Part::Head if line.is_empty() && !self.has_begun => Part::Head,
             Part::Head if line.is_empty() => self.body(),
             Part::Head => self.header(line),
@@ -203,7 +203,7 @@ impl Framing {
 mod tests {
     use super::*;
 
-    /// What hyper gets to read, by pieces of this size.
+    /// Returns the bytes that hyper reads, in pieces of this size.
     fn passed(text: &str, size: usize) -> String {
         let mut framing = Framing::default();
         let mut bytes = text.as_bytes().to_vec();
@@ -228,7 +228,7 @@ mod tests {
             ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\n\r\n", false),
         ] {
             for size in [1, 2, 3, 7, 4096] {
-                // What follows a message is a message, too.
+                // The bytes after a message are a message too.
                 for text in [text.to_owned(), format!("{text}{NEXT}"), format!("{NEXT}{text}")] {
                     assert_eq!(passed(&text, size) == text, is_right, "{text:?} by {size}");
                 }

@@ -1,11 +1,11 @@
-//! The guard: decides from the head of a request who may call, before anything else of it is read.
+//! The guard: decides from the head of a request whether it may pass, before anything else is read.
 //!
-//! - The name by which Taskflow was called. Without a token, a page could point a name of its own at this machine (DNS rebinding).
-//! - The page that calls. A browser sends what any page asks it to send, and says whose page it was.
-//! - The token, if the settings name one.
+//! - The name by which Taskflow was called: without a token, a page could point its own name at this machine (DNS rebinding).
+//! - The calling page: a browser sends the requests of any page, and names the page's origin.
+//! - The token, if one is set.
 //!
-//! Every host calls it through [`Service`](crate::service::Service): hyper's, Lambda's and the one process. What passed it once is not
-//! checked again: a request carries its [`Trust`].
+//! Every host calls the guard through [`Service`](crate::service::Service): hyper, Lambda and the one process. A request that has passed is not
+//! checked again: it carries its [`Trust`].
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -21,40 +21,40 @@ use crate::call::pause;
 use crate::settings::Secret;
 use crate::{App, Error, Request, Response, full};
 
-/// Carries a request's trust from the gateway to a function: `checked <secret>` or `delivery <secret>`. The secret is `APP_API_TOKEN`,
-/// which no caller holds; the guard removes the header from every request.
+/// Header that carries a request's trust from the gateway to a function: `checked <secret>` or `delivery <secret>`. The secret is `APP_API_TOKEN`,
+/// which no caller has. The guard removes the header from every request.
 pub const MARK: HeaderName = HeaderName::from_static("taskflow-gateway");
-/// Paths that probes call, by whatever name.
+/// Prefix of the paths of probes, which accept any name.
 const PROBES: &str = "/health/";
-/// What a page of another origin may read of an answer, beside its body.
+/// Response headers that a page of another origin may read.
 const EXPOSED: HeaderValue = HeaderValue::from_static("ETag, Location, X-Total-Count, Link, Taskflow-Change");
-/// The methods that a page of another origin may use.
+/// Methods that a page of another origin may use.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
-/// Seconds for which a browser may remember the answer to a preflight.
+/// Seconds for which a browser may cache the answer to a preflight.
 const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("600");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-/// The first pause after a wrong token; each further one is twice as long.
+/// First pause after a wrong token; it doubles each time.
 const GUESS_PAUSE: Duration = Duration::from_millis(50);
-/// The longest pause after a wrong token.
+/// Maximum pause after a wrong token.
 const GUESS_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How long wrong tokens are remembered after the last one.
 const GUESSES_KEPT: Duration = Duration::from_mins(1);
-/// Wrong tokens that wait at once; more are refused without a pause, so that they hold no memory.
+/// Maximum wrong tokens that wait; more are refused without a pause, so that they use no memory.
 const GUESSES_WAITING: usize = 1_000;
 /// Characters below which a token can be guessed in reasonable time.
 const TOKEN_GOOD: usize = 32;
 
-/// How far a request is trusted. Inside a process it travels as an extension of the request, which no caller can set; from the gateway to
-/// a function as the header [`MARK`].
+/// The trust of a request. Inside a process it is an extension of the request, which no caller can set; from the gateway to a function it is the
+/// header [`MARK`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trust {
-    /// It comes from outside.
+    /// From outside.
     Caller,
-    /// It comes from outside through AWS Lambda, which finds a function by its name: no other name leads there.
+    /// From outside through AWS Lambda, which routes by the function's name, so no other name is possible.
     Named,
-    /// The gateway or another function of this process passes it on, after its own checks.
+    /// Forwarded by the gateway or another function, after its own checks.
     Checked,
-    /// Taskflow delivers it: a fact from the bus, or a job.
+    /// Delivered by Taskflow: a fact from the bus, or a job.
     Delivery,
 }
 
@@ -63,13 +63,13 @@ impl Trust {
         if self == Self::Delivery { "delivery" } else { "checked" }
     }
 
-    /// Finds out how far a request is trusted, and removes the mark from it.
+    /// Determines a request's trust, and removes the mark from it.
     pub(crate) fn of(app: &App, function: &str, request: &mut Request) -> Self {
         let mark = request.headers_mut().remove(MARK);
         if let Some(trust) = request.extensions().get::<Self>() {
             return *trust;
         }
-        // Nobody is between a caller and the gateway.
+        // No trusted part calls the gateway.
         let mark = mark.filter(|_| function != GATEWAY.name);
         match (mark, &app.settings.app_api_token) {
             (Some(mark), Some(secret)) => Self::read(mark.as_bytes(), secret),
@@ -82,7 +82,7 @@ impl Trust {
         [Self::Checked, Self::Delivery].into_iter().find(|trust| is(*trust)).unwrap_or(Self::Caller)
     }
 
-    /// The value of [`MARK`] for a request that is passed on. `None` for one that this process did not check.
+    /// Returns the value of [`MARK`] for a forwarded request; `None` if this process did not check it.
     #[must_use]
     pub fn mark(self, secret: &Secret) -> Option<HeaderValue> {
         if self < Self::Checked {
@@ -94,11 +94,10 @@ impl Trust {
     }
 }
 
-/// Lets a request pass, with its trust for whoever it is passed on to, or says why not. A preflight of CORS is answered here.
+/// Checks a request. Returns its trust for forwarding, or the answer to a CORS preflight.
 ///
 /// # Errors
-/// [`Error::Malformed`] without one readable Host; [`Error::Misdirected`] for a name that is not ours; [`Error::Forbidden`] for a page of
-/// another origin.
+/// [`Error::Malformed`] without one readable Host; [`Error::Misdirected`] for an unknown name; [`Error::Forbidden`] for a page of another origin.
 pub(crate) fn admit(app: &App, function: &str, trust: Trust, request: &mut Request) -> Result<Option<Response>, Error> {
     if trust < Trust::Checked {
         check_framing(request.headers())?;
@@ -119,7 +118,8 @@ pub(crate) fn admit(app: &App, function: &str, trust: Trust, request: &mut Reque
     Ok(None)
 }
 
-/// Refuses a message whose end somebody on the way may see elsewhere (RFC 9112, section 6.1): a coding besides `chunked`, or a length as well.
+/// Refuses a message whose end an intermediary may see elsewhere (RFC 9112, section 6.1): a transfer coding other than `chunked`, or a length beside
+/// it.
 fn check_framing(headers: &HeaderMap) -> Result<(), Error> {
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     let is_plain = match (codings.next(), codings.next()) {
@@ -129,11 +129,11 @@ fn check_framing(headers: &HeaderMap) -> Result<(), Error> {
         }
         (Some(_), Some(_)) => false,
     };
-    if is_plain { Ok(()) } else { Err(Error::Malformed("Transfer-Encoding is not chunked alone".to_owned())) }
+    if is_plain { Ok(()) } else { Err(Error::Malformed("Transfer-Encoding is not chunked, or Content-Length is given too".to_owned())) }
 }
 
-/// The name by which the caller called. In HTTP/2 and in the absolute form it is part of the URI (RFC 9112, section 3.2.2; RFC 9113,
-/// section 8.3.1), else it is the header Host.
+/// Returns the name by which the caller called. In HTTP/2 and in absolute form it is part of the URI (RFC 9112, section 3.2.2; RFC 9113, section
+/// 8.3.1), else it is the header Host.
 fn called_by(request: &Request) -> Result<Option<Authority>, Error> {
     let malformed = || Error::Malformed("Host is not one host name, with a port or without".to_owned());
     let mut hosts = request.headers().get_all(header::HOST).iter();
@@ -157,7 +157,7 @@ fn check_name(app: &App, function: &str, own: Option<&Authority>) -> Result<(), 
     Err(Error::Misdirected(own.map(ToString::to_string).unwrap_or_default()))
 }
 
-/// Whether a name is ours. A numeric address always is: rebinding needs a name.
+/// True for our own names. A numeric address always is, because rebinding needs a name.
 fn is_own(app: &App, function: &str, called: &Authority) -> bool {
     let settings = &app.settings;
     called.is_loopback()
@@ -168,7 +168,7 @@ fn is_own(app: &App, function: &str, called: &Authority) -> bool {
         || settings.function_url.host_of(function).is_some_and(|own| is_within_cluster(&own, &called.host))
 }
 
-/// Whether this is a Service's name, or one of the shorter ones by which Kubernetes finds it too.
+/// True for a Service's name and its shorter forms in Kubernetes.
 fn is_within_cluster(own: &str, called: &str) -> bool {
     own == called || (own.contains(".svc") && own.strip_prefix(called).is_some_and(|rest| rest.starts_with('.')))
 }
@@ -182,7 +182,7 @@ fn is_websocket(headers: &HeaderMap) -> bool {
     upgrades.flat_map(|value| value.split(',')).any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
 }
 
-/// Refuses a page of another origin that is not in `TASKFLOW_ORIGINS`. What names no page is no browser, unless it says that it is one.
+/// Refuses a page of another origin that is not in `TASKFLOW_ORIGINS`. A request without an origin is not from a browser, unless it says so.
 fn check_page(app: &App, own: Option<&Authority>, headers: &HeaderMap) -> Result<(), Error> {
     let mut origins = headers.get_all(header::ORIGIN).iter();
     let is_welcome = match (origins.next(), origins.next()) {
@@ -197,7 +197,7 @@ fn check_page(app: &App, own: Option<&Authority>, headers: &HeaderMap) -> Result
     if is_welcome {
         return Ok(());
     }
-    Err(Error::Forbidden("a page of another origin may not do this; TASKFLOW_ORIGINS names the origins that may".to_owned()))
+    Err(Error::Forbidden("pages of this origin may not do this; add the origin to TASKFLOW_ORIGINS".to_owned()))
 }
 
 fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
@@ -214,18 +214,18 @@ fn preflight(asked: &HeaderMap) -> Response {
     response
 }
 
-/// The origin of a page that may read the answer, if a page of `TASKFLOW_ORIGINS` calls.
+/// Returns the origin of a calling page that `TASKFLOW_ORIGINS` allows to read the response.
 pub(crate) fn reader(app: &App, headers: &HeaderMap) -> Option<HeaderValue> {
     let origin = headers.get(header::ORIGIN)?;
     let read = WebOrigin::read(origin.to_str().ok()?)?;
     app.settings.origins.contains(&read).then(|| origin.clone())
 }
 
-/// Adds what every answer has to say to browsers and caches.
+/// Adds the headers for browsers and caches.
 pub(crate) fn seal(app: &App, trust: Trust, reader: Option<HeaderValue>, headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    // The gateway says the rest, and once is enough.
+    // The gateway adds the others.
     if trust >= Trust::Checked {
         return;
     }
@@ -238,8 +238,8 @@ pub(crate) fn seal(app: &App, trust: Trust, reader: Option<HeaderValue>, headers
     }
 }
 
-/// Checks the caller's token, if the settings name one: `Authorization: Bearer <token>`, or for a WebSocket, whose headers a page
-/// cannot set, the subprotocol `bearer.<base64url>`. A wrong token is answered after a pause, which grows with their number.
+/// Checks the caller's token, if one is set: `Authorization: Bearer <token>`, or the subprotocol `bearer.<base64url>` for a WebSocket, whose headers
+/// a page cannot set. A wrong token is answered after a pause, which grows with their number.
 ///
 /// # Errors
 /// [`Error::Unauthorized`].
@@ -266,14 +266,14 @@ fn credential(headers: &HeaderMap) -> Option<Vec<u8>> {
     bearer.or_else(|| protocols.find_map(|protocol| decode(protocol.trim().strip_prefix("bearer.")?)))
 }
 
-/// Compares secrets in a time that does not tell how much of them is the same.
+/// Compares secrets in constant time.
 #[must_use]
 pub fn is_same(given: &[u8], secret: &[u8]) -> bool {
     use subtle::ConstantTimeEq;
     given.ct_eq(secret).into()
 }
 
-/// Warns of a token that can be guessed.
+/// Warns if the token can be guessed.
 pub fn warn_of_weak_token(app: &App) {
     if app.settings.api_token.as_ref().is_some_and(|token| token.expose().len() < TOKEN_GOOD) {
         tracing::warn!(
@@ -282,7 +282,7 @@ pub fn warn_of_weak_token(app: &App) {
     }
 }
 
-/// The wrong tokens of late: callers who guess are slowed down, those with the right token never wait.
+/// Recent wrong tokens. They slow guessing callers down; callers with the right token never wait.
 pub struct Guesses {
     failures: Mutex<Option<(u32, Instant)>>,
     waiting: Semaphore,
@@ -295,7 +295,7 @@ impl Default for Guesses {
 }
 
 impl Guesses {
-    /// Counts a wrong token, and waits the longer the more there were.
+    /// Counts a wrong token, and waits; the pause grows with their number.
     async fn pause(&self) {
         let before = self.count();
         if let Ok(_place) = self.waiting.try_acquire() {
@@ -303,7 +303,7 @@ impl Guesses {
         }
     }
 
-    /// How many there were before this one.
+    /// Counts a wrong token, and returns the number of earlier ones.
     fn count(&self) -> u32 {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let before = failures.filter(|(_, last)| last.elapsed() < GUESSES_KEPT).map_or(0, |(count, _)| count);

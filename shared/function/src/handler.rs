@@ -1,4 +1,4 @@
-//! A function and its handlers: typed async functions, kept behind one shape so that a host can call them all.
+//! A function and its handlers: typed async functions, stored in one form that every host can call.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use crate::service::{Service, dispatch};
 use crate::settings::{SettingError, Settings};
 use crate::{Answer, App, BoxError, BoxFuture, Change, Delivery, Error, Published, Request, Response};
 
-/// Names the change that a call has made of a task, for `POST /api/undo`.
+/// Header that identifies the change of a task, for `POST /api/undo`.
 pub const CHANGE: HeaderName = HeaderName::from_static("taskflow-change");
 
-/// How the result of a command is to be told.
+/// The form of a command's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Telling {
     /// As JSON, with this status.
@@ -26,16 +26,16 @@ pub(crate) enum Telling {
     Event(EventType),
 }
 
-/// The result of a command, told.
+/// The answer of a command.
 pub(crate) enum Told {
     Answer(Answer),
     Event { subject: String, key: i64, data: Value },
 }
 
-/// A command whose data has been read: runs inside a change.
+/// A command whose data has been read; runs inside a change.
 pub(crate) type Prepared = Box<dyn for<'a> FnOnce(&'a mut Change, Telling) -> BoxFuture<'a, Result<Told, Error>> + Send>;
 pub(crate) type CommandHandler = Arc<dyn Fn(Value) -> Result<Prepared, Error> + Send + Sync>;
-/// What an endpoint reads: the query string or the body, and the path.
+/// The input of an endpoint: the query string or the body, and the path.
 pub(crate) struct Asked<'a> {
     pub(crate) query: Option<&'a str>,
     pub(crate) body: Option<Value>,
@@ -52,20 +52,20 @@ pub(crate) type RawHandler = Arc<dyn Fn(Arc<App>, Request) -> BoxFuture<'static,
 
 pub(crate) type SettingsCheck = fn(&Settings) -> Result<(), SettingError>;
 
-/// How a function takes deliveries.
+/// How a function handles deliveries.
 #[derive(Clone)]
 pub(crate) enum Consumer {
-    /// In a transaction that also notes that the delivery was taken.
+    /// In a transaction that also records the delivery.
     InChange(ConsumerHandler),
-    /// On its own: it sees to taking each delivery once.
+    /// By itself: the handler must handle a repeated delivery.
     OnItsOwn(DeliveryHandler),
 }
 
 /// The handler of a command: an `async fn(&mut Change, C) -> Result<T, Error>`.
 pub trait CommandFn<'a, C, T>: Send + Sync {
-    /// What the async function returns.
+    /// The future of the async function.
     type Future: Future<Output = Result<T, Error>> + Send + 'a;
-    /// Calls it.
+    /// Calls the function.
     fn call(&self, change: &'a mut Change, command: C) -> Self::Future;
 }
 
@@ -81,16 +81,16 @@ where
     }
 }
 
-/// A job's call.
+/// A call of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobCall {
-    /// The job's name: the function's, and an id if there is one.
+    /// The job's name: the function's, and an id if it has one.
     pub name: String,
     /// The id at the end of the name.
     pub id: Option<i64>,
 }
 
-/// One Taskflow function: who it is, and its handlers.
+/// One Taskflow function: its route and its handlers.
 #[derive(Clone)]
 pub struct Function {
     pub(crate) name: &'static str,
@@ -101,7 +101,7 @@ pub struct Function {
     pub(crate) consumer: Option<Consumer>,
     pub(crate) job: Option<JobHandler>,
     pub(crate) check: Option<SettingsCheck>,
-    /// Paths of its own, and whether callers need no token for them.
+    /// Additional paths, and whether they need no token.
     pub(crate) paths: Vec<(Method, &'static str, bool, RawHandler)>,
     pub(crate) fallback: Option<RawHandler>,
     pub(crate) at_start: Option<StartHandler>,
@@ -109,7 +109,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// A function without handlers yet.
+    /// Creates a function without handlers.
     #[must_use]
     pub fn new(route: Route) -> Self {
         Self {
@@ -128,19 +128,19 @@ impl Function {
         }
     }
 
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Its entry in the table of functions.
+    /// Returns its entry in the table of functions.
     #[must_use]
     pub fn route(&self) -> &Route {
         &self.route
     }
 
-    /// Obeys a command, over REST and as an event, in one transaction that is committed if the handler succeeds.
+    /// Handles a command, over REST and as an event, in one transaction that is committed if the handler succeeds.
     #[must_use]
     pub fn command<C, T, H>(mut self, ty: CommandType, handler: H) -> Self
     where
@@ -165,7 +165,7 @@ impl Function {
         self
     }
 
-    /// Answers an operation that announces nothing: reads the query string, or the body where there is one.
+    /// Handles an operation that announces nothing: reads the query string, or the body if there is one.
     #[must_use]
     pub fn endpoint<Q, F>(mut self, operation: &'static str, handler: impl Fn(Arc<App>, Q) -> F + Send + Sync + 'static) -> Self
     where
@@ -185,7 +185,7 @@ impl Function {
         self
     }
 
-    /// Answers an operation with the HTTP request to itself.
+    /// Handles an operation with the raw HTTP request.
     #[must_use]
     pub fn raw<F>(mut self, operation: &'static str, handler: impl Fn(Arc<App>, Request) -> F + Send + Sync + 'static) -> Self
     where
@@ -195,7 +195,7 @@ impl Function {
         self
     }
 
-    /// Answers an operation of another function, with the HTTP request to itself.
+    /// Handles an operation of another function with the raw HTTP request.
     #[must_use]
     pub fn operation<F>(self, operation: &'static Operation, handler: impl Fn(Arc<App>, Request) -> F + Send + Sync + 'static) -> Self
     where
@@ -204,7 +204,7 @@ impl Function {
         self.path(dispatch::method(operation.method), operation.path, operation.access != Access::Bearer, handler)
     }
 
-    /// Answers a path that is in no route of this function, with the HTTP request to itself. Callers of an open path need no token.
+    /// Handles a path outside of the function's route with the raw HTTP request. Open paths need no token.
     #[must_use]
     pub fn path<F>(
         mut self,
@@ -220,7 +220,7 @@ impl Function {
         self
     }
 
-    /// Consumes events in one transaction, each once: a second delivery of the same event is acknowledged and does nothing.
+    /// Consumes events in one transaction, each once: a repeated delivery is acknowledged and has no effect.
     #[must_use]
     pub fn consumer<H>(mut self, handler: H) -> Self
     where
@@ -234,7 +234,7 @@ impl Function {
         self
     }
 
-    /// Consumes events on its own: the handler sees to taking each once, and tells whether what it announced was published.
+    /// Consumes events without a transaction: the handler must tolerate repeated deliveries, and returns whether its events were published.
     #[must_use]
     pub fn deliver<F>(mut self, handler: impl Fn(Arc<App>, Delivery) -> F + Send + Sync + 'static) -> Self
     where
@@ -244,7 +244,7 @@ impl Function {
         self
     }
 
-    /// Is called by jobs; tells whether what it announced was published.
+    /// Handles calls of jobs; returns whether its events were published.
     #[must_use]
     pub fn job<F>(mut self, handler: impl Fn(Arc<App>, JobCall) -> F + Send + Sync + 'static) -> Self
     where
@@ -254,13 +254,13 @@ impl Function {
         self
     }
 
-    /// Checks the settings that only this function reads ([`Settings::own`]): a bad value stops the start.
+    /// Checks the settings that only this function reads ([`Settings::own`]); an invalid value stops the start.
     #[must_use]
     pub fn settings(self, check: fn(&Settings) -> Result<(), SettingError>) -> Self {
         Self { check: Some(check), ..self }
     }
 
-    /// Runs beside the function from its start to its stop, which it watches for itself, where the function has a process of its own.
+    /// Runs beside the function until the stop, which it must observe, if the function has its own process.
     #[must_use]
     pub fn at_start<F>(mut self, handler: impl Fn(Arc<App>) -> F + Send + Sync + 'static) -> Self
     where
@@ -270,7 +270,7 @@ impl Function {
         self
     }
 
-    /// Serves callers in another way beside the plain port, from the function's start to its stop: called once, by a host that listens itself.
+    /// Serves callers by other means beside the plain port, until the stop. Called once, by a host that listens itself.
     #[must_use]
     pub fn also_by<F>(mut self, open: impl Fn(Service) -> F + Send + Sync + 'static) -> Self
     where
@@ -280,7 +280,7 @@ impl Function {
         self
     }
 
-    /// Gets every request that nothing else of this function takes. Its host asks for no token then: the handler does.
+    /// Handles every request that no other handler accepts. The host then checks no token; the handler must.
     #[must_use]
     pub fn fallback<F>(mut self, handler: impl Fn(Arc<App>, Request) -> F + Send + Sync + 'static) -> Self
     where
@@ -291,7 +291,7 @@ impl Function {
     }
 }
 
-/// What was made is created (201). If there was something like it already, and so nothing has changed, it is answered as it is (200).
+/// Answers a creation with 201, or with 200 if the resource existed and nothing has changed.
 fn answer(change: &Change, result: &impl Resource, status: StatusCode) -> Result<Answer, Error> {
     let made = change.unit.made();
     let is_there = status == StatusCode::CREATED && made.is_none() && result.version().is_some();

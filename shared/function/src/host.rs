@@ -1,4 +1,4 @@
-//! Runs a function: on AWS Lambda where `AWS_LAMBDA_RUNTIME_API` is set (feature `lambda`), else on hyper at `$PORT`, until SIGTERM or Ctrl-C.
+//! Runs a function until SIGTERM or Ctrl-C: on AWS Lambda if `AWS_LAMBDA_RUNTIME_API` is set (feature `lambda`), else on hyper at `$PORT`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
@@ -18,23 +18,23 @@ use crate::service::Service;
 use crate::settings::Settings;
 use crate::{App, BoxError, Function, telemetry};
 
-/// How long a caller may take to send its headers.
+/// Time limit of a request's headers.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
-/// Bytes of a request's headers, and of what a connection has read ahead of its request: a caller holds no more memory than that.
+/// Maximum bytes of a request's headers and of data read ahead, which limits a caller's memory.
 const HEADERS_MAX: usize = 64 * 1024;
-/// Descriptors that a process asks for: its connections, those to the database and to other functions, and some to spare.
+/// File descriptors that a process requests: its connections, those to the database and to other functions, and a reserve.
 const FILES: u64 = 2 * CONNECTIONS_MAX as u64;
-/// How long a graceful stop waits for what is under way.
+/// How long a graceful stop waits for work in progress.
 const DRAIN: Duration = Duration::from_secs(10);
-/// Connections at once; more wait in the kernel's queue.
+/// Maximum connections; more wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 10_000;
-/// How long to wait after the machine ran out of files, before the next connection is taken.
+/// Pause before the next connection is accepted, after the machine ran out of files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Runs a function in its world, on the host that the environment asks for, until it is asked to stop.
+/// Runs a function on the host that the environment selects, until the stop.
 ///
 /// # Errors
-/// A function that does not fit its route; an address that is taken; a Runtime API that is away.
+/// The function does not match its route; the address is taken; the Runtime API is unavailable.
 pub async fn run(app: Arc<App>, function: Function) -> Result<(), BoxError> {
     let at_start = function.at_start.clone();
     let service = Service::new(app.clone(), function)?;
@@ -46,14 +46,14 @@ pub async fn run(app: Arc<App>, function: Function) -> Result<(), BoxError> {
         return crate::lambda::serve(service).await;
         #[cfg(not(feature = "lambda"))]
         return Err(
-            "AWS_LAMBDA_RUNTIME_API is set, but this program is built without the feature lambda; `just lambda` builds it with it".into()
+            "AWS_LAMBDA_RUNTIME_API is set, but this program is built without the feature lambda; build it with `just lambda`".into()
         );
     }
     open(&service).await?;
     listen(service).await
 }
 
-/// Opens what a function serves its callers by beside the plain port.
+/// Starts the other listeners of a function.
 ///
 /// # Errors
 /// See [`Function::also_by`].
@@ -64,21 +64,21 @@ pub async fn open(service: &Service) -> Result<(), BoxError> {
     }
 }
 
-/// Reads the settings, starts the log and a runtime, and runs; an error is told once, with its causes.
+/// Reads the settings, starts the log and a runtime, and runs. Logs an error once, with its causes.
 #[must_use]
 pub fn run_process<F>(many_threads: bool, run: impl FnOnce(Settings) -> F) -> ExitCode
 where
     F: Future<Output = Result<(), BoxError>>,
 {
     let start = || {
-        // A value that is no UTF-8 is a bad value, not one that is not set.
+        // A value that is not UTF-8 is invalid, rather than not set.
         let lookup = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
         telemetry::start(lookup("RUST_LOG").as_deref())?;
-        // A laptop's process is for its owner; a container's is for whoever its platform lets in.
+        // On a laptop only the user may call; in a container the platform decides.
         let bind = if many_threads { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
         let settings = Settings::read(&lookup, IpAddr::V4(bind))?;
         raise_file_limit();
-        // One small function needs one thread: it starts sooner and takes less memory.
+        // A small function needs one thread: it starts faster and uses less memory.
         let mut builder =
             if many_threads { tokio::runtime::Builder::new_multi_thread() } else { tokio::runtime::Builder::new_current_thread() };
         builder.enable_all().build()?.block_on(run(settings))
@@ -92,17 +92,16 @@ where
     }
 }
 
-/// Raises the soft limit of open files as far as the hard one lets it: many systems begin with 1,024, which a thousand callers who say nothing
-/// use up.
+/// Raises the soft limit of open files as far as the hard limit allows. Many systems begin with 1,024, which a thousand idle callers use up.
 fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let wanted = maximum.map_or(FILES, |maximum| maximum.min(FILES));
-    // Without a limit there is none to raise.
+    // No limit, so none to raise.
     if current.is_some_and(|current| current < wanted)
         && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
     {
-        tracing::warn!(%error, "the limit of open files stays as it is");
+        tracing::warn!(%error, "the limit of open files could not be raised");
     }
 }
 
@@ -115,10 +114,10 @@ async fn listen(service: Service) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// What [`bind`] says of the address where callers are listened to.
-pub const CALLERS: &str = "PORT and TASKFLOW_BIND say where to listen";
+/// Names the settings of the address for callers, for [`bind`].
+pub const CALLERS: &str = "PORT and TASKFLOW_BIND set the address";
 
-/// Listens, or says what is in the way, and `settings`: which ones name the address.
+/// Listens on an address. The error names `settings`, which set the address.
 ///
 /// # Errors
 /// The address is taken or not this machine's.
@@ -126,7 +125,7 @@ pub async fn bind(address: SocketAddr, settings: &str) -> Result<TcpListener, Bo
     TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}; {settings}").into())
 }
 
-/// The next connection; one that cannot be taken is told of and passed over.
+/// Returns the next connection. Logs and skips connections that cannot be accepted.
 pub async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
@@ -135,14 +134,14 @@ pub async fn accept(listener: &TcpListener) -> TcpStream {
                 return stream;
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot take a connection");
+                tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-/// Serves until `stop` ends, then lets what is under way come to its end, for a while.
+/// Serves until `stop` ends, then waits for work in progress, within a limit.
 pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Output = ()>) {
     let app = service.app().clone();
     let graceful = GracefulShutdown::new();
@@ -164,7 +163,7 @@ pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Ou
         let connection = graceful.watch(connection.into_owned());
         tokio::spawn(async move {
             let _permit = permit;
-            // A caller that hangs up is no fault of ours.
+            // A disconnect is the caller's choice, so it is not logged.
             let _ = connection.await;
         });
     }
@@ -177,13 +176,13 @@ pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Ou
         app.traces.flush().await;
     };
     if tokio::time::timeout(DRAIN, drained).await.is_err() {
-        tracing::warn!("stopped with work under way");
+        tracing::warn!("stopped before all work was finished");
     }
 }
 
-/// Ends when the process is asked to stop: SIGTERM, or Ctrl-C. It listens from the call on, so that a stop during a slow start is a
-/// graceful one too. Must be called inside a tokio runtime.
-#[must_use = "the process stops by itself only if this is waited for"]
+/// Ends when a stop is requested by SIGTERM or Ctrl-C. Listens from the call on, so that a stop during a slow start is graceful too. Call it inside a
+/// tokio runtime.
+#[must_use = "the process stops only if this is awaited"]
 pub fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));

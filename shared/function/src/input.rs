@@ -1,4 +1,4 @@
-//! Turns what callers send (path, query, body) into the types of commands and queries, or says exactly what is wrong with it.
+//! Converts callers' input (path, query, body) to the types of commands and queries, with exact errors.
 
 use std::borrow::Cow;
 
@@ -14,13 +14,13 @@ use store::Subject;
 use crate::body::collect;
 use crate::{Body, Error, Request};
 
-/// The type of a merge patch (RFC 7396), which `PATCH` takes beside plain JSON.
+/// Type of a merge patch (RFC 7396), which `PATCH` accepts beside plain JSON.
 pub const MERGE_PATCH: &str = "application/merge-patch+json";
 
-/// The names and values of a path's braces.
+/// Names and values of a path's braces.
 pub(crate) type Params = Vec<(&'static str, String)>;
 
-/// Refuses a body of another type before it is asked for, if the caller waits for that (`Expect: 100-continue`).
+/// Refuses a body of another type before it is sent, if the caller waits for that (`Expect: 100-continue`).
 ///
 /// # Errors
 /// [`Error::UnsupportedMediaType`].
@@ -35,12 +35,12 @@ pub(crate) fn is_plain(headers: &HeaderMap) -> Result<(), Error> {
     if headers.get_all(header::CONTENT_ENCODING).iter().all(is_identity) { Ok(()) } else { Err(Error::UnsupportedCoding) }
 }
 
-/// The fields of a command: those of the JSON body and those of the path.
+/// Returns the fields of a command: those of the JSON body and those of the path.
 pub(crate) fn object(method: &Method, headers: &HeaderMap, params: &Params, body: &[u8]) -> Result<Value, Error> {
     let mut fields = if body.is_empty() { Map::new() } else { body_object(method, headers, body)? };
     for (name, value) in params {
         if fields.contains_key(*name) {
-            return Err(Invalid::field(format!("/{name}"), "is named by the path").into());
+            return Err(Invalid::field(format!("/{name}"), "is part of the path; leave it out of the body").into());
         }
         fields.insert((*name).to_owned(), path_value(name, value)?);
     }
@@ -55,7 +55,7 @@ pub(crate) fn add_query(fields: &mut Value, uri: &http::Uri) -> Result<(), Error
             own @ Value::Null if LISTS.contains(&&*name) => *own = values.collect(),
             own @ Value::Null => *own = value.as_ref().into(),
             Value::Array(list) if LISTS.contains(&&*name) => list.extend(values),
-            _ => return Err(Invalid::field(format!("/{}", escape(&name)), "is there more than once").into()),
+            _ => return Err(Invalid::field(format!("/{}", escape(&name)), "is repeated; send it once").into()),
         }
     }
     Ok(())
@@ -80,43 +80,43 @@ fn body_object(method: &Method, headers: &HeaderMap, body: &[u8]) -> Result<Map<
     }
 }
 
-/// A body as JSON.
+/// Parses a body as JSON.
 pub(crate) fn json(body: &[u8]) -> Result<Value, Error> {
     let place = |error: serde_json::Error| format!("the body is not JSON, from line {}, column {} on", error.line(), error.column());
     serde_json::from_slice(body).map_err(|error| Error::Malformed(place(error)))
 }
 
-/// The type and subtype of a content type, in lower case.
+/// Returns type and subtype of a content type, in lower case.
 pub(crate) fn media_type(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// Reads a value of the path: an integer if its name is one of [`IDS`], else text.
+/// Reads a path value: an integer if its name is one of [`IDS`], else text.
 fn path_value(name: &str, value: &str) -> Result<Value, Error> {
     if !IDS.contains(&name) {
         return Ok(value.into());
     }
-    value.parse::<i64>().map(Value::from).map_err(|_| Error::Malformed(format!("{name} in the path is no integer")))
+    value.parse::<i64>().map(Value::from).map_err(|_| Error::Malformed(format!("{name} in the path is not an integer")))
 }
 
-/// What a command is about, by its fields; nothing, where it makes something new.
+/// Returns the resource that a command changes; `None` if it creates one.
 pub(crate) fn subject(fields: &Value) -> Option<Subject> {
     IDS.iter().find_map(|name| Some((*name, fields.get(name)?.as_i64()?)))
 }
 
-/// A value of a type, from JSON; `base` is where the value stands in what the caller sent.
+/// Reads a value of a type from JSON; `base` is its position in the input.
 pub(crate) fn read<T: DeserializeOwned>(value: Value, base: &str) -> Result<T, Error> {
     serde_path_to_error::deserialize(with_integers(value))
         .map_err(|error| field_error(base, error.path(), &error.inner().to_string()).into())
 }
 
-/// The same value with 5.0 as 5: to JSON Schema, and to callers whose language knows one kind of number, they are the same integer.
+/// Converts 5.0 to 5: to JSON Schema, and to callers whose language has one number type, they are the same integer.
 fn with_integers(value: Value) -> Value {
-    /// Up to here every integer has a floating point number of its own.
+    /// Up to here every integer has its own floating-point number.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     match value {
         Value::Number(number) => match number.as_f64() {
-            #[expect(clippy::cast_possible_truncation, reason = "it is a whole number in range")]
+            #[expect(clippy::cast_possible_truncation, reason = "a whole number in range")]
             Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() <= EXACT => Value::from(float as i64),
             _ => Value::Number(number),
         },
@@ -126,7 +126,7 @@ fn with_integers(value: Value) -> Value {
     }
 }
 
-/// A value of a type, from the query string and the path.
+/// Reads a value of a type from the query string and the path.
 pub(crate) fn query<T: DeserializeOwned>(query: Option<&str>, params: &Params) -> Result<T, Error> {
     let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
     for (name, value) in params {
@@ -134,7 +134,7 @@ pub(crate) fn query<T: DeserializeOwned>(query: Option<&str>, params: &Params) -
         pairs.push(((*name).into(), value.into()));
     }
     for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        // A list whose name is there once more has more values.
+        // A repeated list parameter adds values.
         match pairs.iter_mut().find(|(own, _)| *own == name && LISTS.contains(&&*name)) {
             Some((_, list)) => list.to_mut().extend([",", &value]),
             None => pairs.push((name, value)),
@@ -168,12 +168,12 @@ fn quoted<'a>(message: &'a str, prefix: &str) -> Option<&'a str> {
     message.strip_prefix(prefix)?.split('`').next()
 }
 
-/// RFC 6901.
+/// Escapes a key for a JSON Pointer (RFC 6901).
 pub(crate) fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// Refuses a query string where a call takes none: a misplaced field must not be lost in silence.
+/// Refuses a query string if a call takes none, because a misplaced field must not be ignored.
 ///
 /// # Errors
 /// [`Error::Invalid`], which names the first parameter.
@@ -184,10 +184,10 @@ pub fn no_query(uri: &http::Uri) -> Result<(), Error> {
     }
 }
 
-/// A JSON body as a type, for a handler that has the request to itself; and the rest of the request.
+/// Reads a JSON body as a type, for a raw handler; returns the rest of the request too.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with the body.
 pub async fn question<T: DeserializeOwned>(request: Request) -> Result<(Parts, T), Error> {
     let (parts, body) = request.into_parts();
     no_query(&parts.uri)?;

@@ -1,5 +1,5 @@
-//! AWS Lambda: the same service behind a function URL, an API of API Gateway or a load balancer, and for whoever invokes the function with
-//! events: `EventBridge`, a queue of SQS, or a caller of the API of Lambda.
+//! AWS Lambda: the same service behind a function URL, an API of API Gateway or a load balancer, and for invocations with events by `EventBridge`, an
+//! SQS queue, or the API of Lambda.
 
 use http::{HeaderValue, Method, header};
 use http_body_util::BodyExt;
@@ -14,13 +14,13 @@ use crate::guard::Trust;
 use crate::service::Service;
 use crate::{Request, full};
 
-/// The end of the name of a queue that keeps an order.
+/// Suffix of the name of a queue that keeps an order.
 const FIFO: &str = ".fifo";
 
 /// Serves until the runtime ends. Needs the variables of the Lambda runtime, which the platform sets.
 ///
 /// # Errors
-/// The Runtime API is away.
+/// The Runtime API is unavailable.
 pub(crate) async fn serve(service: Service) -> Result<(), lambda_http::Error> {
     lambda_http::run(service_fn(move |request: lambda_http::Request| {
         let service = service.clone();
@@ -30,8 +30,7 @@ pub(crate) async fn serve(service: Service) -> Result<(), lambda_http::Error> {
             } else {
                 called(&service, request).await
             };
-            // Between two invocations the process is frozen, and nothing is sent: whoever collects traces pays with this wait for
-            // having them at once.
+            // The process is frozen between invocations, and sends nothing then. With a collector, each invocation waits for its spans to be sent.
             service.app().traces.flush().await;
             answer
         }
@@ -41,9 +40,9 @@ pub(crate) async fn serve(service: Service) -> Result<(), lambda_http::Error> {
 
 type Answer = Result<http::Response<Body>, lambda_http::Error>;
 
-/// A call by HTTP: of a function URL, an HTTP or REST API, or a load balancer.
+/// Handles an HTTP call: of a function URL, an HTTP or REST API, or a load balancer.
 async fn called(service: &Service, mut request: lambda_http::Request) -> Answer {
-    // Of a REST API, lambda_http puts the stage before the path, as the URL has it.
+    // For a REST API, lambda_http prefixes the path with the stage, as in the URL.
     if matches!(request.request_context_ref(), Some(RequestContext::ApiGatewayV1(_))) {
         let path = request.raw_http_path().to_owned();
         let path = request.uri().query().map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
@@ -54,16 +53,16 @@ async fn called(service: &Service, mut request: lambda_http::Request) -> Answer 
     let mut request = request.map(boxed);
     request.extensions_mut().insert(Trust::Named);
     let (parts, body) = service.handle(request).await.into_parts();
-    // lambda_http sends text as it is and anything else as base64, by the content type.
+    // lambda_http sends text unchanged and other types as base64, depending on the content type.
     Ok(http::Response::from_parts(parts, Body::from(body.collect().await?.to_bytes().to_vec())))
 }
 
-/// An invocation with an event, or with the messages of a queue.
+/// Handles an invocation with an event, or with the messages of a queue.
 async fn invoked(service: &Service, payload: Value) -> Answer {
     let Some(messages) = messages(&payload) else {
         let (parts, text) = take(service, payload).await?;
-        // As an answer it would be a success, and the event lost. As an error it is tried again, as the invoker's settings say, and kept for
-        // its dead letters at last.
+        // As an answer it would be a success, and the event lost. As an error, the invoker retries it by its settings, and finally stores it as a
+        // dead letter.
         if !parts.status.is_success() {
             return Err(lambda_http::Error::from(format!("{} {text}", parts.status)));
         }
@@ -71,7 +70,7 @@ async fn invoked(service: &Service, payload: Value) -> Answer {
     };
     let mut failures = Vec::new();
     for message in messages {
-        // What comes after a failure in a queue with an order is not for now.
+        // After a failure, later messages of an ordered queue have to wait.
         let is_behind = !failures.is_empty() && message["eventSourceARN"].as_str().is_some_and(|queue| queue.ends_with(FIFO));
         if is_behind || !take_message(service, message).await? {
             failures.push(json!({ "itemIdentifier": message["messageId"] }));
@@ -80,7 +79,7 @@ async fn invoked(service: &Service, payload: Value) -> Answer {
     Ok(http::Response::new(Body::from(json!({ "batchItemFailures": failures }).to_string())))
 }
 
-/// The messages of SQS, if these are some. The event source mapping needs `ReportBatchItemFailures`.
+/// Returns the messages of SQS, if the payload has any. The event source mapping needs `ReportBatchItemFailures`.
 fn messages(payload: &Value) -> Option<&Vec<Value>> {
     let records = payload.get("Records")?.as_array()?;
     records.iter().all(|record| record["eventSource"] == "aws:sqs" && record["messageId"].is_string()).then_some(records)
@@ -90,12 +89,12 @@ async fn take_message(service: &Service, message: &Value) -> Result<bool, lambda
     let event = message["body"].as_str().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
     let (parts, text) = take(service, event).await?;
     if !parts.status.is_success() {
-        tracing::error!(status = %parts.status, answer = text, message = %message["messageId"], "a message was not taken");
+        tracing::error!(status = %parts.status, answer = text, message = %message["messageId"], "a message could not be handled");
     }
     Ok(parts.status.is_success())
 }
 
-/// Hands an event to the function. IAM says who may invoke it, so an event needs no token and may be a fact.
+/// Passes an event to the function. IAM authorises invocations, so an event needs no token and may be a fact.
 async fn take(service: &Service, payload: Value) -> Result<(http::response::Parts, String), lambda_http::Error> {
     let mut request = Request::new(full(cloud_event(payload).to_string()));
     *request.method_mut() = Method::POST;
@@ -106,12 +105,13 @@ async fn take(service: &Service, payload: Value) -> Result<(http::response::Part
     Ok((parts, String::from_utf8_lossy(&body).into_owned()))
 }
 
-/// Whether a value has what every event has.
+/// True if a value has the required attributes of an event.
 fn is_event(value: &Value) -> bool {
     ["specversion", "id", "source", "type"].iter().all(|name| value[name].is_string())
 }
 
-/// The event of `EventBridge` (`detail-type` is the type) as a `CloudEvent`. What is one already, by itself or as `detail`, is taken as it is.
+/// Converts an `EventBridge` event (`detail-type` is the type) to a `CloudEvent`. A value that is one already, by itself or as `detail`, is
+/// unchanged.
 fn cloud_event(payload: Value) -> Value {
     let Value::Object(mut envelope) = payload else { return payload };
     let (Some(ty), Some(detail)) = (envelope.remove("detail-type"), envelope.remove("detail")) else { return Value::Object(envelope) };
@@ -148,7 +148,7 @@ mod tests {
         with_whole["detail"] = event.clone();
         assert_eq!(cloud_event(with_whole), event);
         assert_eq!(cloud_event(json!([1])), json!([1]));
-        // Data that only has a member of that name is data.
+        // Data with a member of that name is still data.
         let mut with_member = json!({ "detail-type": "task.create", "source": "shop", "id": "1", "detail": { "specversion": "2" } });
         assert_eq!(cloud_event(with_member.take())["data"], json!({ "specversion": "2" }));
     }

@@ -1,15 +1,96 @@
-//! What a Taskflow function is, and the hosts that run it.
+//! The framework of Taskflow's functions, and the hosts that run them.
 //!
-//! A function is a [`Function`]: a [`Route`](domain::routes::Route) and its handlers. There are two shapes:
+//! A function is a [`Function`]: a [`Route`](domain::routes::Route) and its handlers. An endpoint answers a caller, and a consumer acknowledges a
+//! delivery. [`service::Service`] is the tower service around a function: it checks the request with the [`guard`], reads it, runs the handler in a
+//! transaction, publishes the events and answers. [`host`] runs it on hyper and, with the feature `lambda`, on AWS Lambda.
 //!
-//! - an endpoint answers a caller: [`Function::command`] changes something, in one transaction, for a REST call as for a
-//!   command event; [`Function::endpoint`] reads; [`Function::raw`] has the HTTP request to itself;
-//! - a consumer acknowledges a delivery: [`Function::consumer`] of an event, [`Function::job`] of a job.
+//! # Write a function, step by step
 //!
-//! A handler knows [`App`] (the store and the ports) and nothing of who implements the ports. [`service::Service`] is the one
-//! tower service of a function; [`host`] runs it on hyper, and with the feature `lambda` on AWS Lambda.
+//! **1. Add a route.** `shared/domain/src/routes.rs` has one entry per function: its operations, commands, consumed events and limits.
+//! `just new-function` writes the entry and the crate. This guide uses the existing entry of complete-task.
 //!
-//! CONTRIBUTING.md lists the steps to add one.
+//! **2. Write the handler.** A command handler gets a [`Change`], which is one transaction, and the command's data, already validated:
+//!
+//! ```
+//! use domain::Task;
+//! use domain::command::CompleteTask;
+//! use function::{Change, Error};
+//!
+//! async fn complete(change: &mut Change, command: CompleteTask) -> Result<Task, Error> {
+//!     let task = change.unit.task(command.task_id).await?; // locks the row; 404 if it does not exist
+//!     if task.tags.iter().any(|tag| tag == "locked") {
+//!         return Err(Error::Conflict("the task is locked".to_owned())); // 409; the transaction rolls back
+//!     }
+//!     Ok(change.unit.complete_task(task).await?) // writes the task, and its events to the outbox
+//! }
+//! ```
+//!
+//! The handler neither commits nor publishes: the service does both after it returns `Ok`. An `Err` rolls back and becomes
+//! `application/problem+json`.
+//!
+//! **3. Connect the handler with the route.** The same handler serves `POST /api/tasks/{id}/complete` and the command event `task.complete`:
+//!
+//! ```
+//! # use domain::{Task, command::CompleteTask};
+//! # use function::{Change, Error};
+//! # async fn complete(change: &mut Change, command: CompleteTask) -> Result<Task, Error> { Ok(change.unit.task(command.task_id).await?) }
+//! use domain::event::CommandType;
+//! use domain::routes;
+//! use function::Function;
+//!
+//! pub fn function() -> Function {
+//!     Function::new(routes::COMPLETE_TASK).command(CommandType::TaskComplete, complete)
+//! }
+//! assert_eq!(function().name(), "complete-task");
+//! ```
+//!
+//! [`Function::endpoint`] handles a query, and [`Function::raw`] the HTTP request itself.
+//!
+//! **4. Consume an event.** [`Function::consumer`] runs in a transaction that also records the delivery, so a repeated event has no second effect.
+//! Read the row and decide by it, because an event may be late:
+//!
+//! ```
+//! use domain::event::TaskEvent;
+//! use domain::routes;
+//! use function::{Change, Delivery, Error, Function};
+//!
+//! async fn spawn(change: &mut Change, delivery: Delivery) -> Result<(), Error> {
+//!     let event: TaskEvent = delivery.data()?; // an unreadable event becomes a dead letter
+//!     change.unit.spawn_announced(event.task_id).await?;
+//!     Ok(())
+//! }
+//!
+//! pub fn function() -> Function {
+//!     Function::new(routes::SPAWN_RECURRENCE).consumer(spawn)
+//! }
+//! assert_eq!(function().name(), "spawn-recurrence");
+//! ```
+//!
+//! [`Function::job`] handles the calls of the scheduler.
+//!
+//! **5. Mount it.** [`service::Service::new`] compares the handlers with the route, so a missing handler fails at the start, not at a call:
+//!
+//! ```
+//! use std::net::Ipv4Addr;
+//! use std::sync::Arc;
+//!
+//! use domain::routes;
+//! use function::{App, Function, service::Service, settings::Settings};
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let settings = Settings::read(&|_| None, Ipv4Addr::LOCALHOST.into())?; // reads from the environment in a program
+//! let app = Arc::new(App::alone(settings)?);
+//! let error = Service::new(app, Function::new(routes::COMPLETE_TASK)).err().ok_or("mounted without a handler")?;
+//! assert!(error.to_string().contains("complete"), "{error}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **6. Run it.** `main` has one line: `sidecar::main(complete_task::function())`. It selects the implementations of the [`ports`] by the settings.
+//! The one process mounts the library of the same crate. A handler uses the ports through [`App`] and does not know who implements them.
+//!
+//! CONTRIBUTING.md lists the files to edit for a new function.
 
 pub mod accept;
 pub mod ambient;
@@ -48,7 +129,7 @@ pub use handler::{Function, JobCall};
 
 use bytes::Bytes;
 
-/// Any error, for bodies and sources.
+/// Any error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// The body of requests and responses inside Taskflow: known at once, or streamed.
 pub type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;

@@ -1,7 +1,7 @@
-//! Links that answer a reminder where it is read: in a mail, or on a notification. The last part of the path is the credential.
+//! Links that answer a reminder in a mail or a notification. The last path segment is the credential.
 //!
-//! It is `<reminder>.<action>.<expiry>.<signature>`: when the link expires, in seconds since 1970, and an HMAC-SHA256 over what stands before it, as
-//! base64url, under the one key of `TASKFLOW_LINK_KEY`. The gateway checks the signature, so a stranger wakes no function.
+//! It is `<reminder>.<action>.<expiry>.<signature>`: the expiry is in seconds since 1970, and the signature is an HMAC-SHA256 over the preceding
+//! parts, as base64url, with the key `TASKFLOW_LINK_KEY`. The gateway checks the signature, so a forged link wakes no function.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,29 +17,29 @@ use ring::hmac;
 use crate::settings::Settings;
 use crate::{Response, full};
 
-/// The path of a link, without its credential.
+/// Path of a link, without its credential.
 pub const PATH: &str = "/answer/";
-/// How long a link works.
+/// Lifetime of a link.
 const LIFE: Duration = Duration::from_hours(24);
-/// What the page of a link may do: show itself and send its one form to where it is from.
+/// Policy of a link's page: show itself and send its form to its own origin.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// What a link does.
+/// The action of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Completes the reminder's task.
     Complete,
-    /// Has the reminder fire again in 10 minutes.
+    /// Snoozes the reminder for 10 minutes.
     TenMinutes,
-    /// Has the reminder fire again in an hour.
+    /// Snoozes the reminder for an hour.
     OneHour,
 }
 
 impl Action {
-    /// Every action, in the order in which people see them.
+    /// Every action, in the order of display.
     pub const ALL: [Self; 3] = [Self::Complete, Self::TenMinutes, Self::OneHour];
 
-    /// The name in a link.
+    /// Returns the name in a link.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl Action {
         }
     }
 
-    /// What its button says.
+    /// Returns the text of its button.
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
@@ -59,7 +59,7 @@ impl Action {
         }
     }
 
-    /// For how long it snoozes, if it does.
+    /// Returns for how long it snoozes, if it does.
     #[must_use]
     pub fn pause(self) -> Option<ReminderOffset> {
         match self {
@@ -77,14 +77,14 @@ impl FromStr for Action {
     }
 }
 
-/// What a link says.
+/// The content of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
     /// The reminder.
     pub reminder_id: i64,
-    /// What to do.
+    /// The action.
     pub action: Action,
-    /// Until when it works.
+    /// The expiry.
     pub expires_at: Timestamp,
 }
 
@@ -95,23 +95,23 @@ impl fmt::Display for Link {
 }
 
 impl Link {
-    /// A link that works for a day.
+    /// Creates a link that works for a day.
     #[must_use]
     pub fn new(reminder_id: i64, action: Action, now: Timestamp) -> Self {
-        // To the second, as the link says it.
+        // To the second, as in the link.
         let second = now.after(LIFE).get().as_second();
         let expires_at = Timestamp::from_microsecond(second.saturating_mul(1_000_000)).unwrap_or(now);
         Self { reminder_id, action, expires_at }
     }
 
-    /// The path of the link. `None` if `TASKFLOW_LINK_KEY` is not set.
+    /// Returns the path of the link; `None` if `TASKFLOW_LINK_KEY` is not set.
     #[must_use]
     pub fn path(&self, settings: &Settings) -> Option<String> {
         let signature = hmac::sign(&key(settings)?, self.to_string().as_bytes());
         Some(format!("{PATH}{self}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    /// What the path of a link says, if the signature is ours.
+    /// Parses the path of a link, if the signature is valid.
     #[must_use]
     pub fn read(path: &str, settings: &Settings) -> Option<Self> {
         let (said, signature) = path.strip_prefix(PATH)?.rsplit_once('.')?;
@@ -127,9 +127,9 @@ fn key(settings: &Settings) -> Option<hmac::Key> {
     settings.own(LINK_KEY.name).map(|key| hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()))
 }
 
-/// A small page for whoever followed a link: what there is to say, and one button if there is something to do.
+/// Returns the page of a link: a text, and a button if there is an action.
 ///
-/// Not `Referrer-Policy: no-referrer`: with that, the form would come with `Origin: null`, and the guard would refuse it.
+/// Not `Referrer-Policy: no-referrer`: with that, the form would be sent with `Origin: null`, and the guard would refuse it.
 #[must_use]
 pub fn page(status: StatusCode, title: &str, text: &str, button: Option<&str>) -> Response {
     let (title, text) = (escaped(title), escaped(text));
@@ -154,16 +154,16 @@ pub fn page(status: StatusCode, title: &str, text: &str, button: Option<&str>) -
     response
 }
 
-/// The page for a link that is not ours: it is the credential.
+/// Returns the page for an invalid link, which is a missing credential.
 #[must_use]
 pub fn refused() -> Response {
-    let text = "It is not a link of this Taskflow, or a part of it is missing.";
+    let text = "The link belongs to another Taskflow, or a part of it is missing.";
     let mut response = page(StatusCode::UNAUTHORIZED, "This link does not work", text, None);
     response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }
 
-/// Text inside of markup.
+/// Escapes text for markup.
 #[must_use]
 pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")

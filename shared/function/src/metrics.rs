@@ -1,4 +1,4 @@
-//! What a process counts, in the text format of Prometheus: calls, deliveries, dead letters, and how late reminders are.
+//! Metrics of a process in Prometheus's text format: calls, deliveries, dead letters, and reminder lateness.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-/// The upper bounds of the seconds that a call takes.
+/// Upper bounds of a call's duration, in seconds.
 const CALL_SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
-/// The upper bounds of the seconds that a reminder is late.
+/// Upper bounds of a reminder's lateness, in seconds.
 const LATE_SECONDS: [f64; 10] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 60.0];
 
-/// A call by its function, method and status.
+/// Labels of a call: function, method and status.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Call {
     function: &'static str,
@@ -22,13 +22,13 @@ struct Call {
     status: u16,
 }
 
-/// Something of one function.
+/// Label of a function.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Of {
     function: &'static str,
 }
 
-/// A delivery by its consumer and how it ended.
+/// Labels of a delivery: consumer and result.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Delivered {
     function: &'static str,
@@ -54,17 +54,17 @@ impl Default for Metrics {
         let (deliveries, dead_letters, outbox) = (Family::default(), Family::default(), Gauge::default());
         let lateness = Histogram::new(LATE_SECONDS);
         registry.register("http_requests", "Calls by function, method and status", calls.clone());
-        registry.register_with_unit("http_request_duration", "How long calls took", Unit::Seconds, call_seconds.clone());
-        registry.register("deliveries", "Events and jobs that were handed to functions, by how that ended", deliveries.clone());
-        registry.register("dead_letters", "Events that were given up", dead_letters.clone());
-        registry.register_with_unit("reminder_lateness", "How late reminders were triggered", Unit::Seconds, lateness.clone());
-        registry.register("outbox_depth", "Rows in the outbox; beside a gateway without a database, 1 while any wait", outbox.clone());
+        registry.register_with_unit("http_request_duration", "Duration of calls", Unit::Seconds, call_seconds.clone());
+        registry.register("deliveries", "Deliveries of events and jobs to functions, by result", deliveries.clone());
+        registry.register("dead_letters", "Dead letters", dead_letters.clone());
+        registry.register_with_unit("reminder_lateness", "Lateness of reminders", Unit::Seconds, lateness.clone());
+        registry.register("outbox_depth", "Rows in the outbox; 1 while any wait, if the gateway has no database", outbox.clone());
         Self { registry, calls, call_seconds, deliveries, dead_letters, lateness, outbox }
     }
 }
 
 impl Metrics {
-    /// A call was answered.
+    /// Counts an answered call.
     pub fn call(&self, function: &'static str, method: &http::Method, status: http::StatusCode, took: Duration) {
         let method = match method.as_str() {
             "GET" | "HEAD" => "GET",
@@ -78,31 +78,31 @@ impl Metrics {
         self.call_seconds.get_or_create(&Of { function }).observe(took.as_secs_f64());
     }
 
-    /// An event or a job was handed to a function, or could not be.
+    /// Counts a delivery of an event or job, successful or not.
     pub fn delivery(&self, function: &'static str, is_taken: bool) {
         let outcome = if is_taken { "taken" } else { "failed" };
         self.deliveries.get_or_create(&Delivered { function, outcome }).inc();
     }
 
-    /// An event was given up.
+    /// Counts a dead letter.
     pub fn dead_letter(&self, function: &'static str) {
         self.dead_letters.get_or_create(&Of { function }).inc();
     }
 
-    /// Counts something that happened this long after its time.
+    /// Records a reminder that fired this late.
     pub fn late(&self, late: Duration) {
         self.lateness.observe(late.as_secs_f64());
     }
 
-    /// How much is in the outbox.
+    /// Sets the number of outbox rows.
     pub fn outbox(&self, depth: i64) {
         self.outbox.set(depth);
     }
 
-    /// All of it, as text.
+    /// Returns all metrics as text.
     ///
     /// # Errors
-    /// A metric that cannot be written.
+    /// A metric cannot be written.
     pub fn text(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;

@@ -1,8 +1,8 @@
 //! Sends spans to an OpenTelemetry collector: OTLP over HTTP, as protobuf.
 //!
-//! Whoever ends a span puts it into a queue and forgets it. One task, started with the first span, sends what the queue holds, some at
-//! a time. A collector that is away or slow costs spans, never a request: what finds the queue full is dropped. It is logged once, and
-//! once more when spans get through again.
+//! A finished span enters a queue. One task, started with the first span, sends the queue in batches. If the collector is unavailable or slow, spans
+//! are lost, but no request fails or waits: a span that finds the queue full is dropped. This is logged once, and once more when spans are sent
+//! again.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -24,24 +24,24 @@ use crate::BoxError;
 use crate::body::{boxed, collect_within};
 use crate::error::Chain;
 
-/// Spans that wait to be sent; more are dropped.
+/// Maximum spans in the queue; more are dropped.
 const QUEUE_MAX: usize = 2048;
-/// Spans that are sent at once.
+/// Maximum spans sent together.
 const BATCH_MAX: usize = 512;
 /// How long the first span of a batch waits for others.
 const BATCH_TIME: Duration = Duration::from_secs(1);
-/// How long the collector may take to answer.
+/// Time limit of the collector's answer.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
-/// How long a batch is tried.
+/// Time limit of sending a batch.
 const TRY_MAX: Duration = Duration::from_secs(10);
-/// Bytes of the collector's answer: it has little to say.
+/// Maximum bytes of the collector's answer.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
-/// How long a flush waits.
+/// Time limit of a flush.
 const FLUSH_MAX: Duration = Duration::from_secs(2);
-/// Where a collector takes spans, after the endpoint that people set.
+/// Path for traces, appended to the configured endpoint.
 const PATH: &str = "/v1/traces";
 
-/// Where spans go: to a collector, or nowhere.
+/// Destination of spans: a collector, or none.
 #[derive(Debug, Default)]
 pub struct Traces {
     endpoint: Option<String>,
@@ -57,7 +57,7 @@ enum Message {
     Flush(oneshot::Sender<()>),
 }
 
-/// How the collector is doing.
+/// State of the collector.
 #[derive(Debug, Default)]
 struct Health {
     away: AtomicBool,
@@ -65,20 +65,19 @@ struct Health {
 }
 
 impl Traces {
-    /// To the collector at this URL (`OTEL_EXPORTER_OTLP_ENDPOINT`), or nowhere. Nothing is connected, started or allocated for it
-    /// before the first span.
+    /// Sends to the collector at this URL (`OTEL_EXPORTER_OTLP_ENDPOINT`), or nowhere. Connects, starts and allocates nothing before the first span.
     #[must_use]
     pub fn to(endpoint: Option<&str>) -> Self {
         let endpoint = endpoint.map(|url| format!("{}{PATH}", url.trim_end_matches('/')));
         Self { endpoint, ..Self::default() }
     }
 
-    /// Whether anybody collects spans.
+    /// True if there is a collector.
     pub(crate) fn are_collected(&self) -> bool {
         self.endpoint.is_some()
     }
 
-    /// Has a span of a service sent, in a while.
+    /// Queues a span of a service.
     pub(crate) fn put(&self, service: &'static str, span: SpanData) {
         let (Some(endpoint), Ok(runtime)) = (&self.endpoint, Handle::try_current()) else { return };
         let queue = self.queue.get_or_init(|| {
@@ -92,7 +91,7 @@ impl Traces {
         }
     }
 
-    /// Waits until every span so far was sent or given up; 2 s at most, and not at all while the collector is away.
+    /// Waits until every earlier span was sent or given up; at most 2 s, and not at all while the collector is unavailable.
     pub async fn flush(&self) {
         let Some(queue) = self.queue.get() else { return };
         if self.health.away.load(Ordering::Relaxed) {
@@ -108,16 +107,16 @@ impl Traces {
     }
 }
 
-/// The task that sends.
+/// The sending task.
 struct Sending {
     endpoint: String,
     health: Arc<Health>,
     client: Option<Arc<Client>>,
-    /// One for each service: functions of one process are services of their own.
+    /// One exporter per service, because functions of one process are services of their own.
     exporters: HashMap<&'static str, SpanExporter>,
 }
 
-/// Spans by their services, and who waits for them.
+/// Spans by service, and the flushes that wait for them.
 #[derive(Default)]
 struct Batch {
     services: HashMap<&'static str, Vec<SpanData>>,
@@ -142,7 +141,7 @@ impl Batch {
 }
 
 impl Sending {
-    /// Until nobody can put in anything any more.
+    /// Runs until the queue is closed.
     async fn run(mut self, mut waiting: mpsc::Receiver<Message>) {
         while let Some(first) = waiting.recv().await {
             let until = Instant::now() + BATCH_TIME;
@@ -192,7 +191,7 @@ fn exporter(endpoint: &str, client: Arc<Client>, service: &'static str) -> Resul
     Ok(exporter)
 }
 
-/// The client of the collector. It is the one that sees why a call failed.
+/// The client of the collector, which sees why a call failed.
 #[derive(Debug)]
 struct Client {
     http: reqwest::Client,
@@ -201,16 +200,16 @@ struct Client {
 
 impl Client {
     fn new(endpoint: &str, health: Arc<Health>) -> Result<Self, BoxError> {
-        // Somebody else in this process may have chosen already; then that stands.
+        // Another part of this process may have installed one already; then that one stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().timeout(ANSWER_MAX).redirect(reqwest::redirect::Policy::none());
-        // The machine's certificates take their megabyte only where they are looked at.
+        // The machine's certificates use a megabyte, so they are loaded only for https.
         let http = if endpoint.starts_with("https:") { http } else { http.tls_certs_only([]) };
         Ok(Self { http: http.build()?, health })
     }
 
     async fn call(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, BoxError> {
-        // The URL may hold a secret: it stays out of the error, which is logged.
+        // The URL may hold a secret, so it is removed from the error, which is logged.
         let response = self.http.execute(request.try_into()?).await.map_err(reqwest::Error::without_url)?;
         let (parts, body) = http::Response::from(response).into_parts();
         Ok(http::Response::from_parts(parts, collect_within(ANSWER_BYTES_MAX, boxed(body)).await?))
@@ -233,13 +232,13 @@ impl HttpClient for Client {
 impl Health {
     fn failed(&self, error: &dyn fmt::Display) {
         if !self.away.swap(true, Ordering::Relaxed) {
-            tracing::warn!(%error, "traces cannot be sent; spans are dropped until they can");
+            tracing::warn!(%error, "traces cannot be sent; spans are dropped until the collector answers");
         }
     }
 
     fn overrun(&self) {
         if self.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
-            tracing::warn!("spans come faster than the collector takes them; some are dropped");
+            tracing::warn!("the queue of spans is full; some are dropped");
         }
     }
 
@@ -280,7 +279,7 @@ mod tests {
     #[tokio::test]
     async fn what_the_queue_has_no_room_for_is_dropped() {
         let traces = Traces::to(Some("http://127.0.0.1:1/"));
-        // The task that empties the queue does not run before this one waits.
+        // The task that empties the queue runs only when this one waits.
         for _ in 0..QUEUE_MAX + 3 {
             traces.put("function", span());
         }

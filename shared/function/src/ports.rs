@@ -1,4 +1,4 @@
-//! The ports: what a function needs of the world. `embedded` implements them in one process, `sidecar` over Dapr.
+//! The ports of a function. `embedded` implements them in one process, `sidecar` over Dapr.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use store::Committed;
 
 use crate::{BoxError, BoxFuture, Request, Response};
 
-/// Carries what the outbox holds to where it belongs: events to their topics, jobs to the scheduler.
+/// Publishes outbox rows: events to their topics, jobs to the scheduler.
 pub trait Publisher: Send + Sync {
-    /// Publishes what the outbox holds of these keys (task ids), in order.
+    /// Publishes the outbox rows of these keys (task ids), in order.
     ///
     /// # Errors
-    /// Something stays in the outbox. Nothing is lost; `publish-events` will try again.
+    /// Rows stay in the outbox. Nothing is lost; `publish-events` retries.
     fn publish<'a>(&'a self, keys: &'a [i64]) -> BoxFuture<'a, Result<(), BoxError>>;
 
-    /// Publishes the rows that a unit has just committed to the outbox, from memory. If older rows of the same tasks wait, implementations read
-    /// those from the table and publish them first.
+    /// Publishes rows that a unit has just committed, from memory. If older rows of the same tasks wait, implementations read and publish those
+    /// first.
     ///
     /// # Errors
     /// Those of [`Publisher::publish`].
@@ -26,22 +26,22 @@ pub trait Publisher: Send + Sync {
         Box::pin(async move { self.publish(&committed.keys()).await })
     }
 
-    /// Publishes all that the outbox holds, as far as one call may take; whether it is empty now.
+    /// Publishes the whole outbox, up to the limit of one call, and returns whether it is empty now.
     ///
     /// # Errors
     /// Nothing could be published.
     fn publish_all(&self) -> BoxFuture<'_, Result<bool, BoxError>>;
 
-    /// How many rows are in the outbox, if that is known here.
+    /// Returns the number of rows in the outbox, if it is known here.
     fn depth(&self) -> BoxFuture<'_, Option<i64>> {
         Box::pin(std::future::ready(None))
     }
 
-    /// Whether events and jobs can be handed over right now.
+    /// Checks whether events and jobs can be published.
     fn check(&self) -> BoxFuture<'_, PublisherHealth>;
 }
 
-/// How the two ways out are.
+/// Availability of the two destinations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PublisherHealth {
     /// Events can be published.
@@ -50,132 +50,131 @@ pub struct PublisherHealth {
     pub jobs: bool,
 }
 
-/// Publishes single events at once. Dead letters leave this way; every other event goes through the outbox.
+/// Publishes single events immediately. Only dead letters use it; every other event goes through the outbox.
 pub trait Broker: Send + Sync {
-    /// Publishes an event, in the structured JSON form of `CloudEvents`, under this partition key.
+    /// Publishes an event in structured JSON form with this partition key.
     ///
     /// # Errors
-    /// It is not known to have arrived.
+    /// It is unknown whether the event has arrived.
     fn send<'a>(&'a self, topic: Topic, key: &'a str, event: &'a str) -> BoxFuture<'a, Result<(), BoxError>>;
 }
 
-/// Reads the dead letters that the database keeps.
+/// Reads the dead letters in the database.
 pub trait DeadLetters: Send + Sync {
-    /// The oldest ones, at most `limit`, and how many there are in all. Each is an event in the structured JSON form of `CloudEvents`, with
-    /// [`CONSUMER`], [`ATTEMPTS`] and [`LAST_ERROR`] as extensions, as it is in the topic `dead-letters`.
+    /// Returns the oldest letters, at most `limit`, and their total number. Each is a structured `CloudEvent` with the extensions [`CONSUMER`],
+    /// [`ATTEMPTS`] and [`LAST_ERROR`], as in the topic `dead-letters`.
     ///
     /// # Errors
-    /// They cannot be read right now.
+    /// The database is unavailable.
     fn oldest(&self, limit: i64) -> BoxFuture<'_, Result<(Vec<Value>, i64), BoxError>>;
 
-    /// The one of this consumer with this source and id, as [`DeadLetters::oldest`] shows it.
+    /// Returns the letter of this consumer with this source and id, in the form of [`DeadLetters::oldest`].
     ///
     /// # Errors
-    /// It cannot be read right now.
+    /// The database is unavailable.
     fn find<'a>(&'a self, consumer: &'a str, source: &'a str, id: &'a str) -> BoxFuture<'a, Result<Option<Value>, BoxError>>;
 
-    /// Forgets one that its consumer has taken after all; none is fine.
+    /// Deletes a dead letter after a successful replay. Does nothing if it is gone.
     ///
     /// # Errors
-    /// It may still be there. Taking it once more does no harm.
+    /// The letter may still exist. Replaying it again does no harm.
     fn taken<'a>(&'a self, consumer: &'a str, source: &'a str, id: &'a str) -> BoxFuture<'a, Result<(), BoxError>>;
 }
 
-/// The extension of a dead letter that names who could not take it.
+/// Extension of a dead letter: the function that could not process it.
 pub const CONSUMER: &str = "consumer";
-/// The extension of a dead letter that says how often it was tried.
+/// Extension of a dead letter: the number of attempts.
 pub const ATTEMPTS: &str = "attempts";
-/// The extension of a dead letter that says what went wrong the last time.
+/// Extension of a dead letter: the last error.
 pub const LAST_ERROR: &str = "lasterror";
 
-/// The scheduler of jobs, as the one who watches over it needs it. Reminders register their jobs through the outbox.
+/// The job scheduler, for the gateway's watch. Reminders register their jobs through the outbox.
 pub trait Scheduler: Send + Sync {
-    /// Whether it has a job of this name.
+    /// Returns whether a job of this name exists.
     ///
     /// # Errors
-    /// It cannot be asked right now.
+    /// The scheduler is unavailable.
     fn has_job<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<bool, BoxError>>;
 
-    /// Has a job called every so often, instead of any of the same name.
+    /// Registers a repeating job; replaces a job of the same name.
     ///
     /// # Errors
-    /// It is not known to be registered.
+    /// It is unknown whether the job was registered.
     fn repeat_job<'a>(&'a self, name: &'a str, every: Duration) -> BoxFuture<'a, Result<(), BoxError>>;
 }
 
-/// Calls other functions: in process, or by their URLs.
+/// Calls other functions, in process or by their URLs.
 pub trait Functions: Send + Sync {
-    /// Calls a function; what goes wrong on the way is a 502, 503 or 504 problem.
+    /// Calls a function; connection errors are a 502, 503 or 504 problem.
     fn call(&self, function: &Route, request: Request) -> BoxFuture<'_, Response>;
 
-    /// How long ago a function last answered a call from here; `None` if it never did. What runs in this process is there at once.
+    /// Returns how long ago a function last answered a call from here; `None` if never. Functions of this process are always ready.
     fn answered_ago(&self, _: &Route) -> Option<Duration> {
         Some(Duration::ZERO)
     }
 
-    /// How many WebSockets lead through here, if that is known: while there is none, nobody has to be woken for what is only shown live.
+    /// Returns the number of WebSockets that pass through here, if known. Without any, live updates need not wake a function.
     fn sockets(&self) -> Option<usize> {
         None
     }
 }
 
-/// Keeps JSON values of at most some hundred kilobytes under keys, with optimistic concurrency.
+/// Stores JSON values of at most some hundred kilobytes by key, with optimistic concurrency.
 ///
-/// A value goes in and out as the text that it is: it is read by whoever knows what it means, and nobody on the way reads and writes it anew.
+/// Values are passed as text, so that only the code that knows their type parses them.
 pub trait State: Send + Sync {
-    /// The value, if there is one.
+    /// Returns the value, if there is one.
     ///
     /// # Errors
     /// [`StateError::Unavailable`].
     fn get<'a>(&'a self, key: &'a str) -> StateFuture<'a, Option<Stored>>;
 
-    /// Writes the value, JSON, if the `ETag` is still that one, or, with `None`, if there is no value yet. It is gone after `ttl`.
+    /// Writes the JSON value if the `ETag` is unchanged, or with `None` if there is no value yet. It expires after `ttl`.
     ///
     /// # Errors
-    /// [`StateError::Stale`] if somebody else wrote it meanwhile, or this call did and its answer was lost on the way; [`StateError::Unavailable`].
+    /// [`StateError::Stale`] if another writer was first, or this write succeeded and its answer was lost; [`StateError::Unavailable`].
     fn set<'a>(&'a self, key: &'a str, value: &'a str, etag: Option<&'a str>, ttl: Option<Duration>) -> StateFuture<'a, ()>;
 
-    /// Deletes the value; none is fine.
+    /// Deletes the value; succeeds if there is none.
     ///
     /// # Errors
     /// [`StateError::Unavailable`].
     fn delete<'a>(&'a self, key: &'a str) -> StateFuture<'a, ()>;
 
-    /// Whether it answers right now.
+    /// Returns whether the store answers.
     fn check(&self) -> BoxFuture<'_, bool>;
 }
 
-/// What [`State`] answers.
+/// The result of [`State`]'s methods.
 pub type StateFuture<'a, T> = BoxFuture<'a, Result<T, StateError>>;
 
-/// A value of [`State`], as it was found.
+/// A value of [`State`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// JSON.
+    /// The value as JSON.
     pub value: String,
-    /// What the value is known by until it is written again.
+    /// The tag of this version of the value.
     pub etag: String,
 }
 
-/// Why state could not be read or written.
+/// Why a value could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// Somebody else wrote it meanwhile.
-    #[error("the value was changed meanwhile")]
+    /// Another writer was first.
+    #[error("another writer changed the value")]
     Stale,
-    /// The state store is away.
+    /// The state store is unavailable.
     #[error("the state store is not available")]
     Unavailable(#[source] BoxError),
 }
 
-/// The ports of a function that stands alone, with nothing but its database: what it announces waits in the outbox for
-/// `publish-events`; it calls nobody and keeps no state.
+/// The ports of a function without a sidecar: events wait in the outbox for `publish-events`, calls of other functions fail, and there is no state.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Alone;
 
-/// What [`Alone`] answers.
+/// The error of [`Alone`]'s methods.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("this function stands alone: what it announces waits in the outbox")]
+#[error("this function has no sidecar; its events wait in the outbox")]
 pub struct StandsAlone;
 
 impl Publisher for Alone {

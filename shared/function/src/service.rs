@@ -1,4 +1,4 @@
-//! The one tower service of a function: has the guard check the request, finds the handler, reads the request, runs the change, answers.
+//! The tower service of a function: asks the guard, finds the handler, reads the request, runs the change, and answers.
 //!
 //! Generic over the body, so that hyper, Lambda and the one process call the same code.
 
@@ -31,9 +31,9 @@ use crate::span::{About, Span};
 pub use crate::span::{CORRELATION, TRACEPARENT};
 use crate::{Answer, App, BoxError, BoxFuture, Error, Function, JobCall, Published, Request, Response, full};
 
-/// Tells the gateway that something waits in the outbox; it strips the header and sees to it.
+/// Header that reports waiting outbox rows to the gateway, which removes it and has them published.
 pub const OUTBOX: HeaderName = HeaderName::from_static("taskflow-outbox");
-/// The function that answers. What has no such header was said by somebody on the way, whatever its status.
+/// Header with the function's name. A response without it came from an intermediary, not from a function.
 pub const FUNCTION: HeaderName = HeaderName::from_static("taskflow-function");
 
 /// A function, ready to be called.
@@ -48,18 +48,18 @@ struct Inner {
     paths: Paths,
 }
 
-/// A request, read as far as is needed to say whose it is.
+/// A request, read as far as its span needs.
 enum Call {
     Command(CommandHandler, Request, Params, StatusCode),
     Endpoint(EndpointHandler, Request, Params),
     Raw(RawHandler, Request),
     Events(Incoming, Trust),
     Job(JobHandler, JobCall),
-    /// A preflight of CORS, which the guard answered.
+    /// A CORS preflight, which the guard answered.
     Answered(Response),
 }
 
-/// A function whose route and handlers do not fit together, or whose own settings cannot be used; found when it is mounted.
+/// A function whose handlers do not match its route, or with an invalid setting of its own; detected when it is mounted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{function}: {problem}")]
 pub struct MountError {
@@ -68,10 +68,10 @@ pub struct MountError {
 }
 
 impl Service {
-    /// The function in its world.
+    /// Mounts a function.
     ///
     /// # Errors
-    /// An operation without a handler, or a handler without an operation; a setting of its own that cannot be used.
+    /// An operation has no handler, or a handler has no operation; one of the function's own settings is invalid.
     pub fn new(app: Arc<App>, function: Function) -> Result<Self, MountError> {
         let error = |problem| MountError { function: function.name, problem };
         let checked = function.check.map_or(Ok(()), |check| check(&app.settings));
@@ -80,25 +80,25 @@ impl Service {
         Ok(Self { inner: Arc::new(Inner { app, function, paths }) })
     }
 
-    /// The world it was mounted in.
+    /// Returns the app.
     #[must_use]
     pub fn app(&self) -> &Arc<App> {
         &self.inner.app
     }
 
-    /// How callers reach it beside the plain port.
+    /// Returns the other listeners.
     pub(crate) fn also_by(&self) -> Option<&OpenHandler> {
         self.inner.function.also_by.as_ref()
     }
 
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.inner.function.name
     }
 
-    /// Calls the function, if the [guard] lets the request pass. Everything but GET runs to its end even if the caller hangs up:
-    /// hyper drops the future then, and half a change must not depend on who is still listening.
+    /// Calls the function, if the [guard] permits the request. Every request except GET runs to its end even if the caller disconnects: hyper drops
+    /// the future then, and a change must not be left half done.
     pub async fn handle(&self, mut request: Request) -> Response {
         let app = &self.inner.app;
         let trust = Trust::of(app, self.name(), &mut request);
@@ -111,7 +111,7 @@ impl Service {
         let (inner, path) = (self.inner.clone(), request.uri().path().to_owned());
         let mut response = if request.method() == Method::GET {
             let answering = AssertUnwindSafe(inner.answer(asked, trust, request)).catch_unwind();
-            answering.await.unwrap_or_else(|_| Error::internal("a panic, which the log tells of").into_response(&path))
+            answering.await.unwrap_or_else(|_| Error::internal("the handler panicked; the log has the message").into_response(&path))
         } else {
             let answering = app.background.spawn(async move { inner.answer(asked, trust, request).await });
             answering.await.unwrap_or_else(|error| Error::internal(error).into_response(&path))
@@ -145,7 +145,7 @@ where
 }
 
 impl Inner {
-    /// `asked` is the method as the caller named it.
+    /// `asked` is the method that the caller sent.
     fn answer(self: Arc<Self>, asked: Method, trust: Trust, mut request: Request) -> BoxFuture<'static, Response> {
         let path = request.uri().path().to_owned();
         Box::pin(async move {
@@ -156,7 +156,7 @@ impl Inner {
                 Err(error) => Err(error),
             };
             let span = Span::begin(&self.app, self.function.name, about);
-            // Boxed: it is large, and would be there once more inside the scope.
+            // Boxed because of its size.
             let answering = Box::pin(async {
                 let response = match call {
                     Ok(call) => self.route(call, &span).await,
@@ -171,7 +171,7 @@ impl Inner {
         })
     }
 
-    /// Finds the handler, and reads the request as far as its span has to know.
+    /// Finds the handler, and reads the request as far as its span needs.
     async fn read(&self, request: Request, path: &str, trust: Trust, about: &mut About) -> Result<Call, Error> {
         let found = self.paths.find(request.method(), path);
         let is_open = found.as_ref().map_or(self.paths.are_known, |found| found.entry.is_open);
@@ -206,7 +206,7 @@ impl Inner {
         match call {
             Call::Answered(response) => Ok(response),
             Call::Raw(handler, mut request) => {
-                // Whoever passes the request on passes on whose it is.
+                // Forwarded requests carry the span.
                 span.propagate(request.headers_mut());
                 let wants = (request.method() == Method::GET).then(|| request.headers().get_all(header::ACCEPT).iter().cloned().collect());
                 let response = handler(self.app.clone(), request).await?;
@@ -280,7 +280,7 @@ impl Inner {
     }
 }
 
-/// Refuses a call whose answer its caller does not take, before anything is done. Raw handlers see to it themselves, but for GET.
+/// Refuses a call whose response type the caller does not accept, before anything is done. Raw handlers check this themselves, except for GET.
 fn acceptable(target: &Target, success: StatusCode, headers: &http::HeaderMap) -> Result<(), Error> {
     match target {
         Target::Command(_) | Target::Endpoint(_) if success != StatusCode::NO_CONTENT => accept::require(headers, &[JSON]),
@@ -289,7 +289,7 @@ fn acceptable(target: &Target, success: StatusCode, headers: &http::HeaderMap) -
     }
 }
 
-/// The answer to a GET, unless its caller does not take it.
+/// Returns the response to a GET, unless the caller does not accept it.
 fn as_wanted(wants: Vec<HeaderValue>, response: Response) -> Result<Response, Error> {
     let wants: http::HeaderMap = wants.into_iter().map(|value| (header::ACCEPT, value)).collect();
     let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(input::media_type);
@@ -297,7 +297,7 @@ fn as_wanted(wants: Vec<HeaderValue>, response: Response) -> Result<Response, Er
     if is_taken { Ok(response) } else { Err(Error::NotAcceptable("another type")) }
 }
 
-/// The answer of a call that has changed something: it tells the gateway if something waits in the outbox.
+/// Returns the answer of a change, and tells the gateway if outbox rows are waiting.
 #[must_use]
 pub fn telling(mut response: Response, published: Published) -> Response {
     if published == Published::Pending {

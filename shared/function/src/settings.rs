@@ -1,4 +1,4 @@
-//! The settings: environment variables, read once at start. A bad value stops the start and names the variable.
+//! Settings: environment variables, read once at the start. An invalid value stops the start, and the error names the variable.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,79 +13,79 @@ use domain::zone::Zone;
 
 use crate::authority::{Authority, WebOrigin};
 
-/// Where variables are looked up: the environment, or a test's own.
+/// Looks a variable up, in the environment or in a test.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// The settings that the process itself reads.
+/// The settings of a process.
 #[derive(Clone)]
 pub struct Settings {
-    /// `PORT`: where to listen.
+    /// `PORT`: the port to listen on.
     pub port: u16,
-    /// `APP_PORT`: where, on loopback, the gateway awaits the sidecar.
+    /// `APP_PORT`: the loopback port on which the gateway accepts the sidecar's calls.
     pub app_port: u16,
-    /// `TASKFLOW_BIND`: on which address.
+    /// `TASKFLOW_BIND`: the address to listen on.
     pub bind: IpAddr,
-    /// `TASKFLOW_DATA_DIR`: where the embedded database keeps its data.
+    /// `TASKFLOW_DATA_DIR`: the data folder of the embedded database.
     pub data_dir: Option<PathBuf>,
-    /// `DATABASE_URL`: a PostgreSQL to use.
+    /// `DATABASE_URL`: the PostgreSQL to use.
     pub database_url: Option<Secret>,
-    /// `TASKFLOW_DB_POOL`: connections at most; `None` where the variable is not set.
+    /// `TASKFLOW_DB_POOL`: the maximum number of connections; `None` if not set.
     pub db_pool: Option<u32>,
     /// `TASKFLOW_TIME_ZONE`: the user's zone.
     pub time_zone: Zone,
-    /// `TASKFLOW_API_TOKEN`: the bearer token asked of callers.
+    /// `TASKFLOW_API_TOKEN`: the bearer token that callers must send.
     pub api_token: Option<Secret>,
-    /// `TASKFLOW_WAKE_LEAD`: how far ahead a reminder's job wakes fire-reminder.
+    /// `TASKFLOW_WAKE_LEAD`: how long before its time a reminder's job wakes fire-reminder.
     pub wake_lead: Duration,
-    /// `TASKFLOW_WAKE_AHEAD`: whether a call to a function that is not awake also wakes the consumers of what it announces.
+    /// `TASKFLOW_WAKE_AHEAD`: true if a call to a sleeping function also wakes the consumers of its events.
     pub wake_ahead: bool,
-    /// `TASKFLOW_EVENTS`: how events reach Kafka.
+    /// `TASKFLOW_EVENTS`: the Dapr building block for events.
     pub events: EventsBy,
-    /// `TASKFLOW_FUNCTION_URL`: where other functions are.
+    /// `TASKFLOW_FUNCTION_URL`: the URLs of other functions.
     pub function_url: FunctionUrls,
-    /// `TASKFLOW_SECRET_STORE`: the Dapr secret store that has the secret `taskflow-secrets`.
+    /// `TASKFLOW_SECRET_STORE`: the Dapr secret store with the secret `taskflow-secrets`.
     pub secret_store: Option<String>,
-    /// `DAPR_GRPC_ENDPOINT`, or `DAPR_GRPC_PORT` on this host: the sidecar. `None`: there is none.
+    /// `DAPR_GRPC_ENDPOINT`, or `DAPR_GRPC_PORT` on this host: the sidecar; `None` without one.
     pub dapr_grpc: Option<String>,
-    /// `DAPR_API_TOKEN`: what the sidecar asks of its callers.
+    /// `DAPR_API_TOKEN`: the token sent to the sidecar.
     pub dapr_api_token: Option<Secret>,
-    /// `APP_API_TOKEN`: what the sidecar sends with everything it delivers.
+    /// `APP_API_TOKEN`: the token that the sidecar sends.
     pub app_api_token: Option<Secret>,
-    /// `OTEL_EXPORTER_OTLP_ENDPOINT`: where traces are sent, over OTLP.
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`: the collector of traces (OTLP).
     pub otlp_endpoint: Option<String>,
-    /// `TASKFLOW_HOSTS`: names by which callers without a token may call, beside those of this machine.
+    /// `TASKFLOW_HOSTS`: further names for callers without a token, beside those of this machine.
     pub hosts: Vec<Authority>,
     /// `TASKFLOW_DOMAIN`: the public names, in lower case.
     pub domains: Vec<String>,
-    /// How the public names are served.
+    /// How HTTPS is served.
     pub https: Https,
-    /// `TASKFLOW_URL`: what links begin with, without a slash at its end. The first public name if it is not set.
+    /// `TASKFLOW_URL`: the beginning of links, without a final slash; the first domain if not set.
     pub url: Option<String>,
-    /// `TASKFLOW_ORIGINS`: the origins of other pages that may call (CORS).
+    /// `TASKFLOW_ORIGINS`: origins of other pages that may call (CORS).
     pub origins: Vec<WebOrigin>,
-    /// `TASKFLOW_WEBHOOK_EVENTS`: the types of events that the webhook gets.
+    /// `TASKFLOW_WEBHOOK_EVENTS`: event types that the webhook receives.
     pub webhook_events: Vec<EventType>,
     own: BTreeMap<&'static str, Secret>,
 }
 
-/// How the names of `TASKFLOW_DOMAIN` are served: by the crate `https`.
+/// How the names of `TASKFLOW_DOMAIN` are served, by the crate `https`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Https {
-    /// `TASKFLOW_BIND`: on which address; on every one if the variable is not set.
+    /// `TASKFLOW_BIND`: the address; every address if not set.
     pub bind: IpAddr,
-    /// `TASKFLOW_HTTPS_PORT`: where to serve HTTPS.
+    /// `TASKFLOW_HTTPS_PORT`: the port of HTTPS.
     pub port: u16,
-    /// `TASKFLOW_HTTP_PORT`: where to redirect to HTTPS.
+    /// `TASKFLOW_HTTP_PORT`: the port that redirects to HTTPS.
     pub redirect_port: u16,
-    /// `TASKFLOW_FUNCTION_HOSTS`: whether `<function>.<domain>` is that function's own name.
+    /// `TASKFLOW_FUNCTION_HOSTS`: true if `<function>.<domain>` is that function's own name.
     pub function_hosts: bool,
-    /// `TASKFLOW_ACME_DIRECTORY`: the directory of the authority that issues certificates (RFC 8555).
+    /// `TASKFLOW_ACME_DIRECTORY`: the directory of the certificate authority (RFC 8555).
     pub directory: String,
-    /// `TASKFLOW_ACME_EMAIL`: where the authority may write to.
+    /// `TASKFLOW_ACME_EMAIL`: an address for the authority.
     pub email: Option<String>,
-    /// `TASKFLOW_ACME_ROOTS`: a PEM file with the roots that the authority's own HTTPS is checked with; the machine's if it is not set.
+    /// `TASKFLOW_ACME_ROOTS`: a PEM file with the roots of the authority's own HTTPS; the machine's if not set.
     pub roots: Option<PathBuf>,
-    /// `TASKFLOW_ACME_SECRET`: the Kubernetes Secret that keeps the certificate; the data folder if it is not set.
+    /// `TASKFLOW_ACME_SECRET`: the Kubernetes Secret that stores the certificate; the data folder if not set.
     pub secret: Option<String>,
 }
 
@@ -130,14 +130,14 @@ fn email(value: String) -> Result<String, SettingError> {
 /// How events reach Kafka through Dapr.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EventsBy {
-    /// `bindings`: output bindings, one for each topic.
+    /// `bindings`: an output binding per topic.
     #[default]
     Bindings,
     /// `pubsub`: the pub/sub component `kafka-pubsub`.
     PubSub,
 }
 
-/// Where functions are: a template with `{function}` for all of them, or `function=url` for single ones, separated by commas.
+/// URLs of functions: a template with `{function}`, or `function=url` for single ones, separated by commas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FunctionUrls {
     own: BTreeMap<String, String>,
@@ -145,14 +145,14 @@ pub struct FunctionUrls {
 }
 
 impl FunctionUrls {
-    /// The URL of a function, without a slash at its end; `None` if nothing says where it is.
+    /// Returns the URL of a function, without a final slash; `None` if there is none.
     #[must_use]
     pub fn of(&self, function: &str) -> Option<String> {
         let own = self.own.get(function).cloned();
         own.or_else(|| Some(self.template.as_ref()?.replace(FUNCTION, function)))
     }
 
-    /// The host of a function's own URL, in lower case, whichever way leads to it.
+    /// Returns the host of a function's own URL, in lower case, also behind service invocation.
     #[must_use]
     pub fn host_of(&self, function: &str) -> Option<String> {
         let url: http::Uri = directly(&self.of(function)?).parse().ok()?;
@@ -160,35 +160,35 @@ impl FunctionUrls {
     }
 }
 
-/// Where a template of Dapr service invocation names the function's own URL.
+/// Prefix of the function's own URL in a template of Dapr service invocation.
 pub const INVOKE: &str = "/v1.0/invoke/";
 
-/// The function's own URL, if this one leads through Dapr service invocation.
+/// Returns the function's own URL, if this one leads through Dapr service invocation.
 #[must_use]
 pub fn directly(url: &str) -> &str {
     let inner = url.split_once(INVOKE).map(|(_, inner)| inner.trim_end_matches("/method"));
     inner.filter(|inner| inner.starts_with("http")).unwrap_or(url)
 }
 
-/// What [`FunctionUrls`] replaces by the function's name.
+/// Placeholder for the function's name.
 const FUNCTION: &str = "{function}";
 
-/// A variable whose value cannot be used.
+/// A variable with an invalid value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {problem}")]
 pub struct SettingError {
     /// The variable.
     pub name: &'static str,
-    /// What is wrong with it; never the value of a secret.
+    /// The reason, which never contains a secret's value.
     pub problem: String,
 }
 
-/// Text that is never written to a log.
+/// Text that is never logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The text, for the one place that needs it.
+    /// Returns the text.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -207,18 +207,18 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Connections at most of an app that no route sizes, unless `TASKFLOW_DB_POOL` says otherwise.
+/// Default maximum number of connections of an app without a route.
 pub const DB_POOL_DEFAULT: u32 = 4;
 const DB_POOL_MAX: u32 = 100;
-/// The longest `TASKFLOW_WAKE_LEAD`, and so the longest that fire-reminder waits inside one call; see [`crate::call::TIMEOUT`].
+/// Maximum `TASKFLOW_WAKE_LEAD`, and so the longest wait of fire-reminder in one call; see [`crate::call::TIMEOUT`].
 pub const WAKE_LEAD_MAX: Duration = Duration::from_secs(30);
 const TOKEN_MIN: usize = 8;
 
 impl Settings {
-    /// Reads the settings; `bind` is where to listen if `TASKFLOW_BIND` does not say.
+    /// Reads the settings; `bind` is the default of `TASKFLOW_BIND`.
     ///
     /// # Errors
-    /// The first variable that cannot be used.
+    /// The first invalid variable.
     pub fn read(lookup: Lookup<'_>, bind: IpAddr) -> Result<Self, SettingError> {
         let text = |name: &'static str| lookup(name).filter(|value| !value.is_empty());
         let domains: Vec<String> =
@@ -233,7 +233,7 @@ impl Settings {
             database_url: text("DATABASE_URL").map(database_url).transpose()?,
             db_pool: ranged(lookup, "TASKFLOW_DB_POOL", 1, DB_POOL_MAX)?,
             time_zone: time_zone(lookup)?,
-            // Empty is not the same as not set: whoever sets it wants others kept out.
+            // An empty value is an error rather than "not set", because the user intended to set a token.
             api_token: lookup("TASKFLOW_API_TOKEN").map(api_token).transpose()?,
             wake_lead: wake_lead(lookup)?,
             wake_ahead: parse(lookup, "TASKFLOW_WAKE_AHEAD", "true or false")?.unwrap_or(true),
@@ -254,14 +254,14 @@ impl Settings {
         })
     }
 
-    /// Returns a setting of a few functions, as [`Route::settings`](domain::routes::Route::settings) lists it. A function may check more:
-    /// [`Function::settings`](crate::Function::settings).
+    /// Returns a setting that only some functions read, listed in [`Route::settings`](domain::routes::Route::settings). A function may validate it
+    /// further: [`Function::settings`](crate::Function::settings).
     #[must_use]
     pub fn own(&self, name: &str) -> Option<&str> {
         self.own.get(name).map(Secret::expose)
     }
 
-    /// The configured channels. Web Push is one of them if it has a key; whether a browser is subscribed is in the database.
+    /// Returns the configured channels. Web Push is configured if it has a key; subscribed browsers are in the database.
     #[must_use]
     pub fn channels(&self) -> Vec<ReminderType> {
         let has = |setting: &Setting| self.own(setting.name).is_some();
@@ -274,14 +274,14 @@ impl Settings {
         ReminderType::ALL.into_iter().filter(is_configured).collect()
     }
 
-    /// The types of events that the webhook gets; none if there is no webhook.
+    /// Returns the event types that the webhook receives; none without a webhook.
     #[must_use]
     pub fn posted(&self) -> &[EventType] {
         if self.own(routes::WEBHOOK_URL.name).is_some() { &self.webhook_events } else { &[] }
     }
 
-    /// The function whose own name this is: `<function>.<domain>`, if `TASKFLOW_FUNCTION_HOSTS` is true. Only functions that callers may call
-    /// have one.
+    /// Returns the function with this name of its own: `<function>.<domain>`, if `TASKFLOW_FUNCTION_HOSTS` is true. Only functions with callers have
+    /// one.
     #[must_use]
     pub fn function_of_host(&self, host: &str) -> Option<&'static Route> {
         let (name, domain) = host.split_once('.')?;
@@ -290,10 +290,10 @@ impl Settings {
         routes::ALL.iter().find(|route| has_names && route.name == name && route.has_callers())
     }
 
-    /// Fills in what the environment left open, from a secret store; `own` are settings of a few functions.
+    /// Fills in settings that the environment lacks, from a secret store; `own` are settings of single functions.
     ///
     /// # Errors
-    /// A value that cannot be used; the message names the variable that it stands for.
+    /// A value is invalid; the message names the variable.
     pub fn fill(
         &mut self,
         database_url: Option<Secret>,
@@ -313,7 +313,7 @@ impl Settings {
     }
 }
 
-/// Reads the types of events for the webhook; reminders if it is not set.
+/// Reads the webhook's event types; reminders by default.
 fn webhook_events(lookup: Lookup<'_>) -> Result<Vec<EventType>, SettingError> {
     let types = list(lookup, "TASKFLOW_WEBHOOK_EVENTS", "a type of events, such as reminder.triggered or task.completed", |text| {
         text.parse().ok()
@@ -348,7 +348,7 @@ fn database_url(value: String) -> Result<Secret, SettingError> {
     if value.starts_with("postgres://") || value.starts_with("postgresql://") {
         return Ok(value.into());
     }
-    // The value is not shown: it may hold a password.
+    // The value is not shown, because it may hold a password.
     Err(SettingError { name: "DATABASE_URL", problem: "not a URL of the form postgres://user:password@host:5432/database".to_owned() })
 }
 
@@ -362,7 +362,7 @@ fn time_zone(lookup: Lookup<'_>) -> Result<Zone, SettingError> {
 }
 
 fn api_token(value: String) -> Result<Secret, SettingError> {
-    // What a header can carry and a person cannot guess at once.
+    // Valid in a header, and not guessable at once.
     if value.len() >= TOKEN_MIN && value.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(value.into());
     }
@@ -381,7 +381,7 @@ fn domain_name(text: &str) -> Option<String> {
 
 fn http_url(name: &'static str, value: String) -> Result<String, SettingError> {
     let is_http = value.parse::<http::Uri>().is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some());
-    // The value is not shown: it may hold a secret.
+    // The value is not shown, because it may hold a secret.
     if is_http { Ok(value) } else { Err(SettingError { name, problem: "not an http or https URL".to_owned() }) }
 }
 
@@ -398,7 +398,7 @@ fn function_urls(value: &str) -> Result<FunctionUrls, SettingError> {
     let problem = |problem: String| SettingError { name: NAME, problem };
     let mut urls = FunctionUrls::default();
     for entry in value.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-        // A URL may hold an equals sign, but not before its scheme.
+        // A URL may contain an equals sign, but not before its scheme.
         let (function, url) = match entry.split_once('=') {
             Some((function, url)) if !function.contains(':') => (Some(function), url),
             _ => (None, entry),
@@ -409,9 +409,9 @@ fn function_urls(value: &str) -> Result<FunctionUrls, SettingError> {
             Some(function) if routes::ALL.iter().any(|route| route.name == function) => {
                 urls.own.insert(function.to_owned(), url);
             }
-            Some(function) => return Err(problem(format!("there is no function {function:?}"))),
+            Some(function) => return Err(problem(format!("{function:?} is not a function"))),
             None if !url.contains(FUNCTION) => return Err(problem(format!("{url:?} does not contain {FUNCTION}"))),
-            None if urls.template.is_some() => return Err(problem("two templates".to_owned())),
+            None if urls.template.is_some() => return Err(problem("more than one template; give one".to_owned())),
             None => urls.template = Some(url),
         }
     }

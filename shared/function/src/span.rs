@@ -1,8 +1,8 @@
-//! Spans: which work of which trace a request is (W3C Trace Context), and what is told of it.
+//! Spans: the place of a request in a trace (W3C Trace Context), and its attributes.
 //!
-//! Every request has a span, and so has every event of a batch. Its ids are in its log lines, in the calls it passes on and in the
-//! events it announces, whether or not anybody collects traces; where somebody does ([`Traces`](crate::otlp::Traces)), the span is
-//! sent when the work has ended. Handlers need not know of it: it is there for whatever runs inside its `scope`.
+//! Every request has a span, and so has every event of a batch. Its ids are in its log lines, in forwarded calls and in announced events, with or
+//! without a collector. With a collector ([`Traces`](crate::otlp::Traces)), the span is sent when the work has ended. Handlers need not know of it:
+//! it applies to everything that runs inside its `scope`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -21,16 +21,16 @@ use uuid::Uuid;
 
 use crate::{App, cloud_event};
 
-/// The caller's correlation id.
+/// Header with the caller's correlation id.
 pub const CORRELATION: HeaderName = HeaderName::from_static("x-correlation-id");
-/// The caller's span.
+/// Header with the caller's span.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 tokio::task_local! {
     static CURRENT: Span;
 }
 
-/// The origin of what is announced now: the request under way, or of work that no caller asked for.
+/// Returns the origin of announced events: the current request, or a new one for work without a caller.
 pub(crate) fn origin(app: &App, function: &'static str) -> Origin {
     let current = CURRENT.try_with(|span| Origin { function, ..span.origin() });
     current.unwrap_or_else(|_| {
@@ -39,12 +39,12 @@ pub(crate) fn origin(app: &App, function: &'static str) -> Origin {
     })
 }
 
-/// Puts the request under way into the headers of a call that it makes; nothing, where there is none.
+/// Adds the current request's span to the headers of a call; does nothing without one.
 pub(crate) fn propagate(headers: &mut HeaderMap) {
     let _ = CURRENT.try_with(|span| span.propagate(headers));
 }
 
-/// The origin of what an event causes.
+/// Returns the origin of the events that an event causes.
 pub(crate) fn origin_of_event(app: &App, function: &'static str, event: &Event) -> Origin {
     let correlation_id = correlation_of(event);
     let current = CURRENT.try_with(|span| written(&span.state().context));
@@ -52,7 +52,7 @@ pub(crate) fn origin_of_event(app: &App, function: &'static str, event: &Event) 
     Origin { function, correlation_id, traceparent: Some(traceparent) }
 }
 
-/// The span of the current request. Work that runs elsewhere, such as in a batch with the work of other requests, carries it along.
+/// The span of the current request. Work that runs elsewhere, such as in a batch with other requests, carries it along.
 #[derive(Clone)]
 pub struct Current(Option<Span>);
 
@@ -63,7 +63,7 @@ impl Current {
         Self(CURRENT.try_with(Span::clone).ok())
     }
 
-    /// Returns the origin of the events that this work announces. If an earlier change caused it, the events continue that change's trace.
+    /// Returns the origin of the events that this work announces. If an earlier change caused it, they continue that change's trace.
     #[must_use]
     pub fn origin(&self, app: &App, function: &'static str, cause: Option<Cause>) -> Origin {
         match (&self.0, cause) {
@@ -79,9 +79,9 @@ impl Current {
     }
 }
 
-/// What is known of some work when it begins.
+/// Facts about work when it begins.
 pub(crate) struct About {
-    /// Nobody reads attributes that nobody collects: they are not even made then.
+    /// True if a collector is configured. Attributes are built only then.
     is_collected: bool,
     began: Timestamp,
     name: String,
@@ -106,13 +106,13 @@ impl About {
         }
     }
 
-    /// A request, as far as its head tells.
+    /// Describes a request by its head.
     pub(crate) fn request(app: &App, method: &Method, path: &str, headers: &HeaderMap) -> Self {
         let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let correlation_id = text(CORRELATION).filter(|id| cloud_event::is_correlation_id(id)).map(str::to_owned);
         let mut about = Self { correlation_id, ..Self::new(app, SpanKind::Server, text(TRACEPARENT).and_then(read)) };
         if about.is_collected {
-            // A method that a caller made up would be a name of its own each time.
+            // An unknown method would be a name of its own each time.
             let method = if is_known(method) { method.as_str() } else { "_OTHER" };
             method.clone_into(&mut about.name);
             about.tell("http.request.method", method.to_owned());
@@ -121,14 +121,14 @@ impl About {
         about
     }
 
-    /// An event of a batch.
+    /// Describes an event of a batch.
     fn item(app: &App, batch: &Span, event: &Event, topic: Option<Topic>) -> Self {
         let mut about = Self::new(app, SpanKind::Consumer, Some(batch.state().context.clone()));
         about.event(event, topic);
         about
     }
 
-    /// The path as the table of routes has it.
+    /// Sets the path in the table of routes.
     pub(crate) fn route(&mut self, route: Option<&'static str>) {
         if self.is_collected
             && let Some(route) = route
@@ -139,8 +139,8 @@ impl About {
         }
     }
 
-    /// The event that is taken; `topic` is where such events travel. Whoever wrote the event is its parent, for the request may come
-    /// from a broker that knows nothing of it; the request's own caller is the parent if it is of the same trace, for it is nearer.
+    /// Sets the handled event; `topic` is its topic. The event's origin becomes the parent, because the request may come from a broker without a
+    /// trace. If the request's caller belongs to the same trace, the caller becomes the parent, because it is nearer.
     pub(crate) fn event(&mut self, event: &Event, topic: Option<Topic>) {
         self.kind = SpanKind::Consumer;
         self.correlation_id = Some(correlation_of(event));
@@ -166,7 +166,7 @@ impl About {
         }
     }
 
-    /// The job that calls.
+    /// Sets the calling job.
     pub(crate) fn job(&mut self, function: &'static str, job: &str) {
         self.kind = SpanKind::Consumer;
         if self.is_collected {
@@ -181,7 +181,7 @@ impl About {
     }
 }
 
-/// Some work under way. It ends with the last clone, and is sent then if anybody collects it.
+/// Work in progress. It ends with the last clone, and is sent then if there is a collector.
 #[derive(Clone)]
 pub(crate) struct Span(Arc<Work>);
 
@@ -200,38 +200,38 @@ struct State {
 }
 
 impl Span {
-    /// Work of a function begins.
+    /// Begins the span of a function's work.
     pub(crate) fn begin(app: &Arc<App>, function: &'static str, mut about: About) -> Self {
         let context = within(&*app.ids, about.parent.as_ref());
         let correlation_id = about.correlation_id.take().unwrap_or_else(|| match &about.parent {
             Some(_) => app.ids.next().to_string(),
-            // A trace that begins here is what ties together.
+            // A trace that begins here supplies the correlation id.
             None => Uuid::from_bytes(context.trace_id().to_bytes()).to_string(),
         });
-        // An error's span is there whatever RUST_LOG leaves of the lines.
+        // An error-level span exists whatever lines RUST_LOG selects.
         let log = tracing::error_span!(parent: None, "request", function, correlation_id, trace_id = %context.trace_id());
         let state = Mutex::new(State { about, context, correlation_id, status: Status::Unset });
         Self(Arc::new(Work { app: app.clone(), function, log, state }))
     }
 
-    /// Of a batch, one event's work begins.
+    /// Begins the span of an event of a batch.
     pub(crate) fn item(&self, event: &Event, topic: Option<Topic>) -> Self {
         let Work { app, function, .. } = &*self.0;
         Self::begin(app, function, About::item(app, self, event, topic))
     }
 
-    /// Does the work.
+    /// Runs the work inside the span.
     pub(crate) async fn scope<T>(&self, work: impl Future<Output = T>) -> T {
         CURRENT.scope(self.clone(), work.instrument(self.0.log.clone())).await
     }
 
-    /// Where what the work announces comes from.
+    /// Returns the origin of announced events.
     fn origin(&self) -> Origin {
         let state = self.state();
         Origin { function: self.0.function, correlation_id: state.correlation_id.clone(), traceparent: Some(written(&state.context)) }
     }
 
-    /// Puts it into the headers of a request that is passed on.
+    /// Adds the span to the headers of a forwarded request.
     pub(crate) fn propagate(&self, headers: &mut HeaderMap) {
         let state = self.state();
         for (name, value) in [(TRACEPARENT, written(&state.context)), (CORRELATION, state.correlation_id.clone())] {
@@ -241,7 +241,7 @@ impl Span {
         }
     }
 
-    /// Tells the caller what ties together everything that the request has caused.
+    /// Adds the correlation id to the response.
     pub(crate) fn tell_correlation(&self, headers: &mut HeaderMap) {
         let state = self.state();
         let id = Some(&state.correlation_id).filter(|id| cloud_event::is_correlation_id(id));
@@ -250,7 +250,7 @@ impl Span {
         }
     }
 
-    /// The request is answered.
+    /// Records the response's status.
     pub(crate) fn answered(&self, status: StatusCode) {
         let mut state = self.state();
         if state.about.is_collected {
@@ -259,12 +259,12 @@ impl Span {
         state.ended(status);
     }
 
-    /// An event of a batch could not be taken.
+    /// Records that an event of a batch failed.
     pub(crate) fn failed(&self, status: StatusCode) {
         self.state().ended(status);
     }
 
-    /// Goes on where an earlier change left off.
+    /// Continues the trace of an earlier change.
     fn resume(&self, cause: &Cause) {
         let Some(parent) = read(&cause.traceparent) else { return };
         let mut state = self.state();
@@ -284,7 +284,7 @@ impl Span {
 }
 
 impl State {
-    /// A caller's fault is no error of the work; of a delivery, it is that the work is not done.
+    /// A caller's error is not an error of the work; a failed delivery is.
     fn ended(&mut self, status: StatusCode) {
         let is_caller = self.about.kind == SpanKind::Server;
         if status.is_server_error() || (!is_caller && status.is_client_error()) {
@@ -332,7 +332,7 @@ fn is_known(method: &Method) -> bool {
     [&Method::GET, &Method::HEAD, &Method::POST, &Method::PUT, &Method::DELETE, &Method::PATCH, &Method::OPTIONS].contains(&method)
 }
 
-/// Ties together everything that the call caused which caused this event.
+/// Returns the correlation id of the call that caused this event.
 pub(crate) fn correlation_of(event: &Event) -> String {
     let own = cloud_event::extension(event, domain::event::CORRELATION_ID);
     own.filter(|id| cloud_event::is_correlation_id(id)).unwrap_or_else(|| event.id().to_owned())
@@ -342,9 +342,9 @@ fn parent_of(event: &Event) -> Option<SpanContext> {
     read(&cloud_event::extension(event, EXTENSION)?)
 }
 
-/// A new span inside this one, or of a new trace.
+/// Creates a span inside this one, or in a new trace.
 fn within(ids: &dyn Ids, parent: Option<&SpanContext>) -> SpanContext {
-    // The low half of a UUIDv7 is random, which an id of a span has to be.
+    // The low half of a UUIDv7 is random, as a span id must be.
     let [_, _, _, _, _, _, _, _, span @ ..] = ids.next().into_bytes();
     let (trace, flags) = match parent {
         Some(parent) => (parent.trace_id(), parent.trace_flags()),
@@ -353,12 +353,12 @@ fn within(ids: &dyn Ids, parent: Option<&SpanContext>) -> SpanContext {
     SpanContext::new(trace, SpanId::from_bytes(span), flags, false, TraceState::NONE)
 }
 
-/// W3C Trace Context, version 00: `00-<32 hex>-<16 hex>-<2 hex>`.
+/// Writes W3C Trace Context, version 00: `00-<32 hex>-<16 hex>-<2 hex>`.
 fn written(context: &SpanContext) -> String {
     format!("00-{}-{}-{:02x}", context.trace_id(), context.span_id(), context.trace_flags())
 }
 
-/// The same, lower-case, ids not zero.
+/// Parses the same; lower case, ids not zero.
 fn read(text: &str) -> Option<SpanContext> {
     let mut parts = text.split('-');
     let mut hex = |length: usize| {

@@ -34,7 +34,7 @@ impl Record {
         let mut bytes = BytesMut::new();
         let mut size = 0;
         while let Some(frame) = body.frame().await {
-            let Ok(data) = frame.map_err(|_| Error::Malformed("the body broke off".to_owned()))?.into_data() else { continue };
+            let Ok(data) = frame.map_err(|_| Error::Malformed("the body is incomplete".to_owned()))?.into_data() else { continue };
             size += data.len();
             bytes.extend_from_slice(&data[..data.len().min(RECORD_MAX - bytes.len())]);
         }

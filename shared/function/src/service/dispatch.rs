@@ -1,4 +1,4 @@
-//! Dispatch: the table of a function's paths, and the handler that a request leads to.
+//! Dispatch: the table of a function's paths, and the handler of a request.
 
 use domain::routes::{self, Access, Operation};
 use http::{Method, StatusCode};
@@ -7,10 +7,10 @@ use crate::handler::{CommandHandler, EndpointHandler, JobHandler, RawHandler};
 use crate::input::Params;
 use crate::{Error, Function};
 
-/// The path that jobs call.
+/// Path of job calls.
 const JOB_PATH: &str = "/job/{name}";
 
-/// The handler of a method of a path.
+/// The handler of a method and path.
 pub(super) struct Entry {
     /// True if callers need no token.
     pub(super) is_open: bool,
@@ -34,7 +34,7 @@ impl Entry {
     }
 
     fn of(function: &Function, operation: &Operation) -> Result<Self, String> {
-        let target = target(function, operation).ok_or_else(|| format!("nothing answers {}", operation.id))?;
+        let target = target(function, operation).ok_or_else(|| format!("no handler answers {}", operation.id))?;
         let success = StatusCode::from_u16(operation.success).map_err(|error| error.to_string())?;
         Ok(Self { is_open: operation.access != Access::Bearer, success, target })
     }
@@ -48,27 +48,27 @@ fn target(function: &Function, operation: &Operation) -> Option<Target> {
     endpoint.or_else(|| function.raw.iter().find(|(id, _)| *id == operation.id).map(|(_, handler)| Target::Raw(handler.clone())))
 }
 
-/// The paths of a function with their methods.
+/// A function's paths with their methods.
 pub(super) struct Paths {
     table: matchit::Router<(&'static str, Vec<(Method, Entry)>)>,
     fallback: Option<Entry>,
-    /// True if callers without a token may learn which paths exist: those of the gateway are in the documents.
+    /// True if callers without a token may learn which paths exist; the gateway's are documented.
     pub(super) are_known: bool,
 }
 
-/// The entry that a request leads to.
+/// The entry of a request.
 pub(super) struct Found<'table, 'path> {
     pub(super) entry: &'table Entry,
-    /// The path as the table has it, with names in braces. `None` for the fallback.
+    /// The path in the table, with names in braces; `None` for the fallback.
     pub(super) route: Option<&'static str>,
     params: Option<matchit::Params<'table, 'path>>,
 }
 
 impl Paths {
-    /// The paths of this function.
+    /// Builds the paths of a function.
     ///
     /// # Errors
-    /// A function that does not fit its route.
+    /// The function does not match its route.
     pub(super) fn new(function: &Function) -> Result<Self, String> {
         let mut lists: Vec<(&'static str, Vec<(Method, Entry)>)> = Vec::new();
         let mut add = |method: Method, path: &'static str, entry: Entry| match lists.iter_mut().find(|(own, _)| *own == path) {
@@ -96,7 +96,7 @@ impl Paths {
         Ok(Self { table, fallback, are_known: !function.paths.is_empty() })
     }
 
-    /// Finds the entry of a request. A path that is only there without the slash at its end is taken so.
+    /// Finds the entry of a request. Accepts a path with a final slash if only the one without it exists.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::MethodNotAllowed`].
@@ -121,7 +121,7 @@ impl Paths {
 }
 
 impl Found<'_, '_> {
-    /// The values of the names in braces, decoded.
+    /// Returns the decoded values of the names in braces.
     ///
     /// # Errors
     /// [`Error::Malformed`] if one is not UTF-8.
@@ -141,15 +141,15 @@ fn check(function: &Function) -> Result<(), String> {
     let commands = function.route.commands().count();
     let others = function.route.operations.iter().filter(|operation| operation.command.is_none()).count();
     if function.commands.len() != commands || function.endpoints.len() + function.raw.len() != others {
-        return Err("a handler answers no operation of the route".to_owned());
+        return Err("a handler has no operation in the route".to_owned());
     }
     if function.consumer.is_some() == function.route.consumes.is_empty() || function.job.is_some() != function.route.job.is_some() {
-        return Err("its consumer or its job is not what the route says".to_owned());
+        return Err("its consumer or job does not match the route".to_owned());
     }
     Ok(())
 }
 
-/// The same method, as `http` names it.
+/// Returns the method in the form of `http`.
 pub(crate) fn method(method: routes::Method) -> Method {
     match method {
         routes::Method::Get => Method::GET,

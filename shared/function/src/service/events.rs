@@ -1,4 +1,4 @@
-//! Events: one or a batch, each a command to obey or a delivery to take.
+//! Events: one or a batch, each a command or a delivery.
 
 use cloudevents::{AttributesReader, Event};
 use domain::Invalid;
@@ -20,14 +20,14 @@ impl Inner {
         let (answer, published) = self.event(event, trust).await?;
         let answer = match answer {
             Some(event) => Answer::of(STRUCTURED, serde_json::to_vec(&event)?),
-            // 200 is what brokers take for an acknowledgement; a caller is told that there is nothing to read (HTTP binding, section 3.1).
+            // 200 is an acknowledgement for brokers; 204 tells a caller that there is no body (HTTP binding, section 3.1).
             None if trust >= Trust::Delivery => Answer::empty(StatusCode::OK),
             None => Answer::empty(StatusCode::NO_CONTENT),
         };
         Ok(telling(answer.into(), published))
     }
 
-    /// In order, each in a transaction and a span of its own; one that fails does not undo the others.
+    /// Handles the items in order, each in its own transaction and span; a failed one does not undo the others.
     pub(super) async fn batch(&self, events: Vec<Result<Event, Refused>>, trust: Trust, span: &Span) -> Result<Response, Error> {
         let mut answers: Vec<Event> = Vec::new();
         let mut all = Published::All;
@@ -57,7 +57,7 @@ impl Inner {
         Ok(telling(Answer::of(cloud_event::BATCH, serde_json::to_vec(&answers)?).into(), all))
     }
 
-    /// Where such an event travels, as far as this function knows: it takes one type from one topic only.
+    /// Returns the topic of such an event, which this function consumes from one topic only.
     pub(super) fn topic(&self, event: &Event) -> Option<Topic> {
         if event.ty().parse::<CommandType>().is_ok() {
             return Some(Topic::TaskCommands);
@@ -66,11 +66,12 @@ impl Inner {
         self.function.route.consumes.iter().find(|subscription| subscription.types.contains(&ty)).map(|subscription| subscription.topic)
     }
 
-    /// Takes one event: a command is obeyed and answered by an event, any other is consumed and acknowledged.
+    /// Handles one event: a command runs and is answered by an event, any other event is consumed and acknowledged.
     async fn event(&self, event: Event, trust: Trust) -> Result<(Option<Event>, Published), Error> {
         if let Ok(command) = event.ty().parse::<CommandType>() {
             let handler = self.function.commands.iter().find(|(ty, _)| *ty == command).map(|(_, handler)| handler.clone());
-            let handler = handler.ok_or_else(|| Invalid::field("/type", format_args!("{} does not obey {command}", self.function.name)))?;
+            let handler =
+                handler.ok_or_else(|| Invalid::field("/type", format_args!("{} does not handle {command}", self.function.name)))?;
             let (answer, published) = self.command_event(&handler, command, &event).await?;
             return Ok((Some(answer), published));
         }
@@ -130,10 +131,10 @@ impl Inner {
     }
 }
 
-/// The event that answers an item of a batch that failed: `<type>.failed`, with the problem as data.
+/// Returns the event that answers a failed item of a batch: `<type>.failed`, with the problem as data.
 ///
 /// # Errors
-/// A value that has no JSON form.
+/// A value has no JSON form.
 pub fn failed_event(app: &App, origin: &Origin, event: &Event, problem: &Value) -> Result<Event, Error> {
     let subject = event.subject().unwrap_or_else(|| event.id());
     let mut failed = origin.event(app.ids.next(), &format!("{}.failed", event.ty()), subject, 0, app.now(), problem)?;
@@ -141,7 +142,7 @@ pub fn failed_event(app: &App, origin: &Origin, event: &Event, problem: &Value) 
     Ok(failed)
 }
 
-/// An error of a command event points into the event.
+/// Makes the pointers of an error relative to the event.
 fn under_data(error: Error) -> Error {
     match error {
         Error::Invalid(invalid) => Error::Invalid(invalid.under("/data")),

@@ -8,7 +8,7 @@ use store::{Claim, Idempotency, IfMatch};
 
 use crate::{Answer, App, Change, Error};
 
-/// Characters of an idempotency key, at most.
+/// Maximum characters of an idempotency key.
 const KEY_MAX: usize = 255;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -17,7 +17,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 enum Tags {
     /// `*`
     Any,
-    /// The versions among the tags, and whether each is a weak one. A tag that is no version was never ours.
+    /// The versions in the tags, and whether each is weak. A tag that is not a version never came from here.
     Versions(Vec<(i64, bool)>),
 }
 
@@ -30,7 +30,7 @@ pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<IfMatch>, Error> {
         (None, None) => None,
         (Some(Tags::Any), None) => Some(IfMatch::Any),
         (Some(Tags::Versions(wanted)), None) => Some(IfMatch::Versions(strong(wanted))),
-        // What is changed is there, so no version will do.
+        // The resource exists, so no version matches.
         (_, Some(Tags::Any)) => Some(IfMatch::Versions(Vec::new())),
         (None | Some(Tags::Any), Some(Tags::Versions(unwanted))) => Some(IfMatch::Except(all(unwanted))),
         (Some(Tags::Versions(wanted)), Some(Tags::Versions(unwanted))) => {
@@ -42,7 +42,7 @@ pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<IfMatch>, Error> {
 
 /// Reads a list of tags, over all lines of the header.
 ///
-/// Not with the crate `headers`: its `IfMatch` skips a malformed tag, which is a 400 here.
+/// The crate `headers` is not used, because its `IfMatch` skips a malformed tag, which is a 400 here.
 fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, Error> {
     if !headers.contains_key(name) {
         return Ok(None);
@@ -62,7 +62,7 @@ fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, Error> {
     Ok(Some(Tags::Versions(tags.into_iter().flatten().collect())))
 }
 
-/// A call with an `Idempotency-Key`: its method, path and body belong to the key.
+/// A call with an `Idempotency-Key`, which belongs to its method, path and body.
 pub(super) struct Once<'a> {
     key: &'a str,
     method: &'a str,
@@ -71,14 +71,14 @@ pub(super) struct Once<'a> {
 }
 
 impl<'a> Once<'a> {
-    /// Reads the key of a call with this content: its body, or its query. `None` if the call has none.
+    /// Reads the key of a call with this body or query; `None` if the call has none.
     pub(super) fn read(parts: &'a Parts, content: &[u8]) -> Result<Option<Self>, Error> {
         let mut values = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
         let Some(value) = values.next() else { return Ok(None) };
         if values.next().is_some() {
-            return Err(Error::Malformed("Idempotency-Key is there more than once".to_owned()));
+            return Err(Error::Malformed("Idempotency-Key is repeated; send it once".to_owned()));
         }
-        // `to_str` takes a tab within the text for a visible character.
+        // `to_str` also accepts tabs.
         let is_printable = |byte: u8| matches!(byte, b' '..=b'~');
         let key = value.to_str().ok().map(str::trim);
         let key = key.filter(|key| (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(is_printable));
@@ -90,34 +90,34 @@ impl<'a> Once<'a> {
     /// Claims the key in this process.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if another call has it.
+    /// [`Error::Conflict`] if another call holds it.
     pub(super) fn claim(&self, app: &App) -> Result<Claim, Error> {
         app.store()?.claim_key(self.key, self.method, self.path).ok_or_else(under_way)
     }
 
-    /// Returns the answer of an earlier call with this key. `None` if this call is the first.
+    /// Returns the answer of an earlier call with this key; `None` if this call is the first.
     pub(super) async fn answered(&self, change: &mut Change) -> Result<Option<Answer>, Error> {
         match change.unit.idempotent(self.key, self.method, self.path, &self.fingerprint).await? {
             Idempotency::New => Ok(None),
             Idempotency::Replay(kept) => {
-                Answer::from_value(&kept).map(Some).ok_or_else(|| Error::internal("an answer that was kept cannot be read"))
+                Answer::from_value(&kept).map(Some).ok_or_else(|| Error::internal("a stored answer cannot be parsed"))
             }
             Idempotency::InFlight => Err(under_way()),
             Idempotency::Mismatch => Err(Invalid::field("", "this Idempotency-Key was used with another body").into()),
         }
     }
 
-    /// Keeps the answer for later calls with this key.
+    /// Stores the answer for later calls with this key.
     pub(super) async fn remember(&self, change: &mut Change, answer: &Answer) -> Result<(), Error> {
         Ok(change.unit.remember_idempotent(self.key, self.method, self.path, &self.fingerprint, &answer.to_value()).await?)
     }
 }
 
-/// The path as the table of routes has it.
+/// Returns the path in the form of the table of routes.
 fn without_slash(path: &str) -> &str {
     path.strip_suffix('/').unwrap_or(path)
 }
 
 fn under_way() -> Error {
-    Error::Conflict("a request with this Idempotency-Key is under way".to_owned())
+    Error::Conflict("a request with this Idempotency-Key is in progress; retry later".to_owned())
 }
