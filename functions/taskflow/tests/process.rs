@@ -115,7 +115,10 @@ impl Taskflow {
     /// Nothing panicked, was given up or cut off.
     fn assert_calm(&self) {
         for line in self.log.lock().unwrap().iter() {
-            assert!(["panicked", "given up", "before all work was finished", "in flight for too long"].iter().all(|bad| !line.contains(bad)), "{line}");
+            assert!(
+                ["panicked", "given up", "before all work was finished", "in flight for too long"].iter().all(|bad| !line.contains(bad)),
+                "{line}"
+            );
         }
     }
 }

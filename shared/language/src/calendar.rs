@@ -16,7 +16,7 @@ use crate::numbers::figures;
 pub(crate) use counted::{NthKind, feast_day, nth, nth_kind};
 pub(crate) use written::month_day;
 
-/// The phrase that begins at `at`, if it is a day.
+/// Returns the phrase that begins at `at`, if it is a day.
 pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
     let (role, start) = lead(view, at);
     let is_led = start > at;
@@ -43,7 +43,7 @@ pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
     Some(Phrase { end, role, ..found })
 }
 
-/// The words that lead to a day, and where it begins.
+/// Returns the words that lead to a day, and where it begins.
 fn lead(view: View<'_>, at: usize) -> (Role, usize) {
     for (words, role) in [
         (&["due", "on"][..], Role::Due),
@@ -101,7 +101,7 @@ fn on(end: usize, date: Date) -> Phrase {
     Phrase::new(end, Meaning::Day { day: Day::On(date), part: None })
 }
 
-/// With the "morning" that follows.
+/// Adds a following "morning" or similar.
 fn with_part(view: View<'_>, phrase: Phrase) -> Phrase {
     let (part, end) = match DayPart::named(view.word(phrase.end)) {
         Some(part) if view.is_free(phrase.end + 1) => (Some(part), phrase.end + 1),
@@ -113,25 +113,25 @@ fn with_part(view: View<'_>, phrase: Phrase) -> Phrase {
     }
 }
 
-/// Whether a word names a day by itself, so that a time can follow it: "tomorrow", "friday".
+/// True if a word names a day by itself, so that a time can follow it: "tomorrow", "friday".
 pub(crate) fn is_day_word(word: &str) -> bool {
     relative::near(word).is_some() || weekday(word).is_some_and(|(_, is_word)| !is_word)
 }
 
-/// Whether "remind me" stands before this word: what follows counts from the due date.
+/// True if "remind me" precedes this word, so that the phrase counts from the due date.
 fn is_reminders(view: View<'_>, at: usize) -> bool {
     let me = view.before(at) == "me" && view.is_any(at.wrapping_sub(2), &["remind", "alert", "notify", "ping"]);
     me || view.is_any(at.wrapping_sub(1), &["reminder", "remind"])
 }
 
-/// The next working day after so many.
+/// Returns the working day this many working days later.
 fn workdays(from: Date, number: u32) -> Option<Date> {
     let is_workday = |date: &Date| date.weekday().to_monday_zero_offset() <= 4;
     let ahead = std::iter::successors(from.tomorrow().ok(), |date| date.tomorrow().ok()).filter(is_workday);
     ahead.take(WORKDAYS_AHEAD).nth(usize::try_from(number.checked_sub(1)?).ok()?)
 }
 
-/// The most working days that are counted ahead: more than two years of them.
+/// Maximum working days counted ahead: more than two years.
 const WORKDAYS_AHEAD: usize = 600;
 
 fn days(date: Date, number: i32) -> Option<Date> {
@@ -142,12 +142,12 @@ fn monday_of(date: Date) -> Option<Date> {
     days(date, -i32::from(date.weekday().to_monday_zero_offset()))
 }
 
-/// The first such weekday, `date` itself included.
+/// Returns the first such weekday, `date` included.
 pub(crate) fn on_or_after(date: Date, weekday: Weekday) -> Option<Date> {
     days(date, i32::from(weekday.since(date.weekday())))
 }
 
-/// A weekday's name, and whether it is an everyday word as well.
+/// Returns a weekday's name, and whether it is also an everyday word.
 pub(crate) fn weekday(text: &str) -> Option<(Weekday, bool)> {
     Some(match text {
         "monday" => (Weekday::Monday, false),
@@ -180,16 +180,16 @@ const MONTHS: [(&str, &str); 12] = [
     ("december", "dec"),
 ];
 
-/// A month's name as its number.
+/// Returns the number of a month's name.
 pub(crate) fn month(text: &str) -> Option<i8> {
     let number = MONTHS.iter().position(|(name, short)| *name == text || *short == text || (*short == "sep" && text == "sept"))?;
     i8::try_from(number + 1).ok()
 }
 
-/// The years that a year in a sentence can be.
+/// Range of years in a sentence.
 const YEARS: std::ops::RangeInclusive<u32> = 1900..=2200;
 
-/// Figures above the hours of a day are a year of this century: "9 Jan 27".
+/// Two-digit years: numbers above the hours of a day are years of this century, as in "9 Jan 27".
 const SHORT_YEARS: std::ops::RangeInclusive<u32> = 25..=99;
 
 /// "2027", ", 2027", "'27", "27".
@@ -205,10 +205,10 @@ pub(crate) fn year(view: View<'_>, at: usize) -> (Option<i16>, usize) {
     if year.is_some() { (year, start + 1) } else { (None, at) }
 }
 
-/// How far ahead a date without a year is looked for: 29 February can be eight years away.
+/// Years searched for a date without a year: 29 February can be eight years away.
 const YEARS_AHEAD: i16 = 8;
 
-/// The date, of this year or the next that has it and is not over.
+/// Returns the date in this year, or in the next year that has it, if it is not over.
 pub(crate) fn date_of(year: Option<i16>, month: i8, day: i8, context: &Context) -> Option<Date> {
     if let Some(year) = year {
         return Date::new(year, month, day).ok();

@@ -1,4 +1,4 @@
-//! What a sentence changes of a task: "move 12 to Friday", "postpone it by 2 days", "make 12 weekly".
+//! Changes of a task that a sentence requests: "move 12 to Friday", "postpone it by 2 days", "make 12 weekly".
 
 use domain::Moment;
 use domain::command::{Field, UpdateTask};
@@ -14,7 +14,7 @@ use crate::moment::{self, TimeSaid};
 use crate::part::Note;
 use crate::repeats::{self, End};
 
-/// A change of a task. Some changes need to see the task: "to Friday" keeps its time, "by 2 days" counts from its date.
+/// A change of a task. Some changes depend on the task: "to Friday" keeps its time, "by 2 days" counts from its date.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     pub(crate) zone: Zone,
@@ -25,25 +25,25 @@ pub struct Change {
     pub(crate) repeats: Option<Repeats>,
     pub(crate) priority: Option<Priority>,
     pub(crate) tags: Vec<String>,
-    /// Whether it loses the tags it has.
+    /// True if all its tags are removed.
     pub(crate) untags: bool,
     pub(crate) reminder: Field<Option<ReminderOffset>>,
 }
 
-/// What becomes of a due date.
+/// The new due date.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Due {
     /// This moment.
     At(domain::Timestamp),
-    /// This day and time, or what is said of them, in the zone that they are said in; the task has the rest.
+    /// This day and time, in the zone of the sentence. A part that is not given comes from the task.
     When { day: Option<Day>, time: TimeSaid, place: Option<Place> },
-    /// So much later, or earlier.
+    /// This much later or earlier.
     Shift(Shift),
-    /// No due date any more.
+    /// No due date.
     Clear,
 }
 
-/// A move of a due date: days and months keep its wall-clock time, minutes are exact. Negative is earlier.
+/// A shift of a due date: days and months keep its wall-clock time, minutes are exact. Negative means earlier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shift {
     pub(crate) months: i32,
@@ -51,12 +51,12 @@ pub(crate) struct Shift {
     pub(crate) minutes: i32,
 }
 
-/// What becomes of a recurrence.
+/// The new recurrence.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Repeats {
-    /// It comes back so.
+    /// It repeats like this.
     So { repeat: Repeat, end: End, from_completion: bool },
-    /// It does not come back any more.
+    /// It no longer repeats.
     Not,
 }
 
@@ -80,15 +80,15 @@ impl Change {
         }
     }
 
-    /// Whether nothing changes.
+    /// True if nothing changes.
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::none(self.zone.clone(), self.locale.clone())
     }
 
-    /// The command that changes this task so, and what was taken for granted. Fields that stay are left out.
+    /// Returns the command for this change of the task, and the assumptions. Unchanged fields are omitted.
     ///
     /// # Errors
-    /// What stands in the way, for a person: a task without a due date cannot be postponed.
+    /// Why it is impossible, as text for the user: a task without a due date cannot be postponed.
     pub fn update(&self, task: &Task, now: domain::Timestamp) -> Result<(UpdateTask, Vec<Note>), Note> {
         let context = Context::new(&Scene::new(now, &self.zone).in_locale(self.locale.clone()));
         let context = match &self.due {
@@ -109,7 +109,7 @@ impl Change {
             ..UpdateTask::default()
         };
         let due = self.due_of(had, &context, &mut notes)?;
-        // A day without a time stays one, and so does a task that has no other.
+        // A day without a time stays a day, and so does an all-day task's due date.
         let is_day = self.says_no_time() && (task.all_day || had.is_none());
         let moment = |due: domain::Timestamp| {
             let day = domain::Day::at(due, &self.zone).filter(|_| is_day);
@@ -134,7 +134,7 @@ impl Change {
         Ok((update, notes))
     }
 
-    /// True if the sentence says no time of the day: a day, a recurrence, so many days later, or nothing of the kind.
+    /// True if the sentence gives no time of day.
     fn says_no_time(&self) -> bool {
         match &self.due {
             None | Some(Due::Clear) => true,
@@ -144,7 +144,7 @@ impl Change {
         }
     }
 
-    /// What becomes of the due date, unless a recurrence says more.
+    /// Returns the new due date, unless a recurrence decides it.
     fn due_of(&self, had: Option<DateTime>, context: &Context, notes: &mut Vec<Note>) -> Result<Field<Option<domain::Timestamp>>, Note> {
         let far = || Note::missed("That date is out of range.");
         let local = match &self.due {
@@ -161,7 +161,7 @@ impl Change {
         moment::instant(local, context, notes).ok_or_else(far).map(|due| Field::Set(Some(due)))
     }
 
-    /// Sets the new recurrence. Returns the first due date if the sentence or the rule asks for another.
+    /// Sets the new recurrence. Returns the first due date if the sentence or the rule requires another one.
     fn recur(
         &self,
         update: &mut UpdateTask,
@@ -207,7 +207,7 @@ impl Change {
     }
 }
 
-/// Without a due date there is nothing to come back or to remind of.
+/// Removes recurrence and reminder, which need a due date.
 fn let_go(update: &mut UpdateTask, task: &Task) {
     if task.recurrence != domain::task::Recurrence::None {
         update.recurrence = Field::Set(Frequency::None);
@@ -225,11 +225,11 @@ fn exactly(time: Time) -> TimeSaid {
     TimeSaid { clock: Some(Clock { hour: time.hour(), minute: time.minute(), is_sure: true }), part: None }
 }
 
-/// The day or the time that is said; the other as the task has it.
+/// Combines the given day or time with the other part of the task's.
 fn moved(day: Option<&Day>, time: TimeSaid, had: Option<DateTime>, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
     match (day, had) {
         (Some(day), Some(had)) if time.is_open() => moment::local(Some(day), exactly(had.time()), context, notes),
-        // A time alone keeps a date that is ahead.
+        // A time alone keeps a date in the future.
         (None, Some(had)) if had.date() > context.today() => moment::local(Some(&Day::On(had.date())), time, context, notes),
         (day, _) => moment::local(day, time, context, notes),
     }

@@ -4,7 +4,7 @@ use crate::calendar;
 use crate::grammar::{Clock, DayPart, Meaning, Phrase, Role, View};
 use crate::numbers::{cardinal, figures};
 
-/// The phrase that begins at `at`, if it is a time of day.
+/// Returns the phrase that begins at `at`, if it is a time of day.
 pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
     let (lead, role, start) = lead(view, at);
     // "12 noon".
@@ -14,7 +14,7 @@ pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
     Some(Phrase { role, ..read })
 }
 
-/// How clearly the words before it say that a time follows.
+/// How clearly the preceding words announce a time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lead {
     /// "at": a bare number is a time.
@@ -57,7 +57,7 @@ fn lead(view: View<'_>, at: usize) -> (Lead, Role, usize) {
     (if calendar::is_day_word(day) { Lead::Day } else { Lead::None }, Role::Plain, at)
 }
 
-/// Whether a day or a repetition ends before this word, so that "at 9" is a time.
+/// True if a day or a recurrence ends before this word, so that "at 9" is a time.
 fn follows_day(view: View<'_>, at: usize) -> bool {
     let word = view.before(at);
     let singular = word.strip_suffix('s').unwrap_or(word);
@@ -98,7 +98,7 @@ enum Meridiem {
     Pm,
 }
 
-/// What a clock's face shows, and how it was written.
+/// The hour and minute, and their notation.
 #[derive(Clone, Copy)]
 struct Face {
     hour: i8,
@@ -131,7 +131,7 @@ impl Face {
     }
 }
 
-/// A time in figures or words, with "am" or "pm" where it has one.
+/// A time in digits or words, with "am" or "pm" if present.
 fn face(view: View<'_>, at: usize, lead: Lead) -> Option<Face> {
     if let Some(face) = spoken(view, at, lead) {
         return Some(face);
@@ -162,7 +162,7 @@ fn face(view: View<'_>, at: usize, lead: Lead) -> Option<Face> {
     if meridiem.is_some() && !(1..=12).contains(&hour) && !is_clock {
         return None;
     }
-    // "7ish people" are no time.
+    // "7ish people" is not a time.
     let is_near = near.is_some() && view.is_free(end);
     Some(Face { hour, minute, meridiem, is_exact, is_time: is_clock || says_oclock || is_near || meridiem.is_some(), end })
 }
@@ -214,7 +214,7 @@ fn spoken(view: View<'_>, at: usize, lead: Lead) -> Option<Face> {
     Some(Face { hour, minute, meridiem, is_exact: false, is_time: true, end })
 }
 
-/// The hour from which "9h30" is a time of day and no length.
+/// Hours from which "9h30" is a time of day rather than a length.
 const LONG_HOURS: u32 = 7;
 
 /// "9:15", "9.15" and "17h30" are clock times, "9" and (where a number is expected to be a time) "0930" and "17h" are not clearly ones.

@@ -1,4 +1,4 @@
-//! A sentence as a task to be made: its phrases become fields, the words between them the title.
+//! Parses a sentence as a draft of a task: its phrases become fields, the other words the title.
 
 use std::ops::Range;
 
@@ -23,21 +23,21 @@ use crate::tell;
 use crate::whole;
 use crate::words::{Word, WordKind, words};
 
-/// A sentence read as a task.
+/// The result of parsing a sentence as a task.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// The task, which keeps to the domain's rules; none where there is no title or the sentence is too long, and a note says so.
+    /// The task, valid by the domain's rules; `None`, with a note, if there is no title or the sentence is too long.
     pub task: Option<CreateTask>,
-    /// What was understood, in the order of the sentence.
+    /// The understood parts, in the order of the sentence.
     pub parts: Vec<Part>,
-    /// What was taken for granted, and what was not understood.
+    /// Assumptions, and parts that were not understood.
     pub notes: Vec<Note>,
 }
 
-/// Reads a line as a task: quick add.
+/// Parses a line as a task, for quick add.
 ///
-/// The whole line is about the task: "add" at its beginning is a word of the title, only "remind me to" is not. `task.time_zone` is
-/// the user's; with a recurrence whose time is said in another zone, that one. The same text and scene always give the same draft.
+/// The whole line describes the task: "add" at its beginning is part of the title, "remind me to" is not. `task.time_zone` is the user's zone, or the
+/// zone of the sentence's time if the task recurs. The same text and scene always give the same draft.
 #[must_use]
 pub fn draft(text: &str, scene: &Scene) -> Draft {
     if let Some(note) = too_long(text) {
@@ -49,13 +49,13 @@ pub fn draft(text: &str, scene: &Scene) -> Draft {
     draft_of(text, &words, &Scope { from, lead: 0..from, reminds: from > 0, priority: None }, &context)
 }
 
-/// Says that a sentence is too long to be read, if it is.
+/// Returns the note for a sentence that is too long.
 pub(crate) fn too_long(text: &str) -> Option<Note> {
     let is_long = text.chars().nth(SENTENCE_MAX).is_some();
     is_long.then(|| Note::missed(format!("A sentence has at most {SENTENCE_MAX} characters.")))
 }
 
-/// The place after "remind me to", "remind me that" or "reminder to", if it stands at `at`.
+/// Returns the position after "remind me to", "remind me that" or "reminder to" at `at`.
 pub(crate) fn reminds_to(words: &[Word], at: usize) -> Option<usize> {
     let is = |phrase: &[&str]| crate::numbers::is_phrase(words, at, phrase).then_some(at + phrase.len());
     is(&["remind", "me", "to"])
@@ -65,26 +65,26 @@ pub(crate) fn reminds_to(words: &[Word], at: usize) -> Option<usize> {
         .or_else(|| is(&["remind", "me"]).filter(|end| words.len() > *end))
 }
 
-/// The part of a sentence that is about a task.
+/// The part of a sentence that describes a task.
 pub(crate) struct Scope {
     /// The first word.
     pub(crate) from: usize,
     /// The words that ask for a reminder.
     pub(crate) lead: Range<usize>,
-    /// Whether a reminder was asked for.
+    /// True if a reminder was requested.
     pub(crate) reminds: bool,
-    /// The priority that stands before it, and where: "add a high priority task to …".
+    /// A preceding priority and its position: "add a high priority task to …".
     pub(crate) priority: Option<(Priority, Range<usize>)>,
 }
 
-/// A phrase in its place.
+/// A phrase with its position.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) words: Range<usize>,
     pub(crate) phrase: Phrase,
 }
 
-/// The phrases of a stretch of the sentence, none overlapping.
+/// Returns the phrases of a part of the sentence, without overlaps.
 pub(crate) fn select(words: &[Word], from: usize, context: &Context) -> Vec<Found> {
     let mut known = phrases(words, context);
     let mut found = Vec::new();
@@ -104,7 +104,7 @@ pub(crate) fn select(words: &[Word], from: usize, context: &Context) -> Vec<Foun
     found
 }
 
-/// "1 Dec to 14 Dec", "24/12 - 27/12": the second day is the end of a stretch.
+/// "1 Dec to 14 Dec", "24/12 - 27/12": the second day ends a range.
 fn join_stretches(words: &[Word], found: &mut [Found]) {
     let is_day = |found: &Found| matches!(found.phrase.meaning, Meaning::Day { .. });
     for later in 1..found.len() {
@@ -117,7 +117,7 @@ fn join_stretches(words: &[Word], found: &mut [Found]) {
     }
 }
 
-/// What the phrases of a sentence say together.
+/// The combined meaning of a sentence's phrases.
 #[derive(Debug, Default)]
 pub(crate) struct Said {
     /// The phrase for the day, or for the whole instant.
@@ -126,24 +126,25 @@ pub(crate) struct Said {
     pub(crate) zone: Option<usize>,
     pub(crate) part: Option<usize>,
     pub(crate) repeat: Option<usize>,
-    /// What the recurrence is limited to, and a second phrase of it.
+    /// Limits of the recurrence, and a second phrase of it.
     pub(crate) limits: Vec<usize>,
     pub(crate) until: Option<usize>,
     pub(crate) count: Option<usize>,
     pub(crate) completion: Option<usize>,
     pub(crate) reminder: Option<usize>,
-    /// The phrases that say when to remind, not when it is due.
+    /// Phrases that set the reminder's time rather than the due date.
     pub(crate) remind_at: Vec<usize>,
     pub(crate) priority: Option<usize>,
     pub(crate) tags: Vec<usize>,
-    /// Understood, but there is no room for it.
+    /// Understood, but the task has no field left for it.
     pub(crate) surplus: Vec<usize>,
-    /// Understood, and left out of everything: a reminder of nothing, the end of a stretch of days.
+    /// Understood, but without effect: a reminder without a date, the end of a range of days.
     pub(crate) dropped: Vec<usize>,
 }
 
 impl Said {
-    /// Gives each phrase its place; of two for one place the first, but "by Friday" before a day without such a word.
+    /// Assigns each phrase to a field. Of two phrases for a field the first counts, except that "by Friday" takes precedence over a day without such
+    /// a word.
     fn of(found: &[Found], repeat: Option<&Repeat>, remind_at: Range<usize>) -> Self {
         let mut said = Self { remind_at: remind_at.clone().collect(), ..Self::default() };
         let repeats = repeat.is_some();
@@ -204,7 +205,7 @@ impl Said {
                 Meaning::Count(_) | Meaning::Lasting(_) if repeats => &mut said.count,
                 Meaning::FromCompletion if repeats => &mut said.completion,
                 Meaning::Reminder(_) => &mut said.reminder,
-                // A limit of nothing, and what was not read.
+                // A limit without a recurrence, or an unknown phrase.
                 _ => continue,
             };
             if place.is_none() { *place = Some(index) } else { said.surplus.push(index) }
@@ -212,7 +213,7 @@ impl Said {
         said
     }
 
-    /// Takes back everything that says when, and answers whether there was any.
+    /// Removes all dates, times and recurrences. Returns true if there were any.
     fn forget_when(&mut self) -> bool {
         let places = [
             &mut self.day,
@@ -238,19 +239,19 @@ impl Said {
     }
 }
 
-/// Whether a phrase says which date, whatever day it is today.
+/// True if a phrase names the same date whatever day it is today.
 fn says_date(meaning: &Meaning) -> bool {
     matches!(meaning, Meaning::Day { day: Day::On(_), .. } | Meaning::Local(_) | Meaning::Instant(_))
 }
 
-/// Whether a second repetition completes the first: "Mondays every 2 weeks".
+/// True if a second recurrence completes the first: "Mondays every 2 weeks".
 fn is_joined(found: &[Found], first: Option<usize>, second: &Repeat) -> bool {
     first.is_some_and(|first| matches!(&found[first].phrase.meaning, Meaning::Repeat(first) if first.joined(second).is_some()))
 }
 
-/// Of the phrases, those that say when to remind and not when it is due: "at 10, remind me at 9", "remind me tomorrow to pay on Friday".
+/// Returns the phrases that set the reminder's time rather than the due date: "at 10, remind me at 9", "remind me tomorrow to pay on Friday".
 ///
-/// They follow "remind me" at once, and the sentence says the same of the due date elsewhere.
+/// They directly follow "remind me", and the due date is given elsewhere in the sentence.
 fn remind_at(found: &[Found], lead: Option<usize>) -> Range<usize> {
     let is_open = |offset: ReminderOffset| offset.amount() == 0 || matches!(offset.unit(), OffsetUnit::Day | OffsetUnit::Week);
     let is_lead = |found: &Found| matches!(found.phrase.meaning, Meaning::Reminder(offset) if is_open(offset));
@@ -274,15 +275,15 @@ fn remind_at(found: &[Found], lead: Option<usize>) -> Range<usize> {
     if is_other { group } else { 0..0 }
 }
 
-/// When a sentence says that something is due, and how it comes back.
+/// The due date and recurrence of a sentence.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct When {
     pub(crate) due: Option<domain::Timestamp>,
-    /// What the user's clock shows then.
+    /// The local date and time in the user's zone.
     pub(crate) local: Option<DateTime>,
-    /// True if no time is said: it is due on the day.
+    /// True if no time is given: it is due on the day.
     pub(crate) is_day: bool,
-    /// The zone that its time is said in, where it comes back.
+    /// The zone of its time, if it recurs.
     pub(crate) zone: Option<Zone>,
     pub(crate) frequency: Frequency,
     pub(crate) rule: Option<Rule>,
@@ -297,12 +298,12 @@ impl When {
     }
 }
 
-/// The phrases and what they say: the parts of the sentence that a draft, a change and a query have in common.
+/// The phrases with their combined meaning, shared by drafts, changes and queries.
 pub(crate) struct Heard<'a> {
     pub(crate) words: &'a [Word],
     pub(crate) found: Vec<Found>,
     pub(crate) said: Said,
-    /// The first word that is about the task.
+    /// The first word that describes the task.
     from: usize,
     repeat: Option<Repeat>,
     pub(crate) context: &'a Context,
@@ -313,7 +314,7 @@ impl<'a> Heard<'a> {
         Self::reminding(words, from, context, false)
     }
 
-    /// The same behind "remind me", if so.
+    /// Parses the words after "remind me".
     fn reminding(words: &'a [Word], from: usize, context: &'a Context, reminds: bool) -> Self {
         let found = select(words, from, context);
         let (repeat, _) = whole::repetition(&found);
@@ -349,7 +350,7 @@ impl<'a> Heard<'a> {
         tags
     }
 
-    /// How long before to remind.
+    /// Returns how long before to remind.
     pub(crate) fn reminder(&self) -> Option<ReminderOffset> {
         match self.meaning(self.said.reminder)? {
             Meaning::Reminder(offset) => Some(*offset),
@@ -361,7 +362,7 @@ impl<'a> Heard<'a> {
         self.said.repeat.and(self.repeat.as_ref())
     }
 
-    /// The zone that the time is said in, if it is another than the user's.
+    /// Returns the zone of the time, if it is not the user's.
     pub(crate) fn place(&self) -> Option<&Place> {
         match self.meaning(self.said.zone)? {
             Meaning::Zone(place) => Some(place),
@@ -381,7 +382,7 @@ impl<'a> Heard<'a> {
         TimeSaid { clock, part }
     }
 
-    /// The day; so many days from now is one, too.
+    /// Returns the day, which may be "in 3 days".
     pub(crate) fn day(&self) -> Option<Day> {
         match self.meaning(self.said.day)? {
             Meaning::Day { day, .. } => Some(day.clone()),
@@ -393,7 +394,7 @@ impl<'a> Heard<'a> {
         }
     }
 
-    /// A date and time in full.
+    /// Returns a complete date and time.
     pub(crate) fn exact(&self, notes: &mut Vec<Note>) -> Option<domain::Timestamp> {
         match self.meaning(self.said.day)? {
             Meaning::Ahead(length) if length.minutes != 0 || length.is_exact() => {
@@ -405,7 +406,7 @@ impl<'a> Heard<'a> {
         }
     }
 
-    /// How the repetition ends that begins on `first`.
+    /// Returns the end of a recurrence that begins on `first`.
     pub(crate) fn end(&self, first: Option<Date>) -> End {
         if let Some(Meaning::Day { day, .. }) = self.meaning(self.said.until) {
             // "From Monday to Friday": the first Friday after it.
@@ -428,7 +429,7 @@ impl<'a> Heard<'a> {
         }
     }
 
-    /// Whether a phrase is "through June", to its end.
+    /// True for "through June", which includes all of it.
     fn is_through(&self, index: usize) -> bool {
         let Found { words, phrase } = &self.found[index];
         matches!(phrase.meaning, Meaning::Day { day: Day::Month { .. }, .. }) && self.words[words.start].is_any(&["through", "thru"])
@@ -438,12 +439,12 @@ impl<'a> Heard<'a> {
         self.phrase(self.said.day).map(|phrase| phrase.role)
     }
 
-    /// Whether a recurrence's interval runs from the completion.
+    /// True if a recurrence counts from the completion.
     pub(crate) fn is_from_completion(&self) -> bool {
         self.said.completion.is_some() || self.repeat().is_some_and(|repeat| repeat.from_completion)
     }
 
-    /// How long before it is due to remind, where the sentence says at what time.
+    /// Returns how long before the due date to remind, if the sentence gives the reminder's time.
     pub(crate) fn remind_at(&self, when: &When) -> Option<Result<ReminderOffset, Note>> {
         let group = || self.said.remind_at.iter().filter_map(|index| self.found.get(*index)).map(|found| &found.phrase.meaning);
         let due = when.local?;
@@ -455,7 +456,7 @@ impl<'a> Heard<'a> {
         Some(moment::before(due, day.map(|(day, _)| day), time, self.reminder(), self.context))
     }
 
-    /// When it is due and how it comes back.
+    /// Returns the due date and recurrence.
     pub(crate) fn when(&self, notes: &mut Vec<Note>) -> When {
         let exact = self.exact(notes);
         let (day, time) = (self.day(), self.time_said());
@@ -485,7 +486,7 @@ impl<'a> Heard<'a> {
         when
     }
 
-    /// The notes of the phrases that were used, and of those that could not be.
+    /// Returns the notes of used phrases, and of those that could not be used.
     pub(crate) fn notes(&self) -> Vec<Note> {
         let used = self.said.used();
         let note = |(index, found): (usize, &Found)| match (&found.phrase.note, &found.phrase.meaning) {
@@ -501,14 +502,14 @@ impl<'a> Heard<'a> {
         self.found.iter().enumerate().filter_map(note).chain(self.loosely_due()).chain(unread).collect()
     }
 
-    /// What "until Friday" and "before Friday" are taken for.
+    /// Returns the note on how "until Friday" and "before Friday" are read.
     fn loosely_due(&self) -> Option<Note> {
         let found = self.found.get(self.said.day?)?;
         let is_loose = matches!(found.phrase.role, Role::Until | Role::Before | Role::After | Role::From) && self.repeat().is_none();
         is_loose.then(|| Note::assumed(format!("\u{201c}{}\u{201d} is taken as the day it is due.", self.text(found))))
     }
 
-    /// The parts of the sentence that were used, with what they came to.
+    /// Returns the used parts of the sentence with their meanings.
     pub(crate) fn parts(&self, when: &When) -> Vec<Part> {
         self.said.used().into_iter().filter_map(|index| self.part(index, when)).collect()
     }
@@ -553,7 +554,7 @@ impl<'a> Heard<'a> {
     }
 }
 
-/// The bytes of a stretch of words.
+/// Returns the byte range of these words.
 pub(crate) fn bytes(words: &[Word], range: &Range<usize>) -> Range<usize> {
     let sentence_end = words.last().map_or(0, |word| word.range.end);
     let start = words.get(range.start).map_or(sentence_end, |word| word.range.start);
@@ -561,7 +562,7 @@ pub(crate) fn bytes(words: &[Word], range: &Range<usize>) -> Range<usize> {
     start..end.max(start)
 }
 
-/// The task that a stretch of a sentence is about.
+/// Returns the task that a part of a sentence describes.
 pub(crate) fn draft_of(sentence: &str, words: &[Word], scope: &Scope, context: &Context) -> Draft {
     let mut heard = Heard::reminding(words, scope.from, context, scope.reminds);
     let mut notes = Vec::new();
@@ -605,7 +606,7 @@ pub(crate) fn draft_of(sentence: &str, words: &[Word], scope: &Scope, context: &
     Draft { task, parts, notes: all }
 }
 
-/// The task, if the domain takes it.
+/// Returns the task if the domain accepts it.
 fn checked(task: CreateTask, context: &Context, notes: &mut Vec<Note>) -> Option<CreateTask> {
     let now = domain::Timestamp::now_from(context.now);
     match task.clone().draft(now, &context.zone) {
@@ -619,7 +620,7 @@ fn checked(task: CreateTask, context: &Context, notes: &mut Vec<Note>) -> Option
     }
 }
 
-/// The offset, if there is something to remind of.
+/// Returns the reminder's offset, if there is a date to remind of.
 fn reminder(heard: &mut Heard<'_>, scope: &Scope, when: &When, notes: &mut Vec<Note>) -> Option<ReminderOffset> {
     let offset = match heard.remind_at(when) {
         Some(Ok(offset)) => Some(offset),
@@ -637,7 +638,7 @@ fn reminder(heard: &mut Heard<'_>, scope: &Scope, when: &When, notes: &mut Vec<N
         Some(_) => return Some(offset),
     };
     notes.push(Note::missed(reason));
-    // "remind me 1 hour before" says nothing else; "1 hour before" may be about something of the title.
+    // "remind me 1 hour before" is clear; "1 hour before" may belong to the title.
     let is_led = |index: &usize| heard.words[heard.found[*index].words.clone()].iter().any(|word| word.lower.starts_with("remind"));
     heard.said.dropped.extend(heard.said.reminder.take().filter(is_led));
     None
@@ -654,10 +655,10 @@ fn surplus(heard: &Heard<'_>, sentence: &str) -> Vec<Note> {
     stretch.into_iter().chain(heard.said.surplus.iter().map(note)).collect()
 }
 
-/// Words that lead nowhere when what they led to is gone.
+/// Words that are removed from the title if the phrase after them was.
 const DANGLING: [&str; 9] = ["and", "on", "at", "by", "due", "is", "are", "for", "&"];
 
-/// The words that belong to no phrase.
+/// Returns the words that belong to no phrase.
 fn title(sentence: &str, heard: &Heard<'_>, scope: &Scope) -> Option<String> {
     let used = heard.said.used();
     let is_used = |at: usize| used.iter().chain(&heard.said.dropped).any(|index| heard.found[*index].words.contains(&at));
@@ -683,14 +684,14 @@ fn title(sentence: &str, heard: &Heard<'_>, scope: &Scope) -> Option<String> {
     clean(&title)
 }
 
-/// Without the brackets of "(tomorrow)".
+/// Removes the brackets of "(tomorrow)".
 fn without_empty_brackets(words: &[Word], mut left: Vec<usize>) -> Vec<usize> {
     let is_empty =
         |pair: &[usize]| matches!((words[pair[0]].lower.as_str(), words[pair[1]].lower.as_str()), ("(", ")") | ("[", "]") | ("{", "}"));
     while let Some(at) = left.windows(2).position(is_empty) {
         left.drain(at..at + 2);
     }
-    // Of ", tomorrow," one comma is enough.
+    // For ", tomorrow," one comma is enough.
     let is_twice = |pair: &[usize]| pair[1] - pair[0] > 1 && words[pair[0]].is(",") && words[pair[1]].is_any(&[",", ";"]);
     while let Some(at) = left.windows(2).position(is_twice) {
         left.remove(at);
@@ -702,7 +703,7 @@ fn is_tight(word: &Word) -> bool {
     matches!(word.lower.as_str(), "," | "." | ";" | ":" | "!" | "?" | ")")
 }
 
-/// The words without the marks and links at the ends and around what was taken out.
+/// Removes punctuation and linking words at the ends and around removed phrases.
 fn trimmed(words: &[Word], left: &[usize], scope: &Scope) -> Vec<usize> {
     let mut left = left.to_vec();
     let is_gap_after = |at: usize| at + 1 < words.len();
@@ -728,7 +729,7 @@ fn trimmed(words: &[Word], left: &[usize], scope: &Scope) -> Vec<usize> {
     left
 }
 
-/// What is between the quotation marks.
+/// Returns the text between quotation marks.
 pub(crate) fn unquoted<'a>(sentence: &'a str, word: &Word) -> Option<&'a str> {
     let text = sentence.get(word.range.clone()).filter(|_| word.kind == WordKind::Quoted)?;
     let mut characters = text.chars();
@@ -737,7 +738,7 @@ pub(crate) fn unquoted<'a>(sentence: &'a str, word: &Word) -> Option<&'a str> {
     Some(characters.as_str())
 }
 
-/// Without control characters and spaces at the ends.
+/// Removes control characters, and spaces at the ends.
 pub(crate) fn clean(title: &str) -> Option<String> {
     let title: String = title.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let title = title.trim();

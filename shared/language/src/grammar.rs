@@ -1,4 +1,4 @@
-//! The grammar: what a phrase can mean, and what a kind of phrase sees of its sentence.
+//! The grammar: the meanings of phrases, and the view of the sentence that a kind of phrase gets.
 
 use domain::offset::ReminderOffset;
 use domain::task::Priority;
@@ -10,56 +10,56 @@ use crate::locale::{Hours, Locale, is_month_first_in};
 use crate::numbers::{self, Length, Unit};
 use crate::words::{Word, WordKind};
 
-/// What a sentence is read with, besides its words.
+/// The context of a sentence.
 #[derive(Clone, Debug)]
 pub struct Scene {
-    /// The time.
+    /// The current time.
     now: domain::Timestamp,
     /// The user's zone.
     zone: Zone,
-    /// How the user writes dates; the zone's people decide where it is not known.
+    /// The locale, which decides how dates are read; without it, the zone's country does.
     locale: Option<Locale>,
-    /// The tags that there are.
+    /// The existing tags.
     tags: Vec<String>,
 }
 
 impl Scene {
-    /// A sentence said at `now` in the user's `zone`.
+    /// Creates the scene of a sentence at `now` in the user's `zone`.
     #[must_use]
     pub fn new(now: domain::Timestamp, zone: &Zone) -> Self {
         Self { now, zone: zone.clone(), locale: None, tags: Vec::new() }
     }
 
-    /// The same, said by people who write dates as in this locale.
+    /// Sets the locale that decides how dates are read.
     #[must_use]
     pub fn in_locale(self, locale: Option<Locale>) -> Self {
         Self { locale, ..self }
     }
 
-    /// The same where there are these tags: "#home office" is the tag with a space, if there is one.
+    /// Sets the existing tags: "#home office" is the tag with a space only if it exists.
     #[must_use]
     pub fn with_tags(self, tags: Vec<String>) -> Self {
         Self { tags, ..self }
     }
 }
 
-/// The world that a sentence is said in.
+/// The evaluated context of a sentence.
 #[derive(Clone)]
 pub(crate) struct Context {
     /// The time.
     pub(crate) now: jiff::Timestamp,
     /// The user's zone, by its name.
     pub(crate) zone: Zone,
-    /// The zone that times are said in: the user's, unless the sentence names another.
+    /// The zone of times: the user's, unless the sentence names another.
     pub(crate) place: Place,
-    /// What a clock in that zone shows.
+    /// The local time in that zone.
     pub(crate) local: DateTime,
-    /// Whether "1/2" is 2 January.
+    /// True if "1/2" is 2 January.
     pub(crate) month_first: bool,
-    /// How the user writes dates and times, where that is known.
+    /// The user's locale, if known.
     pub(crate) locale: Option<Locale>,
     pub(crate) hours: Hours,
-    /// The tags that there are.
+    /// The existing tags.
     pub(crate) tags: Vec<String>,
 }
 
@@ -80,7 +80,7 @@ impl Context {
         }
     }
 
-    /// The same where times are said in another zone.
+    /// Returns the same context with times in another zone.
     pub(crate) fn at(&self, place: &Place) -> Self {
         Self { place: place.clone(), local: place.tz.to_datetime(self.now), ..self.clone() }
     }
@@ -93,19 +93,19 @@ impl Context {
         &self.place.tz
     }
 
-    /// The local date and time of the user at this instant.
+    /// Returns the user's local date and time at this instant.
     pub(crate) fn users(&self, at: jiff::Timestamp) -> DateTime {
         self.zone.get().to_datetime(at)
     }
 }
 
-/// A zone that times are said in.
+/// A zone that times are given in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// As the sentence or the database names it.
+    /// Its name in the sentence or the database.
     pub(crate) name: String,
     pub(crate) tz: TimeZone,
-    /// The zone that a recurring task keeps; none for an offset that no zone of the database has always.
+    /// The zone that a recurring task keeps; none for an offset that no zone has all year.
     pub(crate) zone: Option<Zone>,
 }
 
@@ -129,7 +129,7 @@ impl DayPart {
         }
     }
 
-    /// The time that it stands for.
+    /// Returns its default time.
     pub(crate) fn time(self) -> Time {
         match self {
             Self::Morning => Time::constant(9, 0, 0, 0),
@@ -140,27 +140,27 @@ impl DayPart {
     }
 }
 
-/// A day as a sentence names it. What it means can depend on the time beside it.
+/// A day in a sentence. Its date may depend on the time beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Day {
     /// This date.
     On(Date),
-    /// The next such weekday: today only with a time that is ahead.
+    /// The next such weekday; today only with a time in the future.
     Weekday(Weekday),
     /// The next such day of a month.
     OfMonth(i8),
-    /// A whole month, of which this is the first day; with a repetition, the months that it is limited to.
+    /// A whole month, by its first day; with a recurrence, a month that limits it.
     Month {
         first: Date,
-        /// Whether its year is said.
+        /// True if its year is given.
         is_dated: bool,
     },
 }
 
-/// How a sentence leads to a day or a time.
+/// The word that leads to a day or a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// It stands alone, or after "on", "at", "this".
+    /// None, or "on", "at", "this".
     #[default]
     Plain,
     /// "by", "due", "deadline".
@@ -180,28 +180,28 @@ pub(crate) enum Role {
 pub(crate) struct Clock {
     pub(crate) hour: i8,
     pub(crate) minute: i8,
-    /// Whether morning or afternoon is said, or the 24-hour clock was used.
+    /// True if morning or afternoon is given, or the 24-hour notation was used.
     pub(crate) is_sure: bool,
 }
 
-/// How often.
+/// A recurrence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Repeat {
     pub(crate) unit: Unit,
     pub(crate) interval: u16,
     pub(crate) by: By,
-    /// In these months only; in all, where it is empty.
+    /// Only in these months; in all if empty.
     pub(crate) months: Vec<i8>,
     pub(crate) part: Option<DayPart>,
-    /// Whether its interval runs from the completion.
+    /// True if it counts from the completion.
     pub(crate) from_completion: bool,
     pub(crate) note: Option<String>,
 }
 
-/// On which days of its period.
+/// The days of a recurrence's period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum By {
-    /// On that of the first due date.
+    /// The day of the first due date.
     Start,
     /// With weeks and days.
     Weekdays(Vec<Weekday>),
@@ -215,10 +215,10 @@ pub(crate) enum By {
     Dated(Weekday, i8),
 }
 
-/// What a repetition is limited to, or leaves out.
+/// Days or months that limit a recurrence, or are excluded from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Limit {
-    /// Whether these are left out.
+    /// True if these are excluded.
     pub(crate) is_except: bool,
     pub(crate) weekdays: Vec<Weekday>,
     pub(crate) months: Vec<i8>,
@@ -227,9 +227,9 @@ pub(crate) struct Limit {
 }
 
 impl Repeat {
-    /// The same with a limit, if a rule can say so.
+    /// Applies a limit, if a rule can express it.
     pub(crate) fn limited(mut self, limit: &Limit) -> Option<Self> {
-        // No month or day of the week has whole hours of its own to begin at.
+        // No month or weekday fits an interval of hours.
         if self.unit == Unit::Hour {
             return None;
         }
@@ -261,7 +261,7 @@ impl Repeat {
         Some(self)
     }
 
-    /// Every day but these of each month. Days that are counted from its end leave the others counted from there.
+    /// Every day except these of each month. If they count from the month's end, so do the others.
     fn without_days(self, days: &[i8]) -> Option<Self> {
         let is_daily = self.unit == Unit::Day && self.interval == 1 && self.by == By::Start && !self.from_completion;
         let all: Vec<i8> = if days.iter().all(|day| *day > 0) { (1..=31).collect() } else { (-31..=-1).collect() };
@@ -270,7 +270,7 @@ impl Repeat {
         (is_daily && is_same_way).then_some(Self { unit: Unit::Month, by: By::MonthDays(left), ..self })
     }
 
-    /// "Mondays" and "every 2 weeks" together, if one says the days and the other how often.
+    /// Combines "Mondays" and "every 2 weeks", if one gives the days and the other the interval.
     pub(crate) fn joined(&self, other: &Self) -> Option<Self> {
         let (days, often) = if self.by == By::Start { (other, self) } else { (self, other) };
         let is_one = often.by == By::Start && days.by != By::Start && days.unit == often.unit && days.interval.min(often.interval) == 1;
@@ -281,13 +281,13 @@ impl Repeat {
     }
 }
 
-/// What a phrase says.
+/// The meaning of a phrase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
     /// At least one.
     Tags(Vec<String>),
     Priority(Priority),
-    /// How long before; no time at all for "remind me" alone.
+    /// How long before; zero for "remind me" alone.
     Reminder(ReminderOffset),
     Day {
         day: Day,
@@ -297,40 +297,40 @@ pub(crate) enum Meaning {
     /// The zone of the time before it.
     Zone(Place),
     Part(DayPart),
-    /// So long from now.
+    /// This long from now.
     Ahead(Length),
-    /// A local time in full.
+    /// A complete local time.
     Local(DateTime),
-    /// An instant in full.
+    /// A complete instant.
     Instant(jiff::Timestamp),
     Repeat(Repeat),
     Limit(Limit),
     Count(u16),
     Lasting(Length),
     FromCompletion,
-    /// Understood, but there is no such thing: the note says why. The words stay in the title.
+    /// Understood, but it does not exist. A note gives the reason, and the words stay in the title.
     Impossible,
-    /// It could be a recurrence, and is taken for words of the title: the note says so.
+    /// A possible recurrence that is read as part of the title; a note says so.
     Word,
-    /// It could be a date, and is taken for a name: the note says so.
+    /// A possible date that is read as a name; a note says so.
     Name,
 }
 
 impl Meaning {
-    /// Whether it says when, how often or until when.
+    /// True if it gives a date, a time or a recurrence.
     pub(crate) fn says_when(&self) -> bool {
         !matches!(self, Self::Tags(_) | Self::Priority(_) | Self::Reminder(_) | Self::Impossible | Self::Word | Self::Name)
     }
 }
 
-/// A phrase: what the words from where it stands to `end` say.
+/// A phrase: the meaning of the words up to `end`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Phrase {
-    /// The word after it.
+    /// The index of the word after it.
     pub(crate) end: usize,
     pub(crate) role: Role,
     pub(crate) meaning: Meaning,
-    /// What was taken for granted in reading it.
+    /// The assumption made in reading it.
     pub(crate) note: Option<String>,
 }
 
@@ -352,7 +352,7 @@ pub(crate) struct View<'a> {
     pub(crate) context: &'a Context,
 }
 
-/// Words after which what stands before them is not read as belonging to them.
+/// Words that cannot be the noun after an adjective.
 const LINKS: [&str; 58] = [
     "with",
     "without",
@@ -392,7 +392,7 @@ const LINKS: [&str; 58] = [
     "is",
     "should",
     "unless",
-    // What limits or moves it is no noun, either.
+    // A word that limits or moves a phrase is not a noun either.
     "except",
     "excepting",
     "excluding",
@@ -416,12 +416,12 @@ const LINKS: [&str; 58] = [
 ];
 
 impl View<'_> {
-    /// The plain word at `at`, or "".
+    /// Returns the plain word at `at`, or "".
     pub(crate) fn word(&self, at: usize) -> &str {
         self.words.get(at).and_then(Word::plain).unwrap_or_default()
     }
 
-    /// The word before `at`, or "".
+    /// Returns the word before `at`, or "".
     pub(crate) fn before(&self, at: usize) -> &str {
         at.checked_sub(1).map_or("", |before| self.word(before))
     }
@@ -438,17 +438,17 @@ impl View<'_> {
         numbers::is_phrase(self.words, at, phrase)
     }
 
-    /// The place after this word, if it stands at `at`; else `at`.
+    /// Returns the position after this word at `at`; `at` if it is another word.
     pub(crate) fn skip(&self, at: usize, words: &[&str]) -> usize {
         if self.is_any(at, words) { at + 1 } else { at }
     }
 
-    /// Whether the sentence ends here, but for full stops and the like.
+    /// True if only full stops and similar follow.
     pub(crate) fn is_end(&self, at: usize) -> bool {
         self.words.get(at..).is_none_or(|rest| rest.iter().all(|word| word.kind == WordKind::Mark))
     }
 
-    /// Where "2-3", "2 to 3" or "two or three" ends.
+    /// Returns where "2-3", "2 to 3" or "two or three" ends.
     pub(crate) fn vague_number(&self, at: usize) -> Option<usize> {
         let is_range = |(first, last): (&str, &str)| numbers::cardinal(first).is_some() && numbers::cardinal(last).is_some();
         let word = self.word(at);
@@ -459,12 +459,12 @@ impl View<'_> {
         is_joined.then_some(at + 3)
     }
 
-    /// The phrase that begins at a later word.
+    /// Returns the phrase that begins at a later word.
     pub(crate) fn known(&self, at: usize) -> Option<&Phrase> {
         self.known.get(at)?.as_ref().filter(|phrase| !matches!(phrase.meaning, Meaning::Impossible | Meaning::Word | Meaning::Name))
     }
 
-    /// Whether what ends at `end` stands free: it does not lead to the next word as an adjective would.
+    /// True if the phrase that ends at `end` stands free: it is not an adjective of the next word.
     pub(crate) fn is_free(&self, end: usize) -> bool {
         match self.words.get(end) {
             None => true,

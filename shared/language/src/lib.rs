@@ -1,35 +1,30 @@
-//! What a person types, in English, as what Taskflow can do: a draft of a task, a command, a query; or a clear account of what was
-//! not understood.
+//! Parses English sentences of users into drafts of tasks, commands and queries, and reports what was not understood.
 //!
-//! Pure: no I/O, no async, no clock. The time, the user's zone and locale are arguments ([`Scene`]), so that a sentence always reads
-//! the same.
+//! Pure: no I/O, no async, no clock. The time, the user's zone and locale are arguments ([`Scene`]), so a sentence always has the same result.
 //!
-//! Two questions, two functions. [`draft`] reads a line that is a task for sure: quick add. [`read`] finds out what a sentence wants:
-//! the offline assistant. Both say which stretches of the sentence they understood ([`Part`]), what they took for granted and what
-//! they could not use ([`Note`]).
+//! [`draft`] parses a line that is certainly a task, for quick add. [`read`] determines what a sentence requests, for the offline assistant. Both
+//! return the parts that they understood ([`Part`]), and notes on assumptions and on parts that they could not use ([`Note`]).
 //!
-//! From the outside in:
+//! The modules, from the outside in:
 //!
-//! - `read` — the sentence's intent, by its first words;
-//! - `naming` — the tasks that a message of any length names by number, for what a model may do to them;
-//! - `listing`, `change` — the queries and the changes of a task that a sentence asks for;
-//! - `draft` — phrases and what is left between them to a [`CreateTask`](domain::command::CreateTask);
-//! - `repeats`, `moment` — a recurrence's rule and first date; a day and a time to an instant, with the clock changes of the zone;
-//! - `whole` — the rule that a phrase is read with all that qualifies it, or left whole in the title;
-//! - `phrases` — the sentence from right to left: at each word the longest phrase that begins there;
+//! - `read` — the intent of a sentence, by its first words;
+//! - `naming` — the tasks that a message names by number, which a model may change without confirmation;
+//! - `listing`, `change` — queries, and changes of a task;
+//! - `draft` — phrases and the words between them to a [`CreateTask`](domain::command::CreateTask);
+//! - `repeats`, `moment` — the rule and first date of a recurrence; a day and a time to an instant, with the zone's clock changes;
+//! - `whole` — the rule that a phrase is read with all its qualifiers, or stays in the title;
+//! - `phrases` — the longest phrase at each word, from right to left;
 //! - `grammar` — the types of phrases and their meanings;
-//! - `calendar`, `clock`, `zones`, `recur`, `marks` — the kinds of phrases: days; times and their zones; recurrences and what limits
-//!   them; tags, priorities and reminders; `names` — what only looks like one;
-//! - `locale` — how people of a language and region write dates and times;
-//! - `numbers`, `words` — numbers, units, spans of time; words with their places in the sentence.
+//! - `calendar`, `clock`, `zones`, `recur`, `marks` — the kinds of phrases: days; times and zones; recurrences and their limits; tags, priorities and
+//!   reminders; `names` — names that look like one;
+//! - `locale` — the notation of dates and times by language and region;
+//! - `numbers`, `words` — numbers, units and lengths of time; words with their positions.
 //!
-//! To teach it a phrase: a row in `tests/sentences.tsv` that fails, then the `phrase` function of its kind.
+//! To teach it a phrase, add a failing row to `tests/sentences.tsv`, then extend the `phrase` function of its kind.
 //!
-//! How it decides where English does not: a phrase that is also an everyday word ("sun", "1/2", "urgent", "weekly") counts only where
-//! it stands free, before a full stop, another phrase or a word such as "with"; directly before another word it is part of the title
-//! ("sun cream", "1/2 cup", "urgent care", "weekly report"). What is between quotation marks is never read.
-//!
-//! ```
+//! Ambiguous phrases: a phrase that is also an everyday word ("sun", "1/2", "urgent", "weekly") counts only if it stands free, before a full stop,
+//! another phrase or a word such as "with". Directly before another word it is part of the title ("sun cream", "1/2 cup", "urgent care", "weekly
+//! report"). Quoted text is never parsed.
 //! use domain::{Timestamp, zone::Zone};
 //!
 //! let now: Timestamp = "2026-11-25T14:00:00Z".parse()?;
@@ -75,11 +70,11 @@ pub use naming::{Naming, naming};
 pub use part::{Kind, Note, NoteKind, Part};
 pub use read::{Intent, Reading, Reminders, Selection, Target, read};
 
-/// The longest sentence that is read, in characters: a title of the longest kind, and plenty about it. It bounds all work here.
+/// Maximum characters of a sentence: the longest title, with enough room for dates and tags. It limits all work of this crate.
 pub const SENTENCE_MAX: usize = 1_000;
 
-/// The most tasks that one sentence can name.
+/// Maximum tasks that one sentence can name.
 pub const TARGETS_MAX: usize = 50;
 
-/// The most tasks that "all" or a range of numbers changes without a question.
+/// Maximum tasks that "all" or a range of numbers changes without confirmation.
 pub const FEW_MAX: usize = 3;

@@ -1,4 +1,4 @@
-//! The tasks that a sentence asks for: "overdue", "due this week", "high priority tasks #home", "find rent".
+//! Queries of a sentence: "overdue", "due this week", "high priority tasks #home", "find rent".
 
 use std::ops::Range;
 
@@ -19,18 +19,18 @@ use crate::phrases::phrases;
 use crate::tell;
 use crate::words::{Word, WordKind};
 
-/// Tasks that a sentence asks for.
+/// The tasks that a sentence requests.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Listing {
-    /// The search that finds them; without words it is a list.
+    /// The search for them; without words it is a list.
     pub query: SearchTasks,
-    /// Whether only their number is wanted.
+    /// True if only their number is requested.
     pub counts: bool,
-    /// What they are, for a person: "open tasks due today".
+    /// Their description for the user: "open tasks due today".
     pub about: String,
 }
 
-/// What is left to read, and what has been read so far.
+/// The words that are left to read, and the query so far.
 struct Reader<'a> {
     sentence: &'a str,
     words: &'a [Word],
@@ -45,14 +45,14 @@ struct Reader<'a> {
     notes: Vec<Note>,
 }
 
-/// A listing with the parts and notes of its reading.
+/// A listing with its parts and notes.
 pub(crate) struct Heard {
     pub(crate) listing: Listing,
     pub(crate) parts: Vec<Part>,
     pub(crate) notes: Vec<Note>,
 }
 
-/// Words that say nothing of which tasks; bars separate them.
+/// Words without a meaning for a query, separated by bars.
 const FILLERS: &str = "most|from|planned|we|show|me|my|the|tasks|task|todo|todos|to-do|to-dos|items|item|things|thing|list|what|what's|\
 whats|which|are|is|do|\
     i|have|has|any\
@@ -60,15 +60,15 @@ whats|which|are|is|do|\
     |it|up|plate|agenda|schedule|scheduled|coming|upcoming|how|many|count|number|at|and|was|were|anything|something|nothing|today's\
     |tomorrow's|deadline|deadlines|got|priority";
 
-/// Words that are not looked for, either.
+/// Words that are not searched for.
 const SEARCH_FILLERS: &str = "in|from|my|task|tasks|todo|todos|due";
 
-/// Reads which tasks the words from `from` to `to` ask for.
+/// Parses the query in the words from `from` to `to`.
 pub(crate) fn listing(sentence: &str, words: &[Word], from: usize, to: usize, context: &Context) -> Heard {
     heard(sentence, words, from..to, context, false)
 }
 
-/// The same where the words are looked for, as after "find".
+/// Parses words to search for, as after "find".
 pub(crate) fn search(sentence: &str, words: &[Word], from: usize, to: usize, context: &Context) -> Heard {
     heard(sentence, words, from..to, context, true)
 }
@@ -95,7 +95,7 @@ fn heard(sentence: &str, words: &[Word], Range { start: from, end: to }: Range<u
     reader.finish()
 }
 
-/// "completed", "open": which state a word names.
+/// Returns the status that a word names: "completed", "open".
 fn status(word: &str) -> Option<Status> {
     match word {
         "completed" | "complete" | "done" | "finished" | "finish" | "closed" => Some(Status::Completed),
@@ -122,7 +122,7 @@ impl Reader<'_> {
         end
     }
 
-    /// Reads what stands at `at`, and answers where it ends.
+    /// Reads the words at `at`, and returns where they end.
     fn step(&mut self, at: usize) -> usize {
         self.searched(at)
             .or_else(|| self.state(at))
@@ -138,7 +138,7 @@ impl Reader<'_> {
             .unwrap_or_else(|| self.other(at))
     }
 
-    /// "find rent", "tasks about rent": everything after it is looked for.
+    /// "find rent", "tasks about rent": everything after it is searched for.
     fn searched(&mut self, at: usize) -> Option<usize> {
         let end = match self.word(at) {
             "find" | "search" | "lookup" => at + 1,
@@ -156,7 +156,7 @@ impl Reader<'_> {
     }
 
     fn state(&mut self, at: usize) -> Option<usize> {
-        // "What should I work on?", "what's the plan?" say nothing of which tasks.
+        // "What should I work on?", "what's the plan?" add no condition.
         if self.is_phrase(at, &["work", "on"]) || self.is_phrase(at, &["the", "plan"]) {
             return Some(at + 2);
         }
@@ -240,7 +240,7 @@ impl Reader<'_> {
         Some(end)
     }
 
-    /// "last 5 tasks" are those that were made last, "last 5 completed tasks" those that were completed last.
+    /// "last 5 tasks" sorts by creation, "last 5 completed tasks" by completion.
     fn last(&mut self, at: usize) -> Option<usize> {
         let limit = self.limit(at + 1);
         let end = if limit.is_some() { at + 2 } else { at + 1 };
@@ -256,7 +256,7 @@ impl Reader<'_> {
         Some(end)
     }
 
-    /// A number of tasks that a page can have.
+    /// Returns a number of tasks within the limit of a page.
     fn limit(&self, at: usize) -> Option<u32> {
         cardinal(self.word(at)).filter(|limit| (1..=domain::query::LIMIT_MAX).contains(limit))
     }
@@ -265,7 +265,7 @@ impl Reader<'_> {
         matches!(self.word(at), "tasks" | "task" | "todos" | "todo" | "items" | "things" | "to-dos" | "to-do" | "thing")
     }
 
-    /// What the search cannot tell apart.
+    /// Conditions that the search does not support.
     fn unsupported(&mut self, at: usize) -> Option<usize> {
         for (phrase, what) in [
             (&["without", "a", "due", "date"][..], "tasks without a date"),
@@ -286,7 +286,7 @@ impl Reader<'_> {
         None
     }
 
-    /// "created today", "added this week": the search does not know when a task was made.
+    /// "created today", "added this week": the search does not support creation times.
     fn made(&mut self, at: usize) -> Option<usize> {
         if !matches!(self.word(at), "created" | "added" | "made" | "updated" | "changed") {
             return None;
@@ -443,10 +443,10 @@ impl Reader<'_> {
             _ => return None,
         };
         let date = moment::local(Some(&day), TimeSaid::default(), self.context, &mut Vec::new())?.date();
-        // Asked on a Friday, "what is due Friday" is about today.
+        // On a Friday, "what is due Friday" means today.
         let date = match day {
             crate::grammar::Day::Weekday(weekday) if weekday == self.context.today().weekday() => self.context.today(),
-            // What was completed on Monday was so on the last one.
+            // "completed on Monday" means the last Monday.
             crate::grammar::Day::Weekday(_) if self.filter().status == Some(Status::Completed) => shifted(date, 0, -7)?,
             _ => date,
         };
@@ -478,7 +478,7 @@ impl Reader<'_> {
         let mut text = text;
         let now = (self.filter().due_after, self.filter().due_before, self.due.starts_with("due "));
         if let (Some(Moment::At(from)), Some(Moment::At(to)), true) = now {
-            // "today and tomorrow": all that is asked for.
+            // "today and tomorrow": both days.
             (after, before) = (after.min(from), before.max(to));
             text = format!("{} and {text}", self.due.trim_start_matches("due "));
         }
@@ -493,7 +493,7 @@ impl Reader<'_> {
         Timestamp::new(start.timestamp()).ok()
     }
 
-    /// A word that is none of these is looked for.
+    /// Searches for a word that is none of these.
     fn other(&mut self, at: usize) -> usize {
         let word = &self.words[at];
         match word.kind {
@@ -541,7 +541,7 @@ impl Reader<'_> {
         Heard { listing: self.listing, parts: self.parts, notes: self.notes }
     }
 
-    /// The words that are looked for, no more than a search takes.
+    /// Returns the search words, up to the limit of a search.
     fn looked_for(&mut self) -> Option<String> {
         let all = self.rest.join(" ").replace(char::is_control, " ");
         let words: Vec<&str> = all.split_whitespace().collect();
@@ -561,7 +561,7 @@ impl Reader<'_> {
         (!query.is_empty()).then_some(query)
     }
 
-    /// "What did I complete this week" is about when it was done, not when it was due.
+    /// "What did I complete this week" concerns the completion, not the due date.
     fn move_to_completion(&mut self) {
         let filter = &mut self.listing.query.filters;
         if filter.status == Some(Status::Completed) {

@@ -1,19 +1,19 @@
-//! How people of a language and region write dates and times: the order of day and month, and the hours of the day.
+//! Notation of dates and times by language and region: the order of day and month, and 12 or 24 hours.
 
 use std::str::FromStr;
 
-/// A language tag (BCP 47), as far as it says how dates and times are written: `en-US`, `de`, `pt-BR`.
+/// A language tag (BCP 47), as far as it decides the notation of dates and times: `en-US`, `de`, `pt-BR`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Locale {
     language: String,
     region: Option<String>,
 }
 
-/// A text that is no language tag.
+/// The text is not a language tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownLocale;
 
-/// How the hours of a day are written.
+/// Notation of hours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Hours {
     /// "17:00".
@@ -32,11 +32,11 @@ impl Hours {
     }
 }
 
-/// Languages that write the month before the day wherever they are spoken. Source: Unicode CLDR, `availableFormats`, `Md`.
+/// Languages that write the month first in every region. Source: Unicode CLDR, `availableFormats`, `Md`.
 const MONTH_FIRST_LANGUAGES: [&str; 8] = ["ja", "zh", "ko", "hu", "lt", "mn", "eu", "fil"];
-/// Regions whose English or Spanish writes the month before the day. Source: as above.
+/// Regions whose English or Spanish writes the month first. Same source.
 const MONTH_FIRST_REGIONS: [&str; 11] = ["US", "AS", "GU", "MH", "MP", "PR", "UM", "VI", "PA", "PH", "CA"];
-/// Regions that count the hours to twelve. Source: Unicode CLDR, `timeData`, regions that prefer `h`.
+/// Regions with 12-hour notation. Source: Unicode CLDR, `timeData`, regions that prefer `h`.
 const TWELVE_HOUR_REGIONS: [&str; 31] = [
     "US", "CA", "AU", "NZ", "IN", "PH", "EG", "SA", "AE", "PK", "BD", "MY", "KR", "TW", "CO", "VE", "PR", "AS", "GU", "MP", "VI", "UM",
     "MH", "JO", "KW", "QA", "BH", "OM", "LK", "SG", "HK",
@@ -53,7 +53,7 @@ impl FromStr for Locale {
         if !is_language || !subtags.clone().all(is_subtag) {
             return Err(UnknownLocale);
         }
-        // After an extension ("-u-…") no region follows.
+        // No region follows an extension ("-u-…").
         let mut rest = subtags.take_while(|subtag| subtag.len() > 1);
         let region = rest.find(|subtag| subtag.len() == 2 && subtag.bytes().all(|byte| byte.is_ascii_alphabetic()));
         Ok(Self { language: language.to_ascii_lowercase(), region: region.map(str::to_ascii_uppercase) })
@@ -61,7 +61,7 @@ impl FromStr for Locale {
 }
 
 impl Locale {
-    /// Returns the locale that a caller likes best of those in its `Accept-Language` (RFC 9110, section 12.5.4); none if it names none.
+    /// Returns the preferred locale of an `Accept-Language` header (RFC 9110, section 12.5.4), if it names any.
     #[must_use]
     pub fn accepted(header: &str) -> Option<Self> {
         let weighed = header.split(',').filter_map(|item| {
@@ -69,11 +69,11 @@ impl Locale {
             let weight = parameters.trim().strip_prefix("q=").map_or(Some(1.0), |weight| weight.trim().parse::<f32>().ok())?;
             Some((tag.trim().parse::<Self>().ok()?, weight)).filter(|_| weight > 0.0)
         });
-        // Of equal ones the first.
+        // Of equally weighted ones the first.
         weighed.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(locale, _)| locale)
     }
 
-    /// Returns true if "1/2" is 2 January; none where the language does not say so without a region.
+    /// True if "1/2" is 2 January; `None` if that depends on a region that is not given.
     pub(crate) fn is_month_first(&self) -> Option<bool> {
         match &self.region {
             _ if MONTH_FIRST_LANGUAGES.contains(&self.language.as_str()) => Some(true),
@@ -83,7 +83,7 @@ impl Locale {
         }
     }
 
-    /// Returns the form of a time of day as `strftime` takes it: "17:00", or "5:00 PM" where the hours are counted to twelve.
+    /// Returns the `strftime` format of a time of day: "17:00", or "5:00 PM".
     #[must_use]
     pub fn time_format(&self) -> &'static str {
         self.hours().format()
@@ -95,7 +95,7 @@ impl Locale {
     }
 }
 
-/// Zones whose people write the month first: those of the United States.
+/// Zones whose country writes the month first: the United States.
 const MONTH_FIRST_ZONES: [&str; 27] = [
     "America/New_York",
     "America/Detroit",
@@ -126,7 +126,7 @@ const MONTH_FIRST_ZONES: [&str; 27] = [
     "PST8PDT",
 ];
 
-/// Returns true if people of this zone write the month before the day: the guess where no locale is known.
+/// True if the zone's country writes the month first; used if no locale is known.
 pub(crate) fn is_month_first_in(zone: &str) -> bool {
     let families = ["US/", "America/Indiana/", "America/Kentucky/", "America/North_Dakota/"];
     MONTH_FIRST_ZONES.contains(&zone) || families.iter().any(|family| zone.starts_with(family))

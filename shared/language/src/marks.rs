@@ -9,12 +9,12 @@ use crate::numbers::{Length, length};
 use crate::phrases::phrases;
 use crate::words::{Word, WordKind, words};
 
-/// The phrase that begins at `at`, if it is a tag, a priority or a reminder.
+/// Returns the phrase that begins at `at`, if it is a tag, a priority or a reminder.
 pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
     tag(view, at).or_else(|| priority(view, at)).or_else(|| reminder(view, at))
 }
 
-/// A tag's name: "#home" without the sign. "#1" is a number, not a tag.
+/// Returns a tag's name: "#home" without the sign. "#1" is a number, not a tag.
 pub(crate) fn tag_name(word: &str) -> Option<&str> {
     let name = word.strip_prefix('#')?;
     let is_inner = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '/' | '.' | '&' | '+' | '\'');
@@ -22,7 +22,7 @@ pub(crate) fn tag_name(word: &str) -> Option<&str> {
     (begins && name.chars().any(char::is_alphabetic) && name.chars().all(is_inner)).then_some(name)
 }
 
-/// The tag that a "#" leads to, and where it ends: "#home", `#"home office"`, and "#home office" where that tag exists.
+/// Returns the tag after a "#", and where it ends: "#home", `#"home office"`, and "#home office" if that tag exists.
 pub(crate) fn tag_at(words: &[Word], at: usize, existing: &[String]) -> Option<(String, usize)> {
     let word = words.get(at)?;
     if let Some(name) = words.get(at + 1).filter(|next| word.is("#") && next.range.start == word.range.end).and_then(quoted_name) {
@@ -38,9 +38,9 @@ pub(crate) fn tag_at(words: &[Word], at: usize, existing: &[String]) -> Option<(
     Some(longest.map_or_else(|| (name.to_owned(), at + 1), |tag| (tag.clone(), at + tag.split_whitespace().count())))
 }
 
-/// Returns true if a "#" in a sentence may lead to a tag of several words: "#home office", but not "#home tomorrow".
+/// True if a "#" in a sentence may begin a tag of several words: "#home office", but not "#home tomorrow".
 ///
-/// Then the tags that exist ([`Scene::with_tags`]) decide how it is read.
+/// The existing tags ([`Scene::with_tags`]) then decide how it is read.
 #[must_use]
 pub fn spells_tags(sentence: &str, scene: &Scene) -> bool {
     let words = words(sentence);
@@ -56,7 +56,7 @@ pub fn spells_tags(sentence: &str, scene: &Scene) -> bool {
     tags.iter().any(|at| is_led(at) && !is_free(at))
 }
 
-/// What is between the quotation marks, as a tag.
+/// Returns quoted text as a tag.
 fn quoted_name(word: &Word) -> Option<String> {
     let mut characters = word.lower.chars();
     let is_quoted = word.kind == WordKind::Quoted && characters.next().is_some() && characters.next_back().is_some();
@@ -159,7 +159,7 @@ fn priority(view: View<'_>, at: usize) -> Option<Phrase> {
     }
 }
 
-/// The offset that says the same, if it has one unit and an amount that is allowed.
+/// Returns the equivalent offset, if the length has one unit and a valid amount.
 pub(crate) fn offset(length: Length) -> Option<ReminderOffset> {
     if length.months != 0 || (length.days != 0 && length.minutes != 0) {
         return None;
@@ -176,7 +176,7 @@ pub(crate) fn offset(length: Length) -> Option<ReminderOffset> {
         .and_then(|(amount, unit)| ReminderOffset::new(amount, unit).ok())
 }
 
-/// The offset of a reminder at the due time itself.
+/// Returns the offset of a reminder at the due time.
 pub(crate) fn at_due_time() -> Option<ReminderOffset> {
     ReminderOffset::new(0, OffsetUnit::Minute).ok()
 }
@@ -187,7 +187,7 @@ const NO_OFFSET: &str = "A reminder comes so many minutes, hours, days or weeks 
 fn reminder(view: View<'_>, at: usize) -> Option<Phrase> {
     let (lead, start) = reminder_lead(view, at);
     let is_led = lead > at;
-    // "remind me" may be passed over by now: it says what the sentence wants.
+    // "remind me" may have been skipped, because it is the sentence's intent.
     let is_led = is_led || view.before(at) == "me" && view.is_any(at.wrapping_sub(2), &["remind", "alert", "notify", "ping"]);
     if is_led && view.is_any(start, &["the", "one", "a"]) && view.is_phrase(start + 1, &["day", "before"]) {
         return Some(Phrase::new(before_end(view, start + 3), Meaning::Reminder(ReminderOffset::new(1, OffsetUnit::Day).ok()?)));
@@ -208,7 +208,7 @@ fn reminder(view: View<'_>, at: usize) -> Option<Phrase> {
         } else {
             return None;
         };
-        // "in 3 days before …" is no reminder.
+        // "in 3 days before …" is not a reminder.
         if !is_led && (!view.is_free(end) || view.is_any(start.wrapping_sub(1), &["in", "within"])) {
             return None;
         }
@@ -226,7 +226,7 @@ fn reminder(view: View<'_>, at: usize) -> Option<Phrase> {
     if is_alone && (is_order || is_timed) { Some(Phrase::new(lead, Meaning::Reminder(at_due_time()?))) } else { None }
 }
 
-/// Where "remind me", "and remind me", "with a reminder" or "reminder:" ends, without and with the words that lead on: "reminder at".
+/// Returns where "remind me", "and remind me", "with a reminder" or "reminder:" ends, without and with the words that follow it: "reminder at".
 fn reminder_lead(view: View<'_>, at: usize) -> (usize, usize) {
     let start = view.skip(at, &["and", "with", "please"]);
     for words in [

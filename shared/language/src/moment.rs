@@ -1,4 +1,4 @@
-//! A day and a time to an instant: defaults for what a sentence leaves open, and the clock changes of the zone.
+//! Converts a day and a time to an instant: defaults for missing parts, and the clock changes of the zone.
 
 use domain::offset::{OffsetUnit, ReminderOffset};
 use jiff::civil::{Date, DateTime, Time, Weekday};
@@ -12,17 +12,17 @@ use crate::numbers::Length;
 use crate::part::Note;
 use crate::tell;
 
-/// The hour at which a night ends.
+/// Hour at which a night ends.
 const SMALL_HOURS: i8 = 5;
 
-/// The time at which a day without one is compared with others: it is no part of what is read.
+/// Time for comparing days without a time. It is not part of the result.
 const MORNING: Time = Time::constant(9, 0, 0, 0);
-/// The time of today without one, while it is ahead.
+/// Default time of today, while it is in the future.
 const EVENING: Time = Time::constant(18, 0, 0, 0);
-/// The time of today without one, when the evening has begun.
+/// Default time of today in the evening.
 pub(crate) const DAYS_END: Time = Time::constant(23, 59, 0, 0);
 
-/// The time of day that a sentence says.
+/// The time of day in a sentence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TimeSaid {
     pub(crate) clock: Option<Clock>,
@@ -30,17 +30,17 @@ pub(crate) struct TimeSaid {
 }
 
 impl TimeSaid {
-    /// Whether nothing is said.
+    /// True if no time is given.
     pub(crate) fn is_open(self) -> bool {
         self.clock.is_none() && self.part.is_none()
     }
 
-    /// The time, if there is one; a bare hour is settled by the part of the day, or taken for the one that people mean.
+    /// Returns the time, if there is one. The part of the day, or the usual meaning, decides a bare hour.
     pub(crate) fn time(self, context: &Context, notes: &mut Vec<Note>) -> Option<Time> {
         let Some(clock) = self.clock else { return self.part.map(DayPart::time) };
         let is_late = match self.part {
             Some(DayPart::Morning) => false,
-            // "At 2 in the night" is early.
+            // "At 2 in the night" is in the early morning.
             Some(DayPart::Night) => clock.hour >= SMALL_HOURS,
             Some(_) => true,
             // Few tasks are due before seven in the morning.
@@ -56,10 +56,10 @@ impl TimeSaid {
         Some(time)
     }
 
-    /// For today: nine o'clock that is over is nine in the evening.
+    /// For today: nine o'clock that has passed means nine in the evening.
     fn time_today(self, context: &Context, notes: &mut Vec<Note>) -> Option<Time> {
         let now = context.local;
-        // Said late in the evening, "tonight" is what is left of it.
+        // Late in the evening, "tonight" is the rest of the day.
         if let (None, Some(DayPart::Evening | DayPart::Night)) = (self.clock, self.part) {
             return self.part.map(DayPart::time).map(|time| if time > now.time() { time } else { DAYS_END });
         }
@@ -81,10 +81,10 @@ impl TimeSaid {
     }
 }
 
-/// The local date and time that a day and a time mean.
+/// Returns the local date and time of a day and a time.
 pub(crate) fn local(day: Option<&Day>, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
     let local = on_day(day, said, context, notes)?;
-    // The small hours of Friday night are Saturday's.
+    // The small hours of Friday night belong to Saturday.
     let is_next_day = day.is_some() && said.part == Some(DayPart::Night) && local.hour() < SMALL_HOURS;
     if is_next_day { local.checked_add(Span::new().days(1)).ok() } else { Some(local) }
 }
@@ -102,7 +102,7 @@ fn on_day(day: Option<&Day>, said: TimeSaid, context: &Context, notes: &mut Vec<
     }
 }
 
-/// A time without a day: today, or tomorrow if it has passed.
+/// Returns a time without a day: today, or tomorrow if it has passed.
 fn next_time(time: Time, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
     let today = context.today();
     if today.to_datetime(time) > context.local {
@@ -116,7 +116,7 @@ fn open_today(context: &Context) -> Time {
     if context.local.time() < EVENING { EVENING } else { DAYS_END }
 }
 
-/// The next such weekday: today only with a time that is ahead.
+/// Returns the next such weekday; today only with a time in the future.
 fn next_weekday(weekday: Weekday, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
     let today = context.today();
     if today.weekday() != weekday {
@@ -133,10 +133,10 @@ fn next_weekday(weekday: Weekday, said: TimeSaid, context: &Context, notes: &mut
     Some(date.to_datetime(time.unwrap_or(MORNING)))
 }
 
-/// How many months ahead a day of a month is looked for: no two neighbouring months lack the same day.
+/// Maximum months searched for a day of the month: two neighbouring months never both lack a day.
 const MONTHS_AHEAD: i32 = 2;
 
-/// The next month's day that exists and is ahead.
+/// Returns the next existing day of a month in the future.
 fn next_of_month(day: i8, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
     let time = said.time(context, notes).unwrap_or(MORNING);
     let first = context.today().first_of_month();
@@ -147,17 +147,17 @@ fn next_of_month(day: i8, said: TimeSaid, context: &Context, notes: &mut Vec<Not
     })
 }
 
-/// So long from now: days and months keep the wall clock, hours and minutes are exact.
+/// Returns the time this long from now: days and months keep the wall-clock time, hours and minutes are exact.
 pub(crate) fn ahead(length: Length, context: &Context) -> Option<Timestamp> {
     let calendar = Span::new().try_months(length.months).ok()?.try_days(length.days).ok()?;
     let day = context.now.to_zoned(context.tz().clone()).checked_add(calendar).ok()?;
     let later = day.timestamp().checked_add(SignedDuration::from_mins(length.minutes.into())).ok()?;
-    // To the minute: nobody means the seconds.
+    // To the minute, because seconds are never meant.
     let second = later.as_second();
     Timestamp::from_second(second - second.rem_euclid(60)).ok()
 }
 
-/// How long before it is due a reminder comes that has a day or a time of its own: "at 10, remind me at 9".
+/// Returns how long before the due date a reminder with its own day or time comes: "at 10, remind me at 9".
 pub(crate) fn before(
     due: DateTime,
     day: Option<&Day>,
@@ -174,7 +174,7 @@ pub(crate) fn before(
             let days = if earlier.unit() == OffsetUnit::Week { 7 } else { 1 };
             back(due.date(), days * i32::from(earlier.amount()))
         }
-        // At 21:00 for something at 7: the evening before.
+        // At 21:00 for something at 7 means the evening before.
         (None, _) => back(due.date(), is_late(due.date()).into()),
         (Some(Day::Weekday(weekday)), _) => {
             let last = back(due.date(), i32::from(due.date().weekday().since(*weekday)));
@@ -197,7 +197,7 @@ pub(crate) fn before(
 
 const MINUTES_PER_DAY: i32 = 24 * 60;
 
-/// The instant of a local time. One that the clocks leave out is that much later, one that they repeat is the first; both are told.
+/// Returns the instant of a local time. A skipped time moves by the gap, a repeated time is the first one; notes report both.
 pub(crate) fn instant(local: DateTime, context: &Context, notes: &mut Vec<Note>) -> Option<domain::Timestamp> {
     let zoned = context.tz().to_ambiguous_zoned(local);
     let (place, date) = (context.place.name.clone(), tell::date(local.date()));

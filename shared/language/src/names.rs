@@ -1,16 +1,16 @@
-//! Names of works and things that hold a date: "Friday Night Lights", "Yesterday". A name is capitalised throughout.
+//! Names that contain a date: "Friday Night Lights", "Yesterday". Every word of such a name is capitalised.
 
 use crate::calendar;
 use crate::grammar::{Meaning, Phrase, View};
 use crate::words::{Case, WordKind};
 
-/// Words before the title of a work.
+/// Words that precede the title of a work.
 const BEFORE_WORKS: [&str; 16] = [
     "watch", "watching", "rewatch", "see", "read", "reread", "play", "stream", "hear", "sing", "called", "titled", "named", "about",
     "album", "film",
 ];
 
-/// The same phrase, or a word about it where it is part of a name.
+/// Returns the phrase, or a title word if it is part of a name.
 pub(crate) fn unless_named(view: View<'_>, at: usize, phrase: Phrase) -> Phrase {
     if !phrase.meaning.says_when() || !is_name(view, at, phrase.end) {
         return phrase;
@@ -29,7 +29,7 @@ fn is_name(view: View<'_>, at: usize, end: usize) -> bool {
     if is_capital(end) && !view.is_free(end) {
         return true;
     }
-    // "listen to Yesterday", "watch Ruby Tuesday": weekdays and months alone are capitalised as such.
+    // "listen to Yesterday", "watch Ruby Tuesday": a weekday or month alone is always capitalised, so it is no sign of a name.
     let run = (0..at).rev().take_while(|at| is_capital(*at)).count();
     let first = at - run;
     let is_work = |first: usize| {
@@ -37,7 +37,7 @@ fn is_name(view: View<'_>, at: usize, end: usize) -> bool {
             || view.before(first) == "to" && view.is_any(first.wrapping_sub(2), &["listen", "listening"])
     };
     let is_day = calendar::weekday(view.word(at)).is_some() || calendar::month(view.word(at)).is_some();
-    // The verb may begin the sentence, with a capital of its own.
+    // The verb may begin the sentence and be capitalised.
     let begins = (first..at).find(|place| is_work(place + 1)).map_or(first, |place| place + 1);
     let is_lone_day = is_day && begins == at && end == at + 1;
     let is_inner =

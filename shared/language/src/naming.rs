@@ -1,15 +1,15 @@
-//! The tasks that a message names by number: what a model may do to them without a question.
+//! The tasks that a message names by number, which a model may change without confirmation.
 //!
-//! A model reads messages of any kind and language, and what tasks say can talk it into anything. So this looks for nothing but numbers that cannot
-//! mean something else: `#12`, or a number beside a verb at the beginning of an order ("delete 12", "complete 3 and 4"). A time, a date, an amount or
-//! a place ("move the meeting to 3 pm", "the last 3 tasks", "room 3") names no task, nor does what is denied, excepted or only asked about.
+//! A model reads messages of any kind and language, and the text of tasks can talk it into anything. Therefore only numbers count that cannot mean
+//! something else: `#12`, or a number beside a verb at the beginning of an order ("delete 12", "complete 3 and 4"). A time, date, amount or place
+//! ("move the meeting to 3 pm", "the last 3 tasks", "room 3") names no task, and neither does a negation, an exception or a question.
 
 use std::collections::BTreeSet;
 
 use crate::read::{after_politeness, is_free, is_question, number};
 use crate::words::{Word, WordKind, after, skip, words};
 
-/// Tasks by what a message says is to happen to them.
+/// Tasks by the change that a message requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Naming {
     /// To be deleted.
@@ -18,7 +18,7 @@ pub struct Naming {
     pub change: BTreeSet<i64>,
 }
 
-/// Verbs of orders to delete; of those that begin alike, the longest first.
+/// Verbs of deletion; among verbs with a common beginning, the longest first.
 const DELETES: &str = "delete|remove|erase|trash|discard|drop|purge|clear|clean up|get rid of|throw away|deleted|removed|deleting|removing";
 /// Verbs of orders to change or complete.
 const CHANGES: &str = "complete|completed|finish|finished with|finished|close out|close|check off|check|tick off|tick|cross off|resolve|done with|\
@@ -26,18 +26,18 @@ const CHANGES: &str = "complete|completed|finish|finished with|finished|close ou
     bring forward|bring|advance|update|change|edit|make|rename|retitle|describe|tag|untag|label|unlabel|prioritize|prioritise|deprioritize|\
     deprioritise|give|repeat|schedule|remind me of|remind me about|i finished|i've finished|i have finished|i completed|i've completed|\
     i have completed|i did|i've done|i have done|i'm done with|i am done with";
-/// Words that ask or add: what they are about is to stay as it is.
+/// Words that ask or add: their tasks stay unchanged.
 const LOOKS: &str =
     "show|list|find|search|open|view|see|get|read|what|what's|when|where|which|who|why|how|tell|explain|is|are|add|create|new";
-/// What may follow numbers of tasks that are changed, besides what may follow any: "move 3 to Friday".
+/// Words that may follow the numbers of changed tasks, besides the common ones: "move 3 to Friday".
 const CHANGED: &str = "to|by|with|as|for|until|till|back|forward|up|is|are|due|high|low|medium|urgent|weekly|daily|monthly|yearly|every";
 /// Nouns between a verb and numbers: "delete the tasks no. 3 and 5".
 const NOUNS: &str = "task|tasks|todo|todos|to-do|to-dos|item|items|number|numbers|no|nr|id|ids";
-/// What denies or excepts what stands after it.
+/// Words that negate or except what follows.
 const DENIALS: &str = "not|never|no|nor|neither|don't|dont|doesn't|isn't|shouldn't|can't|won't|without|except|excepting|excluding|but|besides|unless|\
     instead|rather|than|keep|leave|save|ignore|nicht|nie|kein|keine|außer|ausser|ohne|behalte|pas|jamais|sauf|sans|nunca|excepto|salvo|sin|non|\
     mai|tranne|não|exceto|nie|oprócz|не|кроме";
-/// Orders of one sentence that are looked at.
+/// Maximum orders per sentence.
 const ORDERS_MAX: usize = 20;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ enum Deed {
     Look,
 }
 
-/// The tasks that a message names by number.
+/// Returns the tasks that a message names by number.
 #[must_use]
 pub fn naming(message: &str) -> Naming {
     let mut naming = Naming::default();
@@ -59,7 +59,7 @@ pub fn naming(message: &str) -> Naming {
             let (sentence, after) = rest.split_at(end);
             rest = after;
             let start = after_politeness(sentence, 0, sentence.len());
-            // "Can you delete 3?" is an order, "can you tell whether to delete #3?" is none.
+            // "Can you delete 3?" is an order, "can you tell whether to delete #3?" is not.
             let is_order =
                 !sentence.last().is_some_and(|word| word.is("?")) || verb_at(sentence, start).is_some_and(|(deed, _)| deed != Deed::Look);
             if is_order && !is_question(sentence, start) {
@@ -71,7 +71,7 @@ pub fn naming(message: &str) -> Naming {
     naming
 }
 
-/// Where the first sentence ends, its mark included. The full stop of "no. 3" is none.
+/// Returns where the first sentence ends, punctuation included. The full stop of "no. 3" does not end it.
 fn sentence_end(words: &[Word]) -> usize {
     let ends = |at: &usize| {
         let is_mark = words[*at].kind == WordKind::Mark && words[*at].is_any(&[".", "!", "?", ";", "\u{2026}"]);
@@ -81,7 +81,7 @@ fn sentence_end(words: &[Word]) -> usize {
     (0..words.len()).find(ends).map_or(words.len(), |last| last + 1)
 }
 
-/// The number of a task: "12", "#12".
+/// Returns the number of a task: "12", "#12".
 fn id_at(words: &[Word], at: usize) -> Option<i64> {
     let word = words.get(at)?.plain()?;
     number(word.strip_prefix('#').unwrap_or(word))
@@ -92,7 +92,7 @@ fn verb_at(words: &[Word], at: usize) -> Option<(Deed, usize)> {
     lists.into_iter().find_map(|(deed, verbs)| Some((deed, after(words, at, verbs)?)))
 }
 
-/// "the tasks 3, 4 and 5": the numbers, and where they end; none where one of them is a number of something.
+/// "the tasks 3, 4 and 5": returns the numbers and where they end; `None` if one of them counts something else.
 fn numbers(words: &[Word], at: usize, deed: Deed) -> Option<(Vec<i64>, usize)> {
     let article = skip(words, at, "the|my|:");
     let mut next = noun(words, article);
@@ -111,7 +111,7 @@ fn numbers(words: &[Word], at: usize, deed: Deed) -> Option<(Vec<i64>, usize)> {
     (is_free && !ids.is_empty()).then_some((ids, end))
 }
 
-/// The place after "task", "task no.", "number".
+/// Returns the position after "task", "task no.", "number".
 fn noun(words: &[Word], at: usize) -> usize {
     let end = skip(words, skip(words, at, NOUNS), "number|no|nr|id");
     if end > at { skip(words, end, ".|#|:") } else { at }
@@ -126,7 +126,7 @@ impl Naming {
         }
     }
 
-    /// "complete 3 and 4, then delete 5": orders from the beginning of the sentence, each with nothing but numbers.
+    /// "complete 3 and 4, then delete 5": orders from the beginning of the sentence, each with numbers only.
     fn by_verb(&mut self, words: &[Word]) {
         let mut at = after_politeness(words, 0, words.len());
         for _ in 0..ORDERS_MAX {
@@ -140,7 +140,7 @@ impl Naming {
         }
     }
 
-    /// `#12`, for what the verb before it says, or that after it; in another language for anything.
+    /// `#12`, for the verb before or after it; in another language for any change.
     fn by_sign(&mut self, words: &[Word]) {
         let verbs: Vec<(usize, Deed)> = (0..words.len()).filter_map(|at| Some((at, verb_at(words, at)?.0))).collect();
         let denial = (0..words.len()).find(|at| skip(words, *at, DENIALS) > *at);

@@ -1,4 +1,4 @@
-//! Numbers, ordinals and spans of time in words and figures.
+//! Numbers, ordinals and lengths of time, in words and digits.
 
 use crate::words::Word;
 
@@ -51,10 +51,10 @@ const ORDINALS: [&str; 21] = [
     "twentieth",
 ];
 
-/// The longest number in figures that is read: what is longer is no amount of anything here.
+/// Maximum digits of a number; longer ones are not amounts.
 const FIGURES_MAX: usize = 5;
 
-/// Figures only.
+/// Parses digits only.
 pub(crate) fn figures(text: &str) -> Option<u32> {
     let is_number = !text.is_empty() && text.len() <= FIGURES_MAX && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_number { text.parse().ok() } else { None }
@@ -72,7 +72,7 @@ pub(crate) fn cardinal(text: &str) -> Option<u32> {
     figures(text).or_else(|| small(text)).or_else(|| tens(text)).or_else(compound)
 }
 
-/// "3rd", "twenty-first"; in figures only with the ending that English gives it.
+/// "3rd", "twenty-first"; in digits only with the right English ending.
 pub(crate) fn ordinal(text: &str) -> Option<u32> {
     ordinal_figures(text).or_else(|| ordinal_word(text))
 }
@@ -127,7 +127,7 @@ impl Unit {
         })
     }
 
-    /// The same, and units that are several of one: "fortnight", "quarter".
+    /// The same, and units that are multiples: "fortnight", "quarter".
     fn counted(text: &str) -> Option<(Self, u32)> {
         // "in a week's time".
         match text.trim_end_matches("'s") {
@@ -137,7 +137,7 @@ impl Unit {
         }
     }
 
-    /// As an ending of figures, where single letters are clear: "3d", "2w".
+    /// A suffix of digits, where single letters are unambiguous: "3d", "2w".
     fn ending(text: &str) -> Option<Self> {
         match text {
             "m" => Some(Self::Minute),
@@ -171,7 +171,7 @@ pub(crate) struct Length {
 
 impl Length {
     pub(crate) fn of(amount: u32, unit: Unit) -> Self {
-        // At most FIGURES_MAX figures times 1,440: far inside the range.
+        // At most FIGURES_MAX digits times 1,440, which is within the range.
         let amount = i32::try_from(amount).unwrap_or(i32::MAX);
         let times = |factor: i32| amount.saturating_mul(factor);
         match unit {
@@ -192,7 +192,7 @@ impl Length {
         }
     }
 
-    /// Whether it is made of hours and minutes only.
+    /// True if it consists of hours and minutes only.
     pub(crate) fn is_exact(self) -> bool {
         self.months == 0 && self.days == 0
     }
@@ -278,7 +278,7 @@ pub(crate) fn attached(text: &str) -> Option<Length> {
     Some(length.plus(Length::of(figures(minutes)?, Unit::Minute)))
 }
 
-/// Whether these words stand at `at`.
+/// True if these words are at `at`.
 pub(crate) fn is_phrase(words: &[Word], at: usize, phrase: &[&str]) -> bool {
     words.get(at..).is_some_and(|rest| rest.len() >= phrase.len() && rest.iter().zip(phrase).all(|(word, expected)| word.is(expected)))
 }

@@ -1,28 +1,28 @@
-//! What was understood of a sentence, and what a person should know about the reading.
+//! The understood parts of a sentence, and notes for the user.
 
 use std::ops::Range;
 
-/// What a stretch of a sentence says.
+/// The kind of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A day.
     Date,
     /// A time of day.
     Time,
-    /// How often, and until when.
+    /// A recurrence, with its end.
     Recurrence,
     /// A tag.
     Tag,
     /// A priority.
     Priority,
-    /// How long before to remind.
+    /// A reminder.
     Reminder,
-    /// Which task.
+    /// A task.
     Task,
 }
 
 impl Kind {
-    /// The name in lower case: "date", "time", "recurrence", "tag", "priority", "reminder", "task".
+    /// Returns the name in lower case: "date", "time", "recurrence", "tag", "priority", "reminder", "task".
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -37,19 +37,19 @@ impl Kind {
     }
 }
 
-/// A stretch of the sentence that was understood.
+/// A part of the sentence that was understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// Where it is: bytes of the sentence, at the borders of characters.
+    /// Byte range in the sentence, at character boundaries.
     pub range: Range<usize>,
-    /// What it says.
+    /// Its kind.
     pub kind: Kind,
-    /// What it was taken for, in a few words: "Fri 4 Dec 2026", "10:30", "every 2 weeks", "high".
+    /// Its meaning in a few words: "Fri 4 Dec 2026", "10:30", "every 2 weeks", "high".
     pub meaning: String,
 }
 
 impl Part {
-    /// Where it is in UTF-16 code units, which is how JavaScript counts. `sentence` is the one that was read.
+    /// Returns the range in UTF-16 code units, as JavaScript counts. `sentence` is the parsed one.
     #[must_use]
     pub fn utf16(&self, sentence: &str) -> Range<usize> {
         let units = |end: usize| sentence.get(..end).map_or(0, |text| text.encode_utf16().count());
@@ -57,26 +57,26 @@ impl Part {
     }
 }
 
-/// Something that a person should know about a reading.
+/// A note about the result, for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// Whether it was taken for granted or not understood.
+    /// The kind.
     pub kind: NoteKind,
-    /// One sentence for a person.
+    /// One sentence for the user.
     pub text: String,
 }
 
 /// The kind of a [`Note`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NoteKind {
-    /// The sentence left it open, and this is what it was taken for.
+    /// An assumption about an ambiguous part.
     Assumed,
-    /// This was not understood, or cannot be done.
+    /// A part that was not understood, or is impossible.
     Missed,
 }
 
 impl NoteKind {
-    /// The name in lower case: "assumed" or "missed".
+    /// Returns the name in lower case: "assumed" or "missed".
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

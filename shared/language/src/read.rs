@@ -1,4 +1,4 @@
-//! What a sentence wants: its first words decide, then what it is about is read.
+//! Determines the intent of a sentence by its first words, then reads its object.
 
 use std::ops::Range;
 
@@ -14,134 +14,134 @@ use crate::listing::Listing;
 use crate::part::{Kind, Note, Part};
 use crate::words::{Word, WordKind, after, skip, words};
 
-/// A sentence as the offline assistant understands it.
+/// The reading of a sentence by the offline assistant.
 #[derive(Clone, Debug)]
 pub struct Reading {
-    /// What is wanted.
+    /// The intent.
     pub intent: Intent,
-    /// What was understood, in the order of the sentence.
+    /// The understood parts, in the order of the sentence.
     pub parts: Vec<Part>,
-    /// What was taken for granted, and what was not understood. With [`Intent::Unclear`] they say why, and what would be clear.
+    /// Assumptions, and parts that were not understood. With [`Intent::Unclear`] they give the reason and a clear alternative.
     pub notes: Vec<Note>,
-    /// True if it ends in a question mark and asks for nothing politely: "delete 12?". Whoever acts on it asks first.
+    /// True if it ends in a question mark and is not a polite request: "delete 12?". The caller must ask before acting.
     pub is_question: bool,
-    /// The task that the sentence would be, where its intent is another and may come to nothing: "finish essay" without such a task. It is added
-    /// only if the user says so.
+    /// The task that the sentence could be instead, if its intent has no object: "finish essay" without such a task. It is added only after
+    /// confirmation.
     pub or_task: Option<Box<CreateTask>>,
 }
 
-/// What a sentence wants.
+/// What a sentence requests.
 #[derive(Clone, Debug)]
 pub enum Intent {
-    /// A new task.
+    /// Create a task.
     Create {
-        /// The task; it keeps to the domain's rules.
+        /// The task, valid by the domain's rules.
         task: Box<CreateTask>,
-        /// Whether the sentence asks for it ("add", "remind me to"), or is only most likely a task ("buy milk").
+        /// True if the sentence requests it ("add", "remind me to"); false if it is only probably a task ("buy milk").
         is_asked: bool,
-        /// The title of another task that the sentence is about, should there be such a task: "cancel gym" is about "gym". Ask then.
+        /// Title of a task that the sentence may be about, if it exists: "cancel gym" may be about "gym". Ask in that case.
         unless: Option<String>,
     },
-    /// To see tasks, or how many there are.
+    /// List tasks, or count them.
     List(Box<Listing>),
-    /// To see one task.
+    /// Show one task.
     Get(Target),
-    /// To complete tasks.
+    /// Complete tasks.
     Complete(Selection),
-    /// To open tasks again.
+    /// Reopen tasks.
     Reopen(Selection),
-    /// To delete tasks.
+    /// Delete tasks.
     Delete(Selection),
-    /// To change fields of tasks.
+    /// Change fields of tasks.
     Update {
-        /// Which.
+        /// The tasks.
         which: Selection,
-        /// How.
+        /// The change.
         change: Box<Change>,
     },
-    /// To set a priority.
+    /// Set a priority.
     SetPriority {
-        /// Of which tasks.
+        /// The tasks.
         which: Selection,
-        /// To what.
+        /// The priority.
         priority: Priority,
     },
-    /// To add tags.
+    /// Add tags.
     AddTags {
-        /// To which tasks.
+        /// The tasks.
         which: Selection,
-        /// At least one; as the domain keeps them.
+        /// At least one tag, in stored form.
         tags: Vec<String>,
     },
-    /// To remove tags.
+    /// Remove tags.
     RemoveTags {
-        /// From which tasks.
+        /// The tasks.
         which: Selection,
-        /// At least one; as the domain keeps them.
+        /// At least one tag, in stored form.
         tags: Vec<String>,
     },
-    /// To be reminded of tasks before they are due.
+    /// Schedule reminders.
     Remind {
-        /// Of which.
+        /// The tasks.
         which: Selection,
         /// How long before.
         offset: ReminderOffset,
     },
-    /// To see reminders.
+    /// List reminders.
     ListReminders {
         /// Of this task only.
         of: Option<Target>,
         /// Of this status only.
         status: Option<ReminderStatus>,
     },
-    /// To cancel reminders.
+    /// Cancel reminders.
     CancelReminders(Reminders),
-    /// To see which tags there are.
+    /// List tags.
     ListTags,
-    /// To know what can be said.
+    /// Explain what can be said.
     Help,
     /// A greeting.
     Greeting,
     /// Thanks.
     Thanks,
-    /// Yes to what was asked.
+    /// Confirms the open question.
     Yes,
-    /// No to what was asked.
+    /// Rejects the open question.
     No,
-    /// It was not understood.
+    /// Not understood.
     Unclear,
 }
 
-/// A task as a sentence names it.
+/// A task named in a sentence.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// By its number.
     Id(i64),
-    /// All of these numbers, from the first to the last; more than [`FEW_MAX`](crate::FEW_MAX).
+    /// A range of numbers; more than [`FEW_MAX`](crate::FEW_MAX).
     Span(i64, i64),
-    /// By its title, or words of it.
+    /// By its title, or words of its title.
     Title(String),
-    /// "it", "that one": the task that was spoken of last.
+    /// "it", "that one": the task mentioned last.
     It,
 }
 
-/// The tasks that something is to happen to.
+/// The tasks to act on.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Selection {
     /// These; at least one.
     Tasks(Vec<Target>),
-    /// All that match.
+    /// All matching tasks.
     Matching(Box<Listing>),
 }
 
 impl Selection {
-    /// Whether a person named each of the tasks by its number.
+    /// True if each task is named by its number.
     #[must_use]
     pub fn is_by_number(&self) -> bool {
         matches!(self, Self::Tasks(targets) if targets.iter().all(|target| matches!(target, Target::Id(_) | Target::Span(..))))
     }
 
-    /// The same, of this status where the sentence left it open.
+    /// Restricts the tasks to this status, if the sentence names none.
     fn of_status(self, status: Status) -> Self {
         match self {
             Self::Matching(mut listing) if listing.query.filters.status.is_none() => {
@@ -154,16 +154,16 @@ impl Selection {
     }
 }
 
-/// The reminders that a sentence names.
+/// The reminders named in a sentence.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reminders {
     /// The reminder of this number.
     Number(i64),
-    /// All that wait, of these tasks.
+    /// All pending reminders of these tasks.
     Of(Selection),
 }
 
-/// Finds out what a sentence wants: the offline assistant.
+/// Determines what a sentence requests, for the offline assistant.
 ///
 /// The same sentence and scene always give the same reading.
 #[must_use]
@@ -191,7 +191,7 @@ mod which;
 
 pub(crate) use which::{is_free, number};
 
-/// Polite beginnings that are passed over: "hey, could you please just …".
+/// Maximum polite beginnings that are skipped: "hey, could you please just …".
 const POLITENESS_MAX: usize = 4;
 
 #[derive(Clone, Copy)]
@@ -201,10 +201,10 @@ struct Reader<'a> {
     context: &'a Context,
 }
 
-/// Where a command's words end and its object begins.
+/// A command, applied after the polite beginning.
 type Command = fn(Reader<'_>, usize) -> Option<Reading>;
 
-/// The commands, in the order they are tried: those that need more words to be themselves come first.
+/// The commands, in order: more specific ones come first.
 const COMMANDS: [Command; 13] = [
     |reader, from| reader.small_talk(from),
     |reader, from| reader.excepted(from),
@@ -221,7 +221,7 @@ const COMMANDS: [Command; 13] = [
     |reader, from| reader.create(from),
 ];
 
-/// True if an order ends in a question mark and asks for nothing politely; `from` is where its polite beginning ends.
+/// True if an order ends in a question mark and is not a polite request; `from` is the end of its polite beginning.
 pub(crate) fn is_question(words: &[Word], from: usize) -> bool {
     let is_polite = words.get(..from).is_some_and(|lead| lead.iter().any(|word| word.is_any(&["can", "could", "would", "will"])))
         || words.iter().any(|word| word.is_any(&["please", "pls"]));
@@ -229,7 +229,7 @@ pub(crate) fn is_question(words: &[Word], from: usize) -> bool {
 }
 
 impl Intent {
-    /// True if it changes tasks that are there.
+    /// True if it changes existing tasks.
     fn changes(&self) -> bool {
         matches!(
             self,
@@ -267,7 +267,7 @@ impl Reading {
     }
 }
 
-/// Tasks that were named, and the parts that name them.
+/// Named tasks, and the parts that name them.
 struct Named {
     which: Selection,
     parts: Vec<Part>,
@@ -291,20 +291,20 @@ impl Reader<'_> {
         self.words.get(at).and_then(Word::plain).unwrap_or_default()
     }
 
-    /// The place after this phrase, if it stands at `at`.
+    /// Returns the position after this phrase at `at`.
     fn is(&self, at: usize, phrase: &str) -> Option<usize> {
         after(self.words, at, phrase)
     }
 
-    /// Whether one of these words stands at `at`; bars separate them.
+    /// True if one of these words, separated by bars, is at `at`.
     fn is_one(&self, at: usize, words: &str) -> bool {
         let found = self.word(at);
         !found.is_empty() && words.split('|').any(|word| word == found)
     }
 
-    /// The place after the first of these phrases that stands at `at`.
+    /// Returns the position after the first of these phrases at `at`.
     ///
-    /// They are separated by bars: "done with|check off".
+    /// Bars separate the phrases: "done with|check off".
     fn after(&self, at: usize, phrases: &str) -> Option<usize> {
         after(self.words, at, phrases)
     }
@@ -313,7 +313,7 @@ impl Reader<'_> {
         skip(self.words, at, words)
     }
 
-    /// Where the sentence ends, without full stops, "please" and "thanks".
+    /// Returns the end of the sentence, without full stops, "please" and "thanks".
     fn end(&self) -> usize {
         let is_over = |word: &Word| word.kind == WordKind::Mark || word.is_any(&["please", "pls", "thanks", "now"]);
         self.words.iter().rposition(|word| !is_over(word)).map_or(0, |last| last + 1)
@@ -327,7 +327,7 @@ impl Reader<'_> {
         self.sentence.get(bytes(self.words, &range)).unwrap_or_default()
     }
 
-    /// The words of a stretch, lower-cased and joined, without marks.
+    /// Returns these words, lower-cased and joined, without punctuation.
     fn plain(&self, range: Range<usize>) -> String {
         let words = self.words.get(range).unwrap_or_default();
         words.iter().filter(|word| word.kind != WordKind::Mark).map(|word| word.lower.as_str()).collect::<Vec<_>>().join(" ")

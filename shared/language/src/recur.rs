@@ -14,7 +14,7 @@ use crate::numbers::{Length, Unit, attached, cardinal, figures, length, ordinal}
 use crate::tell;
 use crate::whole::is_time_word;
 
-/// The phrase that begins at `at`, if it says how often or until when.
+/// Returns the phrase that begins at `at`, if it is a recurrence or its end.
 pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
     every(view, at)
         .or_else(|| adverb(view, at))
@@ -30,7 +30,7 @@ fn repeat(unit: Unit, interval: u16, by: By) -> Repeat {
     Repeat { unit, interval, by, months: Vec::new(), part: None, from_completion: false, note: None }
 }
 
-/// A repetition, with the part of the day and the months that follow it: "every Monday morning in December".
+/// Adds a following part of the day and months: "every Monday morning in December".
 fn found(view: View<'_>, end: usize, repeat: Repeat) -> Phrase {
     let (part, end) = match DayPart::named(view.word(end).trim_end_matches('s')) {
         Some(part) if matches!(repeat.by, By::Weekdays(_)) && view.is_free(end + 1) => (Some(part), end + 1),
@@ -57,7 +57,7 @@ const WHICH_DAYS: &str =
     "Which days or times are those? Say them, such as \u{201c}every Monday and Thursday\u{201d}: this stays in the title.";
 const WORKDAYS_ONLY: &str = "Working days are not counted: \u{201c}every weekday\u{201d} is each of them. This stays in the title.";
 
-/// Behind "repeat", "repeats", "recurring".
+/// Skips "repeat", "repeats", "recurring".
 fn lead(view: View<'_>, at: usize) -> usize {
     view.skip(at, &["repeat", "repeats", "repeating", "recurring", "recurs", "repeated"])
 }
@@ -89,12 +89,12 @@ fn every(view: View<'_>, at: usize) -> Option<Phrase> {
         Some((edge, _)) => every_edge(view, body, edge),
         None => every_body(view, body),
     };
-    // "Every day is a gift" is a saying.
+    // "Every day is a gift" is not a recurrence.
     let found = found.filter(|found| !view.is_any(found.end, &["is", "was", "are"]))?;
     Some(if view.is(word + 1, "!") { counted_from_completion(found) } else { found })
 }
 
-/// Whether a word names weekdays, one or several.
+/// True if a word names one or several weekdays.
 fn weekday_word(view: View<'_>, at: usize) -> bool {
     list(view, at).is_some()
 }
@@ -116,14 +116,14 @@ fn every_body(view: View<'_>, body: usize) -> Option<Phrase> {
         .or_else(|| unclear(view, body))
 }
 
-/// "every 2-3 days", "every 15": how often is left open.
+/// "every 2-3 days", "every 15": an unclear interval.
 fn unclear(view: View<'_>, at: usize) -> Option<Phrase> {
     let unit = view.vague_number(at).filter(|unit| period(view.word(*unit)).is_some()).map(|unit| unit + 1);
     let number = figures(view.word(at)).filter(|_| view.is_end(at + 1) || view.known(at + 1).is_some()).map(|_| at + 1);
     unit.or(number).map(|end| impossible(end, HOW_OFTEN))
 }
 
-/// "every! 3 days": three days after it was done.
+/// "every! 3 days": three days after its completion.
 fn counted_from_completion(phrase: Phrase) -> Phrase {
     match phrase.meaning {
         Meaning::Repeat(repeat) => Phrase { meaning: Meaning::Repeat(Repeat { from_completion: true, ..repeat }), ..phrase },
@@ -131,7 +131,7 @@ fn counted_from_completion(phrase: Phrase) -> Phrase {
     }
 }
 
-/// "other", "second", "3", "3rd": the interval, and where it ends.
+/// Returns the interval and where it ends: "other", "second", "3", "3rd".
 fn interval(view: View<'_>, at: usize) -> Option<(u16, usize)> {
     let word = view.word(at);
     if ALTERNATE.contains(&word) {
@@ -141,7 +141,7 @@ fn interval(view: View<'_>, at: usize) -> Option<(u16, usize)> {
     Some((u16::try_from(number).ok()?, at + 1))
 }
 
-/// A unit as recurrences have it, with how many of [`Unit`] it is: "day", "fortnight", "quarter".
+/// Returns the unit of a recurrence and its multiple: "day", "fortnight", "quarter".
 fn period(word: &str) -> Option<(Unit, u16)> {
     match word {
         "fortnight" | "fortnights" => Some((Unit::Week, 2)),
@@ -178,7 +178,7 @@ fn every_unit(view: View<'_>, at: usize) -> Option<Phrase> {
     Some(on_days(view, if is_of_week { unit_at + 4 } else { unit_at + 1 }, repeat(unit, interval, By::Start)))
 }
 
-/// "8h", "2d", "3w", "6mo": the unit, and how many of it.
+/// "8h", "2d", "3w", "6mo": returns the unit and its multiple.
 fn attached_period(length: Length) -> Option<(Unit, i32)> {
     match length {
         Length { months: 0, days: 0, minutes } => (minutes % 60 == 0).then_some((Unit::Hour, minutes / 60)),
@@ -188,7 +188,7 @@ fn attached_period(length: Length) -> Option<(Unit, i32)> {
     }
 }
 
-/// What follows a unit: "on Tuesday and Thursday", "on the last Friday", "on the 1st and 15th", "on day 15", "at the end".
+/// Reads the days after a unit: "on Tuesday and Thursday", "on the last Friday", "on the 1st and 15th", "on day 15", "at the end".
 fn on_days(view: View<'_>, end: usize, repeat: Repeat) -> Phrase {
     let start = view.skip(end, &["on", "at", ","]);
     let (is_led, is_on) = (start > end, view.is(end, "on"));
@@ -253,7 +253,7 @@ fn every_nth(view: View<'_>, at: usize) -> Option<Phrase> {
     Some(found(view, set.end, Repeat { note, ..repeat(Unit::Month, 1, set.by) }))
 }
 
-/// "end of every month", "every month end": the edge of a period.
+/// "end of every month", "every month end": the first or last day of a period.
 fn every_edge(view: View<'_>, at: usize, edge: days::Edge) -> Option<Phrase> {
     let (interval, at) = interval(view, at).unwrap_or((1, at));
     if let Some((months, end)) = months(view, at) {
@@ -370,9 +370,9 @@ fn days_of_every(view: View<'_>, at: usize) -> Option<Phrase> {
         return yearly(end).map(|end| found(view, end, Repeat { months, ..repeat(Unit::Year, 1, By::MonthDays(days)) }));
     }
     let set = nth_set(view, start, start > at)?;
-    // "The first and third Monday of the month" are more than a date.
+    // "The first and third Monday of the month" is more than one date.
     let of = of(view, set.end).filter(|of| of.is_repeating || set.is_list && of.is_led && of.months.is_empty())?;
-    // "On the 25th monthly" is a day and how often.
+    // "On the 25th monthly" is a day and an interval.
     let is_date = !set.has_kind && !set.is_list && !set.is_bare && !of.is_led;
     if is_date {
         return None;
@@ -397,7 +397,7 @@ fn plural_days(view: View<'_>, at: usize) -> Option<Phrase> {
     let is_plural = words.iter().any(|word| word.lower.ends_with("days") || word.lower.ends_with("ends") || is_plural_day(&word.lower));
     let is_range = days.len() > 1
         && words.iter().any(|word| word.is_any(&["-", "\u{2013}", "to", "through", "thru"]) || word.lower.contains(['-', '\u{2013}']));
-    // One or two days may be dates, three are none.
+    // One or two days may be dates, three are a recurrence.
     let is_range_of_days = words.iter().any(|word| word.is_any(&["weekend", "weekday", "workday"]));
     let is_weekly = days.len() > 2 && !is_range_of_days
         || view.known(end).is_some_and(|next| matches!(&next.meaning, Meaning::Repeat(next) if next.unit == Unit::Week));
@@ -415,7 +415,7 @@ fn plural_days(view: View<'_>, at: usize) -> Option<Phrase> {
     Some(found(view, end, Repeat { part, ..repeat(Unit::Week, 1, By::Weekdays(days)) }))
 }
 
-/// "fris", "Mondays": a weekday's name with an s that is not its own.
+/// "fris", "Mondays": a weekday's name with a plural s.
 fn is_plural_day(word: &str) -> bool {
     weekday(word).is_some() && calendar::weekday(word).is_none()
 }
@@ -440,7 +440,7 @@ fn rate(view: View<'_>, at: usize) -> Option<Phrase> {
     Some(impossible(unit_at + 1, WHICH_DAYS))
 }
 
-/// "once", "twice", "3 times", "3x", "several times": how many, if that is said.
+/// "once", "twice", "3 times", "3x", "several times": the number, if it is given.
 fn times(view: View<'_>, at: usize) -> Option<(Option<u32>, usize)> {
     let at = view.skip(at, &["a"]);
     match view.word(at) {

@@ -1,4 +1,4 @@
-//! A recurrence as a task keeps it: a preset or a rule, and the first due date.
+//! Converts a recurrence to a preset or a rule, and its first due date.
 
 use domain::recurrence::{MAX_COUNT, Pattern, Rule, Series, weekday_code};
 use domain::task::Frequency;
@@ -11,7 +11,7 @@ use crate::numbers::{Length, Unit};
 use crate::part::Note;
 use crate::tell;
 
-/// How a series ends.
+/// The end of a series.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum End {
     #[default]
@@ -21,14 +21,14 @@ pub(crate) enum End {
     Lasting(Length),
 }
 
-/// How a task comes back.
+/// The recurrence of a task.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Recurrence {
     pub(crate) frequency: Frequency,
     pub(crate) rule: Option<Rule>,
 }
 
-/// The first due date: the first occurrence that is ahead, or the day that the sentence names.
+/// Returns the first due date: the first future occurrence, or the day that the sentence names.
 pub(crate) fn first(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
     let said = TimeSaid { part: said.part.or(repeat.part), ..said };
     if repeat.unit == Unit::Hour {
@@ -40,22 +40,22 @@ pub(crate) fn first(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context:
             None => first_from_now(said, context, notes),
         };
     }
-    // Without a time, today counts until it has ended.
+    // Without a time, today counts until its end.
     let time = said.time(context, notes).unwrap_or(DAYS_END);
     let from = match day {
         Some(day) => moment::local(Some(day), said, context, &mut Vec::new())?.date(),
         None => context.today(),
     };
     let rule = match &repeat.by {
-        // Not clamped: the first due date is what a preset takes the day from.
+        // Not clamped, because a preset takes the day from the first due date.
         By::MonthDays(days) => {
             format!("FREQ=MONTHLY{};BYMONTHDAY={}", in_months(repeat), list(days.iter().map(i8::to_string))).parse().ok()?
         }
-        // The first day that its months have: the rest follows from it.
+        // The first day in its months; the rest follows from it.
         By::Start => format!("FREQ=DAILY{}", in_months(repeat)).parse().ok()?,
         _ => rule(&Repeat { interval: 1, ..repeat.clone() }, from, End::Never)?,
     };
-    // The day before the first that can be: the start of a series always counts, and is not wanted.
+    // The day before the first possible one, because the start of a series always counts.
     let before = from.yesterday().ok()?.to_datetime(time);
     let start = context.tz().to_timestamp(before).ok()?;
     let midnight = context
@@ -67,11 +67,11 @@ pub(crate) fn first(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context:
     let after = if day.is_some() { midnight } else { midnight.max(context.now) };
     let series = Series::new(start, context.tz().clone(), Pattern::Rule(rule));
     let next = series.next_after(after.max(start))?;
-    // The local date tells the occurrence; its time is the one that was said, which the clocks may leave out on that day.
+    // The local date identifies the occurrence. Its time is the given one, which may be skipped by a clock change on that day.
     Some(context.tz().to_datetime(next).date().to_datetime(time))
 }
 
-/// "every 3 days", "weekly": today if its time is ahead or there is none, else tomorrow.
+/// "every 3 days", "weekly": today if its time is in the future or not given, else tomorrow.
 fn first_from_now(said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
     let time = said.time(context, notes);
     let today = context.today();
@@ -84,7 +84,7 @@ fn first_from_now(said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> O
     Some(date.to_datetime(at.time()))
 }
 
-/// "every 2 hours": so long from now, unless a day or a time is said.
+/// "every 2 hours": this long from now, unless a day or a time is given.
 fn first_hour(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context: &Context, notes: &mut Vec<Note>) -> Option<DateTime> {
     let is_today = day.is_none_or(|day| *day == Day::On(context.today()));
     let first = if said.is_open() && is_today {
@@ -102,7 +102,7 @@ fn first_hour(repeat: &Repeat, day: Option<&Day>, said: TimeSaid, context: &Cont
 
 const MINUTES_PER_HOUR: i32 = 60;
 
-/// The preset or rule for a series whose first due date is on `first`.
+/// Returns the preset or rule of a series whose first due date is on `first`.
 pub(crate) fn recurrence(repeat: &Repeat, first: Date, end: End, notes: &mut Vec<Note>) -> Recurrence {
     let end = checked_end(in_hours(repeat, end), first, notes);
     if let Some(frequency) = preset(repeat, end) {
@@ -118,7 +118,7 @@ pub(crate) fn recurrence(repeat: &Repeat, first: Date, end: End, notes: &mut Vec
     Recurrence { frequency: Frequency::None, rule }
 }
 
-/// "Every 8 hours for 5 days" is 15 times: the days begin at any hour.
+/// "Every 8 hours for 5 days" is 15 times, because the days may begin at any hour.
 fn in_hours(repeat: &Repeat, end: End) -> End {
     let End::Lasting(Length { months: 0, days, .. }) = end else { return end };
     let count = u16::try_from(days * HOURS_PER_DAY / i32::from(repeat.interval)).ok().filter(|count| (1..=MAX_COUNT).contains(count));
@@ -127,7 +127,7 @@ fn in_hours(repeat: &Repeat, end: End) -> End {
 
 const HOURS_PER_DAY: i32 = 24;
 
-/// An end before the first date is none.
+/// Ignores an end before the first date, with a note.
 fn checked_end(end: End, first: Date, notes: &mut Vec<Note>) -> End {
     match end {
         End::Until(date) if date < first => {
@@ -143,7 +143,7 @@ fn checked_end(end: End, first: Date, notes: &mut Vec<Note>) -> End {
     }
 }
 
-/// The preset that says the same, where there is one.
+/// Returns the equivalent preset, if there is one.
 fn preset(repeat: &Repeat, end: End) -> Option<Frequency> {
     if repeat.interval != 1 || end != End::Never || !repeat.months.is_empty() {
         return None;
@@ -158,7 +158,7 @@ fn preset(repeat: &Repeat, end: End) -> Option<Frequency> {
     }
 }
 
-/// The days after which months differ.
+/// Days after which months differ.
 const SHORTEST_MONTH: i8 = 28;
 
 fn rule(repeat: &Repeat, first: Date, end: End) -> Option<Rule> {
@@ -198,7 +198,7 @@ fn by(repeat: &Repeat, first: Date) -> String {
     }
 }
 
-/// "The 31st" of every month is a month's last day where it has no 31st, as with the preset.
+/// "The 31st" of every month is the last day of a shorter month, as with the preset.
 fn clamped(day: i8) -> String {
     format!(";BYMONTHDAY={};BYSETPOS=-1", list((SHORTEST_MONTH..=day).map(|day| day.to_string())))
 }
@@ -207,10 +207,10 @@ fn list(items: impl Iterator<Item = String>) -> String {
     items.collect::<Vec<_>>().join(",")
 }
 
-/// Days of a month beyond which those are told that are left out.
+/// Number of days of a month above which the excluded days are named instead.
 const FEW_DAYS: usize = 15;
 
-/// The recurrence in words: "every 2 weeks on Tuesday", "every day in December".
+/// Returns the recurrence in words: "every 2 weeks on Tuesday", "every day in December".
 pub(crate) fn describe(repeat: &Repeat) -> String {
     let unit = repeat.unit.singular();
     let every = match repeat.interval {

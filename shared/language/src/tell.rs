@@ -1,4 +1,4 @@
-//! Dates and times in words, as notes and answers have them.
+//! Texts for dates and times in notes and answers.
 
 use domain::offset::ReminderOffset;
 use domain::recurrence;
@@ -38,7 +38,7 @@ pub(crate) fn date(date: Date) -> String {
     date.strftime("%a %-d %b %Y").to_string()
 }
 
-/// "09:00", or "9:00 AM" where the hours are counted to twelve.
+/// "09:00", or "9:00 AM" in 12-hour notation.
 pub(crate) fn time(time: Time, hours: Hours) -> String {
     time.strftime(hours.format()).to_string()
 }
@@ -57,7 +57,7 @@ pub(crate) fn offset(offset: ReminderOffset) -> String {
     if offset.amount() == 0 { "at the due time".to_owned() } else { format!("{offset} before") }
 }
 
-/// A date seen from today: "today", "tomorrow", "on Fri 4 Dec 2026".
+/// A date relative to today: "today", "tomorrow", "on Fri 4 Dec 2026".
 pub(crate) fn near_date(day: Date, today: Date) -> String {
     let plain = plain_date(day, today);
     if plain == date(day) { format!("on {plain}") } else { plain }

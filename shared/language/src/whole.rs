@@ -1,9 +1,8 @@
-//! The one rule of what may not be left behind: a phrase that says when is read whole, with every word that qualifies it, or left whole
-//! in the title.
+//! A phrase that gives a date, time or recurrence is read completely, with every word that qualifies it, or it stays in the title.
 //!
-//! The kinds of phrases read the qualifiers that they know. This finds the others: "tomorrow or Friday", "not on Monday", "every day
-//! except holidays", "the second Friday". If one stands beside a phrase, the sentence gets no date and no repetition, and a note says so,
-//! because half of what was said would be another date.
+//! Each kind of phrase reads the qualifiers that it knows. This module finds the others: "tomorrow or Friday", "not on Monday", "every day except
+//! holidays", "the second Friday". If one is beside a phrase, the sentence gets no date and no recurrence, and a note says so, because half of a
+//! phrase would be another date.
 
 use std::ops::Range;
 
@@ -13,20 +12,20 @@ use crate::grammar::{By, Day, DayPart, Limit, Meaning, Repeat, Role};
 use crate::numbers::{Unit, cardinal, ordinal};
 use crate::words::{Case, Word, WordKind, after, skip};
 
-/// Words before a phrase that deny it, or say that it is only near; and those that say which part of a week, a month or a year.
+/// Words that negate or blur a following phrase, and those that name a part of a week, a month or a year.
 const DENYING: &str =
     "not|never|no|except|excepting|excluding|but|without|unless|besides|minus|or|nor|neither|than|since|least|apart|aside";
 const NEAR: &str = "about|around|approximately|roughly|almost|nearly|circa|ca|half";
 const PARTIAL: &str = "early|late|mid";
-/// Words before days that are counted.
+/// Words before counted days.
 const COUNTING: &str =
     "last|past|previous|other|alternate|alternating|every|each|any|both|all|few|couple|several|some|most|next|this|coming|whole";
-/// Words after a phrase that join it to what follows, where that is about time as well.
+/// Words that join a phrase to what follows, if that is about time too.
 const JOINING: &str = "and|or|&|+|plus|but|not|nor|without|except|excepting|excluding|unless|besides|minus|only|than|to|through|thru|until|\
     till|from|since|before|after|in|of|during|while|if|when|even|then|other than|apart from|aside from|as well as|second|last|alternate|every";
-/// The same, where they part two days or two times.
+/// The same, if they separate two days or two times.
 const PARTING: &str = ",|/|-|\u{2013}|;|.";
-/// Words after a repetition that leave something out or end it, whatever follows.
+/// Words after a recurrence that exclude something or end it, whatever follows.
 const LIMITING: &str = "except|excepting|excluding|other than|apart from|aside from|with the exception|unless|until|till|save for|but not|\
     but only|only if|only when|only on|only in|skipping|if|when|whenever|while";
 /// Words after a phrase that move or widen it.
@@ -38,10 +37,10 @@ const BETWEEN: &str =
 const TIME_WORDS: &str = "holiday|holidays|vacation|vacations|weekend|weekends|weekday|weekdays|summer|winter|spring|autumn|term|semester|\
     season|christmas|xmas|easter|advent|ramadan|lent|noon|midnight|mornings|afternoons|evenings|nights|weeknights|later|sooner|earlier|\
     further notice|fortnight|quarter|now|a while|some time";
-/// Words of [`BETWEEN`] that are looked over.
+/// Maximum words of [`BETWEEN`] that are skipped.
 const BETWEEN_MAX: usize = 4;
 
-/// Leaves what says when in the title, if something qualifies it that was not read with it.
+/// Leaves dates, times and recurrences in the title if an unknown word qualifies them.
 pub(crate) fn leave(words: &[Word], from: usize, found: &mut [Found]) {
     let stretch = Sentence { words, found, from }.qualified();
     let Some(stretch) = stretch else { return };
@@ -53,7 +52,7 @@ pub(crate) fn leave(words: &[Word], from: usize, found: &mut [Found]) {
     }
 }
 
-/// The first day that stands among the words of the title and in no phrase: "3 days ago", "Friday or Saturday".
+/// Returns the first day among the title's words: "3 days ago", "Friday or Saturday".
 pub(crate) fn unread<'a>(words: &'a [Word], from: usize, found: &[Found]) -> Option<&'a str> {
     let is_read = |at: usize| found.iter().any(|found| found.words.contains(&at));
     let is_day = |word: &str| calendar::is_day_word(word) || word.strip_suffix('s').is_some_and(calendar::is_day_word);
@@ -63,12 +62,12 @@ pub(crate) fn unread<'a>(words: &'a [Word], from: usize, found: &[Found]) -> Opt
     unread.filter_map(|at| Some((at, words[at].plain()?))).find(|(at, word)| is_day(word) || is_ago(*at)).map(|(_, word)| word)
 }
 
-/// Whether a word is about time, though no phrase begins with it: "holidays", "summer".
+/// True if a word is about time although no phrase begins with it: "holidays", "summer".
 pub(crate) fn is_time_word(words: &[Word], at: usize) -> bool {
     after(words, at, TIME_WORDS).is_some()
 }
 
-/// The repetition of these phrases with its limits, and whether a rule can say all of it.
+/// Returns the recurrence of these phrases with its limits, and whether a rule can express all of it.
 pub(crate) fn repetition(found: &[Found]) -> (Option<Repeat>, bool) {
     let mut repeats = found.iter().filter_map(|found| match &found.phrase.meaning {
         Meaning::Repeat(repeat) => Some(repeat),
@@ -82,7 +81,7 @@ pub(crate) fn repetition(found: &[Found]) -> (Option<Repeat>, bool) {
     (Some(limited.unwrap_or(repeat)), is_whole)
 }
 
-/// What limits a repetition of this unit: exceptions, and months that it is only in.
+/// Returns the limits of a recurrence of this unit: exclusions, and months that it is limited to.
 fn limits(found: &[Found], unit: Option<Unit>) -> impl Iterator<Item = Limit> {
     found.iter().filter_map(move |found| match &found.phrase.meaning {
         Meaning::Limit(limit) => Some(limit.clone()),
@@ -94,7 +93,7 @@ fn limits(found: &[Found], unit: Option<Unit>) -> impl Iterator<Item = Limit> {
     })
 }
 
-/// Whether a month is when a repetition of this unit takes place, not when it begins.
+/// True if a month limits a recurrence of this unit, rather than starts it.
 pub(crate) fn is_season(day: &Day, role: Role, unit: Unit) -> bool {
     matches!(day, Day::Month { is_dated: false, .. }) && role == Role::Plain && unit != Unit::Year
 }
@@ -102,12 +101,12 @@ pub(crate) fn is_season(day: &Day, role: Role, unit: Unit) -> bool {
 struct Sentence<'a> {
     words: &'a [Word],
     found: &'a [Found],
-    /// The first word that is about the task.
+    /// The first word that describes the task.
     from: usize,
 }
 
 impl Sentence<'_> {
-    /// The first stretch of words that is qualified by something that was not read.
+    /// Returns the first words qualified by something unknown.
     fn qualified(&self) -> Option<Range<usize>> {
         if let (false, Some(stretch)) = (repetition(self.found).1, self.limited()) {
             return Some(stretch);
@@ -127,18 +126,18 @@ impl Sentence<'_> {
         })
     }
 
-    /// From the repetition to what limits it, or what would.
+    /// Returns the words from the recurrence to its limit.
     fn limited(&self) -> Option<Range<usize>> {
         self.between(|meaning| matches!(meaning, Meaning::Limit(_) | Meaning::Repeat(_)))
     }
 
-    /// From the first to the last phrase of a kind.
+    /// Returns the words from the first to the last phrase of a kind.
     fn between(&self, is_part: fn(&Meaning) -> bool) -> Option<Range<usize>> {
         let is_part = |found: &&Found| is_part(&found.phrase.meaning);
         Some(self.found.iter().find(is_part)?.words.start..self.found.iter().rfind(is_part)?.words.end)
     }
 
-    /// From a repetition to what it cannot go with: another day than its own, or a zone that no task can keep.
+    /// Returns the words from a recurrence to something incompatible: a day that it does not include, or a zone that a task cannot keep.
     fn contradicted(&self) -> Option<Range<usize>> {
         let repeat = repetition(self.found).0?;
         let is_other = |found: &&Found| match &found.phrase.meaning {
@@ -169,7 +168,7 @@ impl Sentence<'_> {
         })?
     }
 
-    /// Whether this is a week, a month or a year in which the repetition comes several times: "every day next week" ends with it.
+    /// True for a week, month or year with several occurrences: "every day next week" ends with it.
     fn is_stretch(&self, found: &Found, repeat: &Repeat) -> bool {
         let words = &self.words[found.words.clone()];
         let said = words.iter().filter_map(Word::plain).find_map(|word| match word {
@@ -183,7 +182,7 @@ impl Sentence<'_> {
         is_named && said.is_some_and(|said| said > repeat.unit || said == Unit::Week && several)
     }
 
-    /// Whether this limits "every hour" to a part of a day, which no rule can say: "in the morning", "until 6pm", "from 9 to 5", "tomorrow".
+    /// True if this limits "every hour" to a part of a day, which no rule can express: "in the morning", "until 6pm", "from 9 to 5", "tomorrow".
     fn limits_hours(&self, found: &Found) -> bool {
         let mut words = self.words[found.words.clone()].iter();
         let begins = matches!(found.phrase.role, Role::Plain | Role::From | Role::Due);
@@ -204,12 +203,12 @@ impl Sentence<'_> {
         after(self.words, at, phrases).is_some()
     }
 
-    /// Whether a phrase that was read covers this word.
+    /// True if a phrase covers this word.
     fn is_read(&self, at: usize) -> bool {
         self.found.iter().any(|found| found.words.contains(&at))
     }
 
-    /// Where a word before this phrase begins that qualifies it.
+    /// Returns where a word before this phrase begins that qualifies it.
     fn before(&self, index: usize) -> Option<usize> {
         let found = &self.found[index];
         let mut at = found.words.start.checked_sub(1)?;
@@ -250,7 +249,7 @@ impl Sentence<'_> {
         (word.kind == WordKind::Word && (is_denied || is_counted)).then_some(at)
     }
 
-    /// Whether a phrase begins with a day, a month or a unit of time that can be counted.
+    /// True if a phrase begins with a day, a month or a unit of time that can be counted.
     fn is_countable(&self, found: &Found) -> bool {
         let is_day = matches!(found.phrase.meaning, Meaning::Day { .. } | Meaning::Repeat(_) | Meaning::Ahead(_));
         let start = skip(self.words, skip(self.words, found.words.start, "on|by|for|due|in"), "the");
@@ -266,7 +265,7 @@ impl Sentence<'_> {
             })
     }
 
-    /// Where the words after this phrase end that qualify it.
+    /// Returns where the words after this phrase end that qualify it.
     fn after(&self, index: usize) -> Option<usize> {
         let (found, end) = (&self.found[index], self.found[index].words.end);
         let next = after(self.words, end, PARTING).unwrap_or(end);
@@ -290,8 +289,8 @@ impl Sentence<'_> {
         self.joined(next, found)
     }
 
-    /// Whether two phrases side by side say the same kind of thing, of which a task has one. "Tomorrow on 24 December" leaves the
-    /// second in the title, and "1 to 14 December" takes the first: both are told.
+    /// True if two adjacent phrases have the same kind of meaning, of which a task has one. "Tomorrow on 24 December" leaves the second in the title,
+    /// and "1 to 14 December" uses the first; notes report both.
     fn are_twins(&self, one: &Found, other: &Found) -> bool {
         let is_apart = one.words.end < other.words.start;
         match (&one.phrase.meaning, &other.phrase.meaning) {
@@ -307,7 +306,7 @@ impl Sentence<'_> {
         }
     }
 
-    /// Where what follows a phrase at this word ends, if it joins, moves or limits it.
+    /// Returns where the continuation of a phrase ends, if it joins, moves or limits it.
     fn joined(&self, at: usize, found: &Found) -> Option<usize> {
         if self.is_read(at) {
             return None;
@@ -341,13 +340,13 @@ impl Sentence<'_> {
         self.words.get(at).and_then(Word::plain).and_then(ordinal).is_some()
     }
 
-    /// Whether this word is half of what the phrase after "and" completes.
+    /// True if this word is half of the phrase that follows "and".
     fn is_half(&self, at: usize) -> bool {
         let is_day = |word: &str| calendar::is_day_word(word) || word.strip_suffix('s').is_some_and(calendar::is_day_word);
         self.is_ordinal(at) || self.is(at, COUNTING) || self.words.get(at).and_then(Word::plain).is_some_and(is_day)
     }
 
-    /// Whether something about time begins at this word, read or not.
+    /// True if something about time begins at this word, parsed or not.
     fn is_about_time(&self, at: usize) -> bool {
         // "the other day", but not "the other things".
         let at = skip(self.words, at, "this|next|last|past|other|alternate|coming");
@@ -365,7 +364,7 @@ impl Sentence<'_> {
     }
 }
 
-/// Whether a day is said that another could complete: "Saturday in 10 days".
+/// True for a day that another phrase could complete: "Saturday in 10 days".
 fn is_open(meaning: &Meaning) -> bool {
     matches!(meaning, Meaning::Ahead(_) | Meaning::Day { day: Day::Weekday(_), .. })
 }

@@ -1,26 +1,26 @@
-//! A sentence as words, each with its place.
+//! Splits a sentence into words with their positions.
 
 use std::ops::Range;
 
-/// A word, a punctuation mark or something between quotation marks.
+/// A word, a punctuation mark, or quoted text.
 #[derive(Clone, Debug)]
 pub(crate) struct Word {
     /// Lower case, with straight apostrophes.
     pub(crate) lower: String,
-    /// Where it is: bytes of the sentence.
+    /// Byte range in the sentence.
     pub(crate) range: Range<usize>,
     pub(crate) kind: WordKind,
     pub(crate) case: Case,
 }
 
-/// How a word is written.
+/// The capitalisation of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Case {
     /// "Friday".
     Capital,
     /// "EST", and "I".
     Upper,
-    /// "friday", "9am", and whatever has no letters.
+    /// "friday", "9am", and words without letters.
     Other,
 }
 
@@ -38,9 +38,9 @@ impl Case {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WordKind {
     Word,
-    /// Punctuation at the edge of a word, or alone.
+    /// Punctuation at the edge of a word, or by itself.
     Mark,
-    /// With its quotation marks.
+    /// Quoted text, with its quotation marks.
     Quoted,
 }
 
@@ -58,13 +58,13 @@ impl Word {
         self.kind != WordKind::Quoted && words.contains(&self.lower.as_str())
     }
 
-    /// The word, unless it is quoted.
+    /// Returns the word, unless it is quoted.
     pub(crate) fn plain(&self) -> Option<&str> {
         (self.kind == WordKind::Word).then_some(self.lower.as_str())
     }
 }
 
-/// The place after the first of these phrases that stands at `at`; bars separate them.
+/// Returns the position after the first of these phrases, separated by bars, at `at`.
 pub(crate) fn after(words: &[Word], at: usize, phrases: &str) -> Option<usize> {
     phrases.split('|').find_map(|phrase| {
         let mut end = at;
@@ -76,7 +76,7 @@ pub(crate) fn after(words: &[Word], at: usize, phrases: &str) -> Option<usize> {
     })
 }
 
-/// The place after one of these words, if it stands at `at`; else `at`. Bars separate them.
+/// Returns the position after one of these words, separated by bars, at `at`; else `at`.
 pub(crate) fn skip(words: &[Word], at: usize, listed: &str) -> usize {
     words.get(at).filter(|found| listed.split('|').any(|word| found.is(word))).map_or(at, |_| at + 1)
 }

@@ -1,4 +1,4 @@
-//! Days that are counted: "the 15th", "last Friday of the month", "end of the year", "before Christmas".
+//! Counted days: "the 15th", "last Friday of the month", "end of the year", "before Christmas".
 
 use jiff::Span;
 use jiff::civil::{Date, Weekday};
@@ -27,7 +27,7 @@ pub(super) fn day_of_month(view: View<'_>, at: usize, start: usize) -> Option<Ph
     }
     let is_clear = name_at > start || is_led;
     let is_alone = is_clear || view.is_end(name_at + 1) && name_at > 0;
-    // "The second Friday" is no second.
+    // "The second Friday" is not a time unit.
     let is_counting =
         view.known(name_at + 1).is_some_and(|next| matches!(next.meaning, Meaning::Day { .. })) && lead(view, name_at + 1).1 == name_at + 1;
     if !is_alone || is_counting || !view.is_free(name_at + 1) || view.is(name_at + 1, "of") {
@@ -74,7 +74,7 @@ pub(super) fn nth_in_month(view: View<'_>, at: usize) -> Option<Phrase> {
     Some(with_part(view, on(end, date)))
 }
 
-/// What is counted in a month.
+/// The unit counted in a month.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NthKind {
     Day,
@@ -98,7 +98,7 @@ pub(crate) fn nth(view: View<'_>, at: usize) -> Option<(i8, usize)> {
     Some(if view.is(to, "last") { (-number, to + 1) } else { (number, at + 1) })
 }
 
-/// "third", "3rd", as far as days of a month go.
+/// "third", "3rd", up to the number of days of a month.
 fn place(word: &str) -> Option<i8> {
     ordinal(word).filter(|number| (1..=31).contains(number)).and_then(|number| i8::try_from(number).ok())
 }
@@ -108,7 +108,7 @@ pub(crate) fn nth_kind(view: View<'_>, at: usize) -> Option<(NthKind, usize)> {
     let kind = match view.word(at) {
         "day" => NthKind::Day,
         "workday" | "weekday" => NthKind::Workday,
-        // A weekend is taken as its Saturday.
+        // A weekend means its Saturday.
         "weekend" => NthKind::Weekday(Weekday::Saturday),
         "working" | "business" | "work" if view.is(at + 1, "day") => return Some((NthKind::Workday, at + 2)),
         name => NthKind::Weekday(weekday(name)?.0),
@@ -116,7 +116,7 @@ pub(crate) fn nth_kind(view: View<'_>, at: usize) -> Option<(NthKind, usize)> {
     Some((kind, at + 1))
 }
 
-/// The n-th of something in a month, or its last.
+/// Returns the n-th or last unit of a month.
 pub(super) fn nth_date(first: Date, number: i8, kind: NthKind) -> Option<Date> {
     match kind {
         NthKind::Weekday(weekday) => first.nth_weekday_of_month(number, weekday).ok(),
@@ -189,7 +189,7 @@ pub(super) fn edge(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase> {
         ("middle", _) => Date::new(first.year(), first.month(), 15).ok()?,
         _ => first,
     };
-    // The middle of the month, said on the 20th, is the next month's.
+    // On the 20th, the middle of the month means the next month's.
     let later = match name {
         "month" => Span::new().months(1),
         "year" => Span::new().years(1),
@@ -199,13 +199,13 @@ pub(super) fn edge(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase> {
     Some(on(end, if is_over { date.checked_add(later).ok()? } else { date }))
 }
 
-/// The place of "May" in "mid-May".
+/// Returns the position of "May" in "mid-May".
 fn mid_joined(word: &str, at: usize) -> Option<usize> {
     let name = word.strip_prefix("mid-")?;
     (month(name).is_some() || name == "month").then_some(at)
 }
 
-/// The first day of this month: of this year's while it is not over.
+/// Returns the first day of this month: of this year's, unless it is over.
 fn named_month(view: View<'_>, name: &str, end: usize) -> Option<(Date, usize)> {
     let month = month(name)?;
     let (year, end) = year(view, end);
@@ -218,13 +218,13 @@ fn named_month(view: View<'_>, name: &str, end: usize) -> Option<(Date, usize)> 
     Some((date, end))
 }
 
-/// Friday, or on a weekend its Sunday.
+/// Friday, or Sunday on a weekend.
 fn end_of_week(end: usize, from: Date) -> Option<Phrase> {
     let last = if from.weekday().to_monday_zero_offset() <= 4 { Weekday::Friday } else { Weekday::Sunday };
     Some(on(end, on_or_after(from, last)?).with_note(Some(format!("The end of the week is taken as {}.", tell::weekday(last)))))
 }
 
-/// Days that have names of their own.
+/// Named days.
 const FEASTS: [(&[&str], i8, i8); 9] = [
     (&["christmas", "eve"], 12, 24),
     (&["christmas", "day"], 12, 25),
@@ -237,12 +237,12 @@ const FEASTS: [(&[&str], i8, i8); 9] = [
     (&["valentine's", "day"], 2, 14),
 ];
 
-/// The month and the day of a feast, and where its name ends.
+/// Returns month and day of a feast, and where its name ends.
 pub(crate) fn feast_day(view: View<'_>, at: usize) -> Option<(i8, i8, usize)> {
     FEASTS.iter().find(|(words, _, _)| view.is_phrase(at, words)).map(|(words, month, day)| (*month, *day, at + words.len()))
 }
 
-/// "before Christmas", "on New Year's Eve"; alone they are words of the title.
+/// "before Christmas", "on New Year's Eve". Without such a word, the name is part of the title.
 pub(super) fn feast(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase> {
     let (month, day, end) = feast_day(view, at)?;
     // "before Christmas" may have been read as far as "before".

@@ -1,4 +1,4 @@
-//! Days seen from today: "tomorrow evening", "next Friday", "in 3 days", "a week on Friday", "this weekend".
+//! Days relative to today: "tomorrow evening", "next Friday", "in 3 days", "a week on Friday", "this weekend".
 
 use jiff::Span;
 use jiff::civil::{Date, DateTime, Weekday};
@@ -74,7 +74,7 @@ fn this(view: View<'_>, at: usize) -> Option<Phrase> {
     }
 }
 
-/// How many days from today a word is: "tomorrow".
+/// Number of days from today: "tomorrow".
 pub(super) fn near(word: &str) -> Option<i32> {
     match word {
         "today" | "tod" | "tonight" => Some(0),
@@ -233,7 +233,7 @@ fn workdays_ahead(view: View<'_>, at: usize, is_in: bool) -> Option<Phrase> {
     Some(with_part(view, on(end, workdays(view.context.today(), number)?)))
 }
 
-/// "in a few days", "in 2-3 weeks": nobody knows how many.
+/// "in a few days", "in 2-3 weeks": an unclear number.
 fn vague(view: View<'_>, at: usize, is_in: bool) -> Option<Phrase> {
     let unit = match view.word(at) {
         "few" | "several" | "some" | "many" => at + 1,
@@ -254,7 +254,7 @@ fn is_weeks(length: Length) -> bool {
     length.months == 0 && length.minutes == 0 && length.days > 0 && length.days % 7 == 0
 }
 
-/// The date that a day has without a look at the time.
+/// Returns the date of a day that does not depend on a time.
 fn settled(day: &Day, context: &Context) -> Option<Date> {
     match day {
         Day::On(date) | Day::Month { first: date, .. } => Some(*date),
@@ -267,7 +267,7 @@ fn settled_weekday(view: View<'_>, at: usize) -> Option<Date> {
     settled(&Day::Weekday(weekday(view.word(at))?.0), view.context)
 }
 
-/// Weekdays that are names.
+/// Weekdays that are names of feasts.
 const NAMED_DAYS: [(&str, &str); 9] = [
     ("black", "friday"),
     ("good", "friday"),
@@ -291,7 +291,7 @@ pub(super) fn weekday_phrase(view: View<'_>, at: usize, is_led: bool) -> Option<
         return None;
     }
     let end = name_at + 1;
-    // A day that is over is no due date.
+    // A past day is not a due date.
     if view.before(name_at) == "last" || modifier.is_empty() && view.before(at) == "last" {
         return Some(word(end, format!("Last {} is over: it stays in the title.", tell::weekday(weekday))));
     }
@@ -302,7 +302,7 @@ pub(super) fn weekday_phrase(view: View<'_>, at: usize, is_led: bool) -> Option<
         return Some(with_part(view, on(end, date)));
     }
     let is_timed = view.known(end).is_some_and(|next| matches!(next.meaning, Meaning::Clock(_) | Meaning::Part(_)));
-    // "sun" and "sat" are everyday words: something before or after has to say that a day is meant.
+    // "sun" and "sat" are everyday words, so the words around must show that a day is meant.
     let is_clear = (is_led || !modifier.is_empty()) && view.is_free(end) || is_timed || DayPart::named(view.word(end)).is_some();
     let is_last = view.is_end(end) && name_at > 0 && !view.is_any(name_at - 1, &["the", "a", "my", "in"]);
     if is_word && !is_clear && !is_last {
@@ -343,13 +343,13 @@ fn modifier(view: View<'_>, at: usize) -> (&str, usize) {
     }
 }
 
-/// "the Friday meeting": a weekday that says which.
+/// "the Friday meeting": a weekday used as an adjective.
 fn is_adjective(view: View<'_>, at: usize, end: usize) -> bool {
     let articles = ["the", "a", "an", "my", "our", "your", "his", "her", "their", "that", "no"];
     view.is_any(at.wrapping_sub(1), &articles) && !view.is_free(end) && !view.is_any(end, &["morning", "afternoon", "evening", "night"])
 }
 
-/// What follows a weekday's name and says of which week it is: "next week", "after next", "in two weeks", "week", "before Christmas".
+/// Words after a weekday that name its week: "next week", "after next", "in two weeks", "week", "before Christmas".
 fn in_week(view: View<'_>, weekday: Weekday, end: usize) -> Option<(Date, usize)> {
     let today = view.context.today();
     let of_week = |weeks: i32| days(monday_of(today)?, 7 * weeks + i32::from(weekday.to_monday_zero_offset()));
@@ -409,7 +409,7 @@ fn week_from(view: View<'_>, at: usize) -> Option<Phrase> {
     Some(with_part(view, on(day_at + 1, later(date, length)?)))
 }
 
-/// The date behind a weekday: "Friday, 4 December", "Friday the 13th". A full date counts; a weekday that is not its own is told.
+/// The date after a weekday: "Friday, 4 December", "Friday the 13th". A full date takes precedence; a note reports a wrong weekday.
 fn dated(view: View<'_>, weekday: Weekday, at: usize) -> Option<Phrase> {
     let start = view.skip(view.skip(view.skip(at, &["."]), &[","]), &["the", "on"]);
     let full = month_day(view, start).map(|found| found.phrase).or_else(|| full(view, start)).or_else(|| joined(view, start));
@@ -424,19 +424,19 @@ fn dated(view: View<'_>, weekday: Weekday, at: usize) -> Option<Phrase> {
     Some(found.with_note(note))
 }
 
-/// How many months ahead a day that falls on a weekday is looked for: each does within a year or two, but for the 31st.
+/// Maximum months searched for a day that falls on a weekday: one or two years suffice, except for the 31st.
 const MONTHS_AHEAD: i32 = 60;
-/// The days within which such a date needs no word about it.
+/// Days within which such a date needs no note.
 const NEAR_DAYS: i32 = 31;
 
-/// "the 13th" of "Friday the 13th": the next such day that is a Friday. A bare number counts where the next day of that number is one.
+/// "the 13th" of "Friday the 13th": the next 13th that is a Friday. A bare number counts only if the next such day is one.
 fn numbered(view: View<'_>, weekday: Weekday, at: usize, start: usize) -> Option<Phrase> {
     let word = view.word(start);
-    // "Friday 13" is no time, "Monday 9" may be one.
+    // "Friday 13" is not a time, "Monday 9" may be one.
     let is_ordinal = ordinal_figures(word).is_some() || start > at || figures(word).is_some_and(|number| number > 12);
     let number = ordinal_figures(word).or_else(|| ordinal(word).filter(|_| start > at)).or_else(|| figures(word).filter(|_| start == at));
     let day = number.filter(|day| (1..=31).contains(day)).and_then(|day| i8::try_from(day).ok())?;
-    // "Friday the 13th of May" has been read; "Monday 5 people" is no date.
+    // "Friday the 13th of May" was read above; "Monday 5 people" is not a date.
     if !view.is_free(start + 1) || view.is_any(start + 1, &["of"]) {
         return None;
     }

@@ -31,7 +31,7 @@ pub(super) fn full(view: View<'_>, at: usize) -> Option<Phrase> {
     Some(Phrase::new(at + 1, Meaning::Local(local)))
 }
 
-/// A day and a month, and the date that it is.
+/// A day of a month, and its date.
 pub(crate) struct MonthDay {
     pub(crate) month: i8,
     pub(crate) day: i8,
@@ -98,7 +98,7 @@ pub(super) fn whole_month(view: View<'_>, at: usize, start: usize) -> Option<Phr
     let today = view.context.today();
     let date = match year {
         Some(year) => Date::new(year, month, 1).ok()?,
-        // The month that it is now: the next one of its name, unless it is said to be this.
+        // The current month's name means the next one, unless "this" precedes it.
         None if month == today.month() && view.is(start, "this") => today.last_of_month(),
         None => date_of(None, month, 1, view.context)?,
     };
@@ -110,7 +110,7 @@ pub(super) fn whole_month(view: View<'_>, at: usize, start: usize) -> Option<Phr
     ))))
 }
 
-/// A date that is one word with the name of its month: "09-JAN-2027", "12.Dec.2026", "3.January", "9jan", "2027-Jan-09".
+/// A date written as one word: "09-JAN-2027", "12.Dec.2026", "3.January", "9jan", "2027-Jan-09".
 pub(super) fn joined(view: View<'_>, at: usize) -> Option<Phrase> {
     let text = view.word(at).trim_end_matches('.');
     let fields = fields(text)?;
@@ -135,7 +135,7 @@ pub(super) fn joined(view: View<'_>, at: usize) -> Option<Phrase> {
     Some(dated(view, (year, month, number), end))
 }
 
-/// The date, or a word about one that the calendar does not have.
+/// Returns the date, or a note if the calendar does not have it.
 fn dated(view: View<'_>, (year, month, day): (Option<i16>, i8, i8), end: usize) -> Phrase {
     if let Some(date) = date_of(year, month, day, view.context) {
         return with_part(view, on(end, date));
@@ -145,7 +145,7 @@ fn dated(view: View<'_>, (year, month, day): (Option<i16>, i8, i8), end: usize) 
     Phrase::new(end, Meaning::Impossible).with_note(Some(text))
 }
 
-/// Figures and letters that separators or their own borders part: "9th-Jan-27" is 9, jan, 27.
+/// Splits digits and letters at separators and at their boundaries: "9th-Jan-27" is 9, jan, 27.
 fn fields(text: &str) -> Option<Vec<&str>> {
     let mut fields: Vec<&str> = Vec::new();
     for field in text.split(['-', '/', '.', ',', '\'']) {
@@ -186,14 +186,14 @@ pub(super) fn numeric(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase>
         None => None,
         Some(text) => Some(full_year(text)?),
     };
-    // "24.12" may be a version or a price, "1/2" a half and "24/7" is always.
+    // "24.12" may be a version or a price, "1/2" a half, and "24/7" means always.
     let joins = view.is_any(at + 1, &["and", "or", "of", "to"]);
     let is_clear =
         year.is_some() || is_led || (separator == '.' && is_dotted_date(text)) || (separator == '/' && view.is_free(at + 1) && !joins);
     if !is_clear || (text == "24/7" && !is_led) {
         return None;
     }
-    // Full stops are written where the day comes first.
+    // Full stops are used where the day comes first.
     let day_first = separator == '.' || !view.context.month_first;
     let (month, day, is_open) = match (first, second) {
         (first, second) if first > 12 => (second, first, false),
@@ -214,7 +214,7 @@ pub(super) fn numeric(view: View<'_>, at: usize, is_led: bool) -> Option<Phrase>
     Some(found.with_note(note))
 }
 
-/// "20261224", where something leads to a date.
+/// "20261224", if a word announces a date.
 fn compact(view: View<'_>, at: usize, text: &str, is_led: bool) -> Option<Phrase> {
     let is_form = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit()) && is_led;
     let date: Date = if is_form { text.parse().ok()? } else { return None };

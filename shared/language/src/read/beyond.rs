@@ -1,20 +1,20 @@
-//! Orders that the grammar cannot read as a whole: they never become a task by themselves.
+//! Orders that the grammar cannot read completely. They never become a task without asking.
 //!
-//! One rule instead of a list of sentences. Where a sentence begins with a verb about tasks, lists, reminders or settings and no command has read it,
-//! its object decides. Nothing, a pronoun or a task's number ("archive it", "duplicate 12") makes it an order: the answer is what can be said instead.
-//! With a verb that hardly begins a to-do ("snooze the dentist"), a word about tasks ("export my tasks") or the form of a change ("mark rent as
-//! paid"), it could be either: the user is asked. Any other object makes it a to-do ("cancel the gym membership"), unless a task is called like the
-//! object: that is asked, too.
+//! One rule replaces a list of sentences. If a sentence begins with a verb about tasks, lists, reminders or settings and no command has read it, its
+//! object decides. Without an object, with a pronoun or with a task's number ("archive it", "duplicate 12") it is an order: the answer suggests an
+//! alternative. With a verb that rarely begins a task ("snooze the dentist"), a word about tasks ("export my tasks") or the form of a change ("mark
+//! rent as paid"), it could be either, and the user is asked. With any other object it is a task ("cancel the gym membership"), unless a task has the
+//! object as its title, in which case the user is asked too.
 
 use super::{Intent, Reader, Reading, Selection, Target, is_free};
 use crate::draft::{Heard, Scope};
 use crate::grammar::Meaning;
 use crate::words::WordKind;
 
-/// Verbs of orders, of those that begin alike the longest first, and what can be said instead.
+/// Verbs of orders, longest first among common beginnings, and the suggested alternative.
 struct Order {
     verbs: &'static str,
-    /// True if they begin everyday to-dos, too.
+    /// True if they also begin everyday tasks.
     is_everyday: bool,
     instead: &'static str,
 }
@@ -66,22 +66,22 @@ const ORDERS: &[Order] = &[
     },
 ];
 
-/// Words that are about tasks and what this assistant keeps of them.
+/// Words about tasks and their properties.
 const TASK_WORDS: &str = "task|tasks|todo|todos|to-do|to-dos|subtask|subtasks|reminder|reminders|notification|notifications|tag|tags|priority|\
     priorities|prio|recurrence|due|deadline|overdue|completed|reminding|\
     language|timezone|theme|settings|sound|sounds";
-/// Their fields, as in "set the status of rent to paid".
+/// Fields, as in "set the status of rent to paid".
 const FIELDS: &str = "priority|prio|title|name|description|note|date|time|status|state|colour|color|tag|reminder|repeat";
-/// Orders in one sentence that are looked for.
+/// Maximum orders searched for in one sentence.
 const ORDERS_MAX: usize = 8;
 
 impl Reader<'_> {
-    /// The reading of an order that no command has read.
+    /// Returns the reading of an order that no command has read.
     pub(super) fn beyond(self, from: usize) -> Option<Reading> {
         self.denied(from).or_else(|| self.several_orders(from)).or_else(|| self.without_verb(from)).or_else(|| self.unreadable(from))
     }
 
-    /// The task that a sentence could be instead: "finish essay", where there is no task "essay".
+    /// Adds the task that a sentence could be instead: "finish essay", if there is no task "essay".
     pub(super) fn with_task(self, reading: Reading, from: usize) -> Reading {
         let is_titled = match &reading.intent {
             Intent::Complete(which) | Intent::Delete(which) | Intent::Update { which, .. } | Intent::SetPriority { which, .. } => {
@@ -99,7 +99,7 @@ impl Reader<'_> {
         ORDERS.iter().find_map(|order| Some((order, self.after(from, order.verbs)?)))
     }
 
-    /// "delete all but 3": what is excepted is not understood, so nothing is done.
+    /// "delete all but 3": exceptions are not understood, so nothing is done.
     pub(super) fn excepted(self, from: usize) -> Option<Reading> {
         let (order, start) = self.order(from)?;
         let all = (start..self.end()).find(|at| self.is_one(*at, "all|everything|every|each"))?;
@@ -117,13 +117,13 @@ impl Reader<'_> {
         self.is_one(at, "but|except|excepting|excluding|besides") || self.after(at, "apart from|other than").is_some()
     }
 
-    /// "don't delete 12" asks for nothing.
+    /// "don't delete 12" requests nothing.
     fn denied(self, from: usize) -> Option<Reading> {
         let start = self.after(from, "don't|do not|never")?;
         self.command_at(start).filter(|reading| reading.intent.changes()).map(|_| Reading::of(Intent::No))
     }
 
-    /// "move the dentist to Friday and tag it health": the first is an order, and the whole is none.
+    /// "move the dentist to Friday and tag it health": two orders.
     fn several_orders(self, from: usize) -> Option<Reading> {
         let joints = (from + 1..self.end()).filter(|at| self.is_one(*at, "and|then|but") || self.skip(*at, ",|;") > *at).take(ORDERS_MAX);
         let first = |joint: usize| Reader { words: self.words.get(..joint).unwrap_or(self.words), ..self };
@@ -160,13 +160,13 @@ impl Reader<'_> {
         Some(reading)
     }
 
-    /// Unclear, and a task if the user says so.
+    /// Returns an unclear reading, with a task to confirm.
     fn asked(self, from: usize, instead: &str) -> Reading {
         let or_task = self.as_task(from);
         Reading { or_task, ..Reading::unclear(format!("That is beyond the offline assistant. {instead}")) }
     }
 
-    /// Nothing, "it", "everything", "12": what only an order has as its object.
+    /// True for objects that only an order has: none, "it", "everything", "12".
     fn is_about_a_task(&self, start: usize) -> bool {
         let at = self.skip(start, "the|my");
         self.is_end(at)
@@ -177,13 +177,13 @@ impl Reader<'_> {
                 .is_some_and(|named| named.which.is_by_number() && (is_free(self.words, named.end) || self.is_led(named.end)))
     }
 
-    /// Whether an object ends here: with the sentence, or before what is to happen to it, or when.
+    /// True if an object ends here: at the end of the sentence, or before the change or its time.
     fn is_led(&self, end: usize) -> bool {
         let is_link = self.is_one(end, "to|with|as|by|for|from|into|in|on|off|under|between|at|until");
         self.is_end(end) || is_link || Heard::new(self.words, end, self.context).found.iter().any(|found| found.words.start == end)
     }
 
-    /// Words about tasks, or the form of a change: "mark … as …", "push … back", "set the status of … to …".
+    /// True for words about tasks, or the form of a change: "mark … as …", "push … back", "set the status of … to …".
     fn is_like_an_order(&self, from: usize, start: usize) -> bool {
         let to = self.end();
         let has = |words: &str| (start..to).find(|at| self.is_one(*at, words));
@@ -196,7 +196,7 @@ impl Reader<'_> {
         list || marks || pushes || sets || has(TASK_WORDS).is_some()
     }
 
-    /// What a task could be called that the sentence is about: "the gym" of "cancel the gym tomorrow".
+    /// Returns the possible title of a task: "the gym" of "cancel the gym tomorrow".
     fn object(&self, start: usize) -> Option<String> {
         let start = self.skip(self.skip(start, "up|off|out|down|over|away|in|on|back"), "the|my|our|a|an|all");
         let start = self.skip(start, "the|my|our");

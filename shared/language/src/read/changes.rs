@@ -80,7 +80,7 @@ impl Reader<'_> {
         Some(Reading::of(Intent::Update { which: named.which, change: Box::new(change) }).with_parts(named.parts).with_notes(named.notes))
     }
 
-    /// A new title keeps its full stop's words: "please" and "thanks" are part of it.
+    /// Returns the end of a new title, which may end with "please" or "thanks".
     pub(super) fn end_of_title(&self) -> usize {
         self.words.iter().rposition(|word| !word.is_any(&[".", ";"])).map_or(0, |last| last + 1)
     }
@@ -154,7 +154,7 @@ impl Reader<'_> {
         Some(self.changed(named, self.end()))
     }
 
-    /// The title before the last of these links, where nothing but when or how often follows it.
+    /// Returns the title before the last of these links, if only a date, time or recurrence follows.
     fn titled_until(self, start: usize, links: &str) -> Option<Named> {
         let to = self.end();
         let link = (start + 1..to).rev().find(|at| self.is_one(*at, links))?;
@@ -163,7 +163,7 @@ impl Reader<'_> {
         self.titled(start, link).filter(|_| is_change)
     }
 
-    /// Whether a number that ends here is one of what follows: "move 3 boxes to the attic".
+    /// True if a number that ends here counts what follows: "move 3 boxes to the attic".
     fn is_amount(&self, end: usize) -> bool {
         let links = "to|as|be|for|until|till|by|with|from|is|are|has|due|and|then|but|back|forward|up|out|repeat|recurring|not|no|once|on|at|in|a|an|\
             reminder|priority|prio|tag|tags|the|now|earlier|later|after|before|without|never|someday|undated";
@@ -172,7 +172,7 @@ impl Reader<'_> {
         is_word && crate::marks::level(self.word(end)).is_none() && !is_read()
     }
 
-    /// The tasks that numbers name, or all that match, as the object of a change.
+    /// Returns the tasks named by number, or all that match, as the object of a change.
     fn changed_tasks(self, start: usize, to: usize) -> Option<Named> {
         self.targets(start).filter(|named| !self.is_amount(named.end)).or_else(|| self.matching_until(start, to))
     }
@@ -193,13 +193,13 @@ impl Reader<'_> {
         if let Some(named) = self.changed_tasks(start, to) {
             return Some(self.changed(named, to));
         }
-        // By title only where what follows "to" is nothing but a time: "move dentist to Friday" is a change, "move boxes to the garage" a task.
+        // By title only if just a date or time follows "to": "move dentist to Friday" is a change, "move boxes to the garage" a task.
         let is_change = self.is_one(from, "move|reschedule|postpone|delay|push|defer|snooze|shift|change|set|update");
         let links = if self.is_one(from, "reschedule|postpone|delay|defer|snooze") { "to|until|till|for" } else { "to|until|till" };
         self.titled_until(start, links).filter(|_| is_change).map(|named| self.changed(named, to))
     }
 
-    /// The change that everything behind the tasks asks for.
+    /// Returns the change in the words after the tasks.
     pub(super) fn changed(self, named: Named, to: usize) -> Reading {
         let begin = self.skip(self.skip(named.end, "is|are|has"), "to|as|:|be|for|until|till");
         let begin = if matches!(self.word(begin), "due") && !self.is_end(begin + 1) { self.skip(begin + 1, "to") } else { begin };
@@ -285,17 +285,17 @@ fn signed(length: Length, is_earlier: bool) -> Shift {
 }
 
 impl Heard<'_> {
-    /// Whether a day or a time is said.
+    /// True if a day or a time is given.
     fn says_when(&self) -> bool {
         self.said.day.is_some() || self.said.clock.is_some() || self.said.part.is_some()
     }
 
-    /// Whether phrases cover all of these words but marks.
+    /// True if phrases cover all of these words except punctuation.
     fn covers(&self, range: Range<usize>) -> bool {
         self.left(range).is_empty()
     }
 
-    /// The stretches of these words that belong to no phrase.
+    /// Returns the parts of these words that belong to no phrase.
     fn left(&self, range: Range<usize>) -> Vec<Range<usize>> {
         let is_read = |at: &usize| self.found.iter().any(|found| found.words.contains(at) && found.phrase.meaning != Meaning::Impossible);
         let is_link = |at: &usize| {

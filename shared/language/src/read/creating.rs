@@ -1,4 +1,4 @@
-//! A new task: asked for, or most likely meant.
+//! Creating a task: requested, or most probable.
 
 use domain::command::CreateTask;
 
@@ -31,7 +31,7 @@ impl Reader<'_> {
         Some(self.drafted(&Scope { from: start, lead: from..start, reminds: false, priority: None }, true))
     }
 
-    /// What follows "add a new high priority task to".
+    /// Parses the words after "add a new high priority task to".
     pub(super) fn after_add(&self, from: usize) -> Option<Scope> {
         let verb = self.after(from, "add|create|new|schedule|set up|make|put|plan|set")?;
         let is_plain = self.is_one(from, "add|create|schedule") || (self.is_one(from, "put") && self.without_list(verb) < self.words.len());
@@ -52,7 +52,7 @@ impl Reader<'_> {
 
     pub(super) fn drafted(self, scope: &Scope, is_asked: bool) -> Reading {
         let to = self.without_list(scope.from);
-        // "can you add milk?" asks for it; the question mark is no part of the title.
+        // "can you add milk?" is a request, and the question mark is not part of the title.
         let asks = is_asked && self.is_one(0, "can|could|would|will");
         let to = if asks && self.words[..to].last().is_some_and(|word| word.is("?")) { to - 1 } else { to };
         let draft = draft_of(self.sentence, self.words.get(..to).unwrap_or(self.words), scope, self.context);
@@ -60,13 +60,13 @@ impl Reader<'_> {
         Reading::of(intent).with_parts(draft.parts).with_notes(draft.notes)
     }
 
-    /// The task that the sentence from here on would be, whatever else it may mean.
+    /// Returns the task that the sentence from here on would be, whatever else it may mean.
     pub(super) fn as_task(&self, from: usize) -> Option<Box<CreateTask>> {
         let scope = Scope { from, lead: from..from, reminds: false, priority: None };
         draft_of(self.sentence, self.words, &scope, self.context).task.map(Box::new)
     }
 
-    /// The end of the sentence without "to my list".
+    /// Returns the end of the sentence without "to my list".
     pub(super) fn without_list(&self, from: usize) -> usize {
         let to = self.end();
         let is_ours = |noun: usize| noun > from && self.is_one(noun - 1, "my|the|our");
@@ -83,10 +83,10 @@ impl Reader<'_> {
         if matches!(self.word(start), "to" | "on" | "onto") && start > from { start } else { self.words.len() }
     }
 
-    /// A statement is most likely a task; a question is not.
+    /// A statement is probably a task; a question is not.
     pub(super) fn fallback(self, from: usize) -> Reading {
         let openers = "is|are|am|do|does|did|can|could|will|would|should";
-        // "Do it" is none.
+        // "Do it" is not a task.
         let pronouns = if self.is_one(from, "do") { "you|i|we|they" } else { "you|i|we|they|he|she|it|there|this|that|these|those" };
         let has_mark = self.words.last().is_some_and(|word| word.is("?"));
         let asks = has_mark

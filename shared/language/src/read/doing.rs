@@ -1,4 +1,4 @@
-//! What is done to a task as a whole: completed, opened again, deleted, given a priority or tags.
+//! Actions on a whole task: complete, reopen, delete, set priority or tags.
 
 use std::ops::Range;
 
@@ -91,7 +91,7 @@ impl Reader<'_> {
             return self.tasks(start, to).map(|named| self.act_on(Status::Completed, named, to, Intent::Reopen));
         }
         let start = self.after(from, "undo completion of|undo|restore|open again")?;
-        // "Undo it" is about what was done last, whatever that is.
+        // "Undo it" is about the last action, whatever it was.
         let named = self.free_targets(start).filter(|named| named.which.is_by_number())?;
         Some(self.act_on(Status::Completed, named, to, Intent::Reopen))
     }
@@ -109,7 +109,7 @@ impl Reader<'_> {
             let change = Change { untags: true, ..Change::new(self.context) };
             return self.targets(link).map(|named| self.act(named, to, |which| Intent::Update { which, change: Box::new(change) }));
         }
-        // "remove the price from 12" is about something in a task, whatever it is: never about the task itself.
+        // "remove the price from 12" is about something in a task, never about the task itself.
         if let Some(of) =
             (from + 1..to).find(|at| self.is_one(*at, "from|of") && self.targets(at + 1).is_some_and(|named| self.is_end(named.end)))
         {
@@ -132,7 +132,7 @@ impl Reader<'_> {
             return self.tasks(start, to).map(|named| self.act(named, to, Intent::Delete));
         }
         if let Some(start) = self.after(from, "clear|purge|clean up|drop|discard|throw away") {
-            // "Clear all gutters" is about gutters.
+            // "Clear all gutters" is not about tasks.
             let is_of_tasks = |named: &Named| matches!(&named.which, Selection::Matching(listing) if listing.query.query.is_none());
             let named = self.free_targets(start).or_else(|| self.matching(start, to).filter(is_of_tasks))?;
             return Some(self.act(named, to, Intent::Delete));
@@ -208,7 +208,7 @@ impl Reader<'_> {
         Some(set(Named { end, ..named }, priority, begin..end))
     }
 
-    /// Where "high" or "high priority" begins, if the sentence ends with it.
+    /// Returns where "high" or "high priority" begins, if the sentence ends with it.
     pub(super) fn level_at_end(&self) -> Option<usize> {
         let last = self.end().checked_sub(1)?;
         let level = if self.is_one(last, "priority|prio") { last.checked_sub(1)? } else { last };
@@ -245,7 +245,7 @@ impl Reader<'_> {
             return None;
         }
         let link = (begin..to).rev().find(|at| matches!(self.word(*at), "to" | "from" | "on" | "off" | "of"))?;
-        // By title only with the word: "add #home to the list" is about a new task.
+        // By title only with the word "tag": "add #home to the list" creates a task.
         let titled = || if begin > start && link > begin { self.titled(link + 1, to) } else { None };
         let named = self.targets(link + 1).filter(|named| self.is_end(named.end)).or_else(titled)?;
         self.tagged(named, begin..link, removes)

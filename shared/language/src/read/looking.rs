@@ -1,4 +1,4 @@
-//! Looking at tasks: one, or a list, or how many.
+//! Showing a task, a list, or a number of tasks.
 
 use domain::task::Status;
 
@@ -76,7 +76,7 @@ impl Reader<'_> {
         is_list.then(|| self.listed(from, to))
     }
 
-    /// "top 5", "next three tasks", "the first two overdue tasks"; "first 3 chapters" is none.
+    /// "top 5", "next three tasks", "the first two overdue tasks", but not "first 3 chapters".
     fn is_counted_list(&self, from: usize, to: usize) -> bool {
         let at = self.skip(from, "the|my");
         self.is_one(at, "top|first|next|last")
@@ -95,7 +95,7 @@ impl Reader<'_> {
             && (from..to).any(|at| self.is_one(at, "tasks|todos|to-dos"))
     }
 
-    /// "when is the dentist?": tasks that are open and have these words.
+    /// "when is the dentist?": open tasks with these words.
     fn sought(self, start: usize, to: usize) -> Reading {
         let start = self.skip(start, "the|my|our|a");
         let mut heard = listing::search(self.sentence, self.words, start, to, self.context);
@@ -114,7 +114,7 @@ impl Reader<'_> {
         if is_about || self.after(from, asks).is_some() {
             return Some(self.listed(from, to));
         }
-        // "What is left for today?" is about tasks, "is it open today?" and "what day is it today?" are not.
+        // "What is left for today?" is about tasks; "is it open today?" and "what day is it today?" are not.
         let states =
             "late|done|complete|completed|finish|finished|open|pending|left|next|scheduled|upcoming|today|tomorrow|urgent|plate|list";
         let is_open = self.is_one(from, "what|what's|whats|which|any|anything|how");

@@ -1,4 +1,4 @@
-//! Reminders: asked for, listed, cancelled.
+//! Reminders: scheduling, listing, cancelling.
 
 use std::ops::Range;
 
@@ -96,7 +96,7 @@ impl Reader<'_> {
         if let Some(start) = self.after(from, "remind me|alert me|notify me") {
             if let Some((offset, end)) = self.offset(start) {
                 let link = self.after(end, "before|ahead of|in advance of|prior to")?;
-                // "2 days before 31 May to pay taxes" is about a day, not about task 31.
+                // "2 days before 31 May to pay taxes" names a day, not task 31.
                 let by_number =
                     self.targets(link).filter(|named| self.is_end(self.after(named.end, "is due|starts|begins").unwrap_or(named.end)));
                 let named = by_number.or_else(|| if self.is_like_a_task(link) { None } else { self.titled(link, to) })?;
@@ -144,7 +144,7 @@ impl Reader<'_> {
         Some(self.reminded(Named { end: place.end, ..named }, offset, place))
     }
 
-    /// What follows the task: "30 minutes before", or nothing, which is at the due time.
+    /// Words after the task: "30 minutes before", or none for the due time.
     pub(super) fn remind_of(self, named: Named, to: usize) -> Reading {
         let begin = self.skip(named.end, ":|,|-");
         let begin = self.skip(begin, "at|for|to|is");

@@ -1,9 +1,9 @@
-//! Small talk: greetings, thanks, yes and no; and what is about no task at all.
+//! Small talk: greetings, thanks, yes and no, and sentences that are not about tasks.
 
 use super::{Intent, Reader, Reading};
 use crate::words::WordKind;
 
-/// What is said as a whole sentence, without marks and in lower case; bars separate the sentences.
+/// Whole sentences in lower case without punctuation, separated by bars.
 const HELP: &str = "help|help me|commands|what can you do|what else can you do|what can i say|what can i ask|what can i do|what can i do here|\
     what can i do with you|what can this do|what are you able to do|how does this work|how do you work|what do you do|what do you know|\
     what do you understand|what are you for|what is this|what is taskflow|what's taskflow|who are you|what are you|who made you|\
@@ -22,7 +22,7 @@ const THANKS: &str = "thanks|thank you|thx|ty|cheers|many thanks|great|perfect|n
     that's great|that is great|that was great|that's nice|that was helpful|that helped|that's all|that is all|that will be all|\
     you are great|you're great|you are awesome|you're awesome|you are the best|you're the best|you are amazing|you're amazing|\
     you rock|i love you|i like you|good bot|danke|merci|gracias|grazie";
-/// What goes with them and says nothing of its own.
+/// Words that may accompany them without a meaning of their own.
 const ASIDES: &str = "there|again|taskflow|assistant|bot|my|dear|friend|buddy|mate|world|everyone|everybody|to you|and you|and|you|too|then|\
     today|so much|very much|so|very|really|a lot|a million|a bunch|for|your|the|help|that|this|everything|it|please|now|oh|ah|well|\
     all|i'm fine|i am fine|fine";
@@ -31,19 +31,19 @@ const YES: &str = "yes|y|yep|yeah|yup|sure|ok|okay|do it|go ahead|confirm|confir
 const NO: &str = "no|n|nope|nah|cancel|stop|never mind|nevermind|forget it|don't|do not|don't do it|no thanks|no thank you|no don't|no \
     stop|\
     no cancel|abort|no way|leave it|keep it|keep them";
-/// How longer answers begin.
+/// Beginnings of longer answers.
 const YES_AND: &str = "yes delete|yes do|yes go|yes complete|yes remove|yes , delete|yes , do|yes , go|yes , complete|yes , remove";
-/// How they go on: anything else asks for something of its own.
+/// Their continuations; any other continuation is a request of its own.
 const YES_REST: &str = "it|them|all|these|those|the|tasks|task|that|this|everything|of|please|ahead|so|,|.|!";
 const NO_AND: &str =
     "no don't|no do not|no stop|no keep|no leave|no wait|no , don't|no , do not|no , stop|no , keep|no , leave|no , wait|don't delete";
-/// Words of an answer, at most.
+/// Maximum words of an answer.
 const ANSWER_MAX: usize = 8;
 const TAGS: &str = "tags|my tags|all tags|list tags|list my tags|list all tags|show tags|show my tags|show all tags|show me my tags|\
     show me the tags|show me all tags|which tags are there|what tags are there|what tags do i have|which tags do i have";
 
 impl Reader<'_> {
-    /// What is said as a whole; anything more is about tasks.
+    /// Reads a whole sentence; anything more is about tasks.
     pub(super) fn small_talk(self, from: usize) -> Option<Reading> {
         let said = self.plain(0..self.words.len());
         let asked = self.plain(from..self.words.len());
@@ -70,7 +70,7 @@ impl Reader<'_> {
         whole.or_else(|| self.several()).map(Reading::of)
     }
 
-    /// "Hello Taskflow, how are you? What can you do?": nothing but small talk, one after the other. What asks for something counts most.
+    /// "Hello Taskflow, how are you? What can you do?": only small talk, of which a request counts most.
     fn several(&self) -> Option<Intent> {
         let (mut at, mut helps, mut thanks, mut greets) = (0, false, false, false);
         while at < self.words.len() {
@@ -81,7 +81,7 @@ impl Reader<'_> {
             let longest = |phrases: &str| phrases.split('|').filter_map(|phrase| self.is(at, phrase)).max().unwrap_or_default();
             let ends = [longest(ASIDES), longest(GREETINGS), longest(THANKS), longest(HELP)];
             let end = ends.into_iter().max().filter(|end| *end > at)?;
-            // Words that say nothing of their own do not turn what they could stand beside into anything.
+            // Words without a meaning of their own do not turn the others into small talk.
             if ends[0] < end {
                 (greets, thanks, helps) = (greets || ends[1] == end, thanks || ends[2] == end, helps || ends[3] == end);
             }
@@ -91,13 +91,13 @@ impl Reader<'_> {
         found.into_iter().find_map(|(is, intent)| is.then_some(intent))
     }
 
-    /// Whether it can be an answer: no task is named in it.
+    /// True if it can be an answer: it names no task.
     fn is_short(&self) -> bool {
         let has_figures = self.words.iter().any(|word| word.lower.contains(|c: char| c.is_ascii_digit()));
         self.words.len() <= ANSWER_MAX && !has_figures
     }
 
-    /// A lone question mark asks for help.
+    /// A question mark alone requests help.
     fn wordless(self) -> Reading {
         if self.words.iter().any(|word| word.is("?")) {
             return Reading::of(Intent::Help);

@@ -1,4 +1,4 @@
-//! Which tasks a sentence is about: by number, by title, or all that match.
+//! The tasks of a sentence: by number, by title, or all that match.
 
 use domain::task::Status;
 
@@ -11,11 +11,11 @@ use crate::repeats::joined;
 use crate::words::{Word, WordKind, after, skip};
 use crate::{FEW_MAX, TARGETS_MAX, listing};
 
-/// [`FEW_MAX`], as numbers of tasks are counted.
-#[expect(clippy::cast_possible_wrap, reason = "it is small")]
+/// [`FEW_MAX`] in the type of task numbers.
+#[expect(clippy::cast_possible_wrap, reason = "a small constant")]
 const FEW: i64 = FEW_MAX as i64;
 
-/// What may follow the numbers of tasks that are completed or deleted. After any other word they count what follows: "delete 3 old mails".
+/// Words that may follow the numbers of completed or deleted tasks. Before any other word they count what follows: "delete 3 old mails".
 const AFTER_NUMBERS: &str = "and|then|but|plus|please|pls|thanks|thank|now|too|also|off";
 
 impl Reader<'_> {
@@ -57,7 +57,7 @@ impl Reader<'_> {
             }
             end = after;
             next = self.skip(self.skip(end, ",|;"), "and|&|plus");
-            // "12 13" are two tasks; in "12 2 days earlier" the second is an amount.
+            // "12 13" names two tasks; in "12 2 days earlier" the second is an amount.
             let is_amount = length(self.words, next).is_some();
             let is_list = (next > end || number(self.word(end)).is_some()) && !is_amount;
             if !is_list || targets.len() > TARGETS_MAX {
@@ -75,12 +75,12 @@ impl Reader<'_> {
         Some(Named { which: Selection::Tasks(targets), parts, notes, end })
     }
 
-    /// The same where nothing follows that they could be a number of: "delete 3", but not "delete 3 old mails".
+    /// The same, unless the number counts what follows: "delete 3", but not "delete 3 old mails".
     pub(super) fn free_targets(&self, at: usize) -> Option<Named> {
         self.targets(at).filter(|named| is_free(self.words, named.end))
     }
 
-    /// "12-15", "#12 - #15", "from 12 to 15": the numbers from 12 to 15.
+    /// "12-15", "#12 - #15", "from 12 to 15": the range from 12 to 15.
     pub(super) fn span_of_numbers(&self, at: usize) -> Option<(i64, i64, usize)> {
         let id = |text: &str| number(text.strip_prefix('#').unwrap_or(text));
         let start = self.skip(at, "from");
@@ -88,7 +88,7 @@ impl Reader<'_> {
         if let Some((first, last)) = word.split_once(['-', '\u{2013}']) {
             return Some((id(first)?, id(last)?, start + 1)).filter(|(first, last, _)| first < last);
         }
-        // "Complete 12 to 15"; "move 12 to 15" is about one task and a time.
+        // "Complete 12 to 15" is a range; "move 12 to 15" is one task and a time.
         let leads = "tasks|numbers|todos|items|complete|finish|close|reopen|delete|remove|erase";
         let is_span = start > at || (at > 0 && self.is_one(at - 1, leads));
         let link = start + 1;
@@ -98,7 +98,7 @@ impl Reader<'_> {
         (is_linked && first < last).then_some((first, last, link + 2))
     }
 
-    /// The words up to `to` as a title: "pay rent", "the task \"pay rent\"".
+    /// Returns the words up to `to` as a title: "pay rent", "the task \"pay rent\"".
     pub(super) fn titled(&self, at: usize, to: usize) -> Option<Named> {
         let start = self.skip(self.skip(at, "the|my"), "task|todo|item|to-do");
         let start =
@@ -128,13 +128,13 @@ impl Reader<'_> {
         Some(Named { which, parts: heard.parts, notes: heard.notes, end: to })
     }
 
-    /// The tasks that all words from `at` to `to` name.
+    /// Returns the tasks that all words from `at` to `to` name.
     pub(super) fn tasks(&self, at: usize, to: usize) -> Option<Named> {
         let numbered = self.targets(at).filter(|named| named.end == to || is_free(self.words, named.end));
         numbered.or_else(|| self.matching(at, to)).or_else(|| self.titled(at, to))
     }
 
-    /// The reading for tasks that were named; what is left behind them was not understood.
+    /// Returns the reading for named tasks; further words were not understood.
     pub(super) fn act(&self, named: Named, to: usize, intent: impl FnOnce(Selection) -> Intent) -> Reading {
         let rest = self.plain(named.end.min(to)..to);
         let mut notes = named.notes;
@@ -144,12 +144,12 @@ impl Reader<'_> {
         Reading::of(intent(named.which)).with_parts(named.parts).with_notes(notes)
     }
 
-    /// The reading for what happens to tasks of this status: "complete everything" is about what is open.
+    /// Returns the reading for tasks of this status: "complete everything" concerns open tasks.
     pub(super) fn act_on(&self, status: Status, named: Named, to: usize, intent: impl FnOnce(Selection) -> Intent) -> Reading {
         self.act(Named { which: named.which.of_status(status), ..named }, to, intent)
     }
 
-    /// Whether the words from `at` say when, how often or under which tag something is: then they are about a new task.
+    /// True if the words from `at` give a date, a recurrence or a tag, and so describe a new task.
     pub(super) fn is_like_a_task(&self, at: usize) -> bool {
         Heard::new(self.words, at, self.context).found.iter().any(|found| {
             matches!(
@@ -167,21 +167,21 @@ impl Reader<'_> {
     }
 }
 
-/// Whether numbers of tasks that end here are that, and no number of what follows.
+/// True if numbers that end here name tasks, rather than count what follows.
 pub(crate) fn is_free(words: &[Word], end: usize) -> bool {
     let Some(word) = words.get(end) else { return true };
-    // "3 - 5" and "3 / 4" are no two tasks.
+    // "3 - 5" and "3 / 4" are not two tasks.
     let is_stop = word.kind == WordKind::Mark && !word.is_any(&["-", "\u{2013}", "\u{2014}", "/", "|"]);
     is_stop || skip(words, end, AFTER_NUMBERS) > end || after(words, end, "for me|as well|from my list").is_some()
 }
 
-/// A number of a task: no more figures than a 64-bit integer has for sure.
+/// Parses a task's number, within the digits that always fit a 64-bit integer.
 pub(crate) fn number(text: &str) -> Option<i64> {
     let is_number = (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_number { text.parse().ok() } else { None }
 }
 
-/// The task in words.
+/// Names the task for the user.
 pub(super) fn name(target: &Target) -> String {
     match target {
         Target::Id(id) => format!("task {id}"),

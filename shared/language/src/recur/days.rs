@@ -7,10 +7,10 @@ use crate::calendar::{self, NthKind};
 use crate::grammar::{By, Repeat, View};
 use crate::numbers::{Unit, figures};
 
-/// The most days of a month, or months, that are listed.
+/// Maximum days of a month, or months, in a list.
 const LISTED_MAX: usize = 31;
 
-/// The place after a comma, a slash, "and" or "&", if one of them stands at `end`.
+/// Returns the position after a comma, a slash, "and" or "&" at `end`.
 pub(super) fn after_comma(view: View<'_>, end: usize) -> Option<usize> {
     let next = view.skip(view.skip(end, &[",", "/", ";"]), &["and", "&", "+", "plus"]);
     (next > end).then_some(next)
@@ -20,7 +20,7 @@ pub(super) fn after_comma(view: View<'_>, end: usize) -> Option<usize> {
 const WORKDAYS: [Weekday; 5] = [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday];
 const WEEKEND: [Weekday; 2] = [Weekday::Saturday, Weekday::Sunday];
 
-/// Days by their initials, as timetables have them.
+/// Days by their initials, as in timetables.
 const INITIALS: [(&str, &[Weekday]); 4] = [
     ("mwf", &[Weekday::Monday, Weekday::Wednesday, Weekday::Friday]),
     ("m/w/f", &[Weekday::Monday, Weekday::Wednesday, Weekday::Friday]),
@@ -34,7 +34,7 @@ pub(super) fn weekdays(view: View<'_>, at: usize) -> Option<(Vec<Weekday>, usize
     while days.len() <= LISTED_MAX {
         let next = after_comma(view, end).unwrap_or(end);
         let place = view.skip(view.skip(view.skip(next, &["on"]), &["every", "each"]), &["the"]);
-        // Without a comma, "Sun" and "Sat" count only before a day or at an end: "every Friday sun cream".
+        // Without a comma, "Sun" and "Sat" count only before a day or at an end, as in "every Friday sun cream".
         let is_clear =
             |after: usize| next > end || place == next && (!is_word(view, place) || view.is_free(after) || list(view, after).is_some());
         let listed = list(view, place).or_else(|| short(view, place));
@@ -47,12 +47,12 @@ pub(super) fn weekdays(view: View<'_>, at: usize) -> Option<(Vec<Weekday>, usize
     Some((days, end))
 }
 
-/// Whether a weekday's name is an everyday word as well.
+/// True if a weekday's name is also an everyday word.
 fn is_word(view: View<'_>, at: usize) -> bool {
     calendar::weekday(view.word(at)).map_or(short(view, at).is_some(), |(_, is_word)| is_word)
 }
 
-/// "Mo": two letters, as they stand in lists.
+/// "Mo": two letters, as in lists.
 fn short(view: View<'_>, at: usize) -> Option<(Vec<Weekday>, usize)> {
     Some((vec![code(view.word(at)).filter(|_| view.word(at).len() == 2)?], at + 1))
 }
@@ -128,13 +128,13 @@ pub(super) fn months(view: View<'_>, at: usize) -> Option<(Vec<i8>, usize)> {
     Some((months, end))
 }
 
-/// Days of a month by their numbers.
+/// Days of a month by number.
 pub(super) struct NthSet {
     pub(super) by: By,
     pub(super) end: usize,
-    /// Whether it says of what: "Monday", "day", "working day".
+    /// True if it names the unit: "Monday", "day", "working day".
     pub(super) has_kind: bool,
-    /// Whether a day is a bare number: "the 15".
+    /// True if a day is a bare number: "the 15".
     pub(super) is_bare: bool,
     pub(super) is_list: bool,
 }
@@ -144,7 +144,7 @@ impl NthSet {
         Self { by: By::MonthDays(vec![day]), end: 0, has_kind: true, is_bare: false, is_list: false }
     }
 
-    /// Whether all are counted from the start of their period, or all from its end.
+    /// Returns whether all count from the start of their period, or all from its end.
     fn is_from_start(&self) -> Option<bool> {
         let numbers: Vec<i8> = match &self.by {
             By::Nth(days) => days.iter().map(|(number, _)| *number).collect(),
@@ -172,7 +172,7 @@ pub(super) fn nth_set(view: View<'_>, at: usize, takes_figures: bool) -> Option<
     }
     let is_list = items.len() > 1;
     let has_kind = items.iter().any(|(_, kind)| kind.is_some());
-    // "1st and 3rd Monday": of what is said once.
+    // "1st and 3rd Monday": the unit is given once.
     let mut of = items.last()?.1.unwrap_or(NthKind::Day);
     for (_, kind) in items.iter_mut().rev() {
         of = *kind.insert(kind.unwrap_or(of));
@@ -194,11 +194,11 @@ pub(super) fn nth_set(view: View<'_>, at: usize, takes_figures: bool) -> Option<
     Some(NthSet { by, end, has_kind, is_bare, is_list })
 }
 
-/// The working days and the weeks that each month has.
+/// Every month has this many working days and weeks.
 const WORKDAYS_MAX: i8 = 20;
 const WEEKS_MAX: i8 = 5;
 
-/// The number of a day, whether it is a bare one, and where it ends.
+/// Returns the number of a day, whether it is bare, and where it ends.
 fn number(view: View<'_>, at: usize, takes_figures: bool) -> Option<(i8, bool, usize)> {
     let day = |text: &str| figures(text).filter(|day| (1..=31).contains(day)).and_then(|day| i8::try_from(day).ok());
     if view.is(at, "day")
@@ -210,7 +210,7 @@ fn number(view: View<'_>, at: usize, takes_figures: bool) -> Option<(i8, bool, u
         return Some((number, false, end));
     }
     let day = day(view.word(at)).filter(|_| takes_figures)?;
-    // "on the 15 May" is a date, "the 3 kids" are none.
+    // "on the 15 May" is a date, "the 3 kids" are not.
     let is_alone = view.is_free(at + 1) && calendar::month_day(view, at).is_none();
     is_alone.then_some((day, true, at + 1))
 }
@@ -219,7 +219,7 @@ fn kind(view: View<'_>, at: usize) -> Option<(NthKind, usize)> {
     calendar::nth_kind(view, at)
 }
 
-/// "1 January and 1 July", "the 1st and 15th of May": days of the year that a rule can list, and where they end.
+/// "1 January and 1 July", "the 1st and 15th of May": returns days of the year that a rule can list, and where they end.
 pub(super) fn dates(view: View<'_>, at: usize) -> Option<(Vec<i8>, Vec<i8>, usize)> {
     let first = calendar::month_day(view, at)?;
     let (mut months, mut days, mut end) = (vec![first.month], vec![first.day], first.phrase.end);
@@ -239,7 +239,7 @@ pub(super) fn dates(view: View<'_>, at: usize) -> Option<(Vec<i8>, Vec<i8>, usiz
     Some((months, days, end))
 }
 
-/// The part of a period that "end" and "start" name.
+/// The first or last part of a period, as named by "end" and "start".
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Edge {
     Start,
@@ -248,7 +248,7 @@ pub(super) enum Edge {
 }
 
 impl Edge {
-    /// The day of a month.
+    /// Returns the day of a month.
     pub(super) fn month_day(self) -> i8 {
         match self {
             Self::Start => 1,
@@ -257,7 +257,7 @@ impl Edge {
         }
     }
 
-    /// The day of a week.
+    /// Returns the day of a week.
     pub(super) fn week_day(self) -> Weekday {
         match self {
             Self::Start => Weekday::Monday,
@@ -267,7 +267,7 @@ impl Edge {
     }
 }
 
-/// "end of", "the beginning of", "month end": the edge, and where what it is of begins.
+/// "end of", "the beginning of", "month end": returns the edge, and where its period begins.
 pub(super) fn end_day(view: View<'_>, at: usize) -> Option<(Edge, usize)> {
     let at = view.skip(view.skip(at, &["at"]), &["the"]);
     let edge = match view.word(at) {
@@ -284,15 +284,15 @@ pub(super) fn end_day(view: View<'_>, at: usize) -> Option<(Edge, usize)> {
     Some((edge, view.skip(at + 1, &["of"])))
 }
 
-/// The period that days are of: "of the month", "of every quarter", "a month", "of January and July".
+/// The period of days: "of the month", "of every quarter", "a month", "of January and July".
 pub(super) struct Of {
     pub(super) unit: Unit,
     pub(super) interval: u16,
     pub(super) months: Vec<i8>,
     is_quarter: bool,
-    /// Whether it comes again and again: "of every month", not "of the month".
+    /// True if it repeats: "of every month", but not "of the month".
     pub(super) is_repeating: bool,
-    /// Whether "of" or "in" leads to it.
+    /// True if "of" or "in" precedes it.
     pub(super) is_led: bool,
     pub(super) end: usize,
 }
@@ -317,7 +317,7 @@ impl Of {
         }
     }
 
-    /// The repetition on these days of it.
+    /// Returns the recurrence on these days of it.
     pub(super) fn repeat(&self, set: &NthSet, interval: u16) -> Option<Repeat> {
         let repeat = |unit, by, months| Repeat { months, ..super::repeat(unit, interval, by) };
         let is_from_start = set.is_from_start();

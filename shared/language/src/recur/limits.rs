@@ -1,10 +1,11 @@
-//! What limits a repetition: "except Sundays", "but not on weekends", "except the 1st", "except in August", "in July and August", "from May to September".
+//! Limits of a recurrence: "except Sundays", "but not on weekends", "except the 1st", "except in August", "in July and August", "from May to
+//! September".
 
 use super::days::{months, nth_set, of, weekdays};
 use crate::grammar::{By, Limit, Meaning, Phrase, View};
 use crate::numbers::Unit;
 
-/// Words that leave something out, and those after which only days or months can be meant.
+/// Words of exclusion, and whether only days or months can follow them.
 const EXCEPT: [&[&str]; 20] = [
     &["with", "the", "exception", "of"],
     &["except", "for"],
@@ -28,7 +29,7 @@ const EXCEPT: [&[&str]; 20] = [
     &["skipping"],
 ];
 
-/// The phrase that begins at `at`, if it names days or months that a repetition leaves out, or the months that it is limited to.
+/// Returns the phrase that begins at `at`, if it excludes days or months from a recurrence, or limits it to months.
 pub(super) fn limit(view: View<'_>, at: usize) -> Option<Phrase> {
     exception(view, at).or_else(|| season(view, at))
 }
@@ -60,7 +61,7 @@ fn month_days(view: View<'_>, at: usize) -> Option<(Vec<i8>, usize)> {
     view.is_free(end).then_some((days, end))
 }
 
-/// "in July and August", "from May to September". One month alone is a day's phrase.
+/// "in July and August", "from May to September". One month alone is a phrase of the calendar.
 fn season(view: View<'_>, at: usize) -> Option<Phrase> {
     let lead = view.skip(at, &["only"]);
     let start = view.skip(lead, &["in", "during", "from", "between"]);
