@@ -1,4 +1,4 @@
-//! A client of the API, wherever it is.
+//! An API client for any deployment.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,43 +8,43 @@ use serde_json::Value;
 
 use crate::eventually;
 
-/// How long an answer may take: longer than the gateway waits for a function, so that what it says of that is heard.
+/// Time limit of an answer, longer than the gateway waits for a function, so that its error is received.
 const ANSWER: Duration = Duration::from_secs(90);
 
-/// What no answer that reports an error may hold.
+/// Texts that no error response may contain.
 const FORBIDDEN: &[&str] =
     &["SELECT ", "INSERT ", "UPDATE ", "DELETE FROM", "panicked", "postgres://", "sqlx", "stack backtrace", "RUST_BACKTRACE"];
 
-/// A client of a Taskflow.
+/// A client of a running Taskflow.
 pub struct Api {
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
     token: Option<String>,
-    /// What every call and handshake brings along.
+    /// The `Authorization` of every call and handshake.
     pub(crate) authorization: Option<String>,
     client: reqwest::Client,
 }
 
 impl Api {
-    /// Of the Taskflow at this address. No answer may hold the token.
+    /// Creates a client of the Taskflow at this address. No answer may contain the token.
     #[must_use]
     pub fn new(address: SocketAddr, token: Option<String>) -> Self {
-        // The client asks for a provider of cryptography, even where it needs none.
+        // The client needs a cryptography provider even without TLS.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().timeout(ANSWER).no_proxy().build().unwrap();
         Self { address, token, authorization: None, client }
     }
 
-    /// The same, and every call brings the token along.
+    /// Returns the same client, which sends the token with every call.
     #[must_use]
     pub fn with_token(address: SocketAddr, token: &str) -> Self {
         Self { authorization: Some(format!("Bearer {token}")), ..Self::new(address, Some(token.to_owned())) }
     }
 
-    /// One HTTP call; an error if nothing answered.
+    /// Makes one HTTP call.
     ///
     /// # Errors
-    /// The call broke off.
+    /// There was no answer, or the call broke off.
     pub async fn try_call(
         &self,
         method: &str,
@@ -70,12 +70,12 @@ impl Api {
         Ok(answer)
     }
 
-    /// One HTTP call. The token is not added, unless this was made [`Api::with_token`]: name it, to be let in.
+    /// Makes one HTTP call. Sends the token only if this was created by [`Api::with_token`].
     pub async fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Answer {
         self.try_call(method, path, headers, body).await.unwrap()
     }
 
-    /// A call with a JSON body, or with none where it is null.
+    /// Makes a call with a JSON body, or without one if it is null.
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
         if body.is_null() {
             return self.call(method, path, headers, "").await;
@@ -104,17 +104,17 @@ impl Api {
         self.call("DELETE", path, &[], "").await
     }
 
-    /// A new task.
+    /// Creates a task.
     pub async fn create(&self, task: &Value) -> Value {
         self.post("/api/tasks", task).await.is(201).json()
     }
 
-    /// What a GET answers with 200.
+    /// Returns the JSON of a GET that answers 200.
     pub async fn read(&self, path: &str) -> Value {
         self.get(path).await.is(200).json()
     }
 
-    /// The same, if it is a list.
+    /// Returns the list of a GET that answers 200.
     pub async fn list(&self, path: &str) -> Vec<Value> {
         match self.read(path).await {
             Value::Array(items) => items,
@@ -122,17 +122,17 @@ impl Api {
         }
     }
 
-    /// The task as it is.
+    /// Returns the current task.
     pub async fn task(&self, id: &Value) -> Value {
         self.read(&format!("/api/tasks/{id}")).await
     }
 
-    /// The reminders of a task, the newest first.
+    /// Returns the reminders of a task, newest first.
     pub async fn reminders(&self, task: &Value) -> Vec<Value> {
         self.list(&format!("/api/reminders?task_id={task}")).await
     }
 
-    /// The one reminder of a task, once it is of this status.
+    /// Waits until the only reminder of a task has this status, and returns it.
     pub async fn reminder(&self, task: &Value, status: &str) -> Value {
         eventually(&format!("a reminder that is {status}"), async || {
             let reminders = self.reminders(task).await;
@@ -143,7 +143,7 @@ impl Api {
     }
 }
 
-/// What came back of a call.
+/// The answer to a call.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status.
@@ -156,7 +156,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The same, if it has this status.
+    /// Returns the answer if it has this status.
     #[must_use]
     #[track_caller]
     pub fn is(self, status: u16) -> Self {
@@ -164,20 +164,20 @@ impl Answer {
         self
     }
 
-    /// The body.
+    /// Returns the body as JSON.
     #[must_use]
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{}: {error}: {:?}", self.call, self.text))
     }
 
-    /// A header, or "".
+    /// Returns a header, or "".
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// Checks that this is a problem of RFC 9457 with this status; what its errors point at.
+    /// Checks that this is an RFC 9457 problem with this status, and returns the pointers of its errors.
     #[must_use]
     #[track_caller]
     pub fn problem(&self, status: u16) -> Vec<String> {
@@ -186,7 +186,7 @@ impl Answer {
         self.problem_json(&answer.json(), status)
     }
 
-    /// The same of a problem that is a part of an answer.
+    /// Does the same for a problem inside an answer.
     #[must_use]
     #[track_caller]
     pub fn problem_json(&self, problem: &Value, status: u16) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! Somebody who collects traces.
+//! A collector of traces.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -19,40 +19,40 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use prost::Message;
 use tokio::net::TcpListener;
 
-/// A small OpenTelemetry collector: takes spans over OTLP, as protobuf over HTTP, and keeps them.
+/// A small OpenTelemetry collector: accepts spans over OTLP, as protobuf over HTTP, and stores them.
 pub struct Collector {
-    /// What `OTEL_EXPORTER_OTLP_ENDPOINT` names.
+    /// The value for `OTEL_EXPORTER_OTLP_ENDPOINT`.
     pub url: String,
     spans: Arc<Mutex<Vec<Collected>>>,
 }
 
-/// A span, with its ids as W3C Trace Context writes them.
+/// A span, with its ids in the form of W3C Trace Context.
 #[derive(Clone, Debug)]
 pub struct Collected {
     /// The attribute `service.name` of its resource.
     pub service: String,
     /// Its name.
     pub name: String,
-    /// Its trace.
+    /// Its trace id.
     pub trace: String,
     /// Its own id.
     pub id: String,
-    /// The id of the span it is part of, or "".
+    /// The id of its parent span, or "".
     pub parent: String,
-    /// What kind of work it is.
+    /// Its kind.
     pub kind: SpanKind,
-    /// Whether the work failed.
+    /// True if the work failed.
     pub is_error: bool,
     /// Its attributes, as text.
     pub attributes: BTreeMap<String, String>,
-    /// The traces and spans it is linked to.
+    /// Linked traces and spans.
     pub links: Vec<(String, String)>,
-    /// How long it took, in nanoseconds.
+    /// Its duration in nanoseconds.
     pub nanoseconds: u64,
 }
 
 impl Collected {
-    /// An attribute, or "".
+    /// Returns an attribute, or "".
     #[must_use]
     pub fn attribute(&self, name: &str) -> &str {
         self.attributes.get(name).map_or("", String::as_str)
@@ -60,7 +60,7 @@ impl Collected {
 }
 
 impl Collector {
-    /// Listens.
+    /// Starts a collector.
     pub async fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -76,13 +76,13 @@ impl Collector {
         Self { url, spans }
     }
 
-    /// What has come so far.
+    /// Returns the spans received so far.
     #[must_use]
     pub fn spans(&self) -> Vec<Collected> {
         self.spans.lock().unwrap().clone()
     }
 
-    /// The spans of this trace so far.
+    /// Returns the spans of this trace received so far.
     #[must_use]
     pub fn trace(&self, trace: &str) -> Vec<Collected> {
         self.spans().into_iter().filter(|span| span.trace == trace).collect()

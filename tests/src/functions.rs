@@ -1,4 +1,4 @@
-//! Functions without a bus, called one by one on a database of their own. What they announce waits until a test delivers it, or loses it.
+//! Functions without a bus, called one by one on their own database. Their events wait until a test delivers or drops them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
@@ -18,7 +18,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use store::{Entry, Store};
 
-/// Keys of the outbox that are taken at once: far more than a test has.
+/// Maximum keys of the outbox read at once: far more than a test has.
 const KEYS_MAX: i64 = 10_000;
 
 /// Every function, and the jobs that a scheduler would have.
@@ -31,7 +31,7 @@ pub struct Functions {
     database: TestDatabase,
 }
 
-/// A clock that is moved by hand.
+/// A clock that tests set.
 struct Hands(Mutex<Timestamp>);
 
 impl Clock for Hands {
@@ -41,12 +41,12 @@ impl Clock for Hands {
 }
 
 impl Functions {
-    /// All of them, with the settings that matter to no test.
+    /// Starts all functions with settings that do not matter to tests.
     pub async fn start() -> Self {
         Self::with(&[]).await
     }
 
-    /// All of them, with these settings.
+    /// Starts all functions with these settings.
     pub async fn with(given: &[(&str, &str)]) -> Self {
         let database = crate::database().await;
         let lookup = |name: &str| match name {
@@ -63,7 +63,7 @@ impl Functions {
         Self { store, clock, services, jobs: Mutex::default(), database }
     }
 
-    /// Calls a function; the status and the JSON of the answer.
+    /// Calls a function, and returns status and JSON of the answer.
     pub async fn call(&self, function: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let content_type = if path == "/" { "application/cloudevents+json" } else { "application/json" };
         let body = if body.is_null() { String::new() } else { body.to_string() };
@@ -77,7 +77,7 @@ impl Functions {
         (status, serde_json::from_slice(&text).unwrap_or_default())
     }
 
-    /// The same, of a call that has to succeed.
+    /// Calls a function, which must succeed.
     pub async fn done(&self, function: &str, method: &str, path: &str, body: &Value) -> Value {
         let (status, answer) = self.call(function, method, path, body).await;
         assert!(status < 300, "{function} {method} {path}: {status} {answer}");
@@ -89,23 +89,23 @@ impl Functions {
         self.done("create-task", "POST", "/api/tasks", fields).await
     }
 
-    /// Has a job called; the status.
+    /// Calls a job, and returns the status.
     pub async fn job(&self, name: &str) -> u16 {
         self.call(routes::of_job(name).unwrap().name, "POST", &format!("/job/{name}"), &Value::Null).await.0
     }
 
-    /// Has housekeeping called, which has to succeed, when the events of all changes have had their time.
+    /// Calls housekeeping, which must succeed, once the events of all changes have had time to arrive.
     pub async fn keep_house(&self) {
         self.pass(SignedDuration::from_secs(10));
         assert_eq!(self.job("housekeeping").await, 200);
     }
 
-    /// Delivers an event to one consumer, which has to take it.
+    /// Delivers an event to one consumer, which must accept it.
     pub async fn deliver(&self, consumer: &str, event: &Value) {
         self.done(consumer, "POST", "/", event).await;
     }
 
-    /// Delivers these events, each to all who want it, and what they announce, until nothing is announced any more.
+    /// Delivers these events to all their consumers, and then the events that these announce, until there are none.
     pub async fn deliver_all(&self, mut events: Vec<Value>) {
         while !events.is_empty() {
             for event in &events {
@@ -117,8 +117,8 @@ impl Functions {
         }
     }
 
-    /// Takes what was announced, in order. Jobs go to the scheduler; the events, without those that are only for pages, are the test's to
-    /// deliver or lose.
+    /// Takes the announced events, in order. Jobs go to the scheduler; events other than those for pages are returned, for the test to deliver or
+    /// drop.
     pub async fn announced(&self) -> Vec<Value> {
         let keys = self.store.outbox_keys(KEYS_MAX).await.unwrap();
         let batch = self.store.lock_outbox(&keys, true).await.unwrap().unwrap();
@@ -144,24 +144,24 @@ impl Functions {
         events
     }
 
-    /// The broker loses what was announced.
+    /// Drops the announced events, as a broker that loses its data does.
     pub async fn lose_events(&self) {
         drop(self.announced().await);
     }
 
-    /// The scheduler loses its jobs.
+    /// Drops the jobs, as a scheduler that loses its data does.
     pub fn lose_jobs(&self) {
         self.jobs.lock().unwrap().clear();
     }
 
-    /// When the scheduler is to call the job of a reminder.
+    /// Returns when the scheduler calls the job of a reminder.
     pub async fn job_at(&self, reminder: &Value) -> Option<String> {
         drop(self.announced().await);
         let jobs = self.jobs.lock().unwrap();
         jobs.get(reminder["dapr_job_id"].as_str().unwrap()).map(|at| crate::written(at.get()))
     }
 
-    /// Has the due jobs of a function called. A job that fails stays. Returns the statuses, and the events that were announced.
+    /// Calls the due jobs of a function. A job that fails stays. Returns the statuses and the announced events.
     pub async fn call_due(&self, function: &str) -> (Vec<u16>, Vec<Value>) {
         let mut events = self.announced().await;
         let now = self.clock.now();
@@ -183,13 +183,13 @@ impl Functions {
         (statuses, events)
     }
 
-    /// The reminders of a task, the newest first.
+    /// Returns the reminders of a task, newest first.
     pub async fn reminders(&self, task: &Value) -> Vec<Value> {
         let reminders = self.done("list-reminders", "GET", &format!("/api/reminders?task_id={}", task["id"]), &Value::Null).await;
         reminders.as_array().unwrap().clone()
     }
 
-    /// Every task, the newest first.
+    /// Returns every task, newest first.
     pub async fn tasks(&self) -> Vec<Value> {
         self.done("list-tasks", "GET", "/api/tasks?limit=500", &Value::Null).await.as_array().unwrap().clone()
     }
@@ -199,24 +199,24 @@ impl Functions {
         *self.clock.0.lock().unwrap() = now.parse().unwrap();
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     pub fn pass(&self, time: SignedDuration) {
         let mut now = self.clock.0.lock().unwrap();
         *now = Timestamp::new(now.get() + time).unwrap();
     }
 
-    /// The moment so long from now, as Taskflow writes it.
+    /// Returns the moment this long from now, in Taskflow's form.
     #[must_use]
     pub fn after(&self, time: SignedDuration) -> String {
         crate::written(self.clock.now().get() + time)
     }
 
-    /// Does this to the database.
+    /// Runs a statement on the database.
     pub async fn sql(&self, statement: &'static str) {
         sqlx::raw_sql(statement).execute(self.store.pool()).await.unwrap();
     }
 
-    /// Where its database is.
+    /// Returns the URL of its database.
     #[must_use]
     pub fn database_url(&self) -> &str {
         self.database.url()
@@ -229,14 +229,14 @@ impl Functions {
     }
 }
 
-/// True if the route of the function that wrote this event says so.
+/// True if the route of the function that wrote this event lists it.
 fn is_announced(event: &Value) -> bool {
     let name = event["source"].as_str().unwrap().strip_prefix("/taskflow/").unwrap();
     let route = routes::ALL.iter().find(|route| route.name == name);
     route.is_some_and(|route| route.announced().any(|ty| event["type"] == ty.as_str()))
 }
 
-/// Who consumes such an event, pages aside.
+/// Returns the consumers of such an event, except for pages.
 fn consumers(event: &Value) -> Vec<&'static str> {
     let topics = [Topic::TaskEvents, Topic::Reminders];
     let ty = event["type"].as_str().unwrap().parse().unwrap();

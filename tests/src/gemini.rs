@@ -1,7 +1,7 @@
-//! A stand-in for the Gemini API: it speaks the wire format that Google documents, answers what a test wants, and refuses what the real one refuses.
+//! A stand-in for the Gemini API: it speaks the wire format that Google documents, answers as a test requires, and refuses what the real API refuses.
 //!
-//! Refused as by the API: a wrong key; a field that it does not know; a content without parts or of an unknown role; a part with two kinds of data; calls
-//! without their results right after them, in number, name and id; and a thought signature that is missing or altered.
+//! It refuses a wrong key, an unknown field, a content without parts or with an unknown role, a part with two kinds of data, calls whose results do
+//! not follow immediately with the same number, names and ids, and a missing or altered thought signature.
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
@@ -20,46 +20,46 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-/// The key that it takes.
+/// The accepted key.
 pub const KEY: &str = "AIza-test-key-0123456789";
-/// The model that it has.
+/// The existing model.
 const MODEL: &str = "gemini-flash-latest";
 
 type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 type Answering = dyn Fn(&Value) -> Said + Send + Sync;
 
-/// What it says to one request.
+/// The answer to one request.
 #[derive(Clone, Debug)]
 pub enum Said {
-    /// These parts, and why it stopped. Signatures are added as the newer models add them.
+    /// These parts, and the finish reason. Signatures are added, as newer models do.
     Parts(Vec<Value>, &'static str),
-    /// The message is blocked, for this reason.
+    /// The message is blocked for this reason.
     Blocked(&'static str),
     /// An error with this status, its name, these headers and these details.
     Error(u16, &'static str, Vec<(&'static str, &'static str)>, Value),
-    /// This text in place of JSON, with status 200.
+    /// This text instead of JSON, with status 200.
     Text(&'static str),
-    /// The first of these parts, and then the connection is cut.
+    /// The first of these parts, after which the connection is cut.
     Cut(Vec<Value>),
-    /// Nothing until it is released; then what comes next.
+    /// Nothing until it is released; then the next answer.
     Held,
 }
 
 impl Said {
-    /// Text, and that is all.
+    /// Creates an answer with text only.
     #[must_use]
     pub fn text(text: &str) -> Self {
         Self::Parts(vec![json!({ "text": text })], "STOP")
     }
 
-    /// Calls of functions: names and arguments.
+    /// Creates function calls with names and arguments.
     #[must_use]
     pub fn calls(calls: &[(&str, Value)]) -> Self {
         let part = |(name, args): &(&str, Value)| json!({ "functionCall": { "name": name, "args": args } });
         Self::Parts(calls.iter().map(part).collect(), "STOP")
     }
 
-    /// An error as the API words it.
+    /// Creates an error in the API's wording.
     #[must_use]
     pub fn error(status: u16, name: &'static str) -> Self {
         Self::Error(status, name, Vec::new(), json!([]))
@@ -72,7 +72,7 @@ struct State {
     requests: Vec<Value>,
     urls: Vec<String>,
     refusals: Vec<String>,
-    /// Each part that was given a signature, by it.
+    /// Signed parts by their signature.
     signed: HashMap<String, Value>,
     count: usize,
     released: Arc<Semaphore>,
@@ -93,15 +93,15 @@ impl State {
     }
 }
 
-/// The stand-in, listening.
+/// The running stand-in.
 pub struct Gemini {
-    /// Where it is: `GEMINI_BASE_URL`.
+    /// Its URL, for `GEMINI_BASE_URL`.
     pub url: String,
     state: Arc<Mutex<State>>,
 }
 
 impl Gemini {
-    /// That says these things, one to each request.
+    /// Starts a stand-in with these answers, one per request.
     pub async fn start(script: impl IntoIterator<Item = Said>) -> Self {
         let state = Arc::new(Mutex::new(State::new(script.into_iter().collect())));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -117,48 +117,48 @@ impl Gemini {
         Self { url, state }
     }
 
-    /// That makes its answer from the request.
+    /// Starts a stand-in that computes its answer from the request.
     pub async fn answering(answer: impl Fn(&Value) -> Said + Send + Sync + 'static) -> Self {
         let gemini = Self::start([]).await;
         gemini.state().answering = Some(Arc::new(answer));
         gemini
     }
 
-    /// Says these things next.
+    /// Adds further answers.
     pub fn then(&self, script: impl IntoIterator<Item = Said>) {
         self.state().script.extend(script);
     }
 
-    /// Goes on where it is held.
+    /// Releases held answers.
     pub fn release(&self) {
         self.state().released.add_permits(1);
     }
 
-    /// The settings of a Taskflow that asks it.
+    /// Returns the settings of a Taskflow that calls it.
     #[must_use]
     pub fn settings(&self) -> [(&str, &str); 2] {
         [("GEMINI_API_KEY", KEY), ("GEMINI_BASE_URL", &self.url)]
     }
 
-    /// The bodies of all requests so far.
+    /// Returns the bodies of all requests so far.
     #[must_use]
     pub fn requests(&self) -> Vec<Value> {
         self.state().requests.clone()
     }
 
-    /// The URLs of all requests so far.
+    /// Returns the URLs of all requests so far.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
         self.state().urls.clone()
     }
 
-    /// What it has refused so far, and why.
+    /// Returns the refusals so far.
     #[must_use]
     pub fn refusals(&self) -> Vec<String> {
         self.state().refusals.clone()
     }
 
-    /// The responses of functions in the last content of the last request.
+    /// Returns the function responses in the last content of the last request.
     #[must_use]
     pub fn results(&self) -> Vec<Value> {
         let requests = self.requests();
@@ -196,7 +196,7 @@ async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> Result<
     }
 }
 
-/// What the API refuses at once.
+/// Returns the refusals that need no script.
 fn refused(state: &Mutex<State>, parts: &http::request::Parts, body: &Value, url: String, is_known: bool) -> Option<Response<Body>> {
     let mut state = lock(state);
     state.urls.push(url);
@@ -214,7 +214,7 @@ fn refused(state: &Mutex<State>, parts: &http::request::Parts, body: &Value, url
     Some(failure(400, "INVALID_ARGUMENT", &why, &[], &json!([])))
 }
 
-/// The answer to a request; `None` until it is released.
+/// Returns the answer to a request; `None` until it is released.
 fn said(state: &Mutex<State>, body: &Value, is_stream: bool) -> Option<Response<Body>> {
     let mut state = lock(state);
     let said = match (state.script.pop_front(), state.answering.clone()) {
@@ -241,7 +241,7 @@ fn said(state: &Mutex<State>, body: &Value, is_stream: bool) -> Option<Response<
     })
 }
 
-/// What the API checks of a request.
+/// Checks a request as the API does.
 fn check(state: &State, body: &Value) -> Result<(), String> {
     let fields = body.as_object().ok_or("Invalid JSON payload received.")?;
     for name in fields.keys() {
@@ -312,7 +312,7 @@ fn check_signatures(state: &State, parts: &[Value]) -> Result<(), String> {
             }
         }
     }
-    // Of calls in parallel, the first has the signature.
+    // Of parallel calls, the first has the signature.
     if let Some(first) = parts.iter().find(|part| part.get("functionCall").is_some())
         && first.get("thoughtSignature").is_none()
     {
@@ -324,7 +324,7 @@ fn check_signatures(state: &State, parts: &[Value]) -> Result<(), String> {
     Ok(())
 }
 
-/// The parts as a newer model writes them: with ids of calls, a thought before, and signatures.
+/// Returns the parts as a newer model writes them: with ids of calls, a preceding thought, and signatures.
 fn signed(state: &mut State, parts: Vec<Value>) -> Vec<Value> {
     state.count += 1;
     let mut parts: Vec<Value> = parts;
@@ -337,7 +337,7 @@ fn signed(state: &mut State, parts: Vec<Value>) -> Vec<Value> {
     let signature = format!("c2ln/+{}==", state.count);
     let at = first_call.unwrap_or(parts.len());
     if at == parts.len() {
-        // While it streams, a signature can come in a part without text.
+        // In a stream, a signature can be in a part without text.
         parts.push(json!({ "text": "" }));
     }
     parts[at]["thoughtSignature"] = signature.as_str().into();
@@ -357,7 +357,7 @@ fn whole(parts: &[Value], finish: &str) -> Value {
     })
 }
 
-/// One chunk for each part; the last has the finish reason.
+/// Returns one chunk per part; the last has the finish reason.
 fn chunks(parts: &[Value], finish: Option<&str>) -> Vec<Value> {
     let last = parts.len().saturating_sub(1);
     let chunk = |(at, part): (usize, &Value)| {
@@ -372,7 +372,7 @@ fn chunks(parts: &[Value], finish: Option<&str>) -> Vec<Value> {
     parts.iter().enumerate().map(chunk).collect()
 }
 
-/// Server-sent events as the API frames them, in pieces that end anywhere.
+/// Returns server-sent events in the API's framing, in pieces that end anywhere.
 fn streamed(chunks: &[Value], is_cut: bool) -> Response<Body> {
     let text = chunks.iter().map(|chunk| format!("data: {chunk}\r\n\r\n")).collect::<Vec<_>>().concat();
     let mut pieces: Vec<Result<Frame<Bytes>, std::io::Error>> =
@@ -380,7 +380,7 @@ fn streamed(chunks: &[Value], is_cut: bool) -> Response<Body> {
     if is_cut {
         pieces.push(Err(std::io::Error::other("cut")));
     }
-    // Each piece leaves on its own.
+    // Each piece is sent separately.
     let pieces = stream::unfold(pieces.into_iter(), |mut pieces| async move {
         let piece = pieces.next()?;
         tokio::time::sleep(Duration::from_millis(1)).await;

@@ -1,6 +1,6 @@
-//! What the tests of the whole stand on: Taskflow in one process on a database of its own, and clients of everything it speaks.
+//! Support for tests of the whole system: Taskflow in one process on its own database, and clients of everything that it speaks.
 //!
-//! Every answer of 400 and above that passes through here is checked for what no answer may hold: SQL, a panic, a secret.
+//! Every answer with status 400 or above is checked for texts that no answer may contain: SQL, a panic, a secret.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
 mod api;
@@ -42,16 +42,16 @@ pub use push::{PushService, Pushed, VAPID_KEY, VAPID_PUBLIC};
 pub use socket::Socket;
 pub use webhook::Webhook;
 
-/// How long a test waits for what has to come: far longer than it takes, for the machine may be busy.
+/// How long a test waits for an expected event: far longer than needed, because the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_mins(1);
-/// Connections of a test's process: the test server has 100, and several tests run at once.
+/// Connections of a test's process: the test server has 100, and several tests run in parallel.
 const POOL: u32 = 8;
-/// Taskflow in one process, listening.
+/// A running Taskflow in one process.
 pub struct App {
     api: Api,
     /// Its database.
     pub store: Store,
-    /// What stands between it and its database, if [`App::behind_a_proxy`] put it there.
+    /// The proxy before its database, if [`App::behind_a_proxy`] created one.
     pub proxy: Option<Proxy>,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
@@ -59,31 +59,31 @@ pub struct App {
 }
 
 impl App {
-    /// With the settings that matter to no test.
+    /// Starts with settings that do not matter to tests.
     pub async fn start() -> Self {
         Self::with(&[]).await
     }
 
-    /// With these settings: environment variables and their values.
+    /// Starts with these environment variables.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         let database = database().await;
         let url = database.url().to_owned();
         Self::on(database, &url, None, settings, Arc::new(SystemClock)).await
     }
 
-    /// With these settings, at another time: its clock goes on from there.
+    /// Starts with these settings at another time, from which its clock continues.
     pub async fn at(now: &str, settings: &[(&str, &str)]) -> Self {
         Self::on_database(database().await, now, settings).await
     }
 
-    /// The same on a database that has something in it.
+    /// Starts on a database with content.
     pub async fn on_database(database: TestDatabase, now: &str, settings: &[(&str, &str)]) -> Self {
         let url = database.url().to_owned();
         let shift = now.parse::<Timestamp>().unwrap().duration_since(SystemClock.now().get());
         Self::on(database, &url, None, settings, Arc::new(Shifted(shift))).await
     }
 
-    /// With a database that a test can take away and give back.
+    /// Starts with a database that a test can disconnect.
     pub async fn behind_a_proxy() -> Self {
         let database = database().await;
         let proxy = Proxy::start(database.url()).await;
@@ -105,12 +105,12 @@ impl App {
         Self { api, store, proxy, stop, serving, database }
     }
 
-    /// Stops it, and waits until everything under way has ended.
+    /// Stops it, after all work in progress.
     pub async fn stop(self) {
         drop(self.end().await);
     }
 
-    /// The same, and leaves its database.
+    /// Stops it, and returns its database.
     pub async fn end(self) -> TestDatabase {
         drop(self.api);
         drop(self.stop);
@@ -119,20 +119,20 @@ impl App {
         self.database
     }
 
-    /// Where its database is.
+    /// Returns the URL of its database.
     #[must_use]
     pub fn database_url(&self) -> &str {
         self.database.url()
     }
 
-    /// The audit log's types of a task's events, the oldest first, once everything that was announced has been heard.
+    /// Returns the types of a task's events in the audit log, oldest first, once all events have been delivered.
     pub async fn history(&self, task: &Value) -> Vec<String> {
         self.settled().await;
         let entries = self.list(&format!("/api/audit?task_id={task}&limit=500")).await;
         entries.iter().rev().map(|entry| entry["event_type"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Waits until every consumer has taken everything that was announced, and what they announced in turn.
+    /// Waits until every consumer has accepted every event, including those announced meanwhile.
     pub async fn settled(&self) {
         const WAITING: &str = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM deliveries)";
         eventually("an empty outbox", async || {
@@ -152,13 +152,13 @@ impl App {
         .await;
     }
 
-    /// Does this to the database.
+    /// Runs a statement on the database.
     pub async fn sql(&self, statement: &'static str) {
         sqlx::raw_sql(statement).execute(self.store.pool()).await.unwrap();
     }
 }
 
-/// A clock that is so far ahead.
+/// A clock that is this far ahead.
 struct Shifted(SignedDuration);
 
 impl Clock for Shifted {
@@ -179,12 +179,12 @@ async fn database() -> TestDatabase {
     TestDatabase::new(|url| async move { Store::connect_lazy(&url, 1)?.migrate().await }).await.unwrap()
 }
 
-/// What this finds, as soon as it finds something.
+/// Polls until this returns a value.
 pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
     eventually_within(PATIENCE, what, look).await
 }
 
-/// What this finds, as soon as it finds something, within this time.
+/// Polls until this returns a value, up to this time.
 pub async fn eventually_within<T>(patience: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let looking = async {
         loop {
@@ -197,31 +197,31 @@ pub async fn eventually_within<T>(patience: Duration, what: &str, mut look: impl
     tokio::time::timeout(patience, looking).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
 
-/// The time.
+/// Returns the current time.
 #[must_use]
 pub fn now() -> Timestamp {
     SystemClock.now().get()
 }
 
-/// The moment so many seconds from now, as Taskflow writes it.
+/// Returns the moment this many seconds from now, in Taskflow's form.
 #[must_use]
 pub fn in_seconds(seconds: i64) -> String {
     written(now() + SignedDuration::from_secs(seconds))
 }
 
-/// A moment as Taskflow writes it.
+/// Returns a moment in Taskflow's form.
 #[must_use]
 pub fn written(moment: Timestamp) -> String {
     format!("{moment:.6}")
 }
 
-/// Tags as this release writes them: the release before kept an é of two characters as such.
+/// Returns tags in this release's form; the previous one did not compose an é of two characters.
 #[must_use]
 pub fn composed(tags: &Value) -> Value {
     serde_json::from_str(&tags.to_string().replace("e\u{301}", "\u{e9}")).unwrap()
 }
 
-/// A moment that Taskflow wrote.
+/// Parses a moment in Taskflow's form.
 #[must_use]
 pub fn moment(value: &Value) -> Timestamp {
     value.as_str().unwrap_or_else(|| panic!("{value} is no moment")).parse().unwrap()

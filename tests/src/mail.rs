@@ -1,4 +1,4 @@
-//! A mail server: speaks SMTP (RFC 5321) with STARTTLS (RFC 3207), and takes mail over TLS only.
+//! A mail server: speaks SMTP (RFC 5321) with STARTTLS (RFC 3207), and accepts mail over TLS only.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::PATIENCE;
 
-/// A mail as it came.
+/// A received mail.
 #[derive(Clone, Debug)]
 pub struct Mail {
     /// The recipients of the envelope.
@@ -24,7 +24,7 @@ pub struct Mail {
 }
 
 impl Mail {
-    /// The values of the headers of this name, unfolded.
+    /// Returns the unfolded values of the headers with this name.
     #[must_use]
     pub fn headers(&self, name: &str) -> Vec<String> {
         let head = self.text.split("\n\n").next().unwrap_or_default().replace("\n ", " ").replace("\n\t", " ");
@@ -32,7 +32,7 @@ impl Mail {
         head.lines().filter(|line| is(line)).map(|line| line.split_once(':').unwrap().1.trim().to_owned()).collect()
     }
 
-    /// The parts of the body, each with its content type, decoded.
+    /// Returns the decoded parts of the body, each with its content type.
     #[must_use]
     pub fn parts(&self) -> Vec<(String, String)> {
         let boundary = self.headers("content-type")[0].split("boundary=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
@@ -49,7 +49,7 @@ impl Mail {
     }
 }
 
-/// RFC 2045, section 6.7.
+/// Decodes quoted-printable (RFC 2045, section 6.7).
 fn unquoted(text: &str) -> String {
     let text = text.replace("=\n", "");
     let mut bytes = Vec::new();
@@ -69,9 +69,9 @@ fn unquoted(text: &str) -> String {
 
 /// The server.
 pub struct MailServer {
-    /// `TASKFLOW_SMTP_URL`.
+    /// The value for `TASKFLOW_SMTP_URL`.
     pub url: String,
-    /// `TASKFLOW_SMTP_ROOTS`.
+    /// The value for `TASKFLOW_SMTP_ROOTS`.
     pub roots: PathBuf,
     code: Arc<AtomicU16>,
     connections: Arc<AtomicUsize>,
@@ -79,11 +79,11 @@ pub struct MailServer {
     _folder: tempfile::TempDir,
 }
 
-/// Who may send, as in a URL.
+/// User and password, as in a URL.
 const USER: &str = "ann:a%20password";
 
 impl MailServer {
-    /// That takes every mail.
+    /// Starts a server that accepts every mail.
     pub async fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let url = format!("smtp://{USER}@localhost:{}", listener.local_addr().unwrap().port());
@@ -109,22 +109,22 @@ impl MailServer {
         Self { url, roots, code, connections, mails: Mutex::new(mails), _folder: folder }
     }
 
-    /// Answers a mail with this code from now on; 250 takes it.
+    /// Answers mails with this code from now on; 250 accepts them.
     pub fn answer(&self, code: u16) {
         self.code.store(code, Ordering::SeqCst);
     }
 
-    /// The next mail that was taken.
+    /// Waits for the next accepted mail.
     pub async fn mail(&self) -> Mail {
         tokio::time::timeout(PATIENCE, async { self.mails.lock().await.recv().await }).await.unwrap().unwrap()
     }
 
-    /// Mails that came and that nobody has looked at.
+    /// Number of mails that no test has read.
     pub async fn waiting(&self) -> usize {
         self.mails.lock().await.len()
     }
 
-    /// Connections so far.
+    /// Number of connections so far.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)

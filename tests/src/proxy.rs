@@ -1,4 +1,4 @@
-//! A way to the database that can be cut.
+//! A proxy before the database that tests can cut.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-/// Passes connections on to a PostgreSQL, until it is cut.
+/// Forwards connections to a PostgreSQL until it is cut.
 pub struct Proxy {
     url: String,
     address: SocketAddr,
@@ -24,12 +24,12 @@ enum Target {
 }
 
 impl Proxy {
-    /// Before the database of this address, on this machine only.
+    /// Starts a proxy before this database, on the loopback address.
     pub async fn start(url: &str) -> Self {
         Self::start_at(url, Ipv4Addr::LOCALHOST).await
     }
 
-    /// Before the database of this address, at this address of the machine.
+    /// Starts a proxy before this database, on this address of the machine.
     pub async fn start_at(url: &str, host: Ipv4Addr) -> Self {
         let options: PgConnectOptions = url.parse().unwrap();
         let target = match options.get_socket() {
@@ -44,7 +44,7 @@ impl Proxy {
         Self { url: format!("{user}@{address}/{database}"), address, target, passing }
     }
 
-    /// The address of the database behind it.
+    /// Returns the URL of the database through the proxy.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -53,13 +53,13 @@ impl Proxy {
     /// Cuts every connection, and refuses new ones.
     pub async fn cut(&self) {
         self.passing.lock().unwrap().abort();
-        // The listener is gone when nobody is let in.
+        // The listener is gone once connections are refused.
         while TcpStream::connect(self.address).await.is_ok() {
             tokio::task::yield_now().await;
         }
     }
 
-    /// Lets connections through again.
+    /// Accepts connections again.
     pub async fn restore(&self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
         *self.passing.lock().unwrap() = tokio::spawn(pass(listener, self.target.clone()));

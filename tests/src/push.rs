@@ -1,5 +1,5 @@
-//! A push service with its browsers. It refuses what the RFCs refuse (8030, 8188, 8291, 8292), and decrypts with crates that have no part in the
-//! encryption.
+//! A push service with its browsers. It refuses what the RFCs refuse (8030, 8188, 8291, 8292), and decrypts with other crates than the encryption
+//! uses.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -28,17 +28,17 @@ use crate::{PATIENCE, now};
 pub const VAPID_KEY: &str = "q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94";
 /// Its public half.
 pub const VAPID_PUBLIC: &str = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
-/// The longest life of a token of RFC 8292.
+/// Maximum lifetime of a token in RFC 8292.
 const DAY: i64 = 24 * 3600;
 
-/// A push that a browser got.
+/// A push that a browser received.
 #[derive(Clone, Debug)]
 pub struct Pushed {
-    /// Which of the browsers.
+    /// The browser.
     pub browser: String,
     /// The headers.
     pub headers: HeaderMap,
-    /// What the service worker reads.
+    /// The payload for the service worker.
     pub payload: Value,
 }
 
@@ -48,13 +48,13 @@ struct Browser {
     auth: Vec<u8>,
 }
 
-/// How the service answers.
+/// Behaviour of the service.
 #[derive(Clone, Debug)]
 struct Manner {
     status: u16,
     retry_after: Option<String>,
     delay: Duration,
-    /// Bytes of a push at most.
+    /// Maximum bytes of a push.
     size_max: usize,
 }
 
@@ -74,7 +74,7 @@ pub struct PushService {
 }
 
 impl PushService {
-    /// That takes every push that is as it should be.
+    /// Starts a service that accepts every valid push.
     pub async fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let (pushed, arriving) = mpsc::unbounded_channel();
@@ -98,22 +98,22 @@ impl PushService {
         Self { shared, pushes: tokio::sync::Mutex::new(arriving) }
     }
 
-    /// Where it listens.
+    /// Returns its URL.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.shared.address
     }
 
-    /// The settings with which Taskflow pushes here.
+    /// Returns the settings of a Taskflow that pushes here.
     #[must_use]
     pub fn settings() -> [(&'static str, &'static str); 3] {
         [("TASKFLOW_VAPID_KEY", VAPID_KEY), ("TASKFLOW_PUSH_TEST_ADDRESS", "127.0.0.1"), ("TASKFLOW_LINK_KEY", "a key of tests")]
     }
 
-    /// A browser that subscribes: what `PushSubscription.toJSON()` gives.
+    /// Creates a subscribed browser: the value of `PushSubscription.toJSON()`.
     #[must_use]
     pub fn browser(&self, name: &str) -> Value {
-        // Any scalar will do, as long as it is another one for each browser.
+        // Any scalar suffices, if it differs between browsers.
         let private = p256::SecretKey::from_slice(&Sha256::digest(name)).unwrap();
         let auth = Sha256::digest(format!("secret of {name}"))[..16].to_vec();
         let keys = json!({ "p256dh": URL_SAFE_NO_PAD.encode(private.public_key().to_sec1_bytes()), "auth": URL_SAFE_NO_PAD.encode(&auth) });
@@ -126,40 +126,40 @@ impl PushService {
         self.shared.browsers.lock().unwrap().remove(name);
     }
 
-    /// Answers with this status from now on, and with this `Retry-After`.
+    /// Answers with this status and `Retry-After` from now on.
     pub fn answer(&self, status: u16, retry_after: Option<&str>) {
         let mut manner = self.shared.manner.lock().unwrap();
         manner.status = status;
         manner.retry_after = retry_after.map(str::to_owned);
     }
 
-    /// Takes so long for each answer from now on.
+    /// Delays each answer from now on.
     pub fn delay(&self, delay: Duration) {
         self.shared.manner.lock().unwrap().delay = delay;
     }
 
-    /// Takes pushes of so many bytes at most from now on.
+    /// Limits the bytes of a push from now on.
     pub fn take_at_most(&self, bytes: usize) {
         self.shared.manner.lock().unwrap().size_max = bytes;
     }
 
-    /// The next push that a browser got.
+    /// Waits for the next push.
     pub async fn pushed(&self) -> Pushed {
         tokio::time::timeout(PATIENCE, async { self.pushes.lock().await.recv().await }).await.unwrap().unwrap()
     }
 
-    /// Pushes that came and that nobody has looked at.
+    /// Number of pushes that no test has read.
     pub async fn waiting(&self) -> usize {
         self.pushes.lock().await.len()
     }
 
-    /// Requests so far, whatever came of them.
+    /// Number of requests so far, refused ones included.
     #[must_use]
     pub fn requests(&self) -> usize {
         self.shared.requests.load(Ordering::SeqCst)
     }
 
-    /// What was refused because it breaks an RFC.
+    /// Returns the refusals because of an RFC.
     #[must_use]
     pub fn refusals(&self) -> Vec<String> {
         self.shared.refusals.lock().unwrap().clone()
@@ -222,7 +222,7 @@ fn look(shared: &Shared, parts: &http::request::Parts, body: &[u8], size_max: us
     Ok(Pushed { browser: name.to_owned(), headers: parts.headers.clone(), payload })
 }
 
-/// RFC 8292: signed with the key of the subscription, for this origin, for a day at most, by somebody who can be reached.
+/// Checks RFC 8292: signed with the subscription's key, for this origin, for a day at most, with a contact.
 fn authorize(shared: &Shared, authorization: &str) -> Result<(), Refusal> {
     let parameters = authorization.strip_prefix("vapid ").ok_or((401, "RFC 8292: the scheme is not vapid"))?;
     let of = |name: &str| parameters.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
@@ -248,7 +248,7 @@ fn authorize(shared: &Shared, authorization: &str) -> Result<(), Refusal> {
     if contact.starts_with("mailto:") || contact.starts_with("https://") { Ok(()) } else { Err((403, "RFC 8292: nobody to write to")) }
 }
 
-/// RFC 8188 and RFC 8291.
+/// Decrypts by RFC 8188 and RFC 8291.
 fn decrypt(browser: &Browser, body: &[u8]) -> Result<Vec<u8>, Refusal> {
     if body.len() < 16 + 4 + 1 + 65 + 17 || body[20] != 65 {
         return Err((400, "RFC 8188: no header of a record"));

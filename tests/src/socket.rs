@@ -1,4 +1,4 @@
-//! A client of the WebSocket.
+//! A WebSocket client.
 
 use std::time::Duration;
 
@@ -16,26 +16,26 @@ use crate::{Api, PATIENCE};
 /// An open WebSocket.
 pub struct Socket {
     stream: WebSocketStream<TcpStream>,
-    /// What the handshake was answered.
+    /// The answer to the handshake.
     pub handshake: Response,
 }
 
 impl Socket {
-    /// Opens one, which the server has subscribed when this returns: it has answered a ping.
+    /// Opens a socket. The server has subscribed it when this returns, because it has answered a ping.
     pub async fn open(api: &Api, after: Option<i64>) -> Self {
         let query = after.map_or_else(String::new, |after| format!("?after={after}"));
         let mut socket = Self::handshake(api, &query, &[]).await.unwrap();
         if after.is_none() {
-            // Whatever comes before the answer would have to be kept; without `after` nothing does, unless it is new.
+            // Frames before the answer would have to be stored; without `after` there are none, unless they are new.
             socket.ping().await;
         }
         socket
     }
 
-    /// A handshake with these headers.
+    /// Makes a handshake with these headers.
     ///
     /// # Errors
-    /// It was refused.
+    /// The handshake was refused.
     pub async fn handshake(api: &Api, query: &str, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
         let stream = TcpStream::connect(api.address).await.unwrap();
         let mut request = format!("ws://{}/ws/notifications{query}", api.address).into_client_request().unwrap();
@@ -52,7 +52,7 @@ impl Socket {
         self.stream.send(Message::text(text)).await.unwrap();
     }
 
-    /// Says goodbye; whether that is answered.
+    /// Closes the socket, and returns whether the server answered.
     pub async fn close(mut self) -> bool {
         self.stream.close(None).await.unwrap();
         let answer = async {
@@ -67,18 +67,18 @@ impl Socket {
         tokio::time::timeout(PATIENCE, answer).await.unwrap()
     }
 
-    /// Sends a ping and waits for the pong, which has to be the next frame.
+    /// Sends a ping and waits for the pong, which must be the next frame.
     pub async fn ping(&mut self) {
         self.send(r#"{"type":"ping"}"#).await;
         assert_eq!(self.frame().await, serde_json::json!({ "type": "pong" }));
     }
 
-    /// The next text frame.
+    /// Returns the next text frame.
     pub async fn frame(&mut self) -> Value {
         tokio::time::timeout(PATIENCE, self.next()).await.unwrap_or_else(|_| panic!("waited in vain for a frame")).unwrap()
     }
 
-    /// The next text frame of this type; others are passed over.
+    /// Returns the next text frame of this type; skips others.
     pub async fn frame_of(&mut self, ty: &str) -> Value {
         loop {
             let frame = self.frame().await;
@@ -88,12 +88,12 @@ impl Socket {
         }
     }
 
-    /// The next text frame, if one comes within this time.
+    /// Returns the next text frame, if one arrives within this time.
     pub async fn frame_within(&mut self, time: Duration) -> Option<Value> {
         tokio::time::timeout(time, self.next()).await.ok().flatten()
     }
 
-    /// The code with which the server closes the socket; `None` if the connection ends without one.
+    /// Returns the code with which the server closes the socket; `None` if the connection ends without one.
     pub async fn close_code(&mut self) -> Option<u16> {
         let close = async {
             loop {
@@ -112,7 +112,7 @@ impl Socket {
         self.stream.send(Message::binary(bytes)).await.unwrap();
     }
 
-    /// The next text frame; `None` at the end.
+    /// Returns the next text frame; `None` at the end.
     pub async fn next(&mut self) -> Option<Value> {
         loop {
             match self.stream.next().await? {

@@ -1,4 +1,4 @@
-//! Somebody who is posted to.
+//! A receiver of a webhook.
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
@@ -15,20 +15,20 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::PATIENCE;
 
-/// A small HTTP server that keeps what is posted to it.
+/// A small HTTP server that stores its posts.
 pub struct Webhook {
-    /// Where to post.
+    /// Its URL.
     pub url: String,
     manner: Manner,
     posts: Mutex<mpsc::UnboundedReceiver<(HeaderMap, Bytes)>>,
     last: StdMutex<String>,
 }
 
-/// The status that is answered, and a header.
+/// The status and header of its answers.
 type Manner = Arc<StdMutex<(u16, Option<(&'static str, String)>)>>;
 
 impl Webhook {
-    /// That answers with this status.
+    /// Starts a receiver that answers with this status.
     pub async fn start(status: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let url = format!("http://{}/hook?key=hook-secret", listener.local_addr().unwrap());
@@ -55,19 +55,19 @@ impl Webhook {
         *self.manner.lock().unwrap() = (status, Some((name, value.to_owned())));
     }
 
-    /// The next post: its headers and its body.
+    /// Waits for the next post, and returns headers and body.
     pub async fn post(&self) -> (HeaderMap, Value) {
         let (headers, body) = tokio::time::timeout(PATIENCE, async { self.posts.lock().await.recv().await }).await.unwrap().unwrap();
         *self.last.lock().unwrap() = String::from_utf8(body.to_vec()).unwrap();
         (headers, serde_json::from_slice(&body).unwrap_or_default())
     }
 
-    /// The body of the last post that was looked at, as it came.
+    /// Returns the raw body of the last read post.
     pub fn last_body(&self) -> String {
         self.last.lock().unwrap().clone()
     }
 
-    /// How many posts have come that nobody has looked at.
+    /// Number of posts that no test has read.
     pub async fn waiting(&self) -> usize {
         self.posts.lock().await.len()
     }

@@ -95,5 +95,32 @@ fn consumer(event: &Event) -> Result<&'static Route, Invalid> {
         _ => false,
     };
     let named = routes::ALL.iter().find(|route| route.name == name);
-    named.filter(takes).ok_or_else(|| Invalid::field("/consumer", format_args!("{name} takes no {}", event.ty())))
+    named.filter(takes).ok_or_else(|| Invalid::field("/consumer", format_args!("{name} does not consume {}", event.ty())))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn letter(ty: &str, consumer: Option<&str>) -> Event {
+        let mut event = json!({ "specversion": "1.0", "id": "1", "source": "/test", "type": ty });
+        if let Some(consumer) = consumer {
+            event[CONSUMER] = consumer.into();
+        }
+        serde_json::from_value(event).unwrap()
+    }
+
+    #[test]
+    fn a_letter_is_replayed_only_to_a_consumer_of_its_type() {
+        let name = |ty, consumer| self::consumer(&letter(ty, consumer)).ok().map(|route| route.name);
+        assert_eq!(name("reminder.triggered", Some("notify")), Some("notify"));
+        assert_eq!(name("task.complete", Some("complete-task")), Some("complete-task"), "a command");
+        assert_eq!(name("task.completed", Some("list-tasks")), None, "it consumes nothing");
+        assert_eq!(name("task.completed", Some("nobody")), None);
+        assert_eq!(name("task.completed", None), None);
+        assert_eq!(name(UNREADABLE, Some("notify")), None, "no event");
+    }
 }

@@ -84,3 +84,19 @@ async fn wants_new(app: &App, headers: &HeaderMap) -> bool {
     let asks = directives.flat_map(|value| value.split(',')).any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"));
     asks && guard::authorize(app, headers).await.is_ok()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cached_answer_has_its_age_and_expires_if_the_clock_is_set_back() {
+        let at = |seconds: i64| Timestamp::from_microsecond(seconds * 1_000_000).unwrap();
+        let kept = Kept { at: at(100), status: StatusCode::OK, content_type: None, body: Bytes::from_static(b"{}") };
+        let is_fresh = |seconds: i64| (0..KEPT_SECONDS).contains(&kept.age(at(seconds)));
+        assert!(is_fresh(100) && is_fresh(100 + KEPT_SECONDS - 1));
+        assert!(!is_fresh(100 + KEPT_SECONDS) && !is_fresh(99));
+        assert_eq!(kept.answer(at(107)).headers()[header::AGE], "7");
+    }
+}

@@ -38,3 +38,43 @@ pub(crate) fn as_it_came(letter: &Value) -> Value {
     }
     event
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use function::settings::Settings;
+    use serde_json::json;
+
+    use super::*;
+
+    fn app(secret: Option<&str>) -> App {
+        let lookup = |name: &str| secret.filter(|_| name == "APP_API_TOKEN").map(ToOwned::to_owned);
+        App::alone(Settings::read(&lookup, Ipv4Addr::LOCALHOST.into()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn only_an_unchanged_letter_of_this_gateway_is_ours() {
+        let own = app(Some("secret-of-the-gateway"));
+        let unsigned = json!({ "id": "1", "type": "task.completed", "data": { "task_id": 7, "title": "Rent" }, "consumer": "notify" });
+        let mut letter = unsigned.clone();
+        letter[SIGNATURE] = signature(&own, &letter).into();
+        assert!(is_ours(&own, &letter));
+        let reordered = json!({
+            "signature": letter[SIGNATURE], "consumer": "notify", "data": { "title": "Rent", "task_id": 7 }, "type": "task.completed", "id": "1"
+        });
+        assert!(is_ours(&own, &reordered), "brokers may reorder fields");
+        assert!(!is_ours(&app(Some("secret-of-another-one")), &letter), "another secret");
+        assert!(!is_ours(&own, &unsigned), "no signature");
+        letter["data"]["task_id"] = json!(8);
+        assert!(!is_ours(&own, &letter), "changed data");
+        assert_eq!(signature(&app(None), &unsigned), None, "no secret");
+    }
+
+    #[test]
+    fn the_original_event_has_none_of_the_letters_extensions() {
+        let letter = json!({ "id": "1", "consumer": "notify", "attempts": 10, "lasterror": "500", "signature": "x", "partitionkey": "7" });
+        assert_eq!(as_it_came(&letter), json!({ "id": "1", "partitionkey": "7" }));
+    }
+}

@@ -129,7 +129,7 @@ fn no_message(body: &[u8]) -> Response {
 }
 
 fn bad_params(method: &str) -> ErrorData {
-    ErrorData::invalid_params(format!("Invalid params: invalid for {method}"), None)
+    ErrorData::invalid_params(format!("Invalid params: check the parameters of {method}"), None)
 }
 
 /// Returns the id of a message, if it has one.
@@ -219,4 +219,40 @@ fn described(tool: &tools::Tool) -> Tool {
         .open_world(false);
     let described = Tool::new(tool.name, tool.description, Arc::new(object(tool.schema())));
     described.with_title(tool.title).with_annotations(hints).with_raw_output_schema(Arc::new(object(tool.output_schema())))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    /// The status, the id and the error code of the answer to a body that is no valid message.
+    async fn refusal(body: &str) -> (u16, Value, Value) {
+        let response = no_message(body.as_bytes());
+        let status = response.status().as_u16();
+        let answer: Value = serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap();
+        (status, answer["id"].clone(), answer["error"]["code"].clone())
+    }
+
+    #[tokio::test]
+    async fn an_invalid_body_gets_the_error_code_of_json_rpc() {
+        assert_eq!(refusal("{").await, (400, Value::Null, json!(-32700)), "no JSON");
+        assert_eq!(refusal(r#"{"id": 1}"#).await, (400, json!(1), json!(-32600)), "no message");
+        assert_eq!(refusal(r#"{"jsonrpc": "2.0", "method": "tools/call"}"#).await, (400, Value::Null, json!(-32600)), "no id");
+        assert_eq!(refusal(r#"{"jsonrpc": "2.0", "id": "a", "method": "tools/call"}"#).await, (200, json!("a"), json!(-32602)));
+    }
+
+    #[test]
+    fn batches_belong_to_one_version_which_is_the_default() {
+        let named =
+            |version: &'static str| HeaderMap::from_iter([("mcp-protocol-version".parse().unwrap(), HeaderValue::from_static(version))]);
+        assert!(takes_batches(&HeaderMap::new()) && takes_batches(&named(BATCHED)));
+        assert!(!takes_batches(&named("2025-06-18")));
+    }
+
+    #[test]
+    fn an_id_is_text_or_a_number() {
+        assert_eq!((id(&json!({ "id": "a" })), id(&json!({ "id": 7 }))), (json!("a"), json!(7)));
+        assert_eq!((id(&json!({ "id": [1] })), id(&json!({}))), (Value::Null, Value::Null));
+    }
 }

@@ -96,3 +96,19 @@ fn due_text(task: &Task, zone: &Zone) -> Option<String> {
     let due = task.due_date?.get().to_zoned(zone.get().clone());
     Some(format!("Due {}", due.strftime("%A, %-d %B %Y, %H:%M %Z")))
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_due_date_is_told_in_the_users_zone() {
+        let zone: Zone = "Asia/Tokyo".parse().unwrap();
+        let timed = Task { due_date: Some("2027-01-31T20:30:00Z".parse().unwrap()), ..Task::default() };
+        assert_eq!(due_text(&timed, &zone).unwrap(), "Due Monday, 1 February 2027, 05:30 JST");
+        let all_day = Task { due_day: Some("2027-01-31".parse().unwrap()), ..timed };
+        assert_eq!(due_text(&all_day, &zone).unwrap(), "Due Sunday, 31 January 2027");
+        assert_eq!(due_text(&Task::default(), &zone), None);
+    }
+}

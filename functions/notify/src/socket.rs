@@ -262,3 +262,39 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    /// The headers of RFC 6455, section 1.3, without the one of this name.
+    fn headers(without: &str) -> HeaderMap {
+        let all = [
+            ("connection", "keep-alive, Upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-protocol", "taskflow, bearer.c2VjcmV0"),
+        ];
+        all.into_iter().filter(|(name, _)| *name != without).map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_handshake_is_answered_as_in_the_rfc() {
+        let response = handshake(&headers("")).unwrap().unwrap();
+        assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+        assert_eq!(response.headers()[header::SEC_WEBSOCKET_ACCEPT], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!(response.headers()[header::SEC_WEBSOCKET_PROTOCOL], "taskflow", "never the one with the token");
+        let other = handshake(&headers("sec-websocket-protocol")).unwrap().unwrap();
+        assert!(!other.headers().contains_key(header::SEC_WEBSOCKET_PROTOCOL));
+    }
+
+    #[test]
+    fn other_requests_are_no_handshake_and_incomplete_ones_are_refused() {
+        assert!(handshake(&headers("upgrade")).unwrap().is_none());
+        assert!(handshake(&headers("connection")).unwrap().is_none());
+        assert!(matches!(handshake(&headers("sec-websocket-key")), Err(Error::Malformed(_))));
+        assert!(matches!(handshake(&headers("sec-websocket-version")), Err(Error::Malformed(_))));
+    }
+}

@@ -1,4 +1,4 @@
-//! Taskflow as people run it: the real program on its embedded PostgreSQL, killed, stopped, started twice, started wrongly, locked.
+//! Taskflow as users run it: the real program on its embedded PostgreSQL, killed, stopped, started twice, misconfigured, locked.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -33,27 +33,27 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 
-/// How long anything may take before the test says what it waited for.
+/// Maximum wait before the test reports what it waited for.
 const LIMIT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(10);
 
 // The program.
 
-/// A running Taskflow; dropped, it is killed and its PostgreSQL stops by itself.
+/// A running Taskflow. Dropping it kills it, and its PostgreSQL stops by itself.
 struct Taskflow {
     child: Child,
     url: String,
     log: Log,
 }
 
-/// What a process wrote to standard error, by lines.
+/// Lines of a process's standard error.
 type Log = Arc<Mutex<Vec<String>>>;
 
 fn folder() -> TempDir {
     tempfile::Builder::new().prefix("taskflow-").tempdir().unwrap()
 }
 
-/// The program with the settings of the test and no others.
+/// Returns the program with the test's settings only.
 fn program(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_taskflow"));
     for (name, _) in env::vars_os() {
@@ -83,7 +83,7 @@ impl Taskflow {
         });
         let url = url.await;
         let rest = log.clone();
-        // Read to the end, so that the process can go on logging.
+        // The log is read to its end, so that the process can continue to write.
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 rest.lock().unwrap().push(line);
@@ -93,7 +93,7 @@ impl Taskflow {
     }
 
     fn client(&self) -> Client {
-        // reqwest asks for one even where it speaks plain HTTP; another test may have installed it.
+        // reqwest needs a provider even for plain HTTP; another test may have installed one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().timeout(LIMIT).build().unwrap();
         Client { http, url: self.url.clone() }
@@ -104,7 +104,7 @@ impl Taskflow {
         within("a killed Taskflow", self.child.wait()).await.unwrap();
     }
 
-    /// Stops it as a service manager does.
+    /// Stops it gracefully, as a service manager does.
     async fn stop(mut self) {
         signal("-TERM", self.child.id().unwrap()).await;
         let status = within("a graceful stop", self.child.wait()).await.unwrap();
@@ -112,7 +112,7 @@ impl Taskflow {
         self.assert_calm();
     }
 
-    /// Nothing panicked, was given up or cut off.
+    /// Fails if the log reports a panic, a dead letter or interrupted work.
     fn assert_calm(&self) {
         for line in self.log.lock().unwrap().iter() {
             assert!(
@@ -123,7 +123,7 @@ impl Taskflow {
     }
 }
 
-/// The message of a line of the log.
+/// Returns the message of a log line.
 fn message(line: &str) -> String {
     let entry: Value = serde_json::from_str(line).unwrap_or_default();
     entry["message"].as_str().unwrap_or_default().to_owned()
@@ -133,7 +133,7 @@ async fn signal(signal: &str, process: u32) {
     assert!(Command::new("kill").args([signal, &process.to_string()]).status().await.unwrap().success());
 }
 
-/// What becomes of a start that is to fail: the one line it leaves.
+/// Returns the only log line of a start that must fail.
 async fn refused(mut command: Command) -> String {
     let Output { status, stderr, .. } = within("a start that fails", command.output()).await.unwrap();
     let said = String::from_utf8(stderr).unwrap();
@@ -215,7 +215,7 @@ impl Client {
         answer.body
     }
 
-    /// All that a list has, page by page.
+    /// Returns all items of a list, page by page.
     async fn all(&self, path: &str) -> Vec<Value> {
         let mut all = Vec::new();
         loop {
@@ -229,7 +229,7 @@ impl Client {
         }
     }
 
-    /// All notifications, in their order.
+    /// Returns all notifications, in order.
     async fn notifications(&self) -> Vec<Value> {
         let mut all: Vec<Value> = Vec::new();
         loop {
@@ -264,7 +264,7 @@ const ROUNDS: usize = 4;
 const WORKERS: usize = 4;
 const WORDS: [&str; 4] = ["rent", "milk", "garden", "letter"];
 
-/// Chance; it need not be the same twice.
+/// Random decisions, which need not be reproducible.
 #[derive(Clone, Default)]
 struct Dice(RandomState, u64);
 
@@ -277,11 +277,11 @@ impl Dice {
     }
 }
 
-/// What the callers asked for and what they were told; it outlives every Taskflow.
+/// The callers' requests and answers, across all starts of Taskflow.
 #[derive(Default)]
 struct Book {
     creates: Vec<Create>,
-    /// By task, whether it was acknowledged.
+    /// Whether each task's completion was acknowledged.
     completions: BTreeMap<i64, bool>,
 }
 
@@ -294,9 +294,9 @@ struct Create {
 enum Told {
     /// No answer yet.
     Nothing,
-    /// The task is there.
+    /// The task exists.
     There(i64),
-    /// It is not: when the call was made again, what it was to remind of had passed.
+    /// Refused, because the time of its reminder had passed when the call was repeated.
     Refused,
 }
 
@@ -306,7 +306,7 @@ impl Create {
     }
 }
 
-/// Somebody who asks for this and that until Taskflow is gone.
+/// A caller that makes requests until Taskflow is gone.
 struct Worker {
     name: String,
     client: Client,
@@ -381,7 +381,7 @@ impl Worker {
     }
 }
 
-/// Asks for a task, under the same key each time, and notes the answer.
+/// Requests a task with the same key each time, and records the answer.
 async fn create(client: &Client, book: &Mutex<Book>, number: usize) -> Result<StatusCode, reqwest::Error> {
     let body = book.lock().unwrap().creates[number].body.clone();
     let answer = client.call(Method::POST, "/api/tasks", &[("idempotency-key", body["title"].as_str().unwrap())], Some(&body)).await?;
@@ -408,7 +408,7 @@ async fn complete(client: &Client, book: &Mutex<Book>, task: i64) -> Result<Stat
     Ok(answer.status)
 }
 
-/// The id of the first process of this folder's server, once that has said it.
+/// Returns the process id of this folder's server, once it is known.
 fn postmaster(data: &Path) -> Option<u32> {
     let file = fs::read_to_string(data.join("postgresql/data/postmaster.pid")).ok()?;
     let mut lines = file.lines();
@@ -418,7 +418,7 @@ fn postmaster(data: &Path) -> Option<u32> {
     Some(process)
 }
 
-/// The embedded database, past Taskflow.
+/// Connects to the embedded database directly.
 async fn database(data: &Path) -> PgConnection {
     let home = data.join("postgresql");
     let password = fs::read_to_string(home.join("password")).unwrap();
@@ -427,7 +427,7 @@ async fn database(data: &Path) -> PgConnection {
     PgConnection::connect_with(&options.ssl_mode(PgSslMode::Disable)).await.unwrap()
 }
 
-/// Whether nothing is under way and nothing is due.
+/// True if no work is in progress or due.
 const IS_QUIET: &str = "SELECT NOT EXISTS (SELECT FROM outbox) AND NOT EXISTS (SELECT FROM deliveries) \
      AND NOT EXISTS (SELECT FROM embedded.jobs WHERE due_at < now() + interval '1 hour') \
      AND NOT EXISTS (SELECT FROM reminders WHERE status = 'pending' AND scheduled_at < now() + interval '1 hour')";
@@ -495,7 +495,7 @@ async fn kill_dash_nine_loses_nothing() {
     taskflow.stop().await;
 }
 
-/// Asks again for all that was never answered.
+/// Repeats all requests without an answer.
 async fn ask_for_the_rest(client: &Client, book: &Mutex<Book>) {
     let creates: Vec<usize> = {
         let book = book.lock().unwrap();
@@ -511,7 +511,7 @@ async fn ask_for_the_rest(client: &Client, book: &Mutex<Book>) {
     }
 }
 
-/// What there is in the end.
+/// The final state.
 struct Found {
     tasks: HashMap<i64, Value>,
     titles: HashMap<String, Vec<i64>>,
@@ -544,7 +544,7 @@ impl Found {
         }
     }
 
-    /// All that should be otherwise.
+    /// Returns the differences from the expected state.
     fn problems(&self, book: &Book) -> Vec<String> {
         let mut problems = Vec::new();
         for create in &book.creates {
@@ -569,7 +569,7 @@ impl Found {
             expect("task.created in the audit log", self.created.get(id), true);
             expect("task.completed in the audit log", self.completed.get(id), is_completed);
             let reminders = self.reminders.get(id).map_or(&[][..], Vec::as_slice);
-            // A task that was completed before its reminder was made has none.
+            // A task that was completed before its reminder was written has none.
             let has_reminder = !(task["reminder_offset"].is_null() || is_completed && reminders.is_empty());
             expect("reminders", Some(&reminders.len()), has_reminder);
             expect("notifications", self.notifications.get(id), reminders.iter().any(|reminder| reminder["status"] == "sent"));
@@ -607,7 +607,7 @@ impl Found {
     }
 }
 
-/// How many there are by the number in a field.
+/// Counts entities by the number in a field.
 fn count<'a>(entities: impl IntoIterator<Item = &'a Value>, field: &str) -> HashMap<i64, usize> {
     let mut counts = HashMap::new();
     for id in entities.into_iter().filter_map(|entity| entity[field].as_i64()) {
@@ -836,7 +836,7 @@ async fn the_token_keeps_others_out() {
     assert_eq!(call(Method::GET, "/metrics", None).await, StatusCode::OK);
     let request = client.http.post(format!("{}/", client.url)).header(structured.0, structured.1).header("authorization", &bearer);
     assert_eq!(request.body(event.to_string()).send().await.unwrap().status(), StatusCode::OK);
-    // The functions deliver to each other under the token, too.
+    // The functions deliver to each other with the token too.
     let audit = async || {
         let answer = client.call(Method::GET, "/api/audit?event_type=task.created", &[("authorization", &bearer)], None).await.unwrap();
         (answer.header("x-total-count") == "2").then_some(())

@@ -1,4 +1,4 @@
-//! Deliveries as consumers meet them, on a real PostgreSQL.
+//! Deliveries to fake consumers, on a real PostgreSQL.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -39,7 +39,7 @@ struct Call {
 
 type Answering = dyn Fn(Call) -> BoxFuture<'static, StatusCode> + Send + Sync;
 
-/// Functions that remember their calls when they begin, and a broker that is there or not.
+/// Functions that record the beginning of their calls, and a broker that can be unavailable.
 struct Fake {
     calls: watch::Sender<Vec<Call>>,
     answering: Box<Answering>,
@@ -100,7 +100,7 @@ impl Broker for Fake {
     }
 }
 
-/// A dispatcher as the gateway runs it.
+/// A dispatcher with the gateway's options.
 struct Running {
     dispatcher: Arc<Dispatcher>,
     fake: Arc<Fake>,
@@ -114,7 +114,7 @@ async fn database() -> TestDatabase {
 }
 
 impl Running {
-    /// Starts it, and waits until it has the table in memory.
+    /// Starts it, and waits until it has read the table.
     async fn start(database: &TestDatabase, fake: &Arc<Fake>) -> Self {
         let running = Self::launch(database, fake);
         // An event that leaves no row shows that the table is loaded.
@@ -145,7 +145,7 @@ impl Running {
         Self { dispatcher, fake: fake.clone(), pool, stopping, tracker }
     }
 
-    /// Hands over an event. Returns how many rows are left of it and of all before it.
+    /// Hands over an event. Returns the number of rows left of it and of earlier ones.
     async fn arrive(&self, consumers: &[&'static Route], key: i64, n: i64) -> i64 {
         self.dispatcher.hand_over(arrival(Topic::TaskEvents, consumers, key, n)).await.unwrap();
         self.rows().await
@@ -175,7 +175,7 @@ fn arrival(topic: Topic, consumers: &[&'static Route], key: i64, n: i64) -> Arri
     Arrival { key, topic, event: Bytes::from(event.to_string()), consumers: consumers.to_vec() }
 }
 
-/// A gate that some calls wait behind.
+/// A gate that blocks some calls.
 fn gated(is_behind: impl Fn(&Call) -> bool + Send + Sync + 'static) -> (Arc<Fake>, CancellationToken) {
     let gate = CancellationToken::new();
     let fake = Fake::new({
@@ -212,7 +212,7 @@ async fn a_slow_consumer_holds_up_nobody_and_its_call_goes_on() {
     let begin = Instant::now();
     assert_eq!(running.arrive(&[&RECORD_AUDIT, &SCHEDULE_REMINDER], 1, 1).await, 1);
     assert!(begin.elapsed() >= PATIENCE);
-    // The next one of the same task waits behind it, at once.
+    // The next event of the same task waits behind it, at once.
     assert_eq!(running.arrive(&[&RECORD_AUDIT, &SCHEDULE_REMINDER], 1, 2).await, 2);
     assert_eq!(fake.of(AUDIT), [(1, 1), (1, 2)]);
     assert_eq!(fake.of(SCHEDULE), [(1, 1)], "in order");
@@ -420,14 +420,14 @@ async fn an_event_is_held_while_the_table_is_unavailable() {
         dispatcher.hand_over(arrival(Topic::TaskEvents, &consumers, 1, 1)).await
     });
     fake.until_count(SCHEDULE, 1).await;
-    // What everybody takes needs no table.
+    // Events that all consumers accept need no table.
     running.dispatcher.hand_over(arrival(Topic::TaskEvents, &[&RECORD_AUDIT], 2, 2)).await.unwrap();
     assert!(!handing.is_finished());
     other.rollback().await.unwrap();
     tokio::time::timeout(LIMIT, handing).await.unwrap().unwrap().unwrap();
     assert_eq!(running.rows().await, 1);
 
-    // A stop gives the record back.
+    // A stop returns the record.
     let mut other = running.pool.begin().await.unwrap();
     sqlx::query("LOCK TABLE deliveries").execute(&mut *other).await.unwrap();
     let dispatcher = running.dispatcher.clone();

@@ -1,4 +1,4 @@
-//! Bus, jobs and state as the functions meet them, on a real PostgreSQL.
+//! Bus, jobs and state with fake functions, on a real PostgreSQL.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -31,7 +31,7 @@ const POLL: Duration = Duration::from_millis(5);
 const AUDIT: &str = RECORD_AUDIT.name;
 const SCHEDULE: &str = SCHEDULE_REMINDER.name;
 
-/// A database with all tables, and a pool on it. The one place that knows where it comes from.
+/// Creates a database with all tables, and a pool.
 async fn database() -> (TestDatabase, PgPool) {
     async fn schema(url: String) -> Result<(), BoxError> {
         let store = Store::connect_lazy(&url, 1)?;
@@ -51,7 +51,7 @@ async fn dead_letters(pool: &PgPool) -> Vec<DeadLetter> {
     Deliveries::new(pool.clone()).letters(None, 10).await.unwrap()
 }
 
-/// A call as a function sees it.
+/// A call that a function received.
 #[derive(Clone, Debug, PartialEq)]
 struct Call {
     function: &'static str,
@@ -65,7 +65,7 @@ struct Call {
 
 type Answering = dyn Fn(Call) -> BoxFuture<'static, StatusCode> + Send + Sync;
 
-/// Functions that remember their calls, once they have answered.
+/// Functions that record their calls after they have answered.
 struct Fake {
     calls: watch::Sender<Vec<Call>>,
     answering: Box<Answering>,
@@ -122,7 +122,7 @@ impl Functions for Fake {
     }
 }
 
-/// A bus that runs, and how to stop it.
+/// A running bus, and its stop.
 struct Running {
     bus: Arc<Bus>,
     stopping: CancellationToken,
@@ -141,7 +141,7 @@ impl Running {
         Self { bus, stopping, tracker }
     }
 
-    /// Tells the bus of what was written, as functions do.
+    /// Reports rows to the bus, as functions do.
     async fn publish(&self, events: &[(i64, i64)]) {
         let keys: Vec<i64> = events.iter().map(|(key, _)| *key).collect();
         self.bus.publish(&keys).await.unwrap();
@@ -159,7 +159,7 @@ impl Running {
         }
     }
 
-    /// Everything was taken and acknowledged.
+    /// Waits until everything was delivered and acknowledged.
     async fn until_done(&self) {
         self.until(|depths| depths.outbox == 0 && depths.deliveries == 0).await;
     }
@@ -171,7 +171,7 @@ impl Running {
     }
 }
 
-/// Writes events (task.created: schedule-reminder and record-audit want it) as functions do, all in one transaction.
+/// Writes events (task.created, for schedule-reminder and record-audit) as functions do, in one transaction.
 async fn write(pool: &PgPool, events: &[(i64, i64)]) {
     let (keys, ns): (Vec<i64>, Vec<i64>) = events.iter().copied().unzip();
     let sql = "INSERT INTO outbox (key, kind, topic, name, payload, created_at) \
@@ -180,7 +180,7 @@ async fn write(pool: &PgPool, events: &[(i64, i64)]) {
     sqlx::query(sql).bind(keys).bind(ns).execute(pool).await.unwrap();
 }
 
-/// Commits a unit that says this of a task, as functions do.
+/// Commits a unit with this event of a task, as functions do.
 async fn commit(store: &Store, key: i64, n: i64) -> Committed {
     let origin = Origin { function: "create-task", correlation_id: "c".to_owned(), traceparent: None };
     let work = Work { origin, now: SystemClock.now(), ids: Arc::new(RandomIds), if_match: None };
@@ -207,7 +207,7 @@ fn in_order(calls: &[Call]) -> bool {
     calls.iter().all(|call| last.insert(call.key, call.n).is_none_or(|last| last < call.n))
 }
 
-/// Number of jobs that are never done.
+/// Number of jobs that repeat.
 fn repeating() -> i64 {
     i64::try_from(routes::repeating().count()).unwrap()
 }
@@ -321,7 +321,7 @@ async fn a_consumer_that_fails_gets_what_was_just_committed_later_and_in_order()
     });
     let running = Running::start(&pool, fake.clone());
     for n in 0..5 {
-        // The next one comes before the last has left the outbox, or after.
+        // The next one arrives before the last has left the outbox, or after.
         let committed = commit(&store, 7, n).await;
         running.bus.publish_new(committed).await.unwrap();
     }
@@ -383,7 +383,7 @@ async fn a_stop_waits_for_what_is_in_hand_and_another_start_delivers_the_rest() 
     running.stop().await;
     let count = async || sqlx::query_scalar::<_, i64>("SELECT count(*) FROM outbox").fetch_one(&pool).await.unwrap();
     assert_eq!((fake.of(SCHEDULE).len(), count().await), (1, 0));
-    // A process that ended between the commit and the delivery.
+    // A process that ended between commit and delivery.
     let _ = commit(&store, 7, 2).await;
     let running = Running::start(&pool, fake.clone());
     fake.until_count(SCHEDULE, 2).await;
@@ -395,7 +395,7 @@ async fn a_stop_waits_for_what_is_in_hand_and_another_start_delivers_the_rest() 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_taken_becomes_a_dead_letter_and_the_key_goes_on() {
     let (_database, pool) = database().await;
-    // As an earlier process left it: one attempt short of the last.
+    // Left by an earlier process, with one attempt remaining.
     let sql = "INSERT INTO deliveries VALUES (-1, $1, 7, 'task-events', '{\"key\": 7, \"n\": 1}', 9, NULL, now())";
     sqlx::query(sql).bind(AUDIT).execute(&pool).await.unwrap();
     let fake = Fake::new(|call: Call| async move {
@@ -420,7 +420,7 @@ async fn what_cannot_be_taken_becomes_a_dead_letter_and_the_key_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn unavailability_is_no_attempt_and_a_day_of_it_ends_in_a_dead_letter() {
     let (_database, pool) = database().await;
-    // As an earlier process left them, the last of them one attempt short of the last.
+    // Left by an earlier process, the last with one attempt remaining.
     let sql = "INSERT INTO deliveries SELECT -n, $1, n, 'task-events', json_build_object('key', n, 'n', n), n / 7 * 9, NULL, now() \
         FROM generate_series(1, 7) n";
     sqlx::query(sql).bind(AUDIT).execute(&pool).await.unwrap();
@@ -485,7 +485,7 @@ async fn a_row_that_another_session_has_locked_holds_up_only_its_own_task() {
     write(&pool, &events).await;
     gate.cancel();
     running.bus.publish(&(1..40).collect::<Vec<_>>()).await.unwrap();
-    // All but the locked ones go their way: what waits is two deliveries that cannot be deleted, the event of one task and a word about a job.
+    // All except the locked ones proceed: two deliveries that cannot be deleted, the event of one task and a job row remain.
     running.until(|depths| (depths.outbox, depths.deliveries) == (2, 2)).await;
     assert_eq!(fake.of(AUDIT).len(), 1 + events.len());
     other.rollback().await.unwrap();
@@ -504,7 +504,7 @@ async fn a_crash_loses_nothing() {
     let (told, mut taken) = watch::channel(0);
     crashing.spawn(async move {
         let pool = Store::connect_lazy(&url, 4).unwrap().pool().clone();
-        // Some are taken; then every call hangs.
+        // Some are accepted; then every call hangs.
         let fake = Fake::new(move |call| {
             told.send_modify(|taken| *taken += 1);
             async move { if call.n < 4 { StatusCode::OK } else { std::future::pending().await } }
@@ -515,7 +515,7 @@ async fn a_crash_loses_nothing() {
         running.publish(&events).await;
         std::future::pending::<()>().await;
     });
-    // The eight workers of each of the two consumers hang.
+    // The eight workers of both consumers hang.
     tokio::time::timeout(LIMIT, taken.wait_for(|taken| *taken >= 20)).await.unwrap().unwrap();
     crashing.shutdown_background();
     write(&pool, &(50..60).map(|n| (n % 10, n)).collect::<Vec<_>>()).await;
@@ -551,7 +551,7 @@ async fn a_stop_lets_what_is_in_flight_finish_and_leaves_the_rest_for_the_next_s
     let events: Vec<_> = (0..30).map(|n| (n, n)).collect();
     write(&pool, &events).await;
     running.publish(&events).await;
-    // Eight of each consumer, and the repeating jobs.
+    // Eight per consumer, and the repeating jobs.
     let calls = 16 + routes::repeating().count();
     begun.wait_for(|begun| *begun == calls).await.unwrap();
     running.stopping.cancel();
@@ -573,7 +573,7 @@ async fn connections_that_break_are_no_loss() {
     let (database, pool) = database().await;
     let fake = Fake::willing();
     let running = Running::start(&pool, fake.clone());
-    // The one connection that stays.
+    // The connection that stays.
     let own = Store::connect_lazy(database.url(), 1).unwrap().pool().clone();
     let mut events = Vec::new();
     for round in 0..20 {
@@ -712,7 +712,7 @@ async fn a_job_that_fails_is_called_again_and_one_that_moves_itself_stays() {
     assert!(second[1].at >= later);
 }
 
-/// A clock that is moved by hand.
+/// A clock that the test sets.
 struct Hands(Mutex<Timestamp>);
 
 impl Clock for Hands {

@@ -1,6 +1,6 @@
-//! The embedded PostgreSQL as people meet it: killed, started twice, started on leftovers. All on the real thing.
+//! The embedded PostgreSQL as users run it: killed, started twice, started on leftovers. All tests use the real server.
 //!
-//! Some tests need a process that they can kill: [`child`] runs this test binary once more, with only [`in_child`].
+//! Some tests need a process that they can kill: [`child`] runs this test binary again, with [`in_child`] only.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -47,8 +47,8 @@ const WORDS: &str = "SELECT string_agg(word, ' ') FROM words";
 
 // A process to kill.
 
-/// The program that other tests start and kill: this one, run again with `CHILD_FOLDER`. It does what `CHILD_ACTION` says, tells a URL
-/// and waits to be killed. By itself it has nothing to do.
+/// The program that other tests start and kill: this binary, run with `CHILD_FOLDER`. It executes `CHILD_ACTION`, prints a URL and waits. By itself
+/// it does nothing.
 #[tokio::test]
 async fn in_child() {
     let Ok(folder) = env::var("CHILD_FOLDER").map(PathBuf::from) else {
@@ -147,7 +147,7 @@ fn is_running(pid: u32) -> bool {
     ps("stat=", pid).is_some_and(|state| !state.starts_with('Z'))
 }
 
-/// Kills a Taskflow and the keeper of its server, so that nobody is left to stop the server. Tells the server's id.
+/// Kills a Taskflow and the keeper of its server, so that the server continues to run. Returns the server's process id.
 fn leave_server_behind(folder: &Path) -> u32 {
     let mut taskflow = start(child("serve", folder));
     told(folder);
@@ -166,7 +166,7 @@ fn leave_server_behind(folder: &Path) -> u32 {
     server
 }
 
-// The server as it should be.
+// The running server.
 
 #[tokio::test]
 async fn is_durable_and_keeps_its_data_between_runs() {
@@ -252,7 +252,7 @@ async fn is_out_of_reach_of_the_terminals_interrupt() {
     postgres.stop().await.unwrap();
 }
 
-// Whose server it is.
+// Ownership of the server.
 
 #[tokio::test]
 async fn refuses_a_second_taskflow_on_the_same_data() {
@@ -401,7 +401,7 @@ async fn a_kill_while_the_data_are_laid_out_leaves_nothing_half_done() {
     let postgres = Postgres::start(folder.path()).await.unwrap();
     remember(postgres.url(), "fine").await;
     postgres.stop().await.unwrap();
-    // An initdb that outlived its parent may have gone on writing for a moment: then the next start removes the rest.
+    // An initdb that outlived its parent may have written for a moment longer; the next start then removes the rest.
     for _ in 0..10 {
         if half_done(folder.path()).is_none() {
             return;

@@ -1,4 +1,4 @@
-//! Sentences and what they mean: the table `sentences.tsv`, and what holds of any text whatever.
+//! Sentences and their meanings (the table `sentences.tsv`), and properties of any text.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -11,13 +11,12 @@ use jiff::tz::TimeZone;
 use language::{Intent, Listing, Locale, Note, NoteKind, Part, Reading, Reminders, SENTENCE_MAX, Scene, Selection, Target, draft, read};
 use proptest::prelude::*;
 
-/// The table. A line that begins with "@" says when and where the sentences below it are said, by the local clock, and in
-/// which locale if that is known. A row has the
-/// sentence, what it means ([`summary`]), and, after another tab, words that a note must have. Where a row has none, nothing of the
-/// sentence may be left out: only what was taken for granted may be noted.
+/// The table. A line that begins with "@" sets the local time, the zone and optionally the locale of the following rows. A row has the sentence, its
+/// meaning ([`summary`]) and, after another tab, words that a note must contain. Without them, no part of the sentence may be missed: only
+/// assumptions may be noted.
 const TABLE: &str = include_str!("sentences.tsv");
 
-/// How many sentences there are at least, so that none vanishes unnoticed.
+/// Minimum number of sentences, so that none disappears unnoticed.
 const ROWS_MIN: usize = 1_700;
 
 struct Row<'a> {
@@ -36,7 +35,7 @@ impl Row<'_> {
     }
 }
 
-/// The tags that there are when the sentences are said.
+/// The existing tags.
 const TAGS: [&str; 4] = ["home office", "home office move", "work", "waiting for"];
 
 fn rows() -> Vec<Row<'static>> {
@@ -60,8 +59,7 @@ fn rows() -> Vec<Row<'static>> {
     rows
 }
 
-/// What a sentence wants, in one line: "ask" where the user is asked whether it is a task, and "first asked" where an order is only carried out
-/// after a question.
+/// Summarises a reading in one line: "ask" if the user is asked whether it is a task, and "first asked" if an order needs confirmation.
 fn summary(reading: &Reading, zone: &TimeZone) -> String {
     let first = if reading.is_question { " | first asked" } else { "" };
     match (&reading.intent, &reading.or_task) {
@@ -177,7 +175,7 @@ fn listing_summary(listing: &Listing) -> String {
     parts.join(" | ")
 }
 
-/// The task that changes are tried on: due in two days at 10:00.
+/// The task that changes are applied to: due in two days at 10:00.
 fn example(zone: &Zone, now: domain::Timestamp) -> domain::Task {
     let due = zone.get().to_datetime(now.get()).date().saturating_add(jiff::Span::new().days(2)).at(10, 0, 0, 0);
     let due = domain::Timestamp::new(zone.get().to_timestamp(due).expect("a time")).expect("a time");
@@ -233,7 +231,7 @@ fn change_summary(change: &language::Change, zone: &TimeZone) -> String {
 }
 
 thread_local! {
-    /// When and where the sentence at hand is said: a change is shown as what it does to a task of that time.
+    /// Time and zone of the current row: a change is shown by its effect on a task of that time.
     static SCENE: std::cell::RefCell<Option<(Zone, domain::Timestamp)>> = const { std::cell::RefCell::new(None) };
 }
 
@@ -276,7 +274,7 @@ fn the_table_is_large_and_no_sentence_stands_in_it_twice() {
     }
 }
 
-/// The stretches of a sentence that were understood, as `kind:text=meaning`.
+/// Returns the understood parts of a sentence, as `kind:text=meaning`.
 fn understood(sentence: &str) -> Vec<String> {
     let (now, zone) = wednesday();
     let part = |part: &Part| format!("{}:{}={}", part.kind.name(), &sentence[part.range.clone()], part.meaning);
@@ -318,7 +316,7 @@ fn places_can_be_counted_as_javascript_does() {
     assert_eq!(draft.parts[0].utf16(sentence), 11..19);
 }
 
-/// The days that a question is about, as the first and the last local moment that it takes in.
+/// Returns the first and the last local moment of the days that a question is about.
 fn asked_for(sentence: &str, now: &str, zone: &str) -> (String, String) {
     let zone: Zone = zone.parse().expect("a zone");
     let now = zone.get().to_timestamp(now.parse().expect("a local time")).expect("a time");
@@ -496,7 +494,7 @@ fn changes_keep_what_was_not_said() {
     assert!(change.update(&undated, now).is_err_and(|note| note.text.contains("no due date")));
 }
 
-/// Words of all kinds that the parser looks for, and some that it does not.
+/// Words that the parser looks for, and some that it does not.
 const PIECES: &[&str] = &[
     "add",
     "remind me",
@@ -674,7 +672,7 @@ fn any_sentence() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Ordinary days and the edges of the calendar, in zones with clock changes of every kind.
+/// Ordinary days and the ends of the calendar, in zones with every kind of clock change.
 fn any_scene() -> impl Strategy<Value = (domain::Timestamp, Zone)> {
     let times = [
         "2026-11-25T14:00:00Z",
@@ -691,7 +689,7 @@ fn any_scene() -> impl Strategy<Value = (domain::Timestamp, Zone)> {
         .prop_map(|(time, zone)| (time.parse().expect("a time"), zone.parse().expect("a zone")))
 }
 
-/// Tags with spaces, and in some scenes another locale than the zone's.
+/// Tags with spaces, and sometimes another locale than the zone's.
 fn any_reader(now: domain::Timestamp, zone: &Zone) -> Scene {
     let locale = ["en-US", "de"].get(zone.name().len() % 3).map(|tag| tag.parse().expect("a locale"));
     Scene::new(now, zone).in_locale(locale).with_tags(TAGS.map(str::to_owned).to_vec())

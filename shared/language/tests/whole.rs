@@ -1,11 +1,11 @@
-//! The rule of what limits a date: a phrase is read whole with its qualifiers, or left whole in the title with a note that says so.
+//! Qualifiers of dates: a phrase is read completely with them, or stays in the title with a note.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use language::{Draft, Scene, draft};
 use proptest::prelude::*;
 
-/// Phrases that say when or how often, of every kind.
+/// Phrases for dates, times and recurrences, of every kind.
 const PHRASES: &[&str] = &[
     "tomorrow",
     "today",
@@ -48,10 +48,10 @@ const PHRASES: &[&str] = &[
     "every year",
 ];
 
-/// Those that begin with a day, a month or a unit, which can be counted.
+/// Phrases that begin with a day, a month or a unit, which can be counted.
 const COUNTED: &[&str] = &["friday", "fridays", "monday", "weekdays", "24 december", "mondays and thursdays"];
 
-/// What denies, widens or moves the phrase behind it.
+/// Words that negate, widen or move the following phrase.
 const BEFORE: &[&str] = &[
     "not",
     "never",
@@ -72,10 +72,10 @@ const BEFORE: &[&str] = &[
     "up to",
     "nearly",
 ];
-/// What counts the days behind it.
+/// Words that count the following days.
 const COUNTING: &[&str] =
     &["second", "third", "2nd", "last", "previous", "past", "other", "any", "some", "each", "both", "every second", "all", "few"];
-/// What joins one phrase to another.
+/// Words that join two phrases.
 const BETWEEN: &[&str] = &[
     "and",
     "or",
@@ -104,9 +104,9 @@ const BETWEEN: &[&str] = &[
     "/",
     "plus",
 ];
-/// What moves or widens the phrase before it.
+/// Words that move or widen the preceding phrase.
 const AFTER: &[&str] = &["ago", "onwards", "or so", "or later", "or earlier", "hence", "or sooner"];
-/// What ends or limits a repetition and means nothing that the grammar knows.
+/// Words that end or limit a recurrence and are unknown to the grammar.
 const LIMITS: &[&str] = &[
     "except holidays",
     "until I retire",
@@ -129,9 +129,7 @@ fn drafted(sentence: &str) -> Draft {
     draft(sentence, &Scene::new("2026-11-25T14:00:00Z".parse().expect("a time"), &zone))
 }
 
-/// Whether these words of the sentence were read, or stand in the title as they are and a note says that something was not read. Of
-/// a stretch of
-/// days or times the first is taken, and a note says that too.
+/// True if these words were read completely, or stay in the title with a note. Of a range of days or times the first is used, with a note.
 fn is_whole(sentence: &str, words: &str) -> bool {
     let draft = drafted(sentence);
     let start = sentence.rfind(words).expect("the words are in the sentence");

@@ -1,4 +1,4 @@
-//! The least that a function can be: one line over HTTP. What a cold start of Taskflow's functions is measured against.
+//! A minimal function: one line over HTTP, the reference for cold starts of Taskflow's functions.
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         tokio::spawn(async move {
             let hello = service_fn(async |_| Ok::<_, Infallible>(http::Response::new(Full::new(Bytes::from_static(b"hello\n")))));
-            // A caller that hangs up is no fault of ours.
+            // A disconnect of the caller is not an error.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), hello).await;
         });
     }

@@ -1,10 +1,10 @@
-//! `just run-dapr`: Taskflow as it is in the cluster, on this machine, until Ctrl-C. See `tests::stack`.
+//! `just run-dapr`: runs the cluster's deployment on this machine until Ctrl-C. See `tests::stack`.
 //!
-//! `PORT` says where the gateway listens (8080), `TASKFLOW_DATA_DIR` where data and logs are kept, `TASKFLOW_EVENTS` whether events go
-//! over bindings or pubsub, and `TASKFLOW_INVOKE=dapr` has functions called through Dapr service invocation.
+//! `PORT` is the gateway's port (8080), `TASKFLOW_DATA_DIR` the folder of data and logs, `TASKFLOW_EVENTS` selects bindings or pubsub, and
+//! `TASKFLOW_INVOKE=dapr` calls functions through Dapr service invocation.
 //!
-//! Under `dapr run -f .` there are a sidecar and a scheduler already, which `DAPR_GRPC_PORT` tells, `APP_PORT` says where the sidecar
-//! expects the gateway, `APP_API_TOKEN` is what it brings, and `DATABASE_URL` names a database: then only Taskflow's own processes are started.
+//! Under `dapr run -f .` a sidecar and a scheduler exist already. `DAPR_GRPC_PORT` names the sidecar, `APP_PORT` is the port for its calls,
+//! `APP_API_TOKEN` its token, and `DATABASE_URL` a database. Only Taskflow's own processes are started then.
 #![expect(clippy::panic, reason = "it ends by panicking, which stops everything it has started")]
 
 use std::path::{Path, PathBuf};
@@ -48,7 +48,7 @@ async fn with_all_parts(folder: &Path, options: &Options) {
         stack = Stack::start(folder, options) => stack,
         () = &mut stop => return,
     };
-    // What a benchmark needs to find it.
+    // For benchmarks.
     let (address, url, process) = (stack.api.address, stack.database_url(), std::process::id());
     let there = format!("export TASKFLOW_ADDRESS='{address}' DATABASE_URL='{url}' TASKFLOW_PID={process}\n");
     let file = folder.join("there.env");

@@ -1,4 +1,4 @@
-//! A real Kafka: one broker in `KRaft` mode, and its own client for raw records (tests/tools/Records.java), for our code has none.
+//! A real Kafka: one broker in `KRaft` mode, and its own client for raw records (tests/tools/Records.java), because Taskflow has none.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -13,27 +13,27 @@ use serde_json::Value;
 use super::{Program, Recipe, free_port, listens};
 use crate::eventually;
 
-/// A JVM that starts quickly and stays small.
+/// Options of a JVM that starts quickly and stays small.
 const JAVA: &str = "-Xmx256m -Xms64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1";
-/// The id of the cluster: any will do.
+/// Id of the cluster, which is arbitrary.
 const CLUSTER: &str = "dGFza2Zsb3ctdGVzdHM0Mg";
 
-/// A record, and where it is.
+/// A record and its position.
 #[derive(Clone, Debug)]
 pub struct Record {
     /// The partition of its topic.
     pub partition: u32,
-    /// Its place in it.
+    /// The offset in the partition.
     pub offset: u64,
     /// Its key, URL-encoded.
     pub key: String,
-    /// Its value; a JSON string if it is no JSON.
+    /// The value; a JSON string if it is not JSON.
     pub value: Value,
 }
 
 /// A broker.
 pub struct Kafka {
-    /// Where it listens.
+    /// Its address.
     pub address: String,
     /// Its process.
     pub program: Program,
@@ -41,7 +41,7 @@ pub struct Kafka {
 }
 
 impl Kafka {
-    /// Starts one at this address of the machine, with its data in this folder.
+    /// Starts a broker at this address of the machine, with its data in this folder.
     #[must_use]
     pub fn start(libs: &Path, folder: &Path, host: Ipv4Addr) -> Self {
         let (port, controller) = (free_port(), free_port());
@@ -61,7 +61,7 @@ impl Kafka {
         eventually("Kafka", async || listens(&self.address).then_some(())).await;
     }
 
-    /// Writes records to a topic: key and value.
+    /// Writes records to a topic, as key and value.
     pub fn produce(&self, topic: &str, records: &[(&str, &str)]) {
         let mut child = self.records_tool("produce", topic).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
@@ -72,7 +72,7 @@ impl Kafka {
         assert!(child.wait().unwrap().success());
     }
 
-    /// Everything that a topic holds.
+    /// Returns every record of a topic.
     #[must_use]
     pub fn records(&self, topic: &str) -> Vec<Record> {
         let text = said(&mut self.records_tool("consume", topic));
@@ -86,7 +86,7 @@ impl Kafka {
         text.lines().filter_map(record).collect()
     }
 
-    /// The offset that a consumer group will go on from, of each partition of a topic that it has ended something of.
+    /// Returns the committed offsets of a consumer group on a topic, by partition.
     #[must_use]
     pub fn committed(&self, topic: &str, group: &str) -> BTreeMap<u32, u64> {
         let text = said(self.records_tool("committed", topic).arg(group));
@@ -104,7 +104,7 @@ impl Kafka {
         command
     }
 
-    /// kill -9, and a start on the same data after this time.
+    /// Kills the broker with SIGKILL, and starts it on the same data after this time.
     pub async fn kill(&mut self, away: Duration) {
         self.program.kill();
         tokio::time::sleep(away).await;
@@ -133,7 +133,7 @@ fn class_path(libs: &Path) -> OsString {
     path
 }
 
-/// `KAFKA_PARTITIONS` is how many partitions each topic has: 3 if it is not set.
+/// `KAFKA_PARTITIONS` is the number of partitions of each topic; 3 by default.
 fn properties(address: &str, controller: u16, data: &Path) -> String {
     let partitions = std::env::var("KAFKA_PARTITIONS").unwrap_or_else(|_| "3".to_owned());
     format!(

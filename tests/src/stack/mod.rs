@@ -1,8 +1,7 @@
-//! Taskflow as it is in the cluster, on this machine: real PostgreSQL, Kafka, Dapr scheduler and daprd, the gateway, and a process for
-//! each function.
+//! The cluster's deployment on this machine: real PostgreSQL, Kafka, Dapr scheduler and daprd, the gateway, and a process per function.
 //!
-//! `DAPRD`, `DAPR_SCHEDULER` and `KAFKA_LIBS` (the folder of Kafka's jars) name the programs, `TASKFLOW_BIN` the folder of Taskflow's own
-//! binaries; without it, the one that this program is in.
+//! `DAPRD`, `DAPR_SCHEDULER` and `KAFKA_LIBS` (the folder of Kafka's jars) name the programs, `TASKFLOW_BIN` the folder of Taskflow's binaries; by
+//! default, the folder of this program.
 
 mod kafka;
 mod process;
@@ -22,31 +21,31 @@ use crate::{Api, PATIENCE, eventually};
 pub use kafka::{Kafka, Record};
 pub use process::{Program, Recipe};
 
-/// The token that callers bring.
+/// The token of callers.
 pub const API_TOKEN: &str = "stack-api-token";
-/// The token that daprd asks for.
+/// The token that daprd requires.
 pub const DAPR_TOKEN: &str = "stack-dapr-token";
-/// The token that daprd brings.
+/// The token that daprd sends.
 pub const APP_TOKEN: &str = "stack-app-token";
 /// Connections of each function: the server has 100 for all.
 const POOL: &str = "4";
-/// How long the scheduler may take to lead again after kill -9: it waits for the lease of the one that was killed.
+/// How long the scheduler may take to become leader again after SIGKILL, because it waits for the killed one's lease.
 const SCHEDULER_MAX: Duration = Duration::from_mins(2);
 
-/// How it is to be wired.
+/// Options of the stack.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Events over pub/sub instead of bindings.
     pub pubsub: bool,
-    /// Functions are called through Dapr service invocation instead of directly.
+    /// Calls functions through Dapr service invocation instead of directly.
     pub invocation: bool,
-    /// Callers and functions need a token, too.
+    /// Callers and functions need a token.
     pub tokens: bool,
-    /// The token that daprd brings, if not [`APP_TOKEN`].
+    /// The token that daprd sends, if not [`APP_TOKEN`].
     pub app_token: Option<String>,
-    /// A port for the gateway; 0 is any.
+    /// The gateway's port; 0 for any.
     pub port: u16,
-    /// A folder with more components.
+    /// A folder with additional components.
     pub resources: Option<PathBuf>,
     /// Variables for the gateway and every function.
     pub env: Vec<(String, String)>,
@@ -58,7 +57,7 @@ impl Options {
     }
 }
 
-/// All of it, running.
+/// The running stack.
 pub struct Stack {
     /// The gateway's API.
     pub api: Api,
@@ -72,9 +71,9 @@ pub struct Stack {
     pub own: Own,
     /// The database.
     pub store: store::Store,
-    /// Where daprd's gRPC is.
+    /// The address of daprd's gRPC.
     pub dapr_grpc: String,
-    /// Where daprd delivers.
+    /// The address for daprd's deliveries.
     pub app_channel: String,
     database_url: String,
     postgres: Option<Postgres>,
@@ -82,7 +81,7 @@ pub struct Stack {
     dapr_http: u16,
 }
 
-/// Where the gateway listens.
+/// The gateway's ports.
 #[derive(Clone, Copy, Debug)]
 pub struct Ports {
     /// To callers.
@@ -100,7 +99,7 @@ pub struct Own {
 }
 
 impl Own {
-    /// Starts them, with their logs in this folder, beside a sidecar whose HTTP port and gRPC endpoint these are.
+    /// Starts them, with their logs in this folder, beside a sidecar with this HTTP port and gRPC endpoint.
     #[must_use]
     pub fn start(folder: &Path, options: &Options, ports: Ports, sidecar: (u16, &str), database_url: &str) -> Self {
         let bin = binaries();
@@ -133,12 +132,12 @@ impl Own {
         Self { gateway, functions }
     }
 
-    /// Brings the database up to date.
+    /// Migrates the database.
     pub fn migrate(folder: &Path, database_url: &str) {
         Recipe::new("migrate", &program(&binaries(), "migrate"), folder).env("DATABASE_URL", database_url).run();
     }
 
-    /// Fails, with the end of its log, unless each of them runs.
+    /// Fails, with the end of the log, unless every process is running.
     pub fn must_run(&mut self) {
         for program in self.functions.values_mut().chain([&mut self.gateway]) {
             program.must_run();
@@ -154,7 +153,7 @@ impl Own {
     }
 }
 
-/// A variable that names a part.
+/// Returns the path in a variable that names a program.
 #[must_use]
 pub fn part(name: &str) -> PathBuf {
     let value = std::env::var_os(name).filter(|value| !value.is_empty());
@@ -163,8 +162,8 @@ pub fn part(name: &str) -> PathBuf {
     path
 }
 
-/// A port that was free a moment ago, another one each time. Below those that systems give to outgoing connections, one of which
-/// would take it before whoever it is for listens.
+/// Returns a port that was free a moment ago, another one each time. It is below the range of outgoing connections, one of which could take it before
+/// the listener does.
 #[must_use]
 pub fn free_port() -> u16 {
     const FIRST: u32 = 20_000;
@@ -179,13 +178,13 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// The folder of Taskflow's own binaries.
+/// Returns the folder of Taskflow's binaries.
 #[must_use]
 pub fn binaries() -> PathBuf {
     if let Some(folder) = std::env::var_os("TASKFLOW_BIN") {
         return folder.into();
     }
-    // A test is in a folder beside the binaries.
+    // A test is in a subfolder of the binaries' folder.
     let own = std::env::current_exe().unwrap();
     let folder = own.parent().unwrap();
     if folder.ends_with("deps") { folder.parent().unwrap().to_owned() } else { folder.to_owned() }
@@ -196,7 +195,7 @@ impl Stack {
     pub async fn start(folder: &Path, options: &Options) -> Self {
         std::fs::create_dir_all(folder).unwrap();
         let folder = folder.canonicalize().unwrap();
-        // The parts are looked for before anything starts.
+        // Programs are looked up before anything starts.
         let (daprd, scheduler) = (part("DAPRD"), part("DAPR_SCHEDULER"));
         let kafka = Kafka::start(&part("KAFKA_LIBS"), &folder, Ipv4Addr::LOCALHOST);
         let postgres = Postgres::start(&folder.join("database")).await.unwrap();
@@ -244,7 +243,7 @@ impl Stack {
         stack
     }
 
-    /// Waits until everything works: the health of the whole says so, and it asks for more than open ports.
+    /// Waits until the health report is positive, which needs more than open ports.
     pub async fn wait(&mut self) {
         let begin = tokio::time::Instant::now();
         loop {
@@ -266,25 +265,25 @@ impl Stack {
         }
     }
 
-    /// Waits until daprd says that it is ready.
+    /// Waits until daprd reports that it is ready.
     pub async fn wait_for_daprd(&self) {
         let api = Api::new((Ipv4Addr::LOCALHOST, self.dapr_http).into(), None);
         eventually("daprd", async || api.try_call("GET", "/v1.0/healthz", &[], "").await.ok().filter(|answer| answer.status == 204)).await;
     }
 
-    /// A function.
+    /// Returns a function.
     pub fn function(&mut self, name: &str) -> &mut Program {
         self.own.functions.get_mut(name).unwrap()
     }
 
-    /// kill -9 of the scheduler, and a start on nothing.
+    /// Kills the scheduler with SIGKILL, and starts it without data.
     pub fn lose_scheduler_data(&mut self) {
         self.scheduler.kill();
         std::fs::remove_dir_all(self.folder.join("scheduler-data")).unwrap();
         self.scheduler.start_again();
     }
 
-    /// Kills PostgreSQL with all its processes, and starts it again on the same data.
+    /// Kills PostgreSQL with all its processes, and starts it on the same data.
     pub async fn kill_postgres(&mut self, away: Duration) {
         let pid_file = self.folder.join("database/postgresql/data/postmaster.pid");
         let id = std::fs::read_to_string(&pid_file).unwrap_or_else(|error| panic!("{}: {error}", pid_file.display()));
@@ -304,7 +303,7 @@ impl Stack {
         self.postgres = Some(postgres);
     }
 
-    /// Stops everything in order: those who ask before those who answer.
+    /// Stops everything in order: callers before the called.
     pub async fn stop(mut self) {
         self.own.gateway.stop();
         self.daprd.stop();
@@ -317,14 +316,14 @@ impl Stack {
         }
     }
 
-    /// Where the database is.
+    /// Returns the URL of the database.
     #[must_use]
     pub fn database_url(&self) -> &str {
         &self.database_url
     }
 }
 
-/// What daprd needs to know.
+/// Configuration of daprd.
 struct Sidecar<'a> {
     app: u16,
     http: u16,
@@ -372,7 +371,7 @@ fn start_daprd(program: &Path, folder: &Path, options: &Options, sidecar: &Sidec
     recipe.start()
 }
 
-/// sqlx and the Go driver of daprd both take a socket's folder as a parameter.
+/// Writes a URL with the socket's folder as a parameter, which sqlx and daprd's Go driver both accept.
 fn url_for_all(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (user, rest) = rest.rsplit_once('@').unwrap_or(("", rest));
@@ -386,7 +385,7 @@ fn url_for_all(url: &str) -> String {
     format!("{scheme}://{user}@localhost:5432/{database}?host={folder}&sslmode=disable")
 }
 
-/// Whether somebody listens there.
+/// True if something listens there.
 fn listens(address: &str) -> bool {
     address.parse().is_ok_and(|address: SocketAddr| TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok())
 }

@@ -1,4 +1,4 @@
-//! A program that a test runs: with a log of its own, killed when it is dropped.
+//! A program of a test, with its own log, killed when it is dropped.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -8,54 +8,54 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a program may take to stop when it is asked to.
+/// Time limit of a graceful stop.
 const STOP_MAX: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(20);
-/// Lines of a log that are shown of a program that failed.
+/// Number of log lines shown for a failed program.
 const TAIL: usize = 20;
 
 /// How to start a program.
 #[derive(Clone, Debug)]
 pub struct Recipe {
-    /// What it is called in messages; its log has this name.
+    /// Its name in messages, and of its log.
     pub name: String,
     /// The program and its arguments.
     pub words: Vec<OsString>,
-    /// Its environment, beside what it inherits.
+    /// Its environment, beside the inherited one.
     pub env: BTreeMap<String, String>,
-    /// Where the log is.
+    /// The folder of the log.
     pub folder: PathBuf,
 }
 
 impl Recipe {
-    /// A program by its path, whose log will be in this folder.
+    /// Creates a program by its path, with its log in this folder.
     #[must_use]
     pub fn new(name: &str, program: &Path, folder: &Path) -> Self {
         Self { name: name.to_owned(), words: vec![program.into()], env: BTreeMap::new(), folder: folder.to_owned() }
     }
 
-    /// With these arguments, separated by spaces.
+    /// Adds these arguments, separated by spaces.
     #[must_use]
     pub fn words(mut self, words: &str) -> Self {
         self.words.extend(words.split_whitespace().map(Into::into));
         self
     }
 
-    /// With one more argument, whatever it holds.
+    /// Adds one argument, unchanged.
     #[must_use]
     pub fn word(mut self, word: impl Into<OsString>) -> Self {
         self.words.push(word.into());
         self
     }
 
-    /// With this variable.
+    /// Sets this variable.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Where what it says is kept, over all its starts.
+    /// Returns the path of the log, which covers all its starts.
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.folder.join(format!("{}.log", self.name))
@@ -65,7 +65,7 @@ impl Recipe {
         let log = File::options().create(true).append(true).open(self.log()).unwrap();
         let mut command = Command::new(&self.words[0]);
         command.args(&self.words[1..]).envs(&self.env).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        // A group of its own: Ctrl-C is for whoever started all of this, who then stops it in order.
+        // A separate process group, because Ctrl-C is for the parent, which stops its programs in order.
         command.process_group(0);
         command.spawn().unwrap_or_else(|error| panic!("{} does not start: {error}: {}", self.name, self.words[0].display()))
     }
@@ -76,7 +76,7 @@ impl Recipe {
         Program { child: self.spawn(), recipe: self }
     }
 
-    /// Runs it to its end, which has to be a good one.
+    /// Runs it to its end, which must be successful.
     pub fn run(self) {
         let (log, name) = (self.log(), self.name.clone());
         let status = self.spawn().wait().unwrap();
@@ -85,7 +85,7 @@ impl Recipe {
     }
 }
 
-/// A program that runs.
+/// A running program.
 #[derive(Debug)]
 pub struct Program {
     child: Child,
@@ -99,53 +99,53 @@ impl Program {
         self.child.id()
     }
 
-    /// What it is called.
+    /// Returns its name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.recipe.name
     }
 
-    /// A variable that it was given.
+    /// Returns a variable that it was given.
     #[must_use]
     pub fn variable(&self, name: &str) -> &str {
         &self.recipe.env[name]
     }
 
-    /// Everything it has said, over all its starts.
+    /// Returns its log over all its starts.
     #[must_use]
     pub fn said(&self) -> String {
         std::fs::read_to_string(self.recipe.log()).unwrap_or_default()
     }
 
-    /// Whether it still runs.
+    /// True if it is still running.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Fails, with the end of its log, unless it runs.
+    /// Fails, with the end of its log, unless it is running.
     pub fn must_run(&mut self) {
         assert!(self.is_running(), "{} has ended:\n{}", self.recipe.name, tail(&self.said()));
     }
 
-    /// Sends it this signal, by its name.
+    /// Sends it a signal, by name.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
-    /// kill -9.
+    /// Kills it with SIGKILL.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Starts it again, as it was.
+    /// Starts it again with the same options.
     pub fn start_again(&mut self) {
         assert!(!self.is_running());
         self.child = self.recipe.spawn();
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Stops it gracefully, and waits.
     pub fn stop(&mut self) {
         if !self.is_running() {
             return;

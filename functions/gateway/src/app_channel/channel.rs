@@ -282,3 +282,45 @@ fn addressee(path: &str) -> Option<Addressee> {
         Some(name) => routes::ALL.iter().find(|route| route.name == name && consumes(route)).map(|route| Addressee::One(route, topic)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The consumer and the topic of a path: "all", "commanded" or a function's name.
+    fn read(path: &str) -> Option<(&'static str, Topic)> {
+        let to = addressee(path)?;
+        let name = match &to {
+            Addressee::Commanded => "commanded",
+            Addressee::One(route, _) => route.name,
+            Addressee::All(_) => "all",
+        };
+        Some((name, to.topic()))
+    }
+
+    #[test]
+    fn a_delivery_path_names_the_consumers() {
+        for (path, to) in [
+            ("task-events", Some(("all", Topic::TaskEvents))),
+            ("gateway/reminders", Some(("all", Topic::Reminders))),
+            ("task-commands", Some(("commanded", Topic::TaskCommands))),
+            ("gateway/task-commands", Some(("commanded", Topic::TaskCommands))),
+            ("record-audit/task-events", Some(("record-audit", Topic::TaskEvents))),
+            ("record-audit/task-updates", None),
+            ("list-tasks/task-events", None),
+            ("nobody/task-events", None),
+            ("dead-letters", None),
+            ("task-events/notify", None),
+            ("", None),
+        ] {
+            assert_eq!(read(path), to, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn rows_are_keyed_by_task_or_by_a_stable_number() {
+        assert_eq!(key("42"), 42);
+        assert_eq!(key("not a number"), key("not a number"));
+        assert_ne!(key("not a number"), key("another text"));
+    }
+}
