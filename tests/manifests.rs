@@ -14,12 +14,12 @@ use domain::routes;
 use function::metrics::Metrics;
 use serde_yaml_ng::Value;
 
-/// Where one folder's resources are.
+/// Returns the path of a folder of components.
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("dapr-components").join(name)
 }
 
-/// The resources of a folder by the names of their files.
+/// Returns the resources of a folder by the names of their files.
 fn resources(name: &str) -> BTreeMap<String, Value> {
     let files = std::fs::read_dir(folder(name)).unwrap().map(|entry| entry.unwrap().path());
     let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
@@ -58,18 +58,18 @@ fn a_file_is_a_component_of_its_name_and_the_folder_lists_it() {
     }
 }
 
-/// The file at this path of the repository.
+/// Reads the file at this path of the repository.
 fn text(path: &str) -> String {
     let path = folder("..").join(path);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The manifest or list at this path of the repository.
+/// Reads the manifest or list at this path of the repository.
 fn yaml(path: &str) -> Value {
     serde_yaml_ng::from_str(&text(path)).unwrap()
 }
 
-/// The value that a list of JSON patches gives a path.
+/// Returns the value that a list of JSON patches sets at a path.
 fn patched<'a>(operations: &'a Value, path: &str) -> &'a Value {
     let all = operations.as_sequence().unwrap();
     &all.iter().find(|operation| operation["path"] == path).unwrap_or_else(|| panic!("nothing at {path}"))["value"]
@@ -93,7 +93,7 @@ fn all_instances_of_all_functions_fit_the_database() {
     assert_eq!(routes::NOTIFY.scale, 1, "one instance holds all sockets");
 }
 
-/// The folder `platform`, by the names of its files.
+/// Returns the folder `platform`, by the names of its files.
 fn platform(folder_name: &str) -> BTreeMap<String, Value> {
     let files = std::fs::read_dir(folder("../platform").join(folder_name)).unwrap().map(|entry| entry.unwrap().path());
     let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
@@ -133,7 +133,7 @@ impl Requests {
         Self { cpu: self.cpu + other.cpu, memory: self.memory + other.memory }
     }
 
-    /// All that these values request, however deep.
+    /// Adds up all requests in these values.
     fn of(value: &Value) -> Self {
         match value {
             Value::Mapping(map) => map.iter().fold(Self::default(), |sum, (key, value)| {
@@ -148,7 +148,7 @@ impl Requests {
 /// A free node holds everything at the worst moment: a roll-out while every instance of every old revision is awake, and one of every new one starts.
 #[test]
 fn a_roll_out_while_all_is_awake_fits_a_free_node() {
-    // What OKE leaves of 2 processors and 12 GB: the kubelet keeps 70 m and about 2.7 GB. Oracle's own pods (CoreDNS, flannel, kube-proxy, the CSI
+    // OKE leaves this of 2 processors and 12 GB: the kubelet reserves 70 m and about 2.7 GB. Oracle's own pods (CoreDNS, flannel, kube-proxy, the CSI
     // driver, proxymux) request about 400 m and 400 MiB.
     const ALLOCATABLE: Requests = Requests { cpu: 1_930, memory: 9_200 };
     const ORACLE: Requests = Requests { cpu: 400, memory: 400 };
@@ -176,7 +176,7 @@ fn a_roll_out_while_all_is_awake_fits_a_free_node() {
     let daprd = Requests::new(&annotations["dapr.io/sidecar-cpu-request"], &annotations["dapr.io/sidecar-memory-request"]);
     let gateways = Requests::of(&gateway).plus(daprd).times(2);
 
-    // The migration of the roll-out, and the daily backup, of whose two containers one runs at a time.
+    // The migration of the roll-out, and the daily backup, whose two containers run one after the other.
     let migrate = Requests::of(&documents("knative/base/migrate.yaml").remove(0));
     let backup = Requests::of(
         &documents("platform/backup/templates/backup.yaml").remove(0)["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"],
@@ -187,7 +187,7 @@ fn a_roll_out_while_all_is_awake_fits_a_free_node() {
     let report = format!(
         "platform {platform:?}, functions {functions:?}, gateways {gateways:?}, jobs {jobs:?}, Oracle {ORACLE:?}: {sum:?} of {ALLOCATABLE:?}"
     );
-    // terraform/README.md has the sum as a table.
+    // terraform/README.md has the sum in a table.
     let readme = text("terraform/README.md");
     let shown = |figure: u64| if figure < 1_000 { figure.to_string() } else { format!("{},{:03}", figure / 1_000, figure % 1_000) };
     for Requests { cpu, memory } in [platform, functions, gateways, jobs, sum] {
@@ -206,7 +206,7 @@ fn every_topic_is_made() {
     assert_eq!(values["partitions"], 3);
 }
 
-/// The documents of a file of manifests. What a chart fills in is a word of its own here.
+/// Returns the documents of a file of manifests. Template expressions become plain words.
 fn documents(path: &str) -> Vec<Value> {
     let text: String = text(path).lines().filter(|line| !line.trim_start().starts_with("{{-")).fold(String::new(), |mut all, line| {
         all.push_str(&line.replace("{{", "\"").replace("}}", "\""));
@@ -216,7 +216,7 @@ fn documents(path: &str) -> Vec<Value> {
     text.split("\n---\n").map(|document| serde_yaml_ng::from_str(document).unwrap_or_else(|error| panic!("{path}: {error}"))).collect()
 }
 
-/// Everything that is deployed: ours in `knative`, and the templates of our charts.
+/// Returns everything that is deployed: `knative`, and the templates of our charts.
 fn deployed() -> Vec<(String, Value)> {
     let mut paths = Vec::new();
     let mut folders = vec!["knative/base".to_owned(), "platform".to_owned()];
@@ -235,7 +235,7 @@ fn deployed() -> Vec<(String, Value)> {
     paths.into_iter().flat_map(|path| documents(&path).into_iter().map(move |document| (path.clone(), document))).collect()
 }
 
-/// Every value of these keys, however deep, with the value itself.
+/// Finds every value of these keys, at any depth, with the value itself.
 fn find<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
     match value {
         Value::Mapping(map) => {
@@ -300,8 +300,8 @@ fn the_load_balancer_leads_to_the_gateway() {
     assert_eq!(listens, open.into_iter().map(|port| port.as_u64().unwrap()).collect());
 }
 
-/// The gateway gets its certificate itself, so nothing stands before it: an ingress that redirected answered the first challenge with a redirect, and one
-/// that rewrote the Host made every page one of another origin.
+/// The gateway gets its certificate itself, so nothing may stand before it: an ingress that redirected answered the first challenge with a redirect,
+/// and one that rewrote the Host made every page one of another origin.
 #[test]
 fn nothing_stands_before_the_gateway() {
     let serving = documents("platform/knative-serving/templates/serving.yaml").remove(0);
@@ -318,7 +318,7 @@ fn nothing_stands_before_the_gateway() {
     }
 }
 
-/// Terraform and `minikube-up.sh` make each namespace, each `Secret` and `ConfigMap` that a manifest names; manifests make each `ServiceAccount`.
+/// Terraform and `minikube-up.sh` create each namespace, `Secret` and `ConfigMap` that a manifest names; manifests create each `ServiceAccount`.
 #[test]
 fn something_makes_everything_that_a_manifest_names() {
     let namespaces: BTreeSet<String> =
@@ -482,7 +482,7 @@ fn values<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a str>) {
 
 #[test]
 fn the_pipeline_runs_what_ci_runs_in_the_same_versions() {
-    // What a hosted runner cannot do, and what stands for it there.
+    // Recipes that a hosted runner cannot run, and their replacements.
     const ELSEWHERE: [(&str, &str); 1] = [("cluster-e2e", "minikube-up")];
     let ci = text(".ci/run");
     let lines: Vec<&str> = ci.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
@@ -566,7 +566,7 @@ fn exposed() -> (BTreeSet<String>, BTreeSet<String>) {
     (names, labels)
 }
 
-/// The labels that stand in braces, or after `by`.
+/// Returns the labels in braces, or after `by`.
 fn matched(expression: &str) -> Vec<String> {
     let parts = |open: &str, close: char| -> Vec<String> {
         let lists = expression.split(open).skip(1).map(|rest| rest.split(close).next().unwrap());
@@ -595,7 +595,7 @@ fn dashboard_and_alerts_ask_for_metrics_that_there_are() {
         assert_eq!(expression.matches('(').count(), expression.matches(')').count(), "{expression}");
         asked.extend(own);
     }
-    // Sum and count of a histogram say nothing that its buckets do not.
+    // The sum and count of a histogram add nothing to its buckets.
     let unseen: Vec<&String> = names.difference(&asked).filter(|name| !name.ends_with("_sum") && !name.ends_with("_count")).collect();
     assert_eq!(unseen, Vec::<&String>::new(), "metrics that nobody looks at");
     let mut parts = Vec::new();

@@ -1,4 +1,4 @@
-//! Days without a time, and the preferences that they follow.
+//! All-day tasks, and the preferences that they follow.
 
 use jiff::civil::date;
 use rmcp::ServiceExt;
@@ -11,7 +11,7 @@ async fn change(app: &App, task: &Value, fields: Value) -> Value {
     app.put(&format!("/api/tasks/{}", task["id"]), &fields).await.is(200).json()
 }
 
-/// What says when a task is due.
+/// Returns the fields that give the due date.
 fn due(task: &Value) -> [&Value; 3] {
     [&task["all_day"], &task["due_day"], &task["due_date"]]
 }
@@ -24,7 +24,7 @@ async fn a_date_is_a_day_and_stays_one() {
     assert_eq!(app.task(&task["id"]).await, task);
     let there = change(&app, &task, json!({ "time_zone": "America/New_York" })).await;
     assert_eq!(due(&there), [&json!(true), &json!("2197-01-05"), &json!("2197-01-05T05:00:00.000000Z")]);
-    // An instant with all_day means its date there; without, it is a time.
+    // An instant with all_day means its date in the zone; without all_day it is a time.
     let evening = change(&app, &task, json!({ "due_date": "2197-01-08T02:00:00Z", "all_day": true })).await;
     assert_eq!(due(&evening), [&json!(true), &json!("2197-01-07"), &json!("2197-01-07T05:00:00.000000Z")]);
     let timed = change(&app, &task, json!({ "due_date": "2197-01-08T02:00:00Z" })).await;
@@ -55,13 +55,13 @@ async fn a_day_and_a_time_change_places_and_the_series_follows() {
     let day = change(&app, &second, json!({ "all_day": true })).await;
     assert_eq!((&day["due_day"], &day["recurrence_number"]), (&json!("2197-01-09"), &json!(2)));
     assert_eq!((&day["recurrence_start"], &day["recurrence_id"]), (&json!("2197-01-01T23:00:00.000000Z"), &day["due_date"]));
-    // A zone moves the days of the series along.
+    // A change of the zone moves the days of the series.
     let there = change(&app, &day, json!({ "time_zone": "Asia/Tokyo" })).await;
     assert_eq!((&there["due_day"], &there["recurrence_start"]), (&json!("2197-01-09"), &json!("2197-01-01T15:00:00.000000Z")));
     let timed = change(&app, &there, json!({ "due_date": "2197-01-10T08:00:00+09:00" })).await;
     assert_eq!(timed["recurrence_id"], "2197-01-08T23:00:00.000000Z", "the slot keeps its day, at the time that is new");
     assert_eq!(next(&app, &timed).await["due_date"], "2197-01-15T23:00:00.000000Z");
-    // Half past six in Berlin becomes half past six in Tokyo, for the whole series; a zone alone leaves the instants as they are.
+    // Half past six in Berlin becomes half past six in Tokyo, for the whole series. A zone alone leaves the instants unchanged.
     let run = app.create(&fields).await;
     let there = change(&app, &run, json!({ "time_zone": "Asia/Tokyo", "due_date": "2197-01-02T07:30:00+09:00" })).await;
     assert_eq!((&there["recurrence_start"], &there["recurrence_id"]), (&there["due_date"], &there["due_date"]));
@@ -129,7 +129,7 @@ async fn a_day_is_not_overdue_before_it_has_ended() {
     // Ten o'clock in Berlin.
     let app = App::at("2027-01-05T09:00:00Z", &[("TASKFLOW_TIME_ZONE", "Europe/Berlin")]).await;
     let today = app.create(&json!({ "title": "Today", "due_date": "2027-01-05", "reminder_offset": "0 minutes" })).await;
-    // Nine o'clock has passed and the day has not: the reminder fires at once.
+    // Nine o'clock has passed, but the day has not: the reminder fires at once.
     app.reminder(&today["id"], "sent").await;
     let late = json!({ "title": "Late", "due_date": "2027-01-04", "reminder_offset": "0 minutes" });
     assert_eq!(app.post("/api/tasks", &late).await.problem(422), ["/reminder_offset"]);
@@ -162,7 +162,7 @@ async fn a_day_that_begins_at_one_oclock_is_the_same_day_everywhere() {
     app.settled().await;
     let event = app.list(&format!("/api/audit?event_type=task.created&task_id={}", fourth["id"])).await.remove(0)["event_data"]["data"]["task_data"].clone();
     assert_eq!(due(&event), without_midnight);
-    // What people are told.
+    // Texts for users.
     let said = app.post("/api/chat", &json!({ "message": format!("show {}", fourth["id"]) })).await.is(200).json();
     assert!(said["response"].as_str().unwrap().contains("due Sun 4 Nov 2018"), "{said}");
     assert!(!said["response"].as_str().unwrap().contains(":00"), "no time is told: {said}");

@@ -1,4 +1,4 @@
-//! The assistant, with a model: a stand-in that speaks the Gemini API's wire format and refuses what the real one refuses.
+//! The assistant with a model: a stand-in that speaks the Gemini API's wire format and refuses what the real API refuses.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ async fn app(gemini: &Gemini) -> App {
     App::with(&[&gemini.settings()[..], &[("TASKFLOW_TIME_ZONE", "Europe/Berlin")]].concat()).await
 }
 
-/// A message, and its answer.
+/// Sends a message and returns the answer.
 async fn say(app: &App, conversation: &str, message: &str) -> Value {
     app.post("/api/chat", &json!({ "message": message, "conversation_id": conversation })).await.is(200).json()
 }
@@ -21,7 +21,7 @@ async fn history(app: &App, conversation: &str) -> Vec<Value> {
     app.read(&format!("/api/chat/{conversation}")).await["history"].as_array().unwrap().clone()
 }
 
-/// The server-sent events of an answer: names and data.
+/// Returns the server-sent events of an answer, as names and data.
 fn events(answer: &Answer) -> Vec<(String, Value)> {
     let blocks = answer.text.split("\n\n").filter(|block| !block.is_empty() && !block.starts_with(':'));
     blocks
@@ -65,7 +65,7 @@ async fn a_message_is_answered_and_the_conversation_kept() {
         ]
     );
     assert_eq!((&conversation["conversation_id"], &conversation["user_id"]), (&json!(id), &json!(1)));
-    // The model has heard all of it, with its own words as it wrote them.
+    // The model received the whole history, with its own parts unchanged.
     let contents = gemini.requests()[1]["contents"].as_array().unwrap().clone();
     assert_eq!(contents.len(), 3);
     assert_eq!(contents[1]["parts"][1]["thoughtSignature"], "c2ln/+1==");
@@ -94,10 +94,10 @@ async fn a_task_is_created_by_the_users_clock_as_a_page_would() {
     assert_eq!((&action["tool"], &action["status"], &action["changes"]), (&json!("create_task"), &json!("done"), &json!(true)));
     assert_eq!(action["tasks"][0]["title"], "Call Ada");
     assert_eq!(action["detail"], format!("Created “Call Ada” (#{}).", created["id"]));
-    // Validation, events and audit are those of the API.
+    // Validation, events and audit are the API's.
     let history = app.history(&created["id"]).await;
     assert!(history.contains(&"task.created".to_owned()) && history.contains(&"reminder.scheduled".to_owned()), "{history:?}");
-    // What the model sees of it is by the user's clock, too.
+    // The model sees times in the user's zone too.
     let result = &gemini.results()[0];
     assert_eq!(result["response"]["output"]["task"]["due_date"], "2199-07-01T09:00:00-04:00");
     assert_eq!(result["id"], "call-1-0");
@@ -154,7 +154,7 @@ async fn calls_in_parallel_and_one_after_the_other_come_back_with_their_results(
     assert_eq!(results[2]["response"]["error"]["status"], 404);
     assert_eq!(results[4]["response"]["error"]["errors"][0]["pointer"], "/colour");
     assert_eq!(gemini.requests()[1]["contents"][2]["parts"][0]["functionResponse"]["response"]["output"]["total_count"], 2);
-    // A later message finds all of it as it was: the stand-in refuses signatures that are missing or altered.
+    // A later message sends the whole history unchanged: the stand-in refuses missing or altered signatures.
     gemini.then([Said::text("Yes.")]);
     assert_eq!(say(&app, "parallel", "sure?").await["response"], "Yes.");
     assert_eq!(gemini.refusals(), Vec::<String>::new());
@@ -214,7 +214,7 @@ async fn what_passes_is_tried_again_within_limits() {
     assert_eq!(say(&app, "try-again", "hello").await["response"], "Third time lucky.");
     gemini.then([Said::error(503, "UNAVAILABLE"), Said::error(500, "INTERNAL"), Said::text("Here.")]);
     assert_eq!(say(&app, "try-again", "hello").await["response"], "Here.");
-    // Longer than anybody would wait: told instead, with when.
+    // Longer than a turn waits: reported, with the pause.
     gemini.then([limited(vec![], wait("3600"))]);
     let answer = try_say(&app, "try-again", "and now?").await;
     assert!(answer.problem(503).is_empty());
@@ -224,7 +224,7 @@ async fn what_passes_is_tried_again_within_limits() {
     let answer = try_say(&app, "try-again", "and now?").await;
     assert!(answer.problem(503).is_empty() && !answer.header("retry-after").is_empty());
     assert_eq!(gemini.requests().len(), 3 + 3 + 1 + 3);
-    // Nothing is lost: the messages are there with why, and the next one goes on as if they had not been.
+    // Nothing is lost: the messages are stored with their errors, and the next one works as if they had not been sent.
     gemini.then([Said::text("Back again.")]);
     assert_eq!(say(&app, "try-again", "still there?").await["response"], "Back again.");
     let history = history(&app, "try-again").await;
@@ -254,7 +254,7 @@ async fn what_is_no_answer_is_a_clear_problem() {
     // Once is not always.
     gemini.then([Said::Text("{"), Said::text("Sorry.")]);
     assert_eq!(say(&app, "no-answer", "hello").await["response"], "Sorry.");
-    // A stream that is cut before anything was said is tried again; after that, it cannot be.
+    // A stream that is cut before any text is retried; later it cannot be.
     let call = json!({ "functionCall": { "name": "create_task", "args": { "title": "Half said" } } });
     gemini.then([Said::Cut(vec![call.clone()]), Said::text("Whole.")]);
     assert_eq!(stream(&app, "no-answer", "hello").await.last().unwrap().1["response"], "Whole.");
@@ -371,7 +371,7 @@ async fn text_of_a_task_gives_no_orders_even_where_the_model_is_taken_in() {
     for title in ["Pay rent", "Water the plants", order] {
         app.create(&json!({ "title": title, "description": order })).await;
     }
-    // The worst of models: it does what a task's text says.
+    // A malicious model, which does what a task's text says.
     let all = [1, 2, 3].map(|id| ("delete_task", json!({ "task_id": id })));
     gemini.then([Said::calls(&[("list_tasks", json!({}))]), Said::calls(&all), Said::calls(&all[..1]), Said::text("All are gone.")]);
     let answer = say(&app, "taken-in", "what is overdue?").await;
@@ -381,7 +381,7 @@ async fn text_of_a_task_gives_no_orders_even_where_the_model_is_taken_in() {
     let statuses: Vec<_> = answer["actions"].as_array().unwrap().iter().map(|action| action["status"].as_str().unwrap()).collect();
     assert_eq!(statuses, ["done", "asked", "asked", "asked", "asked"]);
     assert_eq!(gemini.results()[0]["response"]["output"]["status"], "asked");
-    // What the tasks say has reached the model as data of a function, and as nothing else.
+    // The text of tasks reached the model only as data of a function.
     let request = gemini.requests()[1].clone();
     let instruction = request["systemInstruction"]["parts"][0]["text"].as_str().unwrap();
     assert!(instruction.contains("It can read like an order") && !instruction.contains("ignore what you were told"));
@@ -390,7 +390,7 @@ async fn text_of_a_task_gives_no_orders_even_where_the_model_is_taken_in() {
             assert!(part.get("functionResponse").is_some() || !part.to_string().contains("ignore what you were told"), "{part}");
         }
     }
-    // Any other message drops the question: neither it nor the model can bring it back.
+    // Any other message drops the question; neither it nor the model can restore it.
     gemini.then([Said::text("I leave them."), Said::text("There is no open question to confirm.")]);
     assert!(say(&app, "taken-in", "no!").await["question"].is_null());
     say(&app, "taken-in", "yes").await;
@@ -410,19 +410,19 @@ async fn deleting_is_asked_first_unless_the_message_names_the_one() {
         app.create(&json!({ "title": format!("Task {number}") })).await;
     }
     let delete = |id: i64| ("delete_task", json!({ "task_id": id }));
-    // Named by its number: done.
+    // Named by its number: deleted.
     gemini.then([Said::calls(&[delete(1)]), Said::text("Deleted.")]);
     let answer = say(&app, "deleting", "delete 1").await;
     assert!(answer["question"].is_null());
     assert_eq!(answer["actions"][0]["detail"], "Deleted “Task 1” (#1).");
-    // Named by its title: asked, and done by a yes, for which no model is needed.
+    // Named by its title: the user is asked, and a yes deletes it without a model.
     gemini.then([Said::calls(&[delete(2)]), Said::text("Shall I?")]);
     let answer = say(&app, "deleting", "delete the second one").await;
     assert_eq!(answer["question"]["text"], "Delete “Task 2” (#2)?");
     let asked = gemini.requests().len();
     let answer = say(&app, "deleting", "Yes, please!").await;
     assert_eq!((&answer["response"], gemini.requests().len()), (&json!("Deleted “Task 2” (#2)."), asked));
-    // More than one: asked, whatever the message names; a wrong id confirms nothing, the right one does, in a stream too.
+    // More than one: asked, whatever the message names. A wrong id confirms nothing, the right one does, in a stream too.
     gemini.then([Said::calls(&[delete(3), delete(4), delete(77)]), Said::text("Shall I?")]);
     let answer = say(&app, "deleting", "delete 3 and 4 and 77").await;
     assert_eq!(
@@ -501,7 +501,7 @@ async fn changing_more_than_one_task_is_asked_first_unless_the_message_names_the
         let tasks = app.list("/api/tasks?order=asc").await;
         tasks.iter().map(|task| task["status"].as_str().unwrap().chars().next().unwrap()).collect::<String>()
     };
-    // Nothing of it is done without a yes, and a yes needs no model.
+    // Nothing happens without a yes, and a yes needs no model.
     gemini.then([
         Said::calls(&[("list_tasks", json!({ "tags": ["home"] }))]),
         Said::calls(&[complete(1), complete(2), complete(3)]),
@@ -515,7 +515,7 @@ async fn changing_more_than_one_task_is_asked_first_unless_the_message_names_the
     let answer = say(&app, "changing", "yes, complete them").await;
     assert_eq!((&answer["response"], gemini.requests().len()), (&json!("Completed 3 tasks."), asked));
     assert_eq!(statuses().await, "cccpp");
-    // One task is changed at once, as often as the model likes; a second one, later, is asked. So is one that is changed in another way.
+    // One task may be changed, as often as the model wants. A second one, later, needs confirmation, and so does a task changed by another tool.
     let due = json!({ "task_id": 4, "due_date": "2199-02-01T09:00:00Z" });
     gemini.then([
         Said::calls(&[("update_task", due), ("set_priority", json!({ "task_id": 4, "priority": "high" }))]),
@@ -538,17 +538,17 @@ async fn changing_more_than_one_task_is_asked_first_unless_the_message_names_the
     say(&app, "changing", "no").await;
     say(&app, "changing", "yes").await;
     assert_eq!((statuses().await.as_str(), app.list("/api/reminders").await.len()), ("cccpp", 0));
-    // Named by their numbers: done.
+    // Named by number: done.
     gemini.then([Said::calls(&[complete(4), complete(5)]), Said::text("Done.")]);
     assert!(say(&app, "changing", "complete 4 and 5").await["question"].is_null());
     assert_eq!(statuses().await, "ccccc");
-    // So is what is changed of tasks that the message has just made.
+    // Tasks created by the same message may be changed too.
     let (make, tag) =
         (|title: &str| ("create_task", json!({ "title": title })), |id: i64| ("add_tags", json!({ "task_id": id, "tags": ["new"] })));
     gemini.then([Said::calls(&[make("Six"), make("Seven")]), Said::calls(&[tag(6), tag(7)]), Said::text("Done.")]);
     assert!(say(&app, "changing", "add six and seven, both new").await["question"].is_null());
     assert_eq!(app.task(&json!(7)).await["tags"], json!(["new"]));
-    // An id that is no number names nothing, and does nothing.
+    // An id that is not a number names nothing and has no effect.
     gemini
         .then([Said::calls(&[("reopen_task", json!({ "task_id": "1" })), ("reopen_task", json!({ "task_id": [2] }))]), Said::text("No.")]);
     say(&app, "changing", "open them again").await;

@@ -1,4 +1,4 @@
-//! CloudEvents 1.0.2 as official SDKs, Knative and raw sockets send them: the HTTP binding and the core specification to the letter.
+//! CloudEvents 1.0.2 as official SDKs, Knative and raw sockets send them: the HTTP binding and the core specification.
 
 use serde_json::{Value, json};
 use tests::{Answer, App};

@@ -1,4 +1,4 @@
-//! Events that come out of order, again, or from nowhere: what a consumer does is what the rows confirm.
+//! Events that are out of order, repeated or forged: a consumer does what the rows confirm.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use tests::Functions;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// A task that recurs and has a reminder, its event, and nobody has heard of it.
+/// Creates a recurring task with a reminder, and returns it with its undelivered event.
 async fn recurring(functions: &Functions) -> (Value, Value) {
     let fields = json!({ "title": "Water", "due_date": functions.after(HOUR), "recurrence": "daily", "reminder_offset": "0 minutes" });
     let task = functions.create(&fields).await;
@@ -14,7 +14,7 @@ async fn recurring(functions: &Functions) -> (Value, Value) {
     (task, created.unwrap())
 }
 
-/// An event that says that this happened to the task as it was.
+/// Returns an event of this type with this task data.
 fn told(event: &Value, id: &str, ty: &str, task_data: &Value) -> Value {
     let mut told = event.clone();
     (told["id"], told["type"]) = (json!(id), json!(ty));
@@ -89,7 +89,7 @@ async fn a_reminder_is_written_as_the_task_is_now() {
         let reminders = functions.reminders(&task).await;
         assert_eq!((reminders.len(), &reminders[0]["scheduled_at"]), (1, &json!(functions.after(HOUR * 5))));
     }
-    // Over, or nothing left to remind of: whatever an old event says.
+    // Over, or nothing left to remind of, whatever an old event says.
     let (over, created) = recurring(&functions).await;
     act(&functions, "complete", &over).await;
     functions.deliver("schedule-reminder", &created).await;
@@ -176,7 +176,7 @@ async fn an_outage_never_ends_a_reminder_and_its_own_failures_do() {
         let reminder = functions.reminders(&task).await.remove(0);
         (status, reminder["status"].as_str().unwrap().to_owned(), reminder["retry_count"].as_i64().unwrap())
     };
-    // No connection, none left, lock timeout, deadlock, serialisation, shutdown.
+    // No connection, none free, lock timeout, deadlock, serialisation failure, shutdown.
     for code in ["08006", "53300", "55P03", "40P01", "40001", "57P01"] {
         for _ in 0..6 {
             assert_eq!(become_of(code).await, (503, "pending".to_owned(), 0), "{code}");

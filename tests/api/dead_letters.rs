@@ -1,9 +1,9 @@
-//! Events that were given up: read, and handed to their consumer again.
+//! Dead letters: listed, and replayed.
 
 use serde_json::{Value, json};
 use tests::{App, eventually, in_seconds};
 
-/// The occurrence cannot be written, and its delivery is on its last try but one.
+/// Prevents the occurrence, and leaves its delivery one attempt.
 const BREAK: &str = "CREATE FUNCTION no_occurrence() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'the disk is full'; END $$;
     CREATE TRIGGER no_occurrence BEFORE INSERT ON tasks FOR EACH ROW WHEN (NEW.parent_task_id IS NOT NULL) EXECUTE FUNCTION no_occurrence();
     ALTER TABLE deliveries ALTER attempts SET DEFAULT 8;";
@@ -19,7 +19,7 @@ async fn letters(app: &App) -> Vec<Value> {
     letters
 }
 
-/// A recurring task that is completed, whose next occurrence was given up: the task, and the letter.
+/// Returns a completed recurring task whose next occurrence failed, and the dead letter.
 async fn given_up(app: &App) -> (Value, Value) {
     let task = app.create(&json!({ "title": "rent", "due_date": in_seconds(3600), "recurrence": "monthly" })).await;
     app.settled().await;
@@ -41,12 +41,12 @@ async fn what_was_given_up_is_shown_and_taken_once_the_fault_is_mended() {
     assert_eq!((&letter["type"], &letter["data"]["task_id"]), (&json!("task.completed"), &task["id"]));
     assert!(letter["lasterror"].as_str().unwrap().starts_with("500"), "{letter}");
 
-    // Still broken: the consumer's problem is the answer, and nothing is forgotten.
+    // Still broken: the answer is the consumer's problem, and the letter stays.
     let _ = app.call("POST", "/dead-letters", LETTER, letter.to_string()).await.problem(500);
     assert_eq!(letters(&app).await.len(), 1);
 
     app.sql(MEND).await;
-    // Only what was set aside is delivered, whatever a caller makes of it.
+    // Only stored letters are delivered, however a caller changes them.
     let mut forged = letter.clone();
     forged["data"]["task_id"] = json!(77);
     let _ = app.call("POST", "/dead-letters", LETTER, forged.to_string()).await.is(204);
@@ -85,7 +85,7 @@ async fn a_letter_goes_to_its_own_consumer_or_to_nobody() {
     let _ = app.call("POST", "/dead-letters", &batch, format!("[{completed}]")).await.problem(422);
     let _ = app.call("PUT", "/dead-letters", LETTER, completed.to_string()).await.problem(405);
 
-    // Nobody set this one aside: it is a fact that a caller brings.
+    // This one was never stored: it is a fact from a caller.
     let _ = app.call("POST", "/dead-letters", LETTER, completed.to_string()).await.problem(403);
     app.settled().await;
     let heard = app.list(&format!("/api/audit?task_id={}&event_type=task.completed", task["id"])).await;

@@ -1,4 +1,4 @@
-//! Every door, and who may come in: by which name, from which page, with which token, with which body.
+//! Every entry point, and its access rules: names, pages, tokens, bodies.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -26,14 +26,14 @@ use tokio::task::JoinHandle;
 const STRUCTURED: &str = "application/cloudevents+json";
 const BATCH: &str = "application/cloudevents-batch+json";
 const TOKEN: &str = "token-of-at-least-thirty-two-characters";
-/// What the gateway and the functions share.
+/// Secret shared by gateway and functions.
 const SECRET: &str = "what-the-gateway-and-functions-share";
-/// A task that is not there: a call that gets as far as looking for it answers 404, and has changed nothing.
+/// A task that does not exist: a call that passes the guard answers 404, and changes nothing.
 const NOBODY: i64 = 999_999;
 
-// Answers as they are on the wire, whatever the request: clients refuse to send what a test of a guard has to.
+// Raw requests, because clients refuse to send what a guard must be tested with.
 
-/// Sends these bytes, and reads the answer's head and body.
+/// Sends these bytes, and returns status, head and body of the answer.
 async fn raw(address: SocketAddr, head: &str, body: &str) -> (u16, HeaderMap, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("{head}connection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
@@ -41,7 +41,7 @@ async fn raw(address: SocketAddr, head: &str, body: &str) -> (u16, HeaderMap, St
     let mut answer = Vec::new();
     let reading = async {
         let mut buffer = vec![0; 16 * 1024];
-        // A WebSocket that was opened stays open: its head is all there is to read.
+        // An opened WebSocket stays open, so only its head is read.
         while !String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 101") {
             match stream.read(&mut buffer).await.unwrap() {
                 0 => break,
@@ -61,24 +61,24 @@ async fn raw(address: SocketAddr, head: &str, body: &str) -> (u16, HeaderMap, St
 
 // The table.
 
-/// What a request is sent to, with what body.
+/// The target of a request, and its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Door {
     /// `POST /` of the gateway.
     Command,
-    /// The same with a fact instead of a command.
+    /// The same with a fact.
     Fact,
     /// `POST /` at a function's own URL.
     OwnCommand,
     /// The same with a fact.
     OwnFact,
-    /// A REST call that changes something, through the gateway.
+    /// A changing REST call through the gateway.
     Change,
     /// The same at the function's own URL.
     OwnChange,
-    /// A REST call that reads.
+    /// A reading REST call.
     Read,
-    /// `POST /dead-letters` with a fact that nobody set aside.
+    /// `POST /dead-letters` with a fact that is not a stored letter.
     Letter,
     /// `POST /mcp`.
     Mcp,
@@ -102,7 +102,7 @@ const DOORS: [Door; 11] = [
     Door::Job,
 ];
 
-/// What a body is said to be.
+/// Declared type of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Structured,
@@ -116,7 +116,7 @@ enum Kind {
 
 const KINDS: [Kind; 7] = [Kind::Structured, Kind::Batch, Kind::Binary, Kind::Json, Kind::Text, Kind::OtherFormat, Kind::Unsaid];
 
-/// A name by which a door is called: the header's lines, and whether it is one of ours.
+/// Names of a call: header lines, and whether the name is ours.
 const HOSTS: [(&str, Option<bool>); 12] = [
     ("Host: localhost:PORT\r\n", Some(true)),
     ("Host: 127.0.0.1:PORT\r\n", Some(true)),
@@ -132,7 +132,7 @@ const HOSTS: [(&str, Option<bool>); 12] = [
     ("Host: evil.example@localhost\r\n", None),
 ];
 
-/// A page that calls: the header's lines, and whether it may.
+/// Calling pages: header lines, and whether they may call.
 const PAGES: [(&str, bool); 9] = [
     ("", true),
     ("Origin: http://OWN\r\n", true),
@@ -145,10 +145,10 @@ const PAGES: [(&str, bool); 9] = [
     ("Origin: http://OWN\r\nOrigin: https://other.example\r\n", false),
 ];
 
-/// A name, a page, whether the caller has the token, and what the body is said to be.
+/// A name, a page, whether the caller has the token, and the declared type of the body.
 type Case = ((&'static str, Option<bool>), (&'static str, bool), bool, Kind);
 
-/// What a door has to answer. Names come first, then pages, then the token, and only then what is in the request.
+/// Returns the expected status. Names are checked first, then pages, then the token, and then the request.
 fn expected(door: Door, is_own: Option<bool>, may: bool, token: bool, has_token: bool, kind: Kind) -> u16 {
     match is_own {
         None => return 400,
@@ -229,14 +229,14 @@ fn line(door: Door) -> String {
     if door == Door::Socket { format!("{line}Connection: upgrade\r\n") } else { line }
 }
 
-/// A function on its own, listening.
+/// A function that listens by itself.
 struct Own {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
 }
 
-/// A function with a world of its own on this database.
+/// Mounts a function with its own app on this database.
 pub(crate) fn function(name: &str, settings: &[(&str, &str)], url: &str) -> Service {
     let lookup = |name: &str| settings.iter().find(|(own, _)| *own == name).map(|(_, value)| (*value).to_owned());
     let settings = Settings::read(&lookup, Ipv4Addr::LOCALHOST.into()).unwrap();
@@ -308,7 +308,7 @@ async fn every_door_asks_for_name_page_token_and_body_in_that_order() {
     }
 }
 
-/// Every name with every page, token and body.
+/// Every combination of name, page, token and body.
 fn cases(kinds: &[Kind], token: bool) -> impl Iterator<Item = Case> {
     let tokens = if token { &[true, false][..] } else { &[false] };
     let with_pages = HOSTS.into_iter().flat_map(|host| PAGES.into_iter().map(move |page| (host, page)));
@@ -319,7 +319,7 @@ fn cases(kinds: &[Kind], token: bool) -> impl Iterator<Item = Case> {
 async fn the_name_in_the_request_line_counts_and_probes_are_answered_by_any() {
     let app = App::start().await;
     for (head, status) in [
-        // The absolute form, whose authority takes the place of Host (RFC 9112, section 3.2.2).
+        // The absolute form, whose authority replaces Host (RFC 9112, section 3.2.2).
         ("GET http://evil.example/api/tasks HTTP/1.1\r\nHost: localhost\r\n", 421),
         ("GET http://localhost/api/tasks HTTP/1.1\r\nHost: evil.example\r\n", 200),
         ("GET http://localhost/api/tasks HTTP/1.1\r\nHost: a\r\nHost: b\r\n", 400),
@@ -333,7 +333,7 @@ async fn the_name_in_the_request_line_counts_and_probes_are_answered_by_any() {
     ] {
         assert_eq!(raw(app.address, head, "").await.0, status, "{head}");
     }
-    // HTTP/2 has :authority instead.
+    // HTTP/2 uses :authority instead.
     let service = function("list-tasks", &[], app.database_url());
     for (authority, status) in [("localhost", 200), ("evil.example", 421), ("127.0.0.1:8080", 200)] {
         let request = http::Request::get(format!("http://{authority}/api/tasks")).version(http::Version::HTTP_2);
@@ -384,7 +384,7 @@ async fn pages_that_the_settings_name_may_call_and_read() {
     let bearer = ("authorization", &*format!("Bearer {TOKEN}"));
     let created = app.send("POST", "/api/tasks", &[welcome, bearer], &json!({ "title": "x" })).await.is(201);
     let listed = app.call("GET", "/api/tasks", &[welcome, bearer], "").await.is(200);
-    // A page has to see what it did wrong, too.
+    // A page must be able to read its error, too.
     let nobody = app.call("GET", "/api/tasks", &[welcome], "").await.is(401);
     for answer in [created, listed, nobody] {
         assert_eq!(answer.header("access-control-allow-origin"), "http://localhost:5173");
@@ -438,7 +438,7 @@ async fn a_wrong_token_waits_and_the_right_one_does_not() {
     let guess = app.call("GET", "/api/tasks", &[("authorization", "Bearer guess")], "");
     let right = async {
         let _ = app.call("GET", "/api/tasks", &[("authorization", &format!("Bearer {TOKEN}"))], "").await.is(200);
-        // None is no guess.
+        // No token is not a guess.
         let _ = app.get("/api/tasks").await.problem(401);
     };
     tokio::select! {
@@ -451,7 +451,7 @@ async fn a_wrong_token_waits_and_the_right_one_does_not() {
 
 // Facts and jobs.
 
-/// Delivers an event to a function as it is trusted.
+/// Delivers an event to a function with this trust.
 pub(crate) async fn deliver(service: &Service, headers: &[(&str, String)], trust: Option<Trust>, event: &Value) -> (StatusCode, Value) {
     let mut request = http::Request::post("/").header("host", "localhost").header("content-type", STRUCTURED);
     for (name, value) in headers {
@@ -499,10 +499,10 @@ async fn only_the_gateway_with_its_secret_brings_facts_and_jobs_to_a_function() 
         let job = job.header("host", "localhost").body(full("")).unwrap();
         assert_eq!(fire.handle(job).await.status(), status, "{headers:?}");
     }
-    // Without a secret there is nobody to believe.
+    // Without a secret, no delivery is trusted.
     let (answered, _) = deliver(&function("record-audit", &[], app.database_url()), &mark("delivery "), None, &completed).await;
     assert_eq!(answered, 403);
-    // A function behind AWS Lambda: its URL never brings facts, whatever it says; an invocation does.
+    // A function on AWS Lambda: its URL never accepts facts; an invocation does.
     for (trust, status) in [(Trust::Named, 403), (Trust::Delivery, 200)] {
         let other = fact("task.deleted", &task);
         assert_eq!(deliver(&audit, &mark(&format!("delivery {SECRET}")), Some(trust), &other).await.0, status, "{trust:?}");
@@ -520,7 +520,7 @@ async fn no_fact_comes_in_from_outside_and_the_problem_says_so() {
     let before = app.list("/api/audit").await.len();
     for ty in EventType::ALL {
         let fact = fact(ty.as_str(), &task);
-        // Not even whoever knows what only the gateway knows: the gateway takes it from nobody.
+        // Not even a caller with the gateway's secret: the gateway accepts it from no caller.
         for headers in
             [vec![("content-type", STRUCTURED)], vec![("content-type", STRUCTURED), ("taskflow-gateway", &*format!("delivery {SECRET}"))]]
         {
@@ -550,11 +550,11 @@ async fn a_fact_of_wrong_data_is_refused_and_never_breaks_a_consumer() {
             for data in [json!({}), json!([]), json!({ "task_id": "1" }), json!({ "task_id": 1.5, "task_data": {} })] {
                 let mut fact = fact(ty.as_str(), &task);
                 fact["data"] = data;
-                // What is only shown live is passed on as it is.
+                // Live updates are forwarded unchanged.
                 let expected = if is_read(route, *ty) { 422 } else { 200 };
                 assert_eq!(deliver(&service, &[], Some(Trust::Delivery), &fact).await.0, expected, "{} {fact}", route.name);
             }
-            // Of a task that is not there, with what no task can have.
+            // A task that does not exist, with invalid data.
             for (field, value) in [
                 ("title", json!("a\0b")),
                 ("title", json!("")),
@@ -576,14 +576,14 @@ async fn a_fact_of_wrong_data_is_refused_and_never_breaks_a_consumer() {
     app.stop().await;
 }
 
-/// Whether a consumer does anything with the data of such a fact but show it.
+/// True if a consumer uses the data of such a fact other than to show it.
 fn is_read(route: &Route, ty: EventType) -> bool {
     Topic::ALL.iter().any(|topic| *topic != Topic::TaskUpdates && route.wants(*topic, ty).is_some())
 }
 
 // What the gateway forwards.
 
-/// Notes which functions are called.
+/// Records the called functions.
 #[derive(Default)]
 struct Woken(Mutex<Vec<&'static str>>);
 
@@ -594,7 +594,7 @@ impl Functions for Woken {
     }
 }
 
-/// A clock that is put forward by hand.
+/// A clock that tests advance.
 #[derive(Default)]
 struct Hands(AtomicI64);
 
@@ -637,7 +637,7 @@ async fn a_stranger_wakes_nobody_but_health_and_that_once_a_minute() {
         for path in ["/wp-login.php", "/.env", "/api", "/job/housekeeping", "/deliveries/record-audit/task-events"] {
             assert_eq!(ask(&gateway, "GET", path, &[("cache-control", "no-cache")]).await, StatusCode::NOT_FOUND, "{path}");
         }
-        // Only callers with the token have it asked anew.
+        // Only callers with the token cause a new check.
         assert_eq!(ask(&gateway, "GET", "/health", &[("cache-control", "no-cache")]).await, StatusCode::OK);
         clock.0.fetch_add(1_000_000, Ordering::SeqCst);
     }

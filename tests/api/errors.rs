@@ -5,10 +5,10 @@ use sqlx::{Connection, PgConnection};
 use tests::{App, in_seconds};
 
 const TOKEN: &str = "hunter2-hunter2";
-/// Asks for an answer that was not kept.
+/// Requests an uncached answer.
 const NEW: (&str, &str) = ("cache-control", "no-cache");
 
-/// A due date that is far ahead.
+/// A due date in the distant future.
 const AHEAD: &str = "2199-03-31T09:00:00Z";
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn without_the_token_is_401() {
         let answer = app.send(method, path, &[], &body).await;
         assert!(answer.problem(401).is_empty());
         assert_eq!(answer.header("www-authenticate"), "Bearer");
-        // At once, because each waits.
+        // In parallel, because each waits.
         let guesses = wrong.iter().map(async |wrong| app.send(method, path, &[("authorization", wrong)], &body).await);
         for answer in futures_util::future::join_all(guesses).await {
             assert!(answer.problem(401).is_empty());
@@ -108,7 +108,7 @@ async fn without_the_token_is_401() {
         let answer = app.call("GET", "/api/tasks", &[("authorization", &right)], "").await.is(200);
         assert_eq!(answer.header("x-total-count"), "0", "nothing was done for those without the token");
     }
-    // What the process delivers to itself needs no caller's token.
+    // The process's own deliveries need no caller's token.
     let headers = [("authorization", &*format!("Bearer {TOKEN}"))];
     let task = app
         .send("POST", "/api/tasks", &headers, &json!({ "title": "x", "due_date": AHEAD, "reminder_offset": "1 hour" }))
@@ -175,7 +175,7 @@ async fn another_method_is_405_with_allow() {
         methods.sort_unstable();
         assert_eq!(methods.join(" "), allowed, "{method} {path}");
     }
-    // A search is asked for by POST; the word in the path is no task to get.
+    // A search uses POST; the word in the path is not a task's id.
     let _ = app.get("/api/tasks/search").await.problem(405);
     let head = app.call("HEAD", "/api/tasks", &[], "").await.is(200);
     assert_eq!((head.text.as_str(), head.header("x-total-count")), ("", "0"));
@@ -187,7 +187,7 @@ async fn a_call_with_the_key_of_one_under_way_is_409() {
     let app = App::start().await;
     let task = app.create(&json!({ "title": "Pay rent" })).await;
     let one = format!("/api/tasks/{}", task["id"]);
-    // Whoever changes the task has to wait for this.
+    // Changes of the task must wait for this lock.
     let mut lock = app.store.pool().begin().await.unwrap();
     sqlx::query("SELECT 1 FROM tasks FOR UPDATE").execute(&mut *lock).await.unwrap();
     let (key, body) = (("idempotency-key", "one"), json!({ "title": "Pay the rent" }));
@@ -202,7 +202,7 @@ async fn a_call_with_the_key_of_one_under_way_is_409() {
         })
         .await;
         assert!(app.send("PUT", &one, &key, &body).await.problem(409).is_empty());
-        // The key is of one method and path.
+        // The key belongs to one method and path.
         let _ = app.send("POST", "/api/tasks", &key, &body).await.is(201);
         lock.rollback().await.unwrap();
     };
@@ -305,7 +305,7 @@ async fn another_content_type_is_415() {
     app.stop().await;
 }
 
-/// Tasks that cannot be made: the fields, and what the problem points at.
+/// Invalid tasks: the fields, and the pointers of the problem.
 fn impossible_tasks() -> Vec<(Value, &'static str)> {
     let mut tasks = vec![
         (json!({}), "/title"),
@@ -419,7 +419,7 @@ async fn a_task_that_breaks_a_rule_is_422_and_points_at_the_field() {
         }
         let answer = app.post("/api/tasks", &task).await;
         assert_eq!(answer.problem(422), [pointer], "{task}");
-        // The same as a command event, which is where the field is in it.
+        // The same as a command event, with pointers into it.
         let event = json!({ "specversion": "1.0", "id": "one", "source": "/tests", "type": "task.create", "data": task });
         let answer = app.call("POST", "/", &[("content-type", "application/cloudevents+json")], event.to_string()).await;
         assert_eq!(answer.problem(422), [format!("/data{pointer}")], "{task}");
@@ -586,14 +586,14 @@ async fn a_key_with_another_body_is_422() {
     let _ = app.send("POST", "/api/tasks", &key, &json!({ "title": "Pay rent" })).await.is(201);
     assert_eq!(app.send("POST", "/api/tasks", &key, &json!({ "title": "Rest" })).await.problem(422), [""]);
     assert_eq!(app.get("/api/tasks").await.header("x-total-count"), "1");
-    // What was refused is not kept: the key is free.
+    // A refused call is not stored: the key is free.
     let other = [("idempotency-key", "two")];
     let _ = app.send("POST", "/api/tasks", &other, &json!({ "title": "" })).await.problem(422);
     let _ = app.send("POST", "/api/tasks", &other, &json!({ "title": "Rest" })).await.is(201);
     app.stop().await;
 }
 
-/// A call of each kind that needs the database.
+/// Makes a call of each kind that needs the database.
 async fn calls_are_503(app: &App) {
     let calls = [
         ("GET", "/api/tasks", Value::Null),
@@ -624,7 +624,7 @@ async fn calls_are_503(app: &App) {
     for service in ["database", "events", "jobs", "state"] {
         assert_eq!(health["services"][service], "down", "{service}");
     }
-    // The probes do not ask the database, and what is wrong with a request is known without it.
+    // The probes do not query the database, and invalid requests are refused without it.
     for path in ["/health/live", "/health/ready", "/"] {
         let _ = app.get(path).await.is(200);
     }

@@ -16,7 +16,7 @@ async fn structured(app: &App, event: &Value) -> Answer {
     app.call("POST", "/", &[("content-type", STRUCTURED)], event.to_string()).await
 }
 
-/// The event that answers a command.
+/// Sends a command, and returns the answering event.
 async fn obeyed(app: &App, id: &str, ty: &str, data: &Value) -> Value {
     let answer = structured(app, &event(id, ty, data)).await.is(200);
     assert_eq!(answer.header("content-type"), STRUCTURED);
@@ -104,7 +104,7 @@ async fn a_command_comes_structured_or_binary_as_its_content_type_says() {
         let answer = answer.is(200).json();
         assert_eq!((&answer["data"]["task_data"]["title"], &answer["correlationid"]), (&data["title"], &json!(correlation)));
     }
-    // The id of the binary one was percent-encoded: it is the same command as this one.
+    // The id of the binary event was percent-encoded: it is the same command as this one.
     let again = obeyed(&app, "a b", "task.create", &data).await;
     assert_eq!(again["correlationid"], "binary");
     assert_eq!(app.get("/api/tasks").await.header("x-total-count"), "2");
@@ -120,17 +120,17 @@ async fn a_command_is_done_once_per_source_and_id_and_answered_the_same() {
     for again in answers {
         assert_eq!(again.is(200).json(), first.json());
     }
-    // Eight at once, none of them the first to have been answered.
+    // Eight in parallel, before any was answered.
     let other = event("two", "task.create", &json!({ "title": "Rest" }));
     let answers = futures_util::future::join_all((0..8).map(|_| structured(&app, &other))).await;
     let answers: Vec<Value> = answers.into_iter().map(|answer| answer.is(200).json()).collect();
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     assert_eq!(app.get("/api/tasks").await.header("x-total-count"), "2");
-    // Another source, the same id: another command.
+    // Another source with the same id: another command.
     let mut elsewhere = create.clone();
     elsewhere["source"] = json!("/elsewhere");
     assert_ne!(structured(&app, &elsewhere).await.is(200).json()["data"]["task_id"], first.json()["data"]["task_id"]);
-    // What failed was not done: it can be done later.
+    // A failed command was not executed, and can be later.
     let complete = event("later", "task.complete", &json!({ "task_id": 4 }));
     let _ = structured(&app, &complete).await.problem(404);
     app.create(&json!({ "title": "Later" })).await;
@@ -225,7 +225,7 @@ async fn what_is_no_event_is_refused() {
         let answer = app.call("POST", "/", &[("content-type", content_type)], body).await;
         assert!(answer.problem(400).is_empty(), "{content_type} {body}");
     }
-    // Nothing else is an event, whatever the body holds: not even the headers as Kafka spells them.
+    // Nothing else is an event, whatever the body holds, including Kafka's header names.
     let kafka = [("ce_specversion", "1.0"), ("ce_id", "k"), ("ce_source", "/tests"), ("ce_type", "task.create")];
     for content_type in ["application/json", "text/plain", "application/cloudevents", "application/cloudevents+xml", ""] {
         for body in [good.to_string(), "{}".to_owned(), String::new()] {
@@ -256,7 +256,7 @@ async fn the_callers_correlation_and_trace_go_through_to_every_event() {
     let entries = app.list(&format!("/api/audit?task_id={}&chain=true", task["id"])).await;
     let mut types: Vec<&str> = entries.iter().map(|entry| entry["event_type"].as_str().unwrap()).collect();
     types.sort_unstable();
-    // The first occurrence, its reminder, its completion, and the second occurrence with its reminder.
+    // The first occurrence, its reminder and completion, and the second occurrence with its reminder.
     assert_eq!(types, ["reminder.cancelled", "reminder.scheduled", "reminder.scheduled", "task.completed", "task.created", "task.created"]);
     for entry in entries {
         let event = &entry["event_data"];
@@ -266,7 +266,7 @@ async fn the_callers_correlation_and_trace_go_through_to_every_event() {
         assert_eq!((&trace[..35], &trace[53..]), (&TRACE[..35], "01"));
         assert_ne!(trace, TRACE, "a span of its own");
     }
-    // What cannot be kept is replaced.
+    // Invalid values are replaced.
     for (correlation, trace) in [("with space", "nonsense"), (&*"x".repeat(129), "00-00000000000000000000000000000000-b7ad6b7169203331-01")]
     {
         let headers = [("x-correlation-id", correlation), ("traceparent", trace)];

@@ -1,4 +1,4 @@
-//! Housekeeping: what it repairs after a scheduler or a broker lost its data, what it leaves alone, and what may happen meanwhile.
+//! Housekeeping: what it repairs after a scheduler or a broker lost its data, what it leaves alone, and concurrent changes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tests::{Functions, eventually};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// A task that is due in so many hours and asks for a reminder at that time.
+/// Creates a task that is due in this many hours, with a reminder at that time.
 async fn reminded(functions: &Functions, hours: i64) -> Value {
     let due = functions.after(HOUR * i32::try_from(hours).unwrap());
     functions.create(&json!({ "title": "Pay rent", "due_date": due, "reminder_offset": "0 minutes" })).await
@@ -36,14 +36,14 @@ fn path(task: &Value) -> String {
     format!("/api/tasks/{}", task["id"])
 }
 
-/// The only reminder of a task.
+/// Returns the only reminder of a task.
 async fn the_reminder(functions: &Functions, task: &Value) -> Value {
     let mut reminders = functions.reminders(task).await;
     assert_eq!(reminders.len(), 1, "{reminders:?}");
     reminders.remove(0)
 }
 
-/// Delivers everything that was announced.
+/// Delivers every announced event.
 async fn deliver(functions: &Functions) {
     functions.deliver_all(functions.announced().await).await;
 }
@@ -52,7 +52,7 @@ async fn occurrences(functions: &Functions, parent: &Value) -> Vec<Value> {
     functions.tasks().await.into_iter().filter(|task| task["parent_task_id"] == parent["id"]).collect()
 }
 
-/// Another session that holds what inserts into the outbox wait for, as long as they see the reminder at its old time.
+/// Another session that blocks inserts into the outbox while the reminder has its old time.
 async fn hold_the_outbox(functions: &Functions, reminder: &Value) -> PgConnection {
     let (id, old) = (&reminder["id"], reminder["scheduled_at"].as_str().unwrap());
     let hold = format!(
@@ -66,7 +66,7 @@ async fn hold_the_outbox(functions: &Functions, reminder: &Value) -> PgConnectio
     session
 }
 
-/// How many sessions of this database wait for a lock.
+/// Number of sessions of this database that wait for a lock.
 async fn waiting(session: &mut PgConnection) -> i64 {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     sqlx::query_scalar(sql).fetch_one(session).await.unwrap()
@@ -96,7 +96,7 @@ async fn a_reminder_that_is_moved_meanwhile_has_its_job_at_the_new_time() {
         eventually("housekeeping to wait", async || (waiting(&mut session).await == 1).then_some(())).await;
         let (store, at) = (functions.store.clone(), sooner.clone());
         let moving = tokio::spawn(async move { reschedule(&store, id, &at).await });
-        // Either it is done, or it waits behind housekeeping.
+        // Either it is done, or it waits for housekeeping.
         eventually("the reminder to be moved", async || (moving.is_finished() || waiting(&mut session).await == 2).then_some(())).await;
         sqlx::query("SELECT pg_advisory_unlock(7)").execute(&mut session).await.unwrap();
         moving.await.unwrap();
@@ -141,7 +141,7 @@ async fn housekeeping_among_changes_waits_for_nobody_in_a_circle_and_loses_no_ti
             functions.keep_house().await;
         }
     };
-    // Any of these fails the test if the database refuses it, as it does one of two in a deadlock.
+    // Each of these fails the test if the database refuses it, as it does in a deadlock.
     tokio::join!(change(0), change(1), change(2), bus(), keep(), keep());
     deliver(&functions).await;
     for task in functions.tasks().await {
@@ -184,7 +184,7 @@ async fn a_scheduler_that_lost_its_data_gets_every_job_again() {
 async fn a_reminder_whose_news_was_lost_becomes_what_it_should_be() {
     let functions = Functions::start().await;
     let later = functions.after(HOUR * 9);
-    // What happened to a task after its creation; the status of its reminder in the end.
+    // Lost events of a task after its creation, and the resulting status of its reminder.
     for (lost, status) in [
         ("nothing", "pending"),
         ("move", "pending"),
@@ -219,7 +219,7 @@ async fn a_reminder_whose_news_was_lost_becomes_what_it_should_be() {
         assert_eq!((&reminder["status"], &reminder["scheduled_at"]), (&json!(status), &json!(at)), "{lost}");
         let job = functions.job_at(&reminder).await;
         assert_eq!(job.as_deref(), (status == "pending").then_some(at), "{lost}");
-        // The news was only late after all.
+        // The event was only late.
         functions.deliver_all(late).await;
         functions.keep_house().await;
         assert_eq!(the_reminder(&functions, &task).await, reminder, "{lost}");
@@ -246,7 +246,7 @@ async fn a_reminder_that_was_never_written_is_written_once() {
         functions.keep_house().await;
         assert_eq!(the_reminder(&functions, &task).await, reminder);
     }
-    // One that somebody asked for follows its task, too.
+    // A reminder created by a call follows its task, too.
     let plain = functions.create(&json!({ "title": "x", "due_date": functions.after(HOUR * 3) })).await;
     functions.done("schedule-reminder", "POST", "/api/reminders", &json!({ "task_id": plain["id"], "reminder_offset": "1 hour" })).await;
     let (due, at) = (functions.after(HOUR * 4), functions.after(HOUR * 3));
@@ -301,7 +301,7 @@ async fn a_reminder_that_is_over_does_not_come_back() {
     let failing = job(&the_reminder(&functions, &failed).await);
     while functions.job(&failing).await != 200 {}
     deliver(&functions).await;
-    // Changed after it was due: nothing is left to remind of.
+    // Changed after it was due: no reminder.
     let overdue = functions.create(&json!({ "title": "x", "due_date": functions.after(HOUR) })).await;
     functions.pass(HOUR * 2);
     update(&functions, &overdue, json!({ "title": "y" })).await;
@@ -350,7 +350,7 @@ async fn a_completed_task_whose_occurrence_was_never_made_gets_it_once() {
     let next = occurrences(&functions, &lost).await;
     assert_eq!((next.len(), &next[0]["due_date"], &next[0]["recurrence_number"]), (1, &json!(next_due), &json!(2)));
     assert!(occurrences(&functions, &ended).await.is_empty() && occurrences(&functions, &reopened).await.is_empty());
-    // It is announced as any other, so its own reminder follows.
+    // It is announced like any other, so its own reminder follows.
     deliver(&functions).await;
     assert_eq!(the_reminder(&functions, &next[0]).await["scheduled_at"], next[0]["due_date"]);
     for _ in 0..2 {
@@ -373,20 +373,20 @@ async fn an_occurrence_that_somebody_deleted_does_not_come_back() {
     delete(&functions, &next).await;
     functions.lose_events().await;
     functions.keep_house().await;
-    // The event once more, and another one that says the same.
+    // The event again, and another one with the same content.
     for id in [completed["id"].clone(), json!("another")] {
         completed["id"] = id;
         functions.deliver("spawn-recurrence", &completed).await;
     }
     assert!(occurrences(&functions, &task).await.is_empty());
-    // Reopened and completed again, it is asked for again.
+    // Reopened and completed again, it owes an occurrence again.
     act(&functions, "reopen-task", &task).await;
     act(&functions, "complete-task", &task).await;
     functions.lose_events().await;
     functions.keep_house().await;
     assert_eq!(occurrences(&functions, &task).await.len(), 1);
 
-    // The completed task itself is deleted before anybody heard of its completion: its chain goes on.
+    // The completed task is deleted before its completion was delivered: its chain continues.
     let gone = recurring().await;
     act(&functions, "complete-task", &gone).await;
     delete(&functions, &gone).await;
@@ -425,7 +425,7 @@ async fn a_reminder_that_fired_and_was_never_shown_is_announced_again() {
 
 #[tokio::test]
 async fn a_firing_that_is_announced_again_is_shown_and_sent_once() {
-    // Nobody listens there.
+    // Nothing listens there.
     let functions = Functions::with(&[("TASKFLOW_WEBHOOK_URL", "http://127.0.0.1:9/")]).await;
     let task = reminded(&functions, 1).await;
     deliver(&functions).await;
@@ -433,7 +433,7 @@ async fn a_firing_that_is_announced_again_is_shown_and_sent_once() {
     let job = the_reminder(&functions, &task).await["dapr_job_id"].as_str().unwrap().to_owned();
     assert_eq!(functions.job(&job).await, 200);
     let fired = functions.announced().await;
-    // notify heard of it, and post-webhook did not.
+    // notify received it, post-webhook did not.
     assert_eq!(functions.call("notify", "POST", "/", &fired[0]).await.0, 200);
     functions.pass(HOUR * 2);
     functions.keep_house().await;

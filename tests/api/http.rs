@@ -1,4 +1,4 @@
-//! HTTP semantics (RFC 9110) and the headers of every answer.
+//! HTTP semantics (RFC 9110), and the headers of every answer.
 
 use serde_json::{Value, json};
 use tests::{Answer, App};
@@ -6,7 +6,7 @@ use tests::{Answer, App};
 const AHEAD: &str = "2199-03-31T09:00:00Z";
 const JSON: (&str, &str) = ("content-type", "application/json");
 
-/// The targets of a `Link` header by their relation.
+/// Returns the targets of a `Link` header by their relation.
 fn links(answer: &Answer) -> Vec<(String, String)> {
     let link = |text: &str| {
         let (target, relation) = text.trim().split_once(">; rel=\"").unwrap();
@@ -84,7 +84,7 @@ async fn every_answer_names_its_correlation() {
         assert_eq!(app.call(method, path, &[mine], "").await.is(status).header("x-correlation-id"), "mine-1", "{method} {path}");
         assert!(!app.call(method, path, &[], "").await.header("x-correlation-id").is_empty(), "{method} {path}");
     }
-    // What the answer names is what the events have.
+    // The answer's ids are those of the events.
     let created = app.post("/api/tasks", &json!({ "title": "Pay rent" })).await.is(201);
     app.settled().await;
     let entry = app.list("/api/audit").await.remove(0);
@@ -198,10 +198,10 @@ async fn an_accept_that_cannot_be_met_is_refused_before_anything_is_done() {
     for accept in ["application/json", "*/*", "text/html, application/*;q=0.1", "application/json;q=0.2, text/html", ""] {
         let _ = app.call("GET", "/api/tasks", &[("accept", accept)], "").await.is(200);
     }
-    // Without a body there is nothing to take.
+    // Without a response body there is no type to accept.
     let _ = app.call("DELETE", "/api/tasks/1", &[("accept", "text/html")], "").await.is(204);
     let _ = app.call("GET", "/", &[("accept", "text/html")], "").await.is(200);
-    // What one caller does not take is no answer for the next.
+    // The answer to a refused caller is not cached for the next.
     let _ = app.get("/health").await.is(200);
     app.stop().await;
 }

@@ -1,14 +1,14 @@
-//! Rows that another database session has locked: whoever wants them hears so, and everybody else notices nothing.
+//! Rows that another database session has locked: callers that need them get a 503, and others are not affected.
 
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tests::{App, eventually, in_seconds};
 use tokio_util::sync::CancellationToken;
 
-/// Callers that want the locked row changed, again and again.
+/// Callers that repeatedly request a change of the locked row.
 const CALLERS: usize = 20;
 
-/// A session of somebody else's that holds what this statement locks.
+/// Opens another session that holds the lock of this statement.
 async fn lock(app: &App, sql: String) -> PgConnection {
     let mut other = PgConnection::connect(app.database_url()).await.unwrap();
     sqlx::raw_sql("BEGIN").execute(&mut other).await.unwrap();
@@ -17,7 +17,7 @@ async fn lock(app: &App, sql: String) -> PgConnection {
     other
 }
 
-/// Asks for this change until it is told to stop. Each answer is that of a locked row.
+/// Requests this change until it is stopped. Each answer is that of a locked row.
 async fn insist(app: &App, stopping: &CancellationToken, method: &str, path: &str, body: &Value) {
     while !stopping.is_cancelled() {
         let answer = app.send(method, path, &[], body).await;
@@ -26,7 +26,7 @@ async fn insist(app: &App, stopping: &CancellationToken, method: &str, path: &st
     }
 }
 
-/// What people do meanwhile, with everything but the locked task changed.
+/// Normal work meanwhile, with every other task.
 async fn work(app: &App, locked: &Value) {
     for round in 0..4 {
         for path in ["/api/tasks", "/api/tags", "/api/reminders", "/api/notifications", "/api/audit"] {
@@ -41,19 +41,19 @@ async fn work(app: &App, locked: &Value) {
     }
 }
 
-/// Deliveries that wait, by what they were tried.
+/// Returns the attempts of pending deliveries.
 async fn deliveries(app: &App) -> Vec<i32> {
     sqlx::query_scalar("SELECT attempts FROM deliveries").fetch_all(app.store.pool()).await.unwrap()
 }
 
-/// The sum of the deliveries that failed.
+/// Returns the number of failed deliveries.
 async fn failed(app: &App) -> u64 {
     let metrics = app.get("/metrics").await.is(200);
     let failed = metrics.text.lines().filter(|line| line.starts_with("taskflow_deliveries_total") && line.contains("failed"));
     failed.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum()
 }
 
-/// Has consumers hear of the task as if it had just been made.
+/// Delivers the task's creation to its consumers again.
 async fn announce_again(app: &App, task: &Value) {
     let sql = format!(
         "INSERT INTO outbox (key, kind, topic, name, payload, created_at) SELECT task_id, 'event', 'task-events', event_type, \
@@ -78,7 +78,7 @@ async fn with_a_locked_task(pool: &str) {
     let others = async {
         let _ = app.put(&format!("/api/tasks/{other}/priority"), &json!({ "priority": "high" })).await.is(200);
         work(&app, &locked).await;
-        // All deliveries are taken but the one that needs the row, which is no attempt however often it is tried.
+        // All deliveries succeed except the one that needs the row, which uses no attempt however often it is tried.
         let only_it_waits = async || (deliveries(&app).await == [0] && failed(&app).await >= 3).then_some(());
         eventually("the other deliveries", only_it_waits).await;
         stopping.cancel();

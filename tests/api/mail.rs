@@ -1,4 +1,4 @@
-//! Reminders by mail: what a mail says, how it is kept from saying more, and what becomes of it if the server does not take it.
+//! Reminders by mail: their content, protection against injection, and failures of the server.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ async fn a_reminder_is_mailed_as_text_and_html_with_links_that_answer_it() {
 async fn a_title_says_nothing_to_the_mail_server() {
     let server = MailServer::start().await;
     let app = app(&server).await;
-    // Controls are refused, and what else looks like a line or a header is text.
+    // Controls are refused, and other text that looks like a line or a header is text.
     for title in ["Rent\r\nBcc: eve@example.org", "Rent\nBcc: eve@example.org", "Rent\u{0}", "Rent\r\n\r\nHello"] {
         let refused = app.post("/api/tasks", &json!({ "title": title, "due_date": in_seconds(600), "reminder_offset": "1 hour" })).await;
         assert_eq!(refused.problem(422), ["/title"], "{title:?}");
@@ -122,7 +122,7 @@ async fn a_server_that_is_busy_gets_the_same_mail_again_and_one_that_refuses_get
     functions.pass(SignedDuration::from_secs(2));
     assert_eq!(functions.call_due("mail-reminder").await.0, [200]);
     let first = server.mail().await.headers("message-id");
-    // The answer was lost: the mail comes again, and is known by its id.
+    // The answer was lost: the mail is sent again with the same id.
     sqlx::query("UPDATE sends SET status = 'pending', sent_at = NULL, busy_until = NULL WHERE channel = 'email'")
         .execute(functions.store.pool())
         .await

@@ -1,4 +1,4 @@
-//! Everything that the API promises, through HTTP, events and WebSockets, against the one process.
+//! Everything that the API promises, through HTTP, events and WebSockets, in one process.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod all_day;

@@ -1,4 +1,4 @@
-//! The tools over MCP: by a real client, and by hand for what no real client does.
+//! The tools over MCP: by a real client, and by handwritten requests that no real client sends.
 
 use std::net::SocketAddr;
 
@@ -32,7 +32,7 @@ async fn call(client: &RunningService<RoleClient, ClientConfig>, tool: &'static 
     client.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments)).await.unwrap()
 }
 
-/// What a result says in text.
+/// Returns the text of a result.
 fn text(result: &CallToolResult) -> &str {
     &result.content[0].as_text().unwrap().text
 }
@@ -81,7 +81,7 @@ async fn a_real_client_finds_the_tools_and_uses_them() {
     let got = call(&client, "get_task", json!({ "task_id": id })).await.structured_content.unwrap();
     assert_eq!((&got["task"]["version"], &got["task"]["time_zone"]), (&json!(1), &json!("Europe/Berlin")));
     call(&client, "complete_task", json!({ "task_id": id })).await;
-    // What the function refuses is for the model to read.
+    // The model reads the function's refusal.
     let refused = call(&client, "create_task", json!({ "title": "" })).await;
     assert_eq!(refused.is_error, Some(true));
     assert!(text(&refused).contains("/title"), "{refused:?}");

@@ -1,4 +1,4 @@
-//! What is counted, as Prometheus reads it.
+//! Metrics, as Prometheus reads them.
 
 use serde_json::json;
 use tests::{App, eventually, in_seconds};

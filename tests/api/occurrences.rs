@@ -1,4 +1,4 @@
-//! This occurrence, or the series: what moves which, what is left out, and what goes along.
+//! Single occurrences and series: what moves which, what is excluded, and what is inherited.
 
 use serde_json::{Value, json};
 use tests::{App, eventually};
@@ -13,7 +13,7 @@ async fn skip(app: &App, task: &Value) -> Value {
     app.post(&format!("/api/tasks/{}/skip", task["id"]), &Value::Null).await.is(200).json()
 }
 
-/// When the occurrences after this one are due.
+/// Returns the next due dates.
 async fn occurrences(app: &App, task: &Value, limit: u32) -> Vec<String> {
     let occurrences = app.list(&format!("/api/tasks/{}/occurrences?limit={limit}", task["id"])).await;
     occurrences.iter().map(|occurrence| occurrence["due_date"].as_str().unwrap().to_owned()).collect()
@@ -35,7 +35,7 @@ async fn a_new_due_date_moves_this_occurrence_alone() {
     assert_eq!(occurrences(&app, &moved, 2).await, at_nine(&["2197-03-01", "2197-04-01"]));
     let march = next(&app, &moved).await;
     assert_eq!((&march["due_date"], &march["recurrence_number"]), (&json!("2197-03-01T09:00:00.000000Z"), &json!(2)));
-    // A Monday's task moved to the Friday before does not come back on that Monday.
+    // A Monday's task moved to the Friday before does not return on that Monday.
     let monday =
         app.create(&json!({ "title": "Mondays", "due_date": "2197-01-02T09:00:00Z", "recurrence_rule": "FREQ=WEEKLY;BYDAY=MO" })).await;
     let friday = change(&app, &monday, json!({ "due_date": "2196-12-30T09:00:00Z" })).await;
@@ -53,9 +53,9 @@ async fn a_start_moves_the_series_and_count_keeps_what_was_left() {
     let start = json!("2197-02-10T10:00:00.000000Z");
     assert_eq!((&moved["due_date"], &moved["recurrence_start"], &moved["recurrence_id"]), (&start, &start, &start));
     assert_eq!((&moved["recurrence_number"], &moved["recurrence_rule"]), (&json!(1), &json!("FREQ=DAILY;COUNT=3")));
-    // The same start once more is no other series.
+    // The same start again is not another series.
     assert_eq!(change(&app, &moved, json!({ "recurrence_start": "2197-02-10T10:00:00Z" })).await, moved);
-    // A due date beside it is that of this occurrence; a day has the time that it had.
+    // A due date given with it belongs to this occurrence; a day keeps the time.
     let apart = change(&app, &moved, json!({ "recurrence_start": "2197-03-01", "due_date": "2197-03-05T08:00:00Z" })).await;
     assert_eq!(
         (&apart["recurrence_id"], &apart["due_date"]),
@@ -63,7 +63,7 @@ async fn a_start_moves_the_series_and_count_keeps_what_was_left() {
     );
     let third = next(&app, &apart).await;
     last(&app, &next(&app, &third).await).await;
-    // Another rule begins at the slot, or at a due date that comes with it.
+    // Another rule starts at the slot, or at a due date given with it.
     let rent = app.create(&json!({ "title": "Rent", "due_date": "2197-02-01T09:00:00Z", "recurrence": "monthly" })).await;
     change(&app, &rent, json!({ "due_date": "2197-02-03T09:00:00Z" })).await;
     let quarterly = change(&app, &rent, json!({ "recurrence_rule": "FREQ=MONTHLY;INTERVAL=3" })).await;
@@ -98,7 +98,7 @@ async fn a_skipped_occurrence_is_not_completed() {
     let once = app.create(&json!({ "title": "Once", "due_date": "2197-01-02T09:00:00Z" })).await;
     assert_eq!(app.post(&format!("/api/tasks/{}/skip", once["id"]), &Value::Null).await.problem(422), ["/task_id"]);
     assert_eq!(app.post("/api/tasks/9999/skip", &Value::Null).await.status, 404);
-    // As an event, it answers with what became of the task.
+    // As an event, the answer is the changed task.
     let daily = app.create(&json!({ "title": "Daily", "due_date": "2197-01-02T09:00:00Z", "recurrence": "daily" })).await;
     let command = json!({
         "specversion": "1.0", "id": "skip-1", "source": "/tests", "type": "task.skip", "datacontenttype": "application/json",
@@ -109,7 +109,7 @@ async fn a_skipped_occurrence_is_not_completed() {
         (&answer["type"], &answer["data"]["task_data"]["due_date"]),
         (&json!("task.updated"), &json!("2197-01-03T09:00:00.000000Z"))
     );
-    // One that is overdue goes on to what is ahead.
+    // An overdue one moves to a future date.
     let old = app.create(&json!({ "title": "Old", "due_date": "2020-01-02T09:00:00Z", "recurrence": "daily" })).await;
     let ahead = skip(&app, &old).await;
     assert!(tests::moment(&ahead["due_date"]) > tests::now());
@@ -203,7 +203,7 @@ async fn reminders_added_by_hand_go_along() {
     app.settled().await;
     let times = eventually("three reminders", async || waiting(&skipped).await).await;
     assert_eq!(times, ["2197-03-31T09:00:00.000000Z", "2197-04-01T07:00:00.000000Z", "2197-04-01T08:00:00.000000Z"]);
-    // One that was sent comes again with the next occurrence.
+    // A sent reminder returns with the next occurrence.
     app.sql("UPDATE reminders SET status = 'sent', triggered_at = now(), sent_at = now() WHERE status = 'pending' AND reminder_offset = '1 day'").await;
     let skipped = skip(&app, &skipped).await;
     app.settled().await;

@@ -1,4 +1,4 @@
-//! The assistant without a model: everyday sentences, done with the same tools; and drafts.
+//! The offline assistant: everyday sentences, executed with the same tools; and drafts.
 
 use serde_json::{Value, json};
 use tests::App;
@@ -36,7 +36,7 @@ async fn everyday_sentences_are_done() {
         overdue.contains(&format!("- “Call Ada” (#{}), due Wed 1 Jan 2020 10:00", late["id"])) && !overdue.contains("pay rent"),
         "{overdue}"
     );
-    // "It" is the one task that was spoken of.
+    // "It" is the only task mentioned.
     assert!(say(&app, "complete it").await.starts_with("Completed “Call Ada”"));
     assert_eq!(app.task(&late["id"]).await["status"], "completed");
     assert!(say(&app, &format!("tag {id} #money")).await.starts_with("Tagged “pay rent”"));
@@ -45,7 +45,7 @@ async fn everyday_sentences_are_done() {
     assert_eq!((&completed["actions"][0]["tool"], &completed["actions"][0]["status"]), (&json!("complete_task"), &json!("done")));
     assert!(say(&app, "complete 4711").await.contains("#4711: not found"));
     assert!(say(&app, "help").await.contains("what** is overdue?"));
-    // It does not pretend.
+    // It admits that it did not understand.
     assert!(!say(&app, "asdf qwer?").await.is_empty());
     app.stop().await;
 }
@@ -68,7 +68,7 @@ async fn as_many_are_listed_and_changed_as_were_asked_for() {
     assert!(next.starts_with("Open tasks, the first of 25:\n\n- “Task 1”") && lines(&next) == 1, "{next}");
     let few = say(&app, "show the first 30 tasks").await;
     assert!(few.starts_with("Open tasks:\n") && lines(&few) == 25, "{few}");
-    // What is changed is no more than what was asked for, either.
+    // No more is changed than requested.
     let done = ask(&app, "complete the first 3 tasks").await;
     assert_eq!(lines(done["response"].as_str().unwrap()), 3, "{done}");
     let pending: Vec<_> = app.list("/api/tasks?status=pending&limit=100").await.iter().map(|task| task["id"].as_i64().unwrap()).collect();
@@ -95,7 +95,7 @@ async fn small_talk_and_questions_make_no_task() {
     app.stop().await;
 }
 
-/// Titles of all tasks, the oldest first.
+/// Returns the titles of all tasks, oldest first.
 async fn titles(app: &App) -> Vec<String> {
     app.list("/api/tasks?order=asc&limit=500").await.iter().map(|task| task["title"].as_str().unwrap().to_owned()).collect()
 }
@@ -184,11 +184,11 @@ async fn a_to_do_that_begins_like_an_order_is_added() {
         assert!(answer["response"].as_str().unwrap().starts_with("Added “") && answer["question"].is_null(), "{line}: {answer}");
     }
     assert_eq!(titles(&app).await.len(), all.len());
-    // About a task that is there it could be an order.
+    // With an existing task it could be an order.
     let answer = ask(&app, "cancel mark exams").await;
     assert!(answer["response"].as_str().unwrap().starts_with("There is a task “mark exams” (#10)"), "{answer}");
     assert_eq!(answer["question"]["text"], "Add “cancel mark exams” as a task?");
-    // What no task is called like is perhaps one.
+    // Without a task of this name it may be a new one.
     let answer = ask(&app, "finish essay").await;
     assert!(answer["response"].as_str().unwrap().starts_with("I found no task “essay”."), "{answer}");
     assert_eq!(say(&app, "yes, add it").await, "Created “finish essay” (#13).");
@@ -236,10 +236,10 @@ async fn an_order_with_a_question_mark_is_asked_first() {
     assert_eq!(app.task(&json!(1)).await["version"], 1, "nothing was done");
     assert!(say(&app, "delete 3737?").await.contains("not found"));
     assert!(say(&app, "should I delete 1?").await.contains("beyond the offline assistant"));
-    // The yes to it does it.
+    // A yes executes it.
     ask(&app, "complete 1?").await;
     assert_eq!(say(&app, "ok").await, "Completed “Task 1” (#1).");
-    // A request is none.
+    // A polite request is not a question.
     for order in ["can you delete 2?", "could you please delete 3?", "would you delete 4, please?"] {
         assert!(say(&app, order).await.starts_with("Deleted task"), "{order}");
     }
@@ -271,7 +271,7 @@ async fn many_at_once_are_asked_first_with_their_number() {
     }
     assert_eq!(pending().await, 6);
     assert_eq!(say(&app, "complete 50-999999999").await, "There are no pending tasks from 50 to 999999999.");
-    // Few of them, or each by its number, are done.
+    // A few, or each by its number: done without asking.
     ask(&app, "complete 1-3").await;
     ask(&app, "complete 4, 5, 6 and 7").await;
     assert_eq!(pending().await, 0);
@@ -299,7 +299,7 @@ async fn an_answer_and_its_cards_tell_the_same() {
         ("how many tasks did I complete yesterday?", "There are no completed tasks yesterday.", vec![]),
         ("how many tasks do I have?", "There are 2 open tasks.", vec![2, 1]),
         ("show 2-99", "Tasks 2 to 99:\n\n- “Pay rent for the garage” (#2)\n- “Water the lawn” (#3)", vec![2, 3]),
-        // What it looked at to find the one is not what it tells of.
+        // Tasks that it read only to find the right one are not shown.
         ("tag pay rent with home", "Tagged “Pay rent” (#1), #home.", vec![]),
     ] {
         let answer = ask(&app, asked).await;
@@ -374,7 +374,7 @@ async fn deleting_more_than_one_is_asked_first() {
     assert_eq!(answer["response"], "Deleted 35 tasks.");
     assert_eq!(app.list("/api/tasks").await.len(), 4);
     assert_eq!(say(&app, "yes").await, "There is nothing to say yes to.");
-    // What it cannot do whole, it does not begin.
+    // It does not start what it cannot complete.
     for number in 0..100 {
         app.create(&json!({ "title": format!("Another {number}") })).await;
     }
@@ -394,7 +394,7 @@ async fn a_line_is_read_as_a_draft_and_makes_nothing() {
     let place = |name: &str| usize::try_from(tag[name].as_u64().unwrap()).unwrap();
     assert_eq!(String::from_utf16(&units[place("start")..place("end")]).unwrap(), "#family");
     assert_eq!(app.list("/api/tasks").await.len(), 0);
-    // What it says can be posted as it is.
+    // Its task can be posted unchanged.
     let created = app.create(&draft["task"]).await;
     assert_eq!((&created["due_date"], &created["tags"]), (&json!("2199-07-03T21:00:00.000000Z"), &json!(["family"])));
     for (body, pointer) in [(json!({}), "/text"), (json!({ "text": " " }), "/text"), (json!({ "text": "a".repeat(1_001) }), "/text")] {
@@ -416,7 +416,7 @@ async fn the_callers_language_decides_how_dates_and_times_are_written() {
         let time = draft["parts"].as_array().unwrap().iter().find(|part| part["kind"] == "time").unwrap();
         assert_eq!(time["meaning"], if language == "de" || language == "en-GB" { "17:00" } else { "5:00 PM" }, "{language}");
     }
-    // A caller that names no language is read as the user prefers.
+    // Without a language header, the user's preference decides.
     let line = json!({ "text": "party 12/03/2198 at 5pm" });
     for (locale, due) in [(json!("en-US"), "2198-12-03T16:00:00.000000Z"), (json!("en-GB"), "2198-03-12T16:00:00.000000Z")] {
         let _ = app.put("/api/preferences", &json!({ "locale": locale })).await.is(200);

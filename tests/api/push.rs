@@ -1,4 +1,4 @@
-//! Web Push: browsers that subscribe, what they get, and what Taskflow does about a push service that has its own ideas.
+//! Web Push: subscriptions, pushes, and a push service that misbehaves.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 const SUBSCRIPTIONS: &str = "/api/push/subscriptions";
 
-/// A task whose reminder fires at once.
+/// Creates a task whose reminder fires at once.
 async fn remind(app: &App, title: &str) -> Value {
     app.create(&json!({ "title": title, "due_date": in_seconds(600), "reminder_offset": "1 hour" })).await
 }
@@ -18,13 +18,13 @@ async fn subscribe(app: &App, push: &PushService, name: &str) -> Value {
     app.post(SUBSCRIPTIONS, &push.browser(name)).await.is(201).json()
 }
 
-/// A reminder's delivery on this channel.
+/// Returns a reminder's delivery on this channel.
 fn delivery<'a>(reminder: &'a Value, channel: &str) -> &'a Value {
     let all = reminder["deliveries"].as_array().unwrap();
     all.iter().find(|delivery| delivery["type"] == channel).unwrap_or_else(|| panic!("no {channel}: {reminder}"))
 }
 
-/// One function at a time, with a browser, and a reminder that fired and whose sends wait.
+/// Returns functions with a subscribed browser, and a fired reminder with pending sends.
 async fn fired(push: &PushService) -> (Functions, Value) {
     let functions = Functions::with(&PushService::settings()).await;
     functions.done("preferences", "POST", SUBSCRIPTIONS, &push.browser("laptop")).await;
@@ -174,7 +174,7 @@ async fn without_a_key_there_is_no_push_and_without_a_browser_it_is_not_waited_f
     let sent = app.reminder(&task["id"], "sent").await;
     let channels: Vec<&Value> = sent["deliveries"].as_array().unwrap().iter().map(|delivery| &delivery["type"]).collect();
     assert_eq!(channels, ["websocket"], "nobody is subscribed");
-    // Asked for by push alone, it fails: there is nobody to push to.
+    // For push alone it fails, because there is no browser.
     let task = app.create(&json!({ "title": "Rest", "due_date": in_seconds(600) })).await;
     let ask = json!({ "task_id": task["id"], "reminder_offset": "1 hour", "reminder_type": "push" });
     let _ = app.post("/api/reminders", &ask).await.is(201);
@@ -299,7 +299,7 @@ async fn a_push_that_is_too_large_becomes_a_short_one_and_one_that_is_refused_is
     functions.call_due("push-reminder").await;
     let failed = the_reminder(&functions, &task).await;
     assert_eq!((&failed["status"], &delivery(&failed, "push")["error"]), (&json!("failed"), &json!("400 Bad Request")));
-    // A redirect is not followed: it is no answer of a push service.
+    // A redirect is not followed; it is not a valid answer of a push service.
     push.answer(307, None);
     let (functions_too, task) = fired(&push).await;
     functions_too.call_due("push-reminder").await;
@@ -347,7 +347,7 @@ async fn what_is_over_is_not_sent() {
 async fn an_attempt_that_was_killed_is_made_again_and_lost_jobs_are_registered_again() {
     let push = PushService::start().await;
     let (functions, task) = fired(&push).await;
-    // As an attempt leaves the row that is killed before the answer.
+    // The row as left by an attempt that was killed before the answer.
     functions.announced().await;
     let claim = "UPDATE sends SET attempts = 1, busy_until = $1::timestamptz WHERE channel = 'push'";
     let busy_until = functions.after(SignedDuration::from_secs(40));
@@ -362,7 +362,7 @@ async fn an_attempt_that_was_killed_is_made_again_and_lost_jobs_are_registered_a
     functions.keep_house().await;
     assert_eq!(functions.call_due("push-reminder").await.0, [200]);
     assert_eq!((push.pushed().await.browser, &the_reminder(&functions, &task).await["status"]), ("laptop".to_owned(), &json!("sent")));
-    // Called once more, there is nothing to do.
+    // Another call has nothing to do.
     let id: i64 = sqlx::query_scalar("SELECT id FROM sends WHERE channel = 'push'").fetch_one(functions.store.pool()).await.unwrap();
     assert_eq!((functions.job(&format!("push-reminder-{id}")).await, push.waiting().await), (200, 0));
     assert_eq!(functions.job("push-reminder-999999").await, 200);

@@ -1,4 +1,4 @@
-//! What no client library sends, over raw sockets: the ends of lines and messages, sizes, and what is refused before a body.
+//! Requests that no client library sends, over raw sockets: line endings, lengths, sizes, and refusals before the body.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use tests::{App, PATIENCE};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Sends these bytes and reads until the other side closes, or has said nothing for a while.
+/// Sends these bytes and reads until the server closes, or is silent for a while.
 async fn exchange(app: &App, sent: &[u8]) -> String {
     let mut stream = TcpStream::connect(app.address).await.unwrap();
-    // Whoever is refused early may be hung up on while it still sends.
+    // A caller that is refused early may be disconnected while it sends.
     let _ = stream.write_all(sent).await;
     let mut answer = Vec::new();
     let mut buffer = vec![0; 16 * 1024];
@@ -51,7 +51,7 @@ async fn a_message_ends_where_everybody_sees_it_end() {
     let trailer = format!("POST /api/tasks HTTP/1.1\r\n{END}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
     let answer = exchange(&app, format!("{trailer}2\r\n{{}}\r\n0\r\nX-A: b\n\r\n\r\n").as_bytes()).await;
     assert_eq!(status(&answer), 400, "{answer}");
-    // What is right stays right: two requests one after the other, bodies with LF, chunks, and empty lines between.
+    // Valid messages stay valid: two requests in sequence, bodies with LF, chunks, and empty lines between.
     let task = "{\n\"title\":\n\"LF\"\n,\n\"tags\":[\n]\n}";
     let (first, second) = task.split_at(9);
     let chunked = format!(
@@ -88,7 +88,7 @@ async fn a_refusal_comes_before_the_body() {
         let answer = exchange(&app, head(line, &headers).as_bytes()).await;
         assert_eq!(status(&answer), expected, "{line} {headers}: the first thing said is the refusal: {answer}");
     }
-    // Who may go on is told so.
+    // A caller that may continue is told so.
     let mut stream = TcpStream::connect(app.address).await.unwrap();
     let body = r#"{"title":"x"}"#;
     stream.write_all(head("POST /api/tasks", &format!("{TOKEN}{JSON}Content-Length: {}", body.len())).as_bytes()).await.unwrap();
@@ -108,7 +108,7 @@ async fn the_headers_of_a_connection_have_a_limit() {
     for (size, expected) in [(32 * 1024, 200), (80 * 1024, 431), (300 * 1024, 431)] {
         let head = format!("GET /api/tags HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Long: {}\r\n\r\n", "x".repeat(size));
         let answer = exchange(&app, head.as_bytes()).await;
-        // Whoever still sends when the connection closes may not hear why.
+        // A caller that still sends when the connection closes may not receive the reason.
         assert!(answer.is_empty() && expected == 431 || status(&answer) == expected, "{size}: {answer}");
     }
     app.stop().await;

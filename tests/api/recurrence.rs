@@ -1,4 +1,4 @@
-//! Tasks that come back.
+//! Recurring tasks.
 
 use domain::event::{EventType, Topic};
 use domain::routes;
@@ -15,7 +15,7 @@ fn berlin() -> TimeZone {
     TimeZone::get("Europe/Berlin").unwrap()
 }
 
-/// A wall-clock time in Berlin, as Taskflow writes it.
+/// A wall-clock time in Berlin, in Taskflow's form.
 fn at(time: DateTime) -> String {
     tests::written(time.to_zoned(berlin()).unwrap().timestamp())
 }
@@ -24,7 +24,7 @@ pub(crate) async fn complete(app: &App, task: &Value) -> Value {
     app.post(&format!("/api/tasks/{}/complete", task["id"]), &Value::Null).await.is(200).json()
 }
 
-/// The occurrence that follows a task.
+/// Returns the occurrence that follows a task.
 pub(crate) async fn child(app: &App, task: &Value) -> Option<Value> {
     let tasks = app.list("/api/tasks?limit=500").await;
     let mut children: Vec<Value> = tasks.into_iter().filter(|other| other["parent_task_id"] == task["id"]).collect();
@@ -32,13 +32,13 @@ pub(crate) async fn child(app: &App, task: &Value) -> Option<Value> {
     children.pop()
 }
 
-/// Completes a task; the occurrence that follows.
+/// Completes a task, and returns the next occurrence.
 pub(crate) async fn next(app: &App, task: &Value) -> Value {
     complete(app, task).await;
     eventually("the next occurrence", async || child(app, task).await).await
 }
 
-/// Completes a task that is the last of its chain.
+/// Completes the last task of a chain.
 pub(crate) async fn last(app: &App, task: &Value) {
     complete(app, task).await;
     app.settled().await;
@@ -109,7 +109,7 @@ async fn after_a_holiday_nothing_piles_up() {
     let completed = moment(&app.task(&task["id"]).await["completed_at"]);
     assert!(due > completed && due.duration_since(completed) <= SignedDuration::from_hours(24), "{following}");
     assert_eq!(due.duration_since(moment(&task["due_date"])).as_secs() % 86_400, 0, "still at its time of day");
-    // Done early, the next one is the one after it.
+    // Completed early, the next one is the one after it.
     let after = next(&app, &following).await;
     assert_eq!(moment(&after["due_date"]).duration_since(due), SignedDuration::from_hours(24));
     app.stop().await;
@@ -142,7 +142,7 @@ async fn count_and_until_end_the_chain() {
     let first = app.create(&json!({ "title": "Until", "due_date": due, "recurrence_rule": "FREQ=DAILY;UNTIL=21970102T090000Z" })).await;
     let second = next(&app, &first).await;
     last(&app, &second).await;
-    // Occurrences that a holiday skipped count.
+    // Occurrences skipped during a holiday count.
     let start = tests::written(now() - SignedDuration::from_hours(24 * 5));
     let first = app.create(&json!({ "title": "Missed", "due_date": start, "recurrence_rule": "FREQ=DAILY;COUNT=3" })).await;
     last(&app, &first).await;
@@ -191,7 +191,7 @@ async fn there_is_one_child_however_often_completion_is_asked_for_or_told() {
     assert!(answers.iter().all(|answer| *answer == answers[0]), "completed once, answered alike: {answers:?}");
     app.settled().await;
     let only = child(&app, &task).await.unwrap();
-    // The event once more as it was, and as another one that tells the same.
+    // The same event again, and another one with the same content.
     let entry = app.list("/api/audit?event_type=task.completed").await.remove(0);
     let mut event = entry["event_data"].clone();
     for id in [event["id"].clone(), json!("another")] {
@@ -240,7 +240,7 @@ async fn the_audit_of_a_chain_shows_all_of_it() {
         assert_eq!(answer.header("x-total-count"), "6");
     }
     assert_eq!(app.list(&format!("/api/audit?chain=true&task_id={}", other["id"])).await.len(), 1);
-    // Events of different tasks are recorded in no certain order: page by page, each is there once.
+    // Events of different tasks are recorded in no particular order; each is on one page.
     let mut paged = Vec::new();
     for offset in 0..3 {
         let path = format!("/api/audit?chain=true&task_id={}&event_type=task.created&limit=1&offset={offset}", first["id"]);

@@ -1,4 +1,4 @@
-//! Reminders: made, moved, cancelled, brought back, fired, delivered and given up.
+//! Reminders: created, moved, cancelled, restored, fired, delivered and failed.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ async fn update(app: &App, task: &Value, change: Value) -> Value {
     app.put(&format!("/api/tasks/{}", task["id"]), &change).await.is(200).json()
 }
 
-/// The one reminder of a task, when all that was announced has been heard.
+/// Returns the only reminder of a task, once all events have been delivered.
 async fn the_reminder(app: &App, task: &Value) -> Value {
     app.settled().await;
     let mut reminders = app.reminders(&task["id"]).await;
@@ -22,7 +22,7 @@ async fn the_reminder(app: &App, task: &Value) -> Value {
     reminders.remove(0)
 }
 
-/// Jobs that wait for this reminder.
+/// Number of pending jobs of this reminder.
 async fn jobs(app: &App, reminder: &Value) -> i64 {
     app.settled().await;
     let sql = "SELECT count(*) FROM embedded.jobs WHERE name = $1";
@@ -49,7 +49,7 @@ async fn a_reminder_follows_its_task() {
     update(&app, &task, json!({ "reminder_offset": "1 hour" })).await;
     let moved = the_reminder(&app, &task).await;
     assert_eq!((&moved["reminder_offset"], &moved["scheduled_at"]), (&json!("1 hour"), &json!("2199-04-30T08:00:00.000000Z")));
-    // What has nothing to do with it changes nothing of it.
+    // An unrelated change does not affect it.
     update(&app, &task, json!({ "title": "Pay the rent" })).await;
     assert_eq!(the_reminder(&app, &task).await, moved);
 
@@ -91,7 +91,7 @@ async fn clearing_the_offset_or_the_due_date_cancels_and_setting_it_makes_anothe
     app.settled().await;
     let statuses: Vec<Value> = app.reminders(&task["id"]).await.into_iter().map(|reminder| reminder["status"].clone()).collect();
     assert_eq!(statuses, ["pending", "cancelled"]);
-    // Moved into the past, it has nothing left to remind of.
+    // Moved into the past, it is cancelled.
     update(&app, &task, json!({ "due_date": in_seconds(-3600) })).await;
     app.settled().await;
     assert!(app.list(&format!("/api/reminders?task_id={}&status=pending", task["id"])).await.is_empty());
@@ -132,7 +132,7 @@ async fn reminders_are_asked_for_and_cancelled_one_by_one() {
     let _ = app.delete(&format!("/api/reminders/{}", asked["id"])).await.is(204);
     app.settled().await;
     assert_eq!(app.list("/api/reminders?status=cancelled").await.len(), 1);
-    // Cancelled by hand, it does not come back with its task; the task's own does.
+    // Cancelled by a caller, it does not return with its task; the task's own does.
     complete(&app, &task).await;
     app.settled().await;
     let _ = app.post(&format!("/api/tasks/{}/reopen", task["id"]), &Value::Null).await.is(200);
@@ -178,7 +178,7 @@ async fn a_reminder_fires_at_its_time_is_sent_and_shown() {
     assert!(app.list(&format!("/api/notifications?after={}", notifications[0]["id"])).await.is_empty());
 
     assert_eq!(app.history(&task["id"]).await, ["task.created", "reminder.scheduled", "reminder.triggered", "reminder.sent"]);
-    // Its task may change and end: what was sent stays sent, and does not come again.
+    // Its task may change and end: a sent reminder stays sent.
     update(&app, &task, json!({ "title": "Paid" })).await;
     complete(&app, &task).await;
     assert_eq!(the_reminder(&app, &task).await, sent);
@@ -208,7 +208,7 @@ async fn a_due_date_ahead_whose_reminder_time_has_passed_fires_at_once() {
     let other = app.create(&json!({ "title": "Rest", "due_date": in_seconds(600) })).await;
     let _ = app.post("/api/reminders", &json!({ "task_id": other["id"], "reminder_offset": "1 day" })).await.is(201);
     app.reminder(&other["id"], "sent").await;
-    // Moved to later, it fires once more, at the new time.
+    // Moved to later, it fires again at the new time.
     update(&app, &task, json!({ "due_date": AHEAD })).await;
     app.settled().await;
     let statuses: Vec<Value> = app.reminders(&task["id"]).await.into_iter().map(|reminder| reminder["status"].clone()).collect();
@@ -226,7 +226,7 @@ async fn a_reminder_at_the_due_date_itself_fires_and_overdue_tasks_stay_editable
     let changed =
         update(&app, &task, json!({ "title": "Pay it now", "priority": "high", "tags": ["late"], "reminder_offset": "0 minutes" })).await;
     assert_eq!((&changed["title"], &changed["version"]), (&json!("Pay it now"), &json!(2)));
-    // A new reminder for what has passed is another matter.
+    // A new reminder for a past time is refused.
     let refused = app.put(&format!("/api/tasks/{}", task["id"]), &json!({ "reminder_offset": "1 minute" })).await;
     assert_eq!(refused.problem(422), ["/reminder_offset"]);
     update(&app, &task, json!({ "reminder_offset": null })).await;

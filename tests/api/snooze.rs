@@ -1,4 +1,4 @@
-//! Reminders that are answered where they are read: snoozed by a call, and by links that are signed and work once.
+//! Answers to reminders: snoozing by a call, and by signed links that work once.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ async fn snooze(app: &App, reminder: &Value, command: &Value) -> Answer {
     app.post(&format!("/api/reminders/{}/snooze", reminder["id"]), command).await
 }
 
-/// The paths of the links that a push brings.
+/// Returns the paths of the links in a push.
 async fn links(push: &PushService) -> Vec<String> {
     let payload = push.pushed().await.payload;
     payload["actions"].as_array().unwrap().iter().map(|action| action["url"].as_str().unwrap().to_owned()).collect()
@@ -30,7 +30,7 @@ async fn a_snoozed_reminder_fires_again_at_its_new_time() {
     let at = moment(&snoozed["scheduled_at"]);
     assert!(at >= before + SignedDuration::from_mins(10) && at <= now() + SignedDuration::from_mins(10), "{snoozed}");
     assert_eq!((&snoozed["status"], &snoozed["triggered_at"], &snoozed["deliveries"]), (&json!("pending"), &Value::Null, &json!([])));
-    // A change that does not move the due date leaves it, also one after the due date.
+    // A change without the due date keeps the snooze, also after the due date.
     let change = json!({ "title": "Pay the rent", "priority": "high" });
     let _ = app.put(&format!("/api/tasks/{}", task["id"]), &change).await.is(200);
     app.settled().await;
@@ -42,7 +42,7 @@ async fn a_snoozed_reminder_fires_again_at_its_new_time() {
     assert_eq!(app.list("/api/notifications").await.len(), 2);
     let history = app.history(&task["id"]).await;
     assert_eq!(history.iter().filter(|ty| *ty == "reminder.scheduled").count(), 3, "{history:?}");
-    // Moved with its task, it is the task's again.
+    // Moved with its task, it follows the task again.
     let _ = app.put(&format!("/api/tasks/{}", task["id"]), &json!({ "due_date": "2199-03-31T09:00:00Z" })).await.is(200);
     app.settled().await;
     let pending = app.list(&format!("/api/reminders?task_id={}&status=pending", task["id"])).await;
@@ -116,7 +116,7 @@ async fn a_link_shows_a_button_does_its_work_once_and_says_what_it_did() {
     let snoozed = app.reminders(&task["id"]).await.remove(0);
     assert_eq!((&snoozed["id"], &snoozed["status"]), (&reminder["id"], &json!("pending")));
     assert!(moment(&snoozed["scheduled_at"]) > now() + SignedDuration::from_mins(9));
-    // Pressed again, it says what it did.
+    // Pressed again, it shows what it did.
     let again = app.call("POST", &ten_minutes, &form, "").await.is(200);
     assert_eq!((again.text.as_str(), app.get(&ten_minutes).await.is(200).text.as_str()), (done.text.as_str(), done.text.as_str()));
     assert_eq!(app.reminders(&task["id"]).await, [snoozed]);

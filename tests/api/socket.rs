@@ -8,10 +8,10 @@ use tests::{App, PATIENCE, Socket, in_seconds};
 use tokio_tungstenite::tungstenite::Error;
 
 const TOKEN: &str = "hunter2-hunter2";
-/// base64url of it.
+/// The same as base64url.
 const BEARER: &str = "bearer.aHVudGVyMi1odW50ZXIy";
 
-/// A task whose reminder fires at once.
+/// Creates a task whose reminder fires at once.
 async fn remind(app: &App, title: &str) -> Value {
     let task = app.create(&json!({ "title": title, "due_date": in_seconds(600), "reminder_offset": "1 hour" })).await;
     app.reminder(&task["id"], "sent").await;
@@ -149,7 +149,7 @@ async fn what_was_missed_comes_after_the_last_id_and_without_it_only_what_is_new
     for socket in [&mut all, &mut rest, &mut none, &mut fresh] {
         assert_eq!(socket.frame_of("notification").await["title"], "four");
     }
-    // From the future there is nothing to resume: an id that is yet to come is waited for.
+    // A future id has nothing to resume: the client waits for it.
     let mut early = Socket::open(&app, Some(i64::MAX)).await;
     early.ping().await;
     app.stop().await;
@@ -163,7 +163,7 @@ async fn each_notification_comes_once_and_in_order_while_many_fire_and_clients_c
     let batch: Vec<Value> = (0..REMINDERS)
         .map(|id| json!({ "specversion": "1.0", "id": id.to_string(), "source": "/tests", "type": "task.create", "data": data }))
         .collect();
-    // Each reads so many frames before it goes and comes back; the last one stays.
+    // Each reads this many frames before it disconnects and returns; the last one stays.
     let clients = [3, 7, 31, REMINDERS].map(async |patience| {
         let mut ids: Vec<i64> = Vec::new();
         while ids.len() < REMINDERS {
@@ -196,7 +196,7 @@ async fn each_notification_comes_once_and_in_order_while_many_fire_and_clients_c
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_never_reads_holds_nobody_up() {
-    /// Far more than the buffers between a server and a client hold.
+    /// Far more than the buffers between server and client hold.
     const TASKS: usize = 400;
     let app = App::start().await;
     let silent = Socket::open(&app, None).await;

@@ -1,4 +1,4 @@
-//! Tasks: made, read, changed, listed, searched, deleted.
+//! Tasks: created, read, changed, listed, searched, deleted.
 
 use serde_json::{Value, json};
 use tests::{App, eventually, in_seconds};
@@ -9,14 +9,14 @@ fn titles(tasks: &[Value]) -> Vec<&str> {
     tasks.iter().map(|task| task["title"].as_str().unwrap()).collect()
 }
 
-/// The titles of a list, in order, and `X-Total-Count`.
+/// Returns the titles of a list, in order, and `X-Total-Count`.
 async fn listed(app: &App, query: &str) -> (String, String) {
     let answer = app.get(&format!("/api/tasks?{query}")).await.is(200);
     let json = answer.json();
     (titles(json.as_array().unwrap()).join(" "), answer.header("x-total-count").to_owned())
 }
 
-/// The titles that a search finds, in order, and how many there are.
+/// Returns the titles found by a search, in order, and their total.
 async fn found(app: &App, search: Value) -> (Vec<String>, i64) {
     let answer = app.post("/api/tasks/search", &search).await.is(200).json();
     let titles = titles(answer["results"].as_array().unwrap()).into_iter().map(str::to_owned).collect();
@@ -162,14 +162,14 @@ async fn a_call_with_a_key_is_done_once_and_answered_again() {
         assert_eq!(again.header(header), first.header(header));
     }
     assert_eq!(again.text, first.text);
-    // Many at once: one does it, the others are told so or told to wait.
+    // In parallel: one succeeds, the others get its answer or are told to wait.
     let other = [("idempotency-key", "at once")];
     let answers = futures_util::future::join_all((0..8).map(|_| app.send("POST", "/api/tasks", &other, &body))).await;
     let made: Vec<&tests::Answer> = answers.iter().filter(|answer| answer.status == 201).collect();
     assert!(!made.is_empty() && made.iter().all(|answer| answer.text == made[0].text));
     assert!(answers.iter().all(|answer| matches!(answer.status, 201 | 409)), "{answers:?}");
     assert_eq!(app.get("/api/tasks").await.header("x-total-count"), "2");
-    // A deletion is answered again too, though there is nothing left to delete.
+    // A repeated deletion gets the same answer, although nothing is left to delete.
     let one = first.header("location");
     let _ = app.send("DELETE", one, &key, &Value::Null).await.is(204);
     let _ = app.send("DELETE", one, &key, &Value::Null).await.is(204);
@@ -199,7 +199,7 @@ async fn reopening_takes_back_an_occurrence_that_nobody_has_touched() {
     let _ = app.post(&reopen, &Value::Null).await.is(200);
     app.settled().await;
     assert_eq!(child(&task).await, Some(touched.clone()));
-    // Completed once more, it has its occurrence already.
+    // Completed again, it has its occurrence already.
     let _ = app.post(&complete, &Value::Null).await.is(200);
     app.settled().await;
     assert_eq!(app.get("/api/tasks").await.header("x-total-count"), "2");
@@ -303,7 +303,7 @@ async fn a_search_finds_words_beginnings_and_parts_the_best_match_first() {
     }
     let _ = app.post("/api/tasks/3/complete", &Value::Null).await.is(200);
     for (search, expected, total) in [
-        // The title itself, a word of it, the beginning of one, a part of one, the description.
+        // The title itself, a word of it, a prefix, a part, the description.
         (json!({ "query": "rent" }), vec!["Rent", "Pay rent", "Rental car", "Parental leave", "Call the bank"], 5),
         (json!({ "query": "RENT  pay" }), vec!["Pay rent"], 1),
         (json!({ "query": "rental" }), vec!["Rental car", "Parental leave"], 2),
@@ -337,7 +337,7 @@ async fn a_search_finds_words_beginnings_and_parts_the_best_match_first() {
         assert_eq!(found(&app, search.clone()).await, (expected.into_iter().map(str::to_owned).collect(), total), "{search}");
     }
     assert_eq!(found(&app, json!({})).await.0[0], "Straße fegen_jetzt", "without words it is a list, newest first");
-    // What changed is found by its new words, and what is gone by none.
+    // New words are found, and removed words are not.
     let _ = app.put("/api/tasks/4", &json!({ "title": "Lease" })).await.is(200);
     let _ = app.delete("/api/tasks/5").await.is(204);
     assert_eq!(found(&app, json!({ "query": "rent" })).await.1, 3);

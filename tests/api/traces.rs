@@ -1,4 +1,4 @@
-//! Traces, as a collector sees them.
+//! Traces, as a collector receives them.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -23,7 +23,7 @@ fn parent(trace: &str, span: &str) -> String {
     format!("00-{trace}-{span}-01")
 }
 
-/// The one span of the list with this service and name, and this type of event if it is of one.
+/// Returns the only span with this service and name, and this event type if given.
 #[track_caller]
 fn find<'a>(spans: &'a [Collected], service: &str, name: &str, event: &str) -> &'a Collected {
     let is = |span: &&Collected| (&*span.service, &*span.name, span.attribute("cloudevents.event_type")) == (service, name, event);
@@ -34,7 +34,7 @@ fn find<'a>(spans: &'a [Collected], service: &str, name: &str, event: &str) -> &
     span
 }
 
-/// The spans of the trace, without the attempts for which a busy machine's database had no time: each is made again.
+/// Returns the spans of the trace, without attempts that a busy database refused; each was retried.
 fn of_trace(collector: &Collector) -> Vec<Collected> {
     let mut spans = collector.trace(TRACE);
     spans.retain(|span| span.attribute("http.response.status_code") != "503");
@@ -45,7 +45,7 @@ fn of_trace(collector: &Collector) -> Vec<Collected> {
 async fn one_trace_leads_from_the_call_to_the_reminder_on_the_page() {
     let collector = Collector::start().await;
     let app = App::with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url)]).await;
-    // Housekeeping registers the jobs of waiting reminders again, which would then belong to it.
+    // Housekeeping registers the jobs of pending reminders again, which would then belong to its trace.
     app.kept_house().await;
     let mut socket = Socket::open(&app, None).await;
     let headers = [("x-correlation-id", "corr-1"), ("traceparent", &*parent(TRACE, CALLER))];
@@ -102,7 +102,7 @@ async fn one_trace_leads_from_the_call_to_the_reminder_on_the_page() {
 async fn a_reminder_that_is_moved_belongs_to_the_change_that_moved_it() {
     let collector = Collector::start().await;
     let app = App::with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url)]).await;
-    // Housekeeping registers the jobs of waiting reminders again, which would then belong to it.
+    // Housekeeping registers the jobs of pending reminders again, which would then belong to its trace.
     app.kept_house().await;
     let task = app.create(&json!({ "title": "Pay rent", "due_date": "2199-03-31T09:00:00Z", "reminder_offset": "1 hour" })).await;
     app.reminder(&task["id"], "pending").await;
@@ -120,18 +120,18 @@ async fn a_reminder_that_is_moved_belongs_to_the_change_that_moved_it() {
     assert_eq!(update.attribute("url.path"), format!("/api/tasks/{}", task["id"]));
 }
 
-/// A world without a database.
+/// Creates an app without a database.
 fn world(collector: &Collector) -> function::App {
     let lookup = |name: &str| (name == "OTEL_EXPORTER_OTLP_ENDPOINT").then(|| collector.url.clone());
     function::App::alone(Settings::read(&lookup, Ipv4Addr::LOCALHOST.into()).unwrap()).unwrap()
 }
 
-/// A function in such a world of its own.
+/// Mounts a function in such an app.
 fn alone(collector: &Collector, function: Function) -> Service {
     Service::new(Arc::new(world(collector)), function).unwrap()
 }
 
-/// Calls a function; the status.
+/// Calls a function, and returns the status.
 async fn call(service: &Service, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> u16 {
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in headers {
@@ -143,7 +143,7 @@ async fn call(service: &Service, method: &str, path: &str, headers: &[(&str, &st
     service.handle(request).await.status().as_u16()
 }
 
-/// Takes the audit's events, but for those that say no.
+/// Consumes the audit's events, and refuses some.
 fn audit() -> Function {
     let take = |_, delivery: Delivery| async move {
         let data = function::cloud_event::data(&delivery.event)?;
@@ -171,7 +171,7 @@ async fn a_call_is_told_with_its_method_route_and_status() {
     assert_eq!(call(&service, "HEAD", "/api/audit", &headers, &Value::Null).await, 200);
     assert_eq!(call(&service, "POST", "/api/audit", &headers, &Value::Null).await, 405);
     assert_eq!(call(&service, "BREW", "/coffee", &headers, &Value::Null).await, 404);
-    // Whoever asked for no record of his call gets none.
+    // A caller that asks for no record gets none.
     assert_eq!(call(&service, "GET", "/api/audit", &[("traceparent", &format!("00-{TRACE}-{CALLER}-00"))], &Value::Null).await, 200);
     assert_eq!(call(&service, "GET", "/api/audit", &[("x-correlation-id", "alone")], &Value::Null).await, 200);
     service.app().traces.flush().await;
@@ -209,7 +209,7 @@ async fn a_delivery_is_part_of_the_work_that_announced_the_event() {
     let structured = ("content-type", "application/cloudevents+json");
     let writer = "00f067aa0ba902b7";
     let written = |id: &str| event(id, &json!({}), Some(parent(TRACE, writer)));
-    // A broker that knows nothing of the event's trace; one that does; a delivery of an event without a trace.
+    // A broker without the event's trace; one with it; a delivery of an event without a trace.
     let other = "4bf92f3577b34da6a3ce929d0e0e4736";
     assert_eq!(call(&service, "POST", "/", &[structured, ("traceparent", &parent(other, CALLER))], &written("1")).await, 200);
     assert_eq!(call(&service, "POST", "/", &[structured, ("traceparent", &parent(TRACE, CALLER))], &written("2")).await, 200);
@@ -262,7 +262,7 @@ async fn each_event_of_a_batch_has_a_span_of_its_own() {
 #[tokio::test]
 async fn what_a_handler_announces_belongs_to_its_request() {
     let collector = Collector::start().await;
-    // The handler of a job knows nothing of its request, but for what the world tells it.
+    // The handler of a job learns about its request only through its scope.
     let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let keep = move |app: Arc<function::App>, _: JobCall| {
         let told = told.clone();
@@ -282,7 +282,7 @@ async fn what_a_handler_announces_belongs_to_its_request() {
     assert_eq!((span.attribute("taskflow.job"), &*span.parent), ("housekeeping", CALLER));
 }
 
-/// Another function, that keeps what it is called with.
+/// Another function that records its calls.
 struct Other(tokio::sync::mpsc::UnboundedSender<http::HeaderMap>);
 
 impl Functions for Other {
@@ -315,7 +315,7 @@ async fn a_function_that_is_called_hears_whose_work_it_is() {
 #[tokio::test]
 async fn work_that_fails_is_told_as_an_error() {
     let collector = Collector::start().await;
-    // There is no database, so it cannot be reached.
+    // There is no database, so it is unavailable.
     let find_task = |app: Arc<function::App>, _: Value| async move { app.store().map(|_| Answer::empty(StatusCode::OK)) };
     let service = alone(&collector, Function::new(routes::GET_TASK).endpoint("getTask", find_task).endpoint("listOccurrences", find_task));
     assert_eq!(call(&service, "GET", "/api/tasks/7", &[], &Value::Null).await, 503);

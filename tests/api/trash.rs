@@ -1,4 +1,4 @@
-//! Nothing is gone: the trash, undo, many tasks at once, and a task that is made twice.
+//! Trash, undo, bulk changes, and tasks created twice.
 
 use jiff::{SignedDuration, ToSpan};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ async fn child(app: &App, task: &Value) -> Option<Value> {
     app.list("/api/tasks?limit=500").await.into_iter().find(|other| other["parent_task_id"] == task["id"])
 }
 
-/// The same task without what each change changes.
+/// Returns the task without the fields that every change changes.
 fn lasting(task: &Value) -> Value {
     let mut task = task.clone();
     for name in ["version", "updated_at"] {
@@ -35,7 +35,7 @@ fn lasting(task: &Value) -> Value {
     task
 }
 
-/// So long after now, as Taskflow writes it.
+/// Returns the moment this many days ago, in Taskflow's form.
 fn days_ago(days: i64) -> String {
     written(now() - SignedDuration::from_hours(24 * days))
 }
@@ -81,7 +81,7 @@ async fn a_deleted_task_is_in_the_trash_alone_and_comes_back_as_it_was() {
     assert_eq!(app.read("/api/tags").await, json!([{ "tag": "home", "count": 1 }, { "tag": "money", "count": 1 }]));
     assert_eq!(app.post("/api/tasks/search", &json!({ "query": "transfer" })).await.is(200).json()["total_count"], 1);
     assert_eq!(app.list("/api/trash").await.len(), 1);
-    // Again: it is there, and nothing happens.
+    // Again: it is restored already, and nothing changes.
     let again = app.post(&format!("{one}/restore"), &Value::Null).await.is(200);
     assert_eq!((again.json(), again.header("taskflow-change")), (back, ""));
     let history = app.history(&task["id"]).await;
@@ -197,7 +197,7 @@ async fn each_change_is_undone_and_the_undo_as_well() {
         assert_eq!(lasting(&answer.json()), lasting(&before), "{method} {path} {body}");
         assert_eq!(answer.json(), app.task(&task["id"]).await);
         assert_eq!(answer.header("etag"), format!("\"{}\"", answer.json()["version"]));
-        // Again, and the change is there again.
+        // Again, and the change is back.
         let again = undone(&app, &answer).await;
         if after.status == 200 {
             assert_eq!(lasting(&again), lasting(&after.json()), "{method} {path} {body}");
@@ -205,7 +205,7 @@ async fn each_change_is_undone_and_the_undo_as_well() {
             let _ = app.get(&one).await.problem(404);
             restore(&app, &task).await;
         }
-        // As it was at first, for the next one.
+        // As before, for the next one.
         let now = app.task(&task["id"]).await;
         let fields = ["title", "description", "due_date", "time_zone", "recurrence_from", "priority", "tags", "reminder_offset"];
         let mut back: serde_json::Map<String, Value> = fields.iter().map(|name| ((*name).to_owned(), task[name].clone())).collect();
@@ -257,21 +257,21 @@ async fn a_later_change_of_the_same_fields_is_in_the_way() {
     let one = made.header("location").to_owned();
     let title = app.put(&one, &json!({ "title": "b" })).await.is(200);
     let priority = app.put(&one, &json!({ "priority": "high" })).await.is(200);
-    // Other fields are not in the way.
+    // Changes of other fields do not prevent it.
     assert_eq!(undone(&app, &title).await["title"], "a");
     let _ = undo(&app, title.header("taskflow-change")).await.problem(409);
     let again = app.put(&one, &json!({ "title": "c" })).await.is(200);
-    // Nor is a value that came back by another change: it was touched.
+    // Nor may a value that another change restored be undone: the field was touched.
     let _ = app.put(&one, &json!({ "title": "d" })).await.is(200);
     let _ = app.put(&one, &json!({ "title": "c" })).await.is(200);
     let _ = undo(&app, again.header("taskflow-change")).await.problem(409);
     let _ = undo(&app, made.header("taskflow-change")).await.problem(409);
     assert_eq!(undone(&app, &priority).await["priority"], "medium");
-    // What a later change needs.
+    // A field that a later change needs.
     let due = app.put(&one, &json!({ "due_date": AHEAD })).await.is(200);
     let _ = app.put(&one, &json!({ "recurrence": "daily" })).await.is(200);
     let _ = undo(&app, due.header("taskflow-change")).await.problem(409);
-    // Deleted since, or restored since.
+    // Deleted or restored since.
     let last = app.put(&one, &json!({ "description": "x" })).await.is(200);
     let gone = app.delete(&one).await.is(204);
     let _ = undo(&app, last.header("taskflow-change")).await.problem(409);
@@ -282,7 +282,7 @@ async fn a_later_change_of_the_same_fields_is_in_the_way() {
         assert_eq!(undo(&app, change_id).await.status, status, "{change_id}");
     }
     assert_eq!(app.post("/api/undo", &json!({})).await.problem(422), ["/change_id"]);
-    // Nothing has changed, so there is nothing to undo.
+    // Nothing changed, so there is nothing to undo.
     assert_eq!(app.put(&one, &json!({ "title": "c" })).await.is(200).header("taskflow-change"), "");
     app.stop().await;
 }
@@ -325,7 +325,7 @@ async fn many_tasks_are_changed_by_one_call_each_with_its_own_result() {
     assert_eq!(results.iter().map(|result| result["id"].as_i64().unwrap()).collect::<Vec<_>>(), asked, "in the order of the call");
     assert!(results[..120].iter().all(|result| result["status"] == 200 && result["task"]["status"] == "completed"), "{results:?}");
     assert_eq!((&results[120]["status"], &results[120]["problem"]["status"]), (&json!(404), &json!(404)));
-    // Done once more, nothing changes, and nothing is there to be undone.
+    // Again: nothing changes, and there is nothing to undo.
     let again = bulk(&app, &json!({ "ids": [ids[0]], "action": "complete" })).await;
     assert_eq!((&again[0]["task"]["version"], again[0].get("change_id")), (&json!(2), None));
     let undone = undo(&app, results[119]["change_id"].as_str().unwrap()).await.is(200).json();
@@ -339,7 +339,7 @@ async fn many_tasks_are_changed_by_one_call_each_with_its_own_result() {
     let changed = bulk(&app, &json!({ "ids": some, "fields": { "due_date": AHEAD, "priority": "high" } })).await;
     assert!(changed.iter().all(|result| result["task"]["priority"] == "high"));
     let _ = app.put(&format!("/api/tasks/{}", ids[1]), &json!({ "recurrence": "daily" })).await.is(200);
-    // One of them cannot be changed so: the others are.
+    // One of them is invalid: the others change.
     assert_eq!(statuses(&bulk(&app, &json!({ "ids": some, "fields": { "due_date": null } })).await), [200, 422, 200]);
     assert_eq!(statuses(&bulk(&app, &json!({ "ids": some, "action": "reopen" })).await), [200, 200, 200]);
     assert_eq!(statuses(&bulk(&app, &json!({ "ids": some, "action": "delete" })).await), [204, 204, 204]);
@@ -386,7 +386,7 @@ async fn a_task_made_twice_with_its_own_uid_is_one() {
     assert_eq!(first.json()["uid"], uid);
     let again = app.post("/api/tasks", &json!({ "title": "Pay the rent", "uid": uid })).await.is(200);
     assert_eq!((again.json(), again.header("etag"), again.header("taskflow-change")), (first.json(), "\"1\"", ""));
-    // Many at once: one makes it.
+    // In parallel: one creates it.
     let other = json!({ "title": "at once", "uid": "7f0c9c1e-3b60-4b0a-9a3b-000000000001" });
     let answers = futures_util::future::join_all((0..8).map(|_| app.post("/api/tasks", &other))).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
@@ -394,7 +394,7 @@ async fn a_task_made_twice_with_its_own_uid_is_one() {
         assert!(matches!(answer.status, 200 | 201) && answer.json()["id"] == answers[0].json()["id"], "{answers:?}");
     }
     assert_eq!(app.get("/api/tasks").await.header("x-total-count"), "2");
-    // Without one, each task has its own.
+    // Without a uid, each task gets its own.
     let (one, two) = (app.create(&json!({ "title": "a" })).await, app.create(&json!({ "title": "a", "uid": null })).await);
     assert!(one["uid"].is_string() && one["uid"] != two["uid"]);
     for bad in [json!("x"), json!(7), json!("00000000-0000-0000-0000-000000000000")] {
@@ -402,7 +402,7 @@ async fn a_task_made_twice_with_its_own_uid_is_one() {
     }
     assert_eq!(app.put("/api/tasks/1", &json!({ "uid": uid })).await.problem(422), ["/uid"], "it is the same for good");
 
-    // Deleted and made again, there are two; the one that comes back gets a uid of its own.
+    // Deleted and created again, there are two; the restored one gets a new uid.
     let _ = app.delete("/api/tasks/1").await.is(204);
     let anew = app.post("/api/tasks", &json!({ "title": "Pay rent", "uid": uid })).await.is(201).json();
     let back = restore(&app, &first.json()).await;
@@ -536,7 +536,7 @@ async fn a_search_folds_accents_and_finds_tags() {
     ] {
         assert_eq!(found(query).await, expected, "{query}");
     }
-    // Tags that change are found as they are.
+    // Changed tags are found in their new form.
     let _ = app.post("/api/tasks/6/tags", &json!({ "tags": ["garden"] })).await.is(200);
     let _ = app.send("DELETE", "/api/tasks/5/tags", &[], &json!({ "tags": ["work"] })).await.is(200);
     assert_eq!((found("#garden").await, found("#work").await), (vec![6], vec![]));

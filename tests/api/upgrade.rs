@@ -1,7 +1,7 @@
-//! The upgrade from the release before: what it wrote in a week is there afterwards, and what it left undone is done once.
+//! The upgrade from the previous release: the data of a week's work is preserved, and unfinished work is done once.
 //!
-//! `upgrade/data.sql` has the rows of a database on which that release worked for a week and was then killed, `upgrade/answers.json` what it had
-//! answered; `just upgrade-dump` writes both. `tests/upgrade` runs both releases at once.
+//! `upgrade/data.sql` has the rows of a database on which that release worked for a week and was then killed, `upgrade/answers.json` its answers.
+//! `just upgrade-dump` writes both. `tests/upgrade` runs both releases at the same time.
 
 use embedded::testing::TestDatabase;
 use serde_json::{Value, json};
@@ -11,16 +11,16 @@ use tests::App;
 const ANSWERS: &str = include_str!("upgrade/answers.json");
 const EMBEDDED: &str = include_str!("upgrade/embedded.sql");
 const DATA: &str = include_str!("upgrade/data.sql");
-/// The newest migration of the release before.
+/// The newest migration of the previous release.
 const SCHEMA: i64 = 2;
-/// The rows are written as they were, and nothing follows from them. The migrations have written the slots of the counts.
+/// Writes the rows unchanged, without triggers. The migrations have written the slots of the counts.
 const AS_THEY_WERE: &str = "SET session_replication_role = replica; TRUNCATE task_counts";
-/// The week's records once more, as a broker brings them whose consumers begin anew.
+/// The week's records again, as a broker delivers them to new consumer groups.
 const AGAIN: &str = "INSERT INTO outbox (key, kind, topic, name, payload, created_at) \
      SELECT task_id, 'event', CASE WHEN event_type LIKE 'task.%' THEN 'task-events' ELSE 'reminders' END, event_type, event_data, created_at \
      FROM audit_log ORDER BY id";
 
-/// The database of the release before.
+/// Creates the database that the previous release left.
 async fn left_behind() -> (TestDatabase, Value) {
     let prepare = async |url: String| -> Result<(), sqlx::Error> {
         let mut connection = PgConnection::connect(&url).await?;
@@ -32,7 +32,7 @@ async fn left_behind() -> (TestDatabase, Value) {
     (TestDatabase::new(prepare).await.unwrap(), serde_json::from_str(ANSWERS).unwrap())
 }
 
-/// What a caller sees of everything.
+/// Returns what callers see.
 async fn all(app: &App) -> [Vec<Value>; 5] {
     app.kept_house().await;
     app.settled().await;
@@ -45,7 +45,7 @@ async fn all(app: &App) -> [Vec<Value>; 5] {
     ]
 }
 
-/// Fails unless each of these is there as it was; it may have more fields. Returns what else there is.
+/// Fails unless each of these exists unchanged, except for additional fields. Returns the other items.
 fn others(now: &[Value], before: &Value) -> Vec<Value> {
     let before = before.as_array().unwrap();
     assert!(!before.is_empty());
@@ -54,7 +54,7 @@ fn others(now: &[Value], before: &Value) -> Vec<Value> {
         for (name, value) in item.as_object().unwrap() {
             let value = match name.as_str() {
                 "tags" => tests::composed(value),
-                // There was no other way for most; now that is every way there is.
+                // One channel was all that existed for most; now it means every configured one.
                 "reminder_type" if value == "websocket" => Value::Null,
                 _ => value.clone(),
             };
@@ -64,7 +64,7 @@ fn others(now: &[Value], before: &Value) -> Vec<Value> {
     now.iter().filter(|item| before.iter().all(|same| same["id"] != item["id"])).cloned().collect()
 }
 
-/// Whether an answer says all that it said before; it may have more fields.
+/// True if an answer contains all of an earlier one; it may have more fields.
 fn has_all(now: &Value, before: &Value) -> bool {
     match (now, before) {
         (Value::Object(now), Value::Object(before)) => {
@@ -85,7 +85,7 @@ async fn what_the_release_before_wrote_is_there_and_what_it_left_undone_is_done_
     let seen = all(&app).await;
     let [tasks, reminders, notifications, log, tags] = &seen;
 
-    // What was completed while nothing could follow from it has its occurrence now, and a new task its reminder.
+    // Tasks completed without their consequence have their occurrence now, and a new task its reminder.
     let mut parents: Vec<Value> = others(tasks, &before["tasks"]).iter().map(|task| task["parent_task_id"].clone()).collect();
     parents.sort_by_key(Value::as_i64);
     let mut owed = left["owed"].as_array().unwrap().clone();
@@ -103,7 +103,7 @@ async fn what_the_release_before_wrote_is_there_and_what_it_left_undone_is_done_
         assert_eq!(app.reminders(&reminder["task_id"]).await[0]["status"], "cancelled");
     }
     assert!(others(notifications, &before["notifications"]).is_empty());
-    // The occurrences that were owed have tags as well.
+    // The created occurrences have tags as well.
     let of_tasks = |tag: &Value| tasks.iter().filter(|task| task["tags"].as_array().unwrap().contains(tag)).count();
     assert!(
         before["tags"].as_array().unwrap().len() == tags.len() && tags.iter().all(|tag| tag["count"] == of_tasks(&tag["tag"])),
@@ -122,7 +122,7 @@ async fn what_the_release_before_wrote_is_there_and_what_it_left_undone_is_done_
         assert!(log.iter().any(|entry| entry["event_type"] == ty), "{ty}");
     }
 
-    // What comes a second time has no second effect, whoever took it the first time.
+    // A repeated call has no second effect, even if the previous release handled the first.
     let key = [("idempotency-key", "of-the-week"), ("content-type", "application/json")];
     let once = app.call("POST", "/api/tasks", &key, r#"{"title":"Once, by its key"}"#).await.is(201).json();
     assert_eq!(once["id"], left["repeats"]["once"]["id"]);

@@ -1,4 +1,4 @@
-//! The webhook: what is posted, how it is signed, and what Taskflow does about a receiver that is away, redirects, or has had enough.
+//! The webhook: posts and their signatures, and receivers that are unavailable, redirect, or unsubscribe.
 
 use jiff::SignedDuration;
 use ring::hmac;
@@ -7,7 +7,7 @@ use tests::{App, Functions, Webhook, in_seconds};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// A webhook, and a reminder that fired and whose post waits.
+/// Returns a webhook, and a fired reminder whose post is pending.
 async fn fired(webhook: &Webhook) -> (Functions, Value) {
     let functions = Functions::with(&[("TASKFLOW_WEBHOOK_URL", &webhook.url)]).await;
     let due = functions.after(SignedDuration::from_secs(600));
@@ -137,7 +137,7 @@ async fn after_a_day_it_is_given_up_and_what_holds_a_secret_is_told_to_nobody() 
     assert!(failed["error"].as_str().unwrap().starts_with("given up after "), "{failed}");
     assert!(!failed.to_string().contains("hook-secret"), "{failed}");
     functions.stop().await;
-    // Nobody listens there.
+    // Nothing listens there.
     let functions = Functions::with(&[("TASKFLOW_WEBHOOK_URL", "http://127.0.0.1:9/hook?key=hook-secret")]).await;
     let due = functions.after(SignedDuration::from_secs(600));
     let task = functions.create(&json!({ "title": "Pay rent", "due_date": due, "reminder_offset": "1 hour" })).await;

@@ -1,4 +1,4 @@
-//! The cluster with Taskflow in it: Kafka and PostgreSQL beside it, the roll-out as it is done everywhere, and how many instances there are.
+//! The cluster with Taskflow: Kafka and PostgreSQL beside it, the usual roll-out, and the number of instances.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -15,22 +15,22 @@ use tempfile::TempDir;
 use tests::stack::{Kafka, part};
 use tests::{Api, Proxy, eventually, eventually_within};
 
-/// Where everything is: the overlays say so.
+/// The namespace, as in the overlays.
 pub(crate) const NAMESPACE: &str = "taskflow";
-/// The token that callers bring.
+/// The token of callers.
 pub(crate) const API_TOKEN: &str = "cluster-api-token-that-nobody-guesses";
 const DAPR_TOKEN: &str = "cluster-dapr-token";
 const APP_TOKEN: &str = "cluster-app-token";
-/// How long functions may take to be gone: Knative's window and grace period, and what was woken by what was woken.
+/// Time in which functions scale to zero: Knative's window and grace period, and further functions that were woken.
 const TO_ZERO: Duration = Duration::from_mins(3);
-/// How often kubectl is asked at most.
+/// Minimum interval of kubectl calls.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long a namespace may take to go.
+/// Time limit of deleting a namespace.
 const TO_GO: Duration = Duration::from_mins(2);
 
-/// All of it, running.
+/// The running deployment.
 pub(crate) struct Cluster {
-    /// The gateway's API: without a token, until [`Cluster::ask_for_token`].
+    /// The gateway's API, without a token until [`Cluster::ask_for_token`].
     pub(crate) api: Api,
     /// Kafka, beside the cluster.
     pub(crate) kafka: Kafka,
@@ -44,7 +44,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts Kafka and PostgreSQL on the node's address, and rolls Taskflow out, without a token for callers.
+    /// Starts Kafka and PostgreSQL on the node's address, and rolls Taskflow out without a token for callers.
     pub(crate) async fn start() -> Self {
         let node: Ipv4Addr = variable("CLUSTER_NODE").parse().unwrap_or_else(|_| panic!("CLUSTER_NODE: not an address"));
         let images = variable("IMAGES");
@@ -63,7 +63,7 @@ impl Cluster {
         Self { api, kafka, store, database_url, _proxy: proxy, postgres, _folder: folder }
     }
 
-    /// From now on callers need the token: the secret has it, and every program is started anew.
+    /// Requires the token from now on: adds it to the secret, and restarts every program.
     pub(crate) async fn ask_for_token(&mut self) {
         secret(&self.kafka.address, &self.database_url, API_TOKEN);
         roll_out(&variable("IMAGES"), "2");
@@ -71,7 +71,7 @@ impl Cluster {
         all_gone().await;
     }
 
-    /// Takes Taskflow out again, and stops what is beside the cluster.
+    /// Removes Taskflow, and stops the parts beside the cluster.
     pub(crate) async fn stop(mut self) {
         clear().await;
         self.store.pool().close().await;
@@ -80,7 +80,7 @@ impl Cluster {
     }
 }
 
-/// A variable that has to be there.
+/// Returns a required variable.
 fn variable(name: &str) -> String {
     let value = std::env::var(name).ok().filter(|value| !value.is_empty());
     value.unwrap_or_else(|| panic!("{name} is not set: `just cluster-e2e` runs this inside the cluster's network, see tests/README.md"))
@@ -91,7 +91,7 @@ pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// What kubectl answers, whatever that is. The namespace is Taskflow's, unless the arguments name another.
+/// Returns kubectl's output and status. The namespace is Taskflow's, unless the arguments name another.
 pub(crate) fn try_kubectl(arguments: &[&str], input: &str) -> Output {
     let mut command = Command::new("kubectl");
     command.args(["--namespace", NAMESPACE]).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -100,12 +100,12 @@ pub(crate) fn try_kubectl(arguments: &[&str], input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// What kubectl answers, if all is well.
+/// Returns kubectl's output; fails on an error.
 pub(crate) fn kubectl(arguments: &[&str]) -> String {
     kubectl_with(arguments, "")
 }
 
-/// The same, with this for it to read.
+/// The same, with this input.
 pub(crate) fn kubectl_with(arguments: &[&str], input: &str) -> String {
     let output = try_kubectl(arguments, input);
     assert!(output.status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -116,7 +116,7 @@ fn json(arguments: &[&str]) -> Value {
     serde_json::from_str(&kubectl(&[arguments, &["--output", "json"]].concat())).unwrap()
 }
 
-/// Takes away what an earlier run left, and waits until it is gone.
+/// Deletes the remains of an earlier run, and waits until they are gone.
 async fn clear() {
     let _ = try_kubectl(&["delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false"], "");
     eventually_within(TO_GO, "the namespace to go", async || {
@@ -134,7 +134,7 @@ fn make_secrets(kafka: &str, database_url: &str) {
     kubectl(&["create", "secret", "generic", "taskflow-certificate"]);
 }
 
-/// Writes taskflow-secrets, anew if it is there.
+/// Writes taskflow-secrets, replacing an existing one.
 pub(crate) fn secret(kafka: &str, database_url: &str, api_token: &str) {
     let values = [
         format!("--from-literal=api-token={api_token}"),
@@ -146,7 +146,7 @@ pub(crate) fn secret(kafka: &str, database_url: &str, api_token: &str) {
     kubectl_with(&["apply", "--filename", "-"], &kubectl(&arguments));
 }
 
-/// As Terraform, the pipeline and Minikube do it.
+/// Rolls out as Terraform, the pipeline and Minikube do.
 fn roll_out(images: &str, rotation: &str) {
     let mut command = Command::new(repository().join("terraform/scripts/rollout.sh"));
     let status = command
@@ -161,13 +161,13 @@ fn roll_out(images: &str, rotation: &str) {
     }
 }
 
-/// What `just doctor` says.
+/// Returns the output of `just doctor`.
 pub(crate) fn doctor() -> String {
     let output = Command::new(repository().join("knative/scripts/doctor.sh")).output().unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-/// What helm renders of a chart of `platform`, with the values of Oracle Cloud.
+/// Renders a chart of `platform` with the values of Oracle Cloud.
 fn chart(name: &str, namespace: &str) -> String {
     let platform = repository().join("platform");
     let mut command = Command::new("helm");
@@ -181,7 +181,7 @@ fn chart(name: &str, namespace: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The server accepts every overlay, and every chart of ours whose types it knows: those of Strimzi are not on this cluster.
+/// The server accepts every overlay, and every chart of ours whose types it knows; Strimzi's are not in this cluster.
 pub(crate) fn manifests_are_accepted() {
     for (name, namespace) in
         [("gateway-public", NAMESPACE), ("backup", NAMESPACE), ("postgres", "postgres"), ("knative-serving", "knative-serving")]
@@ -193,7 +193,7 @@ pub(crate) fn manifests_are_accepted() {
     for overlay in ["minikube", "oke", "oke-redpanda"] {
         let folder = repository().join("knative/overlays").join(overlay);
         let rendered = kubectl(&["kustomize", folder.to_str().unwrap()]);
-        // A Job cannot be changed, so it is tried under a name of its own.
+        // A Job cannot be changed, so it is tried under another name.
         let rendered = rendered.replace(
             "kind: Job\nmetadata:\n  labels:\n    app.kubernetes.io/part-of: taskflow\n  name: migrate\n",
             "kind: Job\nmetadata:\n  name: migrate-again\n",
@@ -204,7 +204,7 @@ pub(crate) fn manifests_are_accepted() {
     }
 }
 
-/// How many instances of each function Knative wants.
+/// Returns the number of instances that Knative wants of each function.
 pub(crate) fn instances() -> BTreeMap<String, u64> {
     let deployments = json(&["get", "deployments", "--selector", "serving.knative.dev/service"]);
     let mut instances = BTreeMap::new();
@@ -215,23 +215,23 @@ pub(crate) fn instances() -> BTreeMap<String, u64> {
     instances
 }
 
-/// The functions that are there.
+/// Returns the running functions.
 pub(crate) fn awake() -> Vec<String> {
     instances().into_iter().filter(|(_, count)| *count > 0).map(|(name, _)| name).collect()
 }
 
-/// Waits until no function is there.
+/// Waits until no function is running.
 pub(crate) async fn at_zero() {
     slowly("every function to be at zero", || awake().is_empty()).await;
 }
 
-/// Waits until nothing is left of any function either: an instance that is going takes time from one that comes.
+/// Waits until nothing is left of any function, because an ending instance slows a starting one.
 pub(crate) async fn all_gone() {
     at_zero().await;
     slowly("the last pods to go", || pods() == ["gateway"]).await;
 }
 
-/// Waits for this, and looks seldom: kubectl takes time from what is measured.
+/// Waits for this with few checks, because kubectl takes processor time from the measurement.
 async fn slowly(what: &str, is_so: impl Fn() -> bool) {
     eventually_within(TO_ZERO, what, async || {
         if is_so() {
@@ -243,14 +243,14 @@ async fn slowly(what: &str, is_so: impl Fn() -> bool) {
     .await;
 }
 
-/// What runs in the namespace: functions, the gateway; not what has ended.
+/// Returns the running pods of functions and gateway.
 pub(crate) fn pods() -> Vec<String> {
     let pods = json(&["get", "pods", "--field-selector", "status.phase!=Succeeded,status.phase!=Failed"]);
     let labels = pods["items"].as_array().unwrap().iter().map(|pod| pod["metadata"]["labels"].clone());
     labels.map(|labels| labels["serving.knative.dev/service"].as_str().or(labels["app"].as_str()).unwrap_or("?").to_owned()).collect()
 }
 
-/// Memory in use, in MB, of each container of the pods that run.
+/// Returns the memory in use, in MB, of each container of the running pods.
 pub(crate) fn memory() -> BTreeMap<String, f64> {
     let summary: Value = serde_json::from_str(&kubectl(&["get", "--raw", "/api/v1/nodes/node/proxy/stats/summary"])).unwrap();
     let pods = summary["pods"].as_array().unwrap().iter().filter(|pod| pod["podRef"]["namespace"] == NAMESPACE);
@@ -263,7 +263,7 @@ pub(crate) fn memory() -> BTreeMap<String, f64> {
         .collect()
 }
 
-/// The addresses of the gateway's pods that are ready.
+/// Returns the addresses of the gateway's ready pods.
 pub(crate) fn gateway_pods() -> Vec<IpAddr> {
     let endpoints = json(&["get", "endpoints", "gateway"]);
     let addresses =
@@ -271,7 +271,7 @@ pub(crate) fn gateway_pods() -> Vec<IpAddr> {
     addresses.map(|address| address["ip"].as_str().unwrap().parse().unwrap()).collect()
 }
 
-/// The address of a function's own URL, inside the cluster.
+/// Returns the address of a function's own URL inside the cluster.
 pub(crate) async fn url_of(function: &str) -> SocketAddr {
     let host = host_of(function);
     eventually(&format!("an address of {host}"), async || {
@@ -281,7 +281,7 @@ pub(crate) async fn url_of(function: &str) -> SocketAddr {
     .await
 }
 
-/// The host of a function's own URL, inside the cluster.
+/// Returns the host of a function's own URL inside the cluster.
 pub(crate) fn host_of(function: &str) -> String {
     format!("{function}.{NAMESPACE}.svc.cluster.local")
 }

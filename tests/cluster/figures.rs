@@ -1,4 +1,4 @@
-//! What is measured on the cluster, each from zero, and printed as it was.
+//! Measurements on the cluster, each from zero.
 
 use std::time::{Duration, Instant};
 
@@ -8,17 +8,17 @@ use tests::{Api, eventually_within, in_seconds, moment};
 use crate::cluster::{Cluster, NAMESPACE, all_gone, at_zero, awake, host_of, kubectl, kubectl_with, memory, pods, url_of};
 use crate::story::eventually_sent;
 
-/// How often each cold start is measured, unless `CLUSTER_ROUNDS` says otherwise.
+/// Number of measurements of each cold start, unless `CLUSTER_ROUNDS` is set.
 const ROUNDS: usize = 5;
-/// How often a recurrence is, which takes longer.
+/// Number of measurements of a recurrence, which takes longer.
 const RECURRENCES: usize = 3;
-/// How far apart reminders are, so that everything is at zero again in between, in seconds.
+/// Seconds between reminders, in which everything scales to zero again.
 const APART: i64 = 45;
-/// How far ahead the first one is.
+/// Seconds until the first one.
 const AHEAD: i64 = 60;
-/// How far ahead a reminder's job calls, as `knative/base` has it, in seconds.
+/// Seconds by which a reminder's job calls early, as in `knative/base`.
 const LEAD: i64 = 5;
-/// The functions whose cold start is measured: without a query, and with one.
+/// Functions whose cold start is measured: without and with a query.
 const COLD: [(&str, &str); 2] = [("web", "/"), ("list-tags", "/api/tags")];
 
 #[derive(Default)]
@@ -33,14 +33,14 @@ impl Figures {
         self.rows.push((what, figure, aim));
     }
 
-    /// All of them, as a table of Markdown.
+    /// Returns all figures as a Markdown table.
     pub(crate) fn table(&self) -> String {
         let rows = self.rows.iter().map(|(what, figure, aim)| format!("| {what} | {figure} | {aim} |\n")).collect::<Vec<_>>().concat();
         format!("\n| figure | measured | aim |\n|---|---|---|\n{rows}")
     }
 }
 
-/// Measures those of these parts that are wanted.
+/// Measures the selected parts.
 pub(crate) async fn measure(cluster: &Cluster, figures: &mut Figures, is_wanted: impl Fn(&str) -> bool) {
     if is_wanted("cold") {
         cold_starts(cluster, figures).await;
@@ -58,7 +58,7 @@ fn rounds() -> usize {
     std::env::var("CLUSTER_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
 }
 
-/// A function through the gateway against one that is a single line, with the same settings, reached without a gateway.
+/// Compares a function through the gateway with a one-line function with the same settings, called directly.
 async fn cold_starts(cluster: &Cluster, figures: &mut Figures) {
     make_hello();
     let hello = Api::new(url_of("hello").await, None);
@@ -66,7 +66,7 @@ async fn cold_starts(cluster: &Cluster, figures: &mut Figures) {
     let mut times = vec![Vec::new(); COLD.len() + 1];
     for round in 0..rounds() {
         all_gone().await;
-        // Each comes first in turn: the first one of a round finds the machine less awake.
+        // Each comes first in turn, because the first call of a round finds the machine least prepared.
         for turn in 0..times.len() {
             let which = (round + turn) % times.len();
             let begin = Instant::now();
@@ -87,7 +87,7 @@ async fn cold_starts(cluster: &Cluster, figures: &mut Figures) {
     }
 }
 
-/// The one-line function, with all that the manifests say of a function.
+/// Creates the one-line function, with everything that the manifests set for a function.
 fn make_hello() {
     let image = std::env::var("HELLO_IMAGE").unwrap_or_else(|_| panic!("HELLO_IMAGE is not set: see tests/tools/cluster.sh"));
     let mut service: Value = serde_json::from_str(&kubectl(&["get", "ksvc", "list-tags", "--output", "json"])).unwrap();
@@ -155,7 +155,7 @@ async fn idle(figures: &mut Figures) {
     }
 }
 
-/// The middle one; they are in order after it.
+/// Sorts the times, and returns the median.
 fn median(times: &mut [Duration]) -> Duration {
     times.sort_unstable();
     times[times.len() / 2]

@@ -1,11 +1,11 @@
-//! HTTPS from outside: the load balancer's Service, a certificate of a real authority, a function at zero and back.
+//! HTTPS from outside: the load balancer's Service, a certificate of a real authority, a function from zero.
 
 use std::process::Command;
 
 use crate::cluster::{API_TOKEN, all_gone, memory, repository};
 use crate::figures::Figures;
 
-/// The gateway behind a load balancer's address, with a certificate of Pebble; a roll-out while the order is open orders no second one.
+/// The gateway behind a load balancer's address, with a certificate of Pebble. A roll-out during an open order places no second one.
 pub(crate) async fn works_from_outside(figures: &mut Figures) {
     all_gone().await;
     let script = repository().join("tests/tools/cluster_https.sh");

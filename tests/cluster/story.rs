@@ -1,4 +1,4 @@
-//! The user story, each step with every function at zero.
+//! The user story, with every function at zero before each step.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use tests::{Api, Socket, eventually, in_seconds, moment};
 
 use crate::cluster::{API_TOKEN, Cluster, at_zero, awake, host_of, url_of};
 
-/// How long nothing may wake anything.
+/// How long nothing may wake a function.
 const QUIET: Duration = Duration::from_secs(30);
-/// How far ahead a reminder is that is to find everything at zero.
+/// Seconds until a reminder that must find everything at zero.
 const AHEAD: i64 = 60;
 
 pub(crate) async fn tell(cluster: &Cluster) {
@@ -31,7 +31,7 @@ pub(crate) async fn tell(cluster: &Cluster) {
     nothing_wakes_anything_by_itself().await;
 }
 
-/// What is different where callers need a token.
+/// The differences if callers need a token.
 pub(crate) async fn tell_with_token(cluster: &Cluster) {
     let stranger = Api::new(cluster.api.address, None);
     let _ = stranger.get("/api/tasks").await.problem(401);
@@ -59,7 +59,7 @@ async fn a_task_is_made_found_and_searched(cluster: &Cluster) {
     at_zero().await;
     let found = cluster.api.post("/api/tasks/search", &json!({ "query": "sleep" })).await.is(200).json();
     assert_eq!(found["total_count"], 1);
-    // What it announced arrived, though nobody was there to take it.
+    // Its events arrived, although no consumer was running.
     assert_eq!(count(cluster, "SELECT count(*) FROM audit_log WHERE event_type = 'task.created'").await, 1);
 }
 
@@ -125,13 +125,13 @@ async fn a_function_answers_at_its_own_url(cluster: &Cluster) {
     let before = made().await;
     let reply = own.call("POST", "/", &headers, json!({ "title": "by its own URL" }).to_string()).await.is(200).json();
     assert_eq!((&reply["type"], &reply["source"]), (&json!("task.created"), &json!("/taskflow/create-task")));
-    // Its own host asks for the token, whoever brings the call.
+    // Its own host checks the token, whatever the call's path.
     if has_token {
         let stranger = Api::new(own.address, None);
         let _ = stranger.call("POST", "/", &headers, "{}").await.problem(401);
     } else {
         let rebound = [&[("host", "evil.example")][..], &headers[1..]].concat();
-        // The ingress may know no such host, and says so itself then.
+        // The ingress may not know such a host, and then answers itself.
         assert!(matches!(own.call("POST", "/", &rebound, "{}").await.status, 404 | 421));
     }
     // Facts and jobs come through the gateway alone.
@@ -140,7 +140,7 @@ async fn a_function_answers_at_its_own_url(cluster: &Cluster) {
     assert_eq!(made().await, before + 1);
 }
 
-/// Waits until the reminder of a task is sent, without waking anybody by asking.
+/// Waits until the reminder of a task is sent, without waking functions.
 pub(crate) async fn eventually_sent(cluster: &Cluster, task: &Value) {
     let id = task["id"].as_i64().unwrap();
     tests::eventually_within(Duration::from_mins(3), "the reminder to be sent", async || {

@@ -1,4 +1,4 @@
-//! Callers who are nobody: what they wake, and what probes and scrapes see where no token is set.
+//! Anonymous callers: what they wake, and what probes and scrapes see if no token is set.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -9,18 +9,18 @@ use tests::Api;
 use crate::cluster::{Cluster, all_gone, awake, gateway_pods, host_of, kubectl};
 use crate::figures::Figures;
 
-/// What a stranger asks for, in turn, and what the answer is.
+/// Requests of an anonymous caller, in turn, with their answers.
 const PATHS: [(&str, u16); 4] = [("/", 200), ("/api/tasks", 401), ("/health", 200), ("/wp-login.php", 404)];
-/// Seconds for which a stranger asks, unless `CLUSTER_STRANGERS_SECONDS` says otherwise.
+/// Seconds of anonymous requests, unless `CLUSTER_STRANGERS_SECONDS` is set.
 const SECONDS: u64 = 600;
-/// Statements of a gateway that looks again for deliveries 1, 3 and 10 minutes after its start, two each time.
+/// Statements of a gateway that reads its deliveries 1, 3 and 10 minutes after its start, two each time.
 const LOOKS_OF_GATEWAY: u64 = 6;
-/// Tells each query of Taskflow's by its connection and its beginning; what a new connection is told once is none.
+/// Identifies each query of Taskflow's by its connection and beginning; statements that set up a connection do not count.
 const QUERIES: &str = "SELECT pid::text || ' ' || query_start::text FROM pg_stat_activity \
      WHERE application_name = 'taskflow' AND pid <> pg_backend_pid() AND query_start IS NOT NULL AND query NOT LIKE 'SET %'";
 
-/// One anonymous request a second wakes no function but health, and has the database read once a minute at most, besides what a gateway does that
-/// has just started.
+/// One anonymous request per second wakes no function but health, and causes at most one database read per minute, besides the reads of a gateway
+/// that has just started.
 pub(crate) async fn wake_nobody(cluster: &Cluster, figures: &mut Figures) {
     all_gone().await;
     let seconds = std::env::var("CLUSTER_STRANGERS_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(SECONDS);
@@ -57,7 +57,7 @@ pub(crate) async fn wake_nobody(cluster: &Cluster, figures: &mut Figures) {
     figures.row("queries meanwhile", queries.len().to_string(), "one a minute");
 }
 
-/// Without a token, whoever asks by an address or by a name of the Service is answered: probes, scrapes, and callers in the cluster.
+/// Without a token, callers by an address or by the Service's name are answered: probes, scrapes, and callers in the cluster.
 pub(crate) async fn probes_and_scrapes_are_green(cluster: &Cluster) {
     kubectl(&["wait", "deployment/gateway", "--for", "condition=Available", "--timeout", "1m"]);
     kubectl(&["wait", "ksvc", "--all", "--for", "condition=Ready", "--timeout", "2m"]);

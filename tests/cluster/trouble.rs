@@ -1,4 +1,4 @@
-//! What goes wrong, and who says so: callers hear a clear problem, `just doctor` names the cause.
+//! Faults and their diagnosis: callers get a clear problem, and `just doctor` names the cause.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use tests::eventually_within;
 
 use crate::cluster::{API_TOKEN, Cluster, at_zero, doctor, kubectl, kubectl_with, secret};
 
-/// Asks for an answer that was not kept.
+/// Requests an uncached answer.
 const NEW: (&str, &str) = ("cache-control", "no-cache");
-/// How long Knative may take to find out: its deadline for a revision, and then some.
+/// Time limit of Knative's detection: its deadline for a revision, and a margin.
 const TO_FIND_OUT: Duration = Duration::from_mins(4);
-/// How long Kubernetes may take to remove what a deleted function leaves: on a busy machine its garbage collector lags by minutes.
+/// Time limit of Kubernetes' removal of a deleted function's objects: on a busy machine its garbage collector lags by minutes.
 const TO_REMOVE: Duration = Duration::from_mins(8);
 
 pub(crate) async fn is_told(cluster: &Cluster) {
@@ -32,7 +32,7 @@ pub(crate) async fn is_told(cluster: &Cluster) {
 async fn a_function_that_is_not_there(cluster: &Cluster) {
     let mut service = ksvc("list-tags");
     kubectl(&["delete", "ksvc", "list-tags"]);
-    // Knative holds a call that comes while it takes the function away.
+    // Knative holds a call that arrives while it removes the function.
     let answer = eventually_within(TO_REMOVE, "the function to be missed", async || {
         cluster.api.try_call("GET", "/api/tags", &[], "").await.ok().filter(|answer| answer.status == 503)
     })
@@ -44,7 +44,7 @@ async fn a_function_that_is_not_there(cluster: &Cluster) {
     ready("list-tags");
 }
 
-/// Both leave the release before at work.
+/// The previous release keeps working in both cases.
 async fn an_image_that_is_missing_and_a_program_that_ends(cluster: &Cluster) {
     for (name, change) in [
         ("list-tags", json!([{ "op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "dev.local/nothing:none" }])),
@@ -80,26 +80,26 @@ async fn a_database_that_does_not_let_in(cluster: &Cluster) {
     let _ = cluster.api.get("/api/reminders").await.problem(503);
     let said = doctor();
     eprintln!("{said}");
-    // daprd keeps conversations in the same database: once it has tried again, it ends and says why, and the gateway's pod is not ready.
+    // daprd stores conversations in the same database. After its retries it ends with the reason, and the gateway's pod is not ready.
     let by_health = said.contains("/health: database is down") && said.contains("neon-connection-string");
     assert!(by_health || said.contains("password authentication failed"), "{said}");
     assert!(!said.contains(":wrong@"), "a secret was shown: {said}");
 }
 
-/// Every function ends at its start, so whoever calls waits as long as Knative holds a call, and hears of it then.
+/// Every function ends at its start, so a call waits as long as Knative holds it, and then fails.
 async fn an_address_that_is_none(cluster: &Cluster) {
     at_zero().await;
     secret(&cluster.kafka.address, "no URL at all", API_TOKEN);
     let (answer, said) = tokio::join!(cluster.api.try_call("GET", "/health", &[NEW], ""), tokio::task::spawn_blocking(doctor));
     let said = said.unwrap();
     eprintln!("{answer:?}\n{said}");
-    // Once daprd has ended, the gateway's pod is not ready, and nobody takes the connection.
+    // Once daprd has ended, the gateway's pod is not ready, and nothing accepts connections.
     if let Ok(answer) = answer {
         assert!(matches!(answer.status, 502..=504), "{answer:?}");
         let _ = answer.problem(answer.status);
     }
     assert!(said.contains("neon-connection-string is not of the form"), "{said}");
-    // daprd keeps conversations at the same address, and ends first; whether a function was woken to end too is a matter of the moment.
+    // daprd stores conversations at the same address, and ends first; whether a function was woken and ended too depends on timing.
     assert!(said.contains("/health does not answer") && said.contains("statestore"), "{said}");
     assert!(!said.contains("no URL at all") && !said.contains(API_TOKEN), "a secret was shown: {said}");
 }

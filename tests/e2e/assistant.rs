@@ -1,5 +1,4 @@
-//! The assistant where each function is a process of its own: its conversation in the state store of Dapr, its tools called by URL, over a stand-in
-//! of the Gemini API.
+//! The assistant with a process per function: the conversation in Dapr's state store, tools called by URL, and a stand-in of the Gemini API.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What does not belong: a clear answer, logged once, set aside where it came from Kafka, and nothing else waits behind it.
+//! Invalid input: a clear answer, logged once, stored as a dead letter if it came from Kafka, without delaying anything else.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -41,7 +41,7 @@ async fn strangers_deliver_nothing(stack: &Stack) {
         }
         assert_eq!(job(stack, metadata, "housekeeping").await, Code::Unauthenticated);
     }
-    // What is for the sidecar is not on the callers' side at all.
+    // The sidecar's paths do not exist on the callers' port.
     for path in ["/deliveries/gateway/task-commands", "/job/housekeeping"] {
         let _ =
             stack.api.call("POST", path, &[("dapr-api-token", APP_TOKEN), ("authorization", &bearer)], event.clone()).await.problem(404);
@@ -65,14 +65,14 @@ async fn unknown_jobs_and_deliveries_are_told(stack: &Stack) {
     }
 }
 
-/// A record, as the sidecar brings it by a binding.
+/// Delivers a record, as the sidecar does for a binding.
 async fn deliver(stack: &Stack, metadata: Option<(&'static str, &str)>, binding: &str, record: &str) -> Code {
     let record = BindingEventRequest { name: binding.to_owned(), data: record.into(), metadata: HashMap::new() };
     let mut sidecar = AppCallbackClient::connect(stack.app_channel.clone()).await.unwrap();
     sidecar.on_binding_event(with(metadata, record)).await.map_or_else(|status| status.code(), |_| Code::Ok)
 }
 
-/// A call of a job, as the sidecar makes it.
+/// Calls a job, as the sidecar does.
 async fn job(stack: &Stack, metadata: Option<(&'static str, &str)>, name: &str) -> Code {
     let call = JobEventRequest { name: name.to_owned(), ..JobEventRequest::default() };
     let mut sidecar = AppCallbackClient::connect(stack.app_channel.clone()).await.unwrap();
@@ -96,7 +96,7 @@ async fn poison_is_set_aside_and_the_partition_goes_on(stack: &Stack) {
     let no_id = json!({ "specversion": "1.0", "source": "/e2e", "type": "task.create", "data": { "title": "no id" } }).to_string();
     let good = command("good", "task.create", json!({ "title": "after the poison", "tags": ["survivor"] }));
     let records = ["not json", "[1, 2]", "{\"a\": 1}", &no_id, &unknown_type, &invalid, &large, &good];
-    // One of them with a key and headers as nobody should make them, for every way to Kafka has its own idea of what fits into them.
+    // One has a key and headers that no producer should write, because every path to Kafka limits them differently.
     let key = format!("hex:ff0afe{}", "ff".repeat(20_000));
     stack.kafka.produce("task-commands", &[(key.as_str(), "not json")]);
     stack.kafka.produce("task-commands", &records.map(|record| ("k", record)));
@@ -106,7 +106,7 @@ async fn poison_is_set_aside_and_the_partition_goes_on(stack: &Stack) {
         answer.json().as_array().is_some_and(|tasks| tasks.len() == 1).then_some(())
     })
     .await;
-    // All of these but the good one, and the one in another partition.
+    // All except the valid one, and the one in another partition.
     let letters: Vec<Value> = eventually("a letter of each", async || {
         let letters = stack.kafka.records("dead-letters");
         (letters.len() >= records.len()).then(|| letters.into_iter().map(|record| record.value).collect())

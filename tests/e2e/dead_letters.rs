@@ -1,4 +1,4 @@
-//! Dead letters of a real Kafka: read by the tool that people use, and handed to their consumers again.
+//! Dead letters of a real Kafka: read by the tool that operators use, and replayed.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -42,7 +42,7 @@ async fn a_command_that_came_too_early_is_done_once_its_task_is_there() {
     let file = folder.path().join("letters.jsonl");
     std::fs::write(&file, &letters).unwrap();
 
-    // The task is still missing, and what is no event never will be one.
+    // The task is still missing, and a record that is no event never becomes one.
     let (all_taken, said) = replay(&stack, &file);
     assert!(!all_taken && said.contains("not taken: tag-task task.add-tags early: 404") && said.contains("0 taken, 2 not"), "{said}");
     let kept = stack.api.call("GET", "/dead-letters", &caller, "").await.is(200).json();

@@ -1,4 +1,4 @@
-//! The whole user story on real PostgreSQL, Kafka, Dapr scheduler and daprd, a process for each function.
+//! The user story on real PostgreSQL, Kafka, Dapr scheduler and daprd, with a process per function.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod assistant;
@@ -13,7 +13,7 @@ mod trace;
 use tempfile::TempDir;
 use tests::stack::{Options, Stack};
 
-/// A stack of its own, and the folder that it is in.
+/// Starts a stack in its own folder.
 async fn stack(options: Options) -> (TempDir, Stack) {
     let folder = tempfile::tempdir().unwrap();
     let stack = Stack::start(folder.path(), &options).await;

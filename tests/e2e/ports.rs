@@ -1,4 +1,4 @@
-//! The ports over the real sidecar: what each call answers, where documentation and the wire may differ.
+//! The ports over the real sidecar: the result of each call, where the documentation may differ from the wire.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -31,13 +31,13 @@ async fn state_jobs_and_events_through_the_sidecar() {
     let found = stack.kafka.records("dead-letters");
     assert!(found.iter().any(|record| record.key == "key" && record.value["type"] == "of.nobody"), "{found:?}");
 
-    // Without the token nothing is done.
+    // Without the token nothing happens.
     let stranger = sidecar(&stack, None);
     assert!(StateStore::new(stranger.clone()).get("a").await.is_err());
     assert!(Jobs::new(stranger.clone(), Duration::ZERO).has_job("housekeeping").await.is_err());
     assert!(Events::new(stranger, EventsBy::Bindings).send(Topic::DeadLetters, "key", &event).await.is_err());
 
-    // Without the scheduler, nothing is known of a job; without the sidecar, of nothing.
+    // Without the scheduler, jobs cannot be looked up; without the sidecar, nothing can.
     stack.scheduler.kill();
     let jobs = Jobs::new(own.clone(), Duration::ZERO);
     assert!(jobs.has_job("housekeeping").await.is_err());

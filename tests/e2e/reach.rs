@@ -1,4 +1,4 @@
-//! Reminders reach people on the real parts: by push, mail and webhook, at once, many together, and whatever is killed meanwhile.
+//! Reminders on the real parts: by push, mail and webhook, many at the same time, with processes killed meanwhile.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use tests::stack::{Options, Stack};
 use tests::{MailServer, PushService, Webhook, eventually_within, in_seconds, moment, now};
 
-/// How long anything may take here: retries have pauses, and a scheduler that was killed needs half a minute to lead again.
+/// Maximum wait: retries have pauses, and a killed scheduler needs half a minute to become leader again.
 const PATIENCE: Duration = Duration::from_mins(4);
 const SUBSCRIPTIONS: &str = "/api/push/subscriptions";
-/// Reminders whose retries wait while the scheduler loses its data.
+/// Reminders whose retries are pending while the scheduler loses its data.
 const WAITING: usize = 100;
 /// Reminders of one instant.
 const MANY: usize = 1_000;
@@ -28,7 +28,7 @@ async fn create(stack: &Stack, count: usize, due: &str) {
     }
 }
 
-/// How often each reminder was pushed.
+/// Returns the number of pushes per reminder.
 async fn pushes(push: &PushService) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     while push.waiting().await > 0 {
@@ -94,7 +94,7 @@ async fn retries_survive_the_loss_of_the_schedulers_data_and_the_kill_of_their_f
     push.answer(201, None);
     push.delay(Duration::from_millis(300));
     stack.wait().await;
-    // Killed while it sends: what was under way is sent again, after the attempt's time.
+    // Killed while it sends: pending attempts are repeated after their lease.
     eventually_within(PATIENCE, "the first pushes", async || (push.waiting().await > 5).then_some(())).await;
     stack.function("push-reminder").kill();
     tokio::time::sleep(Duration::from_millis(500)).await;

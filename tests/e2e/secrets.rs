@@ -1,4 +1,4 @@
-//! Secrets from a Dapr secret store, and what a function says where they are missing.
+//! Secrets from a Dapr secret store, and errors for missing ones.
 
 use std::net::Ipv4Addr;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 use tests::stack::{APP_TOKEN, Options, Program, Recipe, Stack, binaries, free_port};
 use tests::{Api, GEMINI_KEY, Gemini, Said, eventually};
 
-/// A store of files: of the stores that need no cloud, the one that has values under names as that of Kubernetes has.
+/// A store of files: among the stores without a cloud, it has named values like that of Kubernetes.
 const STORE: &str = "apiVersion: dapr.io/v1alpha1
 kind: Component
 metadata:
@@ -30,7 +30,7 @@ async fn what_the_environment_does_not_say_the_secret_store_does() {
         write(file, "{}");
     }
     let (_folder, stack) = {
-        // The database is known once it runs; the store reads its file when daprd starts, so a first start is for the URL only.
+        // The database's URL is known once it runs; the store reads its file when daprd starts, so a first start only determines the URL.
         let folder = tempfile::tempdir().unwrap();
         let mut stack = Stack::start(folder.path(), &Options { resources: Some(resources.path().to_owned()), ..Options::default() }).await;
         let secret = json!({ "taskflow-secrets": {
@@ -54,14 +54,14 @@ async fn what_the_environment_does_not_say_the_secret_store_does() {
     function.stop();
     assert!(!function.said().contains(TOKEN) && !function.said().contains("postgres://"), "a secret was logged");
 
-    // The key of the assistant's model: it is sent to the model, in its header, and to nobody else.
+    // The key of the model is sent to the model, in a header, and to nothing else.
     let gemini = Gemini::start([Said::text("Hello through a secret.")]).await;
     let (mut function, api) = start(&stack, resources.path(), "chat", "full", &[("GEMINI_BASE_URL", &gemini.url)]);
     let _ = eventually("the function", async || api.try_call("GET", "/api/chat/of-secrets", &[], "").await.ok()).await.problem(401);
     let message = json!({ "message": "hello", "conversation_id": "of-secrets" });
     let answer = api.send("POST", "/api/chat", &[("authorization", &bearer)], &message).await.is(200);
     assert_eq!((&answer.json()["assistant"], &answer.json()["response"]), (&json!("gemini"), &json!("Hello through a secret.")));
-    // The stand-in refuses whoever does not bring its key as a header; it was asked once, and by a URL without the key.
+    // The stand-in refuses calls without the key as a header; it was called once, by a URL without the key.
     let urls = gemini.urls();
     assert!(urls.len() == 1 && !urls[0].contains(GEMINI_KEY), "{urls:?}");
     let kept = api.call("GET", "/api/chat/of-secrets", &[("authorization", &bearer)], "").await.is(200);
@@ -78,7 +78,7 @@ async fn what_the_environment_does_not_say_the_secret_store_does() {
     stack.stop().await;
 }
 
-/// A function with nothing but a sidecar, a secret store and these settings.
+/// Starts a function with only a sidecar, a secret store and these settings.
 fn start(stack: &Stack, folder: &std::path::Path, name: &str, store: &str, settings: &[(&str, &str)]) -> (Program, Api) {
     let port = free_port();
     let recipe = Recipe::new(&format!("{name}-{store}"), &binaries().join(name), folder).env("PORT", port.to_string());

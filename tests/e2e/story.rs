@@ -32,7 +32,7 @@ async fn tell(options: Options) {
     stack.stop().await;
 }
 
-/// Changes are shown live: while no WebSocket is open, notify stays where it is, which in a cluster is nowhere.
+/// Live changes wake notify only while a WebSocket is open.
 async fn nobody_is_woken_for_what_nobody_watches(stack: &Stack) {
     for n in 0..5 {
         let task = stack.api.create(&json!({ "title": format!("unwatched {n}") })).await;
@@ -60,7 +60,7 @@ async fn a_reminder_is_on_the_page_at_its_time(stack: &Stack, socket: &mut Socke
     history(stack, &task["id"], &["task.created", "reminder.scheduled", "reminder.triggered", "reminder.sent"]).await;
 }
 
-/// 31 October 2026, 09:00 in Berlin is on the other side of the change of the clocks from 30 November.
+/// 31 October 2026, 09:00 in Berlin, is before the clock change, and 30 November after it.
 async fn a_monthly_task_on_the_31st_comes_again(stack: &Stack) {
     let zone = TimeZone::get("Europe/Berlin").unwrap();
     let year = now().to_zoned(zone.clone()).year() + 1;
@@ -107,7 +107,7 @@ async fn a_command_from_kafka_is_obeyed_once(stack: &Stack) {
         (!found.is_empty()).then_some(found)
     };
     eventually("the task of the command", found).await;
-    // A second command of the same source and id is answered and not done; one after it on the same key shows that it was taken.
+    // A repeated command of the same source and id gets the same answer without effect; a later one on the same key shows that it was handled.
     let after = json!({
         "specversion": "1.0", "id": "from-kafka-2", "source": "/e2e", "type": "task.create", "data": { "title": "after it", "tags": ["after"] },
     })
@@ -137,7 +137,7 @@ async fn what_was_missed_comes_after_reconnecting(stack: &Stack) {
     assert_eq!((&frame["title"], frame["id"].as_i64()), (&json!("missed"), Some(last + 1)));
 }
 
-/// The audit log has these types of a task's events, whichever order they came in over several topics.
+/// The audit log has these types of a task's events, in the order of any topic.
 async fn history(stack: &Stack, task: &Value, wanted: &[&str]) {
     let mut wanted = wanted.to_vec();
     wanted.sort_unstable();

@@ -1,4 +1,4 @@
-//! What one call causes can be told from everything else: one trace and one correlation id, through Kafka, the scheduler and back.
+//! Everything that one call causes has one trace and one correlation id, through Kafka, the scheduler and back.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ async fn one_call_is_one_trace_and_one_correlation_through_all_it_causes() {
         assert!(event["traceparent"].as_str().unwrap().contains(TRACE), "{event}");
     }
 
-    // Every process sends its own spans; all are of the one trace, and each but the first is part of another.
+    // Every process sends its own spans; all belong to one trace, and each except the first has a parent in it.
     let wanted = BTreeSet::from(
         ["gateway", "create-task", "schedule-reminder", "fire-reminder", "notify", "complete-task", "spawn-recurrence", "record-audit"]
             .map(str::to_owned),

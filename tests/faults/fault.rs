@@ -18,13 +18,13 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// How long Kafka is away.
+/// How long Kafka is down.
 const KAFKA_AWAY: Duration = Duration::from_secs(30);
 /// How long a row is locked.
 const LOCKED: Duration = Duration::from_secs(150);
-/// Callers that want the locked row changed.
+/// Callers that request changes of the locked row.
 const CALLERS: usize = 16;
-/// How long anything else is away.
+/// How long other parts are down.
 const AWAY: Duration = Duration::from_millis(500);
 
 /// The consumer that fails or hangs while others work, and for how long.
@@ -32,27 +32,27 @@ const SLOW: &str = "spawn-recurrence";
 const SLOW_FOR: Duration = Duration::from_secs(30);
 const FAILED: &str = "500 Internal Server Error";
 
-/// Callers of housekeeping: a call waits for events that are on their way, and under load some always are.
+/// Callers of housekeeping: a call waits for events in transit, and under load there always are some.
 const KEEPERS: usize = 4;
 /// Reminders that are moved while housekeeping is called.
 const MOVED: i64 = 60;
-/// How late one of them may be, on a machine that does all of this at once: next to nothing compared with the hour by which it was moved.
+/// Maximum lateness on a busy machine: little compared with the hour by which the reminder was moved.
 const LATE_SECONDS: f64 = 5.0;
 
-/// What a fault leaves: tasks whose events were set aside.
+/// The result of a fault: tasks whose events became dead letters.
 type Struck<'a> = Pin<Box<dyn Future<Output = BTreeSet<i64>> + 'a>>;
 
 /// A fault.
 pub(crate) struct Fault {
-    /// What `FAULTS` calls it.
+    /// Its name in `FAULTS`.
     pub(crate) name: &'static str,
-    /// What happens.
+    /// Its description.
     pub(crate) what: &'static str,
-    /// Does it, and undoes it.
+    /// Causes and reverts it.
     pub(crate) strike: for<'a> fn(&'a mut Stack) -> Struck<'a>,
 }
 
-/// All of them.
+/// All faults.
 pub(crate) const FAULTS: &[Fault] = &[
     Fault { name: "functions", what: "kill -9 of each function, one after the other", strike: |stack| Box::pin(functions(stack)) },
     Fault { name: "gateway", what: "kill -9 of the gateway, ten times", strike: |stack| Box::pin(gateway(stack)) },
@@ -134,8 +134,8 @@ async fn postgres(stack: &mut Stack) -> BTreeSet<i64> {
     BTreeSet::new()
 }
 
-/// Another session locks a task that callers want changed, and of which a consumer has an event. Whoever wants anything else notices
-/// nothing, and no event is given up.
+/// Another session locks a task that callers want to change, and for which a consumer has an event. Other callers are not affected, and no event
+/// becomes a dead letter.
 async fn row(stack: &mut Stack) -> BTreeSet<i64> {
     let letters = stack.kafka.records("dead-letters").len();
     let fields = json!({ "title": "locked", "due_date": in_seconds(86_400), "reminder_offset": "1 hour" });
@@ -222,7 +222,7 @@ fn poison(stack: &mut Stack) -> BTreeSet<i64> {
     BTreeSet::new()
 }
 
-/// Jobs fail for as long as somebody else answers at fire-reminder's address.
+/// Jobs fail while another program answers at fire-reminder's address.
 async fn job(stack: &mut Stack) -> BTreeSet<i64> {
     let (calls, impostor) = impostor(stack, "fire-reminder", FAILED).await;
     tokio::time::sleep(Duration::from_secs(4)).await;
@@ -231,7 +231,7 @@ async fn job(stack: &mut Stack) -> BTreeSet<i64> {
     BTreeSet::new()
 }
 
-/// Everything that spawn-recurrence is asked fails, until two events have been given up.
+/// All calls of spawn-recurrence fail, until two events have become dead letters.
 async fn consumer(stack: &mut Stack) -> BTreeSet<i64> {
     let (_, impostor) = impostor(stack, SLOW, FAILED).await;
     let given_up = |stack: &Stack| {
@@ -253,7 +253,7 @@ async fn consumer(stack: &mut Stack) -> BTreeSet<i64> {
     own.filter_map(|letter: &Value| letter["data"]["task_id"].as_i64()).collect()
 }
 
-/// One consumer is unavailable, and nobody else notices.
+/// One consumer is unavailable, without an effect on others.
 async fn failing(stack: &mut Stack) -> BTreeSet<i64> {
     let (calls, impostor) = impostor(stack, SLOW, "503 Service Unavailable").await;
     others_go_on(stack).await;
@@ -262,7 +262,7 @@ async fn failing(stack: &mut Stack) -> BTreeSet<i64> {
     BTreeSet::new()
 }
 
-/// One consumer takes calls and answers none, and nobody else notices.
+/// One consumer accepts calls and never answers, without an effect on others.
 async fn hanging(stack: &mut Stack) -> BTreeSet<i64> {
     stack.function(SLOW).signal("STOP");
     others_go_on(stack).await;
@@ -270,7 +270,7 @@ async fn hanging(stack: &mut Stack) -> BTreeSet<i64> {
     BTreeSet::new()
 }
 
-/// The other consumers take what comes while one does not.
+/// The other consumers accept events while one does not.
 async fn others_go_on(stack: &Stack) {
     let begin = Instant::now();
     while begin.elapsed() < SLOW_FOR {
@@ -300,14 +300,14 @@ async fn waiting(stack: &mut Stack) -> BTreeSet<i64> {
     BTreeSet::new()
 }
 
-/// Puts the function back.
+/// Restores the function.
 async fn end(stack: &mut Stack, name: &str, impostor: JoinHandle<()>) {
     impostor.abort();
     let _ = impostor.await;
     stack.function(name).start_again();
 }
 
-/// Reminders are moved an hour nearer while housekeeping is called without a pause.
+/// Reminders are moved an hour earlier while housekeeping is called continuously.
 async fn rescheduling(stack: &mut Stack) -> BTreeSet<i64> {
     const FIRED: &str = "SELECT count(*), count(DISTINCT task_id), max(extract(epoch FROM triggered_at - scheduled_at))::float8 \
          FROM reminders JOIN notifications USING (task_id) WHERE task_id = ANY($1)";
@@ -316,7 +316,7 @@ async fn rescheduling(stack: &mut Stack) -> BTreeSet<i64> {
     let stop = CancellationToken::new();
     let keepers = (0..KEEPERS).map(|_| {
         let (house, stop) = (Api::new((Ipv4Addr::LOCALHOST, port).into(), None), stop.clone());
-        // What the gateway sends with the calls of the scheduler.
+        // The header of the gateway's job calls.
         let delivery = format!("delivery {APP_TOKEN}");
         tokio::spawn(async move {
             let mut calls = 0;
@@ -349,7 +349,7 @@ async fn rescheduling(stack: &mut Stack) -> BTreeSet<i64> {
     BTreeSet::new()
 }
 
-/// Answers with this status in a function's place. Returns how often it was called.
+/// Answers with this status in a function's place. Returns the number of calls.
 async fn impostor(stack: &mut Stack, name: &str, status: &'static str) -> (Arc<AtomicUsize>, JoinHandle<()>) {
     let port: u16 = stack.function(name).variable("PORT").parse().unwrap();
     stack.function(name).kill();

@@ -1,4 +1,4 @@
-//! People at work: they create tasks with reminders and recurring ones that they complete, and ask again where nobody answered.
+//! Simulated users: they create tasks with reminders, create and complete recurring ones, and repeat unanswered calls.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -15,33 +15,33 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// People at once.
+/// Number of users.
 const PEOPLE: usize = 4;
-/// The pause of each after every task.
+/// Pause of each user after every task.
 const PAUSE: Duration = Duration::from_millis(120);
-/// How long one is asked again for the same: longer than any part is away.
+/// How long a call is repeated: longer than any part is down.
 const INSIST: Duration = Duration::from_mins(3);
-/// How long everything may take to be done after the fault: the scheduler alone needs half a minute.
+/// Maximum time for all work after the fault; the scheduler alone needs half a minute.
 const SETTLE: Duration = Duration::from_mins(4);
-/// How long nothing may be added before it counts as settled: what is done twice comes late.
+/// How long nothing may be added before the state counts as final, because a repeated effect comes late.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// What was acknowledged.
+/// The acknowledged changes.
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
     /// Every task.
     tasks: Vec<i64>,
-    /// Those that recur and were completed.
+    /// Recurring tasks that were completed.
     completed: Vec<i64>,
-    /// Those with a reminder.
+    /// Tasks with a reminder.
     reminded: Vec<i64>,
-    /// Calls that were not answered with success, and made again.
+    /// Calls that failed and were repeated.
     again: usize,
-    /// What the titles begin with.
+    /// Prefix of the titles.
     label: String,
 }
 
-/// A load that runs.
+/// A running load.
 pub(crate) struct Load {
     stopping: CancellationToken,
     people: Vec<JoinHandle<Sent>>,
@@ -99,7 +99,7 @@ async fn person(address: SocketAddr, label: String, count: Arc<AtomicUsize>, sto
     sent
 }
 
-/// Asks until it is done; or until the due date that was to be reminded of has passed, which is refused.
+/// Repeats the call until it succeeds, or until the due date of the reminder has passed, which is refused.
 async fn insist(api: &Api, path: &str, headers: &[(&str, &str)], body: &str, again: &mut usize) -> Option<Value> {
     let begin = Instant::now();
     loop {
@@ -113,7 +113,7 @@ async fn insist(api: &Api, path: &str, headers: &[(&str, &str)], body: &str, aga
     }
 }
 
-/// What became of it.
+/// The final state.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     tasks: usize,
@@ -126,8 +126,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Waits until everything is there, or does not come any more, and counts. `letters` are consumers whose events may be set aside
-    /// instead.
+    /// Waits until everything exists, or nothing is added any more, and counts. `letters` are consumers whose events may be dead letters instead.
     pub(crate) async fn settle(stack: &Stack, sent: &Sent, set_aside: BTreeSet<i64>) -> Self {
         let begin = Instant::now();
         let pool = stack.store.pool();
@@ -155,7 +154,7 @@ impl Account {
             ..Self::default()
         };
         account.letters = set_aside.len();
-        // Connections that a fault broke are noticed by using them.
+        // Connections that a fault broke are detected by use.
         let per = async |sql: &'static str| -> Vec<(i64, i64)> {
             eventually("the database", async || sqlx::query_as(sql).fetch_all(pool).await.ok()).await
         };
@@ -207,7 +206,7 @@ impl Account {
         account
     }
 
-    /// Where each lost event is: what is in Kafka, and how far record-audit has come there.
+    /// Locates each lost event: the records in Kafka, and record-audit's offset.
     pub(crate) fn places(&self, stack: &Stack) -> Vec<String> {
         let mut places = Vec::new();
         for topic in [Topic::TaskEvents, Topic::Reminders] {

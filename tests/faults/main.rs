@@ -1,7 +1,8 @@
-//! What may go wrong while people work, on real PostgreSQL, Kafka, Dapr scheduler and daprd: each fault under load, and at the end every
-//! acknowledged task, event, occurrence and reminder accounted for, exactly once in effect.
+//! Faults under load on real PostgreSQL, Kafka, Dapr scheduler and daprd. At the end, every acknowledged task, event, occurrence and reminder is
+//! accounted for, with exactly one effect.
 //!
-//! `FAULTS=kafka,daprd` runs only those, and `TASKFLOW_EVENTS=pubsub` runs them over pub/sub instead of bindings. A table of what was sent, lost and doubled is printed at the end.
+//! `FAULTS=kafka,daprd` selects faults, and `TASKFLOW_EVENTS=pubsub` uses pub/sub instead of bindings. The test prints a table of what was sent, lost
+//! and doubled.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod fault;
@@ -19,7 +20,7 @@ use crate::load::{Account, Load};
 /// How long the load runs before the fault, and at least after it.
 const AROUND: Duration = Duration::from_secs(4);
 
-/// Stacks that faults are tried on side by side: most of the time of one is spent waiting for what was killed.
+/// Number of parallel stacks: most of a fault's time is spent waiting for a killed process.
 const STACKS: usize = 2;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,7 +43,7 @@ async fn nothing_is_lost_and_nothing_is_done_twice() {
     }
 }
 
-/// One fault after the other, whichever is next, on a stack of their own; the accounts with the faults' places.
+/// Runs one fault after the other on its own stack, and returns the results with their positions.
 async fn on_a_stack(wanted: &[&Fault], next: &AtomicUsize) -> Vec<(usize, Account)> {
     let folder = tempfile::tempdir().unwrap();
     let pubsub = std::env::var("TASKFLOW_EVENTS").is_ok_and(|events| events == "pubsub");

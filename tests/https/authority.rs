@@ -13,12 +13,12 @@ use tokio::net::{TcpListener, TcpStream};
 /// A name that the authority refuses.
 pub(crate) const BLOCKED: &str = "blocked.test";
 
-/// Where checks wait. The system accepts their connections.
+/// Address where validations wait; the system accepts their connections.
 const GATE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-/// How the authority behaves.
+/// Behaviour of the authority.
 pub(crate) struct Options {
-    /// Its checks of challenges wait until they are let through.
+    /// Validations wait until they are let through.
     pub(crate) held: bool,
     /// How long a certificate is valid, in seconds.
     pub(crate) validity_seconds: u32,
@@ -35,7 +35,7 @@ pub(crate) struct Authority {
     pebble: Program,
     dns: Program,
     gate: Option<TcpListener>,
-    /// Where it checks challenges.
+    /// The port of its validations.
     pub(crate) tls_port: u16,
     /// The URL of its directory.
     pub(crate) directory: String,
@@ -95,29 +95,29 @@ impl Authority {
         reqwest::Client::builder().tls_certs_only(roots).no_proxy().build().unwrap()
     }
 
-    /// The root of the certificates that it issues, in PEM.
+    /// Returns the root of its certificates, in PEM.
     pub(crate) async fn issuer(&self) -> String {
         self.client().get(format!("{}/roots/0", self.management)).send().await.unwrap().text().await.unwrap()
     }
 
-    /// The orders that it was asked for.
+    /// Number of orders.
     pub(crate) fn orders(&self) -> usize {
         self.pebble.said().matches("POST /order-plz").count()
     }
 
-    /// Waits until it checks a challenge.
+    /// Waits until it validates a challenge.
     pub(crate) async fn checks(&self) {
         eventually("a check", async || self.pebble.said().contains("Starting 3 validations.").then_some(())).await;
     }
 
-    /// Lets its checks through, those that wait first.
+    /// Lets validations through, beginning with the waiting ones.
     pub(crate) fn let_checks_through(&mut self) {
         let (gate, port) = (self.gate.take().unwrap(), self.tls_port);
         tokio::spawn(async move {
             loop {
                 let (mut check, _) = gate.accept().await.unwrap();
                 tokio::spawn(async move {
-                    // Without a listener the check's connection ends.
+                    // Without a listener the validation's connection ends.
                     let mut served = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
                     copy_bidirectional(&mut check, &mut served).await
                 });
@@ -130,7 +130,7 @@ impl Authority {
         eventually("a refusal", async || self.pebble.said().contains("set INVALID by invalid authz").then_some(())).await;
     }
 
-    /// The requests that it got; reading its directory is one.
+    /// Number of requests, including reads of its directory.
     pub(crate) fn requests(&self) -> usize {
         self.pebble.said().matches("-> calling handler()").count()
     }

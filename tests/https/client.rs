@@ -1,4 +1,4 @@
-//! Callers of HTTPS that see what browsers see: the certificate, the protocol, every header.
+//! HTTPS clients that see what browsers see: the certificate, the protocol, every header.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-/// A caller of one HTTPS port, by any name. It takes any certificate until it is told whom to trust.
+/// A client of one HTTPS port, under any name. It accepts any certificate until it is given a root.
 pub(crate) struct Client {
     port: u16,
     roots: Option<RootCertStore>,
@@ -30,7 +30,7 @@ impl Client {
         Self { port, roots: None }
     }
 
-    /// Trusts certificates of this root from now on, and no others.
+    /// Trusts certificates of this root only.
     pub(crate) fn trust(&mut self, root: &str) {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(root.as_bytes()).unwrap()).unwrap();
@@ -60,19 +60,19 @@ impl Client {
         Ok(stream)
     }
 
-    /// The certificate that a name is served with; `None` while there is none.
+    /// Returns the serial number of a name's certificate; `None` while there is none.
     pub(crate) async fn serial(&self, name: &str) -> Option<Vec<u8>> {
         let stream = self.connect(name, &rustls::version::TLS13, "http/1.1").await.ok()?;
         Some(stream.get_ref().1.peer_certificates()?.first()?.to_vec())
     }
 
-    /// Reads a path.
+    /// Makes a GET.
     pub(crate) async fn get(&self, name: &str, path: &str, version: &'static SupportedProtocolVersion, protocol: &str) -> Response<String> {
         let request = Request::get(path).body(Full::default()).unwrap();
         self.send(name, request, version, protocol).await
     }
 
-    /// Calls by HTTP/2.
+    /// Makes a call over HTTP/2.
     pub(crate) async fn call(&self, name: &str, method: &str, path: &str, body: &'static str) -> Response<String> {
         let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
         self.send(name, request.body(Full::from(body)).unwrap(), &rustls::version::TLS13, "h2").await
@@ -107,7 +107,7 @@ impl Client {
         text(response).await
     }
 
-    /// The status of a handshake of a WebSocket by a page of this origin.
+    /// Returns the status of a page's WebSocket handshake with this origin.
     pub(crate) async fn websocket(&self, name: &str, origin: &str) -> StatusCode {
         let stream = self.connect(name, &rustls::version::TLS13, "http/1.1").await.unwrap();
         let mut request = format!("wss://{name}:{}/ws/notifications", self.port).into_client_request().unwrap();
@@ -119,7 +119,7 @@ impl Client {
         }
     }
 
-    /// Opens a connection, calls once, and keeps it open.
+    /// Opens a connection, makes a call, and keeps the connection open.
     pub(crate) async fn hold(&self, name: &str, protocol: &str) -> Box<dyn std::any::Any + Send> {
         let stream = self.connect(name, &rustls::version::TLS13, protocol).await.unwrap();
         let request = |uri: String| Request::get(uri).header("host", name).body(Full::<bytes::Bytes>::default()).unwrap();
@@ -137,7 +137,7 @@ impl Client {
         Box::new(sender)
     }
 
-    /// Sends so many bytes of the headers of a request, and not their end.
+    /// Sends this many bytes of a request's headers, without their end.
     pub(crate) async fn begin(&self, name: &str, bytes: usize) -> TlsStream<TcpStream> {
         let mut stream = self.connect(name, &rustls::version::TLS13, "http/1.1").await.unwrap();
         let head = format!("GET / HTTP/1.1\r\nhost: {name}\r\nx-filler: {}", "x".repeat(bytes));
@@ -153,7 +153,7 @@ async fn text(response: Response<Incoming>) -> Response<String> {
     Response::from_parts(parts, String::from_utf8_lossy(&body).into_owned())
 }
 
-/// A caller of a plain port.
+/// A client of a plain port.
 pub(crate) struct Plain {
     port: u16,
 }
@@ -177,7 +177,7 @@ impl Plain {
     }
 }
 
-/// Takes any certificate: what it is for is to look at it.
+/// Accepts any certificate, to inspect it.
 #[derive(Debug)]
 struct Anything;
 

@@ -1,4 +1,4 @@
-//! HTTPS of the one process, with certificates of a real ACME authority: Pebble, and its DNS server, which finds every name on this machine.
+//! HTTPS of the one process, with certificates of Pebble, a real ACME authority, and its DNS server, which maps every name to this machine.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod authority;
@@ -21,7 +21,7 @@ const OTHER: &str = "todo.test";
 const PATIENCE: Duration = Duration::from_mins(2);
 /// The memory limit of the gateway's pod, in MB: knative/base/gateway.yaml.
 const POD_MB: u64 = 128;
-/// Bytes of headers that a caller may send, nearly.
+/// Nearly the maximum bytes of headers.
 const HEADERS: usize = 15_000;
 /// `listener::CONNECTIONS_MAX`.
 const CONNECTIONS_MAX: usize = 2_000;
@@ -34,7 +34,7 @@ struct Served {
     port: u16,
 }
 
-/// A process of this program, whose HTTPS port the authority checks.
+/// Starts this program, whose HTTPS port the authority validates.
 fn serve(program: &str, folder: &Path, authority: &Authority, settings: &[(&str, &str)]) -> Served {
     let (port, redirect) = (free_port(), free_port());
     let recipe = Recipe::new(program, &binaries().join(program), folder)
@@ -91,7 +91,7 @@ async fn a_domain_is_served_over_https_and_a_restart_asks_the_authority_for_noth
     let stranger = Client::new(authority.tls_port);
     assert_eq!(stranger.get("evil.test", "/api/tasks", &rustls::version::TLS13, "h2").await.status(), 421);
 
-    // A function's own name leads to that function alone.
+    // A function's own name leads to that function only.
     let call =
         |name: &'static str, method: &'static str, path: &'static str, body: &'static str| served.client.call(name, method, path, body);
     let created = call("create-task.tasks.test", "POST", "/api/tasks", r#"{"title":"by its own name"}"#).await;
@@ -103,7 +103,7 @@ async fn a_domain_is_served_over_https_and_a_restart_asks_the_authority_for_noth
     assert_eq!(served.client.event("create-task.tasks.test", command).await.status(), 200);
     assert_eq!(served.client.event("complete-task.tasks.test", command).await.status(), 404);
 
-    // The plain port beside it redirects, and keeps method, path and query; the port for probes does not.
+    // The plain port redirects, and keeps method, path and query; the port for probes does not redirect.
     for (host, target) in [(DOMAIN, DOMAIN), (OTHER, OTHER), ("evil.test", DOMAIN), ("127.0.0.1", DOMAIN)] {
         let answer = served.plain.get(host, "/api/tasks?limit=1").await;
         assert_eq!(
@@ -113,7 +113,7 @@ async fn a_domain_is_served_over_https_and_a_restart_asks_the_authority_for_noth
     }
     assert_eq!(Plain::new(served.port).get("localhost", "/health/live").await.status(), 200);
 
-    // The account and the certificate are kept.
+    // Account and certificate are stored.
     let requests = authority.requests();
     served.program.kill();
     served.program.start_again();
@@ -167,7 +167,7 @@ async fn a_certificate_is_renewed_in_time_and_calls_go_on() {
     served.client.trust(&authority.issuer().await);
     let client = &served.client;
     eventually_within(PATIENCE, "another certificate", async || {
-        // Every handshake meanwhile meets a certificate that is valid.
+        // Every handshake meanwhile gets a valid certificate.
         assert_eq!(client.get(DOMAIN, "/health/live", &rustls::version::TLS13, "h2").await.status(), 200);
         (client.serial(DOMAIN).await? != first).then_some(())
     })
@@ -212,7 +212,7 @@ async fn every_connection_at_once_fits_the_memory_of_the_pod() {
         open.push(served.client.hold(DOMAIN, protocol).await);
     }
     drop(open);
-    // Callers who send headers without an end, which costs more than a call does.
+    // Callers that send endless headers, which cost more than a call.
     let mut slow = Vec::new();
     for _ in 0..CONNECTIONS_MAX {
         slow.push(served.client.begin(DOMAIN, HEADERS).await);

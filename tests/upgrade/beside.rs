@@ -1,4 +1,4 @@
-//! Both releases at once on one database, as during a roll-out: each does, the other sees, and nothing is lost or done twice.
+//! Both releases at the same time on one database, as during a roll-out: each sees the other's work, and nothing is lost or doubled.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ async fn both_releases_work_side_by_side_and_nothing_is_lost_or_done_twice() {
     let mut old = Taskflow::old(folder.path(), database.url()).await;
     week::week(&mut old, &pool).await;
     let before = tasks(&old.api).await;
-    // Migrates while the release before runs.
+    // Migrates while the previous release runs.
     let mut new = Taskflow::new(folder.path(), database.url()).await;
     let after = tasks(&new.api).await;
     assert!(!before.is_empty() && before.len() == after.len());
@@ -52,7 +52,7 @@ async fn tasks(api: &Api) -> Vec<Value> {
     api.list("/api/tasks?limit=500&sort_by=created_at&order=asc").await
 }
 
-/// Fails unless a task has every field of another one as it is there; it may have more.
+/// Fails unless a task has every field of another one unchanged; it may have more.
 fn holds(task: &Value, fields: &Value) {
     for (name, value) in fields.as_object().unwrap() {
         let value = if name == "tags" { tests::composed(value) } else { value.clone() };
@@ -170,7 +170,7 @@ async fn a_reminder_of_one_fires_once(writer: &Api, other: &Api) {
     writer.reminder(&moved["id"], "cancelled").await;
 }
 
-/// What only the next release knows is kept by the release before, which can work with it as it understands it.
+/// The previous release keeps what only the new one knows, and works with it as far as it understands it.
 async fn the_next_release_alone_knows_days_and_hours(old: &Api, new: &Api) {
     let day = json!({ "title": "All day", "due_date": "2031-03-03", "time_zone": "Europe/Berlin", "recurrence": "weekly" });
     let hourly = json!({ "title": "Every 8 hours", "due_date": in_seconds(86_400), "recurrence_rule": "FREQ=HOURLY;INTERVAL=8" });
@@ -191,7 +191,7 @@ async fn the_next_release_alone_knows_days_and_hours(old: &Api, new: &Api) {
     complete(old, &hourly).await;
     let next = the_only_occurrence(new, &hourly).await;
     assert_eq!(next["recurrence_rule"], "FREQ=HOURLY;INTERVAL=8");
-    // Trash, restore and undo are of the next release; what they leave is a task of both.
+    // Trash, restore and undo belong to the new release; their result is a task for both.
     let task = old.create(&json!({ "title": "Thrown away" })).await;
     let path = format!("/api/tasks/{}", task["id"]);
     let _ = new.delete(&path).await.is(204);
@@ -202,7 +202,7 @@ async fn the_next_release_alone_knows_days_and_hours(old: &Api, new: &Api) {
     heard(new, &task, &["task.created", "task.deleted", "task.restored", "task.completed"]).await;
 }
 
-/// The release before refuses events of a type that it does not know. They are kept, and the next release takes them.
+/// The previous release refuses events of unknown types. They are stored, and the new release accepts them.
 async fn what_was_refused_is_taken_when_it_is_replayed(new: &Api) {
     let unknown = json!({ "id": 999 });
     assert!(history(new, &unknown).await.is_empty());
@@ -223,7 +223,7 @@ async fn both_at_once(old: &Api, new: &Api) {
     for place in 0..AT_ONCE {
         series.push(if place % 2 == 0 { old.create(&fields).await } else { new.create(&fields).await });
     }
-    // Who finds the row locked for too long is told to come again.
+    // A caller that finds the row locked for too long must retry.
     let patiently = async |api: &Api, task: &Value| {
         let path = format!("/api/tasks/{}/complete", task["id"]);
         eventually("a completion", async || match api.post(&path, &Value::Null).await {
@@ -244,7 +244,7 @@ async fn both_at_once(old: &Api, new: &Api) {
     }
 }
 
-/// What the database alone can tell.
+/// Checks that only the database allows.
 async fn nothing_is_doubled(pool: &PgPool) {
     for (what, sql) in BTreeMap::from([
         ("notifications of an event", "SELECT count(*) - count(DISTINCT (task_id, body, created_at)) FROM notifications"),

@@ -1,4 +1,4 @@
-//! Writes what `tests/api/upgrade.rs` starts from: the database that the release before left behind, and what it answered.
+//! Writes the input of `tests/api/upgrade.rs`: the database that the previous release left, and its answers.
 
 use std::fmt::Write;
 use std::fs;
@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::{Taskflow, empty, week};
 
-/// Each table, and its columns but for those that the database makes of others.
+/// Each table, and its columns except generated ones.
 const TABLES: &str = "SELECT format('%I.%I', table_schema, table_name), string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position) \
      FROM information_schema.columns WHERE table_schema IN ('public', 'embedded') AND table_name <> '_sqlx_migrations' AND is_generated = 'NEVER' \
      GROUP BY table_schema, table_name ORDER BY 1";
@@ -28,7 +28,7 @@ async fn dump() {
     pool.close().await;
 }
 
-/// The rows of every table, as SQL: a row is a line.
+/// Returns the rows of every table as SQL, one row per line.
 async fn data(pool: &PgPool) -> String {
     let mut sql = String::new();
     let tables: Vec<(String, String)> = sqlx::query_as(TABLES).fetch_all(pool).await.unwrap();

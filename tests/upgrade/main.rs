@@ -1,7 +1,7 @@
-//! The upgrade from the release before, which runs as a real process: a week of its work, and both releases at once on one database.
+//! The upgrade from the previous release, which runs as a real process: a week of its work, and both releases at the same time on one database.
 //!
-//! `OLD_TASKFLOW` names its program: `just upgrade-check` builds it from the repository's history. `tests/api/upgrade.rs` starts from a copy of the
-//! database that [`week::left_behind`] leaves, so that it needs no old program.
+//! `OLD_TASKFLOW` names its program; `just upgrade-check` builds it from the repository's history. `tests/api/upgrade.rs` starts from a copy of the
+//! database that [`week::left_behind`] leaves, so it needs no old program.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod beside;
@@ -15,7 +15,7 @@ use sqlx::PgPool;
 use tests::stack::{Program, Recipe, binaries, free_port, part};
 use tests::{Api, eventually};
 
-/// A Taskflow in one process, as a program of its own.
+/// A Taskflow in one process, as a separate program.
 struct Taskflow {
     api: Api,
     program: Program,
@@ -58,14 +58,14 @@ impl Taskflow {
     }
 }
 
-/// A database in which nothing is yet.
+/// Creates an empty database.
 async fn empty() -> (TestDatabase, PgPool) {
     let database = TestDatabase::new(|_| async { Ok::<_, sqlx::Error>(()) }).await.unwrap();
     let pool = PgPool::connect(database.url()).await.unwrap();
     (database, pool)
 }
 
-/// What the first of these columns says.
+/// Returns the first column.
 async fn number(pool: &PgPool, sql: &'static str) -> i64 {
     sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
 }

@@ -1,4 +1,4 @@
-//! A week of a person's work on the release before. A day passes as every moment in the database moves one day back.
+//! A week of a user's work on the previous release. A day passes by moving every time in the database one day back.
 
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection, PgPool};
@@ -19,10 +19,10 @@ const AGE: &str = "DO $$ DECLARE place record; BEGIN
 END $$";
 const WAITING: &str = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM embedded.deliveries)";
 
-/// The body of a call that repeats: the same key, or the same source and id, must have no second effect, in the next release either.
+/// The body of a repeated call: the same key, or the same source and id, must have no second effect, in the new release either.
 const ONCE: &str = r#"{"title":"Once, by its key"}"#;
 
-/// An event that asks for a task.
+/// A command event that creates a task.
 fn command() -> Value {
     json!({
         "specversion": "1.0", "id": "of-the-week", "source": "/tests", "type": "task.create", "datacontenttype": "application/json",
@@ -30,11 +30,11 @@ fn command() -> Value {
     })
 }
 
-/// The row says another type than the event, or the bus would drop it.
+/// The row has another type than the event, because the bus would drop it otherwise.
 const UNKNOWN: &str = "INSERT INTO outbox (key, kind, topic, name, payload, created_at) \
      VALUES (999, 'event', 'task-events', 'task.created', $1::text::json, now())";
 
-/// An event as the next release announces it and this one refuses: of a type that it does not know.
+/// An event of the new release with a type that this one refuses.
 fn unknown() -> Value {
     let moment = "2026-01-01T00:00:00.000000Z";
     json!({
@@ -53,7 +53,7 @@ fn unknown() -> Value {
     })
 }
 
-/// The tasks of the week that go on.
+/// The recurring tasks of the week.
 struct Plan {
     water: Value,
     standup: Value,
@@ -64,12 +64,12 @@ struct Plan {
     over: Value,
 }
 
-/// Waits until nothing waits any more.
+/// Waits until nothing is pending.
 pub(crate) async fn settled(pool: &PgPool) {
     eventually("nothing that waits", async || (number(pool, WAITING).await == 0).then_some(())).await;
 }
 
-/// Lets a week pass. The release before then still runs, and nothing waits.
+/// Lets a week pass. Afterwards the previous release still runs, and nothing is pending.
 pub(crate) async fn week(old: &mut Taskflow, pool: &PgPool) {
     let mut plan = first_day(&old.api).await;
     for day in 1..DAYS {
@@ -86,8 +86,8 @@ pub(crate) async fn week(old: &mut Taskflow, pool: &PgPool) {
     assert!(number(pool, "SELECT count(*) FROM embedded.dead_letters").await > 0);
 }
 
-/// Works on while consumers, and then the bus, cannot write, and kills the release before: events wait in the outbox and as deliveries.
-/// Returns what it answered before its end.
+/// Works while consumers, and then the bus, cannot write, and kills the previous release: events remain in the outbox and as deliveries. Returns its
+/// earlier answers.
 pub(crate) async fn left_behind(old: &mut Taskflow, pool: &PgPool, database_url: &str) -> Value {
     week(old, pool).await;
     let repeats = repeats(&old.api).await;
@@ -114,7 +114,7 @@ pub(crate) async fn left_behind(old: &mut Taskflow, pool: &PgPool, database_url:
     json!({ "answers": answers, "repeats": repeats, "owed": [water["id"], standup["id"]], "unheard": late["id"] })
 }
 
-/// What a caller sees.
+/// Returns what callers see.
 async fn answers(api: &Api) -> Value {
     json!({
         "taken_at": in_seconds(0),
@@ -126,7 +126,7 @@ async fn answers(api: &Api) -> Value {
     })
 }
 
-/// What calls answer that come a second time.
+/// Returns the answers to repeated calls.
 async fn repeats(api: &Api) -> Value {
     let once = api.call("POST", "/api/tasks", &[("idempotency-key", "of-the-week"), ("content-type", "application/json")], ONCE).await;
     let command = api.call("POST", "/", &[("content-type", "application/cloudevents+json")], command().to_string()).await;
@@ -171,7 +171,7 @@ async fn first_day(api: &Api) -> Plan {
 }
 
 impl Plan {
-    /// Each day the plants are watered; the rest has its days.
+    /// Waters the plants each day; other tasks have their days.
     async fn day(&mut self, api: &Api, day: i64) {
         self.water = completed(api, &self.water).await;
         match day {
@@ -204,7 +204,7 @@ impl Plan {
     }
 }
 
-/// Completes a task that recurs; its next occurrence.
+/// Completes a recurring task, and returns its next occurrence.
 async fn completed(api: &Api, task: &Value) -> Value {
     complete(api, task).await;
     eventually("the next occurrence", async || {

@@ -1,7 +1,7 @@
-//! What it costs to wake the consumers of a call ahead: the seconds that each function is awake on a day of visits, with and without.
+//! The cost of waking consumers ahead: the seconds that each function is awake on a day of visits, with and without.
 //!
-//! A simulation: the visits are a script, the functions wake and sleep as Knative's defaults have it, and the gateway's own code decides whom to
-//! wake.
+//! This is a simulation: the visits are a script, the functions wake and sleep by Knative's defaults, and the gateway's own code chooses the
+//! functions to wake.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,20 +19,20 @@ use crate::{BoxError, report};
 const VISITS: u64 = 20;
 /// Between the first and the last visit of the day.
 const DAY: Duration = Duration::from_hours(14);
-/// How long Knative keeps an idle pod: the window of its autoscaler, and the grace period of scaling to zero.
+/// How long Knative keeps an idle pod: its autoscaler's window, and the grace period of scaling to zero.
 const KEPT: Duration = Duration::from_secs(90);
-/// A cold start in the cluster of the tests, and a call of a function that is awake.
+/// Duration of a cold start in the test cluster, and of a call of a running function.
 const COLD: Duration = Duration::from_millis(1_300);
 const WARM: Duration = Duration::from_millis(20);
-/// How long a person thinks between two actions.
+/// How long a user thinks between two actions.
 const THOUGHT: Duration = Duration::from_secs(8);
 
-/// One action: the function that is called, and what it announces.
+/// One action: the called function, and its event.
 type Action = (&'static Route, Option<(EventType, Value)>);
 
 /// The functions and their time awake.
 struct Cluster {
-    /// When a function was last called, and for how long it has been awake until then.
+    /// When a function was last called, and how long it was awake before.
     functions: BTreeMap<&'static str, (Instant, Duration)>,
     ahead: Option<Ahead>,
 }
@@ -42,7 +42,7 @@ impl Cluster {
         self.functions.get(function.name).is_some_and(|(last, _)| now.duration_since(*last) < kept)
     }
 
-    /// Calls a function. Returns how long that takes.
+    /// Calls a function, and returns the duration.
     fn call(&mut self, function: &Route, now: Instant) -> Duration {
         let is_awake = self.is_awake(function, now, KEPT);
         let (last, awake) = self.functions.entry(function.name).or_insert((now, Duration::ZERO));
@@ -105,7 +105,7 @@ fn day(ahead: Option<Ahead>) -> Cluster {
     let begin = Instant::now();
     let mut cluster = Cluster { functions: BTreeMap::new(), ahead };
     for visit in 0..VISITS {
-        // Uneven, and the same each time.
+        // Uneven but reproducible.
         let share = f64::from(u32::try_from(visit * 7_919 % 1_000).unwrap_or(0)) / 1_000.0;
         let every = DAY / u32::try_from(VISITS).unwrap_or(1);
         let mut now = begin + every * u32::try_from(visit).unwrap_or(0) + every.mul_f64(share / 2.0);
@@ -119,7 +119,7 @@ fn day(ahead: Option<Ahead>) -> Cluster {
     cluster
 }
 
-/// What a person does: the page opens, and then a few of these.
+/// Returns the actions of a visit: the page opens, and then a few of these.
 fn visit_of(visit: u64) -> Vec<Action> {
     let task = |recurrence: &str, due: bool, reminder: bool| {
         let due = due.then_some("2027-01-31T08:00:00Z");

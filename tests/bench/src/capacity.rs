@@ -1,5 +1,4 @@
-//! How much the whole deployment can do: the highest rate of the mixed work at which callers and consumers keep up, and what a call costs each
-//! program.
+//! Capacity of the whole deployment: the highest rate of mixed calls at which callers and consumers keep up, and the cost of a call in each program.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,32 +14,32 @@ use crate::world::{Program, World};
 use crate::{BoxError, report, work};
 
 const ROWS: u32 = 10_000;
-/// What callers and consumers must keep.
+/// Limits of callers and consumers.
 const P99_MAX: Duration = Duration::from_millis(50);
 const LAG_MAX: Duration = Duration::from_secs(1);
-/// Calls a second that the search begins with.
+/// Calls per second at the start of the search.
 const FIRST: u32 = 100;
 const RATE_MAX: u32 = 4_000;
-/// The search ends at a rate that is this many percent below one that failed.
+/// The search ends at a rate that is this many percent below a failed one.
 const PRECISION_PERCENT: u32 = 5;
 const WARM_UP: Duration = Duration::from_secs(3);
 const LASTING: Duration = Duration::from_secs(10);
-/// How long consumers may take for what is left after the load.
+/// How long consumers may take for the backlog after the load.
 const DRAIN_MAX: Duration = Duration::from_mins(3);
 const DRAIN_LOOK: Duration = Duration::from_millis(500);
-/// The rate of the CPU figures, and of the figures at a load that is too high.
+/// The rate of the CPU figures, and of the figures under overload.
 const CPU_RATE: u32 = 300;
 const CPU_LASTING: Duration = Duration::from_secs(30);
 const OVERLOAD: u32 = 1_000;
 const OVERLOAD_LASTING: Duration = Duration::from_mins(1);
 
-/// Events of this time, and how long after it the last of them was in the audit log.
+/// Events of this period, and how long after it the last of them was in the audit log.
 const LAG: &str = "SELECT coalesce(max(extract(epoch FROM created_at - (event_data->>'time')::timestamptz)), 0)::float8 \
      FROM audit_log WHERE (event_data->>'time')::timestamptz BETWEEN $1 AND $2";
-/// What is still to be recorded.
+/// Number of events that are not recorded yet.
 const LEFT: &str = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM deliveries) + (SELECT count(*) FROM audit_log)";
 
-/// What a load showed.
+/// The result of a load.
 struct Step {
     rate: u32,
     figures: Figures,
@@ -59,7 +58,7 @@ impl Step {
     }
 }
 
-/// Finds the capacity by bisection; then shows a load that is too high.
+/// Finds the capacity by bisection, then measures an overload.
 pub(crate) async fn capacity() -> Result<(), BoxError> {
     let world = World::new(ROWS).await?;
     let taskflow = world.taskflow().await?;
@@ -94,7 +93,7 @@ pub(crate) async fn capacity() -> Result<(), BoxError> {
     world.stop().await
 }
 
-/// Shows what a call costs each program, at a rate that all of them keep.
+/// Measures the cost of a call in each program, at a rate that all of them sustain.
 pub(crate) async fn cpu() -> Result<(), BoxError> {
     let world = World::new(ROWS).await?;
     let taskflow = world.taskflow().await?;
@@ -140,17 +139,17 @@ async fn step(world: &World, taskflow: &Program, rate: u32, lasting: Duration) -
     Ok(Step { rate, figures, lag: Duration::from_secs_f64(lag.max(0.0)) })
 }
 
-/// As many connections as calls a second: each is a user who calls once a second.
+/// One connection per call per second: each is a user who calls once per second.
 async fn paced(taskflow: &Program, rate: u32, lasting: Duration) -> Result<Figures, BoxError> {
     let plan = Plan { connections: rate, warm_up: WARM_UP, lasting, pace: Some(Duration::from_secs(1)) };
     load::run(taskflow.address, plan, |connection| work::mix(ROWS, connection)).await
 }
 
-/// Waits until nothing is left for the consumers.
+/// Waits until the consumers have no backlog.
 async fn drained(world: &World) -> Result<(), BoxError> {
     let begin = Instant::now();
     let (mut last, mut same) = (-1, 0);
-    // Kafka's records are seen by nobody but the consumers: no change for two seconds is the end.
+    // Only the consumers see Kafka's records, so no change for two seconds counts as the end.
     while same < 4 {
         if begin.elapsed() > DRAIN_MAX {
             return Err("the consumers did not come to an end".into());
@@ -163,7 +162,7 @@ async fn drained(world: &World) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// CPU seconds of these processes and all below them, by the name of the program.
+/// Returns the CPU seconds of these processes and their descendants, by program.
 fn used(roots: &[u32]) -> Result<BTreeMap<String, f64>, BoxError> {
     const TICKS_A_SECOND: f64 = 100.0;
     let mut parents = BTreeMap::new();

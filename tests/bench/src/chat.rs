@@ -1,8 +1,8 @@
-//! Our own share of a chat turn: everything but the model.
+//! Taskflow's share of a chat turn: everything except the model.
 //!
-//! The model is a stand-in on this machine that answers at once what it always answers. So a figure is the whole turn as its caller waits for it:
-//! reading the conversation, asking the model (over HTTP, once or twice), the tool, and the conversation written twice; the stand-in's own time and that of
-//! the client are in it, so it is up to that much too long, never too short.
+//! The model is a stand-in on this machine that answers immediately. A figure is the whole turn as its caller waits for it: reading the conversation,
+//! calling the model once or twice over HTTP, the tool, and two writes of the conversation. It includes the time of the stand-in and the client, so
+//! it is an upper bound.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -25,10 +25,10 @@ use crate::{BoxError, report};
 const ROWS: u32 = 10_000;
 const TURNS: u32 = 400;
 const WARM_UP: u32 = 20;
-/// Turns of one conversation: it grows with each.
+/// Turns of one conversation, which grows with each.
 const OF_ONE: u32 = 25;
 
-/// What a turn is made of: its name, the message, and the tool that the model calls for it.
+/// A kind of turn: its name, the message, and the tool that the model calls.
 const KINDS: [(&str, &str, Option<&str>); 4] = [
     ("an answer", "hello", None),
     ("a task made, then an answer", "make", Some("create_task")),
@@ -73,7 +73,7 @@ async fn turns(address: SocketAddr, message: &str) -> Result<Vec<Duration>, BoxE
     Ok(times)
 }
 
-/// A model that calls the tool of the message, and then is done.
+/// A model that calls the message's tool, and then ends.
 async fn stand_in() -> Result<SocketAddr, BoxError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;

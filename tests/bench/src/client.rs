@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 client with one connection that stays open, so that nothing of a connection pool is in the figures.
+//! A small HTTP/1.1 client with one persistent connection, so that no connection pool affects the figures.
 
 use std::net::SocketAddr;
 
@@ -11,14 +11,14 @@ use tokio::net::TcpStream;
 
 use crate::BoxError;
 
-/// A request, and the answer it should get.
+/// A request, and its expected answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) body: Bytes,
     pub(crate) expects: StatusCode,
-    /// What it is, for figures of its own.
+    /// The kind, for separate figures.
     pub(crate) kind: &'static str,
 }
 
@@ -51,12 +51,12 @@ impl Client {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // What goes wrong with it is an error of the request under way.
+        // Its error is the error of the current request.
         tokio::spawn(async move { drop(connection.await) });
         Ok(Self { sender, host: address.to_string() })
     }
 
-    /// The body of the answer; an error if its status is not the expected one.
+    /// Returns the body of the answer; an error if its status is unexpected.
     pub(crate) async fn call(&mut self, call: Call) -> Result<Bytes, BoxError> {
         let expects = call.expects;
         let what = format!("{} {}", call.method, call.path);

@@ -1,5 +1,5 @@
-//! The floor: a bare hyper server with one query of the same kind for each call, and the same rows as JSON. What Taskflow does
-//! beside (routes, checks, totals, events, the search's ranking) is what the ratio to it shows.
+//! The reference: a bare hyper server with one query of the same kind per call, and the same rows as JSON. The ratio to it shows the cost of
+//! Taskflow's routes, checks, totals, events and ranking.
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
@@ -23,10 +23,10 @@ use uuid::Uuid;
 
 use crate::{BoxError, report};
 
-/// The word for it on the command line.
+/// Its name on the command line.
 pub(crate) const COMMAND: &str = "floor";
 
-/// As many connections as Taskflow has.
+/// The same number of connections as Taskflow.
 const POOL: u32 = 16;
 
 const NEW: &str = "WITH created AS (INSERT INTO tasks (title, title_key, description, time_zone, recurrence, recurrence_from, recurrence_number, \
@@ -111,7 +111,7 @@ fn json(value: &impl Serialize) -> Result<Full<Bytes>, BoxError> {
     Ok(Full::new(serde_json::to_vec(value)?.into()))
 }
 
-/// A row as JSON, borrowed; times as the database sends them, which is less work than any other form.
+/// A row as JSON, borrowed; times in the database's form, which costs least.
 struct Task<'r>(&'r PgRow);
 
 impl Serialize for Task<'_> {

@@ -1,4 +1,4 @@
-//! One function as a program of its own: from its start to its first answer, what it holds while it waits, and its size.
+//! One function as a program: start to first answer, idle memory, and size.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::{BoxError, report};
 const STARTS: usize = 50;
 const DEFAULT: &str = "complete-task";
 
-/// A call that is refused before the database is asked, and one that asks it.
+/// A call that is refused before the database is queried, and one that queries it.
 const CALLS: [(&str, &str, StatusCode); 2] = [
     ("no query", "/api/tasks/x/complete", StatusCode::BAD_REQUEST),
     ("a query", "/api/tasks/9223372036854775807/complete", StatusCode::NOT_FOUND),

@@ -1,4 +1,4 @@
-//! Makes load: so many connections, each with its own work, at full speed or at a pace.
+//! Generates load: a number of connections, each with its own work, at full speed or at a rate.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,11 +11,11 @@ use tokio::time::Instant;
 use crate::BoxError;
 use crate::client::{Call, Client};
 
-/// What one connection asks for.
+/// The requests of one connection.
 pub(crate) trait Work: Send + 'static {
     fn next(&mut self) -> Call;
 
-    /// What came of the last call.
+    /// Receives the last answer.
     fn answered(&mut self, _: &Bytes) {}
 }
 
@@ -25,14 +25,14 @@ impl<F: FnMut() -> Call + Send + 'static> Work for F {
     }
 }
 
-/// How load is made.
+/// Options of a load.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) connections: u32,
-    /// Before anything is measured: connections to the database open, statements are prepared.
+    /// Before the measurement: connections open, statements are prepared.
     pub(crate) warm_up: Duration,
     pub(crate) lasting: Duration,
-    /// The time between two calls of a connection; at full speed where there is none.
+    /// Time between two calls of a connection; `None` for full speed.
     pub(crate) pace: Option<Duration>,
 }
 
@@ -42,14 +42,14 @@ impl Plan {
     }
 }
 
-/// What was measured.
+/// Results.
 pub(crate) struct Figures {
     times: Histogram<u64>,
     lasting: Duration,
     pub(crate) errors: u32,
     /// The first error.
     pub(crate) error: Option<String>,
-    /// The figures of each kind of call, where the calls have kinds.
+    /// Figures by kind of call, if calls have kinds.
     pub(crate) kinds: BTreeMap<&'static str, Figures>,
 }
 
@@ -78,19 +78,18 @@ impl Figures {
         f64::from(u32::try_from(self.times.len()).unwrap_or(u32::MAX)) / self.lasting.as_secs_f64()
     }
 
-    /// p50, p99, max, as cells.
+    /// Returns p50, p99 and maximum as cells.
     pub(crate) fn cells(&self) -> [String; 3] {
         [self.quantile(0.5), self.quantile(0.99), self.max()].map(crate::report::ms)
     }
 
-    /// How many errors, with the first one.
+    /// Returns the number of errors, with the first one.
     pub(crate) fn errors(&self) -> String {
         self.error.as_ref().map_or("0".to_owned(), |error| format!("{}: {error}", self.errors))
     }
 }
 
-/// Makes the load. A call at a pace counts from the moment it was due, so that a slow answer also counts for the calls that wait
-/// behind it.
+/// Generates the load. At a rate, a call's duration counts from when it was due, so that a slow answer also counts for the calls that wait behind it.
 pub(crate) async fn run<W: Work>(address: SocketAddr, plan: Plan, mut work: impl FnMut(u32) -> W) -> Result<Figures, BoxError> {
     let mut workers = Vec::new();
     for number in 0..plan.connections {
@@ -126,7 +125,7 @@ async fn worker(mut client: Client, mut work: impl Work, plan: Plan, begin: Inst
     let mut done = Done::default();
     let measured = begin + plan.warm_up;
     let end = measured + plan.lasting;
-    // At a pace, the connections are spread evenly over it.
+    // At a rate, the connections are spread evenly over it.
     let mut due = begin + plan.pace.unwrap_or_default() * number / plan.connections.max(1);
     loop {
         if plan.pace.is_some() {
@@ -144,7 +143,7 @@ async fn worker(mut client: Client, mut work: impl Work, plan: Plan, begin: Inst
         match answer {
             Ok(body) => {
                 work.answered(&body);
-                // At full speed what counts is what was answered in time.
+                // At full speed, only calls answered in time count.
                 if due >= measured && (plan.pace.is_some() || now < end) {
                     done.times.push((kind, now - due));
                 }

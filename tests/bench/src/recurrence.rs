@@ -1,8 +1,8 @@
-//! From the completion of a recurring task until its next occurrence can be read.
+//! Time from the completion of a recurring task until its next occurrence is readable.
 //!
-//! Each task has a tag of its own, which the occurrence inherits. The clock starts when the completion is sent, and stops with the
-//! first answer of `GET /api/tasks?tags=…&status=pending` that has a task in it, asked for again a millisecond after each answer
-//! that has none. So a figure is up to one such call and a millisecond too long, never too short.
+//! Each task has its own tag, which the occurrence inherits. The clock starts when the completion is sent, and stops with the first answer of
+//! `GET /api/tasks?tags=…&status=pending` that has a task. The request is repeated a millisecond after each empty answer, so a figure is at most one
+//! such call and a millisecond too high.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,5 +1,4 @@
-//! How late reminders are: when they fired (`triggered_at`, as the database has it) and when they arrived on a WebSocket, against
-//! `scheduled_at`.
+//! Lateness of reminders: when they fired (`triggered_at` in the database) and when they arrived on a WebSocket, compared with `scheduled_at`.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -19,10 +18,10 @@ use crate::world::World;
 use crate::{BoxError, report, work};
 
 const ROWS: u32 = 10_000;
-/// Reminders, and the microseconds between them.
+/// Numbers of reminders, and the microseconds between them.
 const GROUPS: [(&str, u32, i64); 3] =
     [("spread over 12 s", 300, 40_000), ("at the same instant", 200, 0), ("at the same instant", 1_000, 0)];
-/// Time to make the tasks of a group.
+/// Time to create the tasks of a group.
 const AHEAD: Duration = Duration::from_secs(8);
 const WAIT_MAX: Duration = Duration::from_mins(2);
 
@@ -67,7 +66,7 @@ async fn socket(address: SocketAddr) -> Result<Socket, BoxError> {
     Ok(socket)
 }
 
-/// Makes a task with a reminder for each of these moments; the moments by their tasks.
+/// Creates a task with a reminder for each of these moments, and returns the moments by task.
 async fn tasks(address: SocketAddr, moments: Vec<i64>) -> Result<HashMap<i64, i64>, BoxError> {
     const MAKERS: usize = 8;
     let mut makers = Vec::new();
@@ -90,7 +89,7 @@ async fn tasks(address: SocketAddr, moments: Vec<i64>) -> Result<HashMap<i64, i6
     Ok(all)
 }
 
-/// Which task's notification came when.
+/// Returns when each task's notification arrived.
 async fn arrivals(socket: &mut Socket, count: usize) -> Result<Vec<(i64, i64)>, BoxError> {
     let mut arrived = Vec::new();
     while arrived.len() < count {

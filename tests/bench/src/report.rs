@@ -1,10 +1,10 @@
-//! What is printed: the setting, and tables.
+//! Output: the setting, and tables.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
 
 use std::fs;
 use std::time::Duration;
 
-/// Prints the machine and the build, above the tables of a run.
+/// Prints machine and build, above a run's tables.
 pub(crate) fn setting(of: &str) {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let model = of_file("/proc/cpuinfo", "model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned());
@@ -41,23 +41,23 @@ pub(crate) fn block(title: &str, text: &str) {
     println!("{title}\n\n```text\n{}\n```\n", text.trim_end());
 }
 
-/// Tells how far a long preparation is.
+/// Reports the progress of a long preparation.
 pub(crate) fn progress(text: &str) {
     eprintln!("{text}");
 }
 
-/// Tells why there are no figures.
+/// Reports why there are no figures.
 pub(crate) fn complain(error: &dyn std::fmt::Display) {
     eprintln!("bench: {error}");
 }
 
-/// Milliseconds, to three places that matter.
+/// Milliseconds, with three significant digits.
 pub(crate) fn ms(duration: Duration) -> String {
     let ms = duration.as_secs_f64() * 1_000.0;
     if ms < 10.0 { format!("{ms:.2} ms") } else { format!("{ms:.0} ms") }
 }
 
-/// A share of the floor.
+/// A ratio to the reference.
 pub(crate) fn ratio(ours: f64, floor: f64) -> String {
     format!("{:.2}", ours / floor)
 }

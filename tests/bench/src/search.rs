@@ -1,4 +1,4 @@
-//! Searches, by their kind: whole HTTP calls with the count of all hits. And the plans, which have to use the index.
+//! Searches by kind: whole HTTP calls with the total count. Also prints their plans, which must use the index.
 
 use domain::Timestamp;
 use domain::query::{SearchTasks, Today};
@@ -11,7 +11,7 @@ use crate::world::World;
 use crate::{BoxError, report, seed, work};
 
 const SECONDS: u64 = 5;
-/// From so many tasks on, one connection searches.
+/// From this number of tasks, one connection searches.
 const MANY: u32 = 1_000_000;
 
 const KINDS: [(&str, &str); 9] = [
@@ -50,7 +50,7 @@ pub(crate) async fn run(sizes: &[u32]) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Prints each plan once, with the kinds of search that have it.
+/// Prints each plan once, with the kinds of search that use it.
 async fn plans(world: &World, rows: u32) -> Result<(), BoxError> {
     let mut plans: Vec<(String, Vec<&str>)> = Vec::new();
     for (kind, query) in KINDS {

@@ -1,7 +1,7 @@
 //! Fills a database with tasks of everyday words, in one statement, which is far faster than calls of the store.
 //!
-//! Titles and descriptions are lower-case ASCII words, so that what they are found by is the same text with a space at each end
-//! (`store::fold`). Later words of [`WORDS`] are rarer.
+//! Titles and descriptions are lower-case ASCII words, so their folded form is the same text with a space at each end (`store::fold`). Later words of
+//! [`WORDS`] are rarer.
 
 use domain::ambient::Clock;
 use domain::task::Draft;
@@ -12,17 +12,17 @@ use sqlx::{AssertSqlSafe, PgPool};
 use crate::BoxError;
 use crate::report::progress;
 
-/// A word of a dozen tasks, however many there are, made of everyday trigrams.
+/// A word in a dozen tasks, whatever their number, made of common trigrams.
 pub(crate) const RARE: &str = "marigold";
-/// The beginning of [`RARE`] and of no other word.
+/// A prefix of [`RARE`] and of no other word.
 pub(crate) const RARE_PREFIX: &str = "marig";
 /// A part of [`RARE`] and of no other word.
 pub(crate) const RARE_PART: &str = "rigol";
-/// A word of a tenth of the tasks.
+/// A word in a tenth of the tasks.
 pub(crate) const COMMON: &str = "invoice";
 /// A part of [`COMMON`] and of no other word.
 pub(crate) const COMMON_PART: &str = "nvoi";
-/// A word of no task, made of everyday trigrams.
+/// A word in no task, made of common trigrams.
 pub(crate) const MISSING: &str = "marketing harbour";
 /// Tasks with the rare word.
 const RARE_TASKS: u32 = 12;
@@ -45,8 +45,8 @@ const WORDS: &str = "call check order plan write read send clean fix review book
     vaccination prescription pharmacy surgery therapy recovery nutrition vegetable cucumber tomato potato onion garlic pepper cinnamon vanilla \
     chocolate marmalade harvest orchard vineyard greenhouse compost fertiliser seedling blossom lavender rosemary thyme parsley juniper";
 
-/// How the texts are made. `$1` words, `$2` tasks, `$3` rare, `$4` how far apart the rare ones are, `$5` common, `$6` rare tasks. The squares
-/// of random numbers make the first words common.
+/// Generates the texts. `$1` words, `$2` tasks, `$3` rare, `$4` distance of the rare ones, `$5` common, `$6` rare tasks. Squares of random numbers
+/// make the first words common.
 const TEXTS: &str = "
 WITH texts AS MATERIALIZED (
     SELECT n,
@@ -66,7 +66,7 @@ WITH texts AS MATERIALIZED (
     FROM generate_series(1, $2) AS n
 ), ";
 
-/// Keeps the texts as tasks. `$7` is a task as JSON, whose other fields all of them have.
+/// Stores the texts as tasks. `$7` is a task as JSON with the other fields.
 fn insert() -> String {
     let columns = store::TASK_COLUMNS[1..].join(", ");
     format!(
@@ -83,14 +83,14 @@ SELECT id, ' ' || title || ' ', ' ' || title || E' \\n ' || description || CASE 
     )
 }
 
-/// Filling an index row by row takes many times as long as making it anew.
+/// Filling an index row by row takes many times as long as building it.
 const INDEXES: &str = "SELECT indexname::text, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename IN ('tasks', 'task_search') \
      AND indexname NOT LIKE '%_pkey'";
 
-/// One trigger a row would count them all in the same slot.
+/// With a trigger per row, all would be counted in the same slot.
 const BEFORE: &str = "SET maintenance_work_mem = '1GB'; SELECT setseed(0.5); ALTER TABLE tasks DISABLE TRIGGER USER";
 
-/// The count, and what autovacuum would do in its own time.
+/// Counts, and the work that autovacuum would do later.
 const AFTER: [&str; 9] = [
     "ALTER TABLE tasks ENABLE TRIGGER USER",
     "UPDATE task_counts SET (pending, completed) = \
@@ -104,13 +104,13 @@ const AFTER: [&str; 9] = [
     "CHECKPOINT",
 ];
 
-/// Makes so many tasks. Their ids are 1 and on.
+/// Creates this many tasks, with ids from 1.
 pub(crate) async fn tasks(pool: &PgPool, rows: u32) -> Result<(), BoxError> {
     if rows == 0 {
         return Ok(());
     }
     progress(&format!("making {rows} tasks"));
-    // On a connection of its own: building the indexes of a million tasks takes longer than any statement of Taskflow may.
+    // Uses a separate connection, because building the indexes of a million tasks exceeds Taskflow's statement timeout.
     let mut connection = pool.acquire().await?.detach();
     sqlx::raw_sql("SET statement_timeout = 0").execute(&mut connection).await?;
     let indexes: Vec<(String, String)> = sqlx::query_as(INDEXES).fetch_all(&mut connection).await?;

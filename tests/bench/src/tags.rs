@@ -1,4 +1,4 @@
-//! The list of tags where tasks have as many as they may.
+//! The list of tags, with the maximum number per task.
 
 use crate::client::Call;
 use crate::load::{self, Plan};
@@ -7,7 +7,7 @@ use crate::{BoxError, report};
 
 const SECONDS: u64 = 5;
 
-/// Gives every task 20 of 1,000 tags. One trigger a row would count them all one by one.
+/// Gives every task 20 of 1,000 tags. With a trigger per row, they would be counted one by one.
 const TAGS: [&str; 6] = [
     "SET statement_timeout = 0",
     "ALTER TABLE tasks DISABLE TRIGGER USER",

@@ -1,4 +1,4 @@
-//! Calls a second at full speed, of Taskflow and of the floor.
+//! Calls per second at full speed, of Taskflow and of the reference.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -56,7 +56,7 @@ pub(crate) async fn writes() -> Result<(), BoxError> {
     world.stop().await
 }
 
-/// How many events are yet to be delivered (an event for two consumers counts twice), and how long until there are none.
+/// Returns the number of undelivered events (counted per consumer), and how long until there are none.
 async fn drained(world: &World) -> Result<[String; 2], BoxError> {
     const LEFT: &str = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM deliveries)";
     let begin = Instant::now();
@@ -91,7 +91,7 @@ async fn head(what: &str, world: &World, more: &[&str]) -> Result<(), BoxError> 
     Ok(())
 }
 
-/// Prints a row. Fails if the floor answered with errors: a ratio to it says nothing.
+/// Prints a row. Fails if the reference had errors, because the ratio would be meaningless.
 fn row(call: &str, rows: u32, ours: &Figures, floor: &Figures, more: &[String]) -> Result<(), BoxError> {
     let [p50, p99, max] = ours.cells();
     let (rates, ratio) = ([ours, floor].map(Figures::per_second), report::ratio(ours.per_second(), floor.per_second()));

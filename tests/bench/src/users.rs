@@ -1,4 +1,4 @@
-//! Many connections at once: each a call a second, then all at full speed.
+//! Many connections: first one call per second each, then full speed.
 
 use std::time::Duration;
 

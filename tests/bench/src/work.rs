@@ -8,7 +8,7 @@ use crate::client::Call;
 use crate::load::Work;
 use crate::seed;
 
-/// Far apart, so that neighbours are not asked for one after the other; prime, so that all are.
+/// A large step, so that neighbours are not requested in sequence; prime, so that all are.
 const STEP: u64 = 7_919;
 
 pub(crate) fn search(query: &str) -> Call {
@@ -36,12 +36,12 @@ pub(crate) fn get(rows: u32, connection: u32) -> impl FnMut() -> Call + Send {
     }
 }
 
-/// The id in an answer.
+/// Returns the id in an answer.
 pub(crate) fn id_of(body: &[u8]) -> Option<i64> {
     serde_json::from_slice::<Value>(body).ok()?["id"].as_i64()
 }
 
-/// What people do: of ten calls four get a task, two list, two search, one creates and one completes what was created.
+/// Mixed calls: of ten, four get a task, two list, two search, one creates and one completes what was created.
 pub(crate) struct Mix<G> {
     get: G,
     number: u32,
@@ -49,7 +49,7 @@ pub(crate) struct Mix<G> {
     created: bool,
 }
 
-/// The mix on so many seeded tasks.
+/// Creates the mix on this many seeded tasks.
 pub(crate) fn mix(rows: u32, connection: u32) -> Mix<impl FnMut() -> Call + Send> {
     Mix { get: get(rows, connection), number: connection, mine: None, created: false }
 }

@@ -1,5 +1,5 @@
-//! What a benchmark stands on: a database in a temporary folder, and programs on it that are processes of their own; or, where
-//! `TASKFLOW_ADDRESS` and `DATABASE_URL` say so, a Taskflow that is there, with the parts that it has.
+//! The environment of a benchmark: a database in a temporary folder, and programs on it in processes of their own; or a running Taskflow, if
+//! `TASKFLOW_ADDRESS` and `DATABASE_URL` are set.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -15,16 +15,16 @@ use tokio::sync::oneshot;
 
 use crate::{BoxError, floor, seed};
 
-/// Connections of the bench itself.
+/// Connections of the benchmark itself.
 const POOL: u32 = 2;
 
-/// A database, with so many tasks.
+/// A database with this many tasks.
 pub(crate) struct World {
     pub(crate) store: Store,
     url: String,
     postgres: Option<Postgres>,
     _folder: TempDir,
-    /// The Taskflow that is there.
+    /// The running Taskflow, if there is one.
     there: Option<SocketAddr>,
 }
 
@@ -44,7 +44,7 @@ impl World {
         Ok(Self { store, url, postgres, _folder: folder, there })
     }
 
-    /// Taskflow on this database.
+    /// Returns Taskflow on this database.
     pub(crate) async fn taskflow(&self) -> Result<Program, BoxError> {
         if let Some(address) = self.there {
             return Ok(Program { address, child: None });
@@ -52,13 +52,13 @@ impl World {
         self.start(&program("taskflow")?, []).await
     }
 
-    /// A Taskflow of its own with these settings on this database.
+    /// Starts a Taskflow with these settings on this database.
     pub(crate) async fn taskflow_with(&self, settings: &[(&str, &str)]) -> Result<Program, BoxError> {
         let mut command = Command::new(program("taskflow")?);
         Program::start(command.env_clear().env("DATABASE_URL", &self.url).envs(settings.iter().copied())).await
     }
 
-    /// The floor on this database.
+    /// Starts the reference on this database.
     pub(crate) async fn floor(&self) -> Result<Program, BoxError> {
         self.start(&std::env::current_exe()?, [OsStr::new(floor::COMMAND)]).await
     }
@@ -67,7 +67,7 @@ impl World {
         Program::start(Command::new(path).args(arguments).env_clear().env("DATABASE_URL", &self.url)).await
     }
 
-    /// The database, in words.
+    /// Describes the database.
     pub(crate) async fn setting(&self) -> Result<String, BoxError> {
         let query = "SELECT format('PostgreSQL %s, fsync %s, synchronous_commit %s', current_setting('server_version'), \
              current_setting('fsync'), current_setting('synchronous_commit'))";
@@ -85,25 +85,25 @@ impl World {
     }
 }
 
-/// A running program that listens; it is killed when this is dropped.
+/// A running program that listens; dropping it kills it.
 ///
-/// A child of the standard library's: tokio's would switch on a feature that the programs under test, built together with this
-/// one, do without.
+/// Uses the standard library's `Child`, because tokio's would enable a feature that the programs under test, built together with this one, do not
+/// have.
 pub(crate) struct Program {
     pub(crate) address: SocketAddr,
-    /// `None`: it is somebody else's.
+    /// `None` if another process owns it.
     child: Option<Child>,
 }
 
 impl Program {
-    /// Starts a program and waits until it says where it listens.
+    /// Starts a program and waits until it reports its address.
     async fn start(command: &mut Command) -> Result<Self, BoxError> {
         let command = command.env("PORT", "0").env("TASKFLOW_BIND", "127.0.0.1");
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let stderr = child.stderr.take().ok_or("no standard error")?;
         let (found, address) = oneshot::channel();
         std::thread::spawn(move || read_log(stderr, found));
-        // Killed even where it does not listen.
+        // Killed even if it does not listen.
         let mut program = Self { address: SocketAddr::from(([0, 0, 0, 0], 0)), child: Some(child) };
         program.address = address.await?.map_err(|said| format!("the program ended without listening: {said}"))?;
         Ok(program)
@@ -124,7 +124,7 @@ impl Drop for Program {
     }
 }
 
-/// Reads a program's log to its end, so that it can go on logging, and tells where it listens; its last words, if it does not.
+/// Reads a program's log to its end, so that it can continue to log. Returns its address, or its last lines if it does not listen.
 fn read_log(log: ChildStderr, found: oneshot::Sender<Result<SocketAddr, String>>) {
     let mut found = Some(found);
     let mut said = String::new();
@@ -145,7 +145,7 @@ fn address(line: &str) -> Option<SocketAddr> {
     address?.parse().ok()
 }
 
-/// A release binary: beside this one, or where `TASKFLOW_BIN` says that taskflow is.
+/// Returns the path of a release binary: beside this one, or beside `TASKFLOW_BIN`.
 pub(crate) fn program(name: &str) -> Result<PathBuf, BoxError> {
     let beside = match std::env::var_os("TASKFLOW_BIN") {
         Some(taskflow) => PathBuf::from(taskflow),

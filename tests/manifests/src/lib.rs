@@ -1,6 +1,6 @@
-//! The manifests and lists that follow from the table of functions ([`domain::routes`]).
+//! Manifests and lists derived from the table of functions ([`domain::routes`]).
 //!
-//! A file is either written whole, with [`HEADER`] as its first line, or it has one part between `BEGIN` and `END`.
+//! A file is either written completely, with [`HEADER`] as its first line, or it has one part between `BEGIN` and `END`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -15,15 +15,15 @@ macro_rules! notice {
     };
 }
 
-/// The first line of a file that is written whole.
+/// First line of a file that is written completely.
 pub const HEADER: &str = concat!("# ", notice!());
-/// Ends the line before a part that is written.
+/// End of the line before a written part.
 const BEGIN: &str = notice!();
-/// Ends the line after it.
+/// End of the line after it.
 const END: &str = "End of what `just manifests` writes.";
 
-/// The root of the repository: the nearest folder with a justfile, from the working directory upwards. A path from the build would be wrong in a
-/// copy of the repository that shares its build folder.
+/// Returns the root of the repository: the nearest folder with a justfile, from the working directory upwards. A path from the build would be wrong
+/// in a copy of the repository that shares its build folder.
 #[must_use]
 pub fn root() -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
@@ -33,10 +33,10 @@ pub fn root() -> PathBuf {
 /// Files by their paths in the repository.
 pub type Files = BTreeMap<String, String>;
 
-/// Every file that is written whole or in part, as it should be.
+/// Returns every file that is written completely or in part, with its intended content.
 ///
 /// # Errors
-/// A file that cannot be read, or that has lost the lines around its part.
+/// A file cannot be read, or lacks the lines around its part.
 pub fn outputs() -> io::Result<Files> {
     let mut files = Files::new();
     let names: BTreeSet<&str> = routes::ALL.iter().map(|route| route.name).collect();
@@ -63,7 +63,7 @@ pub fn outputs() -> io::Result<Files> {
     part(&mut files, "terraform/examples/lambda/variables.tf", &lines(lambda(), |name| format!("    \"{name}\",\n")))?;
     let workspace = read("Cargo.toml")?;
     let dependency = |name: &str| {
-        // The workspace names a function that another crate depends on, too.
+        // The workspace also lists functions that other crates depend on.
         let is_shared = workspace.contains(&format!("\n{name} = {{ path = "));
         if is_shared {
             format!("{name}.workspace = true\n")
@@ -77,7 +77,7 @@ pub fn outputs() -> io::Result<Files> {
     Ok(files)
 }
 
-/// The outputs that differ from the files of the repository, and the files that are left of functions that are gone.
+/// Returns the outputs that differ from the repository's files, and files of functions that no longer exist.
 ///
 /// # Errors
 /// As [`outputs`].
@@ -96,7 +96,7 @@ pub fn stale() -> io::Result<(Files, Vec<String>)> {
     Ok((outputs, gone))
 }
 
-/// The functions that AWS Lambda runs.
+/// Returns the functions for AWS Lambda.
 pub fn lambda() -> impl Iterator<Item = &'static str> {
     let names: BTreeSet<&str> = routes::ALL.iter().filter(|route| route.is_on_lambda()).map(|route| route.name).collect();
     names.into_iter()
@@ -105,7 +105,7 @@ pub fn lambda() -> impl Iterator<Item = &'static str> {
 /// Reads a file of the repository.
 ///
 /// # Errors
-/// A file that cannot be read; the message names it.
+/// The file cannot be read; the message names it.
 pub fn read(path: &str) -> io::Result<String> {
     std::fs::read_to_string(root().join(path)).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))
 }
@@ -173,7 +173,7 @@ resources:
     )
 }
 
-/// The component of a binding to Kafka; `metadata` is what its direction adds.
+/// Returns the component of a Kafka binding; `metadata` depends on its direction.
 fn binding(name: &str, description: &str, metadata: &str) -> String {
     format!(
         r#"{HEADER}
@@ -198,8 +198,8 @@ scopes: [taskflow]
     )
 }
 
-/// The consumer group of a topic. Each is one that the releases with a binding for each consumer had: it has read the topic, so the gateway goes
-/// on where that consumer was. Of task-events and reminders it is record-audit's, whose loss nobody could repair: housekeeping repairs what the other
+/// Returns the consumer group of a topic: one of the groups that the releases with a binding per consumer used, so the gateway continues where that
+/// consumer was. For task-events and reminders it is record-audit's, whose losses could not be repaired; housekeeping repairs what the other
 /// consumers have not read.
 fn group(topic: Topic) -> &'static str {
     match topic {

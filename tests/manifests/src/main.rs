@@ -1,4 +1,4 @@
-//! Writes every output that is stale: `just manifests`. With the argument `lambda`, prints the functions that AWS Lambda runs.
+//! Writes every stale output: `just manifests`. With the argument `lambda`, prints the functions for AWS Lambda.
 
 use std::io::{self, Write};
 

@@ -1,6 +1,6 @@
 //! Scaffolds a function: `just new-function NAME DESCRIPTION [query | command] [consumer] [job]`.
 //!
-//! What it writes compiles and passes every test. It writes nothing if the arguments or the sources are not as expected.
+//! The result compiles and passes every test. Writes nothing if the arguments or the sources are not as expected.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use manifests::{Files, read};
 
 const PARTS: [&str; 4] = ["query", "command", "consumer", "job"];
-/// Programs that are no functions.
+/// Programs that are not functions.
 const TAKEN: [&str; 2] = ["new-function", "run-dapr"];
-/// Length of a name at most: names of Kubernetes end at 63 characters, and the names of bindings add a topic.
+/// Maximum length of a name: Kubernetes allows 63 characters, and the names of bindings add a topic.
 const NAME_MAX: usize = 40;
 
 fn main() -> ExitCode {
@@ -38,7 +38,7 @@ fn scaffold(arguments: &[String]) -> io::Result<()> {
     Ok(())
 }
 
-/// A function to be.
+/// A function to scaffold.
 struct New<'a> {
     name: &'a str,
     description: &'a str,
@@ -76,7 +76,7 @@ impl<'a> New<'a> {
         self.parts.contains(part)
     }
 
-    /// The texts of those [`PARTS`] that it has.
+    /// Returns the texts of its [`PARTS`].
     fn own(&self, texts: [String; PARTS.len()]) -> String {
         PARTS.iter().zip(texts).filter(|(part, _)| self.has(part)).map(|(_, text)| text).collect()
     }
@@ -96,12 +96,12 @@ impl<'a> New<'a> {
         self.name.to_ascii_uppercase().replace('-', "_")
     }
 
-    /// What is left of the name in paths and types, which begin with the task.
+    /// Returns the name in paths and types, which begin with the task.
     fn verb(&self) -> &str {
         self.name.strip_suffix("-task").unwrap_or(self.name)
     }
 
-    /// Every file that it is written in, but for the outputs of `just manifests` and `just contract`.
+    /// Returns every file that it is written in, except the outputs of `just manifests` and `just contract`.
     fn files(&self) -> io::Result<Files> {
         let folder = format!("functions/{}", self.name);
         let mut files = Files::from([
@@ -301,7 +301,7 @@ fn pascal(name: &str) -> String {
     name.split('-').map(|word| word[..1].to_ascii_uppercase() + &word[1..]).collect()
 }
 
-/// The `use` of those names that are wanted, if any is.
+/// Returns the `use` of the required names, if any.
 fn import(path: &str, names: &[(&str, bool)]) -> String {
     let wanted: Vec<&str> = names.iter().filter(|(_, is_wanted)| *is_wanted).map(|(name, _)| *name).collect();
     match wanted.as_slice() {
