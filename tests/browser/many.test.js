@@ -10,7 +10,7 @@ import { Stage, eventually, openTask, row } from './story.js';
 const TASKS = 10_000;
 /** Rows in the document, at most, whatever the list's length. */
 const ROWS_MAX = 80;
-/** Milliseconds of a key that anybody would call lag; the figures in the README are measured by `just bench-page`. */
+/** Milliseconds of a key that anybody would call lag; the figures in docs/figures.md are measured by `just bench-page`. */
 const LAG = 1_000;
 
 describe('ten thousand tasks', { timeout: 600_000 }, () => {

@@ -71,7 +71,7 @@ export class Taskflow {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  /** @param {Record<string, string>} [settings] environment variables, as the README has them */
+  /** @param {Record<string, string>} [settings] environment variables, see docs/settings.md */
   static async start(settings = {}) {
     const taskflow = new Taskflow();
     taskflow.#settings = settings;
