@@ -441,7 +441,7 @@ variable "settings" {
 
   validation {
     condition     = alltrue([for name in keys(var.settings) : can(regex("^(TASKFLOW_[A-Z_]+|GEMINI_(MODEL|BASE_URL)|OTEL_[A-Z_]+|RUST_LOG)$", name))])
-    error_message = "settings: names of Taskflow's settings are wanted, as README.md lists them; secrets have variables of their own."
+    error_message = "settings: use the names of Taskflow's settings, which docs/settings.md lists; secrets have variables of their own."
   }
 
   validation {

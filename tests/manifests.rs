@@ -1,7 +1,9 @@
-//! The manifests fit the platform: a file is a component of its name, all functions fit the database and a free node, and what a manifest names is
-//! made. What runs elsewhere than in tests (the pipeline, dashboards, the commands of the documents) names what there is. `tests/manifests` compares
-//! with the table of routes.
+//! Checks files that no compiler reads. Dapr components, Knative manifests and charts fit the platform, and name resources that exist. The pipeline,
+//! dashboards and alerts name recipes and metrics that exist. `documents` checks the documents. The package `manifests` compares with the table of
+//! routes.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod documents;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -544,28 +546,6 @@ fn dapr_and_kafka_are_of_one_version_everywhere() {
             let version = version(name);
             assert!(text(file).contains(&version), "{name} is {version} in the pipeline's tests, and another in {file}");
         }
-    }
-}
-
-#[test]
-fn every_recipe_that_a_document_names_exists() {
-    let recipes = recipes();
-    for document in [
-        "README.md",
-        "ARCHITECTURE.md",
-        "docs/runbook.md",
-        "docs/data-model.md",
-        "knative/README.md",
-        "platform/README.md",
-        "terraform/README.md",
-        "tests/README.md",
-    ] {
-        let all = text(document);
-        // Fences first: what is left has code between single ticks.
-        let (fenced, prose): (Vec<_>, Vec<_>) = all.split("```").enumerate().partition(|(at, _)| at % 2 == 1);
-        let spans = prose.iter().flat_map(|(_, part)| part.split('`').skip(1).step_by(2));
-        let named = run_by(fenced.iter().flat_map(|(_, part)| part.lines()).chain(spans));
-        assert_eq!(named.difference(&recipes).collect::<Vec<_>>(), Vec::<&String>::new(), "{document} names recipes that there are not");
     }
 }
 

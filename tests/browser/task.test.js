@@ -189,7 +189,7 @@ stories('one task', {}, (story) => {
     const detail = await openTask(page, 'Late');
     await detail.getByRole('button', { name: 'Reminders' }).click();
     await detail.getByLabel('Reminder', { exact: true }).selectOption('1 hour before');
-    await detail.getByText('the due_date has passed: there is nothing to remind of').waitFor();
+    await detail.getByText('the due_date is in the past; use a later one, or no reminder_offset').waitFor();
     assert.equal(await detail.getByLabel('Reminder', { exact: true }).getAttribute('aria-invalid'), 'true');
     assert.equal(await row(page, 'Late').getByText(/^reminder/).count(), 0, 'the list shows what is, not what was wished');
   });

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Adds one function and one field of a task, as ARCHITECTURE.md says, to a copy of the repository, checks that they compile and pass, and
+# Adds one function and one field of a task, as CONTRIBUTING.md describes, to a copy of the repository, checks that they compile and pass, and
 # counts the files edited by hand. Fails if a count is above its limit. Files that recipes write are not counted.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -1,4 +1,4 @@
-//! The `AsyncAPI` document: topics, what travels on them, and which function says and hears what.
+//! The `AsyncAPI` document: topics, their messages, and the functions that send and receive them.
 
 use domain::Notification;
 use domain::event::{CommandType, EventType, TaskUpdate, Topic};
@@ -9,7 +9,7 @@ use crate::cloud_event::{self, is_of_task, is_shown, pascal};
 use crate::schemas::Schemas;
 
 const CONTENT_TYPE: &str = "application/cloudevents+json";
-/// What the topics are made with.
+/// Number of partitions of each topic.
 const PARTITIONS: u32 = 3;
 
 pub(crate) fn document() -> Value {
@@ -24,12 +24,12 @@ pub(crate) fn document() -> Value {
     }
     operations.insert(
         "bus.send.dead-letters".to_owned(),
-        operation("send", Topic::DeadLetters, &["any".to_owned()], "Sets aside what a consumer could not take."),
+        operation("send", Topic::DeadLetters, &["any".to_owned()], "Stores events that a consumer could not process."),
     );
     channels.insert(SOCKET.to_owned(), socket(&mut messages, &mut schemas));
     for (name, action, own, summary) in [
-        ("notify.send.notifications", "send", &["notification", "update", "pong"][..], "What a page is shown, as it comes."),
-        ("notify.receive.notifications", "receive", &["ping"][..], "What a page may say: whether the connection is still there."),
+        ("notify.send.notifications", "send", &["notification", "update", "pong"][..], "Sends notifications and changes to a page."),
+        ("notify.receive.notifications", "receive", &["ping"][..], "Receives pings of a page."),
     ] {
         let own: Vec<String> = own.iter().map(|name| (*name).to_owned()).collect();
         operations.insert(name.to_owned(), on(action, SOCKET, &own, summary));
@@ -51,25 +51,25 @@ pub(crate) fn document() -> Value {
             "messages": messages,
             "schemas": schemas.components(),
             "securitySchemes": {
-                "token": { "type": "http", "scheme": "bearer", "description": "Asked for where TASKFLOW_API_TOKEN is set." },
+                "token": { "type": "http", "scheme": "bearer", "description": "Required if TASKFLOW_API_TOKEN is set." },
             },
         },
     })
 }
 
-/// Where events travel: the records of Kafka, and the frames that a page gets.
+/// Servers: the Kafka broker, and the WebSocket.
 fn servers() -> Value {
     json!({
         "kafka": {
             "host": "{broker}",
             "protocol": "kafka",
-            "description": "The broker behind Dapr, if Taskflow does not run in one process.",
-            "variables": { "broker": { "default": "localhost:9092", "description": "As the component of Dapr names it." } },
+            "description": "The broker behind Dapr. Not used in one process.",
+            "variables": { "broker": { "default": "localhost:9092", "description": "Host and port, as in Dapr's component." } },
         },
         "web": {
             "host": "{host}",
             "protocol": "ws",
-            "description": "Where Taskflow answers callers; wss where it answers by HTTPS.",
+            "description": "Taskflow's address; wss over HTTPS.",
             "variables": { "host": { "default": "localhost:8080" } },
             "security": [{ "$ref": "#/components/securitySchemes/token" }],
         },
@@ -95,11 +95,11 @@ fn socket(messages: &mut Map<String, Value>, schemas: &mut Schemas) -> Value {
     let frames = [
         (
             "notification",
-            "A reminder has fired. Kept for 90 days: a client that comes back resumes after the last id it saw.",
+            "A reminder has fired. Stored for 90 days: a client that reconnects resumes after its last id.",
             frame("notification", &shown),
         ),
-        ("update", "A task has changed. Sent once, and kept nowhere.", frame("update", &changed)),
-        ("ping", "A client asks whether the connection is still there. At most 4,096 bytes; more closes it with 1009.", frame("ping", &[])),
+        ("update", "A task has changed. Sent once, and not stored.", frame("update", &changed)),
+        ("ping", "Checks the connection. At most 4,096 bytes; a larger frame closes it with 1009.", frame("ping", &[])),
         ("pong", "The answer to a ping.", frame("pong", &[])),
     ];
     let mut of_channel = Map::new();
@@ -115,8 +115,8 @@ fn socket(messages: &mut Map<String, Value>, schemas: &mut Schemas) -> Value {
         A page of another origin gets 403, a handshake without the token 401, and one too many 503.";
     json!({
         "address": "/ws/notifications",
-        "title": "The WebSocket of pages",
-        "description": "JSON text frames. The server sends a ping of the protocol every 30 s, and closes a connection that is silent for 75 s.",
+        "title": "Notifications and changes for pages",
+        "description": "JSON text frames. The server sends a protocol-level ping every 30 s, and closes a connection that is silent for 75 s.",
         "servers": [{ "$ref": "#/servers/web" }],
         "messages": of_channel,
         "bindings": {
@@ -125,7 +125,7 @@ fn socket(messages: &mut Map<String, Value>, schemas: &mut Schemas) -> Value {
                 "query": {
                     "type": "object",
                     "properties": {
-                        "after": { "type": "integer", "format": "int64", "description": "The last notification that the client has: those after it come first." },
+                        "after": { "type": "integer", "format": "int64", "description": "The client's last notification; later ones are sent first." },
                     },
                 },
                 "headers": {
@@ -146,12 +146,12 @@ fn socket(messages: &mut Map<String, Value>, schemas: &mut Schemas) -> Value {
 
 fn channel(topic: Topic, messages: &mut Map<String, Value>, schemas: &mut Schemas) -> Value {
     let (description, own) = match topic {
-        Topic::TaskEvents => ("What happened to tasks.", happened(topic, schemas)),
-        Topic::Reminders => ("What happened to reminders.", happened(topic, schemas)),
-        Topic::TaskUpdates => ("What pages show live.", updates(schemas)),
-        Topic::TaskCommands => ("What callers ask for: from any producer, each done once for its source and id.", commands(schemas)),
+        Topic::TaskEvents => ("Changes of tasks.", happened(topic, schemas)),
+        Topic::Reminders => ("Changes of reminders.", happened(topic, schemas)),
+        Topic::TaskUpdates => ("Live changes for open pages.", updates(schemas)),
+        Topic::TaskCommands => ("Commands from any producer. Each runs once per source and id.", commands(schemas)),
         Topic::DeadLetters => (
-            "What a consumer could not take: the event as it came, with the consumer's name, the attempts and the last error as extensions.",
+            "Events that a consumer could not process, unchanged, with the consumer's name, the attempts and the last error as extensions.",
             vec![("any".to_owned(), "Any CloudEvent", cloud_event::any(schemas))],
         ),
     };
@@ -195,19 +195,16 @@ fn updates(schemas: &mut Schemas) -> Vec<Message> {
     own.map(|event| {
         let data = cloud_event::update_data(schemas);
         let payload = cloud_event::event(&format!("{}Update", pascal(event.as_str())), *event, &data, schemas);
-        (event.as_str().to_owned(), "What a page shows", payload)
+        (event.as_str().to_owned(), "A change for pages", payload)
     })
     .collect()
 }
 
 fn commands(schemas: &mut Schemas) -> Vec<Message> {
-    CommandType::ALL
-        .iter()
-        .map(|command| (command.as_str().to_owned(), "What is asked for", cloud_event::command(*command, schemas)))
-        .collect()
+    CommandType::ALL.iter().map(|command| (command.as_str().to_owned(), "A command", cloud_event::command(*command, schemas))).collect()
 }
 
-/// The topic where an event is announced.
+/// Returns the topic that an event is announced on.
 fn home(event: EventType) -> Topic {
     if is_of_task(event) { Topic::TaskEvents } else { Topic::Reminders }
 }

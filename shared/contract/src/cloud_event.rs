@@ -1,4 +1,4 @@
-//! `CloudEvents` 1.0 in the structured JSON form: the envelope, and what it carries by type.
+//! `CloudEvents` 1.0 in structured JSON form: the envelope, and its data by type.
 
 use domain::event::{CommandType, EventType, ReminderEvent, TaskEvent, TaskUpdate};
 use domain::routes;
@@ -7,17 +7,17 @@ use serde_json::{Map, Value, json};
 use crate::operations;
 use crate::schemas::{Schemas, timestamp};
 
-/// Characters of an event's id, source or type, at most.
+/// Maximum characters of an event's id, source or type.
 const ATTRIBUTE_MAX: usize = 1024;
 
-/// The data of a command: the body of its operation, with the fields of the path.
+/// Returns the schema of a command's data: the body of its operation, with the fields of the path.
 fn command_data(command: CommandType, schemas: &mut Schemas) -> Option<Value> {
     let mut all = routes::of_command(command)?.operations.iter();
     let operation = all.find(|operation| operation.command == Some(command))?;
     Some((operations::types(operation.id)?.body?.reference)(schemas))
 }
 
-/// Whether an event tells of a task; the others tell of a reminder.
+/// True if an event describes a task; the others describe a reminder.
 pub(crate) fn is_of_task(event: EventType) -> bool {
     match event {
         EventType::TaskCreated | EventType::TaskUpdated | EventType::TaskCompleted | EventType::TaskDeleted | EventType::TaskRestored => {
@@ -31,22 +31,22 @@ pub(crate) fn is_of_task(event: EventType) -> bool {
     }
 }
 
-/// Whether pages hear of it on task-updates.
+/// True if pages receive the event on task-updates.
 pub(crate) fn is_shown(event: EventType) -> bool {
     is_of_task(event) || event == EventType::ReminderTriggered
 }
 
-/// The data of an event on task-events or reminders.
+/// Returns the schema of an event's data on task-events or reminders.
 pub(crate) fn event_data(event: EventType, schemas: &mut Schemas) -> Value {
     if is_of_task(event) { schemas.written::<TaskEvent>() } else { schemas.written::<ReminderEvent>() }
 }
 
-/// The data of an event on task-updates.
+/// Returns the schema of an event's data on task-updates.
 pub(crate) fn update_data(schemas: &mut Schemas) -> Value {
     schemas.written::<TaskUpdate>()
 }
 
-/// A name for a component, such as `TaskCreate` for `task.create`.
+/// Returns the name of a component, such as `TaskCreate` for `task.create`.
 pub(crate) fn pascal(name: &str) -> String {
     let mut pascal = String::with_capacity(name.len());
     for word in name.split(['.', '-']) {
@@ -57,22 +57,22 @@ pub(crate) fn pascal(name: &str) -> String {
     pascal
 }
 
-/// What is the same for any event from anywhere.
+/// Returns the attributes that every event has.
 fn attributes() -> Map<String, Value> {
     let text = |description: &str| json!({ "type": "string", "minLength": 1, "maxLength": ATTRIBUTE_MAX, "pattern": "^[^\\u0000]*$", "description": description });
     let attributes = [
         ("specversion", json!({ "const": "1.0" })),
-        ("id", text("With source: which event it is. A command is done once for each.")),
+        ("id", text("Identifies the event together with source. A command runs once per source and id.")),
         (
             "source",
             json!({ "type": "string", "format": "uri-reference", "minLength": 1, "maxLength": ATTRIBUTE_MAX, "description": "Who speaks." }),
         ),
-        ("type", text("What happened, or what is asked for.")),
+        ("type", text("The type of the event or command.")),
     ];
     attributes.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
 }
 
-/// A command as any producer may send it: the bare minimum that `CloudEvents` asks for.
+/// Returns the schema of a command as any producer may send it, with the attributes that `CloudEvents` requires.
 pub(crate) fn command(command: CommandType, schemas: &mut Schemas) -> Value {
     let data = command_data(command, schemas);
     let mut properties = attributes();
@@ -80,7 +80,7 @@ pub(crate) fn command(command: CommandType, schemas: &mut Schemas) -> Value {
     properties.insert("datacontenttype".to_owned(), json!({ "const": "application/json" }));
     properties.insert(
         "correlationid".to_owned(),
-        json!({ "type": "string", "description": "Ties together everything one call caused; the id where left out." }),
+        json!({ "type": "string", "description": "Identifies everything one call caused; the event's id if left out." }),
     );
     properties.insert("data".to_owned(), data.unwrap_or_default());
     let schema = json!({
@@ -92,23 +92,23 @@ pub(crate) fn command(command: CommandType, schemas: &mut Schemas) -> Value {
     schemas.define(&format!("{}Command", pascal(command.as_str())), schema)
 }
 
-/// An event as Taskflow announces it. `name` is the component's.
+/// Returns the schema of an event as Taskflow announces it. `name` is the component's name.
 pub(crate) fn event(name: &str, event: EventType, data: &Value, schemas: &mut Schemas) -> Value {
     let subject = if is_of_task(event) || name.ends_with("Update") { "task" } else { "reminder" };
     let mut properties = attributes();
     let time = timestamp(schemas);
     let own = [
         ("id", json!({ "type": "string", "format": "uuid", "description": "A UUIDv7." })),
-        ("source", json!({ "type": "string", "pattern": "^/taskflow/[a-z-]+$", "description": "The function that speaks." })),
+        ("source", json!({ "type": "string", "pattern": "^/taskflow/[a-z-]+$", "description": "The function that announces." })),
         ("type", json!({ "const": event.as_str() })),
         ("subject", json!({ "type": "string", "pattern": format!("^{subject}/[0-9]+$") })),
         ("time", time),
         ("datacontenttype", json!({ "const": "application/json" })),
-        ("correlationid", json!({ "type": "string", "description": "Ties together everything one call caused." })),
+        ("correlationid", json!({ "type": "string", "description": "Identifies everything one call caused." })),
         ("causationid", json!({ "type": "string", "description": "In the answer to a command: the command's id." })),
         (
             "partitionkey",
-            json!({ "type": "string", "pattern": "^[0-9]+$", "description": "The task's id, and the Kafka key: events of one task stay in order." }),
+            json!({ "type": "string", "pattern": "^[0-9]+$", "description": "The task's id, and the Kafka key. Events of one task stay in order." }),
         ),
         ("traceparent", json!({ "type": "string", "description": "W3C Trace Context." })),
         ("data", data.clone()),
@@ -123,7 +123,7 @@ pub(crate) fn event(name: &str, event: EventType, data: &Value, schemas: &mut Sc
     schemas.define(name, schema)
 }
 
-/// Any event, such as those among the dead letters.
+/// Returns the schema of any event, such as a dead letter.
 pub(crate) fn any(schemas: &mut Schemas) -> Value {
     let schema = json!({
         "type": "object",

@@ -1,5 +1,4 @@
-//! What callers and consumers can rely on: the `OpenAPI` and the `AsyncAPI` document, made from the types of `domain` and its table of
-//! routes, so that they cannot say something else than the code.
+//! The `OpenAPI` and `AsyncAPI` documents, generated from the types of `domain` and the table of routes, so that they always match the code.
 //!
 //! `just contract` writes the copies in `tests/contract`.
 
@@ -11,13 +10,13 @@ mod schemas;
 
 use serde_json::Value;
 
-/// The REST API: an `OpenAPI` 3.1 document.
+/// Returns the `OpenAPI` 3.1 document of the REST API.
 #[must_use]
 pub fn openapi() -> Value {
     openapi::document()
 }
 
-/// The events and commands: an `AsyncAPI` 3.0 document.
+/// Returns the `AsyncAPI` 3.0 document of events and commands.
 #[must_use]
 pub fn asyncapi() -> Value {
     asyncapi::document()

@@ -1,4 +1,4 @@
-//! The `OpenAPI` document: each operation of the routes with its parameters, bodies and every answer that can happen.
+//! The `OpenAPI` document: each operation with its parameters, bodies and all responses.
 
 use domain::event::{CommandType, EventType};
 use domain::routes::{self, Access, IDS, Operation};
@@ -8,23 +8,23 @@ use crate::cloud_event;
 use crate::operations::{Kind, Types, types};
 use crate::schemas::{Schemas, id, problem, tell_defaults, without_null};
 
-/// The problems that can be answered, but for 500: status, component, description.
+/// Problems that can occur, except 500: status, component, description.
 const PROBLEMS: &[(u16, &str, &str)] = &[
-    (400, "Malformed", "Malformed JSON, an id in the path that is no integer, or a header that cannot be read."),
-    (401, "Unauthorized", "The token is missing or wrong, where the service asks for one."),
-    (403, "Forbidden", "A page of another origin asks for a change, or a caller brings a fact."),
-    (404, "NotFound", "There is no such thing."),
-    (406, "NotAcceptable", "Accept leaves out the type of the answer."),
+    (400, "Malformed", "Malformed JSON, an id in the path that is not an integer, or an unreadable header."),
+    (401, "Unauthorized", "The token is missing or wrong, and the service requires one."),
+    (403, "Forbidden", "A page of another origin requests a change, or a caller sends a fact."),
+    (404, "NotFound", "Not found."),
+    (406, "NotAcceptable", "Accept excludes the type of the response."),
     (408, "Timeout", "The body did not arrive in time."),
-    (409, "Conflict", "Something else is in the way: a request with the same Idempotency-Key is under way, or the task is completed."),
-    (412, "PreconditionFailed", "The task's version is not one that If-Match and If-None-Match ask for."),
+    (409, "Conflict", "A request with the same Idempotency-Key is in progress, or the task is completed."),
+    (412, "PreconditionFailed", "The task's version does not meet If-Match or If-None-Match."),
     (413, "TooLarge", "The body is larger than 256 KiB."),
     (415, "UnsupportedMediaType", "The body is of another type, or has a Content-Encoding."),
     (421, "Misdirected", "No token is set, and the host is not a name of this service."),
-    (422, "Invalid", "A field or a query value breaks a rule, or is unknown."),
-    (426, "UpgradeRequired", "Only a WebSocket handshake is answered here."),
-    (502, "BadGateway", "The model answered something that cannot be used, or refused to."),
-    (503, "Unavailable", "Something that is needed is away; try again."),
+    (422, "Invalid", "A field or a query value is invalid or unknown."),
+    (426, "UpgradeRequired", "This path accepts WebSocket handshakes only."),
+    (502, "BadGateway", "The model's answer was unusable, or it refused to answer."),
+    (503, "Unavailable", "A dependency is unavailable; retry later."),
     (504, "GatewayTimeout", "The model did not answer in time."),
 ];
 
@@ -53,7 +53,7 @@ pub(crate) fn document() -> Value {
         "info": {
             "title": "Taskflow",
             "version": env!("CARGO_PKG_VERSION"),
-            "summary": "Tasks, reminders and what happens to them.",
+            "summary": "Tasks, reminders and their events.",
             "description": "Errors are RFC 9457 problems. Times are read as RFC 3339 with any offset and written as UTC with Z and microseconds. \
                 Each change can also be asked for by a CloudEvent: see POST / and the AsyncAPI document at /asyncapi.json.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
@@ -66,21 +66,21 @@ pub(crate) fn document() -> Value {
             "responses": responses,
             "headers": headers(),
             "parameters": parameters(),
-            "securitySchemes": { "token": { "type": "http", "scheme": "bearer", "description": "Asked for where TASKFLOW_API_TOKEN is set." } },
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer", "description": "Required if TASKFLOW_API_TOKEN is set." } },
         },
     })
 }
 
 fn tags() -> Value {
     let tags = [
-        ("tasks", "What is to be done."),
-        ("tags", "What tasks are sorted by."),
-        ("reminders", "When to be told of a task."),
-        ("notifications", "What a page shows of reminders and changes."),
-        ("audit", "What happened, kept for good."),
-        ("assistant", "What a person says, done; and the same tools for other assistants."),
+        ("tasks", "Tasks."),
+        ("tags", "Tags of tasks."),
+        ("reminders", "Reminders of tasks."),
+        ("notifications", "Notifications and changes for pages."),
+        ("audit", "The audit log."),
+        ("assistant", "The assistant, and its tools for MCP clients."),
         ("events", "CloudEvents in, CloudEvents out."),
-        ("health", "How the service is."),
+        ("health", "Health of the service."),
         ("web", "The page and the documents."),
     ];
     tags.iter().map(|(name, description)| json!({ "name": name, "description": description })).collect()
@@ -146,8 +146,8 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
     }
     if operation.access == Access::Link {
         let pages = [
-            ("401", "The link is not one of this service."),
-            ("409", "Nothing was done; the page says why."),
+            ("401", "The link's signature is invalid."),
+            ("409", "Nothing was changed; the page gives the reason."),
             ("410", "The link has expired."),
         ];
         for (status, description) in pages {
@@ -161,11 +161,11 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
     }
     if types.is_cached {
         parameters.push(parameter("If-None-Match-Of-Read"));
-        answers.insert("304".to_owned(), json!({ "description": "The caller has it already." }));
+        answers.insert("304".to_owned(), json!({ "description": "The caller's copy is current." }));
     }
     if matches!(operation.id, "health" | "healthReady") {
         let mut unhealthy = success(types, schemas);
-        unhealthy["description"] = "Something that is needed is down.".into();
+        unhealthy["description"] = "A dependency is unavailable.".into();
         answers.insert("503".to_owned(), unhealthy);
     }
     with_problems(&mut answers, &problems);
@@ -189,7 +189,7 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
     operation
 }
 
-/// The token is asked for only where the settings name one.
+/// Security requirement of a token that is needed only if the settings have one.
 fn optional_token() -> Value {
     json!([{ "token": [] }, {}])
 }
@@ -203,7 +203,7 @@ fn with_problems(answers: &mut Map<String, Value>, problems: &[u16]) {
     answers.insert("default".to_owned(), json!({ "$ref": "#/components/responses/Internal" }));
 }
 
-/// The one parameter of a path that is text with a form of its own.
+/// The only path parameter that is text with its own format.
 const CONVERSATION: &str = "conversation_id";
 
 fn path_parameter(name: &str) -> Value {
@@ -219,11 +219,11 @@ fn query_parameters(fields: &Value) -> Vec<Value> {
     let properties = fields["properties"].as_object().into_iter().flatten();
     let parameter = |(name, schema): (&String, &Value)| {
         let mut schema = without_null(schema.clone());
-        // A list may also have its name once more for each value; commas are what Taskflow writes.
+        // A list may also be repeated once per value. Taskflow itself writes commas.
         let is_list = schema.get("type").is_some_and(|ty| ty == "array");
         let description = schema.as_object_mut().and_then(|fields| fields.remove("description"));
         if let Some(fields) = schema.as_object_mut().filter(|fields| fields.get("default").is_some_and(Value::is_array)) {
-            // The default of a list that is text in a query string: the parameter is left out.
+            // A list that is text in a query string has no default: the parameter is left out.
             fields.remove("default");
         }
         let mut parameter = json!({ "name": name, "in": "query", "schema": schema });
@@ -239,7 +239,7 @@ fn query_parameters(fields: &Value) -> Vec<Value> {
     properties.map(parameter).collect()
 }
 
-/// The body of an operation: what its type has beyond the path; none, if that is nothing.
+/// Returns the body of an operation: the fields of its type that are not in the path. `None` if there are none.
 fn request_body(
     name: &str,
     reference: fn(&mut Schemas) -> Value,
@@ -264,7 +264,7 @@ fn request_body(
         fields.remove("required");
     }
     let reference = if path.is_empty() { reference(schemas) } else { schemas.define(&format!("{name}Body"), schema) };
-    // An empty body is an object without fields, which does where none is required.
+    // An empty body counts as an object without fields, which suffices if none is required.
     Some(json!({ "required": required, "content": { "application/json": { "schema": reference } } }))
 }
 
@@ -288,23 +288,23 @@ fn headers() -> Value {
     json!({
         "ETag": { "description": "The task's version.", "required": true, "schema": { "type": "string", "pattern": "^\"[0-9]+\"$" } },
         "Taskflow-Change": {
-            "description": "Names the change, for POST /api/undo; missing if nothing has changed.",
+            "description": "Identifies the change, for POST /api/undo; absent if nothing changed.",
             "schema": { "$ref": "#/components/schemas/ChangeId" },
         },
-        "Location": { "description": "Where what was made can be found.", "required": true, "schema": { "type": "string", "format": "uri-reference", "pattern": "^/api/" } },
-        "X-Total-Count": { "description": "Items on all pages.", "required": true, "schema": { "type": "integer", "format": "int64", "minimum": 0 } },
+        "Location": { "description": "The path of the created resource.", "required": true, "schema": { "type": "string", "format": "uri-reference", "pattern": "^/api/" } },
+        "X-Total-Count": { "description": "Number of items on all pages.", "required": true, "schema": { "type": "integer", "format": "int64", "minimum": 0 } },
         "Link": {
-            "description": "The first, the previous, the next and the last page, as far as they are there (RFC 8288).",
+            "description": "The first, previous, next and last page, if they exist (RFC 8288).",
             "required": true,
             "schema": { "type": "string", "examples": ["</api/tasks?limit=50&offset=50>; rel=\"next\""] },
         },
         "X-Correlation-Id": {
-            "description": "Ties together everything this call has caused: the caller's, or one of the service's own.",
+            "description": "Identifies everything this call caused: the caller's id, or a generated one.",
             "required": true,
             "schema": { "type": "string", "pattern": "^[!-~]{1,128}$" },
         },
-        "Retry-After": { "description": "Seconds after which to try again.", "required": true, "schema": { "type": "integer", "minimum": 0 } },
-        "WWW-Authenticate": { "description": "What the service asks for.", "required": true, "schema": { "const": "Bearer" } },
+        "Retry-After": { "description": "Seconds to wait before a retry.", "required": true, "schema": { "type": "integer", "minimum": 0 } },
+        "WWW-Authenticate": { "description": "The required credential.", "required": true, "schema": { "const": "Bearer" } },
     })
 }
 
@@ -313,7 +313,7 @@ fn parameter(name: &str) -> Value {
 }
 
 fn parameters() -> Value {
-    // RFC 9110, section 8.8.3, without the comma that separates tags, and in ASCII.
+    // RFC 9110, section 8.8.3, in ASCII and without the comma, which separates tags.
     const TAG: &str = r#"(W/)?"[!#-+\--~]*""#;
     let tags = || json!({ "type": "string", "minLength": 1, "pattern": format!("^(\\*|{TAG}(, ?{TAG})*)$"), "examples": ["*", "\"1\""] });
     let header = |name: &str, description: &str, schema: Value| json!({ "name": name, "in": "header", "description": description, "schema": schema });
@@ -321,25 +321,25 @@ fn parameters() -> Value {
     json!({
         "If-Match": header(
             "If-Match",
-            "Do it only if the task still has one of these ETags.",
+            "Makes the change only if the task has one of these ETags.",
             tags(),
         ),
         "Idempotency-Key": header(
             "Idempotency-Key",
-            "Do it once: for 24 hours the same key, method and path are answered again.",
+            "Makes the change once: for 24 hours the same key, method and path get the same response.",
             json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$" }),
         ),
         "X-Correlation-Id": attribute(
             "X-Correlation-Id",
-            "Ties together everything this call causes: 1 to 128 visible ASCII characters; any other is passed over.",
+            "Identifies everything this call causes: 1 to 128 visible ASCII characters; other values are ignored.",
         ),
         "If-None-Match": header(
             "If-None-Match",
-            "Do it only if the task has none of these ETags.",
+            "Makes the change only if the task has none of these ETags.",
             tags(),
         ),
-        // What is no ETag is passed over here: the caller gets the whole answer.
-        "If-None-Match-Of-Read": attribute("If-None-Match", "ETags that the caller has: the answer is 304 if it is one of these."),
+        // Anything that is not an ETag is ignored here: the caller gets the whole response.
+        "If-None-Match-Of-Read": attribute("If-None-Match", "ETags that the caller has: if one matches, the response is 304."),
         "ce-specversion": attribute("ce-specversion", "Binary mode: 1.0."),
         "ce-id": attribute("ce-id", "Binary mode: the event's id."),
         "ce-source": attribute("ce-source", "Binary mode: who speaks."),
@@ -362,11 +362,11 @@ fn responses(schemas: &mut Schemas) -> Value {
         }
         responses.insert((*name).to_owned(), response);
     }
-    responses.insert("Internal".to_owned(), json!({ "description": "Something went wrong.", "content": content }));
+    responses.insert("Internal".to_owned(), json!({ "description": "Internal error.", "content": content }));
     responses.into()
 }
 
-/// `POST /`, which no route names: the gateway and every function take `CloudEvents` there.
+/// `POST /`, which is in no route: the gateway and every function accept `CloudEvents` there.
 fn send_event(schemas: &mut Schemas) -> Value {
     let commands = CommandType::ALL.iter().map(|command| cloud_event::command(*command, schemas));
     let known: Vec<Value> = commands.collect();
@@ -377,8 +377,8 @@ fn send_event(schemas: &mut Schemas) -> Value {
         told.push(cloud_event::event(&format!("{name}Event"), *event, &data, schemas));
     }
     let incoming = schemas.define("IncomingEvent", json!({ "description": "A command, by its type.", "anyOf": known }));
-    let outgoing = schemas.define("OutgoingEvent", json!({ "description": "What happened, by its type.", "oneOf": told }));
-    let data = json!({ "type": "object", "description": "Binary mode: the data; the attributes are in the ce-… headers." });
+    let outgoing = schemas.define("OutgoingEvent", json!({ "description": "An event, by its type.", "oneOf": told }));
+    let data = json!({ "type": "object", "description": "Binary mode: the data. The attributes are in the ce-… headers." });
     let parameters = ["ce-specversion", "ce-id", "ce-source", "ce-type"].map(parameter);
     let mut answers = Map::new();
     answers.insert(
@@ -389,11 +389,11 @@ fn send_event(schemas: &mut Schemas) -> Value {
             "content": { "application/cloudevents+json": { "schema": outgoing } },
         }),
     );
-    answers.insert("204".to_owned(), json!({ "description": "The event was accepted, and nothing answers it." }));
+    answers.insert("204".to_owned(), json!({ "description": "The event was accepted. It has no answer." }));
     with_problems(&mut answers, &[400, 401, 403, 404, 406, 408, 409, 413, 415, 421, 422, 503]);
     json!({
         "operationId": "sendEvent",
-        "summary": "Takes a command as a CloudEvent, structured or binary, by its type",
+        "summary": "Runs a command: a CloudEvent in structured or binary mode",
         "description": "A command does what the call of the REST API does, once for each source and id. The content type says which mode it is; \
             application/cloudevents-batch+json is taken as by POST /batch. Facts, such as task.completed, come from Taskflow alone: they are \
             403 here.",
@@ -411,7 +411,7 @@ fn send_event(schemas: &mut Schemas) -> Value {
     })
 }
 
-/// `POST /batch`: the batches that `POST /` takes as well, as an operation of their own for clients that know one type of a body.
+/// `POST /batch` accepts the batches of `POST /`. It is a separate operation for clients that know one body type per operation.
 fn send_batch(schemas: &mut Schemas) -> Value {
     let (incoming, outgoing) = (reference("IncomingEvent"), reference("OutgoingEvent"));
     let item_failed = failed(schemas);
@@ -419,7 +419,7 @@ fn send_batch(schemas: &mut Schemas) -> Value {
     answers.insert(
         "200".to_owned(),
         json!({
-            "description": "The events that the commands caused, in order, and for each item that failed an event of type `<type>.failed`.",
+            "description": "The resulting events, in order. A failed item has an event of type `<type>.failed`.",
             "headers": { "X-Correlation-Id": { "$ref": "#/components/headers/X-Correlation-Id" } },
             "content": { "application/cloudevents-batch+json": { "schema": { "type": "array", "items": { "anyOf": [outgoing, item_failed] } } } },
         }),
@@ -427,8 +427,8 @@ fn send_batch(schemas: &mut Schemas) -> Value {
     with_problems(&mut answers, &[400, 401, 403, 406, 408, 413, 415, 421, 422, 503]);
     json!({
         "operationId": "sendBatch",
-        "summary": "Takes commands as a batch of CloudEvents, in order",
-        "description": "Each item is done in a transaction of its own, and one that fails does not undo the others. At most 1,000 items.",
+        "summary": "Runs a batch of commands, in order",
+        "description": "Each item has its own transaction; a failed item does not undo the others. At most 1,000 items.",
         "tags": ["events"],
         "security": optional_token(),
         "requestBody": {
@@ -449,7 +449,7 @@ fn metrics() -> Value {
     with_problems(&mut answers, &[401, 421]);
     json!({
         "operationId": "metrics",
-        "summary": "What the gateway counts: calls, deliveries, dead letters, the outbox, how late reminders are",
+        "summary": "Returns the gateway's metrics: calls, deliveries, dead letters, the outbox, reminder lateness",
         "tags": ["health"],
         "security": optional_token(),
         "responses": answers,
@@ -465,7 +465,7 @@ fn dead_letters(schemas: &mut Schemas) -> Value {
     with_problems(&mut answers, &[401, 404, 421, 503]);
     json!({
         "operationId": "listDeadLetters",
-        "summary": "The events that were given up",
+        "summary": "Lists the dead letters",
         "description": "They are kept for 90 days. Behind Dapr the Kafka topic dead-letters has them as well. A gateway without a sidecar \
             delivers no events and answers 404.",
         "tags": ["events"],
@@ -476,11 +476,11 @@ fn dead_letters(schemas: &mut Schemas) -> Value {
 
 fn replay(schemas: &mut Schemas) -> Value {
     let letter = dead_letter(schemas);
-    let mut answers = Map::from_iter([("204".to_owned(), json!({ "description": "The consumer has taken it, now or earlier." }))]);
+    let mut answers = Map::from_iter([("204".to_owned(), json!({ "description": "The consumer has accepted it, now or earlier." }))]);
     with_problems(&mut answers, &[400, 401, 403, 404, 408, 409, 413, 415, 421, 422, 503]);
     json!({
         "operationId": "replayDeadLetter",
-        "summary": "Hands a dead letter to its one consumer again",
+        "summary": "Delivers a dead letter to its consumer again",
         "description": "Once, in effect: a consumer remembers for 15 days what it has taken. Only what Taskflow set aside is \
             delivered, anything else is 403; any other problem is the consumer's.",
         "tags": ["events"],
@@ -495,14 +495,14 @@ fn dead_letter(schemas: &mut Schemas) -> Value {
     schemas.define(
         "DeadLetter",
         json!({
-            "description": "An event as it came, with who could not take it and why.",
+            "description": "An event, with the consumer that could not process it and the reason.",
             "allOf": [envelope],
             "type": "object",
             "required": ["consumer"],
             "properties": {
-                "consumer": { "type": "string", "description": "The function that could not take it." },
-                "attempts": { "type": "integer", "minimum": 0, "description": "How often it was tried." },
-                "lasterror": { "type": "string", "description": "What went wrong the last time." },
+                "consumer": { "type": "string", "description": "The function that could not process it." },
+                "attempts": { "type": "integer", "minimum": 0, "description": "Number of attempts." },
+                "lasterror": { "type": "string", "description": "The last error." },
             },
         }),
     )
@@ -574,7 +574,10 @@ mod tests {
         let task = &document["components"]["schemas"]["CreateTask"];
         assert_eq!(task["required"], json!(["title"]));
         assert!(task["properties"]["priority"].get("default").is_none(), "{task}");
-        assert!(task["properties"]["priority"]["description"].as_str().is_some_and(|text| text.ends_with("it is \"medium\".")), "{task}");
+        assert!(
+            task["properties"]["priority"]["description"].as_str().is_some_and(|text| text.ends_with("The default is \"medium\".")),
+            "{task}"
+        );
     }
 
     #[test]

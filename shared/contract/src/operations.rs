@@ -1,4 +1,4 @@
-//! What each operation of the routes takes and answers, by its id. Everything else about it is in the route.
+//! Parameters, bodies and responses of each operation, by its id. The route has everything else.
 
 use domain::audit::AuditLogEntry;
 use domain::chat::{ChatAnswer, Conversation, ConversationRef, DraftTask, SendMessage};
@@ -18,20 +18,20 @@ use crate::schemas::{self, Schemas};
 
 type Make = fn(&mut Schemas) -> Value;
 
-/// Who answers, and so what can go wrong.
+/// How an operation is answered, which decides its possible errors.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Reads or writes the database.
     Stored,
-    /// Answers from what it is: a page, a document, its health.
+    /// Answers without data: a page, a document, its health.
     Fixed,
     /// Becomes a WebSocket.
     Socket,
-    /// Asks a model, which may be away.
+    /// Calls a model, which may be unavailable.
     Asking,
 }
 
-/// A body that callers send: its type's name, a reference to its schema, and the schema itself.
+/// A body that callers send: its type's name, a reference to its schema, and the schema.
 #[derive(Clone, Copy)]
 pub(crate) struct Body {
     pub(crate) name: fn() -> std::borrow::Cow<'static, str>,
@@ -39,8 +39,8 @@ pub(crate) struct Body {
     pub(crate) fields: Make,
 }
 
-/// What an operation takes and answers.
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about an operation")]
+/// Parameters, bodies and responses of an operation.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about an operation")]
 #[derive(Clone, Copy)]
 pub(crate) struct Types {
     pub(crate) summary: &'static str,
@@ -50,17 +50,17 @@ pub(crate) struct Types {
     pub(crate) body: Option<Body>,
     pub(crate) answer: Option<(&'static [&'static str], Make)>,
     pub(crate) headers: &'static [&'static str],
-    /// Whether the body names something that may not be there.
+    /// True if the body refers to something that may not exist.
     pub(crate) refers: bool,
-    /// Whether what it makes may be there already: then that is answered, with 200.
+    /// True if the resource may exist already; it is then returned with 200.
     pub(crate) may_be_there: bool,
-    /// Whether there may be as many as there can be.
+    /// True if the number of resources is limited.
     pub(crate) may_be_full: bool,
-    /// Whether a caller that has it already is told so.
+    /// True if it answers 304 to a caller with a current copy.
     pub(crate) is_cached: bool,
-    /// What a caller gets that asks for `text/event-stream`.
+    /// Response to a caller that accepts `text/event-stream`.
     pub(crate) stream: Option<Make>,
-    /// What else is to be said.
+    /// Further description.
     pub(crate) description: Option<&'static str>,
 }
 
@@ -146,124 +146,126 @@ impl Types {
     }
 }
 
-/// What a caller needs to know to read the stream of an answer.
-const CHAT: &str = "The message is kept, and its answer, in the conversation. Deleting more than one task, or one that the message does not name by its number, is \
-    asked first: the answer has a `question`, and the next message says yes to it by `confirms`, or in plain words.\n\n\
-    A caller that accepts `text/event-stream` gets the answer as it comes, as server-sent events whose data is JSON: first `conversation` \
-    ({conversation_id}); then, in any order and number, `text` ({text}: the next piece of the response) and `action` (an Action, once it is done); last, \
-    `done` (the ChatAnswer, whole) or `problem` (a Problem, with `conversation_id` besides). What is wrong with the request itself is answered as a problem, \
-    without a stream. Lines that begin with a colon keep the connection open. A caller that hangs up stops nothing: the conversation has the answer.";
+/// Description of the response's stream for callers.
+const CHAT: &str = "The message and its answer are stored in the conversation. Deleting more than one task, or a task whose number the message does not \
+    name, needs confirmation: the answer has a `question`, and the next message confirms it by `confirms`, or in plain words.
 
-/// The entry of an operation.
-#[expect(clippy::too_many_lines, reason = "a table, with an entry for each operation")]
+\
+    A caller that accepts `text/event-stream` gets the answer as server-sent events whose data is JSON: first `conversation` \
+    ({conversation_id}); then, in any order and number, `text` ({text}: the next piece of the response) and `action` (an Action, once it is done); last, \
+    `done` (the complete ChatAnswer) or `problem` (a Problem with `conversation_id`). An invalid request is answered with a problem, \
+    without a stream. Lines that begin with a colon keep the connection open. If the caller disconnects, the answer is still stored in the conversation.";
+
+/// Returns the entry of an operation.
+#[expect(clippy::too_many_lines, reason = "a table with an entry per operation")]
 pub(crate) fn types(id: &str) -> Option<Types> {
     const TASK: &[&str] = &["ETag", "Taskflow-Change"];
     const PAGE: &[&str] = &["X-Total-Count", "Link"];
     let text: Make = |_| json!({ "type": "string" });
     Some(match id {
-        "createTask" => Types::new("tasks", "Makes a task; one with this uid that is there already is answered with 200")
+        "createTask" => Types::new("tasks", "Creates a task; an existing task with this uid is returned with 200")
             .body::<CreateTask>()
             .answers::<Task>()
             .headers(&["ETag", "Location", "Taskflow-Change"])
             .or_there(),
         "listTasks" => Types::new("tasks", "Lists tasks").query::<ListTasks>().lists::<Task>().headers(PAGE),
-        "getTask" => Types::new("tasks", "Answers a task").answers::<Task>().headers(&["ETag"]).conditional(),
+        "getTask" => Types::new("tasks", "Returns a task").answers::<Task>().headers(&["ETag"]).conditional(),
         "listOccurrences" => {
-            Types::new("tasks", "Lists when the occurrences after this one are due").query::<ListOccurrences>().lists::<Occurrence>()
+            Types::new("tasks", "Lists the next due dates").query::<ListOccurrences>().lists::<Occurrence>()
         }
-        "skipTask" => Types::new("tasks", "Moves a task on to its next occurrence, with nothing completed")
+        "skipTask" => Types::new("tasks", "Moves a task to its next occurrence without completing it")
             .body::<TaskCommand>()
             .answers::<Task>()
             .headers(TASK),
-        "getPreferences" => Types::new("preferences", "Answers what the user prefers").answers::<Preferences>(),
+        "getPreferences" => Types::new("preferences", "Returns the preferences").answers::<Preferences>(),
         "setPreferences" => {
-            Types::new("preferences", "Sets what the user prefers: fields left out stay").body::<SetPreferences>().answers::<Preferences>()
+            Types::new("preferences", "Sets preferences; fields left out stay unchanged").body::<SetPreferences>().answers::<Preferences>()
         }
-        "updateTask" => Types::new("tasks", "Changes a task: fields left out stay").body::<UpdateTask>().answers::<Task>().headers(TASK),
+        "updateTask" => Types::new("tasks", "Changes a task; fields left out stay unchanged").body::<UpdateTask>().answers::<Task>().headers(TASK),
         "patchTask" => Types::new("tasks", "Changes a task by a merge patch (RFC 7396), as PUT does")
             .body::<UpdateTask>()
             .answers::<Task>()
             .headers(TASK),
         "deleteTask" => Types::new("tasks", "Moves a task to the trash").body::<TaskCommand>().headers(&["Taskflow-Change"]),
-        "restoreTask" => Types::new("tasks", "Brings a task back from the trash; one that is not there is answered as it is")
+        "restoreTask" => Types::new("tasks", "Restores a task from the trash; a task that is not in the trash is returned unchanged")
             .body::<TaskCommand>()
             .answers::<Task>()
             .headers(TASK),
-        "listTrash" => Types::new("tasks", "Lists the tasks of the last 30 days that were deleted, the last one first")
+        "listTrash" => Types::new("tasks", "Lists the tasks deleted in the last 30 days, newest first")
             .query::<ListTrash>()
             .lists::<TrashedTask>()
             .headers(PAGE),
-        "emptyTrash" => Types::new("tasks", "Deletes what is in the trash, for good"),
-        "bulkTasks" => Types::new("tasks", "Changes many tasks: a result for each, in the order of the call")
+        "emptyTrash" => Types::new("tasks", "Empties the trash permanently"),
+        "bulkTasks" => Types::new("tasks", "Changes many tasks, and returns a result for each, in the order of the request")
             .body::<BulkTasks>()
             .with(JSON, schemas::bulk_results),
         "undo" => {
-            Types::new("tasks", "Takes back one change of a task, which is a change itself; 409 if a later one touched the same fields")
+            Types::new("tasks", "Undoes a change of a task; 409 if a later change touched the same fields")
                 .body::<Undo>()
                 .refers()
                 .answers::<Task>()
                 .headers(TASK)
         }
         "completeTask" => {
-            Types::new("tasks", "Completes a task; a completed one is answered again").body::<TaskCommand>().answers::<Task>().headers(TASK)
+            Types::new("tasks", "Completes a task; a completed task is returned unchanged").body::<TaskCommand>().answers::<Task>().headers(TASK)
         }
         "reopenTask" => Types::new("tasks", "Reopens a completed task").body::<TaskCommand>().answers::<Task>().headers(TASK),
         "setPriority" => Types::new("tasks", "Sets a task's priority").body::<SetPriority>().answers::<Task>().headers(TASK),
         "addTags" => Types::new("tags", "Adds tags to a task").body::<TagTask>().answers::<Task>().headers(TASK),
-        "removeTags" => Types::new("tags", "Removes tags from a task: those of the body, or of the query string for clients that send no body")
+        "removeTags" => Types::new("tags", "Removes the tags of the body, or of the query string for clients that send no body")
             .query::<TagTask>()
             .body::<TagTask>()
             .answers::<Task>()
             .headers(TASK),
-        "listTags" => Types::new("tags", "Lists the tags that tasks have")
+        "listTags" => Types::new("tags", "Lists the tags of all tasks")
             .with(JSON, |schemas| json!({ "type": "array", "items": schemas::tag_count(schemas) })),
         "searchTasks" => {
             Types::new("tasks", "Searches titles, descriptions and tags").body::<SearchTasks>().with(JSON, schemas::search_results)
         }
         "scheduleReminder" => {
-            Types::new("reminders", "Reminds of a task").body::<ScheduleReminder>().refers().answers::<Reminder>().headers(&["Location"])
+            Types::new("reminders", "Schedules a reminder of a task").body::<ScheduleReminder>().refers().answers::<Reminder>().headers(&["Location"])
         }
         "listReminders" => Types::new("reminders", "Lists reminders").query::<ListReminders>().lists::<Reminder>(),
         "cancelReminder" => Types::new("reminders", "Cancels a reminder").body::<CancelReminder>(),
-        "snoozeReminder" => Types::new("reminders", "Has a reminder fire again later").body::<SnoozeReminder>().answers::<Reminder>(),
+        "snoozeReminder" => Types::new("reminders", "Snoozes a reminder").body::<SnoozeReminder>().answers::<Reminder>(),
         "showAnswer" => {
-            Types::new("reminders", "Shows what a signed link of a mail or a notification does, with a button; changes nothing")
+            Types::new("reminders", "Shows a page with a button for a signed link of a mail or a notification; changes nothing")
                 .with(&["text/html"], text)
         }
-        "giveAnswer" => Types::new("reminders", "Does what a signed link says, once: completes the task, or snoozes the reminder")
+        "giveAnswer" => Types::new("reminders", "Executes a signed link, once: completes the task, or snoozes the reminder")
             .with(&["text/html"], text),
-        "getPushKey" => Types::new("push", "Answers the key that browsers subscribe with").answers::<PushKey>(),
-        "listSubscriptions" => Types::new("push", "Lists the browsers that get pushes").lists::<Subscription>(),
-        "createSubscription" => Types::new("push", "Has a browser get pushes; one that is there already is answered with 200")
+        "getPushKey" => Types::new("push", "Returns the public key that browsers subscribe with").answers::<PushKey>(),
+        "listSubscriptions" => Types::new("push", "Lists the browsers that receive pushes").lists::<Subscription>(),
+        "createSubscription" => Types::new("push", "Subscribes a browser to pushes; an existing subscription is returned with 200")
             .body::<NewSubscription>()
             .answers::<Subscription>()
             .headers(&["Location"])
             .or_there()
             .limited(),
         "deleteSubscription" => {
-            Types::new("push", "Has a browser get no more pushes; one that is not there is fine").body::<SubscriptionRef>()
+            Types::new("push", "Unsubscribes a browser; succeeds if it is not subscribed").body::<SubscriptionRef>()
         }
-        "testSubscription" => Types::new("push", "Sends a test to a browser").body::<SubscriptionRef>(),
+        "testSubscription" => Types::new("push", "Sends a test push to a browser").body::<SubscriptionRef>(),
         "watchNotifications" => {
-            Types::new("notifications", "Shows notifications and changes as they come: a WebSocket with JSON text frames")
+            Types::new("notifications", "Opens a WebSocket that sends notifications and changes as JSON text frames")
                 .kind(Kind::Socket)
                 .query::<ListNotifications>()
         }
         "listNotifications" => Types::new("notifications", "Lists notifications").query::<ListNotifications>().lists::<Notification>(),
         "readNotification" => Types::new("notifications", "Marks a notification as read"),
-        "listAudit" => Types::new("audit", "Lists what happened").query::<ListAudit>().lists::<AuditLogEntry>().headers(PAGE),
-        "chat" => Types::new("assistant", "Says something to the assistant")
+        "listAudit" => Types::new("audit", "Lists the audit log").query::<ListAudit>().lists::<AuditLogEntry>().headers(PAGE),
+        "chat" => Types::new("assistant", "Sends a message to the assistant")
             .kind(Kind::Asking)
             .describe(CHAT)
             .body::<SendMessage>()
             .answers::<ChatAnswer>()
             .streams(schemas::chat_events),
-        "draftTask" => Types::new("assistant", "Reads a line as a task, without making one: what it understood, assumed and missed")
+        "draftTask" => Types::new("assistant", "Parses a line as a draft of a task, and lists what was understood, assumed and missed")
             .kind(Kind::Fixed)
             .body::<DraftTask>()
             .with(JSON, schemas::drafted),
-        "getConversation" => Types::new("assistant", "Answers a conversation").answers::<Conversation>(),
-        "deleteConversation" => Types::new("assistant", "Forgets a conversation; one that is not there is fine").body::<ConversationRef>(),
+        "getConversation" => Types::new("assistant", "Returns a conversation").answers::<Conversation>(),
+        "deleteConversation" => Types::new("assistant", "Deletes a conversation; succeeds if it does not exist").body::<ConversationRef>(),
         "mcp" => Types::new("assistant", "The assistant's tools, as an MCP server: streamable HTTP, without sessions")
             .kind(Kind::Fixed)
             .describe(
@@ -272,14 +274,14 @@ pub(crate) fn types(id: &str) -> Option<Types> {
             )
             .describes_body(Body { name: || "McpMessage".into(), reference: schemas::mcp_message, fields: schemas::mcp_fields })
             .with(JSON, schemas::mcp_answer),
-        "health" => Types::new("health", "Says how the service and what it needs are")
+        "health" => Types::new("health", "Reports the health of the service and its dependencies")
             .kind(Kind::Fixed)
             .describe(
-                "As it was within the last minute; Age says how many seconds ago. Cache-Control: no-cache, with the token, asks anew.",
+                "The result may be up to a minute old; Age is its age in seconds. Cache-Control: no-cache, with the token, checks again.",
             )
             .with(JSON, schemas::health),
-        "healthLive" => Types::new("health", "Says that the process answers").kind(Kind::Fixed).with(JSON, schemas::liveness),
-        "healthReady" => Types::new("health", "Says whether the process takes requests").kind(Kind::Fixed).with(JSON, schemas::readiness),
+        "healthLive" => Types::new("health", "Reports that the process is running").kind(Kind::Fixed).with(JSON, schemas::liveness),
+        "healthReady" => Types::new("health", "Reports whether the process accepts requests").kind(Kind::Fixed).with(JSON, schemas::readiness),
         "page" => Types::new("web", "The web page").cached().with(&["text/html"], text),
         "worker" => Types::new("web", "The service worker of the web page").cached().with(&["text/javascript"], text),
         "asset" => Types::new("web", "A file of the web page").cached().with(&["text/css", "text/javascript", "image/svg+xml"], text),

@@ -1,4 +1,4 @@
-//! JSON Schemas (draft 2020-12) of the types, gathered as the components of a document.
+//! Collects JSON Schemas (draft 2020-12) of the types as the components of a document.
 
 use domain::Timestamp;
 use schemars::generate::SchemaSettings;
@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 
 /// The schemas of one document.
 pub(crate) struct Schemas {
-    /// Of what callers send: what has a default may be left out.
+    /// Schemas of requests: fields with a default may be left out.
     read: SchemaGenerator,
-    /// Of what Taskflow says: every field is there.
+    /// Schemas of responses: every field is present.
     written: SchemaGenerator,
     own: Map<String, Value>,
 }
@@ -24,17 +24,17 @@ impl Schemas {
         Self { read: settings.for_deserialize().into_generator(), written, own: Map::new() }
     }
 
-    /// What callers send.
+    /// Returns a reference to the schema of a request type.
     pub(crate) fn read<T: JsonSchema>(&mut self) -> Value {
         self.read.subschema_for::<T>().to_value()
     }
 
-    /// What Taskflow says.
+    /// Returns a reference to the schema of a response type.
     pub(crate) fn written<T: JsonSchema>(&mut self) -> Value {
         self.written.subschema_for::<T>().to_value()
     }
 
-    /// The schema itself of what callers send, for a parameter list or a body that leaves some of its fields to the path.
+    /// Returns the schema of a request type itself, for a parameter list or a body without the fields of the path.
     pub(crate) fn inline<T: JsonSchema>(&mut self) -> Value {
         let mut schema = T::json_schema(&mut self.read).to_value();
         tidy(&mut schema);
@@ -42,13 +42,13 @@ impl Schemas {
         schema
     }
 
-    /// A schema that no type has.
+    /// Adds a schema that belongs to no type.
     pub(crate) fn define(&mut self, name: &str, schema: Value) -> Value {
         self.own.insert(name.to_owned(), schema);
         json!({ "$ref": format!("#/components/schemas/{name}") })
     }
 
-    /// All schemas that were asked for, by name.
+    /// Returns all collected schemas, by name.
     pub(crate) fn components(mut self) -> Value {
         let mut all = self.read.take_definitions(true);
         all.values_mut().for_each(bound);
@@ -61,8 +61,8 @@ impl Schemas {
     }
 }
 
-/// The forms that most tools read: `enum` instead of a choice of constants, a list of types instead of a choice with null, and no
-/// formats that only Rust knows; no null as a default.
+/// Rewrites a schema into forms that most tools read: `enum` instead of a choice of constants, a list of types instead of a choice with null, no
+/// Rust-only formats, and no null as a default.
 fn tidy(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(tidy),
@@ -71,7 +71,7 @@ fn tidy(schema: &mut Value) {
             if fields.get("format").and_then(Value::as_str).is_some_and(|format| format.starts_with("uint")) {
                 fields.remove("format");
             }
-            // Left out is not the same as null, and schemars says null of a default that has no JSON form.
+            // Left out differs from null, but schemars writes null for a default that has no JSON form.
             if fields.get("default") == Some(&Value::Null) {
                 fields.remove("default");
             }
@@ -105,7 +105,7 @@ fn null_as_type(fields: &mut Map<String, Value>) {
     *fields = value;
 }
 
-/// The range of an integer is part of the rule; a format is a hint that many readers pass over.
+/// Adds the range of an integer's format, because many readers ignore the format.
 fn bound(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(bound),
@@ -120,8 +120,7 @@ fn bound(schema: &mut Value) {
     }
 }
 
-/// Tells the default of a field in words. Generators of clients take a field with a `default` for one that is always there, and have their
-/// callers send it.
+/// Moves a field's default into its description. Client generators treat a field with a `default` as always present, and make callers send it.
 pub(crate) fn tell_defaults(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(tell_defaults),
@@ -130,7 +129,7 @@ pub(crate) fn tell_defaults(schema: &mut Value) {
                 for property in properties.values_mut().filter_map(Value::as_object_mut) {
                     let Some(default) = property.remove("default") else { continue };
                     let description = property.get("description").and_then(Value::as_str).unwrap_or_default();
-                    let told = format!("{description} Left out, it is {default}.").trim_start().to_owned();
+                    let told = format!("{description} The default is {default}.").trim_start().to_owned();
                     property.insert("description".to_owned(), told.into());
                 }
             }
@@ -140,7 +139,7 @@ pub(crate) fn tell_defaults(schema: &mut Value) {
     }
 }
 
-/// A schema without null: a query string cannot say it.
+/// Returns the schema without null, which a query string cannot express.
 pub(crate) fn without_null(mut schema: Value) -> Value {
     if let Some(fields) = schema.as_object_mut() {
         for list in ["type", "enum", "anyOf"] {
@@ -161,12 +160,12 @@ pub(crate) fn without_null(mut schema: Value) -> Value {
     schema
 }
 
-/// The id of a thing, in a path.
+/// Returns the schema of an id in a path.
 pub(crate) fn id() -> Value {
     json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": i64::MAX })
 }
 
-/// RFC 9457 problem details, as `function::error` makes them.
+/// Returns the schema of RFC 9457 problem details, as `function::error` creates them.
 pub(crate) fn problem(schemas: &mut Schemas) -> Value {
     let errors = schemas.written::<domain::FieldError>();
     schemas.define(
@@ -176,42 +175,42 @@ pub(crate) fn problem(schemas: &mut Schemas) -> Value {
             "description": "RFC 9457 problem details.",
             "required": ["type", "title", "status", "detail", "instance"],
             "properties": {
-                "type": { "const": "about:blank", "description": "The status says what kind of problem it is." },
-                "title": { "type": "string", "description": "The status in words." },
+                "type": { "const": "about:blank", "description": "The status is the kind of problem." },
+                "title": { "type": "string", "description": "The reason phrase of the status." },
                 "status": { "type": "integer", "minimum": 400, "maximum": 599, "description": "The HTTP status." },
-                "detail": { "type": "string", "description": "What is wrong this time, for a person." },
-                "instance": { "type": "string", "description": "The path that was called." },
-                "errors": { "type": "array", "minItems": 1, "items": errors, "description": "With 422: each field that cannot be accepted." },
+                "detail": { "type": "string", "description": "What is wrong, as text for the user." },
+                "instance": { "type": "string", "description": "The path of the request." },
+                "errors": { "type": "array", "minItems": 1, "items": errors, "description": "With 422: each invalid field." },
             },
         }),
     )
 }
 
-/// A tag and how many tasks have it.
+/// Returns the schema of a tag with the number of tasks that have it.
 pub(crate) fn tag_count(schemas: &mut Schemas) -> Value {
     schemas.define(
         "TagCount",
         json!({
             "type": "object",
-            "description": "A tag and how many tasks have it.",
+            "description": "A tag with the number of tasks that have it.",
             "required": ["tag", "count"],
             "properties": {
                 "tag": { "type": "string", "description": "The tag." },
-                "count": { "type": "integer", "format": "int64", "minimum": 1, "description": "Tasks that have it, pending and completed." },
+                "count": { "type": "integer", "format": "int64", "minimum": 1, "description": "Number of tasks with the tag, pending and completed." },
             },
         }),
     )
 }
 
-/// What became of many tasks.
+/// Returns the schema of a bulk change's results.
 pub(crate) fn bulk_results(schemas: &mut Schemas) -> Value {
     let (task, change_id, problem) = (schemas.written::<domain::Task>(), schemas.written::<domain::ChangeId>(), problem(schemas));
-    let status = "The status that a call for this task alone would have.";
+    let status = "The status of an equivalent call for this task alone.";
     let item = schemas.define(
         "BulkResult",
         json!({
             "type": "object",
-            "description": "What became of one task.",
+            "description": "The result for one task.",
             "required": ["id", "status"],
             "properties": {
                 "id": { "type": "integer", "format": "int64", "description": "The task." },
@@ -226,38 +225,38 @@ pub(crate) fn bulk_results(schemas: &mut Schemas) -> Value {
         "BulkResults",
         json!({
             "type": "object",
-            "description": "A result for each task, in the order of the call.",
+            "description": "One result per task, in the order of the request.",
             "required": ["results"],
             "properties": { "results": { "type": "array", "items": item, "description": "The results." } },
         }),
     )
 }
 
-/// A page of search results.
+/// Returns the schema of a page of search results.
 pub(crate) fn search_results(schemas: &mut Schemas) -> Value {
     let task = schemas.written::<domain::Task>();
     schemas.define(
         "SearchResults",
         json!({
             "type": "object",
-            "description": "A page of what was found.",
+            "description": "A page of search results.",
             "required": ["results", "total_count"],
             "properties": {
                 "results": { "type": "array", "items": task, "description": "The tasks of the page, in order." },
-                "total_count": { "type": "integer", "format": "int64", "minimum": 0, "description": "Tasks that match, on all pages: exact." },
+                "total_count": { "type": "integer", "format": "int64", "minimum": 0, "description": "Exact number of matching tasks on all pages." },
             },
         }),
     )
 }
 
-/// How the service and what it needs are.
+/// Returns the schema of the health report.
 pub(crate) fn health(schemas: &mut Schemas) -> Value {
     let state = json!({ "type": "string", "enum": ["up", "down"] });
     schemas.define(
         "Health",
         json!({
             "type": "object",
-            "description": "How the service and what it needs are.",
+            "description": "Health of the service and its dependencies.",
             "required": ["status", "services"],
             "properties": {
                 "status": { "type": "string", "enum": ["healthy", "unhealthy"] },
@@ -271,33 +270,33 @@ pub(crate) fn health(schemas: &mut Schemas) -> Value {
     )
 }
 
-/// That the process answers.
+/// Returns the schema of the liveness report.
 pub(crate) fn liveness(schemas: &mut Schemas) -> Value {
     schemas.define(
         "Liveness",
         json!({
             "type": "object",
-            "description": "The process answers.",
+            "description": "The process is running.",
             "required": ["status"],
             "properties": { "status": { "const": "live" } },
         }),
     )
 }
 
-/// Whether the process takes requests.
+/// Returns the schema of the readiness report.
 pub(crate) fn readiness(schemas: &mut Schemas) -> Value {
     schemas.define(
         "Readiness",
         json!({
             "type": "object",
-            "description": "Whether the process takes requests.",
+            "description": "True if the process accepts requests.",
             "required": ["status"],
             "properties": { "status": { "type": "string", "enum": ["ready", "stopping"] } },
         }),
     )
 }
 
-/// What a line was read as.
+/// Returns the schema of a parsed line.
 pub(crate) fn drafted(schemas: &mut Schemas) -> Value {
     let task = schemas.read::<domain::command::CreateTask>();
     let text = |description: &str| json!({ "type": "string", "description": description });
@@ -305,35 +304,35 @@ pub(crate) fn drafted(schemas: &mut Schemas) -> Value {
         "Draft",
         json!({
             "type": "object",
-            "description": "What a line was read as.",
+            "description": "The result of parsing a line.",
             "required": ["task", "parts", "notes"],
             "properties": {
                 "task": {
                     "anyOf": [task, { "type": "null" }],
-                    "description": "The task, as POST /api/tasks takes it; null where the line names none.",
+                    "description": "The task, in the form of POST /api/tasks; null if the line names none.",
                 },
                 "parts": {
                     "type": "array",
-                    "description": "What was understood, in the order of the line.",
+                    "description": "The understood parts, in the order of the line.",
                     "items": {
                         "type": "object",
                         "required": ["start", "end", "kind", "meaning"],
                         "properties": {
-                            "start": { "type": "integer", "minimum": 0, "description": "Where it begins, in UTF-16 code units, as JavaScript counts." },
-                            "end": { "type": "integer", "minimum": 0, "description": "Where it has ended, counted the same." },
+                            "start": { "type": "integer", "minimum": 0, "description": "Start offset in UTF-16 code units, as in JavaScript." },
+                            "end": { "type": "integer", "minimum": 0, "description": "End offset in UTF-16 code units, exclusive." },
                             "kind": { "type": "string", "enum": ["date", "time", "recurrence", "tag", "priority", "reminder", "task"] },
-                            "meaning": text("What it was taken for, in a few words."),
+                            "meaning": text("The meaning, in a few words."),
                         },
                     },
                 },
                 "notes": {
                     "type": "array",
-                    "description": "What a person should know about the reading.",
+                    "description": "Notes on the result for the user.",
                     "items": {
                         "type": "object",
                         "required": ["kind", "text"],
                         "properties": {
-                            "kind": { "type": "string", "enum": ["assumed", "missed"], "description": "Taken for granted, or not understood." },
+                            "kind": { "type": "string", "enum": ["assumed", "missed"], "description": "Assumed, or not understood." },
                             "text": text("One sentence."),
                         },
                     },
@@ -343,34 +342,34 @@ pub(crate) fn drafted(schemas: &mut Schemas) -> Value {
     )
 }
 
-/// The answer to a message, as it comes.
+/// Returns the schema of a streamed answer.
 pub(crate) fn chat_events(_: &mut Schemas) -> Value {
     json!({ "type": "string", "description": "Server-sent events: conversation, text, action, done, problem." })
 }
 
-/// A message of JSON-RPC 2.0, or a batch of them.
+/// Returns the schema of a JSON-RPC 2.0 message or batch.
 pub(crate) fn mcp_message(schemas: &mut Schemas) -> Value {
     let fields = mcp_fields(schemas);
     let message = schemas.define("McpMessage", fields);
     json!({ "anyOf": [message, { "type": "array", "minItems": 1, "maxItems": 20, "items": message }] })
 }
 
-/// A message of JSON-RPC 2.0.
+/// Returns the schema of a JSON-RPC 2.0 message.
 pub(crate) fn mcp_fields(_: &mut Schemas) -> Value {
     json!({
         "type": "object",
-        "description": "A request of JSON-RPC 2.0, or a notification, which has no id.",
+        "description": "A JSON-RPC 2.0 request, or a notification, which has no id.",
         "required": ["jsonrpc", "method"],
         "properties": {
             "jsonrpc": { "const": "2.0" },
-            "id": { "description": "Ties the answer to the request: a string or an integer." },
-            "method": { "type": "string", "examples": ["tools/list", "tools/call"], "description": "What is asked for." },
-            "params": { "type": "object", "description": "As the method has them." },
+            "id": { "description": "Id of the request: a string or an integer." },
+            "method": { "type": "string", "examples": ["tools/list", "tools/call"], "description": "The method." },
+            "params": { "type": "object", "description": "The parameters of the method." },
         },
     })
 }
 
-/// What a request of JSON-RPC 2.0 is answered, or a batch of them.
+/// Returns the schema of a JSON-RPC 2.0 response or batch.
 pub(crate) fn mcp_answer(schemas: &mut Schemas) -> Value {
     let error = json!({
         "type": "object",
@@ -381,20 +380,20 @@ pub(crate) fn mcp_answer(schemas: &mut Schemas) -> Value {
         "McpAnswer",
         json!({
             "type": "object",
-            "description": "An answer of JSON-RPC 2.0: result or error.",
+            "description": "A JSON-RPC 2.0 response: result or error.",
             "required": ["jsonrpc", "id"],
-            "properties": { "jsonrpc": { "const": "2.0" }, "id": { "description": "That of the request; null if it could not be read." }, "result": { "type": "object" }, "error": error },
+            "properties": { "jsonrpc": { "const": "2.0" }, "id": { "description": "The request's id; null if it was unreadable." }, "result": { "type": "object" }, "error": error },
         }),
     );
     json!({ "anyOf": [answer, { "type": "array", "items": answer }] })
 }
 
-/// One of the two documents.
+/// Returns the schema of one of the two documents.
 pub(crate) fn any_object(_: &mut Schemas) -> Value {
     json!({ "type": "object" })
 }
 
-/// A moment that Taskflow says.
+/// Returns the schema of a timestamp in a response.
 pub(crate) fn timestamp(schemas: &mut Schemas) -> Value {
     schemas.written::<Timestamp>()
 }

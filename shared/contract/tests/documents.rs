@@ -1,4 +1,4 @@
-//! The documents that are checked in say what the code says.
+//! Compares the checked-in documents with the code.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ fn checked_in(name: &str) -> Value {
     serde_yaml_ng::from_str(&text).unwrap_or_default()
 }
 
-/// Where two documents differ, so that nobody has to compare thousands of lines.
+/// Lists the differences between two documents, so that nobody has to compare thousands of lines.
 fn differences(pointer: &str, ours: &Value, theirs: &Value, found: &mut Vec<String>) {
     match (ours, theirs) {
         (Value::Object(ours), Value::Object(theirs)) => {
@@ -27,7 +27,7 @@ fn differences(pointer: &str, ours: &Value, theirs: &Value, found: &mut Vec<Stri
 fn assert_checked_in(name: &str, document: &Value) {
     let mut found = Vec::new();
     differences("", document, &checked_in(name), &mut found);
-    assert!(found.is_empty(), "tests/contract/{name} is not what the code says; `just contract` writes it anew. It differs at {found:#?}");
+    assert!(found.is_empty(), "tests/contract/{name} differs from the code; run `just contract`. It differs at {found:#?}");
 }
 
 #[test]

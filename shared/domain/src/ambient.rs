@@ -1,17 +1,17 @@
-//! The two things a rule may not take from thin air: the time and fresh ids. A lint bans the ambient ones.
+//! Ports for the clock and for ids. Rules take both as arguments; a lint bans the ambient ones.
 
 use uuid::Uuid;
 
 use crate::time::Timestamp;
 
-/// Tells the time.
+/// Reads the time.
 pub trait Clock: Send + Sync {
-    /// The time, to the microsecond.
+    /// The current time, to the microsecond.
     fn now(&self) -> Timestamp;
 }
 
-/// Makes ids that nobody else makes.
+/// Generates unique ids.
 pub trait Ids: Send + Sync {
-    /// A fresh `UUIDv7` (RFC 9562): unique, and sorted by the time it was made.
+    /// Returns a new `UUIDv7` (RFC 9562): unique, and ordered by creation time.
     fn next(&self) -> Uuid;
 }

@@ -1,4 +1,4 @@
-//! What happened, kept for good.
+//! The audit log: every event, stored once.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 /// One event of the audit log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AuditLogEntry {
-    /// Set by the service.
+    /// Assigned by the service.
     pub id: i64,
     /// The CloudEvent's id; unique in the log.
     pub event_id: String,
@@ -16,11 +16,11 @@ pub struct AuditLogEntry {
     pub event_type: EventType,
     /// The task.
     pub task_id: i64,
-    /// The task it was spawned from.
+    /// The task that this one was spawned from.
     pub parent_task_id: Option<i64>,
-    /// Whose it is.
+    /// The owner of the task.
     pub user_id: i64,
-    /// The whole event, as it came.
+    /// The whole event, as received.
     #[schemars(with = "std::collections::BTreeMap<String, serde_json::Value>")]
     pub event_data: serde_json::Value,
     /// When it was recorded.

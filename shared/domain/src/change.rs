@@ -1,4 +1,4 @@
-//! Changes of tasks, as they can be taken back.
+//! Changes of tasks, and how an undo reverts them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,16 +8,16 @@ use serde_json::{Map, Value};
 use crate::invalid::{Checks, Invalid};
 use crate::task::Task;
 
-/// Names a change: the task, and the version that the change made of it, such as `42-7`.
+/// Identifies a change by its task and the version that it made, such as `42-7`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChangeId {
     /// The task.
     pub task_id: i64,
-    /// The version that the change made.
+    /// The version that the change created.
     pub version: i64,
 }
 
-/// Text that names no change.
+/// The text is not the id of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the id of a change, which is the value of a Taskflow-Change header, such as 42-7")]
 pub struct NoChangeId;
@@ -49,17 +49,17 @@ impl FromStr for ChangeId {
 /// The fields in which two states of a task differ.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Difference {
-    /// Their values before.
+    /// Values before the change.
     pub before: Map<String, Value>,
-    /// Their values after.
+    /// Values after the change.
     pub after: Map<String, Value>,
 }
 
-/// The fields that every change changes. They say nothing of what it is about, and taking it back changes them once more.
+/// Fields that every change updates. An undo ignores them, because it updates them again.
 const ALWAYS: [&str; 2] = ["version", "updated_at"];
 
 impl Difference {
-    /// Compares two states.
+    /// Compares two states of a task.
     #[must_use]
     pub fn between(before: &Task, after: &Task) -> Self {
         let (mut before, mut after) = (fields(before), fields(after));
@@ -69,7 +69,7 @@ impl Difference {
     }
 }
 
-/// All fields of a task.
+/// Returns all fields of a task.
 #[must_use]
 pub fn fields(task: &Task) -> Map<String, Value> {
     match serde_json::to_value(task) {
@@ -79,10 +79,10 @@ pub fn fields(task: &Task) -> Map<String, Value> {
 }
 
 impl Task {
-    /// The same task with these fields as they were before a change.
+    /// Returns the same task with these fields as they were before a change.
     ///
     /// # Errors
-    /// A field that another one needs as it is now, such as the due date of a task that recurs since.
+    /// A field that another field now needs, such as the due date of a task that became recurring.
     pub fn with_previous(&self, previous: Map<String, Value>) -> Result<Self, Invalid> {
         let mut fields = fields(self);
         fields.extend(previous);

@@ -1,8 +1,8 @@
-//! What a character is to a reader, where Rust does not say.
+//! Classifies characters by what a reader sees, which the standard library does not.
 
-/// True if a reader sees nothing of the character: a space, a control, a filler, or one that only steers how others are shown.
+/// True if a reader sees nothing of the character: a space, a control, a filler, or one that only affects other characters.
 ///
-/// Unicode's `Default_Ignorable_Code_Point`, `White_Space` and `Cc`, and those that are blank by their glyph.
+/// Covers Unicode's `Default_Ignorable_Code_Point`, `White_Space` and `Cc`, and characters with a blank glyph.
 #[must_use]
 pub fn is_invisible(character: char) -> bool {
     is_ignorable(character)
@@ -11,7 +11,7 @@ pub fn is_invisible(character: char) -> bool {
         || matches!(character, '\u{2800}' | '\u{FFF9}'..='\u{FFFB}' | '\u{1D159}')
 }
 
-/// True if a text reads the same without the character: a soft hyphen, a joiner, a mark of direction, a variation selector, a filler
+/// True if removing the character does not change how a text reads: a soft hyphen, a joiner, a direction mark, a variation selector, a filler
 /// (`Default_Ignorable_Code_Point` of Unicode 17).
 #[must_use]
 pub fn is_ignorable(character: char) -> bool {

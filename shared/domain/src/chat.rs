@@ -1,4 +1,4 @@
-//! The assistant: what is said to it and what it answers.
+//! Messages to the assistant and its answers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,27 +11,27 @@ use crate::task::{Priority, Status, Task};
 use crate::time::Timestamp;
 use crate::zone::Zone;
 
-/// Characters of a message.
+/// Maximum characters of a message.
 pub const MESSAGE_MAX: usize = 4_000;
-/// Characters of a line that a draft is made of.
+/// Maximum characters of a line that becomes a draft.
 pub const LINE_MAX: usize = 1_000;
-/// Characters of a conversation's id.
+/// Minimum characters of a conversation id.
 const ID_MIN: usize = 8;
 const ID_MAX: usize = 64;
-/// Tasks that one action or question shows.
+/// Maximum tasks that one action or question shows.
 pub const SHOWN_MAX: usize = 20;
 
-/// Which conversation: 8 to 64 letters, digits, `-` and `_`. Whoever begins one may choose it.
+/// Id of a conversation: 8 to 64 letters, digits, `-` and `_`. The caller that starts a conversation may choose it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ConversationId(String);
 
-/// Text that is no id of a conversation.
+/// The text is not the id of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the id of a conversation: {ID_MIN} to {ID_MAX} letters, digits, - and _")]
 pub struct NoConversationId;
 
 impl ConversationId {
-    /// The text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -60,23 +60,23 @@ pub struct SendMessage {
     /// What the user says: 1 to 4,000 characters.
     #[schemars(schema_with = "crate::schema::message")]
     pub message: String,
-    /// The conversation it belongs to; a new one where left out. An id that is not known, or no longer, begins one of that id.
+    /// The conversation to continue; a new one if left out. An unknown or expired id starts a conversation with that id.
     #[serde(default)]
     pub conversation_id: Option<ConversationId>,
-    /// Where the user's clock hangs: what "tomorrow at 9" means. The service's own zone where left out.
+    /// The user's time zone, which gives "tomorrow at 9" its meaning; the user's preference if left out.
     #[serde(default)]
     pub time_zone: Option<Zone>,
-    /// The id of the question, asked by the last answer, that this message says yes to.
+    /// Confirms the question with this id, which the last answer asked.
     #[serde(default)]
     #[schemars(length(max = 64))]
     pub confirms: Option<String>,
 }
 
 impl SendMessage {
-    /// The message, trimmed.
+    /// Returns the message, trimmed.
     ///
     /// # Errors
-    /// None, too many characters, or a NUL character.
+    /// The message is empty, too long, or contains a NUL character.
     pub fn checked(self) -> Result<Self, Invalid> {
         let mut checks = Checks::new();
         let message = checks.take(line(&self.message, "/message", MESSAGE_MAX));
@@ -90,19 +90,19 @@ impl SendMessage {
 #[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DraftTask {
-    /// What a person types to add a task: 1 to 1,000 characters.
+    /// The line that a user types to add a task: 1 to 1,000 characters.
     #[schemars(schema_with = "crate::schema::line")]
     pub text: String,
-    /// Where the user's clock hangs. The service's own zone where left out.
+    /// The user's time zone; the user's preference if left out.
     #[serde(default)]
     pub time_zone: Option<Zone>,
 }
 
 impl DraftTask {
-    /// The same, if its text is in range. It is not trimmed: places in it are counted from its first character.
+    /// Returns the request if its text is valid. The text is not trimmed, because positions count from its first character.
     ///
     /// # Errors
-    /// No text, too many characters, or a NUL character.
+    /// The text is empty, too long, or contains a NUL character.
     pub fn checked(self) -> Result<Self, Invalid> {
         line(&self.text, "/text", LINE_MAX)?;
         Ok(self)
@@ -118,7 +118,7 @@ fn line(text: &str, pointer: &str, max: usize) -> Result<String, Invalid> {
     checks.finish(trimmed.to_owned())
 }
 
-/// `GET` and `DELETE /api/chat/{conversation_id}`: nothing but which.
+/// `GET` and `DELETE /api/chat/{conversation_id}`.
 #[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConversationRef {
@@ -126,72 +126,72 @@ pub struct ConversationRef {
     pub conversation_id: ConversationId,
 }
 
-/// Who answers.
+/// The assistant that answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum Assistant {
     /// A Gemini model.
     Gemini,
-    /// Taskflow itself, which understands everyday sentences: there is no `GEMINI_API_KEY`.
+    /// Taskflow's offline assistant, which understands everyday sentences. It answers if `GEMINI_API_KEY` is not set.
     Offline,
 }
 
-/// What a message is answered by.
+/// The answer to a message.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct ChatAnswer {
-    /// The answer, for a person: Markdown, in which titles are escaped where no model wrote it.
+    /// The answer in Markdown. Titles are escaped, except in text that a model wrote.
     pub response: String,
-    /// The conversation, to go on with.
+    /// The conversation, for the next message.
     pub conversation_id: ConversationId,
-    /// What was done for it, in order: so that a page can refresh and a person can check.
+    /// The actions taken, in order, so that a page can refresh and a user can check.
     pub actions: Vec<Action>,
-    /// Who answered.
+    /// The assistant that answered.
     pub assistant: Assistant,
-    /// What the user is asked before it is done; null where nothing is.
+    /// A question that the user must confirm before more is done; null if there is none.
     pub question: Option<Question>,
 }
 
-/// One thing that the assistant did, or tried to.
+/// One action that the assistant took or tried.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Action {
     /// The tool's name, such as `create_task`.
     pub tool: String,
-    /// How it ended.
+    /// The result of the action.
     pub status: ActionStatus,
-    /// Whether it is of the kind that changes something; the others look.
+    /// True if the tool changes data; false if it only reads.
     pub changes: bool,
-    /// The task, where it was about one.
+    /// The task, if the action concerned one.
     pub task_id: Option<i64>,
-    /// The tasks it was about, at most 20: as they are now, or as they were before they were deleted.
+    /// The tasks concerned, at most 20: as they are now, or as they were before they were deleted.
     pub tasks: Vec<TaskCard>,
-    /// What happened, for a person.
+    /// What happened, as text for the user.
     pub detail: String,
 }
 
-/// How an action ended.
+/// The result of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum ActionStatus {
-    /// It is done.
+    /// Done.
     Done,
-    /// It could not be done; nothing has changed.
+    /// Failed; nothing has changed.
     Failed,
-    /// The user is asked first; nothing has changed.
+    /// Waits for the user's confirmation; nothing has changed.
     Asked,
 }
 
-/// What a person knows a task by.
+/// The fields by which a user recognises a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TaskCard {
     /// The task.
     pub id: i64,
-    /// What is to be done.
+    /// The title.
     pub title: String,
-    /// Whether it is still to be done.
+    /// The status.
     pub status: Status,
-    /// How much it matters.
+    /// The priority.
     pub priority: Priority,
     /// When it is due.
     pub due_date: Option<Timestamp>,
@@ -213,54 +213,54 @@ impl From<&Task> for TaskCard {
     }
 }
 
-/// What the user is asked before it is done.
+/// A question that the user must confirm before something is done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Question {
-    /// Which question: the next message says yes to it by naming it in `confirms`, or in plain words. Any other message drops it.
+    /// Id of the question. The next message confirms it by naming it in `confirms`, or in plain words. Any other message drops it.
     pub id: String,
-    /// The question, for a person.
+    /// The question, as text for the user.
     pub text: String,
-    /// The tasks it is about, at most 20.
+    /// The tasks concerned, at most 20.
     pub tasks: Vec<TaskCard>,
-    /// How many tasks it is about; 0 if it is about a task to add.
+    /// Number of tasks concerned; 0 if the question is about a task to add.
     pub count: u32,
 }
 
-/// A conversation. It is forgotten some time after its last message.
+/// A conversation. It is deleted some time after its last message.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Conversation {
-    /// Which.
+    /// The conversation's id.
     pub conversation_id: ConversationId,
     /// The user.
     pub user_id: i64,
-    /// What was said, the oldest first; of a long conversation, the last messages.
+    /// The messages, oldest first; in a long conversation, only the last ones.
     pub history: Vec<Exchange>,
-    /// What the user is asked; null where nothing is.
+    /// The open question; null if there is none.
     pub question: Option<Question>,
-    /// When it was added to last.
+    /// When the last message was added.
     pub last_updated: Timestamp,
 }
 
-/// A message and what came of it.
+/// A message and its answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Exchange {
-    /// When the message came.
+    /// When the message arrived.
     pub at: Timestamp,
-    /// What the user said.
+    /// The user's message.
     pub message: String,
-    /// The answer: Markdown; empty while there is none, and what there is of it where it failed.
+    /// The answer in Markdown. Empty while there is none; partial if it failed.
     pub response: String,
-    /// What was done for it, in order.
+    /// The actions taken, in order.
     pub actions: Vec<Action>,
-    /// Who answers.
+    /// The assistant that answers.
     pub assistant: Assistant,
-    /// How far it is: open while there is no answer yet (it comes, or whoever was at it is gone and none comes), answered, or failed.
+    /// Status: open until there is an answer (none will come if the process that worked on it has ended), answered, or failed.
     pub status: ExchangeStatus,
-    /// Why it was not answered to its end, for a person; null unless it failed.
+    /// Why the answer failed, as text for the user; null unless it failed.
     pub problem: Option<String>,
 }
 
-/// How far a message is.
+/// Status of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
@@ -269,7 +269,7 @@ pub enum ExchangeStatus {
     Open,
     /// It is answered.
     Answered,
-    /// It was not answered to its end.
+    /// The answer failed.
     Failed,
 }
 

@@ -1,4 +1,4 @@
-//! What callers can ask for: the data of command events, which is the REST body plus the ids of the path.
+//! Commands of callers: the data of command events, which is the REST body plus the ids of the path.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,10 +19,10 @@ use crate::task::{self, Draft, Frequency, Priority, RecurrenceFrom, Task};
 use crate::time::Timestamp;
 use crate::zone::Zone;
 
-/// A field of a change: left out, or given. `null` is a value only where `T` is an `Option`.
+/// A field of a change: left out, or given. `null` is a valid value only if `T` is an `Option`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Field<T> {
-    /// Left out: stays as it is.
+    /// Left out: the field stays unchanged.
     #[default]
     Keep,
     /// The new value.
@@ -37,12 +37,12 @@ impl<T> Field<T> {
         }
     }
 
-    /// The value given, or this one.
+    /// Returns the value given, or this default.
     pub fn unwrap_or(self, default: T) -> T {
         self.unwrap_or_else(|| default)
     }
 
-    /// The value given, or what this makes.
+    /// Returns the value given, or the result of this function.
     pub fn unwrap_or_else(self, default: impl FnOnce() -> T) -> T {
         match self {
             Self::Keep => default(),
@@ -50,7 +50,7 @@ impl<T> Field<T> {
         }
     }
 
-    /// Whether it was left out.
+    /// True if the field was left out.
     pub fn is_keep(&self) -> bool {
         matches!(self, Self::Keep)
     }
@@ -75,7 +75,7 @@ impl<T: Serialize> Serialize for Field<T> {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateTask {
-    /// A UUID of the client's own. If there is a task with it already, that one is answered, and nothing is made.
+    /// A UUID that the client chooses. If a task with it exists, that task is returned and none is created.
     #[serde(default)]
     #[schemars(schema_with = "crate::schema::new_uid")]
     pub uid: Option<Uuid>,
@@ -89,41 +89,41 @@ pub struct CreateTask {
     /// When it is due; a date without a time makes it all-day.
     #[serde(default)]
     pub due_date: Option<Moment>,
-    /// Whether it is due on a day, and not at a time of it: an instant then means its date in `time_zone`.
+    /// True if the task is due on a day rather than at a time. An instant then means its date in `time_zone`.
     #[serde(default, skip_serializing_if = "Field::is_keep")]
     pub all_day: Field<bool>,
-    /// An IANA time zone; the user's own where left out.
+    /// An IANA time zone; the user's preference if left out.
     #[serde(default, skip_serializing_if = "Field::is_keep")]
     pub time_zone: Field<Zone>,
-    /// How often it comes back; anything but none needs a due date.
+    /// How often the task repeats. Every value except none needs a due date.
     #[serde(default)]
     pub recurrence: Frequency,
     /// An RFC 5545 RRULE, instead of `recurrence`; needs a due date.
     #[serde(default)]
     pub recurrence_rule: Option<Rule>,
-    /// What the next occurrence is counted from.
+    /// What the next occurrence counts from.
     #[serde(default)]
     pub recurrence_from: RecurrenceFrom,
-    /// The first slot of the series (DTSTART), which this occurrence then stands for; the due date where left out.
+    /// The first slot of the series (DTSTART), which is then this occurrence's slot; the due date if left out.
     #[serde(default, skip_serializing_if = "Field::is_keep")]
     pub recurrence_start: Field<Moment>,
-    /// Slots, and days whose slots, the series leaves out (EXDATE); at most 366.
+    /// Slots and days that the series excludes (EXDATE); at most 366.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 366))]
     pub recurrence_exdates: Vec<Moment>,
-    /// How much it matters.
+    /// The priority.
     #[serde(default)]
     pub priority: Priority,
-    /// At most 20; trimmed, lower-cased, each kept once.
+    /// At most 20 tags. They are trimmed, lower-cased and de-duplicated.
     #[serde(default)]
     #[schemars(schema_with = "crate::schema::tags")]
     pub tags: Vec<String>,
-    /// How long before the due date to remind, such as "15 minutes", "1 hour", "2 days" or PT1H; needs a due date that is still ahead.
+    /// How long before the due date to remind, such as "15 minutes", "1 hour", "2 days" or PT1H. Needs a due date in the future.
     #[serde(default)]
     pub reminder_offset: Option<ReminderOffset>,
 }
 
-/// `task.update`, `PUT /api/tasks/{id}`: fields left out stay.
+/// `task.update`, `PUT /api/tasks/{id}`: fields left out stay unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateTask {
@@ -137,35 +137,35 @@ pub struct UpdateTask {
     #[serde(default)]
     #[schemars(schema_with = "crate::schema::description")]
     pub description: Field<String>,
-    /// When it is due; a date without a time makes it all-day; null clears it. Of a series, this occurrence is moved and no other.
+    /// When it is due. A date without a time makes it all-day; null clears it. In a series, only this occurrence moves.
     #[serde(default)]
     pub due_date: Field<Option<Moment>>,
-    /// Whether it is due on a day, and not at a time of it: an instant then means its date in `time_zone`.
+    /// True if the task is due on a day rather than at a time. An instant then means its date in `time_zone`.
     #[serde(default)]
     pub all_day: Field<bool>,
     /// An IANA time zone. An all-day task keeps its date.
     #[serde(default)]
     pub time_zone: Field<Zone>,
-    /// How often it comes back; replaces a rule.
+    /// How often the task repeats; replaces a rule.
     #[serde(default)]
     pub recurrence: Field<Frequency>,
     /// An RFC 5545 RRULE, instead of `recurrence`; null clears it.
     #[serde(default)]
     pub recurrence_rule: Field<Option<Rule>>,
-    /// What the next occurrence is counted from.
+    /// What the next occurrence counts from.
     #[serde(default)]
     pub recurrence_from: Field<RecurrenceFrom>,
-    /// The first slot of a new series (DTSTART), to which this occurrence is moved. COUNT keeps the number that was left.
+    /// The first slot of a new series (DTSTART); this occurrence moves to it. COUNT keeps the number of remaining slots.
     #[serde(default)]
     pub recurrence_start: Field<Moment>,
-    /// Slots, and days whose slots, the series leaves out (EXDATE): the new list, all of it; at most 366.
+    /// Slots and days that the series excludes (EXDATE): the complete new list; at most 366.
     #[serde(default)]
     #[schemars(length(max = 366))]
     pub recurrence_exdates: Field<Vec<Moment>>,
-    /// How much it matters.
+    /// The priority.
     #[serde(default)]
     pub priority: Field<Priority>,
-    /// The new tags, all of them.
+    /// The complete new list of tags.
     #[serde(default)]
     #[schemars(schema_with = "crate::schema::tags")]
     pub tags: Field<Vec<String>>,
@@ -196,7 +196,7 @@ impl From<CreateTask> for UpdateTask {
 }
 
 impl CreateTask {
-    /// Returns the task asked for, if every field and their combination are allowed: an empty task, changed.
+    /// Returns the task to create, if every field and their combination are valid.
     ///
     /// # Errors
     /// Every field that breaks a rule.
@@ -210,12 +210,12 @@ impl CreateTask {
 }
 
 impl UpdateTask {
-    /// Changes the task as asked; fields left out stay.
+    /// Returns the changed task; fields left out stay unchanged.
     ///
-    /// A new due date moves this occurrence alone; a new `recurrence_start` or recurrence begins a new series.
+    /// A new due date moves this occurrence alone. A new `recurrence_start` or recurrence starts a new series.
     ///
     /// # Errors
-    /// Every field that breaks a rule, of the task as it would become.
+    /// Every field of the resulting task that breaks a rule.
     pub fn apply(self, task: &Task, now: Timestamp) -> Result<Task, Invalid> {
         let mut checks = Checks::new();
         let mut changed = task.clone();
@@ -245,13 +245,13 @@ impl UpdateTask {
             let is_new = changed.reminder_offset != task.reminder_offset;
             checks.require(changed.due_date.is_some(), "/reminder_offset", "a reminder needs a due_date");
             let is_ahead = changed.due_date.is_none() || changed.is_due_after(now);
-            checks.require(!is_new || is_ahead, "/reminder_offset", "the due_date has passed: there is nothing to remind of");
+            checks.require(!is_new || is_ahead, "/reminder_offset", "the due_date is in the past; use a later one, or no reminder_offset");
         }
         checks.finish(changed)
     }
 }
 
-/// Names the task of `task.complete`, `task.reopen`, `task.skip`, `task.delete` and `task.restore`, which need nothing else.
+/// Names the task of `task.complete`, `task.reopen`, `task.skip`, `task.delete` and `task.restore`, which have no other data.
 #[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TaskCommand {
@@ -274,7 +274,7 @@ pub type RestoreTask = TaskCommand;
 #[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Undo {
-    /// The `Taskflow-Change` of the response to the change that is to be taken back.
+    /// The `Taskflow-Change` header of the response to the change to undo.
     pub change_id: ChangeId,
 }
 
@@ -284,7 +284,7 @@ pub struct Undo {
 pub struct SetPriority {
     /// The task.
     pub task_id: i64,
-    /// How much it matters.
+    /// The new priority.
     pub priority: Priority,
 }
 
@@ -299,15 +299,15 @@ pub struct TagTask {
     pub tags: Vec<String>,
 }
 
-/// Tasks that one call changes, at most.
+/// Maximum tasks that one call changes.
 pub const BULK_MAX: usize = 500;
 
-/// What is done to each task of a call.
+/// What a bulk call does to each task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum BulkAction {
-    /// Changes the fields given.
+    /// Changes the given fields.
     #[default]
     Update,
     /// Completes it.
@@ -316,9 +316,9 @@ pub enum BulkAction {
     Reopen,
     /// Moves it to the trash.
     Delete,
-    /// Brings it back from the trash.
+    /// Restores it from the trash.
     Restore,
-    /// Adds the tags of `fields` to those that it has.
+    /// Adds the tags of `fields`.
     AddTags,
     /// Removes the tags of `fields`.
     RemoveTags,
@@ -328,44 +328,44 @@ pub enum BulkAction {
 #[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BulkTasks {
-    /// The tasks, each once.
+    /// The tasks, each listed once.
     #[schemars(length(min = 1, max = 500), extend("uniqueItems" = true))]
     pub ids: Vec<i64>,
-    /// What is done to each of them.
+    /// What to do to each task.
     #[serde(default)]
     pub action: BulkAction,
-    /// The new values, as `PUT /api/tasks/{id}` takes them; for update, and the tags alone for `add_tags` and `remove_tags`.
+    /// The new values, as in `PUT /api/tasks/{id}`. Required for update; for `add_tags` and `remove_tags`, tags only.
     #[serde(default)]
     pub fields: Option<BulkFields>,
 }
 
-/// The fields of a change of tasks that are named elsewhere.
+/// Fields of a change whose tasks are named elsewhere.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BulkFields(pub UpdateTask);
 
 impl BulkTasks {
-    /// The change, if its parts fit each other.
+    /// Returns the change if its parts fit together.
     ///
     /// # Errors
-    /// Too many tasks, or none; one named twice; an action without the fields that it needs, or with others.
+    /// No task or too many; a task listed twice; an action without the fields that it needs, or with other fields.
     pub fn checked(self) -> Result<Self, Invalid> {
         let mut checks = Checks::new();
         checks.require((1..=BULK_MAX).contains(&self.ids.len()), "/ids", format_args!("1 to {BULK_MAX} tasks"));
         let mut ids = self.ids.clone();
         ids.sort_unstable();
         ids.dedup();
-        checks.require(ids.len() == self.ids.len(), "/ids", "each task once");
+        checks.require(ids.len() == self.ids.len(), "/ids", "lists a task twice; list each task once");
         let fields = self.fields.as_ref().map(|fields| &fields.0);
         match self.action {
             BulkAction::Update => {
                 let changes = fields.is_some_and(|fields| *fields != UpdateTask::default());
-                checks.require(changes, "/fields", "is missing: what is to be changed?");
+                checks.require(changes, "/fields", "missing; update needs the fields to change");
             }
             BulkAction::AddTags | BulkAction::RemoveTags => {
                 let alone = fields.is_some_and(|fields| {
                     !fields.tags.is_keep() && *fields == UpdateTask { tags: fields.tags.clone(), ..UpdateTask::default() }
                 });
-                checks.require(alone, "/fields", "tags, and nothing else");
+                checks.require(alone, "/fields", "must have tags and no other field");
             }
             BulkAction::Complete | BulkAction::Reopen | BulkAction::Delete | BulkAction::Restore => {
                 checks.require(fields.is_none(), "/fields", "only update, add_tags and remove_tags have fields");
@@ -374,20 +374,20 @@ impl BulkTasks {
         checks.finish(self)
     }
 
-    /// The change of one of its tasks.
+    /// Returns the change of one of the tasks.
     #[must_use]
     pub fn update(&self, task_id: i64) -> UpdateTask {
         UpdateTask { task_id, ..self.fields.clone().unwrap_or_default().0 }
     }
 
-    /// The tags of its fields.
+    /// Returns the tags of the fields.
     #[must_use]
     pub fn tags(&self) -> Vec<String> {
         self.update(0).tags.unwrap_or(Vec::new())
     }
 }
 
-/// Reads the fields of [`UpdateTask`] without its task. `#[serde(flatten)]` would lose which field is wrong.
+/// Reads the fields of [`UpdateTask`] without a task id. `#[serde(flatten)]` would lose the path of an invalid field.
 impl<'de> Deserialize<'de> for BulkFields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Fields;
@@ -406,7 +406,7 @@ impl<'de> Deserialize<'de> for BulkFields {
     }
 }
 
-/// The fields of a map after a task that it does not name.
+/// Supplies a task id before the fields of a map.
 struct WithTask<A> {
     map: A,
     stage: Stage,
@@ -450,7 +450,7 @@ impl schemars::JsonSchema for BulkFields {
             fields.remove("task_id");
         }
         schema.remove("required");
-        schema.insert("description".to_owned(), "Fields of a task; those left out stay.".into());
+        schema.insert("description".to_owned(), "Fields of a task; fields left out stay unchanged.".into());
         schema
     }
 }
@@ -459,22 +459,22 @@ impl schemars::JsonSchema for BulkFields {
 #[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleReminder {
-    /// The task; pending, with a due date that is still ahead.
+    /// The task. It must be pending and have a due date in the future.
     pub task_id: i64,
     /// How long before the due date to remind, such as "15 minutes", "1 hour", "2 days" or PT1H.
     pub reminder_offset: ReminderOffset,
-    /// The one channel to use; every configured channel if it is left out.
+    /// The channel to use; every configured channel if left out.
     #[serde(default)]
     pub reminder_type: Option<ReminderType>,
 }
 
-/// `reminder.snooze`, `POST /api/reminders/{id}/snooze`: has `for` or `until`.
+/// `reminder.snooze`, `POST /api/reminders/{id}/snooze`: needs either `for` or `until`.
 #[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SnoozeReminder {
-    /// The reminder, of a task that is pending.
+    /// The reminder. Its task must be pending.
     pub reminder_id: i64,
-    /// How long from now to remind again.
+    /// How long from now to remind again, such as "10 minutes".
     #[serde(default, rename = "for")]
     pub pause: Option<ReminderOffset>,
     /// When to remind again.
@@ -483,10 +483,10 @@ pub struct SnoozeReminder {
 }
 
 impl SnoozeReminder {
-    /// Returns when to remind again; days and weeks are those of `zone`.
+    /// Returns when to remind again. Days and weeks follow the wall clock of `zone`.
     ///
     /// # Errors
-    /// Neither `for` nor `until`, or both; a moment that is not ahead.
+    /// Neither or both of `for` and `until` are given, or the time is not in the future.
     pub fn at(&self, now: Timestamp, zone: &Zone) -> Result<Timestamp, Invalid> {
         let (field, at) = match (self.pause, self.until) {
             (Some(pause), None) => ("/for", pause.after(now.get(), zone.get()).and_then(|at| Timestamp::new(at).ok())),

@@ -1,4 +1,4 @@
-//! What Taskflow announces and obeys: event and command types, topics, event data, and how they become CloudEvents 1.0.
+//! Event and command types, topics, event data, and their form as CloudEvents 1.0.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,16 +13,16 @@ use crate::reminder::{ReminderStatus, ReminderType};
 use crate::task::Task;
 use crate::time::Timestamp;
 
-/// The CloudEvents extension that ties together everything one call caused.
+/// CloudEvents extension that identifies everything one call caused.
 pub const CORRELATION_ID: &str = "correlationid";
-/// The CloudEvents extension with the id of the event that this one answers.
+/// CloudEvents extension with the id of the command that this event answers.
 pub const CAUSATION_ID: &str = "causationid";
-/// The CloudEvents extension (partitioning) that becomes the Kafka key: the task's id.
+/// CloudEvents extension (partitioning) that becomes the Kafka key: the task's id.
 pub const PARTITION_KEY: &str = "partitionkey";
-/// The CloudEvents extension (distributed tracing) with the W3C trace context.
+/// CloudEvents extension (distributed tracing) with the W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
 
-/// A set of names with a text form, for types that travel as text.
+/// Defines an enum whose variants have a name, for types that travel as text.
 macro_rules! names {
     ($(#[$doc:meta])* $name:ident, $unknown:literal: $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+) => {
         $(#[$doc])*
@@ -30,10 +30,10 @@ macro_rules! names {
         pub enum $name { $($(#[$variant_doc])* $variant,)+ }
 
         impl $name {
-            /// All of them, in the order of the documents.
+            /// All variants, in the order of the documents.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The name as it travels.
+            /// The name in JSON and on the wire.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
@@ -70,40 +70,40 @@ macro_rules! names {
     };
 }
 
-/// A name that is not among those that there are.
+/// The name does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no such {0}")]
 pub struct Unknown(&'static str);
 
 names! {
-    /// What can have happened: the types of events.
+    /// Types of events: what happened.
     EventType, "event type":
-    /// A task is there.
+    /// A task was created.
     TaskCreated = "task.created",
     /// A task was changed.
     TaskUpdated = "task.updated",
     /// A task was completed.
     TaskCompleted = "task.completed",
-    /// A task is gone.
+    /// A task was deleted.
     TaskDeleted = "task.deleted",
-    /// A task that was deleted is back.
+    /// A deleted task was restored.
     TaskRestored = "task.restored",
-    /// A reminder is to fire at its time.
+    /// A reminder was scheduled.
     ReminderScheduled = "reminder.scheduled",
     /// A reminder fired.
     ReminderTriggered = "reminder.triggered",
     /// A reminder was delivered.
     ReminderSent = "reminder.sent",
-    /// A reminder was given up.
+    /// A reminder could not be delivered.
     ReminderFailed = "reminder.failed",
-    /// A reminder will not fire.
+    /// A reminder was cancelled.
     ReminderCancelled = "reminder.cancelled",
 }
 
 names! {
-    /// What can be asked for: the types of command events.
+    /// Types of command events: what callers request.
     CommandType, "command type":
-    /// Make a task.
+    /// Create a task.
     TaskCreate = "task.create",
     /// Change a task.
     TaskUpdate = "task.update",
@@ -111,13 +111,13 @@ names! {
     TaskComplete = "task.complete",
     /// Reopen a task.
     TaskReopen = "task.reopen",
-    /// Go on to a task's next occurrence.
+    /// Move a task to its next occurrence.
     TaskSkip = "task.skip",
     /// Delete a task.
     TaskDelete = "task.delete",
     /// Restore a deleted task.
     TaskRestore = "task.restore",
-    /// Take back a change of a task.
+    /// Undo a change of a task.
     TaskUndo = "task.undo",
     /// Set a task's priority.
     TaskSetPriority = "task.set-priority",
@@ -125,37 +125,37 @@ names! {
     TaskAddTags = "task.add-tags",
     /// Remove tags from a task.
     TaskRemoveTags = "task.remove-tags",
-    /// Remind of a task.
+    /// Schedule a reminder.
     ReminderSchedule = "reminder.schedule",
-    /// Do not remind.
+    /// Cancel a reminder.
     ReminderCancel = "reminder.cancel",
-    /// Remind again later.
+    /// Snooze a reminder.
     ReminderSnooze = "reminder.snooze",
 }
 
 names! {
-    /// Where events travel.
+    /// Topics of events.
     Topic, "topic":
-    /// What happened to tasks.
+    /// Changes of tasks.
     TaskEvents = "task-events",
-    /// What happened to reminders.
+    /// Changes of reminders.
     Reminders = "reminders",
-    /// What pages show live.
+    /// Live changes for open pages.
     TaskUpdates = "task-updates",
-    /// What callers ask for.
+    /// Commands of callers.
     TaskCommands = "task-commands",
-    /// What no consumer could take.
+    /// Events that a consumer could not process.
     DeadLetters = "dead-letters",
 }
 
 impl CommandType {
-    /// The event that answers the command.
+    /// Returns the type of the event that answers the command.
     #[must_use]
     pub fn answer(self) -> EventType {
         self.answers().0
     }
 
-    /// The event that answers the command, and others that may answer it instead.
+    /// Returns the types of all events that may answer the command, the usual one first.
     #[must_use]
     pub fn answers(self) -> (EventType, &'static [EventType]) {
         let answer = match self {
@@ -183,13 +183,13 @@ pub struct TaskEvent {
     pub event_type: EventType,
     /// The task.
     pub task_id: i64,
-    /// The task as REST answers it.
+    /// The task as REST returns it.
     pub task_data: Task,
-    /// Whose it is.
+    /// The owner of the task.
     pub user_id: i64,
     /// When it happened.
     pub timestamp: Timestamp,
-    /// Ties together everything one call caused.
+    /// Identifies everything one call caused.
     pub correlation_id: String,
 }
 
@@ -202,27 +202,27 @@ pub struct ReminderEvent {
     pub reminder_id: i64,
     /// Its task.
     pub task_id: i64,
-    /// Whose it is.
+    /// The owner of the reminder.
     pub user_id: i64,
-    /// When it is, or was, to fire.
+    /// When it fires or fired.
     pub scheduled_at: Timestamp,
     /// How long before the due date.
     pub reminder_offset: ReminderOffset,
     /// The name of its job.
     pub dapr_job_id: String,
-    /// What became of it.
+    /// The status.
     pub status: ReminderStatus,
-    /// Tries that failed.
+    /// Number of failed attempts.
     pub retry_count: i32,
-    /// The channel that delivered it or gave it up; before that, the one channel that it goes to, or `null` for every configured channel.
+    /// The channel that delivered it or failed. Before that, the one channel of the reminder, or `null` for every configured channel.
     #[serde(default)]
     pub reminder_type: Option<ReminderType>,
-    /// The channels of this firing. Only reminder.triggered has them; that of an earlier release has none.
+    /// The channels of this firing. Only reminder.triggered has them, and not in earlier releases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channels: Option<Vec<ReminderType>>,
     /// When it happened.
     pub timestamp: Timestamp,
-    /// Ties together everything one call caused.
+    /// Identifies everything one call caused.
     pub correlation_id: String,
 }
 
@@ -235,30 +235,30 @@ pub struct TaskUpdate {
     pub task_id: i64,
     /// The fields that changed, with their new values.
     pub update_data: Map<String, Value>,
-    /// Whose it is.
+    /// The owner of the task.
     pub user_id: i64,
     /// When it happened.
     pub timestamp: Timestamp,
-    /// Ties together everything one call caused.
+    /// Identifies everything one call caused.
     pub correlation_id: String,
 }
 
-/// What every event of one piece of work has in common.
+/// The origin that all events of one call share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// The function that speaks; the event's source is `/taskflow/<function>`.
+    /// The function that announces; the event's source is `/taskflow/<function>`.
     pub function: &'static str,
-    /// Ties together everything one call caused.
+    /// Identifies everything one call caused.
     pub correlation_id: String,
     /// The W3C trace context of the call.
     pub traceparent: Option<String>,
 }
 
 impl Origin {
-    /// A CloudEvent of this origin.
+    /// Returns a CloudEvent of this origin.
     ///
     /// # Errors
-    /// Data that has no JSON form, which none of ours is.
+    /// The data cannot be written as JSON.
     pub fn event(
         &self,
         id: Uuid,

@@ -1,10 +1,8 @@
-//! What Taskflow is about, and nothing else: tasks, reminders, recurrence, search terms, events, commands,
-//! and the one table of who answers what ([`routes`]).
+//! The domain of Taskflow: tasks, reminders, recurrence, search terms, events, commands, and the table of functions ([`routes`]).
 //!
-//! Pure: no I/O, no async, no clock. What a rule needs to know of the world (the time, an id) is an argument.
+//! This crate is pure: no I/O, no async, no clock. Rules take the time and new ids as arguments.
 //!
-//! To add a field to a task: [`task`] (the field and its limits), a migration and the queries in `store`,
-//! then `just contract`, which writes the documents in `tests/contract` anew.
+//! CONTRIBUTING.md lists the files to edit for a new field of a task.
 
 pub mod ambient;
 pub mod audit;
@@ -43,5 +41,5 @@ pub use resource::Resource;
 pub use task::Task;
 pub use time::Timestamp;
 
-/// The only user there is. Taskflow is single-user; the column is there so that this can change without a migration of data.
+/// Id of the only user. Taskflow has one user; the column allows more without a migration of data.
 pub const USER_ID: i64 = 1;

@@ -1,4 +1,4 @@
-//! Days, and what callers say where an instant or a day is meant.
+//! Calendar days, and values that are either an instant or a day.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,62 +9,62 @@ use jiff::civil::{Date, Time};
 use crate::time::{Timestamp, TimestampError};
 use crate::zone::Zone;
 
-/// The first day of Unix time.
+/// The first day of the Unix epoch.
 const EPOCH: Date = Date::constant(1970, 1, 1);
 
-/// A day of the calendar, of the years 0001 to 9999; written as 2027-01-05.
+/// A calendar day of the years 0001 to 9999, written as 2027-01-05.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(Date);
 
-/// Text that is no day.
+/// The text is not a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a date, such as 2027-01-05, of the years 0001 to 9999")]
 pub struct NoDay;
 
 impl Day {
-    /// The day of a date, if it is of the years 0001 to 9999.
+    /// Returns the day of a date, if it is in the years 0001 to 9999.
     #[must_use]
     pub fn new(date: Date) -> Option<Self> {
         (date.year() >= 1).then_some(Self(date))
     }
 
-    /// The day that a wall clock in `zone` shows at this instant, if it is of the years 0001 to 9999.
+    /// Returns the day that a wall clock in `zone` shows at this instant, if it is in the years 0001 to 9999.
     #[must_use]
     pub fn at(instant: Timestamp, zone: &Zone) -> Option<Self> {
         Self::new(zone.get().to_datetime(instant.get()).date())
     }
 
-    /// The day so many days after 1970-01-01, if it is of the years 0001 to 9999.
+    /// Returns the day that is this many days after 1970-01-01, if it is in the years 0001 to 9999.
     #[must_use]
     pub fn from_1970(days: i32) -> Option<Self> {
         Self::new(EPOCH.checked_add(Span::new().try_days(days).ok()?).ok()?)
     }
 
-    /// Days since 1970-01-01; fewer than none before it.
+    /// Number of days since 1970-01-01; negative before it.
     #[must_use]
     pub fn since_1970(self) -> i32 {
         (self.0 - EPOCH).get_days()
     }
 
-    /// The instant at which the day begins in `zone`: midnight, or what follows the gap that a change of the clock leaves there.
+    /// Returns the instant at which the day begins in `zone`: midnight, or the end of a clock change that skips midnight.
     #[must_use]
     pub fn begins(self, zone: &Zone) -> Option<Timestamp> {
         self.at_time(Time::midnight(), zone)
     }
 
-    /// The instant at which the day is over in `zone`: when the next one begins.
+    /// Returns the instant at which the day ends in `zone`: the beginning of the next day.
     #[must_use]
     pub fn ends(self, zone: &Zone) -> Option<Timestamp> {
         Self(self.0.tomorrow().ok()?).begins(zone)
     }
 
-    /// The instant at which a wall clock in `zone` shows this time on the day. In a gap of the clock it is read with the offset before the gap.
+    /// Returns the instant at which a wall clock in `zone` shows this time on the day. A skipped time is read with the offset before the gap.
     #[must_use]
     pub fn at_time(self, time: Time, zone: &Zone) -> Option<Timestamp> {
         Timestamp::new(zone.get().to_timestamp(self.0.to_datetime(time)).ok()?).ok()
     }
 
-    /// The date for calendar arithmetic.
+    /// Returns the date for calendar arithmetic.
     #[must_use]
     pub fn get(self) -> Date {
         self.0
@@ -96,19 +96,19 @@ pub enum Moment {
     On(Day),
 }
 
-/// Text that is neither an instant nor a day.
+/// The text is neither an instant nor a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MomentError {
-    /// Of neither form, or no such day or time.
+    /// The text has neither form, or names a day or time that does not exist.
     #[error("neither an RFC 3339 date-time, such as 2026-03-31T09:00:00+02:00, nor a date, such as 2026-03-31")]
     Malformed,
-    /// Outside the years that can be kept.
+    /// The value is outside the years 0001 to 9999.
     #[error("outside the years 0001 to 9999")]
     OutOfRange,
 }
 
 impl Moment {
-    /// The day that is meant, in `zone` if it is an instant's.
+    /// Returns the day; for an instant, its day in `zone`.
     #[must_use]
     pub fn day(self, zone: &Zone) -> Option<Day> {
         match self {
@@ -117,7 +117,7 @@ impl Moment {
         }
     }
 
-    /// The instant, or that at which the day begins in `zone`.
+    /// Returns the instant; for a day, its beginning in `zone`.
     #[must_use]
     pub fn instant(self, zone: &Zone) -> Option<Timestamp> {
         match self {
@@ -176,9 +176,9 @@ mod tests {
         for (day, zone, begins, ends) in [
             ("2027-01-05", "UTC", "2027-01-05T00:00:00.000000Z", "2027-01-06T00:00:00.000000Z"),
             ("2018-11-04", "America/Sao_Paulo", "2018-11-04T03:00:00.000000Z", "2018-11-05T02:00:00.000000Z"),
-            // Midnight comes twice: the first one counts.
+            // Midnight occurs twice: the first one counts.
             ("2018-11-04", "America/Havana", "2018-11-04T04:00:00.000000Z", "2018-11-05T05:00:00.000000Z"),
-            // The day that Samoa left out is over when it begins.
+            // Samoa skipped this day, so it ends when it begins.
             ("2011-12-30", "Pacific/Apia", "2011-12-30T10:00:00.000000Z", "2011-12-30T10:00:00.000000Z"),
         ] {
             let (day, zone): (Day, Zone) = (day.parse().unwrap(), zone.parse().unwrap());

@@ -1,4 +1,4 @@
-//! What the page shows of a reminder, kept until somebody saw it.
+//! Notifications of fired reminders, as the page shows them.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,18 +8,18 @@ use crate::time::Timestamp;
 /// A notification.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Notification {
-    /// Grows with each one; a client resumes after the last it saw.
+    /// Increases with each notification; a client resumes after the last one it has.
     pub id: i64,
-    /// What it tells of.
+    /// The event that it reports.
     pub event_type: EventType,
     /// The task.
     pub task_id: i64,
     /// The task's title.
     pub title: String,
-    /// When it is due, for a person.
+    /// When the task is due, as text for the user.
     pub body: String,
-    /// Set by the service.
+    /// Assigned by the service.
     pub created_at: Timestamp,
-    /// When somebody marked it read.
+    /// When it was marked as read.
     pub read_at: Option<Timestamp>,
 }

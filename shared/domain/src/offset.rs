@@ -7,16 +7,16 @@ use std::{
 
 use jiff::{SignedDuration, Span, Timestamp, tz::TimeZone};
 
-/// The largest amount of a unit; 999 weeks are 19 years.
+/// Maximum amount of a unit; 999 weeks are 19 years.
 pub const MAX_AMOUNT: u16 = 999;
 
-/// The longest text read as an offset, in bytes; the longest canonical one is "999 minutes".
+/// Maximum bytes of an offset's text; the longest canonical one is "999 minutes".
 pub const MAX_OFFSET_LENGTH: usize = 50;
 
 /// A time span before a due date: an amount from 0 to [`MAX_AMOUNT`] of one unit.
 ///
-/// Parsing takes singular and plural for any amount, any case and any spaces around and between number and unit, and the ISO 8601 duration of
-/// one unit ("PT1H", "P2D", "PT1H30M" as 90 minutes); `Display` writes "1 hour" and "2 hours", which in serde is its form too.
+/// Parsing accepts singular and plural for any amount, any case and any spaces around number and unit. It also accepts the ISO 8601 duration of one
+/// unit ("PT1H", "P2D", "PT1H30M" as 90 minutes). `Display` and serde write "1 hour" and "2 hours".
 ///
 /// ```
 /// use domain::offset::ReminderOffset;
@@ -38,9 +38,9 @@ pub enum OffsetUnit {
     Minute,
     /// 60 minutes, exactly.
     Hour,
-    /// The same wall-clock time on the day before, be that 23, 24 or 25 hours.
+    /// The same wall-clock time on the previous day, which may be 23, 24 or 25 hours earlier.
     Day,
-    /// The same wall-clock time seven days before.
+    /// The same wall-clock time seven days earlier.
     Week,
 }
 
@@ -71,7 +71,7 @@ impl OffsetUnit {
     }
 }
 
-/// Why a text or an amount is no reminder offset.
+/// Why a text or an amount is not a valid reminder offset.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OffsetError {
     /// The text is not a number followed by a unit.
@@ -80,13 +80,13 @@ pub enum OffsetError {
     /// The amount is above [`MAX_AMOUNT`].
     #[error("a reminder offset has an amount from 0 to {MAX_AMOUNT}")]
     Amount,
-    /// The unit is none of the four.
+    /// The unit is unknown.
     #[error("{0:?} is not a unit of a reminder offset: use minutes, hours, days or weeks")]
     Unit(String),
 }
 
 impl ReminderOffset {
-    /// So many of the unit; an error above [`MAX_AMOUNT`].
+    /// Returns this many of the unit. Amounts above [`MAX_AMOUNT`] are an error.
     pub fn new(amount: u16, unit: OffsetUnit) -> Result<Self, OffsetError> {
         if amount > MAX_AMOUNT {
             return Err(OffsetError::Amount);
@@ -94,7 +94,7 @@ impl ReminderOffset {
         Ok(Self { amount, unit })
     }
 
-    /// Reads an ISO 8601 duration. Days go by the wall clock and hours do not, so a duration of both is none.
+    /// Reads an ISO 8601 duration. Refuses a mix of days and hours, because days follow the wall clock and hours do not.
     fn from_iso(text: &str) -> Result<Self, OffsetError> {
         let span: Span = text.parse().map_err(|_| OffsetError::Malformed)?;
         let days = i64::from(span.get_weeks()) * 7 + i64::from(span.get_days());
@@ -118,7 +118,7 @@ impl ReminderOffset {
         Self::new(u16::try_from(amount).map_err(|_| OffsetError::Amount)?, unit)
     }
 
-    /// How many of the unit, 0 to [`MAX_AMOUNT`].
+    /// Number of units, 0 to [`MAX_AMOUNT`].
     #[must_use]
     pub fn amount(self) -> u16 {
         self.amount
@@ -130,16 +130,16 @@ impl ReminderOffset {
         self.unit
     }
 
-    /// When to remind of something that is due at `due`; `None` before jiff's calendar begins, in the year -9999.
+    /// Returns when to remind of a task that is due at `due`; `None` before jiff's calendar begins, in the year -9999.
     ///
-    /// Minutes and hours are exact; days and weeks keep the wall-clock time in `zone`, and a time that does not exist on
-    /// that day is read with the offset before the gap, so 02:30 becomes 03:30 (RFC 5545, section 3.3.5).
+    /// Minutes and hours are exact. Days and weeks keep the wall-clock time in `zone`; a skipped time is read with the offset before the gap, so
+    /// 02:30 becomes 03:30 (RFC 5545, section 3.3.5).
     #[must_use]
     pub fn before(self, due: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         self.away(due, zone, -1)
     }
 
-    /// The moment this long after `moment`, by the same rules; `None` after jiff's calendar ends, in the year 9999.
+    /// Returns the moment this long after `moment`, by the same rules; `None` after jiff's calendar ends, in the year 9999.
     #[must_use]
     pub fn after(self, moment: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         self.away(moment, zone, 1)
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn hours_are_exact_and_days_keep_the_wall_clock() -> Result<(), Failure> {
-        // The clocks went forward on the night between.
+        // The clocks went forward in the night between.
         let due = "2025-03-30T09:00+02:00";
         assert_eq!(before("24 hours", due, "Europe/Berlin")?, "2025-03-29T08:00+01:00".parse()?);
         assert_eq!(before("1 day", due, "Europe/Berlin")?, "2025-03-29T09:00+01:00".parse()?);
@@ -272,7 +272,7 @@ mod tests {
     fn gaps_move_forward_and_folds_take_the_first() -> Result<(), Failure> {
         assert_eq!(before("1 day", "2025-03-31T02:30+02:00", "Europe/Berlin")?, "2025-03-30T03:30+02:00".parse()?);
         assert_eq!(before("1 day", "2025-10-27T02:30+01:00", "Europe/Berlin")?, "2025-10-26T02:30+02:00".parse()?);
-        // Nothing before the second 02:30 is the second 02:30.
+        // Zero days before the second 02:30 is the second 02:30.
         assert_eq!(before("0 days", "2025-10-26T02:30+01:00", "Europe/Berlin")?, "2025-10-26T02:30+01:00".parse()?);
         Ok(())
     }

@@ -1,10 +1,10 @@
 //! One page of a longer list.
 
-/// Items of one page, and how many there are in all.
+/// Items of one page, and the total number of matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The items asked for, in order.
+    /// The requested items, in order.
     pub items: Vec<T>,
-    /// How many match without the limit: exact.
+    /// Exact number of matches without the limit.
     pub total_count: i64,
 }

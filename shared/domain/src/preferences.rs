@@ -1,4 +1,4 @@
-//! What a user prefers: zone, language, when the day starts, and the lists they have saved.
+//! Preferences of a user: zone, language, day start, and saved lists.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,20 +10,20 @@ use crate::command::Field;
 use crate::time::Timestamp;
 use crate::zone::Zone;
 
-/// Characters of a locale: the longest language tags in use are shorter (RFC 5646, section 4.4.1).
+/// Maximum characters of a locale; the longest language tags in use are shorter (RFC 5646, section 4.4.1).
 pub const LOCALE_MAX: usize = 35;
 
-/// The time of day from which the reminders of all-day tasks are counted: 09:00 unless the user says otherwise.
+/// The time of day at which the user's day starts. Reminders of all-day tasks count from it. Default 09:00.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DayStart(Time);
 
-/// Text that is no time of day.
+/// The text is not a time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a time of day from 00:00 to 23:59, such as 09:00")]
 pub struct NoDayStart;
 
 impl DayStart {
-    /// The time for calendar arithmetic.
+    /// Returns the time for calendar arithmetic.
     #[must_use]
     pub fn get(self) -> Time {
         self.0
@@ -57,13 +57,13 @@ impl FromStr for DayStart {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locale(String);
 
-/// Text that is no language tag.
+/// The text is not a language tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a language tag, such as en-GB")]
 pub struct NoLocale;
 
 impl Locale {
-    /// The tag.
+    /// Returns the tag.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -87,26 +87,26 @@ impl FromStr for Locale {
     }
 }
 
-/// Lists that a user may save.
+/// Maximum saved lists of a user.
 pub const FILTERS_MAX: usize = 50;
-/// Characters of the name of a saved list.
+/// Maximum characters of a saved list's name.
 pub const FILTER_NAME_MAX: usize = 50;
-/// Characters of what a saved list asks for.
+/// Maximum characters of a saved list's query.
 pub const FILTER_QUERY_MAX: usize = 2_000;
 
-/// A list that a user has saved.
+/// A list that the user has saved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SavedFilter {
-    /// What the user calls it.
+    /// Its name.
     #[schemars(length(min = 1, max = 50))]
     pub name: String,
-    /// What it asks for, as the page's address has it behind the `#`: `priority=high&tags=home`.
+    /// Its query, as it follows the `#` in the page's address: `priority=high&tags=home`.
     #[schemars(length(max = 2000))]
     pub query: String,
 }
 
-/// The lists that a user has saved, in their order.
+/// The user's saved lists, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "Vec<SavedFilter>")]
 #[schemars(inline)]
@@ -115,7 +115,7 @@ pub struct SavedFilters(#[schemars(length(max = 50))] Vec<SavedFilter>);
 /// Why lists cannot be saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoFilters {
-    /// There are too many.
+    /// There are too many lists.
     #[error("at most {FILTERS_MAX} lists can be saved")]
     TooMany,
     /// A name is empty or too long.
@@ -155,7 +155,7 @@ impl TryFrom<Vec<SavedFilter>> for SavedFilters {
 }
 
 impl fmt::Display for SavedFilters {
-    /// As JSON.
+    /// Writes the lists as JSON.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
     }
@@ -169,31 +169,31 @@ impl FromStr for SavedFilters {
     }
 }
 
-/// What a user prefers, as it holds: what they have not said is the service's.
+/// Effective preferences of a user: their own, else the service's defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Preferences {
-    /// The IANA time zone of what names none.
+    /// The IANA time zone of tasks that name none.
     pub time_zone: Zone,
-    /// The language tag by which dates are read and shown; null until somebody sets it.
+    /// The language tag that decides how dates are read and shown; null if not set.
     pub locale: Option<Locale>,
-    /// When the day starts: reminders of all-day tasks count from it.
+    /// When the day starts. Reminders of all-day tasks count from it.
     pub day_start: DayStart,
-    /// The lists that the user has saved; left out if there are none.
+    /// The user's saved lists; left out if there are none.
     #[serde(default, skip_serializing_if = "SavedFilters::is_empty")]
     pub filters: SavedFilters,
-    /// When they were set; null until somebody sets them.
+    /// When the preferences were last set; null if never.
     pub updated_at: Option<Timestamp>,
 }
 
 impl Preferences {
-    /// Those of somebody who has set none.
+    /// Returns the preferences of a user who has set none.
     #[must_use]
     pub fn of_service(time_zone: Zone) -> Self {
         Self { time_zone, locale: None, day_start: DayStart::default(), filters: SavedFilters::default(), updated_at: None }
     }
 }
 
-/// What a user has said of their preferences; the rest is the service's.
+/// Preferences that a user has set; `None` means the service's default.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OwnPreferences {
     /// The time zone.
@@ -204,12 +204,12 @@ pub struct OwnPreferences {
     pub day_start: Option<DayStart>,
     /// The saved lists.
     pub filters: SavedFilters,
-    /// When they were set.
+    /// When they were last set.
     pub updated_at: Option<Timestamp>,
 }
 
 impl OwnPreferences {
-    /// What holds, where the service has this zone.
+    /// Returns the effective preferences, with this default zone.
     #[must_use]
     pub fn or(self, service_zone: &Zone) -> Preferences {
         Preferences {
@@ -222,26 +222,26 @@ impl OwnPreferences {
     }
 }
 
-/// `PUT /api/preferences`: fields left out stay; null is the service's own again.
+/// `PUT /api/preferences`: fields left out stay unchanged; null restores the service's default.
 #[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetPreferences {
-    /// An IANA time zone; null is the service's own.
+    /// An IANA time zone; null restores the service's default.
     #[serde(default)]
     pub time_zone: Field<Option<Zone>>,
-    /// A language tag; null is none.
+    /// A language tag; null removes it.
     #[serde(default)]
     pub locale: Field<Option<Locale>>,
-    /// When the day starts; null is 09:00.
+    /// When the day starts; null restores 09:00.
     #[serde(default)]
     pub day_start: Field<Option<DayStart>>,
-    /// The saved lists, all of them.
+    /// The complete list of saved lists.
     #[serde(default)]
     pub filters: Field<SavedFilters>,
 }
 
 impl SetPreferences {
-    /// The preferences as they become.
+    /// Returns the resulting preferences.
     #[must_use]
     pub fn apply(self, own: &OwnPreferences, now: Timestamp) -> OwnPreferences {
         let mut changed = OwnPreferences { updated_at: Some(now), ..own.clone() };

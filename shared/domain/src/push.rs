@@ -1,27 +1,27 @@
-//! The browsers that get pushes, as the page registers them (Push API, W3C).
+//! Browsers that receive pushes, as the page registers them (Push API, W3C).
 
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
-/// Characters of a browser's name.
+/// Maximum characters of a browser's name.
 const NAME_MAX: usize = 100;
-/// A browser that gives no name.
+/// Name of a browser that gives none.
 const NAME_DEFAULT: &str = "Browser";
 
-/// `POST /api/push/subscriptions`: what `PushSubscription.toJSON()` gives, and a name for people.
+/// `POST /api/push/subscriptions`: the value of `PushSubscription.toJSON()`, and a name for the user.
 #[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSubscription {
-    /// Where its push service takes pushes: https, and public.
+    /// URL of its push service: https and public.
     #[schemars(length(max = 2048))]
     pub endpoint: String,
     /// Its keys.
     pub keys: Keys,
-    /// When the push service ends the subscription, in milliseconds since 1970. It answers 404 or 410 from then on, which is what counts.
+    /// When the push service ends the subscription, in milliseconds since 1970. Informational: Taskflow ends it when the service answers 404 or 410.
     #[serde(default, rename = "expirationTime")]
     pub expiration_time: Option<f64>,
-    /// What people call the browser, 1–100 characters.
+    /// Name of the browser for the user, 1–100 characters.
     #[serde(default)]
     name: Option<String>,
 }
@@ -31,14 +31,14 @@ pub struct NewSubscription {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "PushKeys")]
 pub struct Keys {
-    /// Its public key: a point of P-256 of 65 bytes, as base64url.
+    /// Public key: a point of P-256 of 65 bytes, as base64url.
     pub p256dh: String,
-    /// Its secret: 16 bytes, as base64url.
+    /// Secret: 16 bytes, as base64url.
     pub auth: String,
 }
 
 impl NewSubscription {
-    /// What people call it, without control characters and no longer than 100 characters.
+    /// Returns the browser's name without control characters, cut to 100 characters.
     #[must_use]
     pub fn name(&self) -> String {
         let name = self.name.as_deref().unwrap_or_default();
@@ -47,28 +47,28 @@ impl NewSubscription {
     }
 }
 
-/// A browser that gets pushes.
+/// A browser that receives pushes.
 #[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 #[schemars(rename = "PushSubscription")]
 pub struct Subscription {
-    /// Set by the service.
+    /// Assigned by the service.
     pub id: i64,
-    /// What people call it.
+    /// Its name for the user.
     pub name: String,
-    /// Set by the service.
+    /// Assigned by the service.
     pub created_at: Timestamp,
-    /// When a push last arrived at its push service.
+    /// When its push service last accepted a push.
     pub sent_at: Option<Timestamp>,
 }
 
-/// Where a browser gets pushes. No answer shows it.
+/// Credentials for sending pushes to a browser. No response contains them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PushReceiver {
-    /// The URL of its push service.
+    /// URL of its push service.
     pub endpoint: String,
-    /// Its public key, as base64url.
+    /// Public key, as base64url.
     pub p256dh: String,
-    /// Its secret, as base64url.
+    /// Secret, as base64url.
     pub auth: String,
 }
 
@@ -79,7 +79,7 @@ pub struct PushKey {
     pub public_key: String,
 }
 
-/// A call about one browser.
+/// Names one browser.
 #[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionRef {

@@ -1,4 +1,4 @@
-//! What callers can look for: filters, sorting, paging, and the words of a search.
+//! Queries of callers: filters, sorting, paging, and the words of a search.
 
 use std::fmt;
 
@@ -13,19 +13,19 @@ use crate::task::{self, Priority, Status};
 use crate::time::Timestamp;
 use crate::zone::Zone;
 
-/// Items of a page, where the caller does not say.
+/// Default number of items of a page.
 pub const LIMIT_DEFAULT: u32 = 50;
-/// Items of a page, at most.
+/// Maximum items of a page.
 pub const LIMIT_MAX: u32 = 500;
-/// Occurrences to come, where the caller does not say.
+/// Default number of future occurrences.
 const OCCURRENCES_DEFAULT: u32 = 10;
-/// Occurrences to come, at most.
+/// Maximum future occurrences.
 const OCCURRENCES_MAX: usize = 100;
-/// How deep paging goes: far beyond any task list, and it keeps one request from walking an index for ever.
+/// Maximum offset of a page. It exceeds any task list, and limits how far one request scans an index.
 pub const OFFSET_MAX: u32 = 10_000_000;
-/// Characters of a search.
+/// Maximum characters of a search.
 pub const QUERY_MAX: usize = 500;
-/// Words of a search that are looked for.
+/// Maximum words of a search.
 pub const TERMS_MAX: usize = 16;
 
 /// How the tags of a filter are compared.
@@ -38,11 +38,11 @@ pub enum TagsMatch {
     All,
     /// The task has at least one of them.
     Any,
-    /// The task has them and no other; without any, only tasks that have none.
+    /// The task has exactly these tags. An empty list means tasks without tags.
     Exact,
 }
 
-/// When a task is due, as people say it.
+/// When a task is due, in the user's zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
@@ -59,38 +59,38 @@ pub enum Due {
     Week,
 }
 
-/// One end of a period: a moment, and the day that begins then, if it stands for one.
+/// One end of a period: a moment, and the day that begins there, if it is the start of a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DueEdge {
     /// The moment, for tasks that are due at a time.
     pub at: Timestamp,
-    /// The day, for tasks that are due on a day; they go by the moment at which their day begins where there is none.
+    /// The day, for all-day tasks. If there is none, all-day tasks are compared by the moment at which their day begins.
     pub day: Option<Day>,
 }
 
-/// When the tasks of a query are due.
+/// Due dates of the tasks of a query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DuePeriod {
-    /// At any time, or never.
+    /// Any due date, or none.
     #[default]
     Any,
-    /// Never.
+    /// No due date.
     Never,
-    /// At the first edge or later, and before the second one.
+    /// From the first edge, inclusive, to the second, exclusive.
     Within(Option<DueEdge>, Option<DueEdge>),
 }
 
-/// The user's clock and calendar, by which a query is read.
+/// The user's clock and time zone, which a query is evaluated by.
 #[derive(Clone, Debug)]
 pub struct Today {
-    /// The time.
+    /// The current time.
     pub now: Timestamp,
     /// The user's time zone.
     pub zone: Zone,
 }
 
 impl Today {
-    /// The day that begins so many days after today.
+    /// Returns the beginning of the day that is this many days after today.
     fn day(&self, after: i32) -> Option<DueEdge> {
         let today = Day::at(self.now, &self.zone)?.get();
         self.edge(Moment::On(Day::new(today.checked_add(jiff::Span::new().days(after)).ok()?)?))
@@ -105,7 +105,7 @@ impl Today {
 }
 
 impl TaskFilter {
-    /// True if it depends on the user's time zone what matches.
+    /// True if the result depends on the user's time zone.
     #[must_use]
     pub fn is_by_calendar(&self) -> bool {
         let limits = [self.due_after, self.due_before, self.completed_after, self.completed_before];
@@ -113,7 +113,8 @@ impl TaskFilter {
         self.due.is_some_and(|due| due != Due::None) || limits.iter().any(is_day)
     }
 
-    /// Takes the conditions on the due date out of the filter: when that is by this clock. A day at the end of the calendar limits nothing.
+    /// Removes the conditions on the due date from the filter, and returns the period that they describe. A day at the end of the calendar sets no
+    /// limit.
     fn take_due(&mut self, today: &Today) -> DuePeriod {
         let [mut from, mut to] = [self.due_after.take(), self.due_before.take()].map(|limit| limit.and_then(|limit| today.edge(limit)));
         let (first, last) = match self.due.take() {
@@ -134,7 +135,7 @@ impl TaskFilter {
         if from.is_none() && to.is_none() { DuePeriod::Any } else { DuePeriod::Within(from, to) }
     }
 
-    /// Takes the conditions on the completion out of the filter.
+    /// Removes the conditions on the completion from the filter, and returns the period that they describe.
     fn take_completed(&mut self, today: &Today) -> (Option<Timestamp>, Option<Timestamp>) {
         let at = |limit: &mut Option<Moment>| limit.take().and_then(|limit| today.edge(limit)).map(|edge| edge.at);
         (at(&mut self.completed_after), at(&mut self.completed_before))
@@ -142,44 +143,44 @@ impl TaskFilter {
 }
 
 impl DuePeriod {
-    /// A period without a moment in it.
+    /// A period that contains no moment.
     const NOTHING: Self = {
         let edge = Some(DueEdge { at: Timestamp::EPOCH, day: None });
         Self::Within(edge, edge)
     };
 }
 
-/// What a list is sorted by. Missing due dates come last, ties go by id.
+/// Sort key of a list. Missing due dates come last; ties are sorted by id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum SortBy {
-    /// When it was made.
+    /// Creation time.
     #[default]
     CreatedAt,
-    /// When it was changed.
+    /// Time of the last change.
     UpdatedAt,
-    /// When it is due.
+    /// Due date.
     DueDate,
-    /// By rank, not by letter.
+    /// Priority, by rank.
     Priority,
-    /// By letter.
+    /// Title.
     Title,
 }
 
-/// Which end of a list comes first.
+/// Sort direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum Order {
-    /// Smallest, oldest or A first.
+    /// Ascending: smallest, oldest or A first.
     Asc,
-    /// Greatest, newest or Z first.
+    /// Descending: greatest, newest or Z first.
     Desc,
 }
 
 impl SortBy {
-    /// The order where the caller names none: what is new or matters most first, what is due or spelled first first.
+    /// Returns the default order of a key: descending for times and priority, ascending for due date and title.
     #[must_use]
     pub fn default_order(self) -> Order {
         match self {
@@ -189,7 +190,7 @@ impl SortBy {
     }
 }
 
-/// Which tasks: all conditions hold at once.
+/// Conditions that tasks must meet, all of them.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TaskFilter {
@@ -201,19 +202,19 @@ pub struct TaskFilter {
     #[serde(deserialize_with = "tags")]
     #[schemars(schema_with = "crate::schema::tags")]
     pub tags: Vec<String>,
-    /// How `tags` are compared.
+    /// How `tags` is compared.
     pub tags_match: TagsMatch,
-    /// Only tasks that are due so, by the user's clock and calendar.
+    /// Only tasks due in this period, in the user's zone.
     pub due: Option<Due>,
     /// Only tasks due before this moment, or before this day.
     pub due_before: Option<Moment>,
     /// Only tasks due at this moment or later, or on this day or later.
     pub due_after: Option<Moment>,
-    /// Only tasks that are due on a day, or only others.
+    /// True for all-day tasks only, false for the others only.
     pub all_day: Option<bool>,
-    /// Only tasks that recur, or only others.
+    /// True for recurring tasks only, false for the others only.
     pub recurring: Option<bool>,
-    /// Only tasks with a reminder that is set or waits, or only others.
+    /// True for tasks with a reminder that is set or pending only, false for the others only.
     pub has_reminder: Option<bool>,
     /// Only tasks completed before this moment, or before this day.
     pub completed_before: Option<Moment>,
@@ -225,22 +226,22 @@ pub struct TaskFilter {
     pub id_to: Option<i64>,
 }
 
-/// `GET /api/tasks`: a query string, so the tags are separated by commas.
+/// `GET /api/tasks`. In a query string, commas separate the tags.
 #[derive(Clone, Debug, Default, schemars::JsonSchema)]
 #[schemars(transform = crate::schema::comma_tags)]
 pub struct ListTasks {
-    /// Which tasks.
+    /// Conditions on the tasks.
     #[schemars(flatten)]
     pub filter: TaskFilter,
-    /// What comes first.
+    /// Sort key.
     #[schemars(default)]
     pub sort_by: SortBy,
-    /// Which end comes first.
+    /// Sort direction; depends on the key if left out.
     pub order: Option<Order>,
-    /// Tasks on a page.
+    /// Maximum tasks of the page.
     #[schemars(range(min = 1, max = 500), extend("default" = 50))]
     pub limit: Option<u32>,
-    /// Tasks to skip.
+    /// Number of tasks to skip.
     #[schemars(range(min = 0, max = 10_000_000), extend("default" = 0))]
     pub offset: Option<u32>,
 }
@@ -249,21 +250,21 @@ pub struct ListTasks {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SearchTasks {
-    /// Words, beginnings or parts of words; a task matches that has all of them in its title, description or tags. `#work` is the tag work,
-    /// `#"home office"` one with a space.
+    /// Words, prefixes or parts of words. A task matches if its title, description or tags contain all of them. `#work` is the tag work,
+    /// `#"home office"` a tag with a space.
     #[schemars(schema_with = "crate::schema::query")]
     pub query: Option<String>,
-    /// Which tasks to look at.
+    /// Conditions on the tasks.
     #[serde(deserialize_with = "object")]
     pub filters: TaskFilter,
-    /// What comes first; the best match where left out.
+    /// Sort key; relevance if left out.
     pub sort_by: Option<SortBy>,
-    /// Which end comes first.
+    /// Sort direction; depends on the key if left out.
     pub order: Option<Order>,
-    /// Tasks on a page.
+    /// Maximum tasks of the page.
     #[schemars(range(min = 1, max = 500), extend("default" = 50))]
     pub limit: Option<u32>,
-    /// Tasks to skip.
+    /// Number of tasks to skip.
     #[schemars(range(min = 0, max = 10_000_000), extend("default" = 0))]
     pub offset: Option<u32>,
 }
@@ -272,10 +273,10 @@ pub struct SearchTasks {
 #[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListTrash {
-    /// Tasks on a page.
+    /// Maximum tasks of the page.
     #[schemars(range(min = 1, max = 500), extend("default" = 50))]
     pub limit: Option<u32>,
-    /// Tasks to skip.
+    /// Number of tasks to skip.
     #[schemars(range(min = 0, max = 10_000_000), extend("default" = 0))]
     pub offset: Option<u32>,
 }
@@ -286,17 +287,17 @@ pub struct ListTrash {
 pub struct ListOccurrences {
     /// The task.
     pub task_id: i64,
-    /// Due dates to answer.
+    /// Maximum due dates to return.
     #[serde(default)]
     #[schemars(range(min = 1, max = 100), extend("default" = 10))]
     pub limit: Option<u32>,
 }
 
 impl ListOccurrences {
-    /// How many due dates to answer.
+    /// Returns the maximum number of due dates.
     ///
     /// # Errors
-    /// A limit out of range.
+    /// The limit is out of range.
     pub fn limit(&self) -> Result<usize, Invalid> {
         let limit = self.limit.unwrap_or(OCCURRENCES_DEFAULT);
         let limit = usize::try_from(limit).ok().filter(|limit| (1..=OCCURRENCES_MAX).contains(limit));
@@ -332,15 +333,15 @@ pub struct ListAudit {
     pub chain: bool,
     /// Only entries of this event type, such as `task.completed`.
     pub event_type: Option<crate::event::EventType>,
-    /// Entries on a page.
+    /// Maximum entries of the page.
     #[schemars(range(min = 1, max = 500), extend("default" = 50))]
     pub limit: Option<u32>,
-    /// Entries to skip.
+    /// Number of entries to skip.
     #[schemars(range(min = 0, max = 10_000_000), extend("default" = 0))]
     pub offset: Option<u32>,
 }
 
-/// The piece of a list to answer: checked.
+/// A validated page of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// 1 to [`LIMIT_MAX`].
@@ -359,27 +360,27 @@ impl Window {
     }
 }
 
-/// A search or a list, checked and ready for the store. A list is a search without terms.
+/// A validated search or list, ready for the store. A list is a search without terms.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskQuery {
-    /// Lower-case words, each once; a task matches that contains all of them. One that begins with `#` is a tag.
+    /// Unique lower-case words; a task matches if it contains all of them. A word that begins with `#` is a tag.
     pub terms: Vec<String>,
-    /// Which tasks to look at; tags as they are kept, and nothing about dates.
+    /// Conditions on the tasks: tags in stored form, and no dates.
     pub filter: TaskFilter,
-    /// When they are due.
+    /// Period of the due date.
     pub due: DuePeriod,
-    /// When they were completed: at the first moment or later, and before the second one.
+    /// Period of the completion: first moment inclusive, second exclusive.
     pub completed: (Option<Timestamp>, Option<Timestamp>),
-    /// What comes first; `None` is relevance.
+    /// Sort key; `None` is relevance.
     pub sort_by: Option<SortBy>,
-    /// Which end comes first.
+    /// Sort direction.
     pub order: Order,
-    /// Which page.
+    /// The page.
     pub window: Window,
 }
 
 impl ListTasks {
-    /// The query, if its values are in range.
+    /// Returns the query if its values are in range.
     ///
     /// # Errors
     /// Every value out of range.
@@ -395,7 +396,7 @@ impl ListTasks {
 }
 
 impl SearchTasks {
-    /// The query, if its values are in range. Without words it is a list, newest first.
+    /// Returns the query if its values are in range. Without words it is a list, newest first.
     ///
     /// # Errors
     /// Every value out of range.
@@ -413,7 +414,7 @@ impl SearchTasks {
 }
 
 impl ListTrash {
-    /// The page asked for.
+    /// Returns the requested page.
     ///
     /// # Errors
     /// Every value out of range.
@@ -425,7 +426,7 @@ impl ListTrash {
 }
 
 impl ListAudit {
-    /// The page asked for.
+    /// Returns the requested page.
     ///
     /// # Errors
     /// Every value out of range; a chain without a task.
@@ -437,7 +438,7 @@ impl ListAudit {
     }
 }
 
-/// The words of a search: lower-case, each once.
+/// Returns the unique lower-case words of a search.
 ///
 /// # Errors
 /// More than [`QUERY_MAX`] characters or [`TERMS_MAX`] words, or a NUL character.
@@ -456,7 +457,7 @@ pub fn terms(query: &str) -> Result<Vec<String>, Invalid> {
     checks.finish(terms)
 }
 
-/// Splits a search at its spaces, but for those of a tag in quotation marks, which it takes off: `#"home office"` is `#home office`.
+/// Splits a search at its spaces, except inside the quotation marks of a tag, which are removed: `#"home office"` becomes `#home office`.
 fn words(query: &str) -> impl Iterator<Item = String> {
     let mut rest = query.trim_start();
     std::iter::from_fn(move || {
@@ -472,7 +473,7 @@ fn words(query: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// Derived structs also read a list, field by field in their order; an API takes objects only.
+/// Accepts JSON objects only. Derived structs would also accept a list of their fields in order.
 fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TaskFilter, D::Error> {
     struct Object;
     impl<'de> Visitor<'de> for Object {
@@ -489,7 +490,7 @@ fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TaskFilter, D::E
     deserializer.deserialize_map(Object)
 }
 
-/// Tags as a list, or in a query string separated by commas.
+/// Reads tags from a list, or from comma-separated text of a query string.
 fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     struct Tags;
     impl<'de> Visitor<'de> for Tags {
@@ -503,7 +504,7 @@ fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Er
             Vec::deserialize(SeqAccessDeserializer::new(list))
         }
 
-        // JSON never comes here: its text is no sequence.
+        // JSON does not reach this: its text is no sequence.
         fn visit_str<E>(self, text: &str) -> Result<Vec<String>, E> {
             Ok(text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect())
         }
@@ -511,7 +512,7 @@ fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Er
     deserializer.deserialize_seq(Tags)
 }
 
-/// Reads the fields of the page itself and leaves the others to the filter. `#[serde(flatten)]` would lose which field is wrong.
+/// Reads the page's own fields and passes the others to the filter. `#[serde(flatten)]` would lose the path of an invalid field.
 impl<'de> Deserialize<'de> for ListTasks {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct List;

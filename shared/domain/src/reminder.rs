@@ -1,4 +1,4 @@
-//! The reminder: a moment before a task's due date, and what became of it.
+//! Reminders: a moment before a task's due date, and its deliveries.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::preferences::DayStart;
 use crate::task::{Status, Task};
 use crate::time::Timestamp;
 
-/// A channel: how a reminder reaches its user.
+/// A channel that delivers reminders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
@@ -26,7 +26,7 @@ impl ReminderType {
     /// Every channel.
     pub const ALL: [Self; 4] = [Self::Websocket, Self::Push, Self::Email, Self::Webhook];
 
-    /// The name in JSON.
+    /// Returns the name in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -38,24 +38,24 @@ impl ReminderType {
     }
 }
 
-/// What became of a reminder on one channel.
+/// The delivery of a reminder on one channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Delivery {
     /// The channel.
     #[serde(rename = "type")]
     pub channel: ReminderType,
-    /// `sent` once one receiver has it, `failed` once none can, `cancelled` if the task was over first.
+    /// `sent` once one receiver has it, `failed` if none can receive it, `cancelled` if the task was over first.
     pub status: ReminderStatus,
-    /// Attempts so far, of the receiver with the most.
+    /// Number of attempts, for the receiver with the most.
     pub attempts: i32,
     /// When the first receiver had it.
     pub sent_at: Option<Timestamp>,
-    /// What went wrong last, while it is not sent.
+    /// The last error, while it is not sent.
     pub error: Option<String>,
 }
 
 impl Delivery {
-    /// Sums up the sends of one firing: a delivery for each channel that the firing goes to or that has sends.
+    /// Combines the sends of one firing into deliveries: one for each channel that the firing uses or that has sends.
     #[must_use]
     pub fn of(channels: &[ReminderType], sends: &[Self]) -> Vec<Self> {
         let of = |channel: &ReminderType| sends.iter().filter(|send| send.channel == *channel).collect::<Vec<_>>();
@@ -76,8 +76,8 @@ impl Delivery {
     }
 }
 
-/// Returns what the deliveries make of their reminder. A stored notification counts only if the page is the sole channel; without any channel
-/// the reminder has failed.
+/// Returns the reminder's status that follows from its deliveries. A stored notification counts only if the page is the sole channel. Without any
+/// channel the reminder has failed.
 #[must_use]
 pub fn status_of(deliveries: &[Delivery]) -> ReminderStatus {
     let is_sole = deliveries.iter().all(|delivery| delivery.channel == ReminderType::Websocket);
@@ -85,7 +85,7 @@ pub fn status_of(deliveries: &[Delivery]) -> ReminderStatus {
     sum(counting.map(|delivery| delivery.status))
 }
 
-/// Sent if one is, pending while one is, failed if one is or there is none, else cancelled.
+/// Sent if one is sent; else pending if one is pending; else failed if one failed or there is none; else cancelled.
 fn sum(statuses: impl Iterator<Item = ReminderStatus>) -> ReminderStatus {
     let rank = |status: &ReminderStatus| match status {
         ReminderStatus::Sent => 0,
@@ -96,113 +96,113 @@ fn sum(statuses: impl Iterator<Item = ReminderStatus>) -> ReminderStatus {
     statuses.min_by_key(rank).unwrap_or(ReminderStatus::Failed)
 }
 
-/// What became of a reminder.
+/// The status of a reminder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum ReminderStatus {
-    /// Still to come, or on its way.
+    /// Scheduled, or being delivered.
     #[default]
     Pending,
     /// Delivered.
     Sent,
-    /// Given up after the last try.
+    /// Not deliverable.
     Failed,
-    /// Its task was completed or deleted, or somebody cancelled it.
+    /// Its task was completed or deleted, or a caller cancelled it.
     Cancelled,
 }
 
 /// A reminder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Reminder {
-    /// Set by the service.
+    /// Assigned by the service.
     pub id: i64,
     /// The task it reminds of.
     pub task_id: i64,
-    /// Whose it is.
+    /// The owner of the task.
     pub user_id: i64,
-    /// When it is to fire: the due date less the offset; of an all-day task, the start of the user's day less the offset.
+    /// When it fires: the due date minus the offset; for an all-day task, the start of the user's day minus the offset.
     pub scheduled_at: Timestamp,
     /// When it fired.
     pub triggered_at: Option<Timestamp>,
     /// How long before the due date.
     pub reminder_offset: ReminderOffset,
-    /// The one channel that it goes to; `null`: every configured channel.
+    /// The one channel of the reminder; `null` means every configured channel.
     pub reminder_type: Option<ReminderType>,
-    /// What became of it.
+    /// The status.
     pub status: ReminderStatus,
-    /// Tries that failed.
+    /// Number of failed attempts.
     pub retry_count: i32,
     /// The name of its job.
     pub dapr_job_id: String,
-    /// Set by the service.
+    /// Assigned by the service.
     pub created_at: Timestamp,
     /// When it was delivered.
     pub sent_at: Option<Timestamp>,
-    /// What became of it on each channel since it fired.
+    /// The deliveries of the last firing, by channel.
     pub deliveries: Vec<Delivery>,
 }
 
 impl Reminder {
-    /// Whether it is still to fire: neither fired nor settled otherwise.
+    /// True if the reminder has yet to fire.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.status == ReminderStatus::Pending && self.triggered_at.is_none()
     }
 
-    /// What became of it on this channel, if it goes there.
+    /// Returns the delivery on this channel, if the reminder uses it.
     #[must_use]
     pub fn delivery(&self, channel: ReminderType) -> Option<&Delivery> {
         self.deliveries.iter().find(|delivery| delivery.channel == channel)
     }
 }
 
-/// A reminder as it is stored, with what no caller sees.
+/// A reminder with its internal fields.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredReminder {
     /// The reminder.
     pub reminder: Reminder,
-    /// True if it comes from the task's own `reminder_offset`, false if a call asked for it.
+    /// True if it comes from the task's `reminder_offset`, false if a call created it.
     pub of_task: bool,
-    /// True if it was cancelled because its task was completed or deleted, so that reopening the task brings it back.
+    /// True if it was cancelled because its task was completed or deleted, so that reopening the task restores it.
     pub cancelled_with_task: bool,
-    /// If somebody snoozed it, when its task would have it fire.
+    /// For a snoozed reminder, when its task would have it fire.
     pub snoozed_from: Option<Timestamp>,
 }
 
-/// One change that brings a task's reminders in line with the task.
+/// One step that aligns a task's reminders with the task.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// Creates the reminder of the task's own `reminder_offset`.
     Create {
-        /// When it is to fire.
+        /// When it fires.
         at: Timestamp,
         /// How long before the due date that is.
         offset: ReminderOffset,
     },
-    /// Moves a reminder, or brings it back.
+    /// Moves or restores a reminder.
     Reschedule {
-        /// The reminder as it is.
+        /// The current reminder.
         reminder: Reminder,
-        /// When it is to fire.
+        /// When it fires.
         at: Timestamp,
         /// How long before the due date that is.
         offset: ReminderOffset,
     },
-    /// Cancels a reminder that has nothing left to remind of.
+    /// Cancels a reminder that no longer applies.
     Cancel {
-        /// The reminder as it is.
+        /// The current reminder.
         reminder: Reminder,
-        /// True if that is because its task is over, so that reopening the task brings it back.
+        /// True if the reason is that its task is over, so that reopening the task restores it.
         with_task: bool,
     },
 }
 
-/// Returns the steps that bring `reminders`, all that a task ever had, in line with it; none if they are. `None` is a task that was deleted.
+/// Returns the steps that align `reminders`, all that a task ever had, with it. `None` is a deleted task.
 ///
 /// Only rows decide, so an event that is lost, late, repeated or forged makes no difference. A due date that had passed when the task was last
-/// changed gets no reminder. One that has passed since then does: the event may have waited for a restart, and late is better than never. Reminders
-/// of all-day tasks count from the start of the day.
+/// changed gets no reminder. A due date that has passed since then does, because the event may have waited for a restart. Reminders of all-day tasks
+/// count from the day start.
 #[must_use]
 pub fn steps(task: Option<&Task>, reminders: &[StoredReminder], day_start: DayStart) -> Vec<Step> {
     let Some(task) = task.filter(|task| task.status == Status::Pending) else {
@@ -226,7 +226,7 @@ pub fn steps(task: Option<&Task>, reminders: &[StoredReminder], day_start: DaySt
     reminders.iter().filter_map(follow).chain(missing.map(|(at, offset)| Step::Create { at, offset })).collect()
 }
 
-/// The step of one reminder of a pending task, which is to fire at this moment, or not at all.
+/// Returns the step for one reminder of a pending task that should fire at this moment, or not at all.
 fn step(stored: &StoredReminder, wanted: Option<(Timestamp, ReminderOffset)>) -> Option<Step> {
     let reminder = &stored.reminder;
     match wanted {
@@ -240,21 +240,21 @@ fn step(stored: &StoredReminder, wanted: Option<(Timestamp, ReminderOffset)>) ->
 }
 
 impl StoredReminder {
-    /// The offset of a reminder that somebody added by hand, and has not cancelled since: it goes along to the next occurrence.
+    /// Returns the offset of a reminder that a caller added and did not cancel; the next occurrence inherits it.
     #[must_use]
     pub fn goes_along(&self) -> Option<ReminderOffset> {
         let is_cancelled = self.reminder.status == ReminderStatus::Cancelled && !self.cancelled_with_task;
         (!self.of_task && !is_cancelled).then_some(self.reminder.reminder_offset)
     }
 
-    /// True if the task needs no other reminder for this moment: this one waits, comes back, or was sent, failed or cancelled for this very moment.
+    /// True if the task needs no other reminder for this moment: this one is pending, will be restored, or was settled for this very moment.
     fn stands_for(&self, at: Timestamp, offset: ReminderOffset) -> bool {
         let reminder = &self.reminder;
         let is_same = self.slot() == at && reminder.reminder_offset == offset;
         self.of_task && (reminder.is_waiting() || self.cancelled_with_task || is_same)
     }
 
-    /// When its task would have it fire.
+    /// Returns when its task would have it fire.
     fn slot(&self) -> Timestamp {
         self.snoozed_from.unwrap_or(self.reminder.scheduled_at)
     }

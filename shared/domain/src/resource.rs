@@ -1,4 +1,4 @@
-//! What commands make and change, as callers address it and as events tell of it.
+//! Results of commands, as callers address them and events describe them.
 
 use serde::Serialize;
 
@@ -7,22 +7,22 @@ use crate::{Reminder, Task, Timestamp, USER_ID};
 
 /// The result of a command: a task or a reminder.
 pub trait Resource: Serialize + Send {
-    /// The data of its events.
+    /// Data of its events.
     type Event: Serialize;
 
-    /// Returns the id of its task, by which its events are keyed.
+    /// Returns the id of its task, which keys its events.
     fn key(&self) -> i64;
 
     /// Returns the subject of its events, such as `task/7`.
     fn subject(&self) -> String;
 
-    /// Returns where callers find it, for `Location`.
+    /// Returns its path, for `Location`.
     fn location(&self) -> String;
 
-    /// Returns its version, for `ETag`, if it has versions.
+    /// Returns its version for `ETag`, if it has versions.
     fn version(&self) -> Option<i64>;
 
-    /// Returns the data of the event that tells of it as it is now.
+    /// Returns the data of an event with its current state.
     fn event(&self, event_type: EventType, timestamp: Timestamp, correlation_id: &str) -> Self::Event;
 }
 

@@ -1,4 +1,4 @@
-//! The table of functions. The gateway, the functions, the documents and the manifests read it. ARCHITECTURE.md says how to add a function.
+//! The table of functions. The gateway, the functions, the documents and the manifests read it. CONTRIBUTING.md lists the steps to add a function.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 /// An HTTP method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "RFC 9110 says what they mean")]
+#[expect(missing_docs, reason = "defined by RFC 9110")]
 pub enum Method {
     Get,
     Post,
@@ -20,7 +20,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The name as RFC 9110 spells it.
+    /// Returns the name in RFC 9110.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -33,29 +33,29 @@ impl Method {
     }
 }
 
-/// Who may call an operation.
+/// Access rule of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody.
+    /// Anyone.
     Public,
-    /// Callers with the bearer token, where one is set.
+    /// Callers with the bearer token, if one is set.
     Bearer,
-    /// Callers with a signed link: the last part of the path is its credential.
+    /// Callers with a signed link, whose last path segment is the credential.
     Link,
 }
 
-/// One call of the REST API.
+/// One operation of the REST API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// Its name in the OpenAPI document.
+    /// Its id in the OpenAPI document.
     pub id: &'static str,
     /// The method.
     pub method: Method,
-    /// The path; a name in braces is a field of the command or the query.
+    /// The path; a name in braces is a field of the command or query.
     pub path: &'static str,
-    /// The status of success.
+    /// Status code of success.
     pub success: u16,
-    /// The command event that asks for the same.
+    /// The equivalent command event.
     pub command: Option<CommandType>,
     /// Who may call it.
     pub access: Access,
@@ -84,47 +84,47 @@ impl Operation {
 pub struct Subscription {
     /// The topic.
     pub topic: Topic,
-    /// The types it wants; others are acknowledged without waking it.
+    /// Types that it consumes. Others are acknowledged without waking the function.
     pub types: &'static [EventType],
-    /// Of these types, the events that it has nothing to do for are acknowledged without waking it, too.
+    /// Events of these types that concern the function. Others are acknowledged without waking it.
     pub concern: Concern,
 }
 
-/// Which events make a difference to a consumer, by the task in their data.
+/// Selects the events that concern a consumer, by the task in their data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Concern {
-    /// All of them.
+    /// Every event.
     All,
-    /// Not those of a new task without a `reminder_offset`.
+    /// Every event except task.created without a `reminder_offset`.
     Reminders,
-    /// Those of a task that recurs.
+    /// Events of recurring tasks.
     Recurring,
-    /// Not the completion of a task without a due date, for it has no reminder that waits.
+    /// Every event except the completion of a task without a due date, which has no pending reminder.
     Due,
-    /// Those that come while somebody watches: they are shown live and kept nowhere. Their data does not tell.
+    /// Events while a page is connected: they are shown live and never stored. Their data does not decide.
     Watched,
-    /// Those of a reminder that goes to this channel.
+    /// Events of a reminder that uses this channel.
     Channel(ReminderType),
-    /// Those of a type that the webhook gets. Their data does not tell.
+    /// Event types that the webhook receives. Their data does not decide.
     Posted,
 }
 
-/// Who cares for events beyond what their data tells.
+/// Facts beyond an event's data that decide whether it concerns a consumer.
 #[derive(Clone, Copy, Debug)]
 pub struct Audience<'a> {
-    /// True if somebody may be watching live updates.
+    /// True if a page may be watching live updates.
     pub is_watched: bool,
-    /// The types of events that the webhook gets; none if there is no webhook.
+    /// Event types that the webhook receives; none if there is no webhook.
     pub posted: &'a [EventType],
 }
 
 impl Audience<'_> {
-    /// Somebody cares for everything.
+    /// An audience that every event concerns.
     pub const ALL: Self = Self { is_watched: true, posted: EventType::ALL };
 }
 
 impl Concern {
-    /// Whether an event with this data makes a difference. Data that cannot be read does: the function says what is wrong with it.
+    /// True if an event with this data concerns the consumer. Unreadable data does, because the function reports what is wrong with it.
     #[must_use]
     pub fn is_met(self, ty: EventType, data: &Value, audience: Audience<'_>) -> bool {
         let field = |name: &str| data.get("task_data").and_then(|task| task.get(name));
@@ -132,7 +132,7 @@ impl Concern {
             Self::All => true,
             Self::Watched => audience.is_watched,
             Self::Posted => audience.posted.contains(&ty),
-            // An earlier release names no channels.
+            // Earlier releases name no channels.
             Self::Channel(channel) => {
                 let channels = data.get("channels").and_then(Value::as_array);
                 channels.is_none_or(|channels| channels.iter().any(|own| own == channel.as_str()))
@@ -144,27 +144,27 @@ impl Concern {
     }
 }
 
-/// When jobs call a function.
+/// How jobs call a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Job {
-    /// When a change or the gateway asks for it: `POST /job/<name>-<id>` or `POST /job/<name>`.
+    /// On request of a change or the gateway: `POST /job/<name>-<id>` or `POST /job/<name>`.
     OnCall,
-    /// The same, and each call sends something to a receiver elsewhere, which may hang.
+    /// As `OnCall`, and each call sends something to an external receiver, which may hang.
     Sending,
-    /// When Taskflow starts, when the scheduler has lost its jobs, and after each period: `POST /job/<name>`.
+    /// At the start, after the scheduler lost its jobs, and periodically: `POST /job/<name>`.
     Every(Duration),
 }
 
-/// A setting of a few functions: an environment variable.
+/// An environment variable that only some functions read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The variable.
     pub name: &'static str,
-    /// Its key in the secret `taskflow-secrets`, if that may hold it.
+    /// Its key in the secret `taskflow-secrets`, if it may come from there.
     pub secret: Option<&'static str>,
     /// True if its value is an http or https URL.
     pub is_url: bool,
-    /// True if the one process makes a random value of 32 bytes at its first start, as base64url, and keeps it in the data folder.
+    /// True if the one process generates 32 random bytes at its first start, as base64url, and stores them in the data folder.
     pub is_made: bool,
 }
 
@@ -186,35 +186,35 @@ impl Setting {
     }
 }
 
-/// Where events are posted.
+/// URL that events are posted to.
 pub const WEBHOOK_URL: Setting = Setting::new("TASKFLOW_WEBHOOK_URL").url();
-/// The bearer token that the webhook's receiver asks for.
+/// Bearer token for the webhook's receiver.
 pub const WEBHOOK_TOKEN: Setting = Setting::new("TASKFLOW_WEBHOOK_TOKEN").secret("webhook-token");
 /// The key of the webhook's signatures (Standard Webhooks).
 pub const WEBHOOK_SECRET: Setting = Setting::new("TASKFLOW_WEBHOOK_SECRET").secret("webhook-secret");
 /// The mail server.
 pub const SMTP_URL: Setting = Setting::new("TASKFLOW_SMTP_URL").secret("smtp-url");
-/// A PEM file with more roots that the mail server's certificate may come from.
+/// PEM file with more roots for the mail server's certificate.
 pub const SMTP_ROOTS: Setting = Setting::new("TASKFLOW_SMTP_ROOTS");
-/// Who gets mail.
+/// Recipient of reminder mail.
 pub const MAIL_TO: Setting = Setting::new("TASKFLOW_MAIL_TO");
-/// Who sends mail; [`MAIL_TO`] if it is not set.
+/// Sender of reminder mail; [`MAIL_TO`] if not set.
 pub const MAIL_FROM: Setting = Setting::new("TASKFLOW_MAIL_FROM");
 /// The private key of Web Push (VAPID, RFC 8292): 32 bytes as base64url.
 pub const VAPID_KEY: Setting = Setting::new("TASKFLOW_VAPID_KEY").secret("vapid-key").made();
-/// For tests: the one address to which pushes go although it is not public; with http as well.
+/// For tests: one address to which pushes go although it is not public, over http as well.
 pub const PUSH_TEST_ADDRESS: Setting = Setting::new("TASKFLOW_PUSH_TEST_ADDRESS");
 /// The key that signs links.
 pub const LINK_KEY: Setting = Setting::new("TASKFLOW_LINK_KEY").secret("link-key").made();
-/// The settings that tell which channels there are.
+/// Settings that decide which channels are configured.
 const CHANNELS: &[Setting] = &[WEBHOOK_URL, SMTP_URL, MAIL_TO, VAPID_KEY];
 
-/// For how many days the audit log is kept; for good where it is not set.
+/// Number of days for which the audit log is kept; without end if not set.
 pub const AUDIT_DAYS: Setting = Setting::new("TASKFLOW_AUDIT_DAYS");
 
-/// The fields that are ids: integers, also in a path. Changes of the same id take turns.
+/// Fields that are ids: integers, also in a path. Changes of the same id are serialised.
 pub const IDS: [&str; 4] = ["task_id", "reminder_id", "notification_id", "subscription_id"];
-/// The fields that are lists, also in a query string: separated by commas, or each with the name once more.
+/// Fields that are lists, also in a query string: comma-separated, or repeated.
 pub const LISTS: [&str; 1] = ["tags"];
 
 /// One function: what calls it, what it announces, and what it may use.
@@ -222,26 +222,26 @@ pub const LISTS: [&str; 1] = ["tags"];
 pub struct Route {
     /// Folder, package, binary, Knative Service, image and `service.name`.
     pub name: &'static str,
-    /// The calls it answers.
+    /// Operations that it answers.
     pub operations: &'static [Operation],
-    /// The events it consumes.
+    /// Events that it consumes.
     pub consumes: &'static [Subscription],
-    /// The events it announces, besides those that answer its commands: see [`Route::announced`].
+    /// Events that it announces besides the answers to its commands: see [`Route::announced`].
     pub announces: &'static [EventType],
-    /// When jobs call it, if they do.
+    /// How jobs call it, if they do.
     pub job: Option<Job>,
-    /// The settings that it reads, and most functions do not.
+    /// Settings that only some functions read.
     pub settings: &'static [Setting],
-    /// Number of instances at most.
+    /// Maximum number of instances.
     pub scale: u32,
-    /// Number of database connections of one instance at most, unless `TASKFLOW_DB_POOL` says otherwise.
+    /// Maximum number of database connections per instance, unless `TASKFLOW_DB_POOL` is set.
     pub pool: u32,
-    /// True if AWS Lambda cannot run it, because it holds connections open or calls other functions, or if it is of no use there.
+    /// True if AWS Lambda cannot run it, because it holds connections open or calls other functions, or if it has no purpose there.
     pub cluster_only: bool,
 }
 
 impl Route {
-    /// Off the hot path, until [`Route::scale`] says otherwise.
+    /// Creates a route off the hot path; see [`Route::scale`].
     const fn new(name: &'static str) -> Self {
         Self { name, operations: &[], consumes: &[], announces: &[], job: None, settings: &[], scale: 1, pool: 1, cluster_only: false }
     }
@@ -266,7 +266,7 @@ impl Route {
         Self { settings, ..self }
     }
 
-    /// On the hot path: so many instances, and so many connections of each.
+    /// Puts the function on the hot path, with this many instances and connections per instance.
     const fn scale(self, scale: u32, pool: u32) -> Self {
         Self { scale, pool, ..self }
     }
@@ -281,13 +281,13 @@ impl Route {
         !self.operations.is_empty()
     }
 
-    /// True if AWS Lambda can run it: callers reach it there, not jobs or records.
+    /// True if it can run on AWS Lambda, where callers reach it, but jobs and records do not.
     #[must_use]
     pub const fn is_on_lambda(&self) -> bool {
         self.has_callers() && !self.cluster_only
     }
 
-    /// All events it announces, each once, in the order of [`EventType::ALL`].
+    /// Returns all events that it announces, each once, in the order of [`EventType::ALL`].
     pub fn announced(&self) -> impl Iterator<Item = EventType> {
         let announces = |event: &EventType| {
             self.announces.contains(event)
@@ -299,25 +299,25 @@ impl Route {
         EventType::ALL.iter().copied().filter(announces)
     }
 
-    /// The commands it obeys, each once.
+    /// Returns the commands that it handles, each once.
     pub fn commands(&self) -> impl Iterator<Item = CommandType> {
         let is_first = |at: usize| self.operations[..at].iter().all(|before| before.command != self.operations[at].command);
         self.operations.iter().enumerate().filter(move |(at, _)| is_first(*at)).filter_map(|(_, operation)| operation.command)
     }
 
-    /// Whether it has something to do for an event of this type and data, whichever topic it came from.
+    /// True if an event of this type and data concerns it, from any topic.
     #[must_use]
     pub fn is_concerned(&self, ty: EventType, data: &Value, audience: Audience<'_>) -> bool {
         self.consumes.iter().any(|subscription| subscription.types.contains(&ty) && subscription.concern.is_met(ty, data, audience))
     }
 
-    /// Whether it wants such an event from this topic, and has something to do for this one.
+    /// True if it subscribes to such events of this topic, and this one concerns it.
     #[must_use]
     pub fn has_to_do(&self, topic: Topic, ty: EventType, data: &Value, audience: Audience<'_>) -> bool {
         self.wants(topic, ty).is_some_and(|subscription| subscription.concern.is_met(ty, data, audience))
     }
 
-    /// Returns how long after its time a reminder fired, if the delivery of this event tells notify of that.
+    /// Returns how late a reminder fired, if the delivery of this event to notify tells.
     #[must_use]
     pub fn lateness(&self, event: &[u8]) -> Option<Duration> {
         if self.name != NOTIFY.name {
@@ -329,7 +329,7 @@ impl Route {
         Some(time("timestamp")?.since(time("scheduled_at").filter(|_| is_triggered)?))
     }
 
-    /// Under which subscription it wants events of this type from this topic, if it does.
+    /// Returns its subscription to events of this type and topic, if it has one.
     #[must_use]
     pub fn wants(&self, topic: Topic, ty: EventType) -> Option<&Subscription> {
         self.consumes.iter().find(|subscription| subscription.topic == topic && subscription.types.contains(&ty))
@@ -371,7 +371,7 @@ const REMINDER_TYPES: &[EventType] = &[
     EventType::ReminderCancelled,
 ];
 
-/// What a channel says of a reminder in the end.
+/// Events by which a channel settles a reminder.
 const SETTLED: &[EventType] = &[EventType::ReminderSent, EventType::ReminderFailed, EventType::ReminderCancelled];
 
 const fn on(topic: Topic, types: &'static [EventType]) -> Subscription {
@@ -382,24 +382,24 @@ const fn only(concern: Concern, topic: Topic, types: &'static [EventType]) -> Su
     Subscription { topic, types, concern }
 }
 
-/// Defines a constant for each function, and [`ALL`] of them.
+/// Defines a constant for each function, and [`ALL`].
 macro_rules! routes {
     ($($(#[$doc:meta])* $name:ident = $route:expr;)+) => {
         $($(#[$doc])* pub const $name: Route = $route;)+
 
-        /// Every function that callers, events or jobs reach. The gateway, `migrate` and `taskflow` are not among them.
+        /// Every function that callers, events or jobs reach. The gateway, `migrate` and `taskflow` are not included.
         pub const ALL: &[Route] = &[$($name),+];
     };
 }
 
 routes! {
-    /// Makes a task.
+    /// Creates a task.
     CREATE_TASK = Route::new("create-task")
         .operations(&[post("createTask", "/api/tasks").success(201).obeys(CommandType::TaskCreate)])
         .scale(2, 2);
     /// Lists tasks.
     LIST_TASKS = Route::new("list-tasks").operations(&[get("listTasks", "/api/tasks")]).scale(2, 2);
-    /// Answers one task, and when its next occurrences are due.
+    /// Returns one task, and its next due dates.
     GET_TASK = Route::new("get-task")
         .operations(&[get("getTask", "/api/tasks/{task_id}"), get("listOccurrences", "/api/tasks/{task_id}/occurrences")])
         .scale(2, 2);
@@ -410,7 +410,7 @@ routes! {
             patch("patchTask", "/api/tasks/{task_id}").obeys(CommandType::TaskUpdate),
         ])
         .scale(2, 2);
-    /// Moves a task to the trash, and creates the occurrence that it owes.
+    /// Moves a task to the trash, and creates an occurrence that it owes.
     DELETE_TASK = Route::new("delete-task")
         .operations(&[delete("deleteTask", "/api/tasks/{task_id}").success(204).obeys(CommandType::TaskDelete)])
         .announces(&[EventType::TaskCreated, EventType::ReminderScheduled]);
@@ -418,7 +418,7 @@ routes! {
     COMPLETE_TASK = Route::new("complete-task")
         .operations(&[post("completeTask", "/api/tasks/{task_id}/complete").obeys(CommandType::TaskComplete)])
         .scale(2, 2);
-    /// Reopens a task, and deletes the occurrence that its completion created if nobody has touched it.
+    /// Reopens a task, and deletes the occurrence that its completion created, unless it was changed.
     REOPEN_TASK = Route::new("reopen-task")
         .operations(&[post("reopenTask", "/api/tasks/{task_id}/reopen").obeys(CommandType::TaskReopen)])
         .announces(&[EventType::TaskDeleted]);
@@ -430,9 +430,9 @@ routes! {
         post("restoreTask", "/api/tasks/{task_id}/restore").obeys(CommandType::TaskRestore),
         delete("emptyTrash", "/api/trash").success(204),
     ]);
-    /// Takes back a change of a task.
+    /// Undoes a change of a task.
     UNDO = Route::new("undo").operations(&[post("undo", "/api/undo").obeys(CommandType::TaskUndo)]).announces(&[EventType::TaskCreated]);
-    /// Moves a task on to its next occurrence.
+    /// Moves a task to its next occurrence.
     SKIP_TASK = Route::new("skip-task")
         .operations(&[post("skipTask", "/api/tasks/{task_id}/skip").obeys(CommandType::TaskSkip)])
         .announces(&[EventType::ReminderScheduled]);
@@ -466,7 +466,7 @@ routes! {
         .operations(&[delete("cancelReminder", "/api/reminders/{reminder_id}").success(204).obeys(CommandType::ReminderCancel)])
         .consumes(&[only(Concern::Due, Topic::TaskEvents, &[EventType::TaskCompleted, EventType::TaskDeleted])])
         .announces(&[EventType::ReminderScheduled]);
-    /// Has a reminder fire again later, and does what a link in a mail or on a notification asks for.
+    /// Snoozes a reminder, and executes the links of mails and notifications.
     SNOOZE_REMINDER = Route::new("snooze-reminder")
         .operations(&[
             post("snoozeReminder", "/api/reminders/{reminder_id}/snooze").obeys(CommandType::ReminderSnooze),
@@ -481,7 +481,7 @@ routes! {
         .job(Job::OnCall)
         .settings(CHANNELS)
         .scale(2, 2);
-    /// Keeps and shows notifications. One instance holds every socket.
+    /// Stores and shows notifications. One instance holds every socket.
     NOTIFY = Route::new("notify")
         .operations(&[
             get("watchNotifications", "/ws/notifications"),
@@ -528,19 +528,19 @@ routes! {
         .consumes(&[only(Concern::Recurring, Topic::TaskEvents, &[EventType::TaskCompleted])])
         .announces(&[EventType::TaskCreated, EventType::ReminderScheduled])
         .scale(1, 2);
-    /// Keeps the audit log.
+    /// Appends events to the audit log.
     RECORD_AUDIT = Route::new("record-audit")
         .operations(&[get("listAudit", "/api/audit")])
         .consumes(&[on(Topic::TaskEvents, TASK_TYPES), on(Topic::Reminders, REMINDER_TYPES)])
         .scale(1, 2);
     /// Empties the outbox.
     PUBLISH_EVENTS = Route::new("publish-events").job(Job::OnCall);
-    /// Repairs what scheduler and broker lost, and prunes what is old.
+    /// Repairs what the scheduler and the broker lost, and deletes old rows.
     HOUSEKEEPING = Route::new("housekeeping")
         .announces(&[EventType::TaskCreated, EventType::ReminderScheduled, EventType::ReminderTriggered, EventType::ReminderCancelled])
         .job(Job::Every(DAY))
         .settings(&[AUDIT_DAYS]);
-    /// Keeps what a user prefers, and the browsers that get pushes.
+    /// Stores preferences and the browsers that receive pushes.
     PREFERENCES = Route::new("preferences")
         .operations(&[
             get("getPreferences", "/api/preferences"),
@@ -554,7 +554,7 @@ routes! {
         .announces(&[EventType::ReminderScheduled, EventType::ReminderCancelled])
         .job(Job::OnCall)
         .settings(&[VAPID_KEY, PUSH_TEST_ADDRESS]);
-    /// The assistant: takes messages, keeps conversations, drafts tasks.
+    /// The assistant: answers messages, stores conversations, drafts tasks.
     CHAT = Route::new("chat")
         .operations(&[
             post("chat", "/api/chat"),
@@ -570,7 +570,7 @@ routes! {
         .cluster_only();
     /// The assistant's tools, as an MCP server.
     MCP = Route::new("mcp").operations(&[post("mcp", "/mcp")]).cluster_only();
-    /// Says how the service is.
+    /// Reports the health of the service.
     HEALTH = Route::new("health").operations(&[
         get("health", "/health").public(),
         get("healthLive", "/health/live").public(),
@@ -588,10 +588,10 @@ routes! {
         .cluster_only();
 }
 
-/// Finds the function for everything from outside. Nobody routes to it.
+/// Routes every call from outside to its function. It has no route of its own.
 pub const GATEWAY: Route = Route::new("gateway").settings(&[LINK_KEY]).scale(1, 2);
 
-/// The function that a job calls, by the job's name: `<function>` or `<function>-<id>`.
+/// Returns the function of a job, by the job's name: `<function>` or `<function>-<id>`.
 #[must_use]
 pub fn of_job(name: &str) -> Option<&'static Route> {
     ALL.iter().filter(|route| route.job.is_some()).find(|route| {
@@ -601,11 +601,11 @@ pub fn of_job(name: &str) -> Option<&'static Route> {
     })
 }
 
-/// The functions whose jobs send something to a receiver elsewhere, each with its channel.
+/// Functions whose jobs send something to an external receiver, with their channels.
 pub const SENDING: [(ReminderType, &Route); 3] =
     [(ReminderType::Push, &PUSH_REMINDER), (ReminderType::Email, &MAIL_REMINDER), (ReminderType::Webhook, &POST_WEBHOOK)];
 
-/// The functions whose jobs repeat, and their periods.
+/// Returns the functions whose jobs repeat, with their periods.
 pub fn repeating() -> impl Iterator<Item = (&'static Route, Duration)> {
     ALL.iter().filter_map(|route| match route.job {
         Some(Job::Every(period)) => Some((route, period)),
@@ -613,7 +613,7 @@ pub fn repeating() -> impl Iterator<Item = (&'static Route, Duration)> {
     })
 }
 
-/// The function that obeys a command.
+/// Returns the function that handles a command.
 #[must_use]
 pub fn of_command(command: CommandType) -> Option<&'static Route> {
     ALL.iter().find(|route| route.commands().any(|own| own == command))

@@ -1,7 +1,7 @@
-//! When a task is due: its time or its day, its place in a series, what follows, and when its reminders fire.
+//! When a task is due: its time or day, its place in a series, the next occurrence, and the times of its reminders.
 //!
-//! A recurring task is one occurrence of a series. It stands for a slot of the series (`recurrence_id`), which stays when its due date is
-//! moved: the series goes on from the slot.
+//! A recurring task is one occurrence of a series. It represents a slot of the series (`recurrence_id`). The slot stays when the due date is moved,
+//! and the series continues from it.
 
 use jiff::civil::DateTime;
 use serde::Serialize;
@@ -16,28 +16,28 @@ use crate::task::{Draft, EXDATES_MAX, Frequency, Recurrence, RecurrenceFrom, Sta
 use crate::time::Timestamp;
 use crate::zone::Zone;
 
-/// Slots that are counted, at most, when a series passes over some. A task that was left alone for longer than that counts on from there.
+/// Maximum slots that are counted when a series skips some. Beyond that, the number continues from here.
 const PASSED_MAX: usize = 10_000;
 
-/// When an occurrence to come is due.
+/// When a future occurrence is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Occurrence {
-    /// When it is due; if it is all-day, when its day begins in the task's zone.
+    /// The due date; for an all-day task, the beginning of its day in the task's zone.
     pub due_date: Timestamp,
-    /// Whether it is due on a day, and not at a time of it.
+    /// True if it is due on a day rather than at a time.
     pub all_day: bool,
-    /// The day on which it is due, if it is all-day.
+    /// The day, if it is all-day.
     pub due_day: Option<Day>,
 }
 
 impl Task {
-    /// When it is due, as a caller would say it.
+    /// Returns the due date in the form that callers use.
     #[must_use]
     pub fn due(&self) -> Option<Moment> {
         self.due_day.map(Moment::On).or(self.due_date.map(Moment::At))
     }
 
-    /// Sets when it is due. Nothing happens, and false is returned, if no instant of the years 0001 to 9999 begins the day.
+    /// Sets the due date. Changes nothing and returns false if the day has no beginning in the years 0001 to 9999.
     fn set_due(&mut self, due: Option<Moment>) -> bool {
         let (due_date, due_day) = match due {
             None => (None, None),
@@ -51,7 +51,7 @@ impl Task {
         true
     }
 
-    /// When it becomes overdue: at its due date, or if it is all-day when its day has ended in its zone. `None` if it never does.
+    /// Returns when it becomes overdue: at its due date, or at the end of its day in its zone. `None` without a due date.
     #[must_use]
     pub fn overdue_from(&self) -> Option<Timestamp> {
         match self.due_day {
@@ -60,7 +60,7 @@ impl Task {
         }
     }
 
-    /// When it is due, for a person, on its own wall clock; an all-day task has no time.
+    /// Returns the due date as text for the user, in the task's zone; an all-day task has no time.
     #[must_use]
     pub fn due_text(&self) -> Option<String> {
         if let Some(day) = self.due_day {
@@ -70,13 +70,13 @@ impl Task {
         Some(format!("Due {}", due.strftime("%A, %-d %B %Y, %H:%M %Z")))
     }
 
-    /// True if its due date is still ahead, or it is all-day and its day has not ended.
+    /// True if its due date is in the future, or if it is all-day and its day has not ended.
     #[must_use]
     pub fn is_due_after(&self, now: Timestamp) -> bool {
         self.due_date.is_some() && self.overdue_from().is_none_or(|overdue| overdue > now)
     }
 
-    /// When a reminder this long before the due date is to fire. Of an all-day task, it counts from the start of the user's day.
+    /// Returns when a reminder this long before the due date fires. For an all-day task, it counts from the start of the user's day.
     #[must_use]
     pub fn reminder_at(&self, offset: ReminderOffset, day_start: DayStart) -> Option<Timestamp> {
         let from = match self.due_day {
@@ -86,20 +86,20 @@ impl Task {
         Timestamp::new(offset.before(from.get(), self.time_zone.get())?).ok()
     }
 
-    /// The task that follows a completed one, if its series goes on.
+    /// Returns the task that follows a completed one, if its series continues.
     #[must_use]
     pub fn next_occurrence(&self) -> Option<Draft> {
         let next = self.advanced(self.completed_at?)?;
         Some(Draft(Self { status: Status::Pending, completed_at: None, parent_task_id: Some(self.id), ..next }))
     }
 
-    /// The same task at its next occurrence, with nothing completed; `None` if the series is over.
+    /// Returns the same task at its next occurrence, not completed; `None` if the series is over.
     #[must_use]
     pub fn skipped(&self, now: Timestamp) -> Option<Self> {
         self.advanced(self.slot()?.max(now))
     }
 
-    /// When the next occurrences are due, at most so many, if each is completed when it is due or skipped.
+    /// Returns the next due dates, at most this many, if each is completed when due or skipped.
     #[must_use]
     pub fn occurrences(&self, now: Timestamp, limit: usize) -> Vec<Occurrence> {
         let occurrence = |due_date: Timestamp| Occurrence {
@@ -120,7 +120,7 @@ impl Task {
         }
     }
 
-    /// The slot that this occurrence stands for.
+    /// Returns the slot of this occurrence.
     fn slot(&self) -> Option<Timestamp> {
         self.recurrence_id.or(self.due_date)
     }
@@ -138,8 +138,8 @@ impl Task {
         Some(Series { start, zone: self.time_zone.get().clone(), pattern, all_day: self.all_day, excluded })
     }
 
-    /// The task at the occurrence that follows if this one is done at that time: the first slot after both its own and that time, or what is
-    /// counted from that time.
+    /// Returns the task at the occurrence that follows if this one is done at that time: the first slot after both its own slot and that time, or the
+    /// date counted from that time.
     fn advanced(&self, done: Timestamp) -> Option<Self> {
         let (series, slot) = (self.series()?, self.slot()?);
         let (next, passed) = match self.recurrence_from {
@@ -163,7 +163,7 @@ impl Task {
         task.set_due(Some(due)).then_some(task)
     }
 
-    /// How many slots its series has left, its own included, if COUNT limits them.
+    /// Returns the number of remaining slots, including its own, if COUNT limits them.
     fn slots_left(&self) -> Option<u16> {
         let count = self.recurrence_rule.as_ref()?.count()?;
         let (series, slot) = (self.series()?, self.slot()?);
@@ -175,9 +175,8 @@ impl Task {
         Some(count.saturating_sub(u16::try_from(passed).unwrap_or(u16::MAX)).max(1))
     }
 
-    /// Start and slot of the series in the zone and of the kind, timed or all-day, that the task has become. The slot comes to lie where its own
-    /// day or time does, and the start as far before it as it was. A zone that comes with a due date of the same wall-clock time moves the clock of
-    /// the whole series.
+    /// Returns start and slot of the series after a change of zone or kind (timed or all-day). The slot keeps its local day or time, and the start
+    /// keeps its distance from it. If a zone comes with a due date of the same wall-clock time, the whole series moves to the new zone's clock.
     fn carried(&self, changed: &Self) -> Option<(Timestamp, Timestamp)> {
         let (start, slot) = (self.recurrence_start?, self.slot()?);
         if self.all_day == changed.all_day && self.time_zone == changed.time_zone {
@@ -201,12 +200,12 @@ impl Task {
         };
         let first = local(start, &self.time_zone).date().checked_add(to.date() - from.date()).ok()?;
         let start = Day::new(first)?.at_time(to.time(), &changed.time_zone)?;
-        // A time that comes twice on the day of the slot stays which of the two it is.
+        // A time that occurs twice on the day of the slot stays the same one of the two.
         let slot = if keeps_instant { slot } else { Day::new(to.date())?.at_time(to.time(), &changed.time_zone)? };
         Some((start, slot))
     }
 
-    /// The due date of a row that the release before wrote last: it moves the zone of an all-day task under its due date, where the day stays.
+    /// Returns the due date of a row that the previous release wrote last. That release changes the zone of an all-day task without its due date.
     #[must_use]
     pub fn with_day_kept(mut self) -> Self {
         let written = self.due_date;
@@ -221,7 +220,7 @@ impl Task {
     }
 }
 
-/// What a change says of when a task is due.
+/// The scheduling fields of a change.
 pub(crate) struct Schedule {
     pub(crate) due_date: Field<Option<Moment>>,
     pub(crate) all_day: Field<bool>,
@@ -234,7 +233,7 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// Changes the task as asked, and notes what cannot be.
+    /// Applies the fields to the task, and collects errors.
     pub(crate) fn apply(self, task: &mut Task, checks: &mut Checks) {
         let before = task.clone();
         self.time_zone.write_to(&mut task.time_zone);
@@ -259,7 +258,7 @@ impl Schedule {
 }
 
 impl Task {
-    /// Notes a recurrence that needs another due date than there is.
+    /// Collects an error if the recurrence does not fit the due date.
     pub(crate) fn check_recurrence(&self, checks: &mut Checks) {
         let pointer = if self.recurrence == Recurrence::Custom { "/recurrence_rule" } else { "/recurrence" };
         let recurs = self.recurrence != Recurrence::None;
@@ -326,8 +325,8 @@ fn set_exdates(task: &mut Task, exdates: Vec<Moment>, checks: &mut Checks) {
 
 /// Sets the place of a recurring task in its series.
 ///
-/// Another rule begins a series at the slot, or at a due date that comes with it. A `recurrence_start` begins one there, and moves the occurrence to
-/// it. Whatever else changes, the occurrence keeps its slot. A series that begins anew with the same rule has as many slots as the old one had left.
+/// Another rule starts a series at the slot, or at a due date given with it. A `recurrence_start` starts one there, and moves the occurrence to it.
+/// With other changes, the occurrence keeps its slot. A series that restarts with the same rule has as many slots as the old one had left.
 fn set_series(task: &mut Task, before: &Task, is_due_given: bool, start: &Field<Moment>, checks: &mut Checks) {
     let Some(due) = task.due_date else { return };
     let carried = before.carried(task);
@@ -364,7 +363,7 @@ fn set_series(task: &mut Task, before: &Task, is_due_given: bool, start: &Field<
     checks.require(task.series().is_none_or(|series| series.occurs()), "/recurrence_rule", "no date meets this rule");
 }
 
-/// A start of timed slots: a day has the time of the due date.
+/// Returns a start of timed slots; a day gets the time of the due date.
 fn at_time_of(start: Moment, due: Timestamp, zone: &Zone) -> Option<Moment> {
     match start {
         Moment::At(_) => Some(start),

@@ -33,7 +33,7 @@ macro_rules! text_schema {
 text_schema!(Timestamp, "Timestamp", {
     "type": "string",
     "format": "date-time",
-    "description": "RFC 3339; any offset is read, UTC with Z and microseconds is answered. Years 0001 to 9999.",
+    "description": "RFC 3339; any offset is accepted; UTC with Z and microseconds is returned. Years 0001 to 9999.",
     "examples": ["2026-03-31T09:00:00+02:00", "2026-03-31T07:00:00.000000Z"],
 });
 text_schema!(Day, "Day", {
@@ -45,7 +45,7 @@ text_schema!(Day, "Day", {
 text_schema!(Moment, "Moment", {
     "type": "string",
     "format": "date-or-date-time",
-    "description": "An instant, as RFC 3339 has it with any offset, or a date without a time. Years 0001 to 9999.",
+    "description": "An instant (RFC 3339, any offset), or a date without a time. Years 0001 to 9999.",
     "examples": ["2026-03-31T09:00:00+02:00", "2026-03-31"],
 });
 text_schema!(DayStart, "DayStart", {
@@ -77,21 +77,21 @@ text_schema!(Rule, "RecurrenceRule", {
 text_schema!(ReminderOffset, "ReminderOffset", {
     "type": "string",
     "pattern": "^([0-9]{1,3} (minute|hour|day|week)s?|PT[0-9]{1,3}[HM]|P[0-9]{1,3}[DW])$",
-    "description": "How long before the due date, such as 1 hour; days and weeks are wall-clock in the task's zone. An ISO 8601 duration of one unit is read as well.",
+    "description": "How long before the due date, such as 1 hour; days and weeks are wall-clock in the task's zone. An ISO 8601 duration of one unit is accepted as well.",
     "examples": ["15 minutes", "1 hour", "1 day", "PT1H"],
 });
 
 text_schema!(ConversationId, "ConversationId", {
     "type": "string",
     "pattern": "^[A-Za-z0-9_-]{8,64}$",
-    "description": "Which conversation. Whoever begins one may choose it.",
+    "description": "Id of a conversation. The caller that starts a conversation may choose it.",
     "examples": ["0196f3a8-1b7c-7c6e-9d0a-3f1d2c5b7a90"],
 });
 
 text_schema!(ChangeId, "ChangeId", {
     "type": "string",
     "pattern": "^[1-9][0-9]{0,18}-[1-9][0-9]{0,18}$",
-    "description": "Names a change of a task: the value of Taskflow-Change.",
+    "description": "Identifies a change of a task: the value of Taskflow-Change.",
     "examples": ["42-7"],
 });
 impl<T: JsonSchema> JsonSchema for Field<T> {
@@ -116,19 +116,19 @@ impl<T: JsonSchema> JsonSchema for Field<T> {
     }
 }
 
-/// A UUID as tasks have it.
+/// Schema of a task's UUID in responses.
 #[must_use]
 pub fn uid(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "format": "uuid" })
 }
 
-/// A UUID as callers send it.
+/// Schema of a UUID in requests.
 #[must_use]
 pub fn new_uid(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["string", "null"], "format": "uuid", "not": { "const": uuid::Uuid::nil().to_string() } })
 }
 
-/// A title as callers send it.
+/// Schema of a title in requests.
 #[must_use]
 pub fn title(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
@@ -137,13 +137,13 @@ pub fn title(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// A description as callers send it.
+/// Schema of a description in requests.
 #[must_use]
 pub fn description(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "maxLength": DESCRIPTION_MAX, "pattern": "^[^\\u0000]*$" })
 }
 
-/// Tags as callers send them.
+/// Schema of tags in requests.
 #[must_use]
 pub fn tags(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
@@ -155,7 +155,7 @@ pub fn tags(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Writes the tags of a filter as a query string has them.
+/// Changes the schema of a filter's tags to the form of a query string.
 pub(crate) fn comma_tags(schema: &mut Schema) {
     let Some(tags) = schema.get_mut("properties").and_then(|properties| properties.get_mut("tags")) else { return };
     *tags = serde_json::json!({
@@ -165,19 +165,19 @@ pub(crate) fn comma_tags(schema: &mut Schema) {
     });
 }
 
-/// The words of a search.
+/// Schema of a search query.
 #[must_use]
 pub fn query(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["string", "null"], "maxLength": QUERY_MAX, "pattern": "^[^\\u0000]*$" })
 }
 
-/// What is said to the assistant.
+/// Schema of a message to the assistant.
 #[must_use]
 pub fn message(_: &mut SchemaGenerator) -> Schema {
     said(MESSAGE_MAX)
 }
 
-/// A line that a draft is made of.
+/// Schema of a line that becomes a draft.
 #[must_use]
 pub fn line(_: &mut SchemaGenerator) -> Schema {
     said(LINE_MAX)

@@ -1,4 +1,4 @@
-//! The task: its fields, their limits, and what a change may do to it.
+//! Tasks: their fields, limits, and the rules of changes.
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
@@ -12,44 +12,44 @@ use crate::recurrence::Rule;
 use crate::time::Timestamp;
 use crate::zone::Zone;
 
-/// Characters of a title, after trimming.
+/// Maximum characters of a title, after trimming.
 pub const TITLE_MAX: usize = 200;
-/// Characters of a description.
+/// Maximum characters of a description.
 pub const DESCRIPTION_MAX: usize = 10_000;
-/// Tags of one task.
+/// Maximum tags of a task.
 pub const TAGS_MAX: usize = 20;
-/// Characters of a tag, after trimming.
+/// Maximum characters of a tag, after trimming.
 pub const TAG_MAX: usize = 50;
-/// Exclusions of one series: a year of days.
+/// Maximum exclusions of a series: a year of days.
 pub const EXDATES_MAX: usize = 366;
 
-/// How much a task matters; ordered from low to high.
+/// Priority of a task; ordered from low to high.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum Priority {
-    /// Can wait.
+    /// Low.
     Low,
     /// The default.
     #[default]
     Medium,
-    /// First.
+    /// High.
     High,
 }
 
-/// Whether a task is still to be done.
+/// Status of a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum Status {
-    /// To be done.
+    /// Not done yet.
     #[default]
     Pending,
     /// Done.
     Completed,
 }
 
-/// How often a caller can ask a task to come back, without writing a rule.
+/// How often a task repeats, as callers may set it without a rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
@@ -61,11 +61,11 @@ pub enum Frequency {
     Daily,
     /// Each week.
     Weekly,
-    /// Each month, on the day of the first due date, or the last day of a month that lacks it.
+    /// Each month, on the day of the first due date, or on the last day of a shorter month.
     Monthly,
 }
 
-/// How often a task comes back, as Taskflow answers it.
+/// How often a task repeats, as Taskflow returns it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
@@ -79,7 +79,7 @@ pub enum Recurrence {
     Weekly,
     /// Each month.
     Monthly,
-    /// As `recurrence_rule` says.
+    /// By `recurrence_rule`.
     Custom,
 }
 
@@ -94,7 +94,7 @@ impl From<Frequency> for Recurrence {
     }
 }
 
-/// What the next occurrence is counted from.
+/// What the next occurrence counts from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
@@ -102,62 +102,62 @@ pub enum RecurrenceFrom {
     /// The due date, whenever the task is completed.
     #[default]
     Due,
-    /// The day it is completed.
+    /// The completion.
     Completion,
 }
 
 /// A task.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Task {
-    /// Set by the service.
+    /// Assigned by the service.
     pub id: i64,
-    /// The same for good, and set by the client if it likes. Nil for a draft that leaves it to the store.
+    /// A permanent id, which the client may choose. Nil in a draft whose uid the store assigns.
     #[serde(default)]
     #[schemars(schema_with = "crate::schema::uid")]
     pub uid: Uuid,
-    /// What is to be done.
+    /// What to do.
     pub title: String,
-    /// More about it.
+    /// Details.
     pub description: String,
-    /// When it is due; if it is all-day, when its day begins in `time_zone`.
+    /// When it is due; for an all-day task, when its day begins in `time_zone`.
     pub due_date: Option<Timestamp>,
-    /// Whether it is due on a day, and not at a time of it: then it is overdue when the day has ended in `time_zone`.
+    /// True if it is due on a day rather than at a time. It is then overdue when the day has ended in `time_zone`.
     #[serde(default)]
     pub all_day: bool,
-    /// The day on which it is due, if it is all-day.
+    /// The day, if it is all-day.
     pub due_day: Option<Day>,
-    /// The IANA time zone whose wall clock recurrence and reminders keep.
+    /// The IANA time zone of recurrence and reminders, which follow its wall clock.
     #[serde(deserialize_with = "crate::zone::kept")]
     #[schemars(with = "Zone")]
     pub time_zone: Zone,
-    /// How often it comes back.
+    /// How often it repeats.
     pub recurrence: Recurrence,
-    /// The RFC 5545 RRULE, where `recurrence` is custom.
+    /// The RFC 5545 RRULE, if `recurrence` is custom.
     pub recurrence_rule: Option<Rule>,
-    /// What the next occurrence is counted from.
+    /// What the next occurrence counts from.
     pub recurrence_from: RecurrenceFrom,
-    /// The first slot of the series (DTSTART of RFC 5545), where it recurs.
+    /// The first slot of the series (DTSTART of RFC 5545), if it recurs.
     pub recurrence_start: Option<Timestamp>,
-    /// The slot of the series that this occurrence stands for (RECURRENCE-ID of RFC 5545), where it recurs: its due date, unless that was moved.
+    /// The series slot of this occurrence (RECURRENCE-ID of RFC 5545), if it recurs: its due date, unless that was moved.
     pub recurrence_id: Option<Timestamp>,
-    /// Slots, and days whose slots, the series leaves out (EXDATE of RFC 5545).
+    /// Slots and days that the series excludes (EXDATE of RFC 5545).
     #[serde(default)]
     pub recurrence_exdates: Vec<Moment>,
-    /// The place in the series, from 1. Slots that were passed over count.
+    /// The place in the series, from 1. Skipped slots count.
     pub recurrence_number: i64,
-    /// How much it matters.
+    /// The priority.
     pub priority: Priority,
-    /// Lower-case, each once, in the order given.
+    /// Tags: lower-case, unique, in the given order.
     pub tags: Vec<String>,
-    /// Whether it is still to be done.
+    /// The status.
     pub status: Status,
     /// When it was completed.
     pub completed_at: Option<Timestamp>,
-    /// The task this occurrence was spawned from.
+    /// The task that this occurrence was spawned from.
     pub parent_task_id: Option<i64>,
     /// How long before the due date to remind.
     pub reminder_offset: Option<ReminderOffset>,
-    /// Grows by one with each change; the ETag.
+    /// Increases by one with each change; the ETag.
     pub version: i64,
     /// Set by the service.
     pub created_at: Timestamp,
@@ -168,14 +168,14 @@ pub struct Task {
 /// A deleted task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TrashedTask {
-    /// The task as it was.
+    /// The task before its deletion.
     #[serde(flatten)]
     pub task: Task,
-    /// When it was deleted. It is kept for 30 days.
+    /// When it was deleted. It stays in the trash for 30 days.
     pub deleted_at: Timestamp,
 }
 
-/// A task that is checked and not stored yet. The store sets its id, version and times.
+/// A validated task that is not stored yet. The store sets its id, version and times.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft(pub Task);
 
@@ -194,26 +194,26 @@ impl Draft {
 }
 
 impl Task {
-    /// True if nobody has changed it since it was made: each change makes a version.
+    /// True if the task was not changed since its creation, because each change increases the version.
     #[must_use]
     pub fn is_untouched(&self) -> bool {
         self.version == 1
     }
 
-    /// The same task with more tags.
+    /// Returns the same task with more tags.
     ///
     /// # Errors
-    /// A tag that is not allowed, or more than [`TAGS_MAX`] in all.
+    /// A tag is invalid, or there would be more than [`TAGS_MAX`].
     pub fn with_tags(&self, added: &[String]) -> Result<Self, Invalid> {
         let added = tags(added, "/tags")?;
         let all: Vec<String> = self.tags.iter().cloned().chain(added).collect();
         Ok(Self { tags: tags(&all, "/tags")?, ..self.clone() })
     }
 
-    /// The same task without these tags.
+    /// Returns the same task without these tags.
     ///
     /// # Errors
-    /// A tag that is not allowed.
+    /// A tag is invalid.
     pub fn without_tags(&self, removed: &[String]) -> Result<Self, Invalid> {
         let removed = tags(removed, "/tags")?;
         let mut task = self.clone();
@@ -222,10 +222,10 @@ impl Task {
     }
 }
 
-/// A title, trimmed.
+/// Returns a title, trimmed.
 ///
 /// # Errors
-/// Empty, invisible, longer than [`TITLE_MAX`], or with control characters.
+/// The title is empty, invisible, longer than [`TITLE_MAX`], or has control characters.
 pub fn title(text: &str) -> Result<String, Invalid> {
     let title = text.trim();
     let length = title.chars().count();
@@ -251,10 +251,10 @@ pub(crate) fn description(text: String) -> Result<String, Invalid> {
     Ok(text)
 }
 
-/// Tags as they are kept: trimmed, lower-cased, composed (NFC), each once, in the order given.
+/// Returns tags in stored form: trimmed, lower-cased, composed (NFC), unique, in the given order.
 ///
 /// # Errors
-/// A tag that is empty, invisible, too long, or has a comma or a control character; more than [`TAGS_MAX`]. `pointer` names the list.
+/// A tag is empty, invisible or too long, or has a comma or a control character; there are more than [`TAGS_MAX`]. `pointer` names the list.
 pub fn tags(list: &[String], pointer: &str) -> Result<Vec<String>, Invalid> {
     let mut checks = Checks::new();
     let mut tags: Vec<String> = Vec::with_capacity(list.len().min(TAGS_MAX));
@@ -274,7 +274,7 @@ pub fn tags(list: &[String], pointer: &str) -> Result<Vec<String>, Invalid> {
     checks.finish(tags)
 }
 
-/// A tag as it is kept: trimmed, in lower case, composed (NFC), so that the same letters are the same tag.
+/// Returns a tag in stored form: trimmed, lower-case, composed (NFC), so that the same letters are the same tag.
 #[must_use]
 pub fn tag(text: &str) -> String {
     text.trim().to_lowercase().nfc().collect()

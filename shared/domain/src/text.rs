@@ -1,4 +1,4 @@
-//! Types that are text in JSON and in query strings: `Display` writes it, and `FromStr` reads it.
+//! Types that are text in JSON and in query strings: `Display` writes them, and `FromStr` reads them.
 
 use crate::change::ChangeId;
 use crate::chat::ConversationId;

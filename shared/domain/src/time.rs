@@ -1,23 +1,23 @@
-//! A moment in time as Taskflow keeps it: UTC with microseconds, which is what PostgreSQL keeps too.
+//! Instants as Taskflow stores them: UTC with microseconds, as PostgreSQL does.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A moment in UTC, with microseconds.
+/// An instant in UTC, with microseconds.
 ///
-/// Read from RFC 3339 with any offset; written as UTC with `Z` and six digits, so that text order is time order.
-/// Years 0001 to 9999, so that every value has an RFC 3339 form.
+/// Read from RFC 3339 with any offset; written as UTC with `Z` and six digits, so text order is time order. Limited to the years 0001 to 9999, so
+/// every value has an RFC 3339 form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(jiff::Timestamp);
 
-/// Text that is no RFC 3339 date-time.
+/// The text is not an RFC 3339 date-time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimestampError {
-    /// Not of the form of RFC 3339, section 5.6, or no such day or time.
+    /// The text does not have the form of RFC 3339, section 5.6, or the day or time does not exist.
     #[error("not an RFC 3339 date-time, such as 2026-03-31T09:00:00+02:00")]
     Malformed,
-    /// Outside the years that can be kept.
+    /// The instant is outside the years 0001 to 9999.
     #[error("outside the years 0001 to 9999")]
     OutOfRange,
 }
@@ -29,7 +29,7 @@ impl Timestamp {
     /// 1970-01-01T00:00:00Z.
     pub const EPOCH: Self = Self(jiff::Timestamp::UNIX_EPOCH);
 
-    /// The moment, cut to microseconds.
+    /// Returns the instant, cut to microseconds.
     ///
     /// # Errors
     /// [`TimestampError::OutOfRange`] before the year 1.
@@ -37,7 +37,7 @@ impl Timestamp {
         Self::from_microsecond(moment.as_microsecond())
     }
 
-    /// The moment so many microseconds after 1970-01-01T00:00:00Z.
+    /// Returns the instant this many microseconds after 1970-01-01T00:00:00Z.
     ///
     /// # Errors
     /// [`TimestampError::OutOfRange`] outside the years 0001 to 9999.
@@ -49,7 +49,7 @@ impl Timestamp {
         Ok(Self(moment))
     }
 
-    /// The moment as a clock tells it; a clock before the year 1 is taken as 1970.
+    /// Returns a clock's time. A clock before the year 1 is read as 1970.
     #[must_use]
     pub fn now_from(moment: jiff::Timestamp) -> Self {
         Self::new(moment).unwrap_or(Self::EPOCH)
@@ -61,27 +61,27 @@ impl Timestamp {
         self.0.as_microsecond()
     }
 
-    /// Returns the moment this long before; the same one if that is before the year 1.
+    /// Returns the instant this long before; the same one if that is before the year 1.
     #[must_use]
     pub fn before(self, by: Duration) -> Self {
         let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
         Self::from_microsecond(self.as_microsecond().saturating_sub(by)).unwrap_or(self)
     }
 
-    /// Returns the moment this long after; the same one if that is after the year 9999.
+    /// Returns the instant this long after; the same one if that is after the year 9999.
     #[must_use]
     pub fn after(self, by: Duration) -> Self {
         let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
         Self::from_microsecond(self.as_microsecond().saturating_add(by)).unwrap_or(self)
     }
 
-    /// Returns how long this is after another moment; zero if it is not after it.
+    /// Returns how long this is after another instant; zero if it is not after it.
     #[must_use]
     pub fn since(self, other: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.as_microsecond().saturating_sub(other.as_microsecond())).unwrap_or(0))
     }
 
-    /// The moment for calendar arithmetic.
+    /// Returns the instant for calendar arithmetic.
     #[must_use]
     pub fn get(self) -> jiff::Timestamp {
         self.0
@@ -101,13 +101,13 @@ impl FromStr for Timestamp {
         if !has_rfc3339_form(text.as_bytes()) {
             return Err(TimestampError::Malformed);
         }
-        // jiff also reads the lower-case letters that RFC 3339 allows, and takes a leap second as the second before.
+        // jiff also reads the lower-case letters that RFC 3339 allows, and reads a leap second as the second before.
         let moment: jiff::Timestamp = text.parse().map_err(|_| TimestampError::Malformed)?;
         Self::new(moment)
     }
 }
 
-/// jiff reads more than RFC 3339 (a time without seconds, a zone in brackets); this holds callers to the standard.
+/// Checks the form of RFC 3339. jiff reads more: a time without seconds, a zone in brackets.
 fn has_rfc3339_form(text: &[u8]) -> bool {
     const DATE_TIME: &[u8] = b"dddd-dd-ddTdd:dd:dd";
     let matches = |text: &[u8], form: &[u8]| {
@@ -129,7 +129,7 @@ fn has_rfc3339_form(text: &[u8]) -> bool {
         }
         None => rest,
     };
-    // jiff takes offsets up to 25:59.
+    // jiff accepts offsets up to 25:59.
     let is_offset = |offset: &[u8]| (matches(offset, b"+dd:dd") || matches(offset, b"-dd:dd")) && &offset[1..3] < b"24".as_slice();
     matches(start, DATE_TIME) && (is_offset(offset) || offset.eq_ignore_ascii_case(b"Z"))
 }

@@ -6,15 +6,15 @@ use std::sync::{Arc, LazyLock};
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-/// A time zone of the IANA database, such as `Europe/Berlin`, by its canonical spelling.
+/// A time zone of the IANA database, such as `Europe/Berlin`, in its canonical spelling.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Zone {
     rules: TimeZone,
-    /// The name that was kept, if the database has none like that.
+    /// The stored name, if the database does not have it.
     unknown: Option<Arc<str>>,
 }
 
-/// A name that the time zone database does not have.
+/// The name is not in the time zone database.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a time zone of the IANA database, such as Europe/Berlin or UTC")]
 pub struct UnknownZone;
@@ -26,29 +26,29 @@ impl Zone {
         Self { rules: TimeZone::UTC, unknown: None }
     }
 
-    /// A zone that was written down earlier. A name that the database of this build does not have keeps its place, and its clock is UTC's: one
-    /// row that a newer release wrote must not break a whole list.
+    /// Returns a stored zone. A name that this build's database does not have is kept, with UTC's clock, so that one row of a newer release does not
+    /// break a whole list.
     #[must_use]
     pub fn kept(name: &str) -> Self {
         name.parse().unwrap_or_else(|UnknownZone| Self { unknown: Some(name.into()), ..Self::utc() })
     }
 
-    /// The name as the database spells it.
+    /// Returns the name as the database spells it.
     #[must_use]
     pub fn name(&self) -> &str {
         self.unknown.as_deref().or_else(|| self.rules.iana_name()).unwrap_or("UTC")
     }
 
-    /// The zone for calendar arithmetic.
+    /// Returns the zone for calendar arithmetic.
     #[must_use]
     pub fn get(&self) -> &TimeZone {
         &self.rules
     }
 }
 
-/// The zones of this build.
+/// The bundled zones.
 static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
-/// Names in the database that stand for no place: a machine that nobody has set up, and a zone that nobody knows.
+/// Database names that are no places: an unconfigured machine, and an unknown zone.
 const NO_PLACES: [&str; 2] = ["Factory", "Etc/Unknown"];
 /// Longer than any name in the database.
 const LONGEST_NAME: usize = 64;
@@ -60,14 +60,14 @@ impl FromStr for Zone {
         if name.len() > LONGEST_NAME {
             return Err(UnknownZone);
         }
-        // The bundled database is the same on every machine; a system's own has files besides, such as `localtime` and `posixrules`.
+        // The bundled database is the same on every machine. A system's own has other files, such as `localtime` and `posixrules`.
         let rules = DATABASE.get(name).map_err(|_| UnknownZone)?;
         let is_place = rules.iana_name().is_some_and(|name| !NO_PLACES.contains(&name));
         if is_place { Ok(Self { rules, unknown: None }) } else { Err(UnknownZone) }
     }
 }
 
-/// Reads a zone that was written down earlier: see [`Zone::kept`].
+/// Reads a stored zone: see [`Zone::kept`].
 pub(crate) fn kept<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Zone, D::Error> {
     Ok(Zone::kept(&<String as serde::Deserialize>::deserialize(from)?))
 }

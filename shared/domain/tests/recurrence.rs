@@ -1,5 +1,4 @@
-//! The recurrence module against python-dateutil (a committed table), against a naive day-by-day reference, and against
-//! arbitrary input.
+//! Compares the recurrence module with python-dateutil (a committed table) and with a naive day-by-day reference, and feeds it arbitrary input.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -20,10 +19,10 @@ type Failure = Box<dyn std::error::Error>;
 /// The table that `tests/tools/rrule_cases.py` writes; its docstring explains columns and classes.
 const TABLE: &str = include_str!("rrule-cases.tsv");
 
-/// How many cases there are of each class.
+/// Number of cases per class.
 ///
-/// "ended" counts the series that are over within the case. From "start" on we and dateutil mean different things, so that
-/// the script had to ask dateutil in another way: those are tested all the same, and none can vanish unnoticed.
+/// "ended" counts the series that end within the case. From "start" on, Taskflow and dateutil differ in meaning, and the script asks dateutil in
+/// another way. Those classes are tested too, and the counts ensure that none disappears unnoticed.
 const CLASSES: [(&str, usize); 18] = [
     ("cases", 5_645),
     ("plain", 2_210),
@@ -75,7 +74,7 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// What the module says: as many as dateutil was asked for, so that a series which should be over shows if it is not.
+    /// Returns as many occurrences as dateutil was asked for, so a series that fails to end is noticed.
     fn answer(&self) -> Vec<Timestamp> {
         match self.completed {
             Completed::From(completion) => self.series.next_from_completion(completion).into_iter().collect(),
@@ -91,7 +90,7 @@ impl<'a> Case<'a> {
 }
 
 impl Case<'_> {
-    /// The task at this slot of the series, moved to another due date, and completed.
+    /// Returns the task at this slot of the series, moved to another due date, and completed.
     fn task(&self, slot: Timestamp, due: Timestamp) -> Option<Task> {
         let (recurrence, recurrence_rule) = match &self.series.pattern {
             Pattern::Daily => (Recurrence::Daily, None),
@@ -120,7 +119,7 @@ fn instant(task: &Task) -> Option<Timestamp> {
     task.due_date.map(domain::Timestamp::get)
 }
 
-/// What became of the occurrence that the case goes on from.
+/// The completed occurrence from which the case continues.
 enum Completed {
     No,
     From(Completion),
@@ -144,7 +143,7 @@ impl Completed {
     }
 }
 
-/// The zones of the bundled database, so that the test does not depend on the machine's.
+/// The bundled zones, so that the test does not depend on the machine's.
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
 fn pattern(text: &str) -> Result<Pattern, Failure> {
@@ -190,10 +189,10 @@ fn the_table_has_every_class_of_cases() -> Result<(), Failure> {
 
 // --- A naive reference -----------------------------------------------------------------------------------------------
 
-/// A rule, and whether it means this day, said in another way.
+/// A rule, and an independent test of whether it includes a day.
 type Shape = (String, Box<dyn Fn(Date) -> bool>);
 
-/// Shapes that people use, for a series that starts on this date.
+/// Rules that people use, for a series that starts on this date.
 fn shape(kind: usize, interval: i32, weekday: Weekday, start: Date) -> Shape {
     let code = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"][usize::from(weekday.to_monday_zero_offset().unsigned_abs())];
     let months = move |date: Date| i32::from(date.year() - start.year()) * 12 + i32::from(date.month()) - i32::from(start.month());
@@ -231,10 +230,10 @@ fn shape(kind: usize, interval: i32, weekday: Weekday, start: Date) -> Shape {
 
 const SHAPES: usize = 9;
 
-/// How many days the reference walks: twenty years more than it is asked for.
+/// Number of days that the reference walks: twenty years more than the rules need.
 const REFERENCE_DAYS: usize = 366 * 30;
 
-/// The first occurrence after `after`, by looking at every day from the first.
+/// Returns the first occurrence after `after` by testing every day from the first.
 fn reference(series: &Series, means: &dyn Fn(Date) -> bool, after: Timestamp) -> Option<Timestamp> {
     let first = series.zone.to_datetime(series.start);
     let days = std::iter::successors(first.date().tomorrow().ok(), |day| day.tomorrow().ok()).take(REFERENCE_DAYS);
@@ -244,8 +243,7 @@ fn reference(series: &Series, means: &dyn Fn(Date) -> bool, after: Timestamp) ->
 
 // --- Properties ------------------------------------------------------------------------------------------------------
 
-/// Zones with something odd about them: half hours, a skipped day, DST backwards, clocks 26 hours apart, an invented zone
-/// that jumps by two days.
+/// Zones with special cases: half hours, a skipped day, DST backwards, clocks 26 hours apart, an invented zone that jumps by two days.
 fn any_zone() -> impl Strategy<Value = TimeZone> {
     const NAMES: [&str; 12] = [
         "UTC",
@@ -266,7 +264,7 @@ fn any_zone() -> impl Strategy<Value = TimeZone> {
     prop::sample::select(zones.collect::<Vec<_>>())
 }
 
-/// Any instant, those near the ends of the calendar and those of our time more often than by chance.
+/// Any instant, with more of our time and of the ends of the calendar.
 fn any_instant() -> impl Strategy<Value = Timestamp> {
     let (first, last, day) = (Timestamp::MIN.as_second(), Timestamp::MAX.as_second(), 86_400);
     let second = prop_oneof![first..=last, first..=first + 1_000 * day, last - 1_000 * day..=last, 0..=30_000 * day, 0..=30_000 * day,];
@@ -279,7 +277,7 @@ fn part(name: &'static str, entry: &'static str) -> impl Strategy<Value = String
     prop::option::of(entries).prop_map(move |list| list.map_or_else(String::new, |list| format!(";{name}={}", list.join(","))))
 }
 
-/// A text of the grammar; not each is a rule.
+/// A text of the grammar, which need not be a valid rule.
 fn any_rule_text() -> impl Strategy<Value = String> {
     let end = "|;COUNT=[1-9][0-9]{0,2}|;UNTIL=[12][0-9]{3}(0[1-9]|1[0-2])(0[1-9]|1[0-9]|2[0-8])(|T(0[0-9]|1[0-9]|2[0-3])[0-5][0-9]00Z)";
     (
@@ -367,7 +365,7 @@ proptest! {
         let (rule, means) = shape(kind, interval, weekday, zone.to_datetime(start).date());
         let series = Series::new(start, zone, Pattern::Rule(rule.parse()?));
         let after = start + SignedDuration::from_secs(seconds);
-        // Some February 29 is further away than the reference looks.
+        // The next February 29 may be beyond the reference's days.
         if let Some(expected) = reference(&series, &*means, after) {
             prop_assert_eq!(series.next_after(after), Some(expected), "{}", rule);
         }

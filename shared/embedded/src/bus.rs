@@ -1,9 +1,9 @@
-//! The bus in one process: moves what the outbox holds to the functions that want it, and to the timers of the jobs.
+//! The bus in one process: moves outbox rows to the functions that consume them, and to the timers of the jobs.
 //!
-//! Nothing polls. What a unit has just committed is handed over from memory: the crate `deliveries` calls the consumers, and what all of them took
-//! is deleted from `outbox`. Anything else goes through the tables: jobs, what is behind older rows of its task, and what comes while many
-//! units are in hand. One task moves these: it turns rows of `outbox` into rows of `deliveries`, one for each function that wants the event, and
-//! of `embedded.jobs`. One statement does that, so a row is always in one of them.
+//! The bus does not poll. A unit that has just committed is handed over from memory: the crate `deliveries` calls the consumers, and the rows that
+//! all of them accepted are deleted from `outbox`. Everything else goes through the tables: jobs, rows behind older rows of their task, and rows that
+//! arrive while many units are in hand. One task moves these: it turns rows of `outbox` into rows of `deliveries`, one per consuming function, and of
+//! `embedded.jobs`. One statement does that, so a row is always in one of the tables.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -29,26 +29,26 @@ use tokio_util::task::TaskTracker;
 use crate::jobs::{Jobs, Running};
 use crate::sql::{self, BEGIN, BEGIN_QUICK, begin, begin_quick};
 
-/// Rows that one statement moves or loads, so that it is short.
+/// Maximum rows that one statement moves or loads, so that it stays short.
 const BATCH: usize = 500;
-/// The first pause while the database is away.
+/// First pause while the database is unavailable.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How often the whole outbox is looked through while there is work, for rows that nobody could tell of: a connection broke in the
-/// middle of a commit.
+/// Interval at which the whole outbox is read while there is work, for rows that were not reported because a connection broke during a commit.
 const LOOK_AROUND: Duration = Duration::from_secs(10);
-/// The pause before rows are moved again that another session has locked.
+/// Pause before rows that another session has locked are moved again.
 const LOCKED: Duration = Duration::from_secs(1);
-/// Tasks whose events are handed over from memory at once. A consumer takes as many calls at once; what comes beyond is moved in batches.
+/// Maximum tasks whose events are handed over from memory at the same time, which is also the number of parallel calls of a consumer. More are moved
+/// in batches.
 const IN_HAND_MAX: usize = 8;
-/// Events of a unit that is handed over from memory: one after the other.
+/// Maximum events of a unit that is handed over from memory, one after the other.
 const EVENTS_MAX: usize = 8;
-/// Rows that were moved last and are remembered: a row may be moved between its commit and the call that brings it.
+/// Number of recently moved rows to remember: a row may be moved between its commit and the call that reports it.
 const MOVED_MAX: usize = 2_000;
-/// How long a stop waits for what is in hand. What is not deleted from the outbox then is delivered again.
+/// How long a stop waits for units in hand. Rows that are still in the outbox then are delivered again.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
-/// `first` is materialised, so that it is found once, whatever the plan. Of several words about a job the last one counts. Each row
-/// is a [`Moved`] about the whole, with one [`Delivery`] if there is any.
+/// `first` is materialised, so that it is evaluated once whatever the plan. Of several rows about a job the last one counts. Each row is a [`Moved`]
+/// about the whole, with one [`Delivery`] if there is any.
 macro_rules! move_rows {
     ($which:literal) => {
         concat!(
@@ -76,76 +76,76 @@ macro_rules! move_rows {
     };
 }
 
-/// What is in hand is not moved: $5 are ids, $6 are keys.
+/// Units in hand are not moved: $5 are ids, $6 are keys.
 const MOVE_ALL: &str = move_rows!("WHERE NOT id = ANY($5) AND NOT key = ANY($6)");
-/// Tasks whose rows are moved each on their own.
+/// Tasks whose rows are moved separately.
 const KEYS: &str = "SELECT key FROM outbox GROUP BY key ORDER BY min(id) LIMIT $1";
-/// By the index, whose first column the key is: the table is all churn, and a scan would read every row that was moved since the
-/// last vacuum.
+/// Uses the index, whose first column is the key. The table's rows are all short-lived, and a scan would read every row that was moved since the last
+/// vacuum.
 const MOVE_KEYS: &str = move_rows!("WHERE NOT id = ANY($5) AND NOT key = ANY($6) AND key = ANY($8)");
-/// The planner sees an empty table now and then, and keeps the plan.
+/// The planner sometimes sees an empty table, and keeps that plan.
 const BEGIN_BY_INDEX: &str = begin_quick!("; SET LOCAL enable_seqscan = off");
 const IS_EMPTY: &str = "SELECT NOT EXISTS (SELECT FROM outbox)";
 const DEPTHS: &str = "SELECT (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM deliveries) AS deliveries, \
      (SELECT count(*) FROM dead_letters) AS dead_letters, (SELECT count(*) FROM embedded.jobs) AS jobs";
 
-/// How much is where.
+/// Number of rows in each table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
 pub struct Depths {
     /// Rows that the bus has yet to move.
     pub outbox: i64,
-    /// Deliveries that have yet to be taken.
+    /// Deliveries that were not accepted yet.
     pub deliveries: i64,
-    /// Deliveries that were given up.
+    /// Dead letters.
     pub dead_letters: i64,
-    /// Jobs that have yet to be called.
+    /// Jobs that were not called yet.
     pub jobs: i64,
 }
 
-/// Which function wants which events, as three columns.
+/// Events that each function consumes, as three columns.
 struct Wanted {
     consumers: Vec<&'static str>,
     topics: Vec<&'static str>,
     types: Vec<&'static str>,
-    /// The channel that a reminder has to go to.
+    /// The channel that a reminder must use.
     channels: Vec<Option<&'static str>>,
 }
 
-/// The bus and the timers of the jobs. It is the [`Publisher`] of the functions that it calls, so it is made first and started when
-/// they are there. It keeps no function itself: its tasks do, until the stop.
+/// The bus and the timers of the jobs. It is the [`Publisher`] of the functions that it calls, so it is created first and started when they exist.
+/// Its tasks, not the bus, hold the functions until the stop.
 pub struct Bus {
     own: Weak<Self>,
     pool: PgPool,
     clock: Arc<dyn Clock>,
     jobs: Vec<Arc<Jobs>>,
-    /// The types of events that the webhook gets.
+    /// Event types that the webhook receives.
     posted: Vec<EventType>,
     wake: Notify,
-    /// What the mover was told of since it last moved.
+    /// Rows reported to the mover since its last move.
     told: Mutex<Scope>,
     in_hand: Mutex<InHand>,
     wanted: Wanted,
     tasks: OnceLock<Tasks>,
 }
 
-/// What is delivered from memory.
+/// Units that are delivered from memory.
 #[derive(Default)]
 struct InHand {
-    /// The tasks of the units that are being handed over. Their other rows wait until that has ended, so that none overtakes.
+    /// Tasks of units in hand. Their other rows wait until the unit is done, which keeps the order.
     keys: HashSet<i64>,
     /// Those of these tasks that have other rows.
     waiting: HashSet<i64>,
-    /// Rows (their keys and ids) that were taken and are to be deleted.
+    /// Rows (their keys and ids) that were accepted and have to be deleted.
     taken: Vec<(i64, i64)>,
-    /// Until when they are left alone, because another session has locked some.
+    /// When to retry the deletion, after another session had locked some rows.
     locked_until: Option<Instant>,
-    /// Whether rows are being moved: some may just have been committed.
+    /// True while rows are being moved, some of which may have just been committed.
     is_moving: bool,
-    /// The ids of the rows that were moved last.
+    /// Ids of recently moved rows.
     moved: BTreeSet<i64>,
 }
 
-/// Which rows of the outbox to move.
+/// The rows of the outbox to move.
 #[derive(Debug)]
 enum Scope {
     All,
@@ -167,18 +167,18 @@ struct Tasks {
     loader: JoinHandle<()>,
     acknowledger: JoinHandle<()>,
     timers: Vec<JoinHandle<()>>,
-    /// Its own tasks keep it.
+    /// Held by its own tasks.
     dispatcher: Weak<Dispatcher>,
     tracker: TaskTracker,
 }
 
-/// What a move did.
+/// The result of a move.
 #[derive(FromRow)]
 struct Moved {
-    /// How many rows left the outbox.
+    /// Number of rows that left the outbox.
     taken: i64,
     ids: Vec<i64>,
-    /// The earliest time of a job that was changed, before or after.
+    /// Earliest time, before or after, of a job that was changed.
     earliest: Option<Time>,
     /// The functions of these jobs.
     functions: Vec<String>,
@@ -191,8 +191,8 @@ impl InHand {
 }
 
 impl Bus {
-    /// A bus over the tables of this database, not started yet: what is published waits in the outbox. A small pool of its own keeps
-    /// it from waiting behind the functions it calls. `posted`: the types of events that the webhook gets.
+    /// Creates a bus over the tables of this database, not started yet: published rows wait in the outbox. It has a small connection pool of its own,
+    /// so that it does not wait behind the functions that it calls. `posted`: event types that the webhook receives.
     #[must_use]
     pub fn new(pool: PgPool, clock: Arc<dyn Clock>, posted: Vec<EventType>) -> Arc<Self> {
         let jobs = Jobs::all(&pool, &clock);
@@ -204,7 +204,7 @@ impl Bus {
         })
     }
 
-    /// Creates the tables of bus, jobs and state, where they are not there yet. Those of the store have to be.
+    /// Creates the tables of bus, jobs and state if they do not exist. The store's tables must exist.
     ///
     /// # Errors
     /// [`store::Error::Unavailable`].
@@ -212,10 +212,9 @@ impl Bus {
         sql::prepare(&self.pool).await
     }
 
-    /// Starts to deliver to functions, and to call jobs; first of all what an earlier process left. A second
-    /// start does nothing.
+    /// Starts to deliver to functions and to call jobs, beginning with what an earlier process left. A second start does nothing.
     ///
-    /// After `stopping` no delivery and no job is begun, and the tasks, which `tracker` knows, end when those in flight have ended.
+    /// After `stopping`, no delivery and no job starts. The tasks, which `tracker` knows, end when the running ones have ended.
     pub fn start(self: &Arc<Self>, caller: Caller, stopping: &CancellationToken, tracker: &TaskTracker) {
         self.tasks.get_or_init(|| {
             let caller = Arc::new(caller);
@@ -241,7 +240,7 @@ impl Bus {
         });
     }
 
-    /// How much is where.
+    /// Returns the number of rows in each table.
     ///
     /// # Errors
     /// [`store::Error::Unavailable`].
@@ -252,7 +251,7 @@ impl Bus {
         Ok(depths)
     }
 
-    /// The mover: moves what comes, until the stop.
+    /// The mover: moves reported rows until the stop.
     async fn run(self: Arc<Self>, dispatcher: Arc<Dispatcher>, stopping: CancellationToken) {
         let mut failures = 0;
         let mut looked_around = Instant::now();
@@ -264,17 +263,17 @@ impl Bus {
             let wait: BoxFuture<'_, ()> = match self.move_on(&dispatcher).await {
                 Ok(may_have_more) => {
                     if failures > 0 {
-                        tracing::info!("the bus goes on");
+                        tracing::info!("the bus has reached its database again");
                     }
                     failures = 0;
                     if may_have_more { Box::pin(std::future::ready(())) } else { Box::pin(self.wake.notified()) }
                 }
                 Err(error) => {
                     if failures == 0 {
-                        tracing::warn!(%error, "the bus cannot reach its database; it goes on as soon as it can");
+                        tracing::warn!(%error, "the bus cannot reach its database; it retries until it can");
                     }
                     failures += 1;
-                    // Whether the statement was carried out is not known: if it was, the table has what memory has not.
+                    // It is unknown whether the statement ran. If it did, the table has rows that memory lacks.
                     dispatcher.reload();
                     self.tell(Scope::All);
                     Box::pin(tokio::time::sleep(pause(failures - 1, PAUSE)))
@@ -286,7 +285,7 @@ impl Bus {
             }
         }
         if tokio::time::timeout(STOP_MAX, self.let_go()).await.is_err() {
-            tracing::warn!("events were in hand for too long; they will be delivered again");
+            tracing::warn!("some events were still being delivered at the stop; they are delivered again");
         }
     }
 
@@ -294,7 +293,7 @@ impl Bus {
     async fn let_go(&self) {
         loop {
             if let Err(error) = self.delete_taken().await {
-                tracing::debug!(%error, "what was taken from memory is still in the outbox");
+                tracing::debug!(%error, "accepted rows could not be deleted from the outbox yet");
                 tokio::time::sleep(PAUSE).await;
             } else if self.in_hand().is_empty() {
                 return;
@@ -336,7 +335,7 @@ impl Bus {
         self.wake.notify_one();
     }
 
-    /// Deletes from the outbox what was taken. What another session has locked is deleted later.
+    /// Deletes accepted rows from the outbox. Rows that another session has locked are deleted later.
     async fn delete_taken(&self) -> Result<(), sqlx::Error> {
         let (taken, locked_until) = {
             let in_hand = self.in_hand();
@@ -370,7 +369,7 @@ impl Bus {
         transaction.commit().await
     }
 
-    /// Moves what the mover was told of. Returns true if there may be more.
+    /// Moves the reported rows. Returns true if there may be more.
     async fn move_on(self: &Arc<Self>, dispatcher: &Arc<Dispatcher>) -> Result<bool, sqlx::Error> {
         self.delete_taken().await?;
         let scope = std::mem::replace(&mut *self.told(), Scope::Keys(HashSet::new()));
@@ -386,11 +385,11 @@ impl Bus {
         if is_full {
             self.tell(scope);
         }
-        // Whoever writes after this looked wakes the mover again.
+        // Rows written after this read wake the mover again.
         Ok(is_full)
     }
 
-    /// Moves the rows of each task on their own, where another session has locked something that some of them need: then only these wait.
+    /// Moves the rows of each task separately, if another session has locked something that some of them need. Only those wait then.
     async fn move_each(self: &Arc<Self>, scope: Scope, dispatcher: &Arc<Dispatcher>) -> Result<bool, sqlx::Error> {
         let keys = match scope {
             Scope::Keys(keys) => keys,
@@ -413,7 +412,7 @@ impl Bus {
         Ok(false)
     }
 
-    /// Moves rows, those of these keys if any are named. True if there may be more of them than one statement moves.
+    /// Moves rows, of these keys if given. Returns true if there may be more than one statement moves.
     async fn move_rows(&self, keys: Option<Vec<i64>>, dispatcher: &Arc<Dispatcher>) -> Result<bool, sqlx::Error> {
         let Wanted { consumers, topics, types, channels } = &self.wanted;
         let (how, sql) = if keys.is_some() { (BEGIN_BY_INDEX, MOVE_KEYS) } else { (BEGIN_QUICK, MOVE_ALL) };
@@ -453,10 +452,10 @@ impl Bus {
         self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The dispatcher, if the events of another unit may be handed over from memory.
+    /// Returns the dispatcher if the events of another unit may be handed over from memory.
     fn take_in_hand(&self, committed: &Committed) -> Option<(Arc<Dispatcher>, &TaskTracker)> {
         let tasks = self.tasks.get()?;
-        // A job is in the table only.
+        // Jobs are in the table only.
         let has_jobs = committed.rows.len() != committed.events.len();
         if committed.is_behind || has_jobs || committed.events.len() > EVENTS_MAX || tasks.mover.is_finished() {
             return None;
@@ -480,17 +479,17 @@ impl Bus {
     }
 }
 
-/// A move of rows that are not in hand. Until it ends none is taken in hand.
+/// A running move of rows that are not in hand. Until it ends, no unit is taken in hand.
 struct Moving<'a> {
     bus: &'a Bus,
-    /// The ids of rows that were taken.
+    /// Ids of rows that were accepted.
     taken: Vec<i64>,
-    /// The tasks that are in hand.
+    /// Tasks that are in hand.
     keys: Vec<i64>,
 }
 
 impl<'a> Moving<'a> {
-    /// Begins to move the rows of these tasks, or of all.
+    /// Starts to move the rows of these tasks, or of all.
     fn begin(bus: &'a Bus, wanted: Option<&[i64]>) -> Self {
         let mut in_hand = bus.in_hand();
         in_hand.is_moving = true;
@@ -499,7 +498,7 @@ impl<'a> Moving<'a> {
         Self { bus, taken: in_hand.taken.iter().map(|(_, id)| *id).collect(), keys }
     }
 
-    /// Remembers what was moved.
+    /// Remembers the moved rows.
     fn end(self, ids: Vec<i64>) {
         let mut in_hand = self.bus.in_hand();
         in_hand.moved.extend(ids);

@@ -1,7 +1,7 @@
-//! Jobs: rows with a time, and timers that sleep until the next.
+//! Jobs: rows with a time, and timers that sleep until the next one.
 //!
-//! The timer knows the next jobs by heart, so that at their time nothing stands between it and the call. Whoever changes a job
-//! tells it ([`Jobs::changed`]); it reads the table again if the change is among what it knows.
+//! The timer holds the next jobs in memory, so that nothing delays the call at their time. A change of a job is reported to it ([`Jobs::changed`]);
+//! it reads the table again if the change affects the jobs in memory.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -24,26 +24,26 @@ use function::BoxFuture;
 use function::batch::Batches;
 use function::call::{Caller, Failure, pause};
 
-/// Jobs that run at once: many reminders are due at 09:00, and fire together.
+/// Maximum jobs that run at the same time: many reminders are due at 09:00.
 const PARALLEL: usize = 200;
-/// Jobs that the timer knows ahead.
+/// Number of jobs that the timer holds in memory.
 const AHEAD: usize = 400;
-/// The longest sleep before the clock is looked at again: it may have been set, and the machine may have slept, which no timer
-/// notices. Looking costs nothing: it is the clock only, not the database.
+/// Maximum sleep before the clock is read again. The clock may have been set, or the machine may have been suspended, which no timer notices. This
+/// reads the clock only, not the database.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
-/// The shortest sleep: a timer's resolution.
+/// Minimum sleep: the resolution of a timer.
 const SLEEP_MIN: Duration = Duration::from_millis(1);
-/// Failures that are each followed by the same short pause; the pauses after them grow.
+/// Number of failures with the same short pause; later pauses grow.
 const QUICK_RETRIES: u32 = 3;
-/// The pause after a failure.
+/// Pause after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The first pause while the database is away.
+/// First pause while the database is unavailable.
 const AWAY: Duration = Duration::from_millis(50);
 
-/// $3 are functions: the jobs are theirs where $4 is true, and those of all others where it is false.
+/// $3 are functions. If $4 is true, selects their jobs; if false, the jobs of all others.
 const LOAD: &str = "SELECT name, due_at, next_at, attempts FROM embedded.jobs WHERE name <> ALL($1) \
      AND (regexp_replace(name, '-[0-9]+$', '') = ANY($3)) = $4 ORDER BY next_at, name LIMIT $2";
-/// At the start, and again after its period.
+/// Due at the start, and again after its period.
 const AT_ONCE: &str = "INSERT INTO embedded.jobs (name, due_at, next_at) SELECT name, $2, $2 FROM unnest($1::text[]) AS name \
      ON CONFLICT (name) DO UPDATE SET due_at = EXCLUDED.due_at, next_at = EXCLUDED.next_at, attempts = 0";
 const DONE: &str = "DELETE FROM embedded.jobs j USING unnest($1::text[], $2::timestamptz[]) AS r (name, due_at) \
@@ -51,20 +51,20 @@ const DONE: &str = "DELETE FROM embedded.jobs j USING unnest($1::text[], $2::tim
 const AGAIN: &str = "UPDATE embedded.jobs SET due_at = $3, next_at = $3, attempts = 0 WHERE name = $1 AND due_at = $2";
 const FAILED: &str = "UPDATE embedded.jobs SET attempts = $4, next_at = $3 WHERE name = $1 AND due_at = $2";
 
-/// A job as the timer knows it.
+/// A job in the timer's memory.
 #[derive(Debug, sqlx::FromRow)]
 struct Job {
     name: String,
-    /// When it was asked for: if that is another one after the call, the job was registered again meanwhile.
+    /// The registered time. If it differs after the call, the job was registered again meanwhile.
     #[sqlx(try_from = "Time")]
     due_at: Timestamp,
-    /// When it is to be called: `due_at`, or later after a failure.
+    /// When to call it: `due_at`, or later after a failure.
     #[sqlx(try_from = "Time")]
     next_at: Timestamp,
     attempts: i32,
 }
 
-/// A timer. Each function that sends something elsewhere has one of its own, because a receiver that hangs must not hold up reminders; one timer has
+/// A timer. Each function that sends something to external receivers has its own, because a hanging receiver must not delay reminders. One timer has
 /// the jobs of all others.
 pub(crate) struct Jobs {
     /// The function whose jobs it calls; `None`: those without a timer of their own.
@@ -73,16 +73,16 @@ pub(crate) struct Jobs {
     clock: Arc<dyn Clock>,
     changed: Notify,
     landed: Notify,
-    /// The timer knows every job up to this moment.
+    /// The timer has every job up to this moment in memory.
     horizon: AtomicI64,
     in_flight: Mutex<HashSet<String>>,
     done: Arc<Batches<(String, Timestamp), Ended>>,
 }
 
-/// Whether there may be another call of a job; or why what became of it could not be noted.
+/// True if the job may have to be called again; an error if its result could not be stored.
 type Ended = Result<bool, Arc<sqlx::Error>>;
 
-/// What the timer needs while it runs.
+/// What a running timer needs.
 pub(crate) struct Running {
     pub(crate) caller: Arc<Caller>,
     pub(crate) stopping: CancellationToken,
@@ -95,13 +95,13 @@ impl Jobs {
         Self { of, pool, clock, changed, landed, horizon: AtomicI64::new(i64::MAX), in_flight, done: Batches::new(PARALLEL) }
     }
 
-    /// Every timer.
+    /// Creates every timer.
     pub(crate) fn all(pool: &PgPool, clock: &Arc<dyn Clock>) -> Vec<Arc<Self>> {
         let own = SENDING.into_iter().map(|(_, route)| Some(route.name));
         own.chain([None]).map(|of| Arc::new(Self::new(of, pool.clone(), clock.clone()))).collect()
     }
 
-    /// Tells the timer that jobs of these functions were changed, after that was committed: the earliest of their old and new times.
+    /// Reports committed changes of jobs of these functions, with the earliest of their old and new times.
     pub(crate) fn changed(&self, functions: &[String], earliest: Timestamp) {
         let is_own = |function: &String| match self.of {
             Some(own) => function == own,
@@ -147,7 +147,7 @@ impl Jobs {
         }
     }
 
-    /// Sleeps until a job is due, if one may start then; for ever, if there is none.
+    /// Sleeps until the job is due and may start; without a job, forever.
     async fn sleep(&self, job: Option<&Job>) {
         match job {
             Some(job) if self.in_flight().len() < PARALLEL => tokio::time::sleep(until(job.next_at, self.now())).await,
@@ -168,7 +168,7 @@ impl Jobs {
     async fn call(self: Arc<Self>, job: Job, running: Arc<Running>) {
         let settled = match routes::of_job(&job.name) {
             None => {
-                tracing::error!(job = job.name, "a job belongs to no function: it is deleted");
+                tracing::error!(job = job.name, "deleted a job that belongs to no function");
                 self.done(&job).await
             }
             Some(route) => match running.caller.post(route, &format!("/job/{}", job.name), None, Bytes::new()).await {
@@ -179,7 +179,7 @@ impl Jobs {
         let again = match settled {
             Ok(again) => again,
             Err(error) => {
-                tracing::debug!(%error, job = job.name, "what became of a job could not be noted: it is called again");
+                tracing::debug!(%error, job = job.name, "the result of a job could not be stored; the job is called again");
                 tokio::select! {
                     () = tokio::time::sleep(PAUSE) => {}
                     () = running.stopping.cancelled() => {}
@@ -194,7 +194,7 @@ impl Jobs {
         }
     }
 
-    /// Ends a job, unless it was registered again meanwhile. Those that end together are deleted together.
+    /// Ends a job, unless it was registered again meanwhile. Jobs that end together are deleted together.
     async fn done(&self, job: &Job) -> Ended {
         let Some((_, period)) = routes::repeating().find(|(route, _)| route.name == job.name) else {
             let pool = self.pool.clone();
@@ -211,15 +211,15 @@ impl Jobs {
         Ok(true)
     }
 
-    /// Has a job called again after a pause, unless it was registered again meanwhile. Only a failure of the job itself makes the pauses
-    /// longer: once the database is back, what was due fires within a second.
+    /// Schedules another call after a pause, unless the job was registered again meanwhile. Only failures of the job itself lengthen the pauses: once
+    /// the database is back, due jobs fire within a second.
     async fn failed(&self, job: &Job, failure: &Failure) -> Ended {
         let attempts = if failure.is_unavailability() { job.attempts } else { job.attempts.saturating_add(1) };
         if (job.attempts, attempts) == (0, 1) {
             tracing::warn!(
                 job = job.name,
                 status = failure.status.map(|status| status.as_u16()),
-                "a job failed: it is called until it succeeds"
+                "a job failed; it is retried until it succeeds"
             );
         }
         tracing::debug!(job = job.name, attempts, error = %failure.text, "a job failed");
@@ -231,9 +231,9 @@ impl Jobs {
         Ok(true)
     }
 
-    /// The next jobs in the order of their times, without those in flight.
+    /// Reads the next jobs in order of time, without those in flight.
     async fn read(&self, begun: &mut bool) -> Result<VecDeque<Job>, sqlx::Error> {
-        // Until this is done, every change is told: it may be too late for the query, and before the new horizon.
+        // Until this is done, every change is reported: it may be too late for the query, and before the new horizon.
         self.horizon.store(i64::MAX, Ordering::SeqCst);
         let in_flight: Vec<String> = self.in_flight().iter().cloned().collect();
         if !*begun {
@@ -251,7 +251,7 @@ impl Jobs {
         Ok(jobs.into())
     }
 
-    /// Makes every repeating job due now. Returns false if another session has locked a row of theirs, which must not hold up other jobs.
+    /// Makes every repeating job due now. Returns false if another session has locked one of their rows, which must not delay other jobs.
     async fn repeat_at_once(&self) -> Result<bool, sqlx::Error> {
         let names: Vec<&str> = routes::repeating().map(|(route, _)| route.name).collect();
         let mut transaction = begin(&self.pool, BEGIN_QUICK).await?;
@@ -271,7 +271,7 @@ impl Jobs {
     }
 }
 
-/// Deletes jobs, but for those that were registered again meanwhile.
+/// Deletes jobs, except those that were registered again meanwhile.
 async fn delete(pool: PgPool, jobs: Vec<(String, Timestamp)>) -> Vec<Ended> {
     let deleting = async {
         let (names, due): (Vec<&str>, Vec<Time>) = jobs.iter().map(|(name, due_at)| (name.as_str(), Time(*due_at))).unzip();
@@ -289,7 +289,7 @@ async fn delete(pool: PgPool, jobs: Vec<(String, Timestamp)>) -> Vec<Ended> {
     }
 }
 
-/// How long to sleep before the clock is looked at again.
+/// How long to sleep before the clock is read again.
 fn until(moment: Timestamp, now: Timestamp) -> Duration {
     moment.since(now).clamp(SLEEP_MIN, SLEEP_MAX)
 }

@@ -1,4 +1,4 @@
-//! Keys that the one process makes at its first start and keeps in the data folder: whoever gets a push or a link relies on them for months.
+//! Keys that the one process generates at its first start and stores in the data folder. Receivers of pushes and links depend on them for months.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -11,13 +11,13 @@ use domain::routes::{self, Setting};
 use function::BoxError;
 use function::settings::Settings;
 
-/// Bytes of a key.
+/// Number of bytes of a key.
 const BYTES: usize = 32;
 
-/// Fills in the keys that the environment leaves open, each from a file of its own.
+/// Sets the keys that the environment lacks, each from its own file.
 ///
 /// # Errors
-/// A file that cannot be read or written; the message names it.
+/// A file cannot be read or written; the message names it.
 pub(crate) fn fill(settings: &mut Settings) -> Result<(), BoxError> {
     let Some(folder) = settings.data_dir.clone() else { return Ok(()) };
     let made = routes::ALL.iter().flat_map(|route| route.settings).filter(|setting| setting.is_made);
@@ -31,7 +31,7 @@ pub(crate) fn fill(settings: &mut Settings) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Reads a key, or makes it. Of two processes that start at once, one makes it and the other reads it.
+/// Reads a key, or creates it. If two processes start at the same time, one creates it and the other reads it.
 fn keep(path: &Path) -> io::Result<String> {
     match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -46,7 +46,7 @@ fn keep(path: &Path) -> io::Result<String> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(key.as_bytes())?;
     file.sync_all()?;
-    // A link fails where the name is taken, and the whole key is there as soon as the name is.
+    // Linking fails if the name exists, and the key is complete as soon as its name exists.
     let linked = fs::hard_link(&new, path);
     fs::remove_file(&new)?;
     match linked {

@@ -1,7 +1,7 @@
-//! Taskflow in one process: a real PostgreSQL, and the ports of `function` on it: a bus and timers over tables, state in a table,
-//! the other functions called in process.
+//! Taskflow in one process: a real PostgreSQL, and implementations of the ports of `function`: a bus and timers over tables, state in a table,
+//! functions called in process.
 //!
-//! Everything survives kill -9: what is under way is in a table before anybody is told of it.
+//! Everything survives kill -9, because pending work is in a table before it is reported.
 
 pub mod bus;
 mod jobs;

@@ -1,4 +1,4 @@
-//! The one process: PostgreSQL, the world, every function, the gateway in front of them.
+//! The one process: PostgreSQL, the app, every function, and the gateway.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -27,10 +27,10 @@ use crate::keys;
 use crate::postgres::Postgres;
 use crate::state::StateTable;
 
-/// Connections of the one process, where `TASKFLOW_DB_POOL` does not say: all functions share them.
+/// Default number of connections of the one process, shared by all functions.
 const POOL: u32 = 16;
 
-/// Connections of the bus and the timers.
+/// Number of connections of the bus and the timers.
 const BUS_POOL: u32 = 4;
 
 /// Calls the functions of this process.
@@ -41,7 +41,7 @@ pub struct Mounted {
 
 impl Functions for Mounted {
     fn call(&self, function: &Route, mut request: Request) -> BoxFuture<'_, Response> {
-        // Who calls a function from inside of this process passed the guard, or has no caller.
+        // A caller inside this process has passed the guard, or is no outside caller.
         request.extensions_mut().get_or_insert(Trust::Checked);
         let service = self.services.get().and_then(|services| services.get(function.name)).cloned();
         let name = function.name;
@@ -55,7 +55,7 @@ impl Functions for Mounted {
     }
 }
 
-/// Taskflow on a database that is there and up to date: the world, and the functions in it.
+/// Taskflow on a migrated database: the app and its functions.
 pub struct Process {
     gateway: Service,
     bus: Arc<Bus>,
@@ -64,15 +64,15 @@ pub struct Process {
 }
 
 impl Process {
-    /// Brings the database up to date and mounts the functions; the bus and the timers start.
+    /// Migrates the database, mounts the functions, and starts the bus and the timers.
     ///
     /// # Errors
-    /// The database is away or of another time; functions that do not fit their routes.
+    /// The database is unavailable or has an incompatible schema; functions do not match their routes.
     pub async fn start(settings: Settings, store: Store, gateway: Function, functions: Vec<Function>) -> Result<Self, BoxError> {
         Self::start_by(Arc::new(SystemClock), settings, store, gateway, functions).await
     }
 
-    /// The same by another clock.
+    /// Does the same with another clock.
     ///
     /// # Errors
     /// Those of [`Process::start`].
@@ -85,7 +85,7 @@ impl Process {
     ) -> Result<Self, BoxError> {
         store.migrate().await?;
         keys::fill(&mut settings)?;
-        // Connections of its own: many deliveries at once must not keep the bus and the timers from the database.
+        // Connections of its own, so that many deliveries cannot keep the bus and the timers from the database.
         let bus = Bus::new(store.pool_beside(BUS_POOL), clock.clone(), settings.posted().to_vec());
         bus.prepare().await?;
         let mounted = Arc::new(Mounted::default());
@@ -102,32 +102,32 @@ impl Process {
         let services = services.map(|service| service.map(|service| (service.name(), service))).collect::<Result<_, _>>()?;
         let caller = Caller::of(&app);
         let gateway = Service::new(app, gateway)?;
-        // Set once, here: the functions and what calls them know each other.
+        // Set once, here, because the functions and their caller refer to each other.
         let _ = mounted.services.set(services);
         let (stopping, tracker) = (CancellationToken::new(), TaskTracker::new());
         bus.start(caller, &stopping, &tracker);
         Ok(Self { gateway, bus, stopping, tracker })
     }
 
-    /// The bus, for its figures.
+    /// Returns the bus, for its figures.
     #[must_use]
     pub fn bus(&self) -> &Arc<Bus> {
         &self.bus
     }
 
-    /// Serves until `stop` ends, then lets what is under way come to its end. What is left is in the database, for the next start.
+    /// Serves until `stop` ends, then finishes requests and deliveries in progress. The rest is in the database, for the next start.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let app = self.gateway.app().clone();
         host::serve(listener, self.gateway, stop).await;
         self.stopping.cancel();
         self.tracker.close();
         self.tracker.wait().await;
-        // Deliveries that were in flight have ended only now.
+        // Deliveries in flight have ended by now, so their spans exist.
         app.traces.flush().await;
     }
 }
 
-/// Why Taskflow does not start on the database that the settings name.
+/// Why Taskflow does not start on the configured database.
 #[derive(Debug, thiserror::Error)]
 #[error("DATABASE_URL")]
 struct NamedDatabase(#[source] BoxError);
@@ -138,7 +138,7 @@ pub fn main(gateway: Function, functions: Vec<Function>) -> ExitCode {
     host::run_process(true, |settings| run(settings, gateway, functions))
 }
 
-/// Refuses to listen for other machines without a token: anybody there could read and change everything.
+/// Refuses to listen for other machines without a token, because they could read and change everything.
 fn check_bind(settings: &Settings) -> Result<(), BoxError> {
     if settings.bind.to_canonical().is_loopback() || settings.api_token.is_some() {
         return Ok(());
@@ -152,7 +152,7 @@ fn check_bind(settings: &Settings) -> Result<(), BoxError> {
 
 async fn run(mut settings: Settings, gateway: Function, functions: Vec<Function>) -> Result<(), BoxError> {
     check_bind(&settings)?;
-    // Bound first: a port that is taken is told before a database is started.
+    // Binds first, so that a taken port is reported before a database starts.
     let listener = host::bind(SocketAddr::new(settings.bind, settings.port), host::CALLERS).await?;
     let stop = host::stop_signal();
     settings.data_dir = Some(data_dir(&settings)?);
@@ -183,7 +183,7 @@ async fn run(mut settings: Settings, gateway: Function, functions: Vec<Function>
     Ok(())
 }
 
-/// Keeps the database of this process running, if it has one of its own.
+/// Keeps the database running, if it is the process's own.
 async fn keep(postgres: Option<&mut Postgres>) -> Infallible {
     match postgres {
         Some(postgres) => postgres.keep().await,
@@ -196,7 +196,7 @@ fn data_dir(settings: &Settings) -> Result<PathBuf, BoxError> {
     if let Some(dir) = &settings.data_dir {
         return Ok(dir.clone());
     }
-    let base =
-        etcetera::choose_base_strategy().map_err(|_| "TASKFLOW_DATA_DIR: not set, and there is no home directory to put the data in")?;
+    let base = etcetera::choose_base_strategy()
+        .map_err(|_| "TASKFLOW_DATA_DIR is not set, and there is no home directory for the data; set it")?;
     Ok(base.data_dir().join("taskflow"))
 }

@@ -1,10 +1,10 @@
-//! How the ports keep things in PostgreSQL: the schema `embedded`, and transactions that outlive a restart of the database.
+//! Storage of the ports in PostgreSQL: the schema `embedded`, and transactions that survive a restart of the database.
 
 use sqlx::PgPool;
 pub(crate) use store::begin;
 
-/// Its own schema, so that the database of a cluster, which has none of this, looks the same otherwise.
-/// Queues are small and all churn: vacuumed by count, not by share. The lock is for two processes that start at once.
+/// A schema of its own, because the database of a cluster has none of this. The queues are small and their rows short-lived, so they are vacuumed by
+/// count, not by share. The lock is for two processes that start at the same time.
 const SCHEMA: &str = "
 SELECT pg_advisory_xact_lock(7203145229);
 SET LOCAL client_min_messages = warning;
@@ -26,10 +26,10 @@ CREATE TABLE IF NOT EXISTS embedded.state (
 CREATE INDEX IF NOT EXISTS state_expires ON embedded.state (expires_at) WHERE expires_at IS NOT NULL;
 ";
 
-/// A transaction like any other.
+/// Begins a normal transaction.
 pub(crate) const BEGIN: &str = "BEGIN";
-/// How a transaction begins that is done again if it fails, or if a crash of the database undoes it. All that the bus does waits for its
-/// few connections, so it does not wait long for a lock.
+/// Begins a transaction that is repeated if it fails, or if a crash of the database undoes it. The bus has few connections, so it waits only briefly
+/// for a lock.
 macro_rules! begin_quick {
     ($more:literal) => {
         concat!("BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '50ms'", $more)
@@ -39,13 +39,13 @@ pub(crate) use begin_quick;
 
 pub(crate) const BEGIN_QUICK: &str = begin_quick!("");
 
-/// Where an earlier version has left it otherwise. JSON was checked, at each write, by a database that never looks into it.
+/// Changes the tables of an earlier version. JSON was validated at each write, by a database that never reads it.
 const CHANGES: &str = "
 DO $$ BEGIN
     IF (SELECT atttypid FROM pg_attribute WHERE attrelid = 'embedded.state'::regclass AND attname = 'value') = 'json'::regtype THEN
         ALTER TABLE embedded.state ALTER COLUMN value TYPE text;
     END IF;
-    -- The store has these tables now. The release before, which may still be running, goes on with them as views; a later release drops those.
+    -- The store has these tables now. The previous release, which may still be running, uses them as views; a later release drops the views.
     IF (SELECT relkind FROM pg_class WHERE oid = to_regclass('embedded.deliveries')) = 'r' THEN
         LOCK TABLE embedded.deliveries, embedded.dead_letters IN ACCESS EXCLUSIVE MODE;
         INSERT INTO deliveries (id, consumer, key, topic, event, attempts, created_at)
@@ -60,7 +60,7 @@ DO $$ BEGIN
 END $$;
 ";
 
-/// Creates the tables of the ports in one process, where they are not there yet. The tables of the store have to be.
+/// Creates the tables of the ports in one process if they do not exist. The store's tables must exist.
 ///
 /// # Errors
 /// [`store::Error::Unavailable`].
@@ -74,7 +74,7 @@ pub(crate) async fn prepare(pool: &PgPool) -> Result<(), store::Error> {
     store::migrating(pool, change).await
 }
 
-/// Whether the database answers.
+/// True if the database answers.
 pub(crate) async fn answers(pool: &PgPool) -> bool {
     match begin(pool, BEGIN).await {
         Ok(transaction) => transaction.rollback().await.is_ok(),

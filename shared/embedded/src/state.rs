@@ -1,4 +1,4 @@
-//! Values under keys, in a table.
+//! Values by key, in a table.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use store::{Changes, Place, Time};
 use crate::sql::{self, begin};
 
 const GET: &str = "SELECT value, etag FROM embedded.state WHERE key = $1 AND (expires_at IS NULL OR expires_at > $2)";
-/// An expired value is none.
+/// An expired value counts as absent.
 const CREATE: &str = "INSERT INTO embedded.state AS s (key, value, etag, expires_at) VALUES ($1, $2, nextval('embedded.state_etag'), $4) \
      ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value, etag = EXCLUDED.etag, expires_at = EXCLUDED.expires_at WHERE s.expires_at <= $3";
 const REPLACE: &str = "UPDATE embedded.state SET value = $2, etag = nextval('embedded.state_etag'), expires_at = $4 \
@@ -22,8 +22,7 @@ const REPLACE: &str = "UPDATE embedded.state SET value = $2, etag = nextval('emb
 const DELETE: &str = "DELETE FROM embedded.state WHERE key = $1";
 const PRUNE: &str = "DELETE FROM embedded.state WHERE expires_at <= $1";
 
-/// The port [`State`] over a table of PostgreSQL. An `ETag` is never given out twice, so a value that was deleted and written
-/// again is another one.
+/// The port [`State`] over a PostgreSQL table. An `ETag` is never reused, so a value that was deleted and written again has another one.
 pub struct StateTable {
     pool: PgPool,
     clock: Arc<dyn Clock>,
@@ -31,14 +30,14 @@ pub struct StateTable {
 }
 
 impl StateTable {
-    /// The table in this database; [`Bus::prepare`](crate::bus::Bus::prepare) creates it.
+    /// Uses the table of this database; [`Bus::prepare`](crate::bus::Bus::prepare) creates it.
     #[must_use]
     pub fn new(pool: PgPool, clock: Arc<dyn Clock>) -> Self {
         let changes = Changes::new(&pool);
         Self { pool, clock, changes }
     }
 
-    /// Waits for those who write or delete the same value.
+    /// Waits for other writes and deletions of the same value.
     async fn place(&self, key: &str) -> Result<Place, StateError> {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
@@ -54,7 +53,7 @@ impl StateTable {
         store::unbroken(&self.pool, || sqlx::query_as(GET).bind(key).bind(now).fetch_optional(&self.pool)).await
     }
 
-    /// Whether it was written. One that is run twice says no the second time, as if somebody else had written it.
+    /// Returns true if the value was written. A repeated write returns false, as if another writer had been first.
     async fn write(&self, key: &str, value: &str, etag: Option<i64>, ttl: Option<Duration>) -> Result<bool, sqlx::Error> {
         let now = self.now();
         let expires_at = ttl.map(|ttl| Time(now.0.after(ttl)));
@@ -74,7 +73,7 @@ impl StateTable {
     }
 }
 
-/// Deletes what has expired.
+/// Deletes expired values.
 pub(crate) async fn prune(pool: &PgPool, now: Timestamp) -> Result<(), sqlx::Error> {
     let mut transaction = begin(pool, sql::BEGIN_QUICK).await?;
     sqlx::query(PRUNE).bind(Time(now)).execute(&mut *transaction).await?;
@@ -95,7 +94,7 @@ impl State for StateTable {
 
     fn set<'a>(&'a self, key: &'a str, value: &'a str, etag: Option<&'a str>, ttl: Option<Duration>) -> StateFuture<'a, ()> {
         Box::pin(async move {
-            // An ETag that is no number was never ours.
+            // An ETag that is not a number never came from here.
             let etag = etag.map(|etag| etag.parse().map_err(|_| StateError::Stale)).transpose()?;
             let _place = self.place(key).await?;
             let written = self.write(key, value, etag, ttl).await.map_err(unavailable)?;

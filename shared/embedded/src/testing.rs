@@ -1,8 +1,8 @@
-//! A fresh database for each test, at the cost of a few milliseconds.
+//! A fresh database for each test, in a few milliseconds.
 //!
-//! One server runs for each test process, on a copy of a folder that was laid out once for this user. It starts with
-//! the first database and is gone, folder and all, when the process ends, however it ends: the server hangs on a pipe
-//! that closes with the process. With `DATABASE_URL` set, the databases are made on that server instead.
+//! Each test process runs one server, on a copy of a folder that was initialised once for this user. It starts with the first database. It is stopped
+//! and its folder removed when the process ends, however it ends, because the server depends on a pipe that closes with the process. With
+//! `DATABASE_URL` set, the databases are created on that server instead.
 //!
 //! ```text
 //! async fn database() -> TestDatabase {
@@ -10,7 +10,7 @@
 //! }
 //! ```
 //!
-//! Nothing here is tied to a runtime, so tests that have one each can share the server.
+//! No part depends on a runtime, so tests with a runtime each can share the server.
 
 use std::{
     any::TypeId,
@@ -30,7 +30,7 @@ use crate::postgres::{Address, Cluster, PostgresError, Programs, Server, cache, 
 
 const SCRATCH: &str = include_str!("postgres/scratch.sh");
 
-/// Databases that a killed test left on the server of `DATABASE_URL` are dropped by the next run after this time.
+/// Age at which a run drops databases that a killed test left on the server of `DATABASE_URL`.
 const LEFTOVER_SECONDS: i64 = 3600;
 
 /// Why there is no test database.
@@ -40,15 +40,15 @@ pub enum TestDatabaseError {
     /// The test server did not start.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
-    /// The server refused to make a database.
-    #[error("making a test database: {0}")]
+    /// The server refused to create a database.
+    #[error("creating a test database: {0}")]
     Database(#[from] sqlx::Error),
-    /// The caller's own preparation failed.
+    /// The caller's preparation failed.
     #[error("preparing a test database: {0}")]
     Prepare(Box<dyn Error + Send + Sync>),
 }
 
-/// A database of its own for one test; it is dropped together with this value.
+/// A database for one test, dropped together with this value.
 #[derive(Debug)]
 pub struct TestDatabase {
     url: String,
@@ -57,14 +57,14 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// Makes a database with what `prepare` puts into one, given its URL (as a rule: the migrations).
+    /// Creates a database that `prepare` has filled, given its URL, usually with the migrations.
     ///
-    /// On the embedded server `prepare` runs once for each process and closure, and each database is a copy of what
-    /// it made; on the server of `DATABASE_URL`, where a template would be left behind, it runs each time.
+    /// On the embedded server `prepare` runs once per process and closure, and each database is a copy of the result. On the server of
+    /// `DATABASE_URL`, where a template would be left behind, it runs each time.
     ///
     /// # Errors
     ///
-    /// The server does not start, refuses, or `prepare` fails.
+    /// The server does not start or refuses, or `prepare` fails.
     pub async fn new<F, P, E>(prepare: F) -> Result<Self, TestDatabaseError>
     where
         F: FnOnce(String) -> P + 'static,
@@ -82,7 +82,7 @@ impl TestDatabase {
         host.create(template).await
     }
 
-    /// Where the database is, password included.
+    /// Returns the URL of the database, password included.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -90,8 +90,7 @@ impl TestDatabase {
 }
 
 impl Drop for TestDatabase {
-    /// Cuts off whoever is still connected, and drops the database. Waits for it, on a thread of its own because the
-    /// test's runtime may be ending.
+    /// Closes remaining connections, and drops the database. Waits for it on a separate thread, because the test's runtime may be ending.
     fn drop(&mut self) {
         let server = self.server.clone();
         let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
@@ -119,7 +118,7 @@ fn template_cell(closure: TypeId) -> Arc<OnceCell<String>> {
     Arc::clone(templates.entry(closure).or_default())
 }
 
-/// The server that all test databases of this process are on.
+/// The server of all test databases of this process.
 struct Host {
     options: PgConnectOptions,
     embedded: Option<Server>,
@@ -165,7 +164,7 @@ impl Host {
         Ok(TestDatabase { url: self.url(&name), name, server: self.options.clone() })
     }
 
-    /// Makes a database for others to copy. PostgreSQL copies only what nobody is connected to.
+    /// Creates a template database. PostgreSQL copies only a database without connections.
     async fn template<F, P, E>(&self, prepare: F) -> Result<String, TestDatabaseError>
     where
         F: FnOnce(String) -> P,

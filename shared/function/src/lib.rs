@@ -9,7 +9,7 @@
 //! A handler knows [`App`] (the store and the ports) and nothing of who implements the ports. [`service::Service`] is the one
 //! tower service of a function; [`host`] runs it on hyper, and with the feature `lambda` on AWS Lambda.
 //!
-//! ARCHITECTURE.md says how to add one.
+//! CONTRIBUTING.md lists the steps to add one.
 
 pub mod accept;
 pub mod ambient;

@@ -18,14 +18,14 @@ use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 use crate::certificate::Certificate;
 use crate::keeper::Renewal;
 
-/// Time limit of one call of the authority.
+/// Time limit of one call to the authority.
 const CALL: Duration = Duration::from_secs(30);
-/// Bytes of an answer of the authority, at most.
+/// Maximum bytes of an answer of the authority.
 const ANSWER_MAX: usize = 1024 * 1024;
-/// How the state of an order is polled: it usually changes within a few seconds.
+/// Polling of an order's state, which usually changes within a few seconds.
 const POLLING: RetryPolicy = RetryPolicy::new().initial_delay(Duration::from_millis(250)).backoff(1.5).timeout(Duration::from_secs(90));
 
-/// An authority.
+/// A certificate authority.
 #[derive(Clone)]
 pub(crate) struct Authority {
     http: reqwest::Client,
@@ -57,7 +57,7 @@ impl HttpClient for Http {
 }
 
 impl Authority {
-    /// The authority of this directory. `roots` replaces the machine's roots.
+    /// Returns the authority with this directory. `roots` replaces the machine's roots.
     ///
     /// # Errors
     /// The roots cannot be read.
@@ -74,7 +74,7 @@ impl Authority {
         Box::new(Http(self.http.clone()))
     }
 
-    /// Makes an account and agrees to the authority's terms of service.
+    /// Creates an account and agrees to the authority's terms of service.
     pub(crate) async fn new_account(&self) -> Result<(Account, AccountCredentials), Error> {
         let contact = self.email.iter().map(|email| format!("mailto:{email}")).collect::<Vec<_>>();
         let contact = contact.iter().map(String::as_str).collect::<Vec<_>>();
@@ -82,44 +82,44 @@ impl Authority {
         Account::builder_with_http(self.http()).create(&account, self.directory.clone(), None).await
     }
 
-    /// Returns an account that was made before.
+    /// Returns an existing account.
     pub(crate) async fn account(&self, credentials: AccountCredentials) -> Result<Account, Error> {
         Account::builder_with_http(self.http()).from_credentials(credentials).await
     }
 }
 
-/// The authority found a name not to be ours.
+/// The authority's validation of a name failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Refused(String);
 
-/// Returns true if the authority has decided. Anything else may be different at the next attempt of the same order.
+/// True if the authority's decision is final. After any other error, another attempt of the same order may succeed.
 fn is_verdict(error: &Error) -> bool {
     matches!(error, Error::Api(problem) if !matches!(problem.status, Some(429 | 500..)))
 }
 
-/// Returns true if the order is at its end, and not only this attempt of it.
+/// True if the order itself has failed, not only this attempt.
 pub(crate) fn is_over(error: &BoxError) -> bool {
     error.is::<Refused>() || error.downcast_ref::<Error>().is_some_and(|error| is_verdict(error) || matches!(error, Error::Str(_)))
 }
 
-/// Returns true if the reason is the authority's own.
+/// True if the reason comes from the authority.
 pub(crate) fn is_from_authority(error: &BoxError) -> bool {
     error.is::<Refused>() || matches!(error.downcast_ref(), Some(Error::Api(_)))
 }
 
-/// Returns true if the authority does not know the account.
+/// True if the authority does not know the account.
 pub(crate) fn is_without_account(error: &BoxError) -> bool {
     const UNKNOWN: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
     matches!(error.downcast_ref(), Some(Error::Api(problem)) if problem.r#type.as_deref() == Some(UNKNOWN))
 }
 
-/// Orders a certificate for these names. `replaced` is the certificate that it follows, if it is of the same authority.
+/// Orders a certificate for these names. `replaced` is its predecessor, if the same authority issued it.
 pub(crate) async fn order(account: &Account, names: &[String], replaced: Option<&Certificate>) -> Result<Order, Error> {
     let identifiers: Vec<Identifier> = names.iter().cloned().map(Identifier::Dns).collect();
     if let Some(replaced) = replaced {
         match account.new_order(&NewOrder::new(&identifiers).replaces(replaced.id.clone())).await {
-            // To name the old certificate is a favour: an authority that does not know it, or has no renewal information, still issues another.
+            // Naming the old certificate is optional. An authority that does not know it, or has no renewal information, still issues a new one.
             Err(Error::Unsupported(_)) => {}
             Err(error) if is_verdict(&error) => {}
             answer => return answer,
@@ -128,7 +128,7 @@ pub(crate) async fn order(account: &Account, names: &[String], replaced: Option<
     account.new_order(&NewOrder::new(&identifiers)).await
 }
 
-/// The key authorization of each name whose authorization is still open.
+/// Returns the key authorization of each name whose authorization is still open.
 pub(crate) async fn challenges(order: &mut Order) -> Result<BTreeMap<String, String>, Error> {
     let mut open = BTreeMap::new();
     let mut authorizations = order.authorizations();
@@ -143,7 +143,7 @@ pub(crate) async fn challenges(order: &mut Order) -> Result<BTreeMap<String, Str
     Ok(open)
 }
 
-/// Has the authority check the open challenges, and waits until the order can be finalized.
+/// Has the authority validate the open challenges, and waits until the order can be finalized.
 pub(crate) async fn prove(order: &mut Order) -> Result<(), BoxError> {
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {
@@ -165,7 +165,7 @@ pub(crate) async fn prove(order: &mut Order) -> Result<(), BoxError> {
     }
 }
 
-/// Why the authority refused an order, in its own words.
+/// Returns the authority's reason for refusing an order.
 async fn refusal(order: &mut Order) -> String {
     let mut reasons = Vec::new();
     let mut authorizations = order.authorizations();
@@ -178,7 +178,7 @@ async fn refusal(order: &mut Order) -> String {
     if reasons.is_empty() { "the order became invalid".to_owned() } else { reasons.join("; ") }
 }
 
-/// Finalizes an order with this private key and returns the certificate chain in PEM.
+/// Finalizes an order with this private key, and returns the certificate chain in PEM.
 pub(crate) async fn finish(order: &mut Order, names: &[String], key: &str) -> Result<String, BoxError> {
     if order.state().status == OrderStatus::Ready {
         let mut params = CertificateParams::new(names)?;
@@ -189,29 +189,29 @@ pub(crate) async fn finish(order: &mut Order, names: &[String], key: &str) -> Re
     Ok(order.poll_certificate(&POLLING).await?)
 }
 
-/// When to ask an authority again, at the earliest and at the latest.
+/// Minimum and maximum pause before the authority is asked again.
 const ASK: (Duration, Duration) = (Duration::from_hours(1), Duration::from_hours(24));
-/// When to ask an authority again that could not be asked.
+/// Pause before an authority that did not answer is asked again.
 const ASK_AGAIN: Duration = Duration::from_hours(6);
 
-/// When to renew a certificate: at a time of the window that the authority suggests. `chance` is where in it, from 0 to 1.
+/// Returns when to renew a certificate: a time in the window that the authority suggests. `chance` is the position in it, from 0 to 1.
 ///
 /// # Errors
-/// The authority cannot be asked, or suggests nothing.
+/// The authority does not answer or suggests nothing.
 pub(crate) async fn renewal(account: &Account, certificate: &Certificate, now: Timestamp, chance: f64) -> Result<Renewal, Error> {
     let (info, pause) = account.renewal_info(&certificate.id).await?;
     let window = (info.suggested_window.start.unix_timestamp(), info.suggested_window.end.unix_timestamp());
     Ok(Renewal { at: within(window.0, window.1, chance), ask_at: later(now, pause.clamp(ASK.0, ASK.1)) })
 }
 
-/// When to renew a certificate whose authority suggests nothing: after 2/3 of its life.
+/// Returns when to renew a certificate if the authority suggests nothing: after 2/3 of its life.
 pub(crate) fn unasked(certificate: &Certificate, now: Timestamp) -> Renewal {
     let (start, end) = (certificate.not_before.as_second(), certificate.not_after.as_second());
     Renewal { at: within(start, end, 2.0 / 3.0), ask_at: later(now, ASK_AGAIN) }
 }
 
-/// The earliest renewal of a certificate that is new: after a third of its life, or a day. Without it, a clock that is ahead, or an authority
-/// whose window has passed, would make one order after the other.
+/// Returns the earliest renewal of a new certificate: after a third of its life, or a day. Without this limit, a fast clock, or a window in the past,
+/// would cause one order after the other.
 pub(crate) fn earliest(certificate: &Certificate, now: Timestamp) -> Timestamp {
     let life = Duration::try_from(certificate.not_after.duration_since(certificate.not_before)).unwrap_or_default();
     later(now, (life / 3).min(ASK.1))
@@ -221,9 +221,9 @@ pub(crate) fn later(now: Timestamp, pause: Duration) -> Timestamp {
     now.saturating_add(pause).unwrap_or(Timestamp::MAX)
 }
 
-/// The time in a window, in seconds, of which this part has passed.
+/// Returns the time at this fraction of a window, in seconds.
 fn within(start: i64, end: i64, chance: f64) -> Timestamp {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a part of a window needs no exact second")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "the position in a window need not be exact")]
     let offset = ((end - start).max(0) as f64 * chance) as i64;
     Timestamp::from_second(start.saturating_add(offset)).unwrap_or(Timestamp::MAX)
 }

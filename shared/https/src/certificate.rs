@@ -1,4 +1,4 @@
-//! Certificates: the one in use, and those that answer challenges.
+//! The certificate in use, and the certificates that answer challenges.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,23 +14,23 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-/// A certificate with its key, and what it says about itself.
+/// A certificate with its key and its parsed fields.
 #[derive(Clone)]
 pub(crate) struct Certificate {
     key: Arc<CertifiedKey>,
-    /// In lower case.
+    /// Names in lower case.
     pub(crate) names: Vec<String>,
     pub(crate) not_before: Timestamp,
     pub(crate) not_after: Timestamp,
-    /// How renewal information names it (RFC 9773).
+    /// Its id in renewal information (RFC 9773).
     pub(crate) id: CertificateIdentifier<'static>,
 }
 
 impl Certificate {
-    /// Reads a chain and a key in PEM.
+    /// Parses a chain and a key in PEM.
     ///
     /// # Errors
-    /// One of them cannot be read, or the key is another certificate's.
+    /// One of them cannot be parsed, or the key does not match the certificate.
     pub(crate) fn read(chain: &str, key: &str) -> Result<Self, BoxError> {
         let chain = CertificateDer::pem_slice_iter(chain.as_bytes()).collect::<Result<Vec<_>, _>>()?;
         let leaf = chain.first().ok_or("the chain has no certificate")?.clone();
@@ -48,13 +48,13 @@ impl Certificate {
         })
     }
 
-    /// Returns true if the certificate has all of these names.
+    /// True if the certificate covers all of these names.
     pub(crate) fn covers(&self, names: &[String]) -> bool {
         names.iter().all(|name| self.names.contains(name))
     }
 }
 
-/// Makes the certificate that answers a challenge (RFC 8737, section 3).
+/// Creates the certificate that answers a challenge (RFC 8737, section 3).
 fn challenge(name: &str, key_authorization: &str) -> Result<Arc<CertifiedKey>, BoxError> {
     let digest = ring_digest(key_authorization);
     let mut params = CertificateParams::new([name.to_owned()])?;
@@ -79,14 +79,14 @@ pub(crate) struct Certificates {
 struct State {
     current: Option<Certificate>,
     challenges: HashMap<String, Arc<CertifiedKey>>,
-    /// The key authorizations of the challenges.
+    /// Key authorizations of the challenges.
     answers: BTreeMap<String, String>,
     /// Why there is no certificate yet.
     waiting_for: Option<String>,
 }
 
 impl Certificates {
-    /// The certificate in use.
+    /// Returns the certificate in use.
     pub(crate) fn current(&self) -> Option<Certificate> {
         self.state.read().unwrap_or_else(PoisonError::into_inner).current.clone()
     }
@@ -96,7 +96,7 @@ impl Certificates {
         self.state.write().unwrap_or_else(PoisonError::into_inner).current = Some(certificate);
     }
 
-    /// Answers these challenges, a key authorization for each name, and no others.
+    /// Answers exactly these challenges, given the key authorization of each name.
     pub(crate) fn answer(&self, challenges: &BTreeMap<String, String>) -> Result<(), BoxError> {
         if self.state.read().unwrap_or_else(PoisonError::into_inner).answers == *challenges {
             return Ok(());
@@ -115,17 +115,17 @@ impl Certificates {
         self.answer(&all)
     }
 
-    /// Returns true if a challenge of this name is open.
+    /// True if a challenge of this name is open.
     pub(crate) fn has_challenge(&self, name: &str) -> bool {
         self.state.read().unwrap_or_else(PoisonError::into_inner).challenges.contains_key(name)
     }
 
-    /// What callers are told while there is no certificate.
+    /// Returns the reason for callers while there is no certificate.
     pub(crate) fn waiting_for(&self) -> Option<String> {
         self.state.read().unwrap_or_else(PoisonError::into_inner).waiting_for.clone()
     }
 
-    /// Sets what callers are told while there is no certificate.
+    /// Sets the reason for callers while there is no certificate.
     pub(crate) fn wait_for(&self, reason: Option<String>) {
         self.state.write().unwrap_or_else(PoisonError::into_inner).waiting_for = reason;
     }
@@ -140,7 +140,7 @@ impl std::fmt::Debug for Certificates {
 /// The protocol of a challenge (RFC 8737).
 pub(crate) const ACME_TLS: &[u8] = b"acme-tls/1";
 
-/// Returns true if the authority checks a challenge: it offers that protocol alone.
+/// True if the authority is validating a challenge: it offers that protocol alone.
 pub(crate) fn is_challenge(hello: &ClientHello<'_>) -> bool {
     hello.alpn().is_some_and(|mut offered| offered.next() == Some(ACME_TLS) && offered.next().is_none())
 }

@@ -1,4 +1,4 @@
-//! Keeps the ACME account, the certificate and an open order across restarts: in the data folder, or in a Kubernetes Secret.
+//! Stores the ACME account, the certificate and an open order across restarts: in the data folder, or in a Kubernetes Secret.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -14,28 +14,28 @@ use instant_acme::AccountCredentials;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The file in the folder, and the key in the Secret.
+/// Name of the file in the folder, and of the key in the Secret.
 const FILE: &str = "certificate.json";
-/// Where Kubernetes puts a pod's token, namespace and certificate authority.
+/// Folder in which Kubernetes puts a pod's token, namespace and certificate authority.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-/// Time limit of one call of the Kubernetes API.
+/// Time limit of one call to the Kubernetes API.
 const CALL: Duration = Duration::from_secs(10);
 
 /// Everything that must survive a restart.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Kept {
-    /// The account, with the directory that it belongs to.
+    /// The account and its directory.
     pub(crate) account: Option<Account>,
     /// The certificate in use.
     pub(crate) certificate: Option<Issued>,
-    /// The order that is under way.
+    /// The order in progress.
     pub(crate) order: Option<OpenOrder>,
-    /// Why the last order of each set of names failed. An order of all names that succeeds removes them.
+    /// Why the last order of each set of names failed. A successful order of all names removes them.
     #[serde(default)]
     pub(crate) failures: Vec<Failure>,
 }
 
-/// An account of an authority.
+/// An account at an authority.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Account {
     pub(crate) directory: String,
@@ -52,7 +52,7 @@ pub(crate) struct Issued {
     pub(crate) chain: String,
     /// The private key, in PEM.
     pub(crate) key: String,
-    /// When to renew it. `None`: not decided yet.
+    /// When to renew it; `None` if not decided yet.
     pub(crate) renewal: Option<Renewal>,
 }
 
@@ -61,24 +61,24 @@ pub(crate) struct Issued {
 pub(crate) struct Renewal {
     /// The time of the renewal.
     pub(crate) at: Timestamp,
-    /// When to ask the authority again, which may want it renewed sooner (RFC 9773).
+    /// When to ask the authority again, which may suggest an earlier renewal (RFC 9773).
     pub(crate) ask_at: Timestamp,
 }
 
-/// An order that is under way. Any gateway can finish it.
+/// An order in progress. Any gateway can finish it.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct OpenOrder {
     pub(crate) directory: String,
     pub(crate) names: Vec<String>,
     /// The private key of the certificate, in PEM.
     pub(crate) key: String,
-    /// The order's URL. `None`: the authority has not answered yet.
+    /// The order's URL; `None` until the authority has answered.
     pub(crate) url: Option<String>,
     /// The key authorization of each name whose challenge is open (RFC 8737).
     pub(crate) challenges: BTreeMap<String, String>,
-    /// The gateway that works on it. `None`: it is free.
+    /// The gateway that works on it; `None` if it is free.
     pub(crate) holder: Option<String>,
-    /// When the holder loses it.
+    /// When the holder loses the order.
     pub(crate) held_until: Timestamp,
 }
 
@@ -88,29 +88,29 @@ pub(crate) struct Failure {
     pub(crate) directory: String,
     pub(crate) names: Vec<String>,
     pub(crate) reason: String,
-    /// Whether the reason is the authority's own, which strangers may read.
+    /// True if the reason comes from the authority, so anonymous callers may read it.
     pub(crate) is_verdict: bool,
-    /// Failures in a row.
+    /// Number of failures in a row.
     pub(crate) count: u32,
-    /// No order before this time.
+    /// Earliest time of the next order.
     pub(crate) not_before: Timestamp,
 }
 
-/// What was read, so that a write cannot undo the write of another gateway.
+/// The version that was read, so that a write cannot overwrite another gateway's.
 #[derive(Default)]
 pub(crate) struct Version(Option<serde_json::Value>);
 
 /// Why nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SaveError {
-    /// Another gateway wrote since the last read.
-    #[error("another gateway changed it")]
+    /// Another gateway has written since the last read.
+    #[error("another gateway changed the stored certificate")]
     Conflict,
     #[error(transparent)]
     Failed(#[from] BoxError),
 }
 
-/// Where it is kept.
+/// The storage.
 pub(crate) enum Keeper {
     /// A folder that one process uses.
     Folder(Arc<Folder>),
@@ -119,7 +119,7 @@ pub(crate) enum Keeper {
 }
 
 impl Keeper {
-    /// Reads what is kept; nothing yet is an empty [`Kept`].
+    /// Reads the stored state; an empty [`Kept`] if there is none.
     pub(crate) async fn load(&self) -> Result<(Kept, Version), BoxError> {
         match self {
             Self::Folder(folder) => {
@@ -130,7 +130,7 @@ impl Keeper {
         }
     }
 
-    /// Writes it. The next write needs the version that this one returns.
+    /// Writes the state. The next write needs the returned version.
     pub(crate) async fn save(&self, kept: &Kept, version: &Version) -> Result<Version, SaveError> {
         let text = serde_json::to_vec(kept).map_err(BoxError::from)?;
         match self {
@@ -144,13 +144,13 @@ impl Keeper {
         }
     }
 
-    /// Returns true if another gateway may have written what this one has not read yet.
+    /// True if another gateway may have written since the last read.
     pub(crate) fn is_shared(&self) -> bool {
         matches!(self, Self::Secret(_))
     }
 }
 
-/// The file in a folder. A thread that writes it goes on if nobody waits for it any more, so reads and writes wait for each other.
+/// A file in a folder. A writing thread continues even if its caller has gone, so reads and writes wait for each other.
 pub(crate) struct Folder {
     path: PathBuf,
     one: Mutex<()>,
@@ -171,7 +171,7 @@ impl Folder {
         }
     }
 
-    /// Replaces the file in one step. Only its owner can read it: a temporary file has the mode 0600.
+    /// Replaces the file in one step. Only its owner can read it, because a temporary file has mode 0600.
     fn save(&self, text: &[u8]) -> std::io::Result<()> {
         let _one = self.one.lock().unwrap_or_else(PoisonError::into_inner);
         std::fs::create_dir_all(&self.path)?;
@@ -183,19 +183,22 @@ impl Folder {
     }
 }
 
-/// A Secret in the pod's own namespace. The pod's `ServiceAccount` needs the rights get and update on it.
+/// A Secret in the pod's namespace. The pod's `ServiceAccount` needs the rights get and update on it.
 pub(crate) struct Secret {
     client: reqwest::Client,
     url: String,
 }
 
 impl Secret {
-    /// The Secret of this name.
+    /// Returns the Secret of this name.
     ///
     /// # Errors
     /// This process does not run in a pod.
     pub(crate) fn new(name: &str) -> Result<Self, BoxError> {
-        let variable = |name| std::env::var(name).map_err(|_| format!("TASKFLOW_ACME_SECRET is set, but {name} is not: this is no pod"));
+        let variable = |name| {
+            std::env::var(name)
+                .map_err(|_| format!("TASKFLOW_ACME_SECRET is set, but {name} is not: TASKFLOW_ACME_SECRET works in a Kubernetes pod only"))
+        };
         let (host, port) = (variable("KUBERNETES_SERVICE_HOST")?, variable("KUBERNETES_SERVICE_PORT")?);
         let host = if host.contains(':') { format!("[{host}]") } else { host };
         let read = |file: &str| {
@@ -241,7 +244,7 @@ impl Secret {
         }
     }
 
-    /// Kubernetes replaces a pod's token while the pod runs, so each call reads it.
+    /// Reads the token for each call, because Kubernetes replaces it while the pod runs.
     async fn call(&self, call: reqwest::RequestBuilder) -> Result<reqwest::Response, BoxError> {
         let token = tokio::fs::read_to_string(Path::new(SERVICE_ACCOUNT).join("token")).await?;
         Ok(call.bearer_auth(token.trim()).send().await?)
@@ -272,6 +275,6 @@ mod tests {
         let file = folder.path().join("https").join(FILE);
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::write(&file, "{").unwrap();
-        assert!(keeper.load().await.err().unwrap().to_string().contains(FILE), "a damaged file is not taken for none");
+        assert!(keeper.load().await.err().unwrap().to_string().contains(FILE), "a damaged file does not count as absent");
     }
 }

@@ -1,12 +1,12 @@
 //! HTTPS for the gateway and the one process.
 //!
-//! `TASKFLOW_DOMAIN` opens two ports beside the plain one: HTTPS, with a certificate that Taskflow orders and renews itself (ACME, RFC 8555),
-//! and a port that redirects to it. The authority checks a name by a TLS handshake on the HTTPS port (TLS-ALPN-01, RFC 8737).
+//! `TASKFLOW_DOMAIN` opens two ports beside the plain one: HTTPS, with a certificate that Taskflow orders and renews (ACME, RFC 8555), and a port
+//! that redirects to it. The authority validates a name by a TLS handshake on the HTTPS port (TLS-ALPN-01, RFC 8737).
 //!
 //! - [`open`] binds the ports and starts everything.
-//! - `renewal` decides when to order, and survives restarts, failures and a second gateway.
+//! - `renewal` decides when to order, and handles restarts, failures and a second gateway.
 //! - `acme` has the steps of an order.
-//! - `keeper` keeps account, certificate and open order, in the data folder or in a Kubernetes Secret.
+//! - `keeper` stores account, certificate and open order, in the data folder or in a Kubernetes Secret.
 //! - `listener` serves HTTPS, `redirect` the port beside it.
 
 mod acme;
@@ -35,17 +35,17 @@ use crate::listener::{Listener, Named};
 use crate::redirect::Redirect;
 use crate::renewal::Renewals;
 
-/// Names of one certificate: Let's Encrypt takes no more.
+/// Maximum names of a certificate at Let's Encrypt.
 const NAMES_MAX: usize = 100;
-/// The folder of the certificate, inside the data folder.
+/// Folder of the certificate, inside the data folder.
 const FOLDER: &str = "https";
 
 /// Opens the HTTPS port and the port that redirects to it, if `TASKFLOW_DOMAIN` is set. They close when the app stops.
 ///
-/// `functions` are the services of names of their own, beside the gateway's.
+/// `functions` are the services with names of their own, beside the gateway's.
 ///
 /// # Errors
-/// A port is taken; the ports are open to other machines and no token is set; no place to keep the certificate is named.
+/// A port is taken; no token is set although other machines reach the ports; there is no place to store the certificate.
 pub async fn open(gateway: &Service, functions: impl IntoIterator<Item = (String, Service)>) -> Result<(), BoxError> {
     let app = gateway.app().clone();
     let settings = &app.settings;
@@ -92,13 +92,13 @@ pub async fn open(gateway: &Service, functions: impl IntoIterator<Item = (String
     background.spawn(redirect.serve(plain));
     background.spawn(async move {
         if let Err(error) = listener.serve(secure).await {
-            tracing::error!(%error, "HTTPS is not served");
+            tracing::error!(%error, "HTTPS stopped");
         }
     });
     Ok(())
 }
 
-/// Listens. Every address means those of IPv4 alone on a machine without IPv6.
+/// Listens on an address. "Every address" means IPv4 only on a machine without IPv6.
 async fn listen(address: IpAddr, port: u16, settings: &str) -> Result<TcpListener, BoxError> {
     if address == Ipv6Addr::UNSPECIFIED && TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).await.is_err() {
         return host::bind((Ipv4Addr::UNSPECIFIED, port).into(), settings).await;
@@ -106,7 +106,7 @@ async fn listen(address: IpAddr, port: u16, settings: &str) -> Result<TcpListene
     host::bind((address, port).into(), settings).await
 }
 
-/// Refuses to open a port to other machines without a token: anybody could read and change everything.
+/// Refuses to listen for other machines without a token, because they could read and change everything.
 fn check_token(settings: &Settings) -> Result<(), BoxError> {
     let is_loopback = |address: IpAddr| address.to_canonical().is_loopback();
     if settings.api_token.is_some() || is_loopback(settings.https.bind) {
@@ -122,7 +122,7 @@ fn keeper(settings: &Settings) -> Result<Keeper, BoxError> {
     let folder = settings
         .data_dir
         .as_ref()
-        .ok_or("TASKFLOW_DOMAIN is set, so set where to keep the certificate: TASKFLOW_DATA_DIR or TASKFLOW_ACME_SECRET")?;
+        .ok_or("TASKFLOW_DOMAIN is set, but there is no place to store the certificate; set TASKFLOW_DATA_DIR or TASKFLOW_ACME_SECRET")?;
     Ok(Keeper::Folder(Arc::new(Folder::new(folder.join(FOLDER)))))
 }
 

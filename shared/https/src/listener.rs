@@ -29,37 +29,37 @@ use tokio_rustls::LazyConfigAcceptor;
 use crate::certificate::{ACME_TLS, Certificates, is_challenge};
 use crate::keeper::Keeper;
 
-/// How long a caller may take for the TLS handshake.
+/// Time limit of the TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Connections at once, handshakes included. More wait in the kernel's queue. They fit the memory of the gateway's pod: `just bench-https`.
+/// Maximum connections, handshakes included. More wait in the kernel's queue. They fit the memory of the gateway's pod, which `just https` measures.
 const CONNECTIONS_MAX: usize = 2_000;
-/// Requests at once on one connection of HTTP/2.
+/// Maximum parallel requests on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 32;
-/// Bytes that a caller may send ahead on one connection of HTTP/2, and that wait to be sent on one of its streams.
+/// Maximum bytes that a caller may send ahead on one HTTP/2 connection, and that wait to be sent on one of its streams.
 const WINDOW: u32 = 64 * 1024;
-/// Bytes of the headers of one request.
+/// Maximum bytes of a request's headers.
 const HEADERS_MAX: u32 = 16 * 1024;
-/// How long a connection may be open without a call.
+/// Maximum time that a connection may be open without a call.
 const IDLE: Duration = Duration::from_mins(2);
-/// How often an idle connection of HTTP/2 is checked, and how long the caller may take to answer.
+/// Interval of pings on an idle HTTP/2 connection, and time limit of the answer.
 const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(15));
-/// How often a challenge of an unknown name may have what is kept read again.
+/// Minimum interval at which challenges of unknown names cause a read of the stored state.
 const READ_PAUSE: Duration = Duration::from_secs(1);
-/// For a year, browsers call by HTTPS only (RFC 6797).
+/// Browsers use HTTPS only, for a year (RFC 6797).
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// HTTPS of one process.
+/// The HTTPS listener of one process.
 pub(crate) struct Listener {
     pub(crate) app: Arc<App>,
     pub(crate) named: Named,
     pub(crate) certificates: Arc<Certificates>,
     pub(crate) keeper: Arc<Keeper>,
-    /// When an unknown challenge last had what is kept read.
+    /// When an unknown challenge last caused a read of the stored state.
     pub(crate) last_read: Mutex<Option<Instant>>,
 }
 
 impl Listener {
-    /// Serves until the process is asked to stop, and lets open calls end.
+    /// Serves until the stop, then waits for open calls.
     pub(crate) async fn serve(self, listener: TcpListener) -> Result<(), BoxError> {
         let own = Arc::new(self);
         let configs = Arc::new(Configs::new(&own.certificates)?);
@@ -78,7 +78,7 @@ impl Listener {
             let (own, configs, watcher) = (own.clone(), configs.clone(), graceful.watcher());
             tokio::spawn(async move {
                 let _permit = permit;
-                // A caller that fails the handshake or hangs up is no fault of this process.
+                // A failed handshake or a disconnect is the caller's fault, so it is not logged.
                 let Ok(Ok(Some(stream))) = tokio::time::timeout(HANDSHAKE, own.handshake(&configs, stream)).await else { return };
                 let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 let http = if is_http2 { &configs.http2 } else { &configs.http1 };
@@ -88,7 +88,7 @@ impl Listener {
                 let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
                 tokio::select! {
                     _ = watcher.watch(connection.into_owned()) => {}
-                    // HTTP/2 has no limit of its own for a caller that is silent. A WebSocket has left the connection by then.
+                    // HTTP/2 has no time limit for a silent caller. A WebSocket has left the connection by then.
                     () = calls.idle() => {}
                 }
             });
@@ -98,7 +98,7 @@ impl Listener {
         Ok(())
     }
 
-    /// Ends the handshake. `None`: the authority has checked a challenge, and says nothing else.
+    /// Completes the handshake. `None` if the authority has validated a challenge and sends nothing else.
     async fn handshake(&self, configs: &Configs, stream: TcpStream) -> std::io::Result<Option<tokio_rustls::server::TlsStream<TcpStream>>> {
         let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
         if !is_challenge(&start.client_hello()) {
@@ -110,14 +110,14 @@ impl Listener {
         start.into_stream(configs.challenge.clone()).await.map(|_| None)
     }
 
-    /// Reads what is kept, if another gateway may have ordered the certificate whose challenge this is.
+    /// Reads the stored state, if another gateway may have placed the order of this challenge.
     async fn look_for_challenge(&self, name: &str) {
         if !self.keeper.is_shared() || self.certificates.has_challenge(&name.to_ascii_lowercase()) {
             return;
         }
         let asked = Instant::now();
         let mut last = self.last_read.lock().await;
-        // Whoever waited here before has read it meanwhile.
+        // Another task may have read it while this one waited.
         if last.is_some_and(|last| last >= asked) || self.certificates.has_challenge(&name.to_ascii_lowercase()) {
             return;
         }
@@ -130,7 +130,7 @@ impl Listener {
             Err(error) => Err(error),
         };
         if let Err(error) = read {
-            tracing::debug!(%error, "the challenges of other gateways cannot be read");
+            tracing::debug!(%error, "the stored challenges of other gateways could not be read");
         }
     }
 }
@@ -139,7 +139,7 @@ impl Listener {
 #[derive(Clone)]
 struct Calls(Arc<watch::Sender<usize>>);
 
-/// A call that is open until its answer has been sent.
+/// An open call, until its response was sent.
 struct OpenCall(Calls);
 
 impl Default for Calls {
@@ -154,7 +154,7 @@ impl Calls {
         OpenCall(self.clone())
     }
 
-    /// Waits until there was no call for too long.
+    /// Waits until there was no call for the idle time.
     async fn idle(&self) {
         let mut open = self.0.subscribe();
         loop {
@@ -194,7 +194,7 @@ impl http_body::Body for Sent {
     }
 }
 
-/// How connections are served: made once.
+/// Configuration of connections, created once.
 struct Configs {
     tls: Arc<ServerConfig>,
     challenge: Arc<ServerConfig>,
@@ -210,7 +210,7 @@ impl Configs {
             config
         };
         let mut tls = config(&[b"h2", b"http/1.1"]);
-        // Callers that come again are known by a ticket, so the server remembers none of them.
+        // A session ticket identifies returning callers, so the server stores no sessions.
         tls.ticketer = rustls::crypto::ring::Ticketer::new()?;
         let mut http1 = Builder::new(TokioExecutor::new()).http1_only();
         http1.http1().timer(TokioTimer::new()).header_read_timeout(host::HEADER_TIMEOUT).max_buf_size(HEADERS_MAX as usize);
@@ -223,7 +223,7 @@ impl Configs {
     }
 }
 
-/// The service of each name: the gateway's, or that of a function with a name of its own.
+/// The service for each name: the gateway's, or that of a function with its own name.
 #[derive(Clone)]
 pub(crate) struct Named {
     pub(crate) gateway: Service,

@@ -1,4 +1,4 @@
-//! The plain port beside HTTPS: redirects callers to it, or says why it is not there yet.
+//! The plain port beside HTTPS: redirects callers to it, or says why it is not available yet.
 
 use std::convert::Infallible;
 use std::fmt::Write;
@@ -17,27 +17,27 @@ use tokio::sync::Semaphore;
 
 use crate::certificate::Certificates;
 
-/// Connections at once: each one is short.
+/// Maximum connections; each one is short.
 const CONNECTIONS_MAX: usize = 500;
-/// Bytes of the headers of a request.
+/// Maximum bytes of a request's headers.
 const HEADERS_MAX: usize = 16 * 1024;
-/// How long a connection may live.
+/// Maximum lifetime of a connection.
 const LIFE: Duration = Duration::from_secs(30);
-/// When callers may try again while there is no certificate, in seconds.
+/// Seconds to wait before a retry while there is no certificate.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("10");
 
-/// The port that redirects.
+/// The redirecting port.
 pub(crate) struct Redirect {
     pub(crate) app: Arc<App>,
     pub(crate) certificates: Arc<Certificates>,
     /// The names that HTTPS serves.
     pub(crate) names: Vec<String>,
-    /// The host and the port of `TASKFLOW_URL`: callers by a name that is not ours go there.
+    /// Host and port of `TASKFLOW_URL`, for callers that use another name.
     pub(crate) home: Authority,
 }
 
 impl Redirect {
-    /// Serves until the process is asked to stop.
+    /// Serves until the stop.
     pub(crate) async fn serve(self, listener: TcpListener) {
         let own = Arc::new(self);
         let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -75,7 +75,7 @@ impl Redirect {
         let target = Authority { host: host.unwrap_or_else(|| self.home.host.clone()), port: self.home.port };
         let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let mut response = Response::new(full(""));
-        // 308 keeps the method and the body; a client that followed with GET would lose both.
+        // 308 keeps the method and the body. A client that followed with GET would lose both.
         *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
         response.headers_mut().extend(HeaderValue::from_str(&format!("https://{target}{path}")).map(|to| (header::LOCATION, to)));
         response

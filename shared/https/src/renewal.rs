@@ -1,7 +1,7 @@
-//! Orders the first certificate, renews it, and survives restarts, failures and a second gateway.
+//! Orders the first certificate and renews it, across restarts, failures and a second gateway.
 //!
-//! Several gateways may share what is kept, because a roll-out runs two at once. One of them holds the order. The others wait for it, and finish
-//! it if the holder stops. Every write names the version that was read, so none is lost.
+//! Several gateways may share the stored state, because a roll-out runs two at the same time. One of them holds the order. The others wait for it,
+//! and finish it if the holder stops. Every write names the version that was read, so no write is lost.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,40 +20,40 @@ use crate::keeper::{Account, Failure, Issued, Keeper, Kept, OpenOrder, SaveError
 
 /// Time limit of an order.
 const ORDER: Duration = Duration::from_mins(4);
-/// How long a gateway holds an order. Longer than [`ORDER`], so that a holder that lives never loses it.
+/// How long a gateway holds an order. Longer than [`ORDER`], so that a running holder never loses it.
 const HOLD: Duration = Duration::from_mins(5);
-/// How often a gateway looks whether the holder of an order has finished it.
+/// Interval at which a waiting gateway checks whether the holder has finished.
 const LOOK: Duration = Duration::from_secs(2);
-/// The longest pause between two looks at what is kept: another gateway may have renewed the certificate.
+/// Maximum pause between two reads of the stored state: another gateway may have renewed the certificate.
 const LOOK_MAX: Duration = Duration::from_hours(1);
-/// The pause after the first failure. It grows threefold, so four orders fail in the first hour: Let's Encrypt allows five.
+/// Pause after the first failure. It triples each time, so four orders fail in the first hour; Let's Encrypt allows five.
 const RETRY: Duration = Duration::from_mins(2);
-/// The longest pause after a failure.
+/// Maximum pause after a failure.
 const RETRY_MAX: Duration = Duration::from_hours(6);
-/// The pause after a read or a write that failed.
+/// Pause after a failed read or write.
 const KEEP_PAUSE: Duration = Duration::from_secs(15);
-/// The pause after a plan that could not be kept.
+/// Pause after a plan could not be stored.
 const PLAN_PAUSE: Duration = Duration::from_mins(10);
-/// How long after its start a gateway that is not alone has the authority connect: until then it may not be reached through its Service, but one
-/// of an earlier release, which knows no challenges.
+/// How long after its start a gateway that shares its state waits before it has the authority connect. Until then the Service may route to a gateway
+/// of an earlier release, which does not know the challenges.
 const SETTLE: Duration = Duration::from_secs(30);
-/// How long a stop waits for an answer of the authority that must be kept.
+/// How long a stop waits for an answer of the authority that must be stored.
 const STOP: Duration = Duration::from_secs(5);
-/// Failures that are kept, one for each set of names.
+/// Maximum stored failures, one per set of names.
 const FAILURES_MAX: usize = 4;
-/// Attempts to note a failure, while another gateway writes as well.
+/// Maximum attempts to store a failure while another gateway writes as well.
 const NOTES_MAX: usize = 3;
 
-/// What to do next.
+/// The next step.
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
-    /// Nothing until then.
+    /// Do nothing until then.
     Wait(Timestamp),
-    /// Another gateway holds an order.
+    /// Wait for another gateway that holds an order.
     StandBy,
     /// Decide when to renew.
     Plan,
-    /// Order a certificate of these names, or go on with the order that is open.
+    /// Order a certificate of these names, or continue the open order.
     Order(Vec<String>),
 }
 
@@ -81,20 +81,20 @@ pub(crate) struct Renewals {
     pub(crate) authority: Authority,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) certificates: Arc<Certificates>,
-    /// Sorted.
+    /// Sorted names.
     pub(crate) names: Vec<String>,
-    /// Tells this process from others. Later processes compare greater.
+    /// Identifies this process. Later processes compare greater.
     pub(crate) holder: String,
-    /// Where in the window of a renewal this process renews, from 0 to 1.
+    /// Position in a renewal window at which this process renews, from 0 to 1.
     pub(crate) chance: f64,
     /// When this process started.
     pub(crate) started: Instant,
-    /// Locked from a request whose answer must be kept until it is.
+    /// Locked from a request until its answer is stored.
     pub(crate) must_keep: Mutex<()>,
 }
 
 impl Renewals {
-    /// Runs until the process is asked to stop. An open order is then free for the next gateway.
+    /// Runs until the stop. An open order is then free for the next gateway.
     pub(crate) async fn run(self) {
         let mut told = None;
         let turns = async {
@@ -114,7 +114,7 @@ impl Renewals {
         self.release().await;
     }
 
-    /// Does the next step and returns the pause after it.
+    /// Executes the next step and returns the pause after it.
     async fn turn(&self, told: &mut Option<String>) -> Duration {
         let (kept, version) = match self.load().await {
             Ok(read) => read,
@@ -157,7 +157,7 @@ impl Renewals {
         self.app.now().get()
     }
 
-    /// Reads what is kept, and uses it from now on.
+    /// Reads the stored state and uses it from now on.
     async fn load(&self) -> Result<(Kept, Version), BoxError> {
         let (kept, version) = self.keeper.load().await?;
         if let Some(issued) = &kept.certificate {
@@ -169,7 +169,7 @@ impl Renewals {
         Ok((kept, version))
     }
 
-    /// Uses a certificate. One that lacks names, because another gateway serves others, does not replace a valid one that has them.
+    /// Uses a certificate. A certificate without all names, because another gateway serves others, does not replace a valid one that has them.
     fn install(&self, certificate: Certificate) {
         let own = self.certificates.current().filter(|own| own.covers(&self.names) && self.now() < own.not_after);
         if certificate.covers(&self.names) || own.is_none() {
@@ -185,19 +185,19 @@ impl Renewals {
         next(kept, &had, &own, now)
     }
 
-    /// Decides when to renew the certificate: when the authority says, if it says anything.
+    /// Decides when to renew the certificate, by the authority's suggestion if there is one.
     async fn plan(&self, mut kept: Kept, version: &Version) -> Result<(), Stopped> {
         let credentials = credentials(&kept, &self.authority.directory)?;
         let Some(issued) = &mut kept.certificate else { return Ok(()) };
         let (certificate, now) = (Certificate::read(&issued.chain, &issued.key)?, self.now());
         let asked = async {
-            let account = self.authority.account(credentials.ok_or("there is no account")?).await?;
+            let account = self.authority.account(credentials.ok_or("no account is stored")?).await?;
             Ok::<_, BoxError>(acme::renewal(&account, &certificate, now, self.chance).await?)
         };
         let mut plan = asked.await.unwrap_or_else(|error| {
-            tracing::debug!(%error, "the authority does not say when to renew");
+            tracing::debug!(%error, "the authority suggests no renewal time");
             let plan = acme::unasked(&certificate, now);
-            // What it said before still holds.
+            // Its earlier suggestion still applies.
             issued.renewal.map_or(plan, |before| crate::keeper::Renewal { at: before.at.min(plan.at), ..plan })
         });
         if issued.renewal.is_none() {
@@ -208,11 +208,11 @@ impl Renewals {
         Ok(())
     }
 
-    /// Takes an order from where it stands to its certificate.
+    /// Continues an order from its current state to its certificate.
     async fn order(&self, names: &[String], mut kept: Kept, version: Version) -> Result<(), Stopped> {
         let mut open = self.take(names, &kept)?;
         kept.order = Some(open.clone());
-        // Held before the authority is asked: two gateways that start at once make one order.
+        // Held before the authority is called, so that two gateways that start at the same time place one order.
         let version = self.keeper.save(&kept, &version).await?;
         let must_keep = self.must_keep.lock().await;
         let (account, version) = self.account(&mut kept, version).await?;
@@ -229,7 +229,7 @@ impl Renewals {
         drop(must_keep);
         open.challenges = acme::challenges(&mut order).await?;
         kept.order = Some(open.clone());
-        // Kept before the authority checks them: it may reach another gateway.
+        // Stored before the authority validates them, because it may reach another gateway.
         let version = self.keeper.save(&kept, &version).await?;
         self.certificates.answer(&open.challenges)?;
         if order.state().status == OrderStatus::Pending {
@@ -255,7 +255,7 @@ impl Renewals {
         Ok(())
     }
 
-    /// The account, which is made if there is none.
+    /// Returns the account, and creates it if there is none.
     async fn account(&self, kept: &mut Kept, version: Version) -> Result<(instant_acme::Account, Version), Stopped> {
         if let Some(credentials) = credentials(kept, &self.authority.directory)? {
             return Ok((self.authority.account(credentials).await?, version));
@@ -266,7 +266,7 @@ impl Renewals {
         Ok((account, version))
     }
 
-    /// The open order if it is of these names, else a new one; held by this gateway.
+    /// Returns the open order if it has these names, else a new one; held by this gateway.
     fn take(&self, names: &[String], kept: &Kept) -> Result<OpenOrder, BoxError> {
         let held_until = later(self.now(), HOLD);
         let holder = Some(self.holder.clone());
@@ -285,10 +285,10 @@ impl Renewals {
         })
     }
 
-    /// Notes a failure, so that neither this gateway nor one that starts later asks the authority too often.
+    /// Stores a failure, so that neither this gateway nor a later one calls the authority too often.
     async fn failed(&self, names: &[String], error: &BoxError, is_resumed: bool, told: &mut Option<String>) -> Duration {
         let reason = Chain::of(error.as_ref()).to_string();
-        // A stop waits until the failure is noted and logged: callers who were told of it can rely on both.
+        // A stop waits until the failure is stored and logged, because callers that saw it rely on both.
         let must_keep = self.must_keep.lock().await;
         let noted = self.note_despite_others(names, error, &reason, is_resumed).await;
         tell(told, &reason, noted.unwrap_or(RETRY));
@@ -297,14 +297,14 @@ impl Renewals {
         if noted.is_some() { LOOK } else { RETRY }
     }
 
-    /// Notes a failure, again if another gateway writes at the same time. Returns the pause before the next order, or `None` if it cannot be kept.
+    /// Stores a failure, again if another gateway writes at the same time. Returns the pause before the next order; `None` if it cannot be stored.
     async fn note_despite_others(&self, names: &[String], error: &BoxError, reason: &str, is_resumed: bool) -> Option<Duration> {
         for _ in 0..NOTES_MAX {
             match self.note(names, error, reason, is_resumed).await {
                 Ok(pause) => return Some(pause),
                 Err(Stopped::Conflict) => {}
                 Err(Stopped::Failed(error)) => {
-                    tracing::debug!(%error, "the failure cannot be kept");
+                    tracing::debug!(%error, "the failure could not be stored");
                     return None;
                 }
             }
@@ -331,7 +331,7 @@ impl Renewals {
         );
         kept.failures.truncate(FAILURES_MAX);
         if let Some(order) = kept.order.as_mut().filter(|order| order.holder.as_ref() == Some(&self.holder)) {
-            // The next attempt goes on with an order that is not at its end: the authority limits how many it takes.
+            // The next attempt continues an order that has not failed, because the authority limits the number of orders.
             order.holder = None;
             if acme::is_over(error) {
                 kept.order = None;
@@ -344,7 +344,7 @@ impl Renewals {
         Ok(pause)
     }
 
-    /// Leaves an open order to the next gateway.
+    /// Releases an open order for the next gateway.
     async fn release(&self) {
         let released = async {
             let (mut kept, version) = self.keeper.load().await?;
@@ -356,23 +356,23 @@ impl Renewals {
             Ok::<_, BoxError>(())
         };
         if let Err(error) = released.await {
-            tracing::debug!(%error, "the open order was not left to the next gateway");
+            tracing::debug!(%error, "the open order could not be released for the next gateway");
         }
     }
 }
 
-/// What a gateway wants.
+/// The wanted state of a gateway.
 struct Own<'a> {
     directory: &'a str,
     names: &'a [String],
     gateway: &'a str,
-    /// True if no other gateway shares what is kept.
+    /// True if no other gateway shares the stored state.
     is_alone: bool,
 }
 
-/// What comes next for a gateway. `had` are the names of the certificate that is kept.
+/// Returns the next step of a gateway. `had` are the names of the stored certificate.
 fn next(kept: &Kept, had: &[String], own: &Own<'_>, now: Timestamp) -> Step {
-    // A time further ahead than it can be was written by a clock that was wrong.
+    // A time too far in the future was written by a wrong clock.
     let is_ahead = |until: Timestamp, most: Duration| now < until && until <= later(now, most);
     if let Some(order) = &kept.order
         && order.holder.as_ref().is_some_and(|holder| holder != own.gateway && !own.is_alone)
@@ -404,28 +404,28 @@ fn next(kept: &Kept, had: &[String], own: &Own<'_>, now: Timestamp) -> Step {
     if lacks && !confirmed.is_empty() { order(&confirmed) } else { order(own.names) }
 }
 
-/// The failure of the last order of these names.
+/// Returns the failure of the last order of these names.
 fn failure<'a>(kept: &'a Kept, directory: &str, names: &[String]) -> Option<&'a Failure> {
     kept.failures.iter().find(|failure| failure.directory == directory && failure.names == names)
 }
 
-/// What the plain port says. Only the authority's own reasons are for strangers: others name addresses and files.
+/// Returns the reason for the plain port. Only the authority's reasons are public, because others contain addresses and file names.
 fn reason_for_strangers(is_verdict: bool, reason: &str) -> String {
     if is_verdict {
         reason.to_owned()
     } else {
-        "the authority was not reached, or the certificate cannot be kept; see Taskflow's log".to_owned()
+        "the authority was not reached, or the certificate cannot be stored; see Taskflow's log".to_owned()
     }
 }
 
-/// A copy of the account's credentials, if there is an account of this authority. They cannot be cloned.
+/// Returns a copy of the account's credentials, which cannot be cloned, if there is an account at this authority.
 fn credentials(kept: &Kept, directory: &str) -> Result<Option<AccountCredentials>, BoxError> {
     let account = kept.account.as_ref().filter(|account| account.directory == directory);
     Ok(account.map(|account| serde_json::from_value(serde_json::to_value(&account.credentials)?)).transpose()?)
 }
 
-/// The pause after this many failures in a row. An order that began before this process may have failed because nobody answered the authority
-/// in between: another is made at once, and the pauses after that are the same as ever.
+/// Returns the pause after this many failures in a row. An order that an earlier process started may have failed because nothing answered the
+/// authority in between; the next one follows at once, and later pauses are as usual.
 fn backoff(failures: u32, is_resumed: bool) -> Duration {
     if is_resumed && failures == 1 {
         return Duration::ZERO;

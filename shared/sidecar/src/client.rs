@@ -1,4 +1,4 @@
-//! The one connection to the sidecar, opened on first use, and how a call over it ends.
+//! The connection to the sidecar, opened on first use, and the results of calls.
 
 use std::time::Duration;
 
@@ -10,24 +10,24 @@ use tonic::{Response, Status};
 
 use crate::SidecarError;
 
-/// How long a call may take: a broker that leads again answers within it.
+/// Time limit of a call. A broker that elects a new leader answers within it.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
-/// How long it may take to reach the sidecar.
+/// Time limit of connecting to the sidecar.
 const CONNECT: Duration = Duration::from_secs(2);
-/// How often a connection with a call under way is asked whether it lives: a pod that is gone closes none.
+/// Keep-alive interval of a connection with a call in progress. A pod that is gone does not close connections.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
-/// The sidecar: cheap to clone, and all clones share the connection.
+/// The sidecar. Clones are cheap and share the connection.
 #[derive(Clone)]
 pub struct Sidecar {
     client: TonicClientWithAuth,
 }
 
 impl Sidecar {
-    /// The sidecar that the settings name; `None` if they name none. Nothing is sent yet. Must be called inside a tokio runtime.
+    /// Returns the sidecar of the settings; `None` if there is none. Sends nothing yet. Call it inside a tokio runtime.
     ///
     /// # Errors
-    /// A token that no header can carry.
+    /// The token is not a valid header value.
     pub fn new(settings: &Settings) -> Result<Option<Self>, BoxError> {
         let Some(address) = &settings.dapr_grpc else { return Ok(None) };
         let token = settings.dapr_api_token.as_ref().map(|token| token.expose().to_owned());

@@ -1,4 +1,4 @@
-//! The gateway's publisher: it has no outbox itself, it sees to it that `publish-events` empties it.
+//! The publisher of the gateway, which has no outbox: it makes `publish-events` empty the outbox.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,15 +12,14 @@ use function::{BoxError, BoxFuture, Published};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// The pause after a call that did not empty the outbox; after further failures each is twice as long.
+/// Pause after a call that did not empty the outbox; it doubles with each further failure.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// The port [`Publisher`] of a process without a database: it has `publish-events` called until it answers that the outbox is empty,
-/// one call at a time.
+/// The port [`Publisher`] of a process without a database. It calls `publish-events` until the outbox is empty, one call at a time.
 #[derive(Default)]
 pub struct Elsewhere {
     wanted: Notify,
-    /// It is asked for and has not answered that the outbox is empty.
+    /// True from a request until the outbox is empty.
     waits: AtomicBool,
 }
 
@@ -30,7 +29,7 @@ impl Elsewhere {
         self.wanted.notify_one();
     }
 
-    /// Calls whenever it is asked to, until the stop.
+    /// Calls when requested, until the stop.
     pub async fn run(self: Arc<Self>, caller: Caller, stopping: CancellationToken) {
         let mut failures = 0;
         let mut is_empty = true;
@@ -38,7 +37,7 @@ impl Elsewhere {
             let wait = async {
                 match (is_empty, failures) {
                     (true, _) => self.wanted.notified().await,
-                    // There was more than one call may take.
+                    // There were more rows than one call may process.
                     (false, 0) => tokio::time::sleep(PAUSE).await,
                     (false, failures) => tokio::time::sleep(pause(failures - 1, PAUSE)).await,
                 }
@@ -51,14 +50,14 @@ impl Elsewhere {
                 Ok(published) => {
                     is_empty = published == Published::All;
                     if failures > 0 {
-                        tracing::info!(failures, "the outbox is being emptied again");
+                        tracing::info!(failures, "the outbox is being published again");
                     }
                     failures = 0;
                     self.waits.store(!is_empty, Ordering::Relaxed);
                 }
                 Err(failure) => {
                     if failures == 0 {
-                        tracing::warn!(error = %failure.text, "the outbox waits: publish-events is called until it is empty");
+                        tracing::warn!(error = %failure.text, "publish-events failed; it is retried until the outbox is empty");
                     }
                     is_empty = false;
                     failures = failures.saturating_add(1);
@@ -74,13 +73,13 @@ impl Publisher for Elsewhere {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    /// Asks for it, and does not wait.
+    /// Requests a publication without waiting for it.
     fn publish_all(&self) -> BoxFuture<'_, Result<bool, BoxError>> {
         self.want();
         Box::pin(std::future::ready(Ok(false)))
     }
 
-    /// How many there are, only the database knows: 1 while any wait.
+    /// Only the database knows the number: 1 while any row waits.
     fn depth(&self) -> BoxFuture<'_, Option<i64>> {
         Box::pin(std::future::ready(Some(self.waits.load(Ordering::Relaxed).into())))
     }

@@ -1,4 +1,4 @@
-//! Events to Kafka: through an output binding for each topic, or through pub/sub.
+//! Publishes events to Kafka: through an output binding per topic, or through pub/sub.
 
 use std::collections::HashMap;
 
@@ -12,9 +12,9 @@ use crate::{Sidecar, SidecarError};
 
 /// The pub/sub component.
 pub(crate) const PUBSUB: &str = "kafka-pubsub";
-/// What becomes the key of the Kafka record; `key` does not.
+/// Metadata that becomes the key of the Kafka record; `key` does not.
 const PARTITION_KEY: &str = "partitionKey";
-/// The sidecar takes an event of this type as it is, and wraps anything else into one of its own.
+/// Content type of events that the sidecar forwards unchanged. It wraps any other type into an event of its own.
 const STRUCTURED: &str = "application/cloudevents+json";
 
 /// The port [`Broker`] over Dapr. The output binding of a topic has the topic's name.
@@ -25,13 +25,13 @@ pub struct Events {
 }
 
 impl Events {
-    /// Events through this sidecar.
+    /// Creates the port over this sidecar.
     #[must_use]
     pub fn new(sidecar: Sidecar, by: EventsBy) -> Self {
         Self { sidecar, by }
     }
 
-    /// The component that takes the events of this topic.
+    /// Returns the component that accepts the events of this topic.
     pub(crate) fn component(&self, topic: Topic) -> &'static str {
         match self.by {
             EventsBy::Bindings => topic.as_str(),

@@ -1,4 +1,4 @@
-//! Other functions, by their URLs: directly, or through Dapr service invocation, as the template says.
+//! Calls other functions by their URLs: directly, or through Dapr service invocation, depending on the template.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,17 +17,17 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body::Body as _;
 use hyper_util::rt::TokioIo;
 
-/// How long it may take to connect; a cold function is waited for behind an open connection.
+/// Time limit of connecting. A cold function accepts the connection before it is ready.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long a function may take to answer: a cold start included.
+/// Time limit of an answer, including a cold start.
 const ANSWER: Duration = TIMEOUT;
-/// How long an idle connection is kept: less than the functions' own hosts keep one, so that none is used in the moment it closes.
+/// How long an idle connection is kept: less than the functions' hosts keep it, so that none is used while it closes.
 const IDLE: Duration = Duration::from_secs(10);
-/// Bytes of a function's answer: more than any list has, and an end to what goes wrong.
+/// Maximum bytes of a function's answer: more than any list has, and a limit in case of an error.
 const ANSWER_MAX: u64 = 256 * 1024 * 1024;
-/// WebSockets at once that lead through one gateway.
+/// Maximum WebSockets through one gateway.
 const SOCKETS_MAX: usize = 2_000;
-/// What a hop keeps for itself (RFC 9110, section 7.6.1).
+/// Headers of a single hop (RFC 9110, section 7.6.1).
 const HOP_BY_HOP: [HeaderName; 7] = [
     header::CONNECTION,
     header::PROXY_AUTHENTICATE,
@@ -40,16 +40,16 @@ const HOP_BY_HOP: [HeaderName; 7] = [
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 /// The host that the caller named.
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-/// The token for the sidecar; no function gets to see it.
+/// The token for the sidecar, which no function receives.
 const TOKEN: HeaderName = HeaderName::from_static("dapr-api-token");
 
 /// The port [`Functions`] over HTTP.
 #[derive(Clone)]
 pub struct FunctionsByUrl {
     urls: FunctionUrls,
-    /// What the sidecar asks for where the way leads through it.
+    /// The sidecar's token, if calls go through it.
     token: Option<HeaderValue>,
-    /// What tells a function that a request passed the guard here.
+    /// Proves to a function that a request has passed the guard here.
     secret: Option<Secret>,
     client: reqwest::Client,
     /// When each function last answered.
@@ -57,14 +57,14 @@ pub struct FunctionsByUrl {
     sockets: Arc<AtomicUsize>,
 }
 
-/// A WebSocket that is open.
+/// An open WebSocket.
 struct Socket(Arc<AtomicUsize>);
 
 impl Socket {
     /// `None` if there are too many already.
     fn open(count: &Arc<AtomicUsize>) -> Option<Self> {
         let before = count.fetch_add(1, Ordering::Relaxed);
-        // Dropped at once, it is not counted.
+        // A value that is dropped at once is not counted.
         Some(Self(count.clone())).filter(|_| before < SOCKETS_MAX)
     }
 }
@@ -76,10 +76,10 @@ impl Drop for Socket {
 }
 
 impl FunctionsByUrl {
-    /// Functions at the URLs of the settings.
+    /// Creates the port with the URLs of the settings.
     ///
     /// # Errors
-    /// No HTTP client can be made.
+    /// The HTTP client cannot be created.
     pub fn new(settings: &Settings) -> Result<Self, BoxError> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
@@ -101,7 +101,7 @@ impl FunctionsByUrl {
         })
     }
 
-    /// The headers for the function. Its host and the length of the body are for the client to say.
+    /// Returns the headers for the function. The client sets its host and the length of the body.
     fn headers(&self, request: &Request) -> HeaderMap {
         let mut kept = end_to_end(request.headers(), request.uri().authority());
         let trust = request.extensions().get::<Trust>().copied().unwrap_or(Trust::Caller);
@@ -111,10 +111,8 @@ impl FunctionsByUrl {
 
     async fn forward(&self, name: &'static str, request: Request) -> Result<Response, Error> {
         let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
-        let base = self
-            .urls
-            .of(name)
-            .ok_or_else(|| Error::unavailable("this function", format!("TASKFLOW_FUNCTION_URL does not say where {name} is")))?;
+        let base =
+            self.urls.of(name).ok_or_else(|| Error::unavailable("this function", format!("TASKFLOW_FUNCTION_URL has no URL of {name}")))?;
         if is_upgrade(request.headers()) {
             return self.upgrade(&format!("{}{path}", directly(&base)), request).await;
         }
@@ -142,15 +140,15 @@ impl FunctionsByUrl {
         self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A WebSocket: the handshake is passed on, and then every byte, both ways.
+    /// Forwards the handshake of a WebSocket, and then every byte in both directions.
     async fn upgrade(&self, url: &str, mut request: Request) -> Result<Response, Error> {
         let mut headers = self.headers(&request);
-        // Service invocation does not pass on a WebSocket, so this goes to the function itself.
+        // Service invocation does not forward WebSockets, so this goes to the function itself.
         for name in [header::CONNECTION, header::UPGRADE] {
             headers.extend(request.headers().get(&name).map(|value| (name, value.clone())));
         }
         let caller = hyper::upgrade::on(&mut request);
-        // From before the function knows of it: what happens from then on is shown.
+        // Counted before the function knows of it, so that no later change is missed.
         let socket = Socket::open(&self.sockets).ok_or_else(|| Error::unavailable("a WebSocket", "too many are open"))?;
         let call = self.client.request(request.method().clone(), url).headers(headers);
         let answer = tokio::time::timeout(ANSWER, call.send()).await.map_err(|_| Error::NoAnswer(ANSWER))?.map_err(broken)?;
@@ -165,7 +163,7 @@ impl FunctionsByUrl {
         tokio::spawn(async move {
             let _open = socket;
             let (Ok(caller), Ok(mut function)) = tokio::join!(caller, answer.upgrade()) else { return };
-            // Whichever side closes first ends it; a caller that is gone is no failure.
+            // The side that closes first ends it; a caller that is gone is no error.
             let _ = tokio::io::copy_bidirectional(&mut TokioIo::new(caller), &mut function).await;
         });
         Ok(response)
@@ -192,8 +190,8 @@ fn broken(error: reqwest::Error) -> Error {
     if error.is_connect() { Error::unavailable("the function", error) } else { Error::BrokenOff(error.into()) }
 }
 
-/// Whether a function has said this, or somebody on the way to it: Knative says in its own words that one does not start or breaks off, where
-/// functions answer JSON; and daprd 1.18 says so too, but now and then with an empty 200, see `gateway::app_channel`.
+/// True if a function sent this answer, rather than an intermediary. If a function does not start or breaks off, Knative answers in plain text, where
+/// functions answer JSON. daprd 1.18 sends its own errors too, and occasionally an empty 200: see `gateway::app_channel`.
 fn is_of_a_function(base: &str, status: StatusCode, headers: &HeaderMap) -> bool {
     if base.contains(INVOKE) {
         return headers.contains_key(FUNCTION);
@@ -203,12 +201,12 @@ fn is_of_a_function(base: &str, status: StatusCode, headers: &HeaderMap) -> bool
     !is_between || is_json
 }
 
-/// What callers get instead. It counts as a failure of the function, unless whoever said it asks for patience.
+/// Returns the error that callers get instead. It counts as a failure of the function, unless the intermediary asked to retry.
 fn not_of_a_function(name: &str, status: StatusCode) -> Error {
     let asks_for_patience = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
     Error::Elsewhere {
         status: if asks_for_patience { status } else { StatusCode::BAD_GATEWAY },
-        detail: format!("the function {name} does not start, or broke off"),
+        detail: format!("the function {name} does not start, or broke off the answer"),
         retry_after: None,
         source: None,
     }
@@ -221,7 +219,7 @@ fn is_upgrade(headers: &HeaderMap) -> bool {
     has(header::CONNECTION, "upgrade") && has(header::UPGRADE, "websocket")
 }
 
-/// What a caller's headers say to the function. `X-Forwarded-Host` is what the caller called us by, whatever the caller says.
+/// Returns the caller's headers for the function. `X-Forwarded-Host` is the name by which the caller called this process, whatever the caller sends.
 fn end_to_end(headers: &HeaderMap, named: Option<&http::uri::Authority>) -> HeaderMap {
     let mut kept = without_hop_by_hop(headers);
     for name in [header::CONTENT_LENGTH, TOKEN, MARK, FORWARDED_HOST] {

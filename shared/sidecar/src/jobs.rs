@@ -1,4 +1,4 @@
-//! Jobs: registered with the Dapr scheduler, which calls the one app that registered them.
+//! Registers jobs with the Dapr scheduler, which calls the app that registered them.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use function::{BoxError, BoxFuture};
 
 use crate::{Sidecar, SidecarError};
 
-/// The pause between the calls of a job that fails. Without a policy of our own the scheduler drops it after three; with it the job is
-/// called until it is taken, and it is for the function to end that.
+/// Pause between the calls of a failing job. Without a policy the scheduler drops a job after three failures. With this one it retries until the
+/// function accepts the call, and the function has to end the retries.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The port [`Scheduler`] over Dapr, and the jobs of the outbox.
@@ -22,18 +22,18 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    /// Jobs through this sidecar; those of reminders call `wake_lead` ahead.
+    /// Creates the port over this sidecar. Jobs of reminders call `wake_lead` early.
     #[must_use]
     pub fn new(sidecar: Sidecar, wake_lead: Duration) -> Self {
         Self { sidecar, wake_lead }
     }
 
-    /// Has a job called at its time, at once if that is past, instead of any of the same name.
+    /// Registers a job for its time, or for now if that has passed. Replaces a job of the same name.
     pub(crate) async fn schedule(&self, name: &str, due_at: Timestamp) -> Result<(), SidecarError> {
         self.register(JobBuilder::new(name).with_due_time(&self.call_at(name, due_at).to_string())).await
     }
 
-    /// Has a job not called; one that is not there is fine.
+    /// Removes a job; succeeds if it does not exist.
     pub(crate) async fn cancel(&self, name: &str) -> Result<(), SidecarError> {
         let request = DeleteJobRequest { name: name.to_owned() };
         match self.sidecar.call(async |mut client| client.delete_job(request).await).await {
@@ -57,7 +57,7 @@ impl Jobs {
         self.sidecar.call(async |mut client| client.schedule_job(request).await).await.map(drop)
     }
 
-    /// A function that is to be woken first is called ahead of time, and waits.
+    /// Returns when to call: earlier than due for a function that is woken first and then waits.
     fn call_at(&self, name: &str, due_at: Timestamp) -> Timestamp {
         let is_reminder = routes::of_job(name).is_some_and(|route| route.name == FIRE_REMINDER.name);
         if is_reminder { due_at.before(self.wake_lead) } else { due_at }

@@ -1,12 +1,11 @@
 //! The ports of a function over Dapr: events to Kafka, jobs, state and secrets through the sidecar, other functions by their URLs.
 //!
-//! Everything that the sidecar is asked goes through the gRPC client of the `dapr` crate, with a deadline on each call. The crate's own
-//! wrapper is left out for two reasons: it connects at once, where a function that needs no sidecar must not wait for one, and its error
-//! hides the status, by which a job that is missing is told from a scheduler that is away. What is used is its generated client, its
-//! token and its builders. Plain HTTP, by `reqwest`, is left for what is no API of the sidecar: the URLs of the functions, which may well lead
-//! through it (Dapr service invocation).
+//! Every call to the sidecar uses the gRPC client of the `dapr` crate, with a deadline. The crate's wrapper is not used for two reasons: it connects
+//! at once, although a function that needs no sidecar must not wait for one, and its error hides the status, which tells a missing job from an
+//! unavailable scheduler. The generated client, the token and the builders are used. `reqwest` makes the calls that are not part of the sidecar's
+//! API: the URLs of the functions, which may lead through it (Dapr service invocation).
 //!
-//! To give a function another port over Dapr: a trait in `function::ports`, a module here, and a line in [`main`].
+//! To add another port over Dapr: a trait in `function::ports`, a module here, and a line in [`main`].
 
 mod client;
 mod elsewhere;

@@ -1,7 +1,7 @@
-//! Carries what the outbox holds to Kafka and to the scheduler, right after the commit that wrote it.
+//! Publishes outbox rows to Kafka and the scheduler, right after the commit that wrote them.
 //!
-//! A change that has just been committed is published from memory, unless older rows of its tasks wait in the table. Those are read, locked
-//! and published in order. Topics do not wait for each other. What cannot be published stays, and the answer says so.
+//! A change that has just been committed is published from memory, unless older rows of its tasks wait in the table. Those are read, locked and
+//! published in order. Topics are published in parallel. Rows that cannot be published stay, and the answer reports it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,22 +19,22 @@ use tokio::time::Instant;
 use crate::client::DEADLINE;
 use crate::{Events, Jobs, Sidecar, SidecarError};
 
-/// How long a caller waits for what it announced to leave.
+/// How long a caller waits for its events to be published.
 const PUBLISH_MAX: Duration = DEADLINE;
-/// How long one call to `publish-events` may take.
+/// Time limit of one call to `publish-events`.
 const PUBLISH_ALL_MAX: Duration = Duration::from_secs(20);
-/// Tasks that are looked up at once.
+/// Maximum tasks that one query reads.
 const KEYS_PAGE: i64 = 100;
-/// How long nothing is tried after a failure: with the broker away, callers must not each wait for it in turn.
+/// Pause after a failure, so that callers do not each wait for a broker that is down.
 const REST: Duration = Duration::from_secs(1);
-/// Callers whose tasks are published together.
+/// Maximum callers whose tasks are published together.
 const BATCH_MAX: usize = 100;
-/// Events and jobs under way at once.
+/// Maximum events and jobs in progress.
 const LANES_MAX: usize = 64;
-/// How long a batch is sent. Its transaction, which keeps the rows locked, does nothing meanwhile; what is left then stays.
+/// Time limit of sending a batch. Its transaction keeps the rows locked meanwhile; rows that are not sent by then stay.
 const SEND_MAX: Duration = Duration::from_secs(20);
 const _: () = assert!(SEND_MAX.as_secs() + DEADLINE.as_secs() < store::IDLE_IN_TRANSACTION_TIMEOUT.as_secs());
-/// The job that is asked for to find out whether the scheduler answers.
+/// A job that is looked up to check whether the scheduler answers.
 const ANY_JOB: &str = domain::routes::HOUSEKEEPING.name;
 
 /// The port [`Publisher`] over the store's outbox and Dapr.
@@ -42,34 +42,34 @@ pub struct Outbox {
     courier: Arc<Courier>,
 }
 
-/// Publishes in batches: many small changes at once cost few statements, and what leaves for the broker leaves together.
+/// Publishes in batches, so that many small changes cost few statements and their events are sent together.
 struct Courier {
     store: Store,
     sidecar: Sidecar,
     events: Events,
     jobs: Jobs,
-    /// What callers wait for: that the rows of these tasks leave.
+    /// Requests of callers: publish the rows of these tasks.
     batches: Arc<Batches<Vec<i64>, Result<(), Stays>>>,
     broker: Way,
     scheduler: Way,
 }
 
-/// A way out, and until when it is not tried.
+/// A destination, and until when it is not tried.
 #[derive(Default)]
 struct Way {
     resting: Mutex<Option<Instant>>,
 }
 
-/// Why something stays in the outbox.
+/// Why a row stays in the outbox.
 #[derive(Clone, Debug, thiserror::Error)]
 enum Stays {
-    #[error("another publisher is at this task")]
+    #[error("another publisher holds the rows of this task")]
     Held,
-    #[error("it failed a moment ago")]
+    #[error("publishing failed less than a second ago")]
     Resting,
-    #[error("the database was away: what had left may be there again")]
+    #[error("the database was unavailable; published rows may have reappeared")]
     Back,
-    #[error("not within {0:?}")]
+    #[error("not published within {0:?}")]
     Late(Duration),
     #[error(transparent)]
     Sidecar(Arc<SidecarError>),
@@ -90,7 +90,7 @@ impl From<store::Error> for Stays {
 }
 
 impl Way {
-    /// Makes a call, unless the last one failed just now.
+    /// Makes a call, unless the last one failed less than [`REST`] ago.
     async fn by<T>(&self, call: impl Future<Output = Result<T, SidecarError>>) -> Result<T, Stays> {
         if self.resting().is_some_and(|until| Instant::now() < until) {
             return Err(Stays::Resting);
@@ -106,16 +106,16 @@ impl Way {
 }
 
 impl Outbox {
-    /// Publishes what this store's outbox holds. `pool` is how many connections the store has.
+    /// Creates the publisher of this store's outbox. `pool` is the store's number of connections.
     #[must_use]
     pub fn new(store: Store, pool: u32, sidecar: Sidecar, events: Events, jobs: Jobs) -> Self {
-        // A batch holds a connection while it is published: some are left for everything else.
+        // A batch holds a connection while it is published, so some are left for other work.
         let batches = Batches::parallel(BATCH_MAX, usize::try_from(pool / 2).unwrap_or(1).max(1));
         let (broker, scheduler) = (Way::default(), Way::default());
         Self { courier: Arc::new(Courier { store, sidecar, events, jobs, batches, broker, scheduler }) }
     }
 
-    /// Goes on until the outbox is empty, or longer than one call may take.
+    /// Continues until the outbox is empty, or the time limit of one call is reached.
     async fn empty(&self) -> Result<bool, Stays> {
         let begin = Instant::now();
         while begin.elapsed() < PUBLISH_ALL_MAX {
@@ -133,13 +133,13 @@ impl Outbox {
 }
 
 impl Courier {
-    /// Publishes what a unit has just left. Nobody locks it: another publisher of the same task may publish it once more.
+    /// Publishes the rows of a unit that has just committed. They are not locked: another publisher of the same task may publish them once more.
     async fn carry_new(self: Arc<Self>, committed: Committed) -> Result<(), Stays> {
         if committed.is_behind {
             return self.carry(committed.keys()).await;
         }
         let (sent, stay) = self.send_rows(committed.rows).await;
-        // Before the caller is answered: a process that ends earlier breaks off its call, and the gateway has the outbox emptied.
+        // Before the caller gets its answer. If the process ends earlier, its call breaks off, and the gateway has the outbox emptied.
         if !sent.is_empty() {
             self.store.delete_published(&sent).await?;
         }
@@ -163,7 +163,7 @@ impl Courier {
         asked.into_iter().map(outcome).collect()
     }
 
-    /// Publishes all rows of these tasks; those that stay, and why.
+    /// Publishes all rows of these tasks, and returns those that stay with the reason.
     async fn publish(&self, keys: &[i64]) -> Result<HashMap<i64, Stays>, Stays> {
         loop {
             let batch = self.store.lock_outbox(keys, true).await?.ok_or(Stays::Held)?;
@@ -175,14 +175,14 @@ impl Courier {
         }
     }
 
-    /// Sends a batch, and deletes what has left even if the rest has not.
+    /// Sends a batch, and deletes the sent rows even if others fail.
     async fn send(&self, batch: OutboxBatch) -> Result<HashMap<i64, Stays>, Stays> {
         let (sent, stay) = self.send_rows(batch.rows().to_vec()).await;
         batch.done(&sent).await?;
         Ok(stay)
     }
 
-    /// Sends rows, those of a task and topic in order. Returns what has left, and why the rest stays.
+    /// Sends rows, those of a task and topic in order. Returns the sent ones, and why the others stay.
     async fn send_rows(&self, rows: Vec<OutboxRow>) -> (Vec<(i64, i64)>, HashMap<i64, Stays>) {
         let until = Instant::now() + SEND_MAX;
         let mut lanes: BTreeMap<(i64, Option<Topic>), Vec<OutboxRow>> = BTreeMap::new();
@@ -199,7 +199,7 @@ impl Courier {
         (sent, stay)
     }
 
-    /// One row after the other, up to the first that does not leave in time.
+    /// Sends one row after the other, up to the first that fails or is late.
     async fn lane(&self, lane: Vec<OutboxRow>, until: Instant) -> (Vec<(i64, i64)>, Option<(i64, Stays)>) {
         let mut sent = Vec::with_capacity(lane.len());
         for row in lane {
@@ -222,13 +222,13 @@ impl Courier {
         }
     }
 
-    /// Fails if the database was away meanwhile: rows whose deletion had not reached the disk are there again.
+    /// Fails if the database was unavailable meanwhile, because deletions that had not reached the disk are undone.
     fn nothing_is_back(&self) -> Result<(), BoxError> {
         if self.store.was_broken() { Err(Stays::Back.into()) } else { Ok(()) }
     }
 }
 
-/// The answer of a publication, which goes on where it takes too long.
+/// Returns the result of a publication. A publication that takes too long continues in the background.
 async fn in_time(publishing: impl Future<Output = Result<(), Stays>>) -> Result<(), Stays> {
     tokio::time::timeout(PUBLISH_MAX, publishing).await.unwrap_or(Err(Stays::Late(PUBLISH_MAX)))
 }
@@ -242,7 +242,7 @@ impl Publisher for Outbox {
     }
 
     fn publish_new(&self, committed: Committed) -> BoxFuture<'_, Result<(), BoxError>> {
-        // On its own: what has left is noted even if nobody waits any more.
+        // Spawned, so that sent rows are deleted even if no caller waits any more.
         let publishing = tokio::spawn(self.courier.clone().carry_new(committed));
         Box::pin(async move {
             in_time(async { publishing.await.unwrap_or(Err(Stays::Late(PUBLISH_MAX))) }).await?;
@@ -254,8 +254,7 @@ impl Publisher for Outbox {
         Box::pin(async { Ok(self.empty().await?) })
     }
 
-    /// Asks the sidecar for the component of the events, and the scheduler for a job: its own health check says that all is well before it
-    /// leads.
+    /// Asks the sidecar for the events' component, and the scheduler for a job. The scheduler's own health check is positive before it has a leader.
     fn check(&self) -> BoxFuture<'_, PublisherHealth> {
         Box::pin(async {
             let Courier { sidecar, jobs, events, broker, .. } = &*self.courier;

@@ -1,4 +1,4 @@
-//! The `main` of a function and of the gateway, in the cluster: with a sidecar where the settings name one, else alone.
+//! The `main` of functions and of the gateway in a cluster: with the sidecar of the settings, or without one.
 
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
@@ -15,8 +15,8 @@ use tokio::net::TcpListener;
 
 use crate::{Elsewhere, Events, FunctionsByUrl, Jobs, Outbox, Sidecar, StateStore, secrets};
 
-/// The `main` of a function that runs on its own: settings, log, secrets, world, host. Without a sidecar it stands alone: what it
-/// announces waits in the outbox.
+/// The `main` of a function that runs on its own: reads settings and secrets, starts the log, the app and the host. Without a sidecar, its events
+/// stay in the outbox.
 #[must_use]
 pub fn main(function: Function) -> ExitCode {
     host::run_process(false, |settings| async move { host::run(Arc::new(world(settings, function.route()).await?), function).await })
@@ -39,7 +39,7 @@ async fn world(mut settings: Settings, route: &Route) -> Result<App, BoxError> {
     })
 }
 
-/// Beside a sidecar, facts and jobs travel from it to the gateway and on to functions, and each of them asks for this token.
+/// Requires `APP_API_TOKEN` beside a sidecar: facts and jobs travel from it to the gateway and on to functions, and each of them checks this token.
 fn check_app_token(settings: &Settings) -> Result<(), BoxError> {
     if settings.app_api_token.is_some() {
         return Ok(());
@@ -48,27 +48,27 @@ fn check_app_token(settings: &Settings) -> Result<(), BoxError> {
         .into())
 }
 
-/// Without a database there is no outbox here; what other functions leave in theirs is seen to.
+/// Replaces the publisher of a process without a database, so that it empties the outbox of other functions.
 fn with_publisher_elsewhere(app: App) -> App {
     let elsewhere = Arc::new(Elsewhere::default());
     app.background.spawn(elsewhere.clone().run(Caller::of(&app), app.stopping.clone()));
     App { publisher: elsewhere, ..app }
 }
 
-/// What the gateway needs of Dapr to be the app that the sidecar delivers to.
+/// What the gateway uses of Dapr, as the app that the sidecar delivers to.
 pub struct Dapr {
-    /// Where the sidecar, which is on the same host, delivers.
+    /// Listens for the sidecar on the same host.
     pub app_channel: TcpListener,
-    /// Gets the dead letters.
+    /// Receives the dead letters.
     pub broker: Arc<dyn Broker>,
-    /// Is watched over.
+    /// The scheduler that the gateway watches.
     pub scheduler: Arc<dyn Scheduler>,
-    /// Keeps what a consumer has not taken at once.
+    /// Stores deliveries that a consumer has not accepted at once.
     pub deliveries: Deliveries,
 }
 
-/// The `main` of the gateway: every function by its URL, and with a sidecar, all that Dapr delivers. It opens a connection to the database only
-/// for deliveries that have to wait.
+/// The `main` of the gateway: calls every function by its URL and, with a sidecar, receives all of Dapr's deliveries. It connects to the database
+/// only for deliveries that have to wait.
 #[must_use]
 pub fn main_of_gateway(gateway: impl FnOnce(Option<Dapr>) -> Function) -> ExitCode {
     host::run_process(false, |mut settings| async move {
@@ -83,9 +83,8 @@ pub fn main_of_gateway(gateway: impl FnOnce(Option<Dapr>) -> Function) -> ExitCo
         let dapr = match sidecar {
             Some(sidecar) => Some(Dapr {
                 deliveries: deliveries_of(database.as_ref(), pool)?,
-                // Nobody but a sidecar on the same host is awaited there.
-                app_channel: host::bind((Ipv4Addr::LOCALHOST, settings.app_port).into(), "APP_PORT says where the sidecar is awaited")
-                    .await?,
+                // Loopback only, because the sidecar runs on the same host.
+                app_channel: host::bind((Ipv4Addr::LOCALHOST, settings.app_port).into(), "APP_PORT sets the port for the sidecar").await?,
                 broker: Arc::new(Events::new(sidecar.clone(), settings.events)),
                 scheduler: Arc::new(Jobs::new(sidecar, settings.wake_lead)),
             }),
@@ -98,10 +97,10 @@ pub fn main_of_gateway(gateway: impl FnOnce(Option<Dapr>) -> Function) -> ExitCo
     })
 }
 
-/// The tables of deliveries. Nothing connects before a delivery has to wait.
+/// Returns the tables of deliveries. Connects when the first delivery has to wait.
 fn deliveries_of(database: Option<&Secret>, pool: u32) -> Result<Deliveries, BoxError> {
     let url = database.ok_or(
-        "DATABASE_URL is not set; beside a sidecar the gateway keeps in the database what a consumer has not taken: set it, or          TASKFLOW_SECRET_STORE",
+        "DATABASE_URL is not set; the gateway stores deliveries that a consumer has not accepted yet in the database; set DATABASE_URL or TASKFLOW_SECRET_STORE",
     )?;
     Ok(Deliveries::new(Store::connect_lazy(url.expose(), pool)?.pool().clone()))
 }

@@ -1,4 +1,4 @@
-//! Secrets: what the environment does not say, the Dapr secret store does.
+//! Reads secrets that the environment lacks from the Dapr secret store.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use tokio::time::Instant;
 
 use crate::{Sidecar, SidecarError};
 
-/// The one secret, with a value for each name.
+/// Name of the secret, which has several keys.
 const SECRET: &str = "taskflow-secrets";
-/// How long to ask for it: the sidecar of a cluster that has just started may come up after the function.
+/// How long to retry: in a cluster that has just started, the sidecar may start after the function.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The pause between two questions.
+/// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Fills in what the environment leaves open: the database, the callers' token, and the function's own secrets.
+/// Fills in the settings that the environment lacks: the database, the callers' token, and the function's own secrets.
 ///
 /// # Errors
-/// A store without the secret, or without an answer; a value that cannot be used.
+/// The store has no such secret or does not answer, or a value is invalid.
 pub(crate) async fn fill(settings: &mut Settings, sidecar: &Sidecar, route: &Route) -> Result<(), BoxError> {
     let Some(store) = settings.secret_store.clone() else { return Ok(()) };
     let missing = |settings: &Settings| settings.database_url.is_none() || settings.api_token.is_none();
@@ -31,7 +31,7 @@ pub(crate) async fn fill(settings: &mut Settings, sidecar: &Sidecar, route: &Rou
         return Ok(());
     }
     let secrets = ask(sidecar, &store).await.map_err(|error| format!("TASKFLOW_SECRET_STORE: {store} has no {SECRET}: {error}"))?;
-    // The sidecar answers a value that is missing with an empty one.
+    // The sidecar returns an empty value for a missing key.
     let secret = |name: &str| secrets.get(name).filter(|value| !value.is_empty()).map(|value| Secret::from(value.clone()));
     let own = own.into_iter().filter_map(|(name, key)| Some((name, secret(key)?)));
     settings.fill(secret("neon-connection-string"), secret("api-token"), own)?;

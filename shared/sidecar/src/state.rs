@@ -1,4 +1,4 @@
-//! State: JSON values in the Dapr state store, with optimistic concurrency.
+//! JSON values in the Dapr state store, with optimistic concurrency.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::{Sidecar, SidecarError};
 
 /// The state store component.
 const STORE: &str = "statestore";
-/// A key that is asked for to find out whether the store answers.
+/// A key that is read to check whether the store answers.
 const ANY_KEY: &str = "health";
 
 /// The port [`State`] over the component `statestore`.
@@ -22,7 +22,7 @@ pub struct StateStore {
 }
 
 impl StateStore {
-    /// State through this sidecar.
+    /// Creates the port over this sidecar.
     #[must_use]
     pub fn new(sidecar: Sidecar) -> Self {
         Self { sidecar }
@@ -55,7 +55,7 @@ impl State for StateStore {
     }
 
     fn set<'a>(&'a self, key: &'a str, value: &'a str, etag: Option<&'a str>, ttl: Option<Duration>) -> StateFuture<'a, ()> {
-        // Without an ETag, the first write wins: a value that is there already is somebody else's.
+        // Without an ETag the first write wins: an existing value belongs to another writer.
         let options = StateOptions {
             concurrency: StateConcurrency::ConcurrencyFirstWrite.into(),
             consistency: StateConsistency::ConsistencyStrong.into(),

@@ -1,8 +1,8 @@
-//! The civil dates and times of a rule: no zone yet.
+//! The civil dates and times of a rule, without a zone.
 //!
-//! A rule repeats in periods: days, weeks, months or years, every INTERVAL-th of them from the one that DTSTART lies in.
-//! RFC 5545 lets some BY… parts expand a period and others limit it. Both come to the same: of all the days in the
-//! period, keep those that meet every part. What the rule leaves open is taken from DTSTART first.
+//! A rule repeats in periods: days, weeks, months or years, every INTERVAL-th of them, starting with the one that contains DTSTART. In RFC 5545 some
+//! BY… parts expand a period and others limit it. Both are the same filter: of all the days in the period, keep those that meet every part. Parts
+//! that the rule omits are first taken from DTSTART.
 
 use std::{collections::VecDeque, iter};
 
@@ -13,18 +13,18 @@ use jiff::{
 
 use super::rule::{Frequency, Rule, WeekdayNumber};
 
-/// Hours of a day.
+/// Hours per day.
 const HOURS: i64 = 24;
 
 impl Rule {
-    /// The rule's times after `start`, DTSTART, and not before the day `from`, in order. COUNT and UNTIL are not looked at.
+    /// Returns the rule's times after `start` (DTSTART) and not before the day `from`, in order. Ignores COUNT and UNTIL.
     ///
-    /// This goes straight to `from`, however far from `start` that is.
+    /// Goes straight to `from`, however far from `start` that is.
     pub(super) fn times(&self, start: DateTime, from: Date) -> impl Iterator<Item = DateTime> + use<> {
         self.all_times(start, from).filter(move |time| *time > start)
     }
 
-    /// The same with COUNT, which has to go through the times from the first. `start` itself counts as one.
+    /// Returns the same times for a rule with COUNT, which counts them from the first. `start` itself counts as one.
     pub(super) fn counted_times(&self, start: DateTime, from: Date) -> impl Iterator<Item = DateTime> + use<> {
         let (seek, limit) = match self.count() {
             Some(count) => (start.date(), usize::from(count).saturating_sub(1)),
@@ -33,22 +33,22 @@ impl Rule {
         self.times(start, seek).take(limit).skip_while(move |time| time.date() < from)
     }
 
-    /// True if any time, from `start` on, meets the rule. COUNT and UNTIL are not looked at.
+    /// True if any time from `start` on meets the rule. Ignores COUNT and UNTIL.
     pub(super) fn occurs(&self, start: DateTime) -> bool {
         self.all_times(start, start.date()).any(|time| time >= start)
     }
 
-    /// The times of the days from `from` on, those before `start` on its own day among them.
+    /// Returns the times of the days from `from` on, including times before `start` on its own day.
     fn all_times(&self, start: DateTime, from: Date) -> impl Iterator<Item = DateTime> + use<> {
         let hours = (self.frequency == Frequency::Hourly).then_some(i64::from(self.interval));
         let dates = Dates::new(self, start.date(), from).into_iter().flatten().skip_while(move |date| *date < from);
         dates.flat_map(move |date| Hours::of(start, date, hours))
     }
 
-    /// The rule with what it leaves open taken from DTSTART's date.
+    /// Returns the rule with its omitted parts taken from DTSTART's date.
     ///
-    /// RFC 5545, section 3.3.10: "Information, not contained in the rule, necessary to determine the various recurrence
-    /// instance start time and dates are derived from the Start Time (DTSTART)".
+    /// RFC 5545, section 3.3.10: "Information, not contained in the rule, necessary to determine the various recurrence instance start time and dates
+    /// are derived from the Start Time (DTSTART)".
     fn anchored(&self, start: Date) -> Self {
         let mut rule = self.clone();
         if !self.month_days.is_empty() || !self.weekdays.is_empty() {
@@ -69,10 +69,10 @@ impl Rule {
 }
 
 impl Frequency {
-    /// How many periods make 400 years, after which the Gregorian calendar repeats itself, weekdays included.
+    /// Number of periods in 400 years, after which the Gregorian calendar repeats itself, weekdays included.
     ///
-    /// So many periods in a row without a date prove that the rule has none any more, whatever its INTERVAL: that many
-    /// steps of n periods are n times 400 years, and the calendar looks the same again. It bounds every search.
+    /// If this many consecutive periods have no date, the rule has none any more, whatever its INTERVAL: this many steps of n periods are n times 400
+    /// years, and the calendar repeats. This limits every search.
     fn cycle(self) -> u32 {
         match self {
             Self::Hourly | Self::Daily => 146_097,
@@ -82,9 +82,8 @@ impl Frequency {
         }
     }
 
-    /// The first day of the period that `date` lies in. An hour's days are looked at one by one, and each gives its hours: see [`Hours`].
-    ///
-    /// `None` before the year -9999.
+    /// Returns the first day of the period that contains `date`; `None` before the year -9999. The period of HOURLY is a day, whose hours [`Hours`]
+    /// yields.
     fn first_day(self, date: Date, rule: &Rule) -> Option<Date> {
         match self {
             Self::Hourly | Self::Daily => Some(date),
@@ -97,7 +96,7 @@ impl Frequency {
         }
     }
 
-    /// The last day of the period that begins on `first`.
+    /// Returns the last day of the period that begins on `first`.
     fn last_day(self, first: Date) -> Date {
         match self {
             Self::Hourly | Self::Daily => first,
@@ -107,7 +106,7 @@ impl Frequency {
         }
     }
 
-    /// The first day of the period that lies so many periods after the one beginning on `first`, if the calendar has it.
+    /// Returns the first day of the period this many periods after the one that begins on `first`, if the calendar has it.
     fn later(self, first: Date, periods: i64) -> Option<Date> {
         let days = |days| SignedDuration::try_from_hours(HOURS.checked_mul(days)?);
         match self {
@@ -119,7 +118,7 @@ impl Frequency {
         .ok()
     }
 
-    /// How many whole periods lie between two first days of periods.
+    /// Number of periods between two first days of periods.
     fn between(self, earlier: Date, later: Date) -> i64 {
         let days = later.duration_since(earlier).as_hours() / HOURS;
         let years = i64::from(later.year()) - i64::from(earlier.year());
@@ -133,22 +132,22 @@ impl Frequency {
     }
 }
 
-/// A rule's dates, from the period that a given day lies in, one period at a time.
+/// A rule's dates, one period at a time, from the period that contains a given day.
 struct Dates {
-    /// The rule, nothing left open.
+    /// The rule, with its omitted parts filled in.
     rule: Rule,
-    /// The first day of the period that DTSTART lies in.
+    /// The first day of the period that contains DTSTART.
     origin: Date,
-    /// How many periods lie from one to the next: the INTERVAL, but each day for HOURLY.
+    /// Number of periods per step: the INTERVAL, or 1 day for HOURLY.
     step: i64,
-    /// The next period to look at: the n-th that the rule does not leave out.
+    /// The number of the next step.
     turn: i64,
-    /// What is left of the last period looked at.
+    /// Remaining dates of the current period.
     batch: VecDeque<Date>,
 }
 
 impl Dates {
-    /// `None` where the first week begins before jiff's calendar does, in the year -9999.
+    /// `None` if the first week begins before jiff's calendar does, in the year -9999.
     fn new(rule: &Rule, start: Date, from: Date) -> Option<Self> {
         let frequency = rule.frequency;
         let origin = frequency.first_day(start, rule)?;
@@ -157,7 +156,7 @@ impl Dates {
         Some(Self { rule: rule.anchored(start), origin, step, turn, batch: VecDeque::new() })
     }
 
-    /// Fills the batch from the next period, or says `None` where the calendar ends.
+    /// Fills the batch from the next period. `None` at the end of the calendar.
     fn next_period(&mut self) -> Option<()> {
         let frequency = self.rule.frequency;
         let periods = self.turn * self.step;
@@ -187,7 +186,7 @@ impl Iterator for Dates {
     }
 }
 
-/// The times of a day: that of DTSTART, or for HOURLY each n-th hour from it on.
+/// The times of a day: DTSTART's time, or for HOURLY every n-th hour from it.
 struct Hours {
     date: Date,
     time: Time,
@@ -216,7 +215,7 @@ impl Iterator for Hours {
     }
 }
 
-/// The conditions on a single day, for a rule with nothing left open. An empty list is no condition.
+/// Conditions on a single day, for a rule with its omitted parts filled in. An empty list is no condition.
 impl Rule {
     fn matches(&self, date: Date) -> bool {
         self.matches_month(date) && self.matches_month_day(date) && self.matches_weekday(date)
@@ -237,12 +236,12 @@ impl Rule {
         self.weekdays.is_empty() || self.weekdays.iter().any(matches)
     }
 
-    /// The day's place in what the ordinals of BYDAY count in: the year for YEARLY without BYMONTH, else the month.
+    /// Returns the day's place in the span that BYDAY's ordinals count in: the year for YEARLY without BYMONTH, else the month.
     fn place(&self, date: Date) -> Place {
         if self.frequency == Frequency::Yearly && self.months.is_empty() { Place::in_year(date) } else { Place::in_month(date) }
     }
 
-    /// Of a period's dates, leaves only those that BYSETPOS names.
+    /// Keeps the dates of a period that BYSETPOS selects.
     fn choose(&self, dates: &mut VecDeque<Date>) {
         let length = i16::try_from(dates.len()).unwrap_or(i16::MAX);
         let mut number = 0;
@@ -253,7 +252,7 @@ impl Rule {
     }
 }
 
-/// A place in a row, counted from both sides: 1 is the first, -1 the last.
+/// A position counted from both ends: 1 is the first, -1 the last.
 #[derive(Clone, Copy)]
 struct Place {
     from_start: i16,
@@ -273,7 +272,7 @@ impl Place {
         Self::new(date.day_of_year(), date.days_in_year())
     }
 
-    /// The same by sevens: days 1 to 7 are 1, the last seven days -1. That is which of its weekday a day is.
+    /// Returns the position counted in weeks: days 1 to 7 are 1, the last seven days -1. This is the ordinal of the day among its weekday.
     fn in_weeks(self) -> Self {
         Self { from_start: (self.from_start - 1) / 7 + 1, from_end: (self.from_end + 1) / 7 - 1 }
     }
@@ -350,7 +349,7 @@ mod tests {
 
     #[test]
     fn rare_dates_are_found() -> Result<(), RuleError> {
-        // Of the years 2100, 2200, 2300 and 2400 only the last has the day: the widest gap that this rule has.
+        // Of the years 2100, 2200, 2300 and 2400 only the last has the day: the widest gap of this rule.
         assert_eq!(first_dates("FREQ=YEARLY;INTERVAL=100", date(2000, 2, 29), 2)?, "02-29 02-29");
         // February 29 on a Friday, in a year that is the seventh, fourteenth, ...
         let rule = "FREQ=YEARLY;INTERVAL=7;BYMONTH=2;BYMONTHDAY=29;BYDAY=FR";
@@ -398,7 +397,7 @@ mod tests {
         };
         assert_eq!(times("FREQ=HOURLY;INTERVAL=8")?, "03 06:30, 03 14:30, 03 22:30, 04 06:30");
         assert_eq!(times("FREQ=HOURLY;INTERVAL=36;COUNT=3")?, "04 10:30, 05 22:30");
-        // The 2nd is a Friday; the hours of other days are counted and left out.
+        // The 2nd is a Friday. The hours of other days count as steps and are skipped.
         assert_eq!(times("FREQ=HOURLY;INTERVAL=7;BYDAY=MO,FR")?, "05 06:30, 05 13:30, 05 20:30, 09 01:30");
         Ok(())
     }

@@ -1,19 +1,18 @@
-//! When a recurring task is due next: RFC 5545 rules, kept to the wall clock of a time zone.
+//! When a recurring task is due next: RFC 5545 rules in the wall-clock time of a zone.
 //!
-//! Five files, each knowing only the ones before it:
+//! Five files, each using only the ones before it:
 //!
-//! - `rule` — [`Rule`], an RRULE that has been checked, and its canonical text;
-//! - `parse` — text to `Rule`, and [`RuleError`], which names the part that is wrong;
+//! - `rule` — [`Rule`], a validated RRULE, and its canonical text;
+//! - `parse` — text to `Rule`, and [`RuleError`], which names the wrong part;
 //! - `dates` — a rule and a first day to civil dates, one period (day, week, month, year) at a time;
-//! - `series` — [`Series`]: dates to instants in a zone, and the two questions a task asks:
-//!   [`Series::next_after`] and [`Series::next_from_completion`];
+//! - `series` — [`Series`]: dates to instants in a zone, with [`Series::next_after`] and [`Series::next_from_completion`];
 //! - `words` — a rule in words.
 //!
-//! The calendar itself (lengths of months, clock changes) is jiff's; the RRULE logic is ours. Nothing here panics or
-//! reads a clock, and every search ends: at the limits below, or where jiff's calendar does, at the end of the year 9999.
+//! jiff supplies the calendar (lengths of months, clock changes); the RRULE logic is our own. Nothing here panics or reads a clock. Every search
+//! ends: at the limits below, or at the end of jiff's calendar, the year 9999.
 //!
-//! To support another rule part: give it a field in `rule`, a line in `parse`, a condition in `matches` in `dates`,
-//! and a shape in `tests/tools/rrule_cases.py`, which compares all of this with python-dateutil.
+//! To support another rule part, add a field in `rule`, a line in `parse`, a condition to `matches` in `dates`, and a shape in
+//! `tests/tools/rrule_cases.py`, which compares all of this with python-dateutil.
 //!
 //! ```
 //! use domain::recurrence::{Pattern, Series};
@@ -24,7 +23,7 @@
 //!     zone: TimeZone::get("Europe/Berlin")?,
 //!     pattern: Pattern::Rule("FREQ=MONTHLY;BYDAY=-1FR".parse()?),
 //! };
-//! // The clocks have changed in between; it is nine o'clock all the same.
+//! // The clocks have changed in between, and it is still nine o'clock.
 //! assert_eq!(series.next_after(series.start), Some("2025-04-25T09:00+02:00".parse()?));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -40,11 +39,11 @@ pub use rule::{Rule, weekday_code};
 pub use series::{Completion, Pattern, Series};
 pub use words::ordinal;
 
-/// The longest text read as a rule, in bytes: a rule that lists every month, day and weekday takes about 300.
+/// Maximum bytes of a rule's text. A rule that lists every month, day and weekday takes about 300.
 pub const MAX_RULE_LENGTH: usize = 500;
 
-/// The largest INTERVAL: from here on, even days add up to decades, so a longer number is a slip of the finger.
+/// Maximum INTERVAL. At this value even days add up to decades, so a larger number is a typing error.
 pub const MAX_INTERVAL: u16 = 9_999;
 
-/// The largest COUNT, 27 years of days: occurrences are counted one by one from the first, so this bounds the work.
+/// Maximum COUNT, 27 years of days. Occurrences are counted from the first, so this limits the work.
 pub const MAX_COUNT: u16 = 9_999;

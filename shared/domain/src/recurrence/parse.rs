@@ -1,4 +1,4 @@
-//! Text to [`Rule`], with errors that name the part that is wrong.
+//! Parses a [`Rule`], with errors that name the wrong part.
 
 use std::{collections::BTreeMap, str::FromStr};
 
@@ -9,19 +9,19 @@ use super::{
     rule::{End, Frequency, Rule, WeekdayNumber, weekday_code},
 };
 
-/// The parts that a rule can have.
+/// Supported parts of a rule.
 const PARTS: [&str; 9] = ["FREQ", "INTERVAL", "BYMONTH", "BYMONTHDAY", "BYDAY", "BYSETPOS", "WKST", "COUNT", "UNTIL"];
 
-/// Parts that RFC 5545 or its extensions define and Taskflow does not support.
+/// Parts of RFC 5545 or its extensions that Taskflow does not support.
 const UNSUPPORTED_PARTS: [&str; 7] = ["BYSECOND", "BYMINUTE", "BYHOUR", "BYYEARDAY", "BYWEEKNO", "RSCALE", "SKIP"];
 
-/// The ranges that RFC 5545, section 3.3.10, sets: months, days of a month, weeks (for `53MO`) and days of a year.
+/// Ranges of RFC 5545, section 3.3.10: months, days of a month, weeks (for `53MO`) and days of a year.
 const MONTHS: i16 = 12;
 const MONTH_DAYS: i16 = 31;
 const WEEKS: i16 = 53;
 const YEAR_DAYS: i16 = 366;
 
-/// Why a text is no recurrence rule that Taskflow supports. Each message names the part and says what would be right.
+/// Why a text is not a supported recurrence rule. Each message names the part and what it accepts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
     /// The text is longer than [`MAX_RULE_LENGTH`].
@@ -36,10 +36,10 @@ pub enum RuleError {
     /// The one required part is missing.
     #[error("FREQ is missing: a rule needs FREQ=HOURLY, DAILY, WEEKLY, MONTHLY or YEARLY")]
     MissingFrequency,
-    /// A part of RFC 5545 that is not supported here.
+    /// A part of RFC 5545 that Taskflow does not support.
     #[error("{0} is not supported")]
     Unsupported(&'static str),
-    /// A part that RFC 5545 does not know.
+    /// A part that RFC 5545 does not define.
     #[error("{0:?} is not a part of a recurrence rule")]
     Unknown(String),
     /// A value that its part does not allow.
@@ -47,9 +47,9 @@ pub enum RuleError {
     Invalid {
         /// The part's name, such as `BYDAY`.
         part: &'static str,
-        /// The offending value, or the offending entry of a list.
+        /// The invalid value, or the invalid entry of a list.
         value: String,
-        /// What the part takes instead.
+        /// What the part accepts.
         expected: String,
     },
     /// COUNT and UNTIL "MUST NOT occur in the same" rule.
@@ -61,10 +61,10 @@ pub enum RuleError {
     /// BYMONTHDAY with FREQ=WEEKLY.
     #[error("BYMONTHDAY cannot be combined with FREQ=WEEKLY")]
     WeeklyMonthDay,
-    /// BYSETPOS with nothing to choose from.
+    /// BYSETPOS without a part to choose from.
     #[error("BYSETPOS needs BYDAY, BYMONTHDAY or BYMONTH beside it")]
     LonePosition,
-    /// BYSETPOS with FREQ=HOURLY, where each hour has one time.
+    /// BYSETPOS with FREQ=HOURLY, in which each hour has one time.
     #[error("BYSETPOS cannot be combined with FREQ=HOURLY")]
     HourlyPosition,
 }
@@ -81,7 +81,7 @@ impl FromStr for Rule {
     }
 }
 
-/// A rule's parts, each with its raw value.
+/// The parts of a rule with their raw values.
 struct Parts<'a>(BTreeMap<&'static str, &'a str>);
 
 impl<'a> Parts<'a> {
@@ -129,12 +129,12 @@ impl<'a> Parts<'a> {
         self.value(part, read, &format!("a whole number from 1 to {max}"))
     }
 
-    /// The part's value, if the part is there.
+    /// Returns the part's value, if the part is present.
     fn value<T>(&self, part: &'static str, read: impl Fn(&str) -> Option<T>, expected: &str) -> Result<Option<T>, RuleError> {
         self.0.get(part).map(|text| read_one(part, text, read, expected)).transpose()
     }
 
-    /// The entries of the part's comma list; none if the part is not there.
+    /// Returns the entries of the part's comma-separated list; none if the part is absent.
     fn list<T>(&self, part: &'static str, read: fn(&str) -> Option<T>, expected: &str) -> Result<Vec<T>, RuleError> {
         let entries = self.0.get(part).map(|list| list.split(',')).into_iter().flatten();
         entries.map(|text| read_one(part, text, read, expected)).collect()
@@ -155,7 +155,7 @@ fn read_one<T>(part: &'static str, text: &str, read: impl Fn(&str) -> Option<T>,
     read(text).ok_or_else(|| RuleError::Invalid { part, value: text.to_owned(), expected: expected.to_owned() })
 }
 
-/// What RFC 5545 forbids between parts that are each right.
+/// Checks the combinations of valid parts that RFC 5545 forbids.
 fn check(rule: Rule) -> Result<Rule, RuleError> {
     let counts_weekdays = matches!(rule.frequency, Frequency::Monthly | Frequency::Yearly);
     if !counts_weekdays && rule.weekdays.iter().any(|day| day.ordinal.is_some()) {
@@ -200,14 +200,14 @@ fn position(text: &str) -> Option<i16> {
     signed(text, YEAR_DAYS)
 }
 
-/// A number from 1 to `max` or from -`max` to -1; RFC 5545 allows a plus sign.
+/// Reads a number from 1 to `max` or from -`max` to -1. RFC 5545 allows a plus sign.
 fn signed(text: &str, max: i16) -> Option<i16> {
     let magnitude = digits(text.strip_prefix(['+', '-']).unwrap_or(text))?;
     let magnitude = magnitude.parse().ok().filter(|number| (1..=max).contains(number))?;
     Some(if text.starts_with('-') { -magnitude } else { magnitude })
 }
 
-/// `20251231` or `20251231T235959Z`. A local date-time is refused: a task's due date has a zone, and then RFC 5545 wants UTC.
+/// Reads `20251231` or `20251231T235959Z`. Refuses a local date-time, because a due date has a zone, and RFC 5545 then requires UTC.
 fn until(text: &str) -> Option<End> {
     let Some((date, time)) = text.split_once('T') else {
         return Some(End::OnDate(until_date(text)?));
@@ -221,7 +221,7 @@ fn until_date(text: &str) -> Option<Date> {
     digits(text).filter(|date| date.len() == "YYYYMMDD".len())?.parse().ok()
 }
 
-/// The text itself, if it is ASCII digits and nothing else.
+/// Returns the text if it consists of ASCII digits.
 fn digits(text: &str) -> Option<&str> {
     (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(text)
 }

@@ -1,4 +1,4 @@
-//! A recurrence rule that has been checked, and its canonical text.
+//! A validated recurrence rule and its canonical text.
 
 use std::fmt::{self, Display, Formatter, Write as _};
 
@@ -6,15 +6,14 @@ use jiff::civil::{Date, DateTime, Weekday};
 
 /// An RFC 5545 recurrence rule (section 3.3.10), for example `FREQ=MONTHLY;BYDAY=-1FR;COUNT=12`.
 ///
-/// It is made by parsing, which checks it, so that a `Rule` is always meaningful; only [`RuleError`](super::RuleError)
-/// says why a text is none. Supported are FREQ (HOURLY, DAILY, WEEKLY, MONTHLY, YEARLY), INTERVAL, BYMONTH, BYMONTHDAY, BYDAY,
-/// BYSETPOS, WKST and either COUNT or UNTIL; anything else is an error, never ignored. Lower case, surrounding spaces and
-/// a leading `RRULE:` are accepted.
+/// Parsing is the only way to create one, so a `Rule` is always valid; [`RuleError`](super::RuleError) says why a text is not. Supported parts are
+/// FREQ (HOURLY, DAILY, WEEKLY, MONTHLY, YEARLY), INTERVAL, BYMONTH, BYMONTHDAY, BYDAY, BYSETPOS, WKST and either COUNT or UNTIL. Any other part is
+/// an error. Lower case, surrounding spaces and a leading `RRULE:` are accepted.
 ///
 /// UNTIL is a date (through the end of that day, in the series' zone) or a UTC date-time (inclusive, to the second).
 ///
-/// `Display` writes the canonical text: upper case, parts in a fixed order, lists sorted and without duplicates, defaults
-/// left out. Equal rules have equal texts, and a rule's text parses to an equal rule. In serde a rule is that text.
+/// `Display` writes the canonical text: upper case, parts in a fixed order, lists sorted and without duplicates, defaults left out. Equal rules have
+/// equal texts, and a rule's text parses to an equal rule. In serde a rule is that text.
 ///
 /// ```
 /// use domain::recurrence::Rule;
@@ -27,7 +26,7 @@ use jiff::civil::{Date, DateTime, Weekday};
 pub struct Rule {
     pub(super) frequency: Frequency,
     pub(super) interval: u16,
-    /// BYMONTH, 1 to 12. Like every list here: sorted, without duplicates, empty where the part is absent.
+    /// BYMONTH, 1 to 12. Like every list here, sorted, without duplicates, and empty if the part is absent.
     pub(super) months: Vec<i16>,
     /// BYMONTHDAY, 1 to 31 from the start of the month or -1 to -31 from its end.
     pub(super) month_days: Vec<i16>,
@@ -41,7 +40,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// The rule "every day", "every week" and so on, without an end.
+    /// Returns the rule "every day", "every week" and so on, without an end.
     pub(super) fn every(frequency: Frequency) -> Self {
         Self {
             frequency,
@@ -55,18 +54,18 @@ impl Rule {
         }
     }
 
-    /// True if it repeats by the hour, so that its occurrences need a time.
+    /// True if the rule repeats by the hour, so that its occurrences need a time.
     #[must_use]
     pub fn is_hourly(&self) -> bool {
         self.frequency == Frequency::Hourly
     }
 
-    /// True if it is an interval and nothing else: no part beginning with BY names the days that it can fall on.
+    /// True if the rule is an interval only: no BY… part restricts its days.
     pub(super) fn is_plain(&self) -> bool {
         self.months.is_empty() && self.month_days.is_empty() && self.weekdays.is_empty() && self.positions.is_empty()
     }
 
-    /// The same rule with another COUNT, if it has one.
+    /// Returns the same rule with another COUNT, if it has one.
     #[must_use]
     pub fn with_count(mut self, count: u16) -> Self {
         if let End::Count(own) = &mut self.end {
@@ -75,7 +74,7 @@ impl Rule {
         self
     }
 
-    /// COUNT: how many occurrences the series has in all, its first due date included.
+    /// COUNT: number of occurrences of the series, including the first due date.
     #[must_use]
     pub fn count(&self) -> Option<u16> {
         match self.end {
@@ -85,7 +84,7 @@ impl Rule {
     }
 }
 
-/// FREQ: the period that the rule repeats in.
+/// FREQ: the period of the rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Frequency {
     Hourly,
@@ -109,7 +108,7 @@ impl Frequency {
     }
 }
 
-/// One entry of BYDAY: each such weekday, or with an ordinal only the n-th (from the end if negative) in its month or year.
+/// One entry of BYDAY: every such weekday, or with an ordinal only the n-th of its month or year, counted from the end if negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct WeekdayNumber {
     pub(super) ordinal: Option<i16>,
@@ -117,7 +116,7 @@ pub(super) struct WeekdayNumber {
 }
 
 impl WeekdayNumber {
-    /// The place in the canonical order: plain weekdays first, Monday first.
+    /// Sort key of the canonical order: weekdays without ordinal first, Monday first.
     pub(super) fn rank(self) -> (Option<i16>, i8) {
         (self.ordinal, self.weekday.to_monday_zero_offset())
     }
@@ -132,7 +131,7 @@ impl Display for WeekdayNumber {
     }
 }
 
-/// The two letters that RFC 5545 gives a weekday.
+/// Returns the two letters of a weekday in RFC 5545.
 #[must_use]
 pub fn weekday_code(weekday: Weekday) -> &'static str {
     match weekday {
@@ -150,7 +149,7 @@ pub fn weekday_code(weekday: Weekday) -> &'static str {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum End {
     Never,
-    /// After so many occurrences, the first included.
+    /// After this many occurrences, including the first.
     Count(u16),
     /// After this day in the series' zone.
     OnDate(Date),

@@ -1,4 +1,4 @@
-//! The occurrences of a task as instants: dates of a rule at DTSTART's wall-clock time in a zone.
+//! The occurrences of a task as instants: the dates of a rule at DTSTART's wall-clock time in a zone.
 
 use jiff::{
     SignedDuration, Span, Timestamp,
@@ -9,8 +9,8 @@ use jiff::{
 use super::rule::{End, Frequency, Rule};
 use crate::moment::Moment;
 
-/// How far two days' occurrences can be from the order of their dates: a zone's clock was never moved by more than a day
-/// (Samoa left out 30 December 2011), and one more is to be safe.
+/// Maximum days by which clock changes can reorder the occurrences of two dates. No zone ever moved its clock by more than a day (Samoa skipped 30
+/// December 2011); one more day is a margin.
 const CLOCK_CHANGE_DAYS: i8 = 2;
 
 /// How a task repeats.
@@ -20,14 +20,14 @@ pub enum Pattern {
     Daily,
     /// Every week, on the weekday of the first due date.
     Weekly,
-    /// Every month, on the day of the first due date; in a month without it on the month's last day: Jan 31, Feb 28, Mar 31.
+    /// Every month, on the day of the first due date, or on the last day of a shorter month: Jan 31, Feb 28, Mar 31.
     Monthly,
-    /// As an RFC 5545 rule says, to the letter: months without the day are skipped.
+    /// By an RFC 5545 rule, exactly: months without the day are skipped.
     Rule(Rule),
 }
 
 impl Pattern {
-    /// The rule that says the same for a series that starts on this date.
+    /// Returns the equivalent rule for a series that starts on this date.
     fn rule(&self, start: Date) -> Rule {
         match self {
             Self::Daily => Rule::every(Frequency::Daily),
@@ -37,13 +37,13 @@ impl Pattern {
         }
     }
 
-    /// True if it says which days, and not only how far apart they are.
+    /// True if the pattern restricts the days, rather than only their distance.
     fn names_days(&self) -> bool {
         matches!(self, Self::Rule(rule) if !rule.is_plain())
     }
 }
 
-/// For the 31st: `BYMONTHDAY=28,29,30,31;BYSETPOS=-1`, the last of those days that the month has.
+/// Returns the rule for the 31st: `BYMONTHDAY=28,29,30,31;BYSETPOS=-1`, the last of those days that the month has.
 fn monthly_clamped(day: i16) -> Rule {
     let shortest_month = 28;
     let month_days = (day.min(shortest_month)..=day).collect();
@@ -52,71 +52,70 @@ fn monthly_clamped(day: i16) -> Rule {
 
 /// A chain of occurrences.
 ///
-/// The slots are `start` itself, always, and after it the rule's dates at the wall-clock time that `start` has in `zone`. 09:00 stays 09:00
-/// when the clocks change. A time that does not exist on a day is read with the offset before the gap (02:30 becomes 03:30), one that exists
-/// twice is the first (RFC 5545, section 3.3.5). The slots of an all-day series are the instants at which its days begin, which is 01:00
-/// where the clock leaves out midnight. The occurrences are the slots without those that are excluded.
+/// Its slots are `start`, always, and then the rule's dates at `start`'s wall-clock time in `zone`. 09:00 stays 09:00 across clock changes. A skipped
+/// time is read with the offset before the gap (02:30 becomes 03:30), and a repeated time is the first one (RFC 5545, section 3.3.5). The slots of an
+/// all-day series are the instants at which its days begin, which is 01:00 where a clock change skips midnight. The occurrences are the slots without
+/// the excluded ones.
 ///
-/// `start` counts as the first slot even if the rule does not match it. RFC 5545 calls that case undefined, and says
-/// that DTSTART "always counts as the first occurrence" of COUNT: somebody who makes a task due on Tuesday, then every
-/// Friday, three times, has the Tuesday and two Fridays. Only an UNTIL before `start` leaves no occurrence at all.
+/// `start` is the first slot even if the rule does not match it. RFC 5545 calls that case undefined, and says that DTSTART "always counts as the
+/// first occurrence" of COUNT. A task due on a Tuesday, then every Friday, three times, has the Tuesday and two Fridays. Only an UNTIL before `start`
+/// leaves no occurrence.
 ///
-/// A day that the zone left out altogether coincides with the next (Samoa's 30 December 2011): one occurrence, though
-/// COUNT counts both dates.
+/// A day that the zone skipped coincides with the next (Samoa's 30 December 2011): one occurrence, though COUNT counts both dates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series {
     /// DTSTART: the first slot of the chain.
     pub start: Timestamp,
-    /// The zone whose wall clock is kept.
+    /// The zone whose wall-clock time is kept.
     pub zone: TimeZone,
-    /// How it repeats.
+    /// The pattern of repetition.
     pub pattern: Pattern,
     /// True if its slots are days.
     pub all_day: bool,
-    /// EXDATE: slots, and days whose slots, are left out. They count for COUNT.
+    /// EXDATE: slots and days that are excluded. They still count for COUNT.
     pub excluded: Vec<Moment>,
 }
 
-/// What [`Series::next_from_completion`] needs to know of the occurrence that was completed.
+/// The completed occurrence, for [`Series::next_from_completion`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Completion {
     /// When it was completed.
     pub at: Timestamp,
-    /// The slot that it stands for: when it had been due, before anybody moved it.
+    /// Its slot: its due date before it was moved.
     pub slot: Timestamp,
-    /// Which one it was, from 1: how many occurrences the chain has had, this one included. Only COUNT asks for it.
+    /// Its number, from 1. Used by COUNT only.
     pub occurrence: u32,
 }
 
 impl Series {
-    /// A series of times, none of them left out.
+    /// Returns a series of times without exclusions.
     #[must_use]
     pub fn new(start: Timestamp, zone: TimeZone, pattern: Pattern) -> Self {
         Self { start, zone, pattern, all_day: false, excluded: Vec::new() }
     }
 
-    /// The first occurrence strictly after `after`, or `None` if the series is over: by COUNT or UNTIL, because the rule
-    /// matches no further day, or because the year 9999 is.
+    /// Returns the first occurrence strictly after `after`. `None` if the series is over: by COUNT or UNTIL, because the rule matches no later day,
+    /// or after the year 9999.
     ///
-    /// It is as fast decades after the start as on the first day, except with COUNT, where it counts from the start.
+    /// Without COUNT, the time needed does not grow with the distance from the start.
     #[must_use]
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
         self.occurrences_after(after).next()
     }
 
-    /// The occurrences strictly after `after`, in order.
+    /// Returns the occurrences strictly after `after`, in order.
     pub fn occurrences_after(&self, after: Timestamp) -> impl Iterator<Item = Timestamp> {
         let excluded = |slot: &(DateTime, Timestamp)| self.excludes(*slot);
         self.slots_after(after).filter(move |slot| !excluded(slot)).map(|(_, slot)| slot)
     }
 
-    /// How many slots come after `from` and not after `to`, the excluded ones among them; at most `max`.
+    /// Number of slots after `from` and not after `to`, including excluded ones; at most `max`.
     #[must_use]
     pub fn slots_between(&self, from: Timestamp, to: Timestamp, max: usize) -> usize {
         self.slots_after(from).take_while(|(_, slot)| *slot <= to).take(max).count()
     }
 
-    /// True if the series has an occurrence at all: a day meets the rule, and UNTIL is not over before the start. Exclusions are not looked at.
+    /// True if a day meets the rule and UNTIL is not before the start. Ignores exclusions.
     #[must_use]
     pub fn occurs(&self) -> bool {
         let start = self.anchor();
@@ -124,14 +123,13 @@ impl Series {
         includes(rule.end, start.date(), self.start) && rule.occurs(start)
     }
 
-    /// The next due date where the interval runs from the completion: every 3 days at 09:00, completed on the 10th at
-    /// 15:00, is due on the 13th at 09:00.
+    /// Returns the next due date if the interval counts from the completion: every 3 days at 09:00, completed on the 10th at 15:00, is due on the
+    /// 13th at 09:00.
     ///
-    /// The pattern starts anew on the completion's local date, which stands for DTSTART, at the wall-clock time of the
-    /// series' start; by the hour, at the completion's minute. The answer is the first occurrence of that pattern after the completion, and on
-    /// a later day unless it repeats by the hour. A plain interval counts from the completion alone. A rule that names days (a part that begins
-    /// with BY) also wants the occurrence to be after the slot: so a task for Mondays that is completed on the Sunday before is not due again
-    /// on that Monday.
+    /// The pattern restarts on the completion's local date, which replaces DTSTART, at the wall-clock time of the series' start; for HOURLY, at the
+    /// completion's minute. The result is the pattern's first occurrence after the completion, and on a later day unless it repeats by the hour. A
+    /// plain interval counts from the completion alone. A rule with BY… parts also requires a date after the slot, so a task for Mondays that is
+    /// completed on the Sunday before is not due again on that Monday.
     ///
     /// `None` if the series is over: by COUNT, against the given number; by UNTIL; or as in [`Series::next_after`].
     #[must_use]
@@ -147,12 +145,12 @@ impl Series {
             done.date().to_datetime(self.anchor().time())
         };
         let after = if self.pattern.names_days() { completion.at.max(completion.slot) } else { completion.at };
-        // What the pattern leaves open is the completion's, and its date is no occurrence.
+        // Omitted parts come from the completion, whose date is not an occurrence.
         let times = rule.times(start, self.seek(after));
         self.slots(times, rule.end, after).find(|slot| !self.excludes(*slot)).map(|(_, slot)| slot)
     }
 
-    /// The slots strictly after `after`.
+    /// Returns the slots strictly after `after`.
     fn slots_after(&self, after: Timestamp) -> impl Iterator<Item = (DateTime, Timestamp)> {
         let start = self.anchor();
         let rule = self.pattern.rule(start.date());
@@ -161,7 +159,7 @@ impl Series {
         first.into_iter().chain(self.slots(rule.counted_times(start, self.seek(after)), end, after.max(self.start)))
     }
 
-    /// The slots of these times that are after `after`, each once, until the end comes.
+    /// Returns the unique slots of these times after `after`, up to `end`.
     fn slots(&self, times: impl Iterator<Item = DateTime>, end: End, after: Timestamp) -> impl Iterator<Item = (DateTime, Timestamp)> {
         let slot = |time: DateTime| Some((time, self.zone.to_timestamp(time).ok()?));
         let mut last = after;
@@ -173,7 +171,7 @@ impl Series {
         slots.take_while(move |(time, slot)| includes(end, time.date(), *slot))
     }
 
-    /// The local time of the start: the beginning of its day, if the slots are days.
+    /// Returns the local time of the start; for a series of days, the beginning of its day.
     fn anchor(&self) -> DateTime {
         let start = self.zone.to_datetime(self.start);
         if self.all_day { start.date().to_datetime(Time::midnight()) } else { start }
@@ -187,13 +185,13 @@ impl Series {
         })
     }
 
-    /// The first date that can have an occurrence after `after`.
+    /// Returns the first date that can have an occurrence after `after`.
     fn seek(&self, after: Timestamp) -> Date {
         self.zone.to_datetime(after).date().saturating_sub(Span::new().days(CLOCK_CHANGE_DAYS))
     }
 }
 
-/// Whether UNTIL lets this occurrence, the one of this date, still be. COUNT was looked at when the dates were made.
+/// True if UNTIL permits this occurrence of this date. COUNT was applied when the dates were generated.
 fn includes(end: End, date: Date, occurrence: Timestamp) -> bool {
     match end {
         End::Never | End::Count(_) => true,
@@ -202,7 +200,7 @@ fn includes(end: End, date: Date, occurrence: Timestamp) -> bool {
     }
 }
 
-/// The last instant of a second: RFC 5545's times have no fractions, due dates can have.
+/// Returns the last instant of a second, because due dates have fractions and RFC 5545's times do not.
 fn end_of(second: DateTime) -> DateTime {
     second.saturating_add(SignedDuration::from_nanos(999_999_999))
 }

@@ -1,4 +1,4 @@
-//! A rule in words, for people who do not read RRULEs.
+//! Describes a rule in words, for users who do not read RRULEs.
 
 use std::fmt::Write;
 

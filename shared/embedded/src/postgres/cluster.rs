@@ -1,4 +1,4 @@
-//! A cluster, as PostgreSQL calls it: one folder with the data, the password that opens them, the log and the socket.
+//! A cluster in PostgreSQL's sense: one folder with the data, the password, the log and the socket.
 
 use std::{
     fmt::Write as _,
@@ -21,8 +21,8 @@ pub(crate) const USER: &str = "taskflow";
 const NEW: &str = "initdb-";
 const PASSWORD_BYTES: usize = 24;
 
-/// Text is UTF-8, sorted by code point by PostgreSQL itself: the same on every system and after every upgrade of its
-/// C library, so no index ever breaks, and as fast as "C"; upper and lower case know all of Unicode.
+/// Text is UTF-8, sorted by code point by PostgreSQL itself. The order is the same on every system and after every upgrade of the C library, so no
+/// index ever breaks, and it is as fast as "C". Upper and lower case cover all of Unicode.
 const LAYOUT: [&str; 7] = [
     "--username=taskflow",
     "--auth=scram-sha-256",
@@ -33,11 +33,11 @@ const LAYOUT: [&str; 7] = [
     "--no-instructions",
 ];
 
-/// `pg_trgm` still asks the C library what a letter is, and under "C" only ASCII is: then searching for "ř" finds
-/// nothing. The first locale that the system has is taken; the last one every system has.
+/// `pg_trgm` still asks the C library what a letter is, and under "C" only ASCII is: a search for "ř" would find nothing. The first locale that the
+/// system has is used; every system has the last one.
 const LETTERS: [&str; 3] = ["C.UTF-8", "en_US.UTF-8", "C"];
 
-/// A laid-out cluster; whether a server runs on it is another matter.
+/// An initialised cluster, with or without a running server.
 #[derive(Clone, Debug)]
 pub(crate) struct Cluster {
     folder: PathBuf,
@@ -45,7 +45,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Opens the cluster `name` in `parent`, laying it out the first time. The caller holds a lock on `parent`.
+    /// Opens the cluster `name` in `parent`, and initialises it the first time. The caller holds a lock on `parent`.
     pub(crate) async fn open_or_create(programs: &Programs, parent: &Path, name: &str) -> Result<Self, PostgresError> {
         remove_leftovers(parent, NEW);
         let folder = parent.join(name);
@@ -63,40 +63,40 @@ impl Cluster {
         Ok(Self { folder, password })
     }
 
-    /// The same cluster, copied to another folder by somebody else.
+    /// Returns the same cluster in another folder, to which the caller has copied it.
     pub(crate) fn at(&self, folder: PathBuf) -> Self {
         Self { folder, password: self.password.clone() }
     }
 
-    /// Where everything is.
+    /// Returns its folder.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The folder that PostgreSQL calls `PGDATA`.
+    /// Returns the folder that PostgreSQL calls `PGDATA`.
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
-    /// The server's log, begun anew at each start.
+    /// Returns the path of the server's log, which each start begins anew.
     pub(crate) fn log(&self) -> PathBuf {
         self.folder.join("server.log")
     }
 
-    /// The password of [`USER`].
+    /// Returns the password of [`USER`].
     pub(crate) fn password(&self) -> &str {
         &self.password
     }
 }
 
-/// Names a cluster by all that decides what is in it when it is new.
+/// Returns a name that depends on everything that decides the content of a new cluster.
 pub(crate) fn layout_name() -> String {
     let mut hasher = DefaultHasher::new();
     (LAYOUT, LETTERS).hash(&mut hasher);
     format!("cluster-{VERSION}-{:016x}", hasher.finish())
 }
 
-/// As many random bytes, in hexadecimal.
+/// Returns this many random bytes, in hexadecimal.
 pub(crate) fn random_hex<const BYTES: usize>() -> Result<String, PostgresError> {
     let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes).map_err(|error| file_error("read", Path::new("the system's random numbers"))(io::Error::from(error)))?;
@@ -115,9 +115,9 @@ fn check_version(data: &Path) -> Result<(), PostgresError> {
     }
 }
 
-/// Lays out a cluster beside its place and renames it at the end, so that it is there whole or not at all.
+/// Initialises a cluster beside its final path and renames it at the end, so that it is complete or absent.
 async fn create(programs: &Programs, parent: &Path, folder: &Path) -> Result<(), PostgresError> {
-    tracing::info!("laying out PostgreSQL's data in {}", folder.display());
+    tracing::info!("initialising PostgreSQL's data in {}", folder.display());
     let new = private_folder(parent, NEW)?;
     write_password(&new.path().join("password"))?;
     initdb(programs, new.path()).await?;

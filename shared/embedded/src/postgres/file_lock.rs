@@ -1,4 +1,4 @@
-//! A file that one process holds at a time.
+//! A file lock that one process holds at a time.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -7,13 +7,13 @@ use super::error::{PostgresError, file_error};
 
 /// The lock on a file, held until it is dropped or the process ends.
 ///
-/// Dropping unlocks rather than closes: between fork and exec a child of any thread has the open file too, and would
-/// hold a lock that is only closed for a moment longer.
+/// Dropping unlocks the file instead of only closing it: between fork and exec, a child of any thread has the file open as well, and would keep a
+/// lock that is only closed for a moment longer.
 #[derive(Debug)]
 pub(crate) struct FileLock(File);
 
 impl FileLock {
-    /// Takes the lock on `path`, which is created if it is missing; nothing if somebody else has it.
+    /// Locks `path`, and creates it if it is missing. `None` if another process holds the lock.
     pub(crate) fn take(path: &Path) -> Result<Option<Self>, PostgresError> {
         let file = File::create(path).map_err(file_error("create", path))?;
         match file.try_lock() {

@@ -1,9 +1,8 @@
 //! The embedded PostgreSQL: a real server for one process, with its data in one folder that outlives it.
 //!
-//! [`Postgres::start`] downloads PostgreSQL's programs once into the user's cache, lays the data out once, and runs a
-//! server that listens where only this user, or only this machine, can reach it. A killed process takes its server
-//! along: a small shell (keeper.sh) waits for the end of a pipe and then stops the server. What even that leaves
-//! behind, the next start clears away.
+//! [`Postgres::start`] downloads PostgreSQL's programs once into the user's cache, initialises the data once, and runs a server that only this user,
+//! or only this machine, can reach. A killed process takes its server along: a small shell (keeper.sh) waits for the end of a pipe and then stops the
+//! server. If the keeper was killed as well, the next start stops the server.
 //!
 //! ```text
 //! the user's cache/taskflow/postgresql-18.6.0/   bin, lib, share: shared by all folders of data and all tests
@@ -33,13 +32,13 @@ use self::{error::file_error, file_lock::FileLock};
 
 const DATABASE: &str = "taskflow";
 
-/// How often it is asked whether the server is still there.
+/// Interval at which the server is checked.
 const KEEP_POLL: Duration = Duration::from_secs(1);
-/// The longest pause between two tries to start it again.
+/// Maximum pause between two attempts to restart it.
 const KEEP_PAUSE_MAX: Duration = Duration::from_mins(1);
 
-/// A running PostgreSQL that belongs to this process. Stop it with [`Postgres::stop`]; a value that is merely dropped,
-/// and a process that is killed, stop it too, but nobody waits for that.
+/// A running PostgreSQL that belongs to this process. Stop it with [`Postgres::stop`]. Dropping the value or killing the process stops it too,
+/// without waiting.
 #[derive(Debug)]
 pub struct Postgres {
     url: String,
@@ -50,15 +49,14 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a PostgreSQL on the data in `data_dir`, which is created if it is missing, and waits until it answers.
+    /// Starts a PostgreSQL on the data in `data_dir`, which is created if missing, and waits until it answers.
     ///
-    /// The first start of a user downloads 15 MB and takes some seconds; a later one takes a fraction of a second,
-    /// and more after a crash.
+    /// The first start of a user downloads 15 MB and takes some seconds. Later starts take a fraction of a second, and more after a crash.
     ///
     /// # Errors
     ///
-    /// Each [`PostgresError`] says what to do, among them: another process uses `data_dir`, it holds data of another
-    /// major version, the download failed, or the process is root where root cannot be left.
+    /// Each [`PostgresError`] says what to do: another process uses `data_dir`, it has the data of another major version, the download failed, or the
+    /// process runs as root and cannot change its user.
     pub async fn start(data_dir: &Path) -> Result<Self, PostgresError> {
         let lock = claim(data_dir)?;
         let programs = Programs::get().await?;
@@ -75,8 +73,8 @@ impl Postgres {
         &self.url
     }
 
-    /// Starts the server again whenever it ends by itself, at the same URL, for as long as this is polled: one that was killed, or that the
-    /// system took for want of memory, recovers everything that was committed.
+    /// Restarts the server whenever it ends by itself, at the same URL, while this future is polled. A server that was killed, or ended by the system
+    /// for lack of memory, recovers everything committed.
     pub async fn keep(&mut self) -> Infallible {
         let mut pause = KEEP_POLL;
         loop {
@@ -84,7 +82,7 @@ impl Postgres {
             pause = match self.revive().await {
                 Ok(()) => KEEP_POLL,
                 Err(error) => {
-                    tracing::error!("PostgreSQL is tried again: {error}");
+                    tracing::error!("PostgreSQL could not be restarted and is retried: {error}");
                     (pause * 2).min(KEEP_PAUSE_MAX)
                 }
             };
@@ -93,24 +91,24 @@ impl Postgres {
 
     async fn revive(&mut self) -> Result<(), PostgresError> {
         if let Some(last_words) = self.server.last_words()? {
-            tracing::error!("PostgreSQL ended, and is started again; the end of its log said: {last_words}");
+            tracing::error!("PostgreSQL ended and is restarted; the end of its log: {last_words}");
             self.server = Server::start(&self.programs, &self.cluster, self.server.address().clone()).await?;
-            tracing::info!("PostgreSQL is back");
+            tracing::info!("PostgreSQL is running again");
         }
         Ok(())
     }
 
-    /// Stops the server and waits for it, half a minute at most. Open connections are cut off, so close pools first.
+    /// Stops the server and waits for it, half a minute at most. It closes open connections, so close pools first.
     ///
     /// # Errors
     ///
-    /// The server ended badly or not in time; one that had ended before is none. Everything committed is safe all the same.
+    /// The server ended with an error or not in time. That it had ended before is not an error. Everything committed is safe in all cases.
     pub async fn stop(self) -> Result<(), PostgresError> {
         self.server.stop().await
     }
 }
 
-/// Takes the data folder for this process.
+/// Locks the data folder for this process.
 fn claim(data_dir: &Path) -> Result<FileLock, PostgresError> {
     DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(file_error("create", data_dir))?;
     FileLock::take(&data_dir.join("postgresql.lock"))?.ok_or_else(|| PostgresError::InUse(data_dir.to_owned()))
@@ -125,7 +123,7 @@ async fn create_database(server: &Server) -> Result<(), PostgresError> {
     Ok(connection.close().await?)
 }
 
-/// The options as a URL without what only sqlx understands.
+/// Returns the options as a URL, without options that only sqlx knows.
 pub(crate) fn url(options: &PgConnectOptions) -> String {
     let mut url = options.to_url_lossy();
     url.set_query(Some("sslmode=disable"));

@@ -1,4 +1,4 @@
-//! PostgreSQL's programs: downloaded once for each user and version, checked, and run as somebody who is not root.
+//! PostgreSQL's programs: downloaded once per user and version, verified, and run as a user that is not root.
 
 use std::{
     ffi::OsStr,
@@ -22,11 +22,11 @@ use super::{
     file_lock::FileLock,
 };
 
-/// The version that Taskflow brings. Change it here, and [`MAJOR`] and [`HASHES`] with it.
+/// The version of the embedded PostgreSQL. Change [`MAJOR`] and [`HASHES`] with it.
 pub(crate) const VERSION: &str = "18.6.0";
 
-/// SHA-256 of the archive of [`VERSION`] for each platform, as Rust names it. Whoever changes the archive on the way would change its published
-/// checksum too.
+/// SHA-256 of the archive of [`VERSION`] for each platform, by Rust's names. They are in the code because an attacker who can change the archive can
+/// change its published checksum too.
 const HASHES: [(&str, &str, &str); 4] = [
     ("linux", "x86_64", "008ee189eaa7ca2b58bd01dd950291e638b998392cf982297acd4779ec898ac1"),
     ("linux", "aarch64", "5f54e016723afa6213925a8acb939bac52944b1d348f65c7a20f0cd2928c31be"),
@@ -34,7 +34,7 @@ const HASHES: [(&str, &str, &str); 4] = [
     ("macos", "aarch64", "8f6ed6f38195b50a40712ada8b2a12060b6193c1a6977a6eb5cff053bb5a1b89"),
 ];
 
-/// The part of [`VERSION`] that decides whether a data folder can be read.
+/// The part of [`VERSION`] that decides whether a data folder is readable.
 pub(crate) const MAJOR: &str = "18";
 
 const NAMES: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
@@ -42,7 +42,7 @@ const UNPACKING: &str = "unpacking-";
 const DOWNLOAD_LIMIT: Duration = Duration::from_mins(10);
 const LOCK_POLL: Duration = Duration::from_millis(100);
 
-/// In this namespace root is nobody (65534 has a name on every Linux, which `initdb` asks for), yet owns the same files.
+/// Maps root to nobody (65534, which has a name on every Linux, as `initdb` requires), who owns the same files.
 const AS_NOBODY: [&str; 4] = ["--user", "--map-user=65534", "--map-group=65534", "--"];
 
 /// The programs of [`VERSION`], ready to run.
@@ -53,7 +53,7 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Finds the programs in the user's cache; the first time ever, downloads them.
+    /// Finds the programs in the user's cache, and downloads them the first time.
     pub(crate) async fn get() -> Result<Self, PostgresError> {
         let is_root = geteuid().is_root();
         if is_root {
@@ -63,12 +63,12 @@ impl Programs {
         Ok(Self { folder, is_root })
     }
 
-    /// The path of one of [`NAMES`].
+    /// Returns the path of one of [`NAMES`].
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.join("bin").join(name)
     }
 
-    /// A command that runs as a user PostgreSQL accepts, speaks English, and is out of reach of the terminal's Ctrl-C.
+    /// Returns a command that runs as a user PostgreSQL accepts, in English, and ignores the terminal's Ctrl-C.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = if self.is_root {
             let mut unshare = Command::new("unshare");
@@ -82,12 +82,12 @@ impl Programs {
     }
 }
 
-/// Runs a command to its end without holding up the runtime.
+/// Runs a command to its end without blocking the runtime.
 pub(crate) async fn output(mut command: Command) -> io::Result<Output> {
     tokio::task::spawn_blocking(move || command.output()).await.map_err(io::Error::other)?
 }
 
-/// Waits for the lock, which whoever has it holds while downloading or laying out a folder.
+/// Waits for the lock, which another process holds while it downloads or initialises a folder.
 pub(crate) async fn wait_for_lock(path: &Path) -> Result<FileLock, PostgresError> {
     let waiting = async {
         loop {
@@ -101,7 +101,7 @@ pub(crate) async fn wait_for_lock(path: &Path) -> Result<FileLock, PostgresError
     timeout(DOWNLOAD_LIMIT, waiting).await.unwrap_or_else(late)
 }
 
-/// The folder that all Taskflows of this user share.
+/// Returns the folder that all Taskflows of this user share.
 pub(crate) fn cache() -> Result<PathBuf, PostgresError> {
     let strategy = etcetera::choose_base_strategy().map_err(|_| PostgresError::NoCache)?;
     let cache = strategy.cache_dir().join("taskflow");
@@ -133,7 +133,7 @@ fn is_complete(folder: &Path) -> bool {
     NAMES.iter().all(|name| folder.join("bin").join(name).is_file())
 }
 
-/// Downloads and unpacks beside the folder and renames at the end, so that the folder is there whole or not at all.
+/// Downloads and unpacks beside the folder and renames at the end, so that the folder is complete or absent.
 async fn install(cache: &Path, folder: &Path) -> Result<(), PostgresError> {
     remove_leftovers(cache, UNPACKING);
     tracing::info!("downloading PostgreSQL {VERSION} (about 15 MB, only this once)");
@@ -159,7 +159,7 @@ async fn download() -> Result<Vec<u8>, PostgresError> {
     Ok(archive)
 }
 
-/// The hash of the archive for this machine.
+/// Returns the hash of the archive for this platform.
 fn hash_here() -> Result<&'static str, PostgresError> {
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
     let here = HASHES.iter().find(|(own_os, own_arch, _)| (*own_os, *own_arch) == (os, arch));
@@ -179,7 +179,7 @@ async fn unpack(archive: Vec<u8>, folder: PathBuf) -> Result<(), PostgresError> 
     if is_complete(&folder) { Ok(()) } else { Err(PostgresError::Download(format!("the archive lacks one of {}", NAMES.join(", ")))) }
 }
 
-/// A new folder that only this user may enter, removed with its value.
+/// Creates a folder that only this user may enter; removed with the value.
 pub(super) fn private_folder(parent: &Path, prefix: &str) -> Result<TempDir, PostgresError> {
     tempfile::Builder::new()
         .prefix(prefix)
@@ -188,7 +188,7 @@ pub(super) fn private_folder(parent: &Path, prefix: &str) -> Result<TempDir, Pos
         .map_err(file_error("create a folder in", parent))
 }
 
-/// Removes what processes that were killed left half done. Call it with the lock held.
+/// Removes what killed processes left unfinished. The caller holds the lock.
 pub(super) fn remove_leftovers(folder: &Path, prefix: &str) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix)) {

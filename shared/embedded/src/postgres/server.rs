@@ -1,4 +1,4 @@
-//! A running server: started under a keeper (keeper.sh) that stops it when this process ends in any way.
+//! A running server: a keeper (keeper.sh) starts it, and stops it when this process ends in any way.
 
 use std::{
     ffi::OsStr,
@@ -23,31 +23,31 @@ use super::{
 
 const KEEPER: &str = include_str!("keeper.sh");
 
-/// Recovery after a crash is part of the start, and takes its time.
+/// Time limit of a start, which includes recovery after a crash.
 const READY_LIMIT: Duration = Duration::from_mins(2);
 const READY_POLL: Duration = Duration::from_millis(10);
 
-/// Longer than the keeper gives the server.
+/// Time limit of a stop, longer than the keeper's.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 const STOP_POLL: Duration = Duration::from_millis(10);
 
-/// What `pg_ctl` gives a server that was left behind, once gently and once not.
+/// Seconds that `pg_ctl` waits for a leftover server, once for a smart and once for an immediate stop.
 const LEFTOVER_SECONDS: &str = "20";
 
-/// How often, and how far apart, a start is tried that the remains of a crashed server prevent.
+/// Number and pause of start attempts, while the remains of a crashed server prevent the start.
 const START_TRIES: usize = 50;
 const START_PAUSE: Duration = Duration::from_millis(200);
 
-/// PostgreSQL's code for "the database system is starting up" and its kin.
+/// PostgreSQL's code for "the database system is starting up" and similar errors.
 const CANNOT_CONNECT_NOW: &str = "57P03";
 
 const LOG_TAIL_LINES: usize = 5;
 
-/// The address of a socket has 104 bytes on macOS and 108 on Linux, the closing zero included.
+/// Maximum bytes of a socket's path: 104 on macOS and 108 on Linux, with the final zero.
 const SOCKET_PATH_LIMIT: usize = 100;
 const SOCKET_PORT: u16 = 5432;
 
-/// For one person's service that is always there: durable, small, quiet.
+/// Settings for a personal service that is always on: durable, small, quiet.
 const SETTINGS: &[&str] = &[
     "fsync=on",
     "full_page_writes=on",
@@ -65,14 +65,14 @@ const SETTINGS: &[&str] = &[
     "unix_socket_permissions=0700",
     "timezone=UTC",
     "log_timezone=UTC",
-    "log_min_messages=log", // statements that fail are told to the client; here they would only fill the log
+    "log_min_messages=log", // clients get the errors of failed statements; here they would only fill the log
     "log_checkpoints=off",
 ];
 
-/// Ways in which the remains of a server that was just killed, or a port that was just taken, prevent a start for a while.
+/// Errors by which the remains of a killed server, or a port just taken, prevent a start temporarily.
 const PASSING: [&str; 3] = ["lock file", "shared memory block", "Address already in use"];
 
-/// A server that runs as long as this value does; dropping it stops the server in the background.
+/// A server that runs as long as this value exists; dropping it stops the server in the background.
 #[derive(Debug)]
 pub(crate) struct Server {
     keeper: Child,
@@ -82,7 +82,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server on a cluster that is ours alone, and waits until it answers.
+    /// Starts a server on a cluster that no other process uses, and waits until it answers.
     pub(crate) async fn start(programs: &Programs, cluster: &Cluster, address: Address) -> Result<Self, PostgresError> {
         let mut tries = START_TRIES;
         loop {
@@ -90,7 +90,7 @@ impl Server {
             tries -= 1;
             match Self::start_once(programs, cluster, address.clone(), &[]).await {
                 Err(PostgresError::Ended { tail, .. }) if tries > 0 && is_passing(&tail) => {
-                    tracing::debug!("PostgreSQL is not free to start yet: {tail}");
+                    tracing::debug!("PostgreSQL cannot start yet: {tail}");
                     sleep(START_PAUSE).await;
                 }
                 started => return started,
@@ -98,7 +98,7 @@ impl Server {
         }
     }
 
-    /// Starts a server. `wrapper` is a command that runs what it is given as its last arguments.
+    /// Starts a server. `wrapper` is a command that runs its last arguments.
     pub(crate) async fn start_once(
         programs: &Programs,
         cluster: &Cluster,
@@ -113,7 +113,7 @@ impl Server {
         Ok(server)
     }
 
-    /// How to connect to a database of this server.
+    /// Returns the options for a connection to a database of this server.
     pub(crate) fn options(&self, database: &str) -> PgConnectOptions {
         let options =
             PgConnectOptions::new_without_pgpass().username(USER).password(&self.password).database(database).ssl_mode(PgSslMode::Disable);
@@ -123,20 +123,20 @@ impl Server {
         }
     }
 
-    /// Where it listens.
+    /// Returns its address.
     pub(crate) fn address(&self) -> &Address {
         &self.address
     }
 
-    /// The end of the log of a server that has ended.
+    /// Returns the end of the log, if the server has ended.
     pub(crate) fn last_words(&mut self) -> Result<Option<String>, PostgresError> {
         Ok(self.ended()?.map(|_| self.log_tail()))
     }
 
-    /// Stops the server: its clients are cut off, their open transactions rolled back, everything committed kept.
+    /// Stops the server: closes its connections, rolls back open transactions, keeps everything committed.
     pub(crate) async fn stop(mut self) -> Result<(), PostgresError> {
         if self.ended()?.is_some() {
-            tracing::warn!("there is no PostgreSQL to stop: it had ended by itself, and recovers at the next start");
+            tracing::warn!("PostgreSQL had ended by itself before the stop; it recovers at the next start");
             return Ok(());
         }
         drop(self.keeper.stdin.take());
@@ -190,7 +190,7 @@ impl Server {
     }
 }
 
-/// Where a server listens: a socket in a folder that only this user may enter, or a port that only this machine reaches.
+/// The address of a server: a socket in a folder that only this user may enter, or a port that only this machine reaches.
 #[derive(Clone, Debug)]
 pub(crate) enum Address {
     Socket(PathBuf),
@@ -198,7 +198,7 @@ pub(crate) enum Address {
 }
 
 impl Address {
-    /// A socket takes up no port and is behind the folder's permissions, but its path may be too long for the system.
+    /// Chooses a socket, which needs no port and is protected by the folder's permissions, unless its path is too long for the system.
     pub(crate) fn choose(folder: &Path) -> Result<Self, PostgresError> {
         let socket = folder.join(format!(".s.PGSQL.{SOCKET_PORT}"));
         if socket.as_os_str().len() <= SOCKET_PATH_LIMIT {
@@ -211,7 +211,7 @@ impl Address {
 
     fn settings(&self) -> [String; 3] {
         let (folder, hosts, port) = match self {
-            Self::Socket(_) => ("..", "", SOCKET_PORT), // the server's own folder is the one with the data
+            Self::Socket(_) => ("..", "", SOCKET_PORT), // the folder of the data is the server's working directory
             Self::Tcp(port) => ("", "127.0.0.1", *port),
         };
         [format!("unix_socket_directories={folder}"), format!("listen_addresses={hosts}"), format!("port={port}")]
@@ -236,7 +236,7 @@ fn is_passing(tail: &str) -> bool {
     PASSING.iter().any(|passing| tail.contains(passing))
 }
 
-/// Whether the server is not listening yet, or says that it is still starting.
+/// True if the server does not listen yet, or reports that it is still starting.
 fn is_starting(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(error) => {
@@ -247,7 +247,7 @@ fn is_starting(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Stops the server that a killed Taskflow left behind, or clears away what points at a process that is no server.
+/// Stops the server of a killed Taskflow, or removes a lock file that names an unrelated process.
 async fn stop_leftover(programs: &Programs, cluster: &Cluster) -> Result<(), PostgresError> {
     let Some(pid) = recorded_pid(&cluster.data()) else {
         return Ok(());
@@ -258,7 +258,7 @@ async fn stop_leftover(programs: &Programs, cluster: &Cluster) -> Result<(), Pos
     if !is_server_of(&cluster.data(), &command_line) {
         return forget_process(cluster);
     }
-    tracing::info!("stopping the PostgreSQL that an earlier Taskflow left behind (process {pid})");
+    tracing::info!("stopping the PostgreSQL of an earlier Taskflow that was killed (process {pid})");
     for mode in ["fast", "immediate"] {
         let mut command = programs.command(programs.path("pg_ctl"));
         command.args(["stop", "--wait", "--timeout", LEFTOVER_SECONDS, "--mode", mode, "--pgdata"]).arg(cluster.data());
@@ -267,14 +267,14 @@ async fn stop_leftover(programs: &Programs, cluster: &Cluster) -> Result<(), Pos
             break;
         }
     }
-    Ok(()) // where it would not stop, the start says so
+    Ok(()) // if it does not stop, the start reports it
 }
 
 fn recorded_pid(data: &Path) -> Option<u32> {
     fs::read_to_string(data.join("postmaster.pid")).ok()?.lines().next()?.trim().parse().ok()
 }
 
-/// How a process was called, in words; nothing where there is no such process.
+/// Returns the command line of a process; `None` if there is no such process.
 fn command_line(pid: u32) -> Option<String> {
     if Path::new("/proc/self/cmdline").exists() {
         let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
@@ -288,7 +288,7 @@ fn is_server_of(data: &Path, command_line: &str) -> bool {
     command_line.contains(&format!("postgres -D {} ", data.display()))
 }
 
-/// PostgreSQL believes a lock file whose process lives, though the number may long belong to another program.
+/// Removes a lock file whose process number belongs to another program, because PostgreSQL would believe it.
 fn forget_process(cluster: &Cluster) -> Result<(), PostgresError> {
     let socket_lock = cluster.folder().join(format!(".s.PGSQL.{SOCKET_PORT}.lock"));
     for lock in [cluster.data().join("postmaster.pid"), socket_lock] {
@@ -296,7 +296,7 @@ fn forget_process(cluster: &Cluster) -> Result<(), PostgresError> {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(file_error("remove", &lock)(error));
             }
-            _ => tracing::debug!("{} named a process that is no server of ours", lock.display()),
+            _ => tracing::debug!("{} named a process that is not this cluster's server", lock.display()),
         }
     }
     Ok(())
