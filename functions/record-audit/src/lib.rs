@@ -7,14 +7,22 @@ use std::sync::Arc;
 
 use cloudevents::AttributesReader;
 use domain::query::ListAudit;
-use domain::{USER_ID, routes};
-use function::{Answer, App, Delivery, Error, Function, Published};
+use domain::routes;
+use function::batch::Batches;
+use function::{Answer, App, BoxFuture, Delivery, Error, Function, Published};
 use store::NewAuditEntry;
+
+/// Maximum number of entries that one statement writes.
+const BATCH_MAX: usize = 100;
+
+/// Entries that arrive while a statement runs share the next statement, because most of an entry's cost is its commit. True: written.
+type Recording = Arc<Batches<NewAuditEntry, bool>>;
 
 /// Returns the function.
 #[must_use]
 pub fn function() -> Function {
-    Function::new(routes::RECORD_AUDIT).endpoint("listAudit", list).deliver(record)
+    let recording = Batches::new(BATCH_MAX);
+    Function::new(routes::RECORD_AUDIT).endpoint("listAudit", list).deliver(move |app, delivery| record(app, recording.clone(), delivery))
 }
 
 async fn list(app: Arc<App>, query: ListAudit) -> Result<Answer, Error> {
@@ -34,17 +42,29 @@ struct Parent {
     parent_task_id: Option<i64>,
 }
 
-async fn record(app: Arc<App>, delivery: Delivery) -> Result<Published, Error> {
+async fn record(app: Arc<App>, recording: Recording, delivery: Delivery) -> Result<Published, Error> {
     let about: About = delivery.data()?;
     let entry = NewAuditEntry {
-        event_id: delivery.event.id(),
+        event_id: delivery.event.id().to_owned(),
         event_type: delivery.event_type,
         task_id: about.task_id,
         parent_task_id: about.task_data.and_then(|task| task.parent_task_id),
-        user_id: USER_ID,
-        event: &serde_json::to_string(&delivery.event)?,
+        event: serde_json::to_string(&delivery.event)?,
         created_at: app.now(),
     };
-    app.store()?.record(entry).await?;
+    let app_of_batch = app.clone();
+    let together = Arc::new(move |entries| -> BoxFuture<'static, _> { Box::pin(batch(app_of_batch.clone(), entries)) });
+    if recording.join(entry.clone(), together).await != Some(true) {
+        // One entry may have failed the batch, so each is written alone. This reports the error of this entry.
+        app.store()?.record(&[entry]).await?;
+    }
     Ok(Published::All)
+}
+
+async fn batch(app: Arc<App>, entries: Vec<NewAuditEntry>) -> Vec<bool> {
+    let written = match app.store() {
+        Ok(store) => store.record(&entries).await.is_ok(),
+        Err(_) => false,
+    };
+    vec![written; entries.len()]
 }

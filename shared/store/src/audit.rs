@@ -3,7 +3,7 @@
 use domain::audit::AuditLogEntry;
 use domain::event::EventType;
 use domain::query::{ListAudit, Window};
-use domain::{Page, Timestamp};
+use domain::{Page, Timestamp, USER_ID};
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row};
 
@@ -11,8 +11,12 @@ use crate::Store;
 use crate::error::Error;
 use crate::sql::{Columns, Time};
 
+/// `place` keeps the order of the entries.
 const INSERT: &str = "INSERT INTO audit_log (event_id, event_type, task_id, parent_task_id, user_id, event_data, created_at) \
-     VALUES ($1, $2, $3, $4, $5, $6::text::json, $7) ON CONFLICT (event_id) DO NOTHING";
+     SELECT e.event_id, e.event_type, e.task_id, e.parent_task_id, $5, e.event::json, e.created_at \
+     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $6::text[], $7::timestamptz[]) \
+     WITH ORDINALITY AS e (event_id, event_type, task_id, parent_task_id, event, created_at, place) ORDER BY e.place \
+     ON CONFLICT (event_id) DO NOTHING";
 
 /// The tasks of a chain: up to the first one, then down from all of these. The log itself knows who came from whom, so
 /// deleted tasks are found as well. UNION drops what was seen, so it ends.
@@ -34,22 +38,20 @@ const BY_VERSION: &str = "known AS (SELECT id, task_id, event_type, CASE WHEN st
      entries AS (SELECT own.id, own.event_type, at.id AS shown FROM placed own JOIN placed at ON at.task_id = own.task_id AND at.came = own.place) ";
 const AS_THEY_CAME: &str = "entries AS NOT MATERIALIZED (SELECT id, event_type, id AS shown FROM audit_log) ";
 
-/// An event that is to be kept in the log.
-#[derive(Clone, Copy, Debug)]
-pub struct NewAuditEntry<'a> {
-    /// The event's id: the log has each once.
-    pub event_id: &'a str,
+/// An event to keep in the log.
+#[derive(Clone, Debug)]
+pub struct NewAuditEntry {
+    /// The event's id. The log has each id once.
+    pub event_id: String,
     /// Its type.
     pub event_type: EventType,
     /// The task.
     pub task_id: i64,
     /// The task that it was spawned from.
     pub parent_task_id: Option<i64>,
-    /// Whose it is.
-    pub user_id: i64,
     /// The whole event, in the structured JSON form of `CloudEvents`.
-    pub event: &'a str,
-    /// When it is kept.
+    pub event: String,
+    /// The time at which it is kept.
     pub created_at: Timestamp,
 }
 
@@ -71,14 +73,17 @@ impl Store {
         Ok(Page { items, total_count })
     }
 
-    /// Keeps an event in the log, unless it is there: one statement, so it is taken once without a note in the inbox.
+    /// Keeps events in the log, in this order, except those that it already has. One statement writes all of them or none, so the inbox needs no
+    /// row.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn record(&self, entry: NewAuditEntry<'_>) -> Result<(), Error> {
+    pub async fn record(&self, entries: &[NewAuditEntry]) -> Result<(), Error> {
         self.run_unbroken(|connection| {
-            let query = sqlx::query(INSERT).bind(entry.event_id).bind(entry.event_type.as_str()).bind(entry.task_id);
-            let query = query.bind(entry.parent_task_id).bind(entry.user_id).bind(entry.event).bind(Time(entry.created_at));
+            let (ids, types): (Vec<_>, Vec<_>) = entries.iter().map(|entry| (entry.event_id.as_str(), entry.event_type.as_str())).unzip();
+            let (tasks, parents): (Vec<_>, Vec<_>) = entries.iter().map(|entry| (entry.task_id, entry.parent_task_id)).unzip();
+            let (events, times): (Vec<_>, Vec<_>) = entries.iter().map(|entry| (entry.event.as_str(), Time(entry.created_at))).unzip();
+            let query = sqlx::query(INSERT).bind(ids).bind(types).bind(tasks).bind(parents).bind(USER_ID).bind(events).bind(times);
             Box::pin(async { query.execute(connection).await.map(drop) })
         })
         .await

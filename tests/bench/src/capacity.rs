@@ -152,7 +152,7 @@ async fn drained(world: &World) -> Result<(), BoxError> {
     // Only the consumers see Kafka's records, so no change for two seconds counts as the end.
     while same < 4 {
         if begin.elapsed() > DRAIN_MAX {
-            return Err("the consumers did not come to an end".into());
+            return Err("the consumers still had a backlog after the time limit".into());
         }
         tokio::time::sleep(DRAIN_LOOK).await;
         let left: i64 = sqlx::query_scalar(LEFT).fetch_one(world.store.pool()).await?;

@@ -1,23 +1,23 @@
-//! The figures of Taskflow, as Markdown tables with the setting they were taken in.
+//! Benchmarks of Taskflow. Prints Markdown tables, with the environment of the measurement.
 //!
 //! ```text
-//! bench search [rows…]        searches, by their kind; the plans              10,000 and 1,000,000 tasks
-//! bench tags [rows]           the list of tags, 20 a task                      100,000 tasks
-//! bench reads                 get, list, search at full speed, and the floor
-//! bench writes                create, complete at full speed, and the floor
+//! bench search [rows…]        searches by kind, and their plans                10,000 and 1,000,000 tasks
+//! bench tags [rows]           the list of tags, 20 per task                    100,000 tasks
+//! bench reads                 get, list, search at full speed; the reference
+//! bench writes                create, complete at full speed; the reference
 //! bench recurrence            completion → next occurrence readable
 //! bench reminder              lateness
-//! bench chat                  a turn, everything but the model               10,000 tasks
-//! bench users [connections]   each a request a second; then at full speed     1,000 connections
-//! bench capacity              highest rate with p99 and lag in their limits
-//! bench cpu                   CPU of each program at 300 calls a second
+//! bench chat                  a chat turn, without the model                   10,000 tasks
+//! bench users [connections]   one call per second each; then full speed        1,000 connections
+//! bench capacity              highest rate within the limits of p99 and lag
+//! bench cpu                   CPU of each program at 300 calls per second
 //! bench awake                 cost of waking consumers ahead, simulated
-//! bench function [name…]      start to first answer, idle memory, size        complete-task
+//! bench function [name…]      start to first answer, idle memory, size         complete-task
 //! ```
 //!
-//! The program under test is the release binary, a process of its own, found beside this one or through `TASKFLOW_BIN`, on a new
-//! database in a temporary folder. The floor is a bare hyper server with one query of the same kind, also a process of its own,
-//! on the same database. This process makes the load, so all three share the machine.
+//! The program under test is the release binary in a process of its own. It is beside this one or beside `TASKFLOW_BIN`, and uses a new database in a
+//! temporary folder. The reference (`floor`) is a bare hyper server with one query of the same kind, also in a process of its own, on the same
+//! database. This process generates the load, so all three share the machine.
 
 mod awake;
 mod capacity;
@@ -39,7 +39,7 @@ mod world;
 
 use std::process::ExitCode;
 
-/// Any error: a benchmark says what went wrong and ends.
+/// Any error; a benchmark reports it and ends.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 const USAGE: &str = "bench search [rows…] | tags [rows] | reads | writes | recurrence | reminder | chat | users [connections] | capacity | cpu | awake | function [name…]";

@@ -38,7 +38,7 @@ pub(crate) async fn run() -> Result<(), BoxError> {
         let mut socket = socket(taskflow.address).await?;
         let due = tasks(taskflow.address, (0..i64::from(count)).map(|number| first + number * apart).collect()).await?;
         if SystemClock.now().as_microsecond() >= first {
-            return Err("making the tasks took longer than there was time".into());
+            return Err("creating the tasks took too long".into());
         }
         let arrived = tokio::time::timeout(WAIT_MAX, arrivals(&mut socket, due.len())).await??;
         let ids: Vec<i64> = due.keys().copied().collect();

@@ -98,5 +98,5 @@ fn row(call: &str, rows: u32, ours: &Figures, floor: &Figures, more: &[String]) 
     let [rate, floor_rate] = rates.map(|rate| format!("{rate:.0}"));
     let cells = [call.into(), rows.to_string(), CONNECTIONS.to_string(), rate, floor_rate, ratio, p50, p99, max, ours.errors()];
     report::row(&[&cells[..], more].concat());
-    if floor.errors == 0 { Ok(()) } else { Err(format!("the floor is none: {}", floor.errors()).into()) }
+    if floor.errors == 0 { Ok(()) } else { Err(format!("the reference had errors: {}", floor.errors()).into()) }
 }

@@ -31,9 +31,9 @@ pub(crate) async fn run(connections: u32) -> Result<(), BoxError> {
     let second = Duration::from_secs(1);
     let paced = Plan { connections, warm_up: 5 * second, lasting: second * u32::try_from(PACED_SECONDS)?, pace: Some(second) };
     let figures = load::run(taskflow.address, paced, |connection| work::mix(ROWS, connection)).await?;
-    row("mix, a call a second each", PACED_SECONDS, &figures, None);
+    row("mix, one call per second each", PACED_SECONDS, &figures, None);
     for (kind, figures) in &figures.kinds {
-        row(&format!("of it, {kind}"), PACED_SECONDS, figures, None);
+        row(&format!("of these, {kind}"), PACED_SECONDS, figures, None);
     }
     let full = Plan { warm_up: 2 * second, ..Plan::full_speed(connections, FULL_SECONDS) };
     let get = async |address| load::run(address, full, |connection| work::get(ROWS, connection)).await;

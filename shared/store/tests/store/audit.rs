@@ -9,10 +9,15 @@ use crate::database::fresh;
 use crate::fixtures::work;
 
 async fn record(store: &Store, rows: &[(&str, EventType, i64, Option<i64>)]) {
-    for (event_id, event_type, task_id, parent_task_id) in rows.iter().copied() {
-        let (event, created_at) = (r#"{ "z": 1, "a": "ä" }"#, work().now);
-        store.record(NewAuditEntry { event_id, event_type, task_id, parent_task_id, user_id: 1, event, created_at }).await.unwrap();
-    }
+    let entries: Vec<_> = rows
+        .iter()
+        .copied()
+        .map(|(event_id, event_type, task_id, parent_task_id)| {
+            let (event_id, event) = (event_id.to_owned(), r#"{ "z": 1, "a": "ä" }"#.to_owned());
+            NewAuditEntry { event_id, event_type, task_id, parent_task_id, event, created_at: work().now }
+        })
+        .collect();
+    store.record(&entries).await.unwrap();
 }
 
 async fn found(store: &Store, query: ListAudit) -> (Vec<String>, i64) {
@@ -71,8 +76,8 @@ async fn an_event_that_came_late_is_shown_by_its_version() {
     let store = fresh().await;
     let keep = async |event_id: &str, event_type, task_id, version: Option<i64>| {
         let event = json!({ "data": { "task_data": version.map(|version| json!({ "version": version })) } }).to_string();
-        let (event, created_at) = (event.as_str(), work().now);
-        store.record(NewAuditEntry { event_id, event_type, task_id, parent_task_id: None, user_id: 1, event, created_at }).await.unwrap();
+        let entry = NewAuditEntry { event_id: event_id.to_owned(), event_type, task_id, parent_task_id: None, event, created_at: work().now };
+        store.record(&[entry]).await.unwrap();
     };
     for (event_id, event_type, task_id, version) in [
         ("b", EventType::TaskUpdated, 1, Some(2)),
