@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Backs the database up into a file, and restores it: backup.sh dump FILE | restore FILE. Environment: DATABASE_URL.
-# A dump is one consistent moment; Taskflow may work on. A restore replaces all tables in one transaction, all of it or nothing, after it
-# has dumped what was there into FILE.before.
+# Backs up the database to a file, or restores it: backup.sh dump FILE | restore FILE. Environment: DATABASE_URL. A dump is consistent, and Taskflow
+# may continue to run. A restore replaces all tables in one transaction, after it has dumped the previous content to FILE.before.
 set -euo pipefail
 
 readonly lock_timeout=${BACKUP_LOCK_TIMEOUT:-30s}
@@ -14,7 +13,7 @@ for tool in pg_dump pg_restore psql; do
   command -v "$tool" >/dev/null || fail "$tool is missing: it comes with PostgreSQL's client programs, of the server's version or newer"
 done
 
-# The password goes by the environment; every process could read it on the command line.
+# The password is passed in the environment, because every process can read the command line.
 url=$DATABASE_URL
 if [[ $url =~ ^(postgres(ql)?://[^:/@]+):([^@]*)@(.*)$ ]]; then
   url=${BASH_REMATCH[1]}@${BASH_REMATCH[4]}
@@ -38,7 +37,7 @@ case $1 in
     pg_restore --list "$file" >/dev/null || fail "$file is no backup"
     [ ! -e "$file.before" ] || fail "$file.before is there already, from another restore; keep it or remove it first"
     dump "$file.before"
-    # By way of SQL, because pg_restore itself waits for locks for ever. Written out whole before any of it is run.
+    # Through SQL, because pg_restore itself waits for locks for ever. The SQL is complete before any of it runs.
     sql=$(mktemp)
     trap 'rm -f "$sql"' EXIT
     pg_restore --clean --if-exists --exit-on-error --no-owner --no-privileges --no-comments --file - "$file" |
