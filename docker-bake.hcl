@@ -1,4 +1,4 @@
-# One image for each program, for both platforms: `docker buildx bake` builds all, `docker buildx bake complete-task` one. They are named
+# One image per program, for both platforms: `docker buildx bake` builds all, `docker buildx bake complete-task` one. They are named
 # REGISTRY/NAME:TAG.
 
 variable "REGISTRY" {

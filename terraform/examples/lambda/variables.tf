@@ -4,7 +4,7 @@ variable "region" {
 
   validation {
     condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]+$", var.region))
-    error_message = "region: a name such as eu-central-1 is wanted."
+    error_message = "region: must be a name such as eu-central-1."
   }
 }
 
@@ -15,7 +15,7 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,30}$", var.name))
-    error_message = "name: 2 to 31 lower-case letters, digits and hyphens are wanted, a letter first."
+    error_message = "name: must be 2 to 31 lower-case letters, digits and hyphens, starting with a letter."
   }
 }
 
@@ -79,7 +79,7 @@ variable "database_url" {
 
   validation {
     condition     = startswith(var.database_url, "postgres")
-    error_message = "database_url: a connection string that begins with postgres:// is wanted; set TF_VAR_database_url."
+    error_message = "database_url: must be a connection string that begins with postgres://; set TF_VAR_database_url."
   }
 }
 
@@ -101,7 +101,7 @@ variable "concurrency" {
 
   validation {
     condition     = var.concurrency >= -1 && floor(var.concurrency) == var.concurrency
-    error_message = "concurrency: -1 or a whole number from 0 is wanted."
+    error_message = "concurrency: must be -1 or a whole number from 0."
   }
 }
 
@@ -112,6 +112,6 @@ variable "log_retention_days" {
 
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365], var.log_retention_days)
-    error_message = "log_retention_days: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180 or 365 is wanted."
+    error_message = "log_retention_days: must be 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180 or 365."
   }
 }

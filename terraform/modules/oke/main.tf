@@ -80,7 +80,7 @@ data "oci_limits_resource_availability" "nodes" {
   lifecycle {
     postcondition {
       condition     = tonumber(coalesce(self.available, "0")) + tonumber(coalesce(self.used, "0")) >= each.value.wanted
-      error_message = "The tenancy may use ${tonumber(coalesce(self.available, "0")) + tonumber(coalesce(self.used, "0"))} ${each.value.unit} of ${local.shape} in ${local.availability_domain}, and ${each.value.wanted} are asked for: lower node_count or the node's size, set another availability_domain, or ask for a higher limit (${each.key}) in the console."
+      error_message = "The tenancy may use ${tonumber(coalesce(self.available, "0")) + tonumber(coalesce(self.used, "0"))} ${each.value.unit} of ${local.shape} in ${local.availability_domain}, and ${each.value.wanted} are needed: lower node_count or the node's size, set another availability_domain, or ask for a higher limit (${each.key}) in the console."
     }
   }
 }
