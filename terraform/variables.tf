@@ -1,4 +1,4 @@
-# Every choice. Secrets come as TF_VAR_name in the environment, never in a file.
+# All variables. Secrets are set as TF_VAR_name in the environment, never in a file.
 
 # --- Oracle Cloud
 
