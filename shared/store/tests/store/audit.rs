@@ -1,4 +1,4 @@
-//! The audit log: once an event, and whole chains.
+//! The audit log: each event once, and whole chains.
 
 use domain::event::EventType;
 use domain::query::ListAudit;
@@ -76,14 +76,15 @@ async fn an_event_that_came_late_is_shown_by_its_version() {
     let store = fresh().await;
     let keep = async |event_id: &str, event_type, task_id, version: Option<i64>| {
         let event = json!({ "data": { "task_data": version.map(|version| json!({ "version": version })) } }).to_string();
-        let entry = NewAuditEntry { event_id: event_id.to_owned(), event_type, task_id, parent_task_id: None, event, created_at: work().now };
+        let entry =
+            NewAuditEntry { event_id: event_id.to_owned(), event_type, task_id, parent_task_id: None, event, created_at: work().now };
         store.record(&[entry]).await.unwrap();
     };
     for (event_id, event_type, task_id, version) in [
         ("b", EventType::TaskUpdated, 1, Some(2)),
         ("a", EventType::TaskCreated, 1, Some(1)),
         ("x", EventType::TaskCreated, 2, Some(1)),
-        // Restored (5) before anybody heard that it was deleted, which makes version 4 of 3.
+        // Restored (5) before the deletion was recorded, which creates version 4 of 3.
         ("f", EventType::TaskRestored, 1, Some(5)),
         ("g", EventType::ReminderScheduled, 1, None),
         ("e", EventType::TaskDeleted, 1, Some(3)),
