@@ -42,10 +42,10 @@ image_entries() { # rendered overlay
     if [[ $image == *@* ]]; then
       printf -- '- name: %s\n  newName: %s\n  digest: %s\n' "$prefix$name" "${image%@*}" "${image#*@}"
     elif [ -n "$image" ]; then
-      [[ ${image##*/} == *:* ]] || fail "neither digest nor tag in the image of $name: $image"
+      [[ ${image##*/} == *:* ]] || fail "the image of $name has neither digest nor tag: $image"
       printf -- '- name: %s\n  newName: %s\n  newTag: "%s"\n' "$prefix$name" "${image%:*}" "${image##*:}"
     elif [ -d "$overlay/../../../functions/$name" ]; then
-      fail "no image of $name: IMAGES has none"
+      fail "IMAGES has no image for $name"
     fi
   done
 }
@@ -101,7 +101,7 @@ migrate() {
       *" Complete "*) ;;
       *)
         cluster logs "$job" --tail 50 >&2 || true
-        fail "$job did not complete; the programs were left as they are. Its log is above"
+        fail "$job did not complete; the programs were not changed. Its log is above"
         ;;
     esac
   done
@@ -133,7 +133,7 @@ fi
 if [ "${1:-}" = --back ]; then
   # A failed rollout is not the previous release; the previous release is the last one that finished.
   if [ -n "$unfinished" ]; then IMAGES=$current; else IMAGES=$previous; fi
-  [ -n "$IMAGES" ] || fail "there is no release to go back to: none came to its end before"
+  [ -n "$IMAGES" ] || fail "there is no release to roll back to: no earlier rollout has finished"
 fi
 
 IMAGES=$(printf '%s' "${IMAGES:-}") # as it comes back from the cluster: without a line's end at its end
@@ -161,7 +161,7 @@ split "$scratch"
 cluster apply --filename "$scratch/programs.yaml"
 if ! await "$scratch"; then
   cluster get ksvc,deployments,pods >&2 || true
-  fail "not every program became ready; see above. rollout.sh --back brings the release before this one"
+  fail "not every program became ready; see above. To roll back: rollout.sh --back"
 fi
 
 # The same images again are not a new rollout: the target of a rollback stays the same.

@@ -20,10 +20,10 @@ if ! answer=$(kubectl version --request-timeout=60s 2>&1); then
   echo "$answer" >&2
   case $answer in
     *Unauthorized* | *"credentials"* | *NotAuthenticated* | *"exit code 1"*)
-      fail "the token is no longer good: run 'oci session authenticate' (or mend the API key of the profile) and apply again" ;;
+      fail "the token has expired: run 'oci session authenticate' (or repair the API key of the profile) and apply again" ;;
     *"i/o timeout"* | *"context deadline exceeded"* | *"Client.Timeout"* | *"connection refused"*)
       fail "the Kubernetes API does not answer: is this machine's address in operator_cidrs?" ;;
-    *) fail "the Kubernetes API refused" ;;
+    *) fail "the Kubernetes API refused the request" ;;
   esac
 fi
 "$@"

@@ -164,7 +164,7 @@ rm "$scratch/state/not-ready"
 
 run env OVERLAY="$overlay" IMAGES="$(tail -n 2 <<<"$images")" "$here/terraform/scripts/rollout.sh"
 check "a function without an image is refused" fails
-check "by name" output_has "no image of complete-task"
+check "by name" output_has "IMAGES has no image for complete-task"
 run env OVERLAY="$overlay" IMAGES="${images//@$digest/:0123abc}" "$here/terraform/scripts/rollout.sh" --render
 check "an image may be named by its tag" output_has "image: ghcr.io/x/complete-task:0123abc"
 run env OVERLAY="$overlay" IMAGES="${images//@$digest/}" "$here/terraform/scripts/rollout.sh" --render
@@ -181,7 +181,7 @@ runs() { grep -q "complete-task@sha256:$1$1$1" "$scratch/state/applied-programs.
 
 rm -rf "$scratch/state/rollouts"
 back
-check "without a release before there is no way back" output_has "there is no release to go back to"
+check "without a release before there is no way back" output_has "there is no release to roll back to"
 release 1
 back
 check "nor with one alone" fails

@@ -34,7 +34,7 @@ within() {
 within "$tries" call GET /health/ready || fail "$url is not ready"
 # The gateway caches its health for a minute, and the first response may be of a database that is just starting.
 healthy() { call GET /health | jq -e '.status == "healthy"'; }
-within "$tries" healthy || fail "$url/health is not well: $(call GET /health || true)"
+within "$tries" healthy || fail "$url/health is not healthy: $(call GET /health || true)"
 
 # Opened before the change, like a page: its Origin must be accepted, and the change must arrive by itself.
 python3 "$(dirname "$0")/smoke_socket.py" "$url" >"$scratch/socket" 2>"$scratch/socket-error" &
@@ -50,11 +50,11 @@ task=$(call POST /api/tasks '{"title": "Smoke test", "due_date": "2030-01-31T09:
 [ "$(call POST "/api/tasks/$task/complete" | jq -r .status)" = completed ] || fail "the task cannot be completed"
 
 changed() { grep -v '^open$' "$scratch/socket" | jq -e --slurp --argjson task "$task" 'any(.[]; .type == "update" and .task_id == $task)'; }
-within "$tries" changed || fail "no change came over the WebSocket: $(cat "$scratch/socket-error")"
+within "$tries" changed || fail "no change arrived over the WebSocket: $(cat "$scratch/socket-error")"
 
 # The next occurrence is created through events, so this tests the whole chain.
 next() { call GET "/api/tasks?tags=smoke-test&status=pending" | jq -e --argjson parent "$task" '[.[] | select(.parent_task_id == $parent)] | length == 1'; }
-within "$tries" next || fail "completing did not bring the next occurrence: events do not arrive"
+within "$tries" next || fail "completing did not create the next occurrence: events do not arrive"
 call DELETE "/api/tasks/$(call GET "/api/tasks?tags=smoke-test&status=pending" | jq --argjson parent "$task" '[.[] | select(.parent_task_id == $parent)][0].id')" >/dev/null
 
 if [ -n "${TASKFLOW_API_TOKEN:-}" ]; then

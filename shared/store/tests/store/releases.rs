@@ -288,7 +288,7 @@ async fn reminders_of_both_releases_are_read_by_both() {
     unit.commit().await.unwrap();
     let read: String =
         sqlx::query_scalar("SELECT reminder_type FROM reminders WHERE id = $1").bind(ours.id).fetch_one(store.pool()).await.unwrap();
-    assert_eq!(read, "websocket", "the release before knows this one, and shows it on the page");
+    assert_eq!(read, "websocket", "the previous release knows this one, and shows it on the page");
     // It fires, and the previous release settles it. There are no sends, which is correct.
     let fired = "UPDATE reminders SET triggered_at = '2026-01-01', status = 'sent', sent_at = '2026-01-01' WHERE id = $1";
     sqlx::query(fired).bind(ours.id).execute(store.pool()).await.unwrap();
