@@ -119,7 +119,13 @@ impl MailServer {
         tokio::time::timeout(PATIENCE, async { self.mails.lock().await.recv().await }).await.unwrap().unwrap()
     }
 
-    /// Mails that came and that nobody has looked at.
+    /// The mails that came and that nobody has looked at.
+    pub async fn taken(&self) -> Vec<Mail> {
+        let mut mails = self.mails.lock().await;
+        std::iter::from_fn(|| mails.try_recv().ok()).collect()
+    }
+
+    /// How many mails came that nobody has looked at.
     pub async fn waiting(&self) -> usize {
         self.mails.lock().await.len()
     }

@@ -67,6 +67,13 @@ impl Webhook {
         self.last.lock().unwrap().clone()
     }
 
+    /// The posts that have come and that nobody has looked at: headers and bodies.
+    pub async fn taken(&self) -> Vec<(HeaderMap, Value)> {
+        let mut posts = self.posts.lock().await;
+        let next = || posts.try_recv().ok().map(|(headers, body)| (headers, serde_json::from_slice(&body).unwrap_or_default()));
+        std::iter::from_fn(next).collect()
+    }
+
     /// How many posts have come that nobody has looked at.
     pub async fn waiting(&self) -> usize {
         self.posts.lock().await.len()

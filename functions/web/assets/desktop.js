@@ -18,14 +18,18 @@ export async function setDesktop(isOn) {
   keep(Key.desktop, isOn && (await Notification.requestPermission()) === 'granted' ? 'on' : null);
 }
 
+/** Tells on the application's icon how many tasks are overdue. @param {number} count */
+export const showBadge = (count) => void navigator.setAppBadge?.(count).catch(() => {});
+
 /**
- * Shows one, unless the page is in sight anyway. Windows that hear of the same one show it once.
+ * Shows one, unless the page is in sight anyway, or the service worker shows it because this browser is subscribed to pushes. Windows that hear of the
+ * same one show it once.
  *
  * @param {import('./api.js').Notice} notice
  * @param {() => void} open
  */
 export function tellDesktop(notice, open) {
-  if (desktopState() !== 'on' || (document.visibilityState === 'visible' && document.hasFocus())) return;
+  if (desktopState() !== 'on' || kept(Key.device) || (document.visibilityState === 'visible' && document.hasFocus())) return;
   try {
     const shown = new Notification(notice.title, { body: notice.body, tag: `taskflow-${notice.id}`, icon: '/assets/icon-192.png' });
     shown.onclick = () => {

@@ -32,8 +32,7 @@
 
   /** Tells on the application's icon how many tasks are overdue. @param {number} count */
   async function badge(count) {
-    const { navigator } = worker;
-    await (count > 0 ? navigator.setAppBadge?.(count) : navigator.clearAppBadge?.())?.catch(() => {});
+    await worker.navigator.setAppBadge?.(count).catch(() => {});
   }
 
   /** The link of a button is its credential: this worker has no token. @param {string} url @param {string} tag */

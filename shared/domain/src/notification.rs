@@ -14,6 +14,8 @@ pub struct Notification {
     pub event_type: EventType,
     /// The task.
     pub task_id: i64,
+    /// The reminder. Null if the release before made the notification.
+    pub reminder_id: Option<i64>,
     /// The task's title.
     pub title: String,
     /// When it is due, for a person.
