@@ -149,6 +149,11 @@ browser *files: page-tools browser-tools
     names=({{ files }}); TASKFLOW=target/debug/taskflow node --test --test-concurrency=1 --test-reporter=spec \
       $([ ${#names[@]} -gt 0 ] && printf 'tests/browser/%s.test.js ' "${names[@]}" || echo tests/browser/*.test.js)
 
+# A reminder that is pushed to a real Firefox, from the subscription to the button of its notification. Needs Node, Firefox and dbus-daemon.
+firefox: page-tools
+    cargo build --workspace --bin taskflow
+    TASKFLOW=target/debug/taskflow node --test --test-reporter=spec tests/browser/firefox.js
+
 # Take the pictures of docs/screenshots anew. Needs Node and Chromium.
 screenshots: page-tools browser-tools
     cargo build --workspace --bin taskflow

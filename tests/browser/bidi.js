@@ -16,6 +16,9 @@ const FIREFOXES = ['/usr/bin/firefox-esr', '/usr/bin/firefox'];
 const START_MAX = 60_000;
 const COMMAND_MAX = 30_000;
 
+/** Without it, Firefox sets what it recommends for tests, and turns push off. */
+const OWN = { 'remote.prefs.recommended': false };
+
 /** @param {number} after in milliseconds @param {string} what */
 const late = (after, what) => new Promise((_, reject) => setTimeout(() => reject(new Error(`${what} took longer than ${after / 1000} s`)), after).unref());
 
@@ -36,7 +39,7 @@ export class Firefox {
     const program = (named ? [named] : FIREFOXES).find((path) => existsSync(path));
     if (!program) throw new Missing('Firefox is missing. Run: apt-get install firefox-esr, or name another one by FIREFOX.');
     this.#folder = await mkdtemp(join(tmpdir(), 'taskflow-firefox-'));
-    const lines = Object.entries(preferences).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`);
+    const lines = Object.entries({ ...OWN, ...preferences }).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`);
     await writeFile(join(this.#folder, 'user.js'), lines.join(''));
     const child = spawn(program, ['--headless', '--no-remote', '--profile', this.#folder, '--remote-debugging-port', '0', 'about:blank'], { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
     this.#process = child;
