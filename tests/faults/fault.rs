@@ -89,9 +89,17 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault { name: "consumer", what: "a consumer that always fails", strike: |stack, _| Box::pin(consumer(stack)) },
     Fault { name: "failing", what: "a consumer that answers 503 for 30 s", strike: |stack, _| Box::pin(failing(stack)) },
     Fault { name: "hanging", what: "a consumer that hangs for 30 s", strike: |stack, _| Box::pin(hanging(stack)) },
-    Fault { name: "waiting", what: "kill -9 of the gateway, three times, while deliveries wait", strike: |stack, _| Box::pin(waiting(stack)) },
+    Fault {
+        name: "waiting",
+        what: "kill -9 of the gateway, three times, while deliveries wait",
+        strike: |stack, _| Box::pin(waiting(stack)),
+    },
     Fault { name: "rescheduling", what: "housekeeping against rescheduling", strike: |stack, _| Box::pin(rescheduling(stack)) },
-    Fault { name: "channels", what: "kill -9 of each function that sends reminders, ten times", strike: |stack, _| Box::pin(channels(stack)) },
+    Fault {
+        name: "channels",
+        what: "kill -9 of each function that sends reminders, ten times",
+        strike: |stack, _| Box::pin(channels(stack)),
+    },
     Fault {
         name: "retries",
         what: "loss of the scheduler's data while 100 pushes wait for their retry",

@@ -35,7 +35,9 @@ async fn nothing_is_lost_and_nothing_is_done_twice() {
     let stacks = (0..STACKS.min(wanted.len())).map(|_| on_a_stack(&wanted, &next));
     let mut table: Vec<(usize, Account)> = futures_util::future::join_all(stacks).await.into_iter().flatten().collect();
     table.sort_by_key(|(place, _)| *place);
-    println!("\n| fault | tasks | completions | reminders | answers that failed and were asked again | lost | doubled | messages that came again | dead letters |");
+    println!(
+        "\n| fault | tasks | completions | reminders | answers that failed and were asked again | lost | doubled | messages that came again | dead letters |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|");
     for (place, account) in &table {
         println!("| {} {}", wanted[*place].what, account.row());

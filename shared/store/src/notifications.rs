@@ -77,13 +77,7 @@ impl Unit {
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn create_notification(
-        &mut self,
-        task_id: i64,
-        reminder_id: i64,
-        title: &str,
-        body: &str,
-    ) -> Result<Notification, Error> {
+    pub async fn create_notification(&mut self, task_id: i64, reminder_id: i64, title: &str, body: &str) -> Result<Notification, Error> {
         let query = sqlx::query(INSERT)
             .bind(lock_number(Lock::Notifications, &[]))
             .bind(EventType::ReminderTriggered.as_str())
