@@ -143,11 +143,16 @@ page-check: page-tools
     tests/browser/node_modules/.bin/tsc --noEmit --project functions/web
     tests/browser/node_modules/.bin/tsc --noEmit --project tests/browser
 
-# The stories of people with the page, in a real Chromium, all or those of some files (`just browser list live`). Needs Node and Chromium.
+# User stories of the page in a real Chromium, all or those of some files (`just browser list live`). Needs Node, Chromium and dbus-daemon.
 browser *files: page-tools browser-tools
     cargo build --workspace --bin taskflow
     names=({{ files }}); TASKFLOW=target/debug/taskflow node --test --test-concurrency=1 --test-reporter=spec \
       $([ ${#names[@]} -gt 0 ] && printf 'tests/browser/%s.test.js ' "${names[@]}" || echo tests/browser/*.test.js)
+
+# A reminder pushed to a real Firefox, from the subscription to the button of its notification. Needs Node, Firefox with libnotify, and dbus-daemon.
+firefox: page-tools
+    cargo build --workspace --bin taskflow
+    TASKFLOW=target/debug/taskflow node --test --test-reporter=spec tests/browser/firefox.js
 
 # Take the pictures of docs/screenshots anew. Needs Node and Chromium.
 screenshots: page-tools browser-tools

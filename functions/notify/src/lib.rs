@@ -85,7 +85,7 @@ async fn keep(change: &mut Change, reminder: &Reminder) -> Result<Notification, 
     let title = task.as_ref().map_or_else(|| format!("Task {}", reminder.task_id), |task| task.title.clone());
     let zone = change.preferences().await?.time_zone;
     let body = task.as_ref().and_then(|task| due_text(task, &zone)).unwrap_or_default();
-    Ok(change.unit.create_notification(EventType::ReminderTriggered, reminder.task_id, &title, &body).await?)
+    Ok(change.unit.create_notification(reminder.task_id, reminder.id, &title, &body).await?)
 }
 
 /// Returns when a task is due in the user's zone; an all-day task has no time.

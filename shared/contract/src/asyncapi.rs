@@ -90,7 +90,7 @@ fn socket(messages: &mut Map<String, Value>, schemas: &mut Schemas) -> Value {
         let required: Vec<&String> = properties.keys().collect();
         json!({ "type": "object", "required": required, "properties": properties })
     };
-    let shown = ["id", "event_type", "task_id", "title", "body", "created_at"].map(|name| (name, of(&notification, name)));
+    let shown = ["id", "event_type", "task_id", "reminder_id", "title", "body", "created_at"].map(|name| (name, of(&notification, name)));
     let changed = ["event_type", "task_id", "update_data"].map(|name| (name, of(&update, name)));
     let frames = [
         (

@@ -76,7 +76,8 @@ async fn an_event_that_came_late_is_shown_by_its_version() {
     let store = fresh().await;
     let keep = async |event_id: &str, event_type, task_id, version: Option<i64>| {
         let event = json!({ "data": { "task_data": version.map(|version| json!({ "version": version })) } }).to_string();
-        let entry = NewAuditEntry { event_id: event_id.to_owned(), event_type, task_id, parent_task_id: None, event, created_at: work().now };
+        let entry =
+            NewAuditEntry { event_id: event_id.to_owned(), event_type, task_id, parent_task_id: None, event, created_at: work().now };
         store.record(&[entry]).await.unwrap();
     };
     for (event_id, event_type, task_id, version) in [
