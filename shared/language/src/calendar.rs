@@ -11,7 +11,7 @@ use self::counted::{day_of_month, edge, feast, nth_in_month};
 use self::relative::{ahead, relative, weekday_phrase};
 use self::written::{full, joined, numeric, whole_month};
 use crate::grammar::{Context, Day, DayPart, Meaning, Phrase, Role, View};
-use crate::numbers::figures;
+use crate::numbers::{figures, ordinal_figures};
 
 pub(crate) use counted::{NthKind, feast_day, nth, nth_kind};
 pub(crate) use written::month_day;
@@ -36,9 +36,9 @@ pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
         .or_else(|| feast(view, start, is_led))?;
     let is_over = |words: &&&[&str]| view.is_phrase(found.end, words) && view.is_end(found.end + words.len());
     let role = if found.role == Role::Plain { role } else { found.role };
-    let after: [&[&str]; 5] = [&["at", "the", "latest"], &["all", "day"], &["only"], &["on"], &["onwards"]];
+    let after: [&[&str]; 6] = [&["at", "the", "latest"], &["latest"], &["all", "day"], &["only"], &["on"], &["onwards"]];
     // "from Friday on".
-    let after = if role == Role::From { &after[..] } else { &after[..3] };
+    let after = if role == Role::From { &after[..] } else { &after[..4] };
     let end = found.end + after.iter().find(is_over).map_or(0, |words| words.len());
     Some(Phrase { end, role, ..found })
 }
@@ -63,6 +63,13 @@ fn lead(view: View<'_>, at: usize) -> (Role, usize) {
         (&["by"], Role::Due),
         (&["not", "later", "than"], Role::Due),
         (&["no", "later", "than"], Role::Due),
+        (&["at", "the", "latest", "by"], Role::Due),
+        (&["at", "the", "latest", "on"], Role::Due),
+        (&["at", "the", "latest"], Role::Due),
+        (&["latest", "by"], Role::Due),
+        (&["latest"], Role::Due),
+        (&["sometime", "on"], Role::Plain),
+        (&["sometime"], Role::Plain),
         (&["before"], Role::Before),
         (&["after"], Role::After),
         (&["since"], Role::After),
@@ -119,9 +126,23 @@ pub(crate) fn is_day_word(word: &str) -> bool {
 }
 
 /// Whether "remind me" stands before this word: what follows counts from the due date.
-fn is_reminders(view: View<'_>, at: usize) -> bool {
+pub(crate) fn is_reminders(view: View<'_>, at: usize) -> bool {
     let me = view.before(at) == "me" && view.is_any(at.wrapping_sub(2), &["remind", "alert", "notify", "ping"]);
     me || view.is_any(at.wrapping_sub(1), &["reminder", "remind"])
+}
+
+/// Whether a date in figures ends before this word: "Jan 2nd", "the 2nd", "2 January", "January 2", "24/12", "2027-01-02".
+pub(crate) fn ends_date(view: View<'_>, at: usize) -> bool {
+    let word = view.before(at);
+    let is_written =
+        word.contains(['/', '.', '-']) && word.starts_with(|c: char| c.is_ascii_digit()) && word.split(['/', '.', '-']).all(is_field);
+    let is_after_month = || at > 1 && figures(word).is_some() && (month(view.word(at - 2)).is_some() || view.is(at - 2, ","));
+    is_written || ordinal_figures(word).is_some() || month(word).is_some() || is_after_month()
+}
+
+/// A part of a date: "24", "2027", "jan", and what is behind the last full stop.
+fn is_field(text: &str) -> bool {
+    text.is_empty() || figures(text).is_some() || month(text).is_some()
 }
 
 /// The next working day after so many.

@@ -289,6 +289,8 @@ pub(crate) enum Meaning {
     Priority(Priority),
     /// How long before; no time at all for "remind me" alone.
     Reminder(ReminderOffset),
+    /// "Don't remind me".
+    NoReminder,
     Day {
         day: Day,
         part: Option<DayPart>,
@@ -319,7 +321,10 @@ pub(crate) enum Meaning {
 impl Meaning {
     /// Whether it says when, how often or until when.
     pub(crate) fn says_when(&self) -> bool {
-        !matches!(self, Self::Tags(_) | Self::Priority(_) | Self::Reminder(_) | Self::Impossible | Self::Word | Self::Name)
+        !matches!(
+            self,
+            Self::Tags(_) | Self::Priority(_) | Self::Reminder(_) | Self::NoReminder | Self::Impossible | Self::Word | Self::Name
+        )
     }
 }
 

@@ -71,6 +71,7 @@ const BEFORE: &[&str] = &[
     "since",
     "up to",
     "nearly",
+    "earliest",
 ];
 /// What counts the days behind it.
 const COUNTING: &[&str] =
@@ -103,9 +104,13 @@ const BETWEEN: &[&str] = &[
     "after",
     "/",
     "plus",
+    "instead of",
+    "rather than",
+    "but not before",
+    "not after",
 ];
 /// What moves or widens the phrase before it.
-const AFTER: &[&str] = &["ago", "onwards", "or so", "or later", "or earlier", "hence", "or sooner"];
+const AFTER: &[&str] = &["ago", "onwards", "or so", "or later", "or earlier", "hence", "or sooner", "or two", "after"];
 /// What ends or limits a repetition and means nothing that the grammar knows.
 const LIMITS: &[&str] = &[
     "except holidays",

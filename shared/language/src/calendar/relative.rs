@@ -22,6 +22,9 @@ pub(super) fn relative(view: View<'_>, at: usize, start: usize) -> Option<Phrase
     }
     let found = match view.word(start) {
         "tonight" => night(start + 1),
+        word if near(word).is_some() && view.is(start + 1, "fortnight") && view.is_free(start + 2) => {
+            on(start + 2, days(today, near(word)? + 14)?)
+        }
         // "tomorrow week".
         word if near(word).is_some() && view.is(start + 1, "week") && view.is_free(start + 2) => {
             on(start + 2, days(today, near(word)? + 7)?)
@@ -36,6 +39,9 @@ pub(super) fn relative(view: View<'_>, at: usize, start: usize) -> Option<Phrase
         "week" | "weekend" | "month" | "year" if view.is_phrase(start + 1, &["after", "next"]) => return next(view, start),
         "the" if view.is(start + 1, "next") && workday_end(view, start + 2).is_some() => return next(view, start + 1),
         "the" if view.is(start + 1, "weekend") && start > at && view.is_free(start + 2) => weekend(view.context, start + 2)?,
+        "over" | "during" if view.is_any(start + 1, &["the", "this"]) && view.is(start + 2, "weekend") && view.is_free(start + 3) => {
+            weekend(view.context, start + 3)?
+        }
         _ => return None,
     };
     Some(with_part(view, found))
