@@ -82,6 +82,8 @@ fn lead(view: View<'_>, at: usize) -> (Role, usize) {
         (&["beginning"], Role::From),
         (&["from"], Role::From),
         (&["up", "to"], Role::Until),
+        (&["up", "until"], Role::Until),
+        (&["up", "till"], Role::Until),
         (&["until"], Role::Until),
         (&["till"], Role::Until),
         (&["til"], Role::Until),
@@ -213,8 +215,13 @@ const YEARS: std::ops::RangeInclusive<u32> = 1900..=2200;
 /// Figures above the hours of a day are a year of this century: "9 Jan 27".
 const SHORT_YEARS: std::ops::RangeInclusive<u32> = 25..=99;
 
-/// "2027", ", 2027", "'27", "27".
+/// "2027", ", 2027", "'27", "27", "next year".
 pub(crate) fn year(view: View<'_>, at: usize) -> (Option<i16>, usize) {
+    for (words, ahead) in [(&["next", "year"][..], 1), (&["this", "year"], 0)] {
+        if view.is_phrase(at, words) && view.is_free(at + 2) {
+            return (view.context.today().year().checked_add(ahead), at + 2);
+        }
+    }
     let start = view.skip(view.skip(at, &[","]), &["'"]);
     let word = view.word(start);
     let is_short = |year: &u32| word.len() == 2 && SHORT_YEARS.contains(year) && view.is_free(start + 1) && !view.is(at, ",");

@@ -9,9 +9,16 @@ pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
     let (lead, role, start) = lead(view, at);
     // "12 noon".
     let noon = if view.is(start, "12") && view.is_any(start + 1, &["noon", "midday", "midnight"]) { start + 1 } else { start };
-    let read = if noon > start { named(view, noon, Lead::At) } else { timed(view, start, lead, follows_day(view, at)) };
+    let read = if noon > start {
+        named(view, noon, Lead::At)
+    } else {
+        timed(view, start, lead, follows_day(view, at) || calendar::ends_date(view, at))
+    };
     let read = read.or_else(|| stretch(view, at, start)).or_else(|| named(view, start, lead));
     let read = read.or_else(|| same_time(view, at)).or_else(|| day_part(view, at)).map(|read| Phrase { role, ..read });
+    // "from 5pm on".
+    let is_on = |read: &Phrase| role == Role::From && view.is_any(read.end, &["on", "onwards"]) && view.is_end(read.end + 1);
+    let read = read.map(|read| if is_on(&read) { Phrase { end: read.end + 1, ..read } } else { read });
     // "two hours before noon" is longer than any of these that begins here.
     shifted(view, at).or(read)
 }
@@ -83,7 +90,9 @@ fn stretch(view: View<'_>, at: usize, start: usize) -> Option<Phrase> {
     let clock = Clock { hour, minute: 0, is_sure: !(1..=11).contains(&hour) };
     // "on Friday from 10 to 11 meet Ana".
     let is_clear = view.is_free(end) && (is_before_day || is_behind_day) || is_led && is_behind_day;
-    is_clear.then(|| Phrase::new(end, Meaning::Clock(clock)).with_note(Some(ONE_TIME.to_owned())))
+    // "between 1 and 5 December" are days.
+    (is_clear && calendar::month(view.word(end)).is_none() && !view.is(end, "of"))
+        .then(|| Phrase::new(end, Meaning::Clock(clock)).with_note(Some(ONE_TIME.to_owned())))
 }
 
 /// The first hour of two in figures.
@@ -127,7 +136,7 @@ fn timed(view: View<'_>, at: usize, lead: Lead, follows_day: bool) -> Option<Phr
     if let Some((clock, end, note)) = joined_range(view, at) {
         return Some(Phrase::new(end, Meaning::Clock(clock)).with_note(Some(note)));
     }
-    let face = face(view, at, lead)?;
+    let face = face(view, at, if lead == Lead::Weak && follows_day { Lead::Day } else { lead })?;
     let (face, end, note) = match range_end(view, face.end) {
         Some(last) => {
             let meridiem = face.meridiem.or(last.meridiem.filter(|_| face.hour <= last.hour && face.hour < 12));
@@ -140,7 +149,10 @@ fn timed(view: View<'_>, at: usize, lead: Lead, follows_day: bool) -> Option<Phr
     let (part, end) = trailing_part(view, end);
     let is_bare = !face.is_time && part.is_none();
     // "look at 9 houses", but "every Monday at 9 run".
-    if is_bare && (!matches!(lead, Lead::At | Lead::Day) || !(view.is_free(end) || lead == Lead::At && follows_day)) {
+    // "Friday before 5", "around 5 on Friday".
+    let is_beside_day = || follows_day || view.known(end).is_some_and(|next| matches!(next.meaning, Meaning::Day { .. }));
+    let is_led = matches!(lead, Lead::At | Lead::Day) || lead == Lead::Weak && view.is_free(end) && is_beside_day();
+    if is_bare && (!is_led || !(view.is_free(end) || lead == Lead::At && follows_day)) {
         return None;
     }
     let clock = face.clock(part)?;
@@ -378,6 +390,7 @@ fn trailing_part(view: View<'_>, at: usize) -> (Option<DayPart>, usize) {
 
 /// "noon", "midnight", "lunchtime", "end of day".
 fn named(view: View<'_>, at: usize, lead: Lead) -> Option<Phrase> {
+    let at = if lead != Lead::None && view.is_any(at + 1, &["end", "close"]) { view.skip(at, &["the"]) } else { at };
     let time = |hour, minute| Meaning::Clock(Clock { hour, minute, is_sure: true });
     let read = match view.word(at) {
         "noon" | "midday" if view.before(at) != "high" && (view.is_free(at + 1) || matches!(lead, Lead::At | Lead::Day)) => {

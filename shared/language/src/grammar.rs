@@ -358,7 +358,7 @@ pub(crate) struct View<'a> {
 }
 
 /// Words after which what stands before them is not read as belonging to them.
-const LINKS: [&str; 58] = [
+const LINKS: [&str; 60] = [
     "with",
     "without",
     "for",
@@ -418,6 +418,8 @@ const LINKS: [&str; 58] = [
     "hence",
     "alternate",
     "alternately",
+    "instead",
+    "rather",
 ];
 
 impl View<'_> {

@@ -14,8 +14,8 @@ use crate::numbers::{Unit, cardinal, figures, ordinal};
 use crate::words::{Case, Word, WordKind, after, skip};
 
 /// Words before a phrase that deny it, or say that it is only near; and those that say which part of a week, a month or a year.
-const DENYING: &str =
-    "earliest|soonest|not|never|no|except|excepting|excluding|but|without|unless|besides|minus|or|nor|neither|than|since|least|apart|aside";
+const DENYING: &str = "skip|skipping|earliest|soonest|as|not|never|no|except|\
+    excepting|excluding|but|without|unless|besides|minus|or|nor|neither|than|since|least|apart|aside";
 const NEAR: &str = "about|around|approximately|roughly|almost|nearly|circa|ca|half";
 const PARTIAL: &str = "early|late|mid";
 /// Words before days that are counted.
@@ -28,10 +28,10 @@ const JOINING: &str = "and|or|&|+|plus|but|not|nor|without|except|excepting|excl
 const PARTING: &str = ",|/|-|\u{2013}|;|.";
 /// Words after a repetition that leave something out or end it, whatever follows.
 const LIMITING: &str = "except|excepting|excluding|other than|apart from|aside from|with the exception|unless|until|till|save for|but not|\
-    but only|only if|only when|only on|only in|skipping|if|when|whenever|while";
+    but only|only if|only when|only on|only in|skipping|skip|but skip|for the rest|for the remainder|if|when|whenever|while";
 /// Words after a phrase that move or widen it.
-const MOVING: &str =
-    "ago|onwards|onward|hence|ish|or so|or two|or three|or earlier|or later|or sooner|or before|or after|alternately|at the earliest";
+const MOVING: &str = "ago|onwards|onward|hence|ish|or so|or two|or three|or less|or more|\
+    or earlier|or later|or sooner|or before|or after|alternately|at the earliest";
 /// Words between a joining word and what it joins.
 const BETWEEN: &str =
     "not|on|the|in|at|a|an|also|even|only|every|each|by|due|public|bank|school|national|during|my|our|any|all|no|from|until|before|after";
@@ -247,7 +247,13 @@ impl Sentence<'_> {
         // "the weekend before Christmas", "the rest of Friday".
         let is_edge = matches!(found.phrase.role, Role::Before | Role::After) && at + 1 == found.words.start && self.is_about_time(at);
         let is_lone = || self.found.iter().filter(|found| matches!(found.phrase.meaning, Meaning::Day { .. })).count() == 1;
-        let is_of = word.is("of") && at > self.from && matches!(found.phrase.meaning, Meaning::Day { .. }) && is_lone();
+        let is_repeat = matches!(found.phrase.meaning, Meaning::Repeat(_));
+        // "the morning of 3 May", "the last two days of every month".
+        let is_of = word.is("of") && at > self.from && (is_repeat || matches!(found.phrase.meaning, Meaning::Day { .. }) && is_lone());
+        // "at most once a week".
+        if is_repeat && word.is("most") && at > self.from && self.is(at - 1, "at") {
+            return Some(at - 1);
+        }
         if word.is("to") && at > self.from && self.is(at - 1, "up to") {
             return Some(at - 1);
         }
@@ -304,6 +310,9 @@ impl Sentence<'_> {
         {
             return Some(end + 2);
         }
+        if next > end && self.is_listed(next, found) {
+            return Some(next + 1);
+        }
         if let Some(other) = self.found.get(index + 1).filter(|other| other.words.start == next && self.are_twins(found, other)) {
             return Some(other.words.end);
         }
@@ -336,13 +345,21 @@ impl Sentence<'_> {
             return Some(end);
         }
         let is_repeat = matches!(found.phrase.meaning, Meaning::Repeat(_));
+        let repeats = self.found.iter().any(|found| matches!(found.phrase.meaning, Meaning::Repeat(_)));
         let is_clock = matches!(found.phrase.meaning, Meaning::Clock(_));
         let is_zone = |word: &Word| word.case == Case::Upper && (3..=5).contains(&word.lower.len()) && word.lower.ends_with('t');
         if is_clock && self.words.get(at).is_some_and(is_zone) {
             return Some(at + 1);
         }
-        if let Some(end) = after(self.words, at, LIMITING).filter(|_| is_repeat) {
+        if let Some(end) = after(self.words, at, LIMITING).filter(|_| repeats) {
             return Some(end + 1);
+        }
+        let is_figure = |at: usize, digits: usize| {
+            self.words.get(at).and_then(Word::plain).is_some_and(|word| figures(word).is_some() && word.len() == digits)
+        };
+        // "every Tuesday in 2027".
+        if is_repeat && self.is(at, "in|during|of|for") && is_figure(at + 1, 4) {
+            return Some(at + 2);
         }
         // "every day twice", "the Friday after".
         if is_repeat && self.is(at, "twice|thrice")
@@ -358,13 +375,29 @@ impl Sentence<'_> {
         let is_led = |at: usize| is_clock || at > 1 && self.is(at - 1, "before|after") && self.is(at - 2, "not");
         let is_hour = |at: usize| is_led(at) && self.words.get(at).and_then(Word::plain).and_then(cardinal).is_some();
         for _ in 0..BETWEEN_MAX {
-            if self.is_about_time(next) || is_hour(next) {
+            let is_last = self.is(next, "next|last") && self.is_closed(next + 1);
+            if self.is_about_time(next) || is_hour(next) || is_last || self.is_listed(next, found) {
                 let read = self.found.iter().find(|found| found.words.start == next).map(|found| found.words.end);
                 return read.or_else(|| after(self.words, next, TIME_WORDS)).or(Some(next + 1));
             }
             next = after(self.words, next, BETWEEN)?;
         }
         None
+    }
+
+    /// Whether a number is one more day or year behind a date in figures: the 25 of "December 24 or 25".
+    fn is_listed(&self, at: usize, found: &Found) -> bool {
+        let number = |at: usize| self.words.get(at).and_then(Word::plain).and_then(|word| figures(word).or_else(|| ordinal(word)));
+        is_day(&found.phrase.meaning)
+            && number(found.words.end - 1).is_some()
+            && !self.is_read(at)
+            && number(at).is_some()
+            && self.is_closed(at + 1)
+    }
+
+    /// Whether the sentence ends at this word, or goes on with a mark, a joining word or another phrase.
+    fn is_closed(&self, at: usize) -> bool {
+        self.words.get(at).is_none_or(|word| word.kind == WordKind::Mark) || self.is(at, JOINING) || self.is_read(at)
     }
 
     fn is_ordinal(&self, at: usize) -> bool {
