@@ -287,6 +287,33 @@ mod tests {
     }
 
     #[test]
+    fn there_is_room_for_so_many_sockets() {
+        let count = Arc::default();
+        let mut open: Vec<Socket> = std::iter::from_fn(|| Socket::open(&count)).collect();
+        assert_eq!(open.len(), SOCKETS_MAX);
+        assert!(open.pop().is_some() && Socket::open(&count).is_some(), "a socket that closes makes room for the next");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_long_is_none() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/{{function}}", listener.local_addr().unwrap());
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", ANSWER_MAX + 1);
+        let answering = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes()).await.unwrap();
+            // Until the gateway hangs up.
+            let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+        });
+        let lookup = |name: &str| (name == "TASKFLOW_FUNCTION_URL").then(|| url.clone());
+        let functions = FunctionsByUrl::new(&Settings::read(&lookup, std::net::Ipv4Addr::LOCALHOST.into()).unwrap()).unwrap();
+        let answer = functions.call(&domain::routes::LIST_TAGS, http::Request::get("/api/tags").body(full("")).unwrap()).await;
+        assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
+        drop(functions);
+        answering.await.unwrap();
+    }
+
+    #[test]
     fn only_what_is_meant_for_the_function_reaches_it() {
         let mut headers = HeaderMap::new();
         for (name, value) in [

@@ -2,6 +2,7 @@
 
 mod app_callback;
 mod channel;
+mod oversize;
 mod record;
 mod watch;
 
