@@ -1,9 +1,10 @@
 //! Keeps what a user prefers: the zone of what names none, the language of dates, and when the day starts.
 //!
-//! Also keeps the browsers that get pushes (`push.rs`).
+//! Also keeps the browsers that get pushes (`push.rs`), and app passwords (`app_passwords.rs`).
 //!
 //! Reminders of all-day tasks count from the start of the day. If that changes, a job moves them: a task at a time, because there may be many.
 
+mod app_passwords;
 mod push;
 
 use std::sync::Arc;
@@ -21,7 +22,7 @@ const NO_TASK: i64 = 0;
 /// The function.
 #[must_use]
 pub fn function() -> Function {
-    push::with_subscriptions(Function::new(routes::PREFERENCES))
+    app_passwords::with_app_passwords(push::with_subscriptions(Function::new(routes::PREFERENCES)))
         .endpoint("getPreferences", get)
         .endpoint("setPreferences", set)
         .job(follow_day_start)

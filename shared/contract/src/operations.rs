@@ -1,5 +1,6 @@
 //! What each operation of the routes takes and answers, by its id. Everything else about it is in the route.
 
+use domain::app_password::{AppPassword, AppPasswordRef, CreateAppPassword, FeedKey, NewAppPassword};
 use domain::audit::AuditLogEntry;
 use domain::chat::{ChatAnswer, Conversation, ConversationRef, DraftTask, SendMessage};
 use domain::command::{
@@ -243,6 +244,20 @@ pub(crate) fn types(id: &str) -> Option<Types> {
         "deleteSubscription" => {
             Types::new("push", "Has a browser get no more pushes; one that is not there is fine").body::<SubscriptionRef>()
         }
+        "listAppPasswords" => Types::new("calendar", "Lists the app passwords of calendar clients and the keys of the feed").lists::<AppPassword>(),
+        "createAppPassword" => Types::new("calendar", "Makes an app password, or a key of the feed, and shows it once")
+            .body::<CreateAppPassword>()
+            .answers::<NewAppPassword>()
+            .headers(&["Location"])
+            .limited(),
+        "deleteAppPassword" => {
+            Types::new("calendar", "Revokes an app password, or a key of the feed; one that is not there is fine").body::<AppPasswordRef>()
+        }
+        "getFeed" => Types::new("calendar", "Answers what is due as events, for calendars that only read")
+            .query::<FeedKey>()
+            .with(&["text/calendar"], text)
+            .headers(&["ETag"])
+            .conditional(),
         "testSubscription" => Types::new("push", "Sends a test to a browser").body::<SubscriptionRef>(),
         "watchNotifications" => {
             Types::new("notifications", "Shows notifications and changes as they come: a WebSocket with JSON text frames")

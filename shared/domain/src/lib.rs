@@ -7,6 +7,7 @@
 //! then `just contract`, which writes the documents in `tests/contract` anew.
 
 pub mod ambient;
+pub mod app_password;
 pub mod audit;
 pub mod change;
 pub mod characters;

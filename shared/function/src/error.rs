@@ -21,6 +21,9 @@ pub enum Error {
     /// 401: the token is missing or wrong.
     #[error("a bearer token is needed: Authorization: Bearer <token>")]
     Unauthorized,
+    /// 401: the app password, or the key of the feed, is missing or wrong.
+    #[error("an app password is needed: Settings of the page makes one")]
+    NoAppPassword,
     /// 403: who calls may not do this.
     #[error("{0}")]
     Forbidden(String),
@@ -122,7 +125,7 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized | Self::NoAppPassword => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -191,6 +194,9 @@ impl Error {
         match self {
             Self::Unauthorized => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::NoAppPassword => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Taskflow\", charset=\"UTF-8\""));
             }
             // RFC 9110, section 12.5.3: which codings would do.
             Self::UnsupportedCoding => {

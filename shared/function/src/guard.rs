@@ -249,11 +249,16 @@ pub async fn authorize(app: &App, headers: &HeaderMap) -> Result<(), Error> {
     if is_same(&given, token.expose().as_bytes()) {
         return Ok(());
     }
+    pause_after_guess(app).await;
+    Err(Error::Unauthorized)
+}
+
+/// Waits after a wrong credential, the longer the more there were.
+pub(crate) async fn pause_after_guess(app: &App) {
     tokio::select! {
         () = app.guesses.pause() => {}
         () = app.stopping.cancelled() => {}
     }
-    Err(Error::Unauthorized)
 }
 
 fn credential(headers: &HeaderMap) -> Option<Vec<u8>> {

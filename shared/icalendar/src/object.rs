@@ -100,6 +100,12 @@ impl Object {
     }
 }
 
+impl std::fmt::Display for Object {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.document.fmt(out)
+    }
+}
+
 fn main_mut(root: &mut Component) -> Option<&mut Component> {
     let mut todos: Vec<&mut Component> = root
         .items

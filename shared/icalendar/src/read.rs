@@ -139,7 +139,8 @@ impl Todo {
             description: task.description.clone(),
             due: task.due(),
             zone: (!task.all_day && task.due_date.is_some()).then(|| task.time_zone.clone()),
-            rule: rule_from_here(task),
+            // A completed occurrence is one: its series goes on with the next.
+            rule: rule_from_here(task).filter(|_| task.status == Status::Pending),
             recurrence_from: task.recurrence_from,
             rule_error: None,
             exdates: task.recurrence_exdates.clone(),
