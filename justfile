@@ -137,6 +137,16 @@ reach:
     cargo build --workspace --bin taskflow
     TASKFLOW=target/debug/taskflow python3 tests/tools/reach.py
 
+# CalDAV with third-party clients: the package caldav with its server tester, vdirsyncer in both directions, todoman. Needs the Python packages of
+# tests/tools/caldav.txt.
+caldav:
+    cargo build --workspace --bin taskflow
+    TASKFLOW=target/debug/taskflow tests/tools/caldav.sh
+
+# Read and write a million mutated iCalendar texts: none panics or takes longer than 50 ms.
+fuzz-icalendar inputs="1000000":
+    ICALENDAR_FUZZ={{ inputs }} ICALENDAR_FUZZ_MS=50 cargo test --release --package icalendar --test tasks mutated -- --nocapture
+
 # The types of the page, and of what tests it. Needs Node.
 page-check: page-tools
     node tests/browser/types.js

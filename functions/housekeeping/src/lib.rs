@@ -68,6 +68,7 @@ async fn keep_house(app: Arc<App>, _: JobCall) -> Result<Published, Error> {
         None => 0,
     };
     app.store()?.tidy_tags().await?;
+    app.store()?.tidy_calendars().await?;
     let refolded = app.store()?.refold().await?;
     let (mut aligned, mut spawned) = (0, 0);
     if house.events_had_time(astray.changed_at.max(owing.changed_at)).await {

@@ -8,6 +8,7 @@ pub fn functions() -> Vec<Function> {
     vec![
         // Written by `just manifests` from shared/domain/src/routes.rs; edits are lost.
         bulk_tasks::function(),
+        calendar::function(),
         cancel_reminder::function(),
         chat::function(),
         complete_task::function(),

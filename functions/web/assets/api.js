@@ -116,7 +116,7 @@ export const enterToken = () => askToken(token() !== '');
  * @param {CallOptions} [options]
  * @returns {Promise<CallAnswer>}
  */
-async function call(path, options = {}) {
+export async function call(path, options = {}) {
   for (let tries = 0; ; tries += 1) {
     const used = token();
     const answer = await once(path, options, used);

@@ -119,9 +119,9 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
     let has_id = names.iter().any(|name| IDS.contains(name));
     can(types.kind == Kind::Socket, &[400, 422, 426]);
     can(has_id || body.is_some() || operation.command.is_some(), &[400]);
-    can(operation.access == Access::Bearer, &[401]);
+    can(matches!(operation.access, Access::Bearer | Access::FeedKey), &[401]);
     can(types.answer.is_some(), &[406]);
-    can(operation.method != routes::Method::Get || types.kind == Kind::Socket, &[403]);
+    can(operation.method != routes::Method::Get || types.kind == Kind::Socket || operation.access == Access::FeedKey, &[403]);
     can(!operation.path.starts_with("/health/"), &[421]);
     can(!names.is_empty() || types.refers, &[404]);
     can(body.is_some(), &[408, 413, 415]);

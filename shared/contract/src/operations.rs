@@ -1,5 +1,6 @@
 //! Parameters, bodies and responses of each operation, by its id. The route has everything else.
 
+use domain::app_password::{AppPassword, AppPasswordRef, CreateAppPassword, FeedKey, NewAppPassword};
 use domain::audit::AuditLogEntry;
 use domain::chat::{ChatAnswer, Conversation, ConversationRef, DraftTask, SendMessage};
 use domain::command::{
@@ -245,6 +246,20 @@ pub(crate) fn types(id: &str) -> Option<Types> {
         "deleteSubscription" => {
             Types::new("push", "Unsubscribes a browser; succeeds if it is not subscribed").body::<SubscriptionRef>()
         }
+        "listAppPasswords" => Types::new("calendar", "Lists the app passwords of calendar clients and the keys of the feed").lists::<AppPassword>(),
+        "createAppPassword" => Types::new("calendar", "Creates an app password, or a key of the feed, and shows it once")
+            .body::<CreateAppPassword>()
+            .answers::<NewAppPassword>()
+            .headers(&["Location"])
+            .limited(),
+        "deleteAppPassword" => {
+            Types::new("calendar", "Revokes an app password, or a key of the feed. Succeeds if it does not exist").body::<AppPasswordRef>()
+        }
+        "getFeed" => Types::new("calendar", "Returns due tasks as events, for read-only calendars")
+            .query::<FeedKey>()
+            .with(&["text/calendar"], text)
+            .headers(&["ETag"])
+            .conditional(),
         "testSubscription" => Types::new("push", "Sends a test push to a browser").body::<SubscriptionRef>(),
         "watchNotifications" => {
             Types::new("notifications", "Opens a WebSocket that sends notifications and changes as JSON text frames")

@@ -5,6 +5,7 @@
 //! CONTRIBUTING.md lists the files to edit for a new field of a task.
 
 pub mod ambient;
+pub mod app_password;
 pub mod audit;
 pub mod change;
 pub mod characters;

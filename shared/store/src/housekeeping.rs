@@ -3,6 +3,7 @@
 use domain::Timestamp;
 
 use crate::Store;
+use crate::calendars::TOMBSTONE_DAYS;
 use crate::error::Error;
 use crate::once::KEPT_HOURS;
 use crate::sql::Time;
@@ -47,6 +48,9 @@ const SENDS: &str = "DELETE FROM sends WHERE ctid = ANY (ARRAY \
      (SELECT ctid FROM sends WHERE reminder_id IS NULL AND status <> 'pending' AND created_at < $1 - make_interval(hours => $2) LIMIT $3 \
      FOR UPDATE SKIP LOCKED))";
 const LINKS: &str = older!("used_links", "created_at");
+/// The newest of the old ones stays: a token below its number is refused, because it may have missed one that is forgotten.
+const TOMBSTONES: &str = "WITH old AS (SELECT name, changed_in FROM calendar_tombstones WHERE deleted_at < $1 - make_interval(hours => $2)) \
+     DELETE FROM calendar_tombstones WHERE name IN (SELECT name FROM old WHERE changed_in < (SELECT max(changed_in) FROM old) LIMIT $3)";
 const NOTIFICATIONS: &str = older!("notifications", "created_at");
 const AUDIT: &str = older!("audit_log", "created_at");
 /// Adds up what changes of tags have appended, and forgets the tags that no task has.
@@ -72,6 +76,8 @@ pub struct Pruned {
     pub sends: u64,
     /// Links that were used more than 30 days ago.
     pub links: u64,
+    /// Resources of calendar clients that went half a year ago.
+    pub tombstones: u64,
 }
 
 impl Store {
@@ -90,6 +96,7 @@ impl Store {
             sends: self.prune_with(SENDS, now, SEND_DAYS * 24).await?,
             links: self.prune_with(LINKS, now, SEND_DAYS * 24).await?,
             notifications: self.prune_with(NOTIFICATIONS, now, NOTIFICATION_DAYS * 24).await?,
+            tombstones: self.prune_with(TOMBSTONES, now, TOMBSTONE_DAYS * 24).await?,
         })
     }
 

@@ -5,7 +5,9 @@
 //!
 //! To add a column to tasks: a migration, and the list of fields in `tasks.rs`; if a filter reads it, `search.rs`.
 
+mod app_passwords;
 mod audit;
+mod calendars;
 mod changes;
 mod deliveries;
 mod error;
@@ -28,7 +30,9 @@ mod trash;
 mod undo;
 mod unit;
 
+pub use app_passwords::APP_PASSWORDS_MAX;
 pub use audit::NewAuditEntry;
+pub use calendars::{RESOURCES_MAX, Resource, Resources, SyncPoint, TOMBSTONE_DAYS};
 pub use changes::{Changes, Place, Subject};
 pub use deliveries::{DeadLetter, Deliveries, Delivery, End};
 pub use error::{Error, found, is_locked};

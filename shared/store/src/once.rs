@@ -136,6 +136,8 @@ pub(crate) enum Lock {
     Idempotency = 2,
     /// Who counts the subscribed browsers.
     Subscriptions = 3,
+    /// Who counts the app passwords.
+    AppPasswords = 4,
 }
 
 /// The number of an advisory lock: FNV-1a over what it is about and the texts, so that all processes agree.

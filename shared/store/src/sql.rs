@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
+use domain::app_password::AppPasswordKind;
 use domain::event::{EventType, Topic};
 use domain::preferences::{DayStart, Locale, SavedFilters};
 use domain::recurrence::Rule;
@@ -105,6 +106,7 @@ impl Named for Recurrence {}
 impl Named for RecurrenceFrom {}
 impl Named for ReminderType {}
 impl Named for ReminderStatus {}
+impl Named for AppPasswordKind {}
 
 /// The rank of a priority, which the database keeps: it sorts as people mean it, and needs no type of its own,
 /// which every new connection would have to look up.
