@@ -25,6 +25,7 @@ mod snooze;
 mod socket;
 mod tasks;
 mod traces;
+mod transfer;
 mod trash;
 mod upgrade;
 mod webhook;

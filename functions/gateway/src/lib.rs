@@ -16,7 +16,8 @@ mod letter;
 use std::sync::Arc;
 use std::time::Instant;
 
-use domain::routes::{self, Access, Route};
+use domain::routes::{self, Access, Operation, Route};
+use function::body::Streamed;
 use function::guard::Trust;
 use function::input::expects_json;
 use function::link::{self, Link};
@@ -59,7 +60,7 @@ fn operations(functions: &'static [Route], gateway: &Arc<Gateway>) -> Function {
         let gateway = gateway.clone();
         function.operation(operation, move |app, request| {
             let gateway = gateway.clone();
-            async move { gateway.compressor.around(request, |request| answer(gateway.clone(), app, route, operation.access, request)).await }
+            async move { gateway.compressor.around(request, |request| answer(gateway.clone(), app, route, operation, request)).await }
         })
     })
 }
@@ -105,12 +106,20 @@ impl Own {
 }
 
 /// Answers an operation of this function, as one of its own or by a call. Whoever makes up a link wakes no function.
-async fn answer(gateway: Arc<Gateway>, app: Arc<App>, route: &'static Route, access: Access, request: Request) -> Result<Response, Error> {
-    if access == Access::Link && Link::read(request.uri().path(), &app.settings).is_none() {
+async fn answer(
+    gateway: Arc<Gateway>,
+    app: Arc<App>,
+    route: &'static Route,
+    operation: &'static Operation,
+    mut request: Request,
+) -> Result<Response, Error> {
+    if operation.access == Access::Link && Link::read(request.uri().path(), &app.settings).is_none() {
         return Ok(link::refused());
     }
     if *route != routes::WEB && *route != routes::HEALTH {
-        if request.method() != Method::GET {
+        if operation.is_streamed {
+            request.extensions_mut().insert(Streamed);
+        } else if request.method() != Method::GET {
             // Before the body is read in order to be passed on.
             expects_json(request.method(), request.headers(), request.body())?;
             gateway.ahead.with_call(&app, route);

@@ -206,6 +206,14 @@ function keysSetting() {
   return group('Keyboard', h('label', { className: 'choice' }, box, 'Keyboard shortcuts'), h('dl', { className: 'keys' }, ...rows));
 }
 
+/** Import and export. Its module is loaded only here: it needs the service, so it is of no use without a network. */
+function transferSetting() {
+  const words = h('p', { className: 'muted', textContent: 'This needs a connection to the service.' });
+  const own = group('Import and export', words);
+  if (navigator.onLine) import('./transfer.js').then(({ transfer }) => words.replaceWith(...transfer()), () => {});
+  return own;
+}
+
 /** @typedef {Event & { prompt: () => Promise<unknown> }} InstallPrompt */
 
 /** @param {InstallPrompt | null} offer the browser's, while there is one */
@@ -226,6 +234,7 @@ export async function openSettings(offer) {
     daySetting(),
     desktopSetting(),
     group('Reminders on your devices', ...devices()),
+    transferSetting(),
     tokenSetting(),
     installSetting(offer),
     keysSetting(),

@@ -23,6 +23,8 @@ const FIRST: &str = "first.js";
 const NO_FILES: &str = "const FILES = {};";
 /// Endings of what the worker keeps: everything that the page cannot do without.
 const KEPT: [&str; 4] = [".html", ".js", ".css", ".svg"];
+/// A script that is of use with the service only.
+const NOT_KEPT: &str = "transfer.js";
 /// Bytes of a SHA-256 that tell two contents of a file apart.
 const DIGEST_BYTES: usize = 12;
 
@@ -62,7 +64,7 @@ fn with_first(page: &str, first: &str) -> Result<String> {
 fn with_files(worker: &str, folder: &Path) -> Result<String> {
     let mut list = String::from("const FILES = {");
     for name in names(folder)? {
-        if name == WORKER || !KEPT.iter().any(|ending| name.ends_with(ending)) {
+        if name == WORKER || name == NOT_KEPT || !KEPT.iter().any(|ending| name.ends_with(ending)) {
             continue;
         }
         let digest = Sha256::digest(file(folder, &name)?);

@@ -3,6 +3,7 @@
 use domain::Notification;
 use domain::event::{CommandType, EventType, TaskUpdate, Topic};
 use domain::routes::{self, Route};
+use domain::transfer::TasksImported;
 use serde_json::{Map, Value, json};
 
 use crate::cloud_event::{self, is_of_task, is_shown, pascal};
@@ -28,7 +29,7 @@ pub(crate) fn document() -> Value {
     );
     channels.insert(SOCKET.to_owned(), socket(&mut messages, &mut schemas));
     for (name, action, own, summary) in [
-        ("notify.send.notifications", "send", &["notification", "update", "pong"][..], "What a page is shown, as it comes."),
+        ("notify.send.notifications", "send", &["notification", "update", "imported", "pong"][..], "What a page is shown, as it comes."),
         ("notify.receive.notifications", "receive", &["ping"][..], "What a page may say: whether the connection is still there."),
     ] {
         let own: Vec<String> = own.iter().map(|name| (*name).to_owned()).collect();
@@ -83,6 +84,7 @@ const SOCKET: &str = "notifications";
 fn socket(messages: &mut Map<String, Value>, schemas: &mut Schemas) -> Value {
     let notification = schemas.written::<Notification>();
     let update = schemas.written::<TaskUpdate>();
+    let import = schemas.written::<TasksImported>();
     let of = |schema: &Value, name: &str| json!({ "$ref": format!("{}/properties/{name}", schema["$ref"].as_str().unwrap_or_default()) });
     let frame = |ty: &str, own: &[(&str, Value)]| {
         let mut properties = Map::from_iter([("type".to_owned(), json!({ "const": ty }))]);
@@ -92,6 +94,7 @@ fn socket(messages: &mut Map<String, Value>, schemas: &mut Schemas) -> Value {
     };
     let shown = ["id", "event_type", "task_id", "title", "body", "created_at"].map(|name| (name, of(&notification, name)));
     let changed = ["event_type", "task_id", "update_data"].map(|name| (name, of(&update, name)));
+    let imported = ["import_id", "count"].map(|name| (name, of(&import, name)));
     let frames = [
         (
             "notification",
@@ -99,6 +102,11 @@ fn socket(messages: &mut Map<String, Value>, schemas: &mut Schemas) -> Value {
             frame("notification", &shown),
         ),
         ("update", "A task has changed. Sent once, and kept nowhere.", frame("update", &changed)),
+        (
+            "imported",
+            "There are so many more tasks: a page loads its list anew. Sent once, and kept nowhere.",
+            frame("imported", &imported),
+        ),
         ("ping", "A client asks whether the connection is still there. At most 4,096 bytes; more closes it with 1009.", frame("ping", &[])),
         ("pong", "The answer to a ping.", frame("pong", &[])),
     ];
@@ -193,7 +201,7 @@ fn happened(topic: Topic, schemas: &mut Schemas) -> Vec<Message> {
 fn updates(schemas: &mut Schemas) -> Vec<Message> {
     let own = EventType::ALL.iter().filter(|event| is_shown(**event));
     own.map(|event| {
-        let data = cloud_event::update_data(schemas);
+        let data = cloud_event::update_data(*event, schemas);
         let payload = cloud_event::event(&format!("{}Update", pascal(event.as_str())), *event, &data, schemas);
         (event.as_str().to_owned(), "What a page shows", payload)
     })

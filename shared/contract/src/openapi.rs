@@ -78,6 +78,7 @@ fn tags() -> Value {
         ("reminders", "When to be told of a task."),
         ("notifications", "What a page shows of reminders and changes."),
         ("audit", "What happened, kept for good."),
+        ("transfer", "Tasks from files of other applications, and everything as a file."),
         ("assistant", "What a person says, done; and the same tools for other assistants."),
         ("events", "CloudEvents in, CloudEvents out."),
         ("health", "How the service is."),
@@ -96,6 +97,11 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
         if operation.method == routes::Method::Delete {
             body["required"] = false.into();
         }
+    }
+    if operation.is_streamed && operation.method == routes::Method::Post {
+        body = Some(
+            json!({ "required": true, "content": { "application/octet-stream": { "schema": { "type": "string", "format": "binary" } } } }),
+        );
     }
     let mut parameters: Vec<Value> = names.iter().map(|name| path_parameter(name)).collect();
     if let Some(query) = types.query {

@@ -7,9 +7,13 @@ use domain::command::{
 };
 use domain::preferences::{Preferences, SetPreferences};
 use domain::push::{NewSubscription, PushKey, Subscription, SubscriptionRef};
-use domain::query::{ListAudit, ListNotifications, ListOccurrences, ListReminders, ListTasks, ListTrash, SearchTasks};
+use domain::query::{
+    CreateImport, Export, ImportRef, ListAudit, ListImportNotes, ListNotifications, ListOccurrences, ListReminders, ListTasks, ListTrash,
+    SearchTasks,
+};
 use domain::schedule::Occurrence;
 use domain::task::TrashedTask;
+use domain::transfer::{Import, ImportNote};
 use domain::{Notification, Reminder, Task};
 use schemars::JsonSchema;
 use serde_json::{Value, json};
@@ -154,6 +158,11 @@ const CHAT: &str = "The message is kept, and its answer, in the conversation. De
     `done` (the ChatAnswer, whole) or `problem` (a Problem, with `conversation_id` besides). What is wrong with the request itself is answered as a problem, \
     without a stream. Lines that begin with a colon keep the connection open. A caller that hangs up stops nothing: the conversation has the answer.";
 
+/// What a caller needs to know to send a file.
+const IMPORT: &str = "The body is the file itself, up to 64 MiB: Taskflow's own export, Todoist's or TickTick's CSV, Vikunja's zip, Tasks.json of Google \
+    Takeout, or iCalendar. A job imports it; `GET /api/imports/{id}` says how far it is. Importing a file twice creates no task twice. Open pages get \
+    one event `tasks.imported` for up to 500 tasks.";
+
 /// The entry of an operation.
 #[expect(clippy::too_many_lines, reason = "a table, with an entry for each operation")]
 pub(crate) fn types(id: &str) -> Option<Types> {
@@ -252,6 +261,24 @@ pub(crate) fn types(id: &str) -> Option<Types> {
         "listNotifications" => Types::new("notifications", "Lists notifications").query::<ListNotifications>().lists::<Notification>(),
         "readNotification" => Types::new("notifications", "Marks a notification as read"),
         "listAudit" => Types::new("audit", "Lists what happened").query::<ListAudit>().lists::<AuditLogEntry>().headers(PAGE),
+        "createImport" => Types::new("transfer", "Imports a file")
+            .describe(IMPORT)
+            .query::<CreateImport>()
+            .answers::<Import>()
+            .headers(&["Location"])
+            .limited(),
+        "getImport" => Types::new("transfer", "Answers how far an import is").answers::<Import>(),
+        "listImportNotes" => Types::new("transfer", "Lists what an import could not keep, by line")
+            .query::<ListImportNotes>()
+            .lists::<ImportNote>()
+            .headers(PAGE),
+        "runImport" => Types::new("transfer", "Imports the file of a preview; one that is imported already is answered as it is")
+            .body::<ImportRef>()
+            .answers::<Import>()
+            .limited(),
+        "export" => Types::new("transfer", "Answers everything as a file: JSON for `POST /api/imports`, or the tasks as CSV or iCalendar")
+            .query::<Export>()
+            .with(&["application/json", "text/csv", "text/calendar"], text),
         "chat" => Types::new("assistant", "Says something to the assistant")
             .kind(Kind::Asking)
             .describe(CHAT)

@@ -88,6 +88,8 @@ names! {
     TaskDeleted = "task.deleted",
     /// A task that was deleted is back.
     TaskRestored = "task.restored",
+    /// Tasks were imported: up to 500 for each event.
+    TasksImported = "tasks.imported",
     /// A reminder is to fire at its time.
     ReminderScheduled = "reminder.scheduled",
     /// A reminder fired.

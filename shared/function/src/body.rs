@@ -10,8 +10,18 @@ use crate::{Body, BoxError, Error};
 
 /// Bytes of a body, at most.
 pub const BODY_MAX: usize = 256 * 1024;
+/// Bytes of a file that a caller sends, at most.
+pub const UPLOAD_MAX: usize = 64 * 1024 * 1024;
+/// How long a file may take to arrive.
+pub const UPLOAD_TIMEOUT: Duration = Duration::from_mins(5);
+/// Bytes of a file that a caller gets, at most.
+pub const DOWNLOAD_MAX: u64 = 16 * 1024 * 1024 * 1024;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Marks a request, inside a process, whose body or answer is a file: it is passed on as it comes, within [`UPLOAD_MAX`] and [`DOWNLOAD_MAX`].
+#[derive(Clone, Copy, Debug)]
+pub struct Streamed;
 
 /// A body known at once.
 #[must_use]
