@@ -308,6 +308,9 @@ bench-cpu: (bench "cpu")
 # What waking the consumers of a call ahead costs, on a simulated day.
 bench-awake: (bench "awake")
 
+# A file of 50,000 tasks, or of so many: the time, and the most memory that it takes.
+bench-import *tasks: (bench "import" tasks)
+
 # One function: start to first answer, idle memory, stripped size.
 bench-function name="complete-task": (bench-build name)
     target/release/bench function {{ name }}

@@ -26,6 +26,7 @@ mod snooze;
 mod socket;
 mod tasks;
 mod traces;
+mod transfer;
 mod trash;
 mod upgrade;
 mod webhook;

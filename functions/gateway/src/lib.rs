@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use domain::routes::{self, Access, Operation, Route};
+use function::body::Streamed;
 use function::guard::Trust;
 use function::input::expects_json;
 use function::link::{self, Link};
@@ -113,7 +114,7 @@ async fn answer(
     app: Arc<App>,
     route: &'static Route,
     operation: &'static Operation,
-    request: Request,
+    mut request: Request,
 ) -> Result<Response, Error> {
     match operation.access {
         Access::Link if Link::read(request.uri().path(), &app.settings).is_none() => return Ok(link::refused()),
@@ -128,7 +129,9 @@ async fn answer(
         return Ok(response);
     }
     if *route != routes::WEB && *route != routes::HEALTH {
-        if request.method() != Method::GET {
+        if operation.is_streamed {
+            request.extensions_mut().insert(Streamed);
+        } else if request.method() != Method::GET {
             // Checked before the body is read for forwarding.
             expects_json(request.method(), request.headers(), request.body())?;
             gateway.ahead.with_call(&app, route);

@@ -60,7 +60,7 @@ async fn take(app: Arc<App>, hub: Arc<Hub>, delivery: Delivery) -> Result<Publis
         return remind(&app, &hub, &delivery).await;
     }
     // Changes of tasks are shown live and not stored.
-    hub.update(&function::cloud_event::data(&delivery.event)?);
+    hub.update(delivery.event_type, &function::cloud_event::data(&delivery.event)?);
     Ok(Published::All)
 }
 

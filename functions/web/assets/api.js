@@ -186,6 +186,26 @@ async function once(path, { method = 'GET', body, headers = {}, signal, within =
   return { status, data, headers: response.headers };
 }
 
+/**
+ * Calls the API with a file, or for one. It has no time limit.
+ *
+ * @param {string} path
+ * @param {Blob | string} [file] the body; without it, the call is a GET
+ * @param {boolean} [isFile] true if the answer is a file: returns its content and its name
+ * @returns {Promise<{ data: any, name: string }>}
+ */
+export async function callFile(path, file, isFile = false) {
+  const used = token();
+  /** @type {Record<string, string>} */
+  const headers = used ? { Authorization: `Bearer ${used}` } : {};
+  const response = await fetch(path, { method: file === undefined ? 'GET' : 'POST', headers, body: file ?? null }).catch(() => {
+    throw new Problem(0, { detail: 'The service cannot be reached.' });
+  });
+  if (!response.ok) throw new Problem(response.status, await response.json().catch(() => null));
+  const name = /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '')?.[1] ?? '';
+  return { data: await (isFile ? response.blob() : response.json()), name };
+}
+
 /** Key of one attempt to create something, so that a retry after a lost answer creates no second one. */
 export function newKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -213,6 +213,14 @@ function calendarSetting() {
   return group('Calendars', holder);
 }
 
+/** Import and export. Only this loads the module, which needs the service and therefore a network. */
+function transferSetting() {
+  const words = h('p', { className: 'muted', textContent: 'This needs a connection to the service.' });
+  const own = group('Import and export', words);
+  if (navigator.onLine) import('./transfer.js').then(({ transfer }) => words.replaceWith(...transfer()), () => {});
+  return own;
+}
+
 /** @typedef {Event & { prompt: () => Promise<unknown> }} InstallPrompt */
 
 /** @param {InstallPrompt | null} offer the browser's, while there is one */
@@ -234,6 +242,7 @@ export async function openSettings(offer) {
     desktopSetting(),
     group('Reminders on your devices', ...devices()),
     calendarSetting(),
+    transferSetting(),
     tokenSetting(),
     installSetting(offer),
     keysSetting(),

@@ -78,6 +78,7 @@ fn tags() -> Value {
         ("reminders", "Reminders of tasks."),
         ("notifications", "Notifications and changes for pages."),
         ("audit", "The audit log."),
+        ("transfer", "Import of tasks from files of other applications, and export of everything."),
         ("assistant", "The assistant, and its tools for MCP clients."),
         ("events", "CloudEvents in, CloudEvents out."),
         ("health", "Health of the service."),
@@ -96,6 +97,11 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
         if operation.method == routes::Method::Delete {
             body["required"] = false.into();
         }
+    }
+    if operation.is_streamed && operation.method == routes::Method::Post {
+        body = Some(
+            json!({ "required": true, "content": { "application/octet-stream": { "schema": { "type": "string", "format": "binary" } } } }),
+        );
     }
     let mut parameters: Vec<Value> = names.iter().map(|name| path_parameter(name)).collect();
     if let Some(query) = types.query {

@@ -29,6 +29,7 @@ pub mod schema;
 pub mod task;
 mod text;
 pub mod time;
+pub mod transfer;
 pub mod zone;
 
 pub use change::ChangeId;

@@ -71,6 +71,8 @@ pub struct Operation {
     pub command: Option<CommandType>,
     /// Who may call it.
     pub access: Access,
+    /// True if its body or its answer is a file, which the gateway passes on as it comes.
+    pub is_streamed: bool,
 }
 
 impl Operation {
@@ -80,6 +82,10 @@ impl Operation {
 
     const fn obeys(self, command: CommandType) -> Self {
         Self { command: Some(command), ..self }
+    }
+
+    const fn streamed(self) -> Self {
+        Self { is_streamed: true, ..self }
     }
 
     const fn public(self) -> Self {
@@ -235,7 +241,7 @@ const CHANNELS: &[Setting] = &[WEBHOOK_URL, SMTP_URL, MAIL_TO, VAPID_KEY];
 pub const AUDIT_DAYS: Setting = Setting::new("TASKFLOW_AUDIT_DAYS");
 
 /// Fields that are ids: integers, also in a path. Changes of the same id are serialised.
-pub const IDS: [&str; 5] = ["task_id", "reminder_id", "notification_id", "subscription_id", "app_password_id"];
+pub const IDS: [&str; 6] = ["task_id", "reminder_id", "notification_id", "subscription_id", "app_password_id", "import_id"];
 /// Fields that are lists, also in a query string: comma-separated, or repeated.
 pub const LISTS: [&str; 1] = ["tags"];
 
@@ -359,7 +365,7 @@ impl Route {
 }
 
 const fn operation(method: Method, id: &'static str, path: &'static str) -> Operation {
-    Operation { id, method, path, success: 200, command: None, access: Access::Bearer }
+    Operation { id, method, path, success: 200, command: None, access: Access::Bearer, is_streamed: false }
 }
 
 const fn get(id: &'static str, path: &'static str) -> Operation {
@@ -527,6 +533,7 @@ routes! {
         .consumes(&[
             only(Concern::Channel(ReminderType::Websocket), Topic::Reminders, &[EventType::ReminderTriggered]),
             only(Concern::Watched, Topic::TaskUpdates, TASK_TYPES),
+            only(Concern::Watched, Topic::TaskUpdates, &[EventType::TasksImported]),
         ])
         .announces(&[EventType::ReminderSent])
         .scale(1, 2)
@@ -555,6 +562,7 @@ routes! {
                 EventType::ReminderCancelled,
             ]),
             only(Concern::Posted, Topic::TaskEvents, TASK_TYPES),
+            only(Concern::Posted, Topic::TaskEvents, &[EventType::TasksImported]),
         ])
         .announces(SETTLED)
         .job(Job::Sending)
@@ -617,6 +625,19 @@ routes! {
             EventType::ReminderScheduled,
         ])
         .settings(&[LINK_KEY]);
+    /// Imports tasks from files, and exports everything.
+    TRANSFER = Route::new("transfer")
+        .operations(&[
+            post("createImport", "/api/imports").success(202).streamed(),
+            get("getImport", "/api/imports/{import_id}"),
+            get("listImportNotes", "/api/imports/{import_id}/report"),
+            post("runImport", "/api/imports/{import_id}/run").success(202),
+            get("export", "/api/export").streamed(),
+        ])
+        .announces(&[EventType::TasksImported])
+        .job(Job::OnCall)
+        .scale(1, 2)
+        .cluster_only();
     /// The assistant: answers messages, stores conversations, drafts tasks.
     CHAT = Route::new("chat")
         .operations(&[

@@ -18,6 +18,10 @@ const LETTER_DAYS: i32 = 90;
 const SEND_DAYS: i32 = 30;
 /// Days for which a notification is kept.
 const NOTIFICATION_DAYS: i32 = 90;
+/// Days for which the report of an import is kept.
+const IMPORT_DAYS: i32 = 30;
+/// Hours for which a file waits for somebody to confirm its preview.
+const PREVIEW_HOURS: i32 = 24;
 /// Rows that one statement deletes, so that it is short and its locks are few.
 const BATCH: i64 = 5_000;
 /// Statements of one call for one table; the next day's call does the rest.
@@ -52,6 +56,10 @@ const LINKS: &str = older!("used_links", "created_at");
 const TOMBSTONES: &str = "WITH old AS (SELECT name, changed_in FROM calendar_tombstones WHERE deleted_at < $1 - make_interval(hours => $2)) \
      DELETE FROM calendar_tombstones WHERE name IN (SELECT name FROM old WHERE changed_in < (SELECT max(changed_in) FROM old) LIMIT $3)";
 const NOTIFICATIONS: &str = older!("notifications", "created_at");
+const IMPORTS: &str = older!("imports", "created_at");
+/// Files that nobody has sent to their end, and previews that nobody has confirmed.
+const STALE_IMPORTS: &str = "DELETE FROM imports WHERE id = ANY (ARRAY (SELECT id FROM imports WHERE status IN ('receiving', 'checked') \
+     AND created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
 const AUDIT: &str = older!("audit_log", "created_at");
 /// Adds up what changes of tags have appended, and forgets the tags that no task has.
 const TAGS: &str =
@@ -78,10 +86,12 @@ pub struct Pruned {
     pub links: u64,
     /// Resources of calendar clients that went half a year ago.
     pub tombstones: u64,
+    /// Imports older than 30 days, and previews older than a day.
+    pub imports: u64,
 }
 
 impl Store {
-    /// Deletes old deliveries, dead letters, idempotency keys, changes, notifications, deleted tasks, sends and used links, a bounded number of
+    /// Deletes old deliveries, dead letters, idempotency keys, changes, notifications, deleted tasks, sends, used links and imports, a bounded number of
     /// them.
     ///
     /// # Errors
@@ -95,6 +105,7 @@ impl Store {
             changes: self.prune_with(CHANGES, now, UNDO_DAYS * 24).await?,
             sends: self.prune_with(SENDS, now, SEND_DAYS * 24).await?,
             links: self.prune_with(LINKS, now, SEND_DAYS * 24).await?,
+            imports: self.prune_with(IMPORTS, now, IMPORT_DAYS * 24).await? + self.prune_with(STALE_IMPORTS, now, PREVIEW_HOURS).await?,
             notifications: self.prune_with(NOTIFICATIONS, now, NOTIFICATION_DAYS * 24).await?,
             tombstones: self.prune_with(TOMBSTONES, now, TOMBSTONE_DAYS * 24).await?,
         })

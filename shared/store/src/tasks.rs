@@ -453,7 +453,7 @@ fn with_values(sql: &'static str, task: &Task) -> Bound {
 }
 
 /// What titles are sorted by: letters without regard to case.
-fn title_key(title: &str) -> String {
+pub(crate) fn title_key(title: &str) -> String {
     title.to_lowercase()
 }
 
