@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Applies the custom resource definitions of the charts in charts.json, which helm installs with the first version and never upgrades. Definitions that a
-# chart has among its templates are helm's to upgrade, and so are those that an operator applies. Uses kubectl's current context.
+# Applies the custom resource definitions of the charts in charts.json, which helm installs with the first version and never upgrades. Helm does
+# upgrade definitions among a chart's templates, and operators apply their own. Uses kubectl's current context.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -20,6 +20,6 @@ while read -r release repository chart version; do
     echo "upgrade-crds: $chart $version has none of its own"
     continue
   fi
-  # By the server, because some are too large for kubectl's annotation; by force, because helm was the last to write them.
+  # On the server, because some are too large for kubectl's annotation; with force, because helm wrote them last.
   kubectl apply --server-side --force-conflicts --filename "$scratch/$release.yaml"
 done < <(jq --raw-output 'to_entries[] | select(.value.repository) | [.key, .value.repository, .value.chart, .value.version] | join(" ")' charts.json)

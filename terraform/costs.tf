@@ -1,4 +1,4 @@
-# What costs money. `billed` is part of every plan's outputs, so that a plan says it before anything is built.
+# What costs money. `billed` is one of every plan's outputs, so a plan shows it before anything is built.
 
 locals {
   free = { ocpus = 2, memory_gb = 12, block_gb = 200 }
@@ -20,8 +20,8 @@ locals {
   ])
 }
 
-# Oracle refuses what would exceed the free allowance, whoever asks for it: the allowance is the tenancy's, so the quota is too. A limit of A1 has
-# two names, one for an availability domain and one for a region. What is there already stays.
+# Oracle refuses everything beyond the free allowance, whoever requests it: the allowance belongs to the tenancy, and so does the quota. A limit of A1
+# has two names, one for an availability domain and one for a region. Existing resources stay.
 resource "oci_limits_quota" "free" {
   count = var.stay_free ? 1 : 0
 

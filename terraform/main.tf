@@ -4,13 +4,13 @@ locals {
   compartment_id = coalesce(var.compartment_id, var.tenancy_id)
   repository     = "${path.root}/.."
 
-  # One name everywhere: folder = image = Knative Service. `taskflow` is all functions in one process, for a laptop.
+  # The same name everywhere: folder = image = Knative Service. `taskflow` contains all functions in one process, for a laptop.
   functions = toset([for file in fileset(local.repository, "functions/*/Cargo.toml") : basename(dirname(file)) if basename(dirname(file)) != "taskflow"])
 
   tags   = merge(var.tags, { project = "taskflow", environment = var.name, managed-by = "terraform" })
   labels = { "app.kubernetes.io/part-of" = "taskflow", "app.kubernetes.io/managed-by" = "terraform" }
 
-  # What is installed in the cluster, for Minikube and the tests as well.
+  # What is installed in the cluster. Minikube and the tests use the same files.
   platform = "${local.repository}/platform"
 
   node_ports = yamldecode(file("${local.platform}/gateway-public/values.yaml")).nodePorts
@@ -21,17 +21,17 @@ locals {
   }[name] }
   disks_gb = sum(concat([0], values(local.disks)))
 
-  # Nodes encrypt the traffic to their disks, which only one kind of attachment can do: the node pool and the volumes have to agree.
+  # Only one kind of attachment can encrypt the traffic between nodes and disks, so the node pool and the volumes must agree.
   encryption_in_transit = true
 
-  # Dapr's components differ with the broker.
+  # Dapr's components depend on the broker.
   overlay = coalesce(var.overlay, var.kafka == "redpanda" ? "knative/overlays/oke-redpanda" : "knative/overlays/oke")
 
   hostname = coalesce(var.domain, "taskflow.${replace(module.network.public_address, ".", "-")}.${var.derived_suffix}")
 }
 
 locals {
-  # The gateway serves this domain over TLS. A page calls the host that it came from, so no other origin has to be let in.
+  # The gateway serves this domain over TLS. A page calls its own host, so no other origin needs to be allowed.
   settings = merge(
     {
       TASKFLOW_DOMAIN         = local.hostname
@@ -60,7 +60,8 @@ data "oci_identity_region_subscriptions" "this" {
   }
 }
 
-# An account that was not upgraded to pay-as-you-go may have a limit of 0 for what every cluster needs. Oracle says so only after the rest is built.
+# An account that was not upgraded to pay-as-you-go may have a limit of 0 for what every cluster needs. Oracle would only report that after building
+# the rest.
 data "oci_limits_limit_values" "this" {
   for_each = var.check_capacity ? local.needed_limits : {}
 
@@ -76,7 +77,7 @@ data "oci_limits_limit_values" "this" {
 }
 
 locals {
-  # By service, the names of limits: at least 1 of each is needed.
+  # By service, the names of limits. At least 1 of each is needed.
   needed_limits = {
     vcn              = "^(nat|service)-?gateways?-count$"
     container-engine = "^cluster-count$"
@@ -100,7 +101,7 @@ module "network" {
     var.kafka == "redpanda" ? { "9092" = "Redpanda" } : {},
   )
 
-  # The first that is built.
+  # The first resource that is built.
   depends_on = [data.oci_limits_limit_values.this, data.oci_identity_region_subscriptions.this]
 }
 
@@ -145,7 +146,7 @@ data "redpanda_serverless_regions" "this" {
   cloud_provider = each.key
 }
 
-# Everything in the cluster goes before the nodes do: operators must be there to clean up after themselves.
+# Everything in the cluster is destroyed before the nodes, because operators must still run to clean up after themselves.
 
 module "platform" {
   source = "./modules/platform"

@@ -1,4 +1,4 @@
-# Who is asked, and as whom. The cluster's address is known only after it is built; until then its providers have nothing to do.
+# The providers and their credentials. The cluster's address is only known after it is built; until then, its providers have nothing to do.
 
 locals {
   oci_auth = {
@@ -7,7 +7,7 @@ locals {
     instance_principal = "InstancePrincipal"
   }[var.oci_auth]
 
-  # The kubeconfig asks the oci command for tokens; it has to ask as the same principal.
+  # The kubeconfig gets tokens from the oci command, which must use the same principal.
   kubeconfig_as_served = yamldecode(module.oke.kubeconfig)
   cluster              = local.kubeconfig_as_served["clusters"][0]["cluster"]
   token_args = [
@@ -59,7 +59,7 @@ provider "helm" {
   }
 }
 
-# A provider signs in even where nothing is asked of it, unless it believes that it has: hence the values of those that are not used.
+# A provider signs in even if nothing uses it, unless it has credentials. Therefore, unused providers get these values.
 
 provider "neon" {
   api_key = var.database == "neon" ? var.neon_api_key : "unused"

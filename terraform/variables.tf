@@ -1,4 +1,4 @@
-# Every choice. Secrets come as TF_VAR_name in the environment, never in a file.
+# All variables. Secrets are set as TF_VAR_name in the environment, never in a file.
 
 # --- Oracle Cloud
 
@@ -8,7 +8,7 @@ variable "tenancy_id" {
 
   validation {
     condition     = startswith(var.tenancy_id, "ocid1.tenancy.")
-    error_message = "tenancy_id: an OCID that begins with ocid1.tenancy. is wanted; the console shows it under Profile, Tenancy."
+    error_message = "tenancy_id: must be an OCID that begins with ocid1.tenancy.; the console shows it under Profile, Tenancy."
   }
 }
 
@@ -19,17 +19,17 @@ variable "compartment_id" {
 
   validation {
     condition     = var.compartment_id == null || can(regex("^ocid1\\.(compartment|tenancy)\\.", var.compartment_id))
-    error_message = "compartment_id: an OCID that begins with ocid1.compartment. is wanted, or null for the root."
+    error_message = "compartment_id: must be an OCID that begins with ocid1.compartment., or null for the root."
   }
 }
 
 variable "region" {
-  description = "Region, such as eu-frankfurt-1. What is always free is so in the tenancy's home region only."
+  description = "Region, such as eu-frankfurt-1. Always-free resources are free only in the tenancy's home region."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z]+(-[a-z]+)+-[0-9]+$", var.region))
-    error_message = "region: a name such as eu-frankfurt-1 is wanted, as `oci iam region list` shows them."
+    error_message = "region: must be a name such as eu-frankfurt-1, as `oci iam region list` shows them."
   }
 }
 
@@ -40,7 +40,7 @@ variable "oci_profile" {
 
   validation {
     condition     = can(regex("^[^\\s\\[\\]]+$", var.oci_profile))
-    error_message = "oci_profile: the name of a profile in ~/.oci/config is wanted, without its brackets."
+    error_message = "oci_profile: must be the name of a profile in ~/.oci/config, without its brackets."
   }
 }
 
@@ -51,7 +51,7 @@ variable "oci_auth" {
 
   validation {
     condition     = contains(["api_key", "security_token", "instance_principal"], var.oci_auth)
-    error_message = "oci_auth: api_key, security_token or instance_principal is wanted."
+    error_message = "oci_auth: must be api_key, security_token or instance_principal."
   }
 }
 
@@ -61,42 +61,42 @@ variable "operator_cidrs" {
 
   validation {
     condition     = length(var.operator_cidrs) > 0 && alltrue([for cidr in var.operator_cidrs : can(cidrhost(cidr, 0)) && !strcontains(cidr, ":")])
-    error_message = "operator_cidrs: IPv4 networks are wanted, such as [\"203.0.113.7/32\"]; without one nobody, Terraform included, reaches the cluster."
+    error_message = "operator_cidrs: must be IPv4 networks, such as [\"203.0.113.7/32\"]; without one, nobody can reach the cluster, not even Terraform."
   }
 
   validation {
     condition     = alltrue([for cidr in var.operator_cidrs : try(tonumber(split("/", cidr)[1]) >= 16, false)])
-    error_message = "operator_cidrs: no network larger than a /16; the Kubernetes API is not for everybody."
+    error_message = "operator_cidrs: must not contain a network larger than a /16, because the Kubernetes API should not be public."
   }
 }
 
 # --- Cost
 
 variable "stay_free" {
-  description = "Refuse what is billed: sizes beyond the free allowance, regions other than the home region, and Redpanda Serverless."
+  description = "Refuse everything that is billed: sizes beyond the free allowance, regions other than the home region, and Redpanda Serverless."
   type        = bool
   default     = true
 }
 
 variable "budget_email" {
-  description = "Who is written to when the compartment's bill of a month exceeds budget_amount; null for nobody."
+  description = "Recipient of an e-mail when the compartment's bill of a month exceeds budget_amount; null for nobody."
   type        = string
   default     = null
 
   validation {
     condition     = var.budget_email == null || can(regex("^[^@ ]+@[^@ ]+\\.[^@ ]+$", var.budget_email))
-    error_message = "budget_email: an e-mail address is wanted, or null."
+    error_message = "budget_email: must be an e-mail address, or null."
   }
 }
 
 variable "budget_amount" {
-  description = "A month's bill, in the account's currency, of which budget_email is to know."
+  description = "The monthly bill, in the account's currency, above which budget_email is notified."
   type        = number
   default     = 1
 
   validation {
     condition     = var.budget_amount >= 1 && floor(var.budget_amount) == var.budget_amount
-    error_message = "budget_amount: a whole number from 1 is wanted."
+    error_message = "budget_amount: must be a whole number from 1."
   }
 }
 
@@ -109,7 +109,7 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.name))
-    error_message = "name: 3 to 20 lower-case letters, digits and hyphens are wanted, a letter first."
+    error_message = "name: must be 3 to 20 lower-case letters, digits and hyphens, starting with a letter."
   }
 }
 
@@ -120,7 +120,7 @@ variable "tags" {
 
   validation {
     condition     = length(var.tags) <= 7 && alltrue([for key in keys(var.tags) : can(regex("^[^\\s.]{1,100}$", key)) && !contains(["project", "environment", "managed-by"], key)])
-    error_message = "tags: seven at most are wanted (a resource holds ten, and project, environment and managed-by are set here), with keys of up to 100 letters without spaces and dots."
+    error_message = "tags: must be at most seven (a resource can have ten, and project, environment and managed-by are set here), with keys of up to 100 letters without spaces and dots."
   }
 }
 
@@ -131,18 +131,18 @@ variable "kubernetes_version" {
 
   validation {
     condition     = can(regex("^1\\.[0-9]{2}\\.[0-9]+$", var.kubernetes_version))
-    error_message = "kubernetes_version: a version such as 1.35.2 is wanted, with its patch number."
+    error_message = "kubernetes_version: must be a version such as 1.35.2, with its patch number."
   }
 }
 
 variable "availability_domain" {
-  description = "Number of the availability domain that holds nodes and disks. Try another where one has no room."
+  description = "Number of the availability domain that holds nodes and disks. Try another if one has no capacity."
   type        = number
   default     = 1
 
   validation {
     condition     = contains([1, 2, 3], var.availability_domain)
-    error_message = "availability_domain: 1, 2 or 3 is wanted; many regions have 1 only."
+    error_message = "availability_domain: must be 1, 2 or 3; many regions only have 1."
   }
 }
 
@@ -153,18 +153,18 @@ variable "node_count" {
 
   validation {
     condition     = var.node_count >= 1 && var.node_count <= 10 && floor(var.node_count) == var.node_count
-    error_message = "node_count: a whole number from 1 to 10 is wanted."
+    error_message = "node_count: must be a whole number from 1 to 10."
   }
 }
 
 variable "node_ocpus" {
-  description = "OCPUs of a node. Free are 2 in all."
+  description = "OCPUs of a node. 2 in total are free."
   type        = number
   default     = 2
 
   validation {
     condition     = var.node_ocpus >= 1 && var.node_ocpus <= 16 && floor(var.node_ocpus) == var.node_ocpus
-    error_message = "node_ocpus: a whole number from 1 to 16 is wanted."
+    error_message = "node_ocpus: must be a whole number from 1 to 16."
   }
 
   validation {
@@ -179,13 +179,13 @@ variable "node_ocpus" {
 }
 
 variable "node_memory_gb" {
-  description = "Memory of a node in GB. Free are 12 in all."
+  description = "Memory of a node in GB. 12 in total are free."
   type        = number
   default     = 12
 
   validation {
     condition     = var.node_memory_gb >= 6 && var.node_memory_gb <= 64 * var.node_ocpus && floor(var.node_memory_gb) == var.node_memory_gb
-    error_message = "node_memory_gb: a whole number from 6 to 64 for each OCPU is wanted."
+    error_message = "node_memory_gb: must be a whole number from 6 to 64 for each OCPU."
   }
 
   validation {
@@ -201,7 +201,7 @@ variable "boot_volume_gb" {
 
   validation {
     condition     = var.boot_volume_gb >= 50 && var.boot_volume_gb <= 32768 && floor(var.boot_volume_gb) == var.boot_volume_gb
-    error_message = "boot_volume_gb: a whole number from 50 to 32768 is wanted."
+    error_message = "boot_volume_gb: must be a whole number from 50 to 32768."
   }
 
   validation {
@@ -225,7 +225,7 @@ variable "domain" {
 
   validation {
     condition     = var.domain == null || can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.domain))
-    error_message = "domain: a name such as tasks.example.org is wanted, or null."
+    error_message = "domain: must be a name such as tasks.example.org, or null."
   }
 }
 
@@ -236,7 +236,7 @@ variable "derived_suffix" {
 
   validation {
     condition     = can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.derived_suffix))
-    error_message = "derived_suffix: a name such as nip.io is wanted; with a domain of your own, set domain instead."
+    error_message = "derived_suffix: must be a name such as nip.io; with a domain of your own, set domain instead."
   }
 }
 
@@ -253,7 +253,7 @@ variable "acme_email" {
 
   validation {
     condition     = var.acme_email == null || can(regex("^[^@ ]+@[^@ ]+\\.[^@ ]+$", var.acme_email))
-    error_message = "acme_email: an e-mail address is wanted, or null."
+    error_message = "acme_email: must be an e-mail address, or null."
   }
 }
 
@@ -264,7 +264,7 @@ variable "acme_server" {
 
   validation {
     condition     = startswith(var.acme_server, "https://")
-    error_message = "acme_server: a URL that begins with https:// is wanted."
+    error_message = "acme_server: must be a URL that begins with https://."
   }
 }
 
@@ -275,7 +275,7 @@ variable "egress_ports" {
 
   validation {
     condition     = alltrue([for port in keys(var.egress_ports) : try(tonumber(port) >= 1 && tonumber(port) <= 65535 && floor(tonumber(port)) == tonumber(port), false)])
-    error_message = "egress_ports: port numbers from 1 to 65535 are wanted as keys, such as { 8443 = \"webhook\" }."
+    error_message = "egress_ports: must be port numbers from 1 to 65535 as keys, such as { 8443 = \"webhook\" }."
   }
 }
 
@@ -288,7 +288,7 @@ variable "kafka" {
 
   validation {
     condition     = contains(["strimzi", "redpanda"], var.kafka)
-    error_message = "kafka: strimzi or redpanda is wanted."
+    error_message = "kafka: must be strimzi or redpanda."
   }
 
   validation {
@@ -304,7 +304,7 @@ variable "kafka_partitions" {
 
   validation {
     condition     = contains(range(1, 25), var.kafka_partitions)
-    error_message = "kafka_partitions: 1 to 24 are wanted."
+    error_message = "kafka_partitions: must be 1 to 24."
   }
 }
 
@@ -345,7 +345,7 @@ variable "database" {
 
   validation {
     condition     = contains(["cluster", "neon"], var.database)
-    error_message = "database: cluster or neon is wanted."
+    error_message = "database: must be cluster or neon."
   }
 }
 
@@ -380,7 +380,7 @@ variable "neon_region" {
 
   validation {
     condition     = can(regex("^(aws|azure)-[a-z0-9-]+$", var.neon_region))
-    error_message = "neon_region: a name such as aws-eu-central-1 is wanted, as Neon's console lists them."
+    error_message = "neon_region: must be a name such as aws-eu-central-1, as Neon's console lists them."
   }
 }
 
@@ -392,7 +392,7 @@ variable "time_zone" {
 
   validation {
     condition     = can(regex("^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", var.time_zone))
-    error_message = "time_zone: a name of the IANA database is wanted, such as Europe/Berlin."
+    error_message = "time_zone: must be a name of the IANA database, such as Europe/Berlin."
   }
 }
 
@@ -411,7 +411,7 @@ variable "smtp_url" {
 
   validation {
     condition     = var.smtp_url == null || can(regex("^smtps?://[^/ ]+$", var.smtp_url))
-    error_message = "smtp_url: smtps://user:password@host, or smtp:// for STARTTLS, is wanted."
+    error_message = "smtp_url: must be smtps://user:password@host, or smtp:// for STARTTLS."
   }
 }
 
@@ -430,7 +430,7 @@ variable "webhook_secret" {
 
   validation {
     condition     = var.webhook_secret == null || can(regex("^whsec_[A-Za-z0-9+/]{32,88}={0,2}$", var.webhook_secret))
-    error_message = "webhook_secret: whsec_ and 24 to 64 bytes as base64 are wanted."
+    error_message = "webhook_secret: must be whsec_ followed by 24 to 64 bytes as base64."
   }
 }
 
@@ -457,7 +457,7 @@ variable "secrets_rotation" {
 
   validation {
     condition     = var.secrets_rotation >= 1 && floor(var.secrets_rotation) == var.secrets_rotation
-    error_message = "secrets_rotation: a whole number from 1 is wanted, one more than the last."
+    error_message = "secrets_rotation: must be a whole number from 1, one more than the last."
   }
 }
 
@@ -468,7 +468,7 @@ variable "plan_group_id" {
 
   validation {
     condition     = var.plan_group_id == null || can(regex("^ocid1\\.group\\.", var.plan_group_id))
-    error_message = "plan_group_id: an OCID that begins with ocid1.group. is wanted, or null."
+    error_message = "plan_group_id: must be an OCID that begins with ocid1.group., or null."
   }
 }
 
@@ -484,7 +484,7 @@ variable "image_registry" {
 
   validation {
     condition     = can(regex("^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+$", var.image_registry))
-    error_message = "image_registry: host and path are wanted, such as ghcr.io/owner/taskflow, without a slash at the end."
+    error_message = "image_registry: must be host and path, such as ghcr.io/owner/taskflow, without a slash at the end."
   }
 }
 
@@ -494,7 +494,7 @@ variable "image_digests" {
 
   validation {
     condition     = alltrue([for digest in values(var.image_digests) : can(regex("^sha256:[0-9a-f]{64}$", digest))])
-    error_message = "image_digests: digests such as sha256:… of 64 hexadecimal digits are wanted; a tag may move."
+    error_message = "image_digests: must be digests such as sha256:… of 64 hexadecimal digits, because tags can move."
   }
 
   validation {
@@ -510,7 +510,7 @@ variable "overlay" {
 
   validation {
     condition     = var.overlay == null || can(regex("^[a-z0-9][a-z0-9/_-]*[a-z0-9]$", var.overlay))
-    error_message = "overlay: a folder of the repository is wanted, such as knative/overlays/oke, or null."
+    error_message = "overlay: must be a folder of the repository, such as knative/overlays/oke, or null."
   }
 }
 

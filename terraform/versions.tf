@@ -1,4 +1,4 @@
-# What this needs. A version is raised here, in the lock file and in main.tf's `versions` together, after a plan says what it would do.
+# Required versions. To raise a version, change it here, in the lock file and in main.tf's `versions` together, after a plan shows the consequences.
 
 terraform {
   required_version = ">= 1.11"

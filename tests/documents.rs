@@ -89,6 +89,7 @@ fn anchor(heading: &str) -> String {
 
 #[test]
 fn every_link_leads_to_a_file_and_a_heading() {
+    let mut missing = Vec::new();
     for document in documents() {
         let (prose, _) = parts(&document);
         let targets = prose.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
@@ -97,18 +98,22 @@ fn every_link_leads_to_a_file_and_a_heading() {
         for target in targets.chain(pictures).filter(|target| !target.contains("://") && !target.contains(['<', ' '])) {
             let (path, part) = target.split_once('#').unwrap_or((target, ""));
             let file = if path.is_empty() { document.clone() } else { document.parent().unwrap().join(path) };
-            assert!(root().join(&file).exists(), "{} links to {target}, which does not exist", document.display());
-            if !part.is_empty() {
+            let link = format!("{} → {target}", document.display());
+            if !root().join(&file).exists() {
+                missing.push(link);
+            } else if !part.is_empty() {
                 let linked = text(file.to_str().unwrap());
                 let has = linked.lines().filter(|line| line.starts_with('#')).any(|line| anchor(line.trim_start_matches('#')) == part);
-                assert!(has, "{} links to {target}, and there is no such heading", document.display());
+                missing.extend((!has).then_some(link));
             }
         }
     }
+    assert!(missing.is_empty(), "these links lead nowhere: {missing:#?}");
 }
 
 #[test]
 fn every_file_that_a_document_names_exists() {
+    let mut missing = Vec::new();
     for document in documents() {
         let (prose, _) = parts(&document);
         for span in spans(&prose) {
@@ -118,9 +123,12 @@ fn every_file_that_a_document_names_exists() {
                 && span.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "/._-".contains(letter));
             let folder = document.parent().unwrap();
             let has = || [Path::new(""), folder].into_iter().any(|from| root().join(from).join(span).exists());
-            assert!(!is_path || is_built(span) || has(), "{} names {span}, which does not exist", document.display());
+            if is_path && !is_built(span) && !has() {
+                missing.push(format!("{}: {span}", document.display()));
+            }
         }
     }
+    assert!(missing.is_empty(), "these files are named and do not exist: {missing:#?}");
 }
 
 /// Whether a path is one that Taskflow or a build writes.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Says what is wrong with a Taskflow in a cluster, each thing with what to do: `just doctor`. Looks only, changes nothing. Environment: NAMESPACE
-# (taskflow). Uses kubectl's current context. Ends with 1 if something is wrong.
+# Diagnoses a Taskflow in a cluster, and says what to do about each problem: `just doctor`. Changes nothing. Environment: NAMESPACE (taskflow). Uses
+# kubectl's current context. Exits with 1 if there is a problem.
 set -euo pipefail
 
 namespace=${NAMESPACE:-taskflow}
@@ -40,7 +40,7 @@ app-api-token token
 NEEDED
 }
 
-# With a public name, the gateway keeps its certificate in a Secret, and answers from outside by it.
+# With a public name, the gateway keeps its certificate in a Secret and uses it for calls from outside.
 check_certificate() {
   local domain said reason
   domain=$(cluster get configmap taskflow-settings --ignore-not-found --output 'jsonpath={.data.TASKFLOW_DOMAIN}')
@@ -60,11 +60,11 @@ check_migration() {
   case " $condition " in
     *" Complete "*) ;;
     *" Failed "*) bad "the migration failed: $(last_words --selector app=migrate --container migrate)" ;;
-    *) bad "the migration has not come to its end: kubectl --namespace $namespace describe job migrate" ;;
+    *) bad "the migration has not finished: kubectl --namespace $namespace describe job migrate" ;;
   esac
 }
 
-# The last line of a log, without what JSON has around it.
+# Returns the last line of a log; of a JSON line, only its message.
 last_words() {
   { cluster logs "$@" --tail "$log_lines" 2>/dev/null || true; } | jq -rR 'fromjson? // {message: .} | [.message // .msg, .error] | map(select(. != null)) | join(": ")' | tail -n 1
 }
@@ -72,18 +72,18 @@ last_words() {
 check_functions() {
   local services name reason message
   services=$(cluster get ksvc --output json)
-  # Ready is false where the newest revision does not start; the one before goes on answering.
+  # Ready is false if the newest revision does not start. The previous one continues to answer.
   jq -r '.items[] | . as $service | .status.conditions[]? | select(.type == "Ready" and .status != "True")
     | [$service.metadata.name, .reason // "Unknown", (.message // "" | gsub("\\s+"; " "))] | @tsv' <<<"$services" |
     while IFS=$'\t' read -r name reason message; do printf '%s\t%s\t%s\n' "$name" "$reason" "$message"; done >"$scratch/functions"
   while IFS=$'\t' read -r name reason message; do
     bad "function $name is not ready: $reason: $message"
   done <"$scratch/functions"
-  # Everything that the gateway routes to, by the manifests of this checkout.
+  # Everything that the gateway routes to, according to this checkout's manifests.
   for name in "$(dirname "$0")"/../base/functions/*.yaml; do
     name=$(basename "$name" .yaml)
     case $name in kustomization | every-function) continue ;; esac
-    jq -e --arg name "$name" 'any(.items[]; .metadata.name == $name)' <<<"$services" >/dev/null || bad "function $name is not there: just deploy"
+    jq -e --arg name "$name" 'any(.items[]; .metadata.name == $name)' <<<"$services" >/dev/null || bad "function $name does not exist: just deploy"
   done
 }
 
@@ -99,13 +99,13 @@ check_pods() {
         words=$(last_words "$pod" --container "$container" --previous)
         bad "$pod: $container has ended $restarts times: ${words:-$message}"
         ;;
-      ImagePullBackOff | ErrImagePull | ErrImageNeverPull | InvalidImageName) bad "$pod: the image of $container cannot be had: $message" ;;
+      ImagePullBackOff | ErrImagePull | ErrImageNeverPull | InvalidImageName) bad "$pod: the image of $container cannot be pulled: $message" ;;
       *) bad "$pod: $container waits: $reason: $message" ;;
     esac
   done <"$scratch/pods"
   cluster get pods --output json | jq -r '.items[] | select(.status.phase == "Pending" and .metadata.deletionTimestamp == null) | .metadata.name as $pod
     | .status.conditions[]? | select(.type == "PodScheduled" and .status == "False") | "\($pod)\t\(.message)"' >"$scratch/pending"
-  while IFS=$'\t' read -r pod message; do bad "$pod has no place: $message"; done <"$scratch/pending"
+  while IFS=$'\t' read -r pod message; do bad "$pod cannot be scheduled: $message"; done <"$scratch/pending"
 }
 
 check_daprd() {
@@ -127,8 +127,8 @@ ask_health() {
     "http://localhost/api/v1/namespaces/$namespace/services/gateway:http/proxy/health" || true
 }
 
-# Through the API server, so that it needs no way in; by a proxy, for `kubectl get --raw` keeps the body of a 503 for itself. A function that cannot
-# start lets its caller wait for a minute.
+# Through the API server, so that it needs no ingress; through a proxy, because `kubectl get --raw` hides the body of a 503. A function that cannot
+# start delays its caller by a minute.
 check_health() {
   local health status age part advice words try
   kubectl proxy --unix-socket "$scratch/api" >"$scratch/proxy" 2>&1 &
@@ -138,7 +138,7 @@ check_health() {
     sleep 0.1
   done
   health=$(ask_health)
-  # The gateway keeps an answer for a minute. One that is older than this question may be of another time.
+  # The gateway caches an answer for a minute. One that is older than this request may be outdated.
   age=$(sed -n 's/^[Aa]ge: *\([0-9]*\).*/\1/p' "$scratch/headers")
   if [ "${age:-0}" -gt 0 ]; then
     sleep $((kept_seconds - age > 0 ? kept_seconds - age : 0))
@@ -155,7 +155,7 @@ check_health() {
     case $part in
       database)
         words=$(last_words --selector serving.knative.dev/service=health --container user-container)
-        # It was called for the first time, or gave up waiting: then its last word is of something else.
+        # It was called for the first time, or did not answer in time: then its last log line is about something else.
         [[ $words == *database* ]] || words=
         advice="is neon-connection-string in secret taskflow-secrets right, and the database there?${words:+ Its function says: $words}"
         ;;
@@ -172,7 +172,7 @@ proxy=
 trap '[ -z "$proxy" ] || kill "$proxy" 2>/dev/null; rm -rf "$scratch"' EXIT
 check_secrets
 check_migration
-# Before the pods: it wakes a function, and what cannot start is seen there.
+# Before the pods, because it wakes a function, and one that cannot start shows up there.
 check_health
 check_functions
 check_pods
@@ -180,8 +180,8 @@ check_daprd
 check_certificate
 
 if [ "$wrong" = 0 ]; then
-  echo "doctor: all is well"
+  echo "doctor: no problems found"
 else
-  echo "doctor: $wrong things are wrong; docs/runbook.md says more"
+  echo "doctor: $wrong problems found; see docs/runbook.md"
   exit 1
 fi

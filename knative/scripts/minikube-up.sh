@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Everything from `minikube start` to a URL: `just minikube-up`. Again, it brings what is there up to date. Needs minikube, kubectl, helm, jq, docker with
-# buildx, openssl, curl, and 4 CPUs, 8 GB of memory and 20 GB of disk for the node. `minikube delete --profile taskflow` takes all of it away.
-# What is installed, and in which version, is said in platform/, for Terraform as well. Environment: PROFILE (taskflow); PORT (8080), where Taskflow is
-# on this machine.
+# Does everything from `minikube start` to a URL: `just minikube-up`. Running it again updates what exists. Needs minikube, kubectl, helm, jq, docker
+# with buildx, openssl, curl, and 4 CPUs, 8 GB of memory and 20 GB of disk for the node. `minikube delete --profile taskflow` removes everything.
+# platform/ defines what is installed, and in which versions, for Terraform as well. Environment: PROFILE (taskflow); PORT (8080), Taskflow's port on
+# this machine.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 readonly profile=${PROFILE:-taskflow} port=${PORT:-8080} node_port=30080
 readonly kubernetes=v1.35.2
 readonly patience=10m
-# No load balancer and no object store: the gateway is reached by a port of the node.
+# There is no load balancer and no object store: the gateway is reached through a port of the node.
 readonly left_out='["gateway-public", "backup"]'
 
 say() { echo "minikube-up: $*" >&2; }
@@ -24,11 +24,11 @@ done
 docker buildx version >/dev/null 2>&1 || fail "docker has no buildx, which builds the images"
 
 start_node() {
-  # Without effect on a node that is there.
+  # Has no effect on an existing node.
   minikube start --profile "$profile" --cpus 4 --memory 8g --disk-size 20g --kubernetes-version "$kubernetes" --ports "127.0.0.1:$port:$node_port"
 }
 
-# Makes a secret that is not there: what was given out once stays.
+# Creates a secret, unless it exists: a published value must not change.
 secret() { # NAMESPACE NAME KEY=VALUE…
   local namespace=$1 name=$2 pair values=()
   shift 2
@@ -53,7 +53,7 @@ make_secrets() {
     "smtp-url=${TASKFLOW_SMTP_URL:-}" "webhook-token=${TASKFLOW_WEBHOOK_TOKEN:-}" "webhook-secret=${TASKFLOW_WEBHOOK_SECRET:-}"
 }
 
-# The releases of platform/charts.json, in its order: operators come before what they operate.
+# The releases of platform/charts.json, in its order: operators come before the resources that they manage.
 install_platform() {
   local release namespace repository chart version options
   while read -r release namespace repository chart version; do
@@ -73,13 +73,13 @@ install_platform() {
   kube --namespace kafka wait kafka/taskflow --for condition=Ready --timeout "$patience"
 }
 
-# Dapr's dashboard is for people at a screen, so it is Minikube's alone.
+# Dapr's dashboard is only installed in Minikube.
 install_dashboard() {
   helm --kube-context "$profile" upgrade --install dapr-dashboard dapr-dashboard --repo https://dapr.github.io/helm-charts \
     --namespace dapr-system --wait --timeout "$patience" >&2
 }
 
-# In the node's own Docker, so that no registry is needed. Knative looks up no digest for names of dev.local.
+# Loaded into the node's own Docker, so that no registry is needed. Knative does not look up digests for names of dev.local.
 build_images() {
   local tag platform name
   tag=$(git rev-parse --short=12 HEAD)$(git diff --quiet HEAD -- || echo "-$(git diff HEAD -- | openssl sha256 -r | cut -c 1-8)")
@@ -105,7 +105,7 @@ roll_out() {
   }
 }
 
-# The published port is there with Docker as the driver; with a virtual machine the node has an address of its own.
+# With Docker as the driver, the published port is on this machine. A virtual machine has an address of its own.
 find_url() {
   local candidate
   for candidate in "http://127.0.0.1:$port" "http://$(minikube --profile "$profile" ip):$node_port"; do

@@ -1,5 +1,5 @@
-# What the pipeline needs before it can plan or apply anything: its two groups, their rights, and the bucket of the state. An administrator applies it
-# once, by hand, with a state of its own; the pipeline cannot change its own rights. docs/runbook.md, The pipeline's rights, has the rest.
+# What the pipeline needs before it can plan or apply anything: its two groups, their permissions, and the bucket of the state. An administrator
+# applies it once, by hand, with its own state; the pipeline cannot change its own permissions. See "The pipeline's rights" in docs/runbook.md.
 
 locals {
   tags  = { project = "taskflow", managed-by = "terraform" }
@@ -7,18 +7,18 @@ locals {
 
   bucket = "${var.name}-state"
 
-  # Both ask for capacity and limits before they build.
+  # Both check capacity and limits before they build.
   checks = ["manage compute-capacity-reports in tenancy", "read resource-availability in tenancy", "inspect all-resources in tenancy"]
 
   rights = {
-    # Builds and removes what a deployment consists of. Users, groups and the policies of the tenancy are not among it.
+    # Builds and removes a deployment. This does not include users, groups and the policies of the tenancy.
     pipeline = concat(local.checks, [
       "manage all-resources in ${local.place}",
       "manage quota in tenancy",
       "manage usage-budgets in tenancy",
     ])
 
-    # Reads what a plan refreshes, and the state, without its lock. Opens the door to the Kubernetes API for its runner.
+    # Reads what a plan refreshes, and the state, without its lock. Allows its runner to reach the Kubernetes API.
     plan = concat(local.checks, [
       "read all-resources in ${local.place}",
       "read quota in tenancy",
@@ -52,7 +52,7 @@ data "oci_objectstorage_namespace" "this" {
   compartment_id = var.compartment_id
 }
 
-# Versions are kept, because a state that is lost or broken is worse than one that is old.
+# Versions are kept, because a lost or broken state is worse than an old one.
 resource "oci_objectstorage_bucket" "state" {
   #checkov:skip=CKV_OCI_9:encrypted with Oracle's key; a key of one's own needs a vault, which takes a week to delete
   compartment_id        = var.compartment_id
@@ -72,7 +72,7 @@ resource "oci_identity_policy" "retention" {
   freeform_tags  = local.tags
 }
 
-# A version of the state holds the secrets of its time.
+# A version of the state contains the secrets of its time.
 resource "oci_objectstorage_object_lifecycle_policy" "state" {
   namespace = data.oci_objectstorage_namespace.this.namespace
   bucket    = oci_objectstorage_bucket.state.name

@@ -4,7 +4,7 @@ variable "tenancy_id" {
 
   validation {
     condition     = startswith(var.tenancy_id, "ocid1.tenancy.")
-    error_message = "tenancy_id: an OCID that begins with ocid1.tenancy. is wanted."
+    error_message = "tenancy_id: must be an OCID that begins with ocid1.tenancy."
   }
 }
 
@@ -14,7 +14,7 @@ variable "compartment_id" {
 
   validation {
     condition     = can(regex("^ocid1\\.(compartment|tenancy)\\.", var.compartment_id))
-    error_message = "compartment_id: an OCID that begins with ocid1.compartment. or ocid1.tenancy. is wanted."
+    error_message = "compartment_id: must be an OCID that begins with ocid1.compartment. or ocid1.tenancy."
   }
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Lets this machine reach the Kubernetes API for as long as it needs to: door.sh open | close. For the pipeline, whose runners have another
-# address every time; people stand in operator_cidrs. The rule is none of Terraform's, so no plan sees it.
-# Environment: API_SECURITY_GROUP, the OCID that `terraform output -raw api_security_group_id` prints. Uses the profile DEFAULT of the oci command.
+# Gives this machine access to the Kubernetes API while it needs it: door.sh open | close. For the pipeline, whose runners have a new address each
+# time; people are listed in operator_cidrs. Terraform does not manage the rule, so no plan shows it. Environment: API_SECURITY_GROUP, the OCID that
+# `terraform output -raw api_security_group_id` prints. Uses the profile DEFAULT of the oci command.
 set -euo pipefail
 
 : "${API_SECURITY_GROUP:?the security group of the Kubernetes API}"
@@ -11,7 +11,7 @@ auth=(--auth "${OCI_CLI_AUTH:-security_token}")
 case ${1:-} in
   open)
     address=$(curl --fail --silent --show-error --max-time 30 https://checkip.amazonaws.com)
-    [[ $address =~ ^[0-9]+(\.[0-9]+){3}$ ]] || { echo "door: $address is no address" >&2; exit 1; }
+    [[ $address =~ ^[0-9]+(\.[0-9]+){3}$ ]] || { echo "door: $address is not an IPv4 address" >&2; exit 1; }
     rule=$(jq --null-input --compact-output --arg source "$address/32" --arg why "pipeline run ${GITHUB_RUN_ID:-by hand}" '[{
       direction: "INGRESS", protocol: "6", source: $source, sourceType: "CIDR_BLOCK", description: $why,
       tcpOptions: {destinationPortRange: {min: 6443, max: 6443}}}]')

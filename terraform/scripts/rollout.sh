@@ -2,10 +2,10 @@
 # Rolls out a kustomize overlay with the images of one release, in the order that an upgrade needs: settings, then migrations, then programs.
 # Terraform and the pipeline call it, and so can you: rollout.sh [--render | --back]
 #   --render  prints the manifests, applies nothing
-#   --back    rolls out the images of the release before: of the last rollout that came to its end, or where that was the last one, of the one before it.
-#             Runs no migrations: the schema does not go back, and the release before may refuse migrations that it does not know
-# Environment: OVERLAY, the overlay's folder; IMAGES, a line NAME=REFERENCE@DIGEST for each image (or NAME=REFERENCE:TAG where no registry gives
-# digests, as in Minikube); NAMESPACE (taskflow); SECRETS_ROTATION (1), another number starts every program anew. Uses kubectl's current context.
+#   --back    rolls back: to the images of the last finished rollout or, if that was the last one, of the one before it. Runs no migrations: the
+#             schema does not go back, and the previous release may refuse migrations that it does not know
+# Environment: OVERLAY, the overlay's folder; IMAGES, a line NAME=REFERENCE@DIGEST for each image (or NAME=REFERENCE:TAG without a
+# registry, as in Minikube); NAMESPACE (taskflow); SECRETS_ROTATION (1), where another number restarts every program. Uses kubectl's current context.
 set -euo pipefail
 
 readonly wait_for_programs=10m
@@ -19,8 +19,8 @@ say() { echo "rollout: $*" >&2; }
 fail() { say "$*"; exit 1; }
 cluster() { kubectl --namespace "$namespace" "$@"; }
 
-# What rollouts left behind about their images: those of one that was begun and has not come to its end (unfinished), those of the last that did
-# (current), and of the one before (previous). Where there is an unfinished one, programs may be of it.
+# The records of rollouts about their images: of one that was started and has not finished (unfinished), of the last that finished (current), and of
+# the one before it (previous). If there is an unfinished one, programs may already use its images.
 images() { # key
   cluster get configmap rollouts --ignore-not-found --output "jsonpath={.data.$1}"
 }
@@ -30,7 +30,7 @@ note() { # UNFINISHED CURRENT PREVIOUS
     cluster apply --filename -
 }
 
-# The overlay's image names, whatever stands before them, become this release's references. What is no function of ours stays.
+# Replaces the overlay's images with this release's references. Images that are not Taskflow's stay.
 image_entries() { # rendered overlay
   local reference name prefix image
   sed -nE 's/^ *(- )?image: *"?([^" ]+)"?$/\2/p' "$1" | sort -u | while read -r reference; do
@@ -42,10 +42,10 @@ image_entries() { # rendered overlay
     if [[ $image == *@* ]]; then
       printf -- '- name: %s\n  newName: %s\n  digest: %s\n' "$prefix$name" "${image%@*}" "${image#*@}"
     elif [ -n "$image" ]; then
-      [[ ${image##*/} == *:* ]] || fail "neither digest nor tag in the image of $name: $image"
+      [[ ${image##*/} == *:* ]] || fail "the image of $name has neither digest nor tag: $image"
       printf -- '- name: %s\n  newName: %s\n  newTag: "%s"\n' "$prefix$name" "${image%:*}" "${image##*:}"
     elif [ -d "$overlay/../../../functions/$name" ]; then
-      fail "no image of $name: IMAGES has none"
+      fail "IMAGES has no image for $name"
     fi
   done
 }
@@ -101,7 +101,7 @@ migrate() {
       *" Complete "*) ;;
       *)
         cluster logs "$job" --tail 50 >&2 || true
-        fail "$job did not complete; the programs were left as they are. Its log is above"
+        fail "$job did not complete; the programs were not changed. Its log is above"
         ;;
     esac
   done
@@ -109,7 +109,7 @@ migrate() {
 
 await() {
   local deployment function
-  # Not those that Knative makes for revisions: one that never started is in nobody's way.
+  # Except revisions' pods, which Knative creates: a revision that never started does no harm.
   for deployment in $(cluster get deployments --selector '!serving.knative.dev/revision' --output name); do
     cluster rollout status "$deployment" --timeout "$wait_for_programs" || return 1
   done
@@ -131,13 +131,13 @@ if [ "${1:-}" != --render ]; then
   previous=$(images previous)
 fi
 if [ "${1:-}" = --back ]; then
-  # A rollout that failed is not the release before: that is the one which came to its end.
+  # A failed rollout is not the previous release; the previous release is the last one that finished.
   if [ -n "$unfinished" ]; then IMAGES=$current; else IMAGES=$previous; fi
-  [ -n "$IMAGES" ] || fail "there is no release to go back to: none came to its end before"
+  [ -n "$IMAGES" ] || fail "there is no release to roll back to: no earlier rollout has finished"
 fi
 
 IMAGES=$(printf '%s' "${IMAGES:-}") # as it comes back from the cluster: without a line's end at its end
-# Before anything can fail: whoever goes back must not take the release before this one for this one.
+# Before anything can fail, so that a rollback does not take the previous release for this one.
 [ "${1:-}" = --render ] || note "$IMAGES" "$current" "$previous"
 
 declare -A image_of=()
@@ -145,7 +145,7 @@ while IFS='=' read -r name reference; do
   [ -z "$name" ] || image_of[$name]=$reference
 done <<<"$IMAGES"
 
-# Beside the overlay, for kustomize takes relative paths only.
+# Next to the overlay, because kustomize only accepts relative paths.
 scratch=$(mktemp -d "$(dirname "$overlay")/.rollout.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 render "$scratch"
@@ -161,9 +161,9 @@ split "$scratch"
 cluster apply --filename "$scratch/programs.yaml"
 if ! await "$scratch"; then
   cluster get ksvc,deployments,pods >&2 || true
-  fail "not every program became ready; see above. rollout.sh --back brings the release before this one"
+  fail "not every program became ready; see above. To roll back: rollout.sh --back"
 fi
 
-# The same images again are no new rollout: what was before stays what one goes back to.
+# The same images again are not a new rollout: the target of a rollback stays the same.
 if [ "$current" = "$IMAGES" ]; then note "" "$current" "$previous"; else note "" "$IMAGES" "$current"; fi
 say "done"

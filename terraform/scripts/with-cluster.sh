@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs a command against the cluster whose kubeconfig is in $CLUSTER_KUBECONFIG: with-cluster.sh COMMAND [ARGUMENT…]. Terraform calls it for
-# what no resource can say: waiting for a custom resource, rolling out an overlay. Says what to do where the cluster refuses.
+# Runs a command against the cluster whose kubeconfig is in $CLUSTER_KUBECONFIG: with-cluster.sh COMMAND [ARGUMENT…]. Terraform calls it for what has
+# no resource: waiting for a custom resource, rolling out an overlay. If the cluster refuses, it says what to do.
 set -euo pipefail
 
 fail() { echo "with-cluster: $*" >&2; exit 1; }
@@ -15,15 +15,15 @@ trap 'rm -rf "$scratch"' EXIT
 export KUBECONFIG=$scratch/kubeconfig
 (umask 077 && printf '%s' "$CLUSTER_KUBECONFIG" >"$KUBECONFIG")
 
-# The API's own answer, before a command buries it: who may not, is told why.
+# Shows the API's own answer first, so that a missing permission is explained.
 if ! answer=$(kubectl version --request-timeout=60s 2>&1); then
   echo "$answer" >&2
   case $answer in
     *Unauthorized* | *"credentials"* | *NotAuthenticated* | *"exit code 1"*)
-      fail "the token is no longer good: run 'oci session authenticate' (or mend the API key of the profile) and apply again" ;;
+      fail "the token has expired: run 'oci session authenticate' (or repair the API key of the profile) and apply again" ;;
     *"i/o timeout"* | *"context deadline exceeded"* | *"Client.Timeout"* | *"connection refused"*)
       fail "the Kubernetes API does not answer: is this machine's address in operator_cidrs?" ;;
-    *) fail "the Kubernetes API refused" ;;
+    *) fail "the Kubernetes API refused the request" ;;
   esac
 fi
 "$@"

@@ -88,7 +88,7 @@ async fn a_refusal_comes_before_the_body() {
         let answer = exchange(&app, head(line, &headers).as_bytes()).await;
         assert_eq!(status(&answer), expected, "{line} {headers}: the first thing said is the refusal: {answer}");
     }
-    // A caller that may continue is told so.
+    // A caller that waits for 100 Continue receives it.
     let mut stream = TcpStream::connect(app.address).await.unwrap();
     let body = r#"{"title":"x"}"#;
     stream.write_all(head("POST /api/tasks", &format!("{TOKEN}{JSON}Content-Length: {}", body.len())).as_bytes()).await.unwrap();

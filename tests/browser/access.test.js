@@ -1,4 +1,4 @@
-// That everybody can use the page: axe finds nothing in any view, light or dark, large or small; and what axe cannot see.
+// Accessibility: axe finds no violations in any view, light or dark, large or small; and checks that axe cannot do.
 
 import assert from 'node:assert/strict';
 import axe from 'axe-core';
@@ -7,12 +7,12 @@ import { DESKTOP, PHONE, eventually, openTask, row, stories } from './story.js';
 
 /** @typedef {import('playwright-core').Page} Page */
 
-/** WCAG 2.2, levels A and AA, and what axe calls best practice. */
+/** WCAG 2.2, levels A and AA, and axe's best practices. */
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
-/** What axe finds in the page as it is now. @param {Page} page @param {string} view */
+/** Fails if axe finds a violation on the page. @param {Page} page @param {string} view */
 async function check(page, view) {
-  // Colours are judged at rest.
+  // Colours are checked after all animations.
   await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))));
   await page.evaluate(axe.source);
   const found = await page.evaluate((rules) => Reflect.get(window, 'axe').run(document, { runOnly: rules }), RULES);
@@ -20,7 +20,7 @@ async function check(page, view) {
   assert.deepEqual(words, [], view);
 }
 
-/** How to come to each view from the list, and back. @type {Record<string, { open: (page: Page) => Promise<unknown>, close?: (page: Page) => Promise<unknown> }>} */
+/** How to open each view from the list, and how to close it. @type {Record<string, { open: (page: Page) => Promise<unknown>, close?: (page: Page) => Promise<unknown> }>} */
 const VIEWS = {
   'the list': { open: (page) => row(page, 'Pay the rent').waitFor() },
   'a search without results': {
@@ -265,7 +265,7 @@ stories('everybody', {}, (story) => {
     const { errors } = await session.send('Page.getAppManifest');
     assert.deepEqual(errors, []);
     const { installabilityErrors } = await session.send('Page.getInstallabilityErrors');
-    // Windows of the tests are those of a guest, who may install nothing; of the page itself there is nothing to say.
+    // The tests' windows are guest windows, which cannot install anything. Other errors concern the page.
     assert.deepEqual(installabilityErrors.filter(({ errorId }) => errorId !== 'in-incognito'), []);
   });
 });

@@ -1,4 +1,4 @@
-// The assistant: the offline one, which is part of Taskflow, and how the page shows what any assistant answers.
+// The assistant: the offline one, which is part of Taskflow, and how the page shows the answers of any assistant.
 
 import assert from 'node:assert/strict';
 import { PHONE, eventually, pane, row, showsTitles, stories } from './story.js';
@@ -6,10 +6,10 @@ import { PHONE, eventually, pane, row, showsTitles, stories } from './story.js';
 /** @typedef {import('playwright-core').Page} Page */
 
 const DAY = 86_400_000;
-/** A due time that is past. */
+/** A due time in the past. */
 const YESTERDAY = new Date(Date.now() - DAY).toISOString();
 
-/** The pane, opened if it is not. @param {Page} page */
+/** Returns the pane, after opening it if necessary. @param {Page} page */
 async function assistant(page) {
   const chat = page.locator('#chat');
   if (!(await chat.isVisible())) await page.getByRole('button', { name: 'Assistant', exact: true }).click();
@@ -17,10 +17,10 @@ async function assistant(page) {
   return chat;
 }
 
-/** What was answered so far, from its beginning to its end. @param {import('playwright-core').Locator} chat */
+/** Returns the complete answers so far. @param {import('playwright-core').Locator} chat */
 const answersIn = (chat) => chat.locator('.message.assistant[aria-busy="false"]');
 
-/** Says something, once what was said before has its answer, and waits for the whole answer. @param {Page} page @param {string} text */
+/** Sends a message, after the previous one is answered, and waits for the complete answer. @param {Page} page @param {string} text */
 async function say(page, text) {
   const chat = await assistant(page);
   await chat.locator('button:not([aria-disabled])', { hasText: 'Send' }).waitFor();
@@ -102,7 +102,7 @@ stories('the assistant', {}, (story) => {
     const page = await open();
     await assistant(page);
     let isFirst = true;
-    // The service hears it, and the line breaks before the page hears the answer.
+    // The service receives it, but the connection breaks before the page receives the answer.
     await page.route('**/api/chat', async (route) => {
       const answer = await route.fetch();
       const text = await answer.text();
@@ -172,7 +172,7 @@ stories('the assistant', {}, (story) => {
       // The assistant's own word.
       assert.deepEqual((await markup.allTextContents()).filter((text) => text !== 'yes'), []);
     };
-    // By the offline assistant: in its text, in the cards, in a question.
+    // From the offline assistant: in its text, in the cards, in a question.
     const answer = await say(page, 'What is overdue?');
     await answer.getByRole('button', { name: `Open ${title}` }).waitFor();
     assert.ok((await answer.locator('.markdown').textContent())?.includes(`“${title}” (#`));
@@ -182,7 +182,7 @@ stories('the assistant', {}, (story) => {
     await chat.getByRole('group').getByText(title).first().waitFor();
     await isText();
     await chat.getByRole('button', { name: 'No', exact: true }).click();
-    // By a model that quotes it as it is.
+    // From a model that quotes it unchanged.
     const quoted = title.replaceAll('”', '');
     const told = { response: `You have “${quoted}” (#1), see https://evil.example/m or [here](https://evil.example/h).`, actions: [], assistant: 'gemini', question: null };
     await page.route('**/api/chat', (route) => route.fulfill({ json: { ...told, conversation_id: 'conversation' } }));

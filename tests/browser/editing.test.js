@@ -1,10 +1,10 @@
-// Fast editing: dates in a popover, many tasks at once, everything taken back.
+// Fast editing: dates in a popover, many tasks at once, and undo.
 
 import assert from 'node:assert/strict';
 import { eventually, openTask, row, showsTitles, stories } from './story.js';
 
 const DAY = 86_400_000;
-/** A day of Berlin, so many days from today. @param {number} days */
+/** Returns the date in Berlin this many days from today. @param {number} days */
 const berlinDay = (days) => new Date(Date.now() + days * DAY).toLocaleDateString('sv-SE', { timeZone: 'Europe/Berlin' });
 
 stories('fast editing', {}, (story) => {

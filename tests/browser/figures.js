@@ -1,5 +1,5 @@
-// Measures what a person waits for on the page, in a real Chromium on the same machine as the service, and prints it as Markdown with
-// its setting. `just bench-page`.
+// Measures the page's response times in a real Chromium on the same machine as the service, and prints them as Markdown with the environment.
+// `just bench-page`.
 
 import { execFileSync } from 'node:child_process';
 import { get } from 'node:http';
@@ -10,18 +10,18 @@ import { Taskflow, chromium } from './parts.js';
 import { DESKTOP, isReady } from './story.js';
 
 const TASKS = 10_000;
-/** First visits, each with nothing kept from the one before. */
+/** First visits, each with an empty cache. */
 const VISITS = 20;
-/** What is searched for, key by key. */
+/** Search texts, typed key by key. */
 const SEARCHES = ['photograph', 'marathon', 'bread', 'invoice', 'window repair'];
-/** Milliseconds until a new window of the browser is there, which loads some eighty files of its own for it, on the same cores. */
+/** Milliseconds until a new browser window is ready. It loads about eighty files of its own, on the same cores. */
 const OPENED = 1_500;
-/** Changes elsewhere that are waited for. */
+/** Number of changes made elsewhere. */
 const UPDATES = 50;
 
 /** @typedef {import('playwright-core').Browser} Browser */
 
-/** A window with nothing kept from another one. @param {Browser} browser */
+/** Opens a window with an empty cache. @param {Browser} browser */
 async function window(browser) {
   const context = await browser.newContext(DESKTOP);
   await context.addInitScript(watchPaints);
@@ -41,7 +41,7 @@ async function paints(browser, taskflow) {
   return waits;
 }
 
-/** The bytes of a first visit that are no answer of the API, headers included. @param {Browser} browser @param {Taskflow} taskflow */
+/** Returns the bytes of a first visit without API responses, including headers. @param {Browser} browser @param {Taskflow} taskflow */
 async function weight(browser, taskflow) {
   const { page, close } = await window(browser);
   const session = await page.context().newCDPSession(page);
@@ -63,7 +63,7 @@ async function weight(browser, taskflow) {
   return bytes;
 }
 
-/** The bytes of everything that the worker keeps, headers included. @param {Taskflow} taskflow */
+/** Returns the bytes of everything that the worker caches, including headers. @param {Taskflow} taskflow */
 async function everything(taskflow) {
   const worker = await (await fetch(`${taskflow.url}/sw.js`)).text();
   const files = Object.keys(JSON.parse((/const FILES = (\{.*?\});/.exec(worker)?.[1] ?? '{}').replace(',}', '}')));
@@ -81,7 +81,7 @@ async function everything(taskflow) {
   return sizes.reduce((sum, bytes) => sum + Number(bytes), 0);
 }
 
-/** Later visits while the service is stopped: to the first tasks painted, and how far the page slides. @param {Browser} browser @param {Taskflow} taskflow */
+/** Later visits while the service is stopped: time to the first tasks painted, and the layout shift. @param {Browser} browser @param {Taskflow} taskflow */
 async function asleep(browser, taskflow) {
   const { page, close } = await window(browser);
   await visit(page, taskflow.url);
@@ -101,11 +101,11 @@ async function asleep(browser, taskflow) {
   return { waits, shifts };
 }
 
-/** How far the page has slid without a person's doing (Layout Instability). Runs in the page. @returns {Promise<number>} */
+/** The layout shift without user input (Layout Instability). Runs in the page. @returns {Promise<number>} */
 const slide = () =>
   new Promise((resolve) => {
     new PerformanceObserver((list) => resolve(list.getEntries().filter((entry) => !Reflect.get(entry, 'hadRecentInput')).reduce((sum, entry) => sum + Reflect.get(entry, 'value'), 0))).observe({ type: 'layout-shift', buffered: true });
-    // Nothing has slid.
+    // There was no shift.
     setTimeout(() => resolve(0), 100);
   });
 
@@ -146,7 +146,7 @@ async function keys(browser, taskflow) {
   return { searched, done, rows };
 }
 
-/** From the call that changes a task to its row painted in a window that did not. @param {Browser} browser @param {Taskflow} taskflow */
+/** Time from the call that changes a task to its row painted in another window. @param {Browser} browser @param {Taskflow} taskflow */
 async function updates(browser, taskflow) {
   const { page, close } = await window(browser);
   await visit(page, taskflow.url);
@@ -165,7 +165,7 @@ async function updates(browser, taskflow) {
           };
           const observer = new MutationObserver(look);
           observer.observe(document.body, { childList: true, characterData: true, subtree: true });
-          // The change may be there before anybody looks for it.
+          // The change may arrive before the check starts.
           look();
         }),
       title,

@@ -1,5 +1,5 @@
-// Pages of other origins, in a real Chromium: a page on another port of this machine, a page of another site, and a name that was pointed
-// at this machine after its page was loaded (DNS rebinding). None of them changes or reads anything; a page that the settings name does.
+// Pages of other origins, in a real Chromium: a page on another port of this machine, a page of another site, and a name that was pointed at this
+// machine after its page was loaded (DNS rebinding). None of them can change or read anything; a page of an origin in the settings can.
 
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
@@ -19,7 +19,7 @@ function elsewhere(port) {
 }
 
 /**
- * Everything that a page can try on a Taskflow without being asked by its owner. Runs in the browser.
+ * Everything that a hostile page can try on a Taskflow. Runs in the browser.
  *
  * @param {{ url: string, id: number }} target
  * @returns {Promise<Record<string, string>>} what the page saw of each
@@ -51,7 +51,7 @@ async function attack({ url, id }) {
     socket.onopen = () => resolve('open');
     socket.onerror = () => resolve('refused');
   });
-  // A form needs no permission to be sent anywhere; its answer goes into a frame.
+  // A form needs no permission to be sent anywhere. Its answer is loaded into a frame.
   await new Promise((resolve) => {
     const frame = document.createElement('iframe');
     frame.name = 'answer';
@@ -88,7 +88,7 @@ describe('pages of other origins', () => {
     for (const server of servers) server.close();
   });
 
-  /** The one task, as the service has it. */
+  /** Returns the only task from the service. */
   const tasks = async () => (await taskflow.call('GET', '/api/tasks')).map((/** @type {any} */ task) => [task.title, task.status]);
 
   for (const [what, page] of /** @type {[string, () => string][]} */ ([
@@ -112,7 +112,7 @@ describe('pages of other origins', () => {
     const { id } = await taskflow.call('POST', '/api/tasks', { title: 'Pay rent' });
     const window = await browser.newPage();
     const rebound = `http://${EVIL}:${new URL(taskflow.url).port}`;
-    // The probes answer to any name, so this page is of the attacker's origin and of Taskflow's server: what rebinding comes to.
+    // The probes answer to any name, so this page has the attacker's origin and Taskflow's server, as after rebinding.
     await window.goto(`${rebound}/health/live`);
     const seen = await window.evaluate(attack, { url: rebound, id });
     assert.equal(seen['socket'], 'refused');

@@ -1,4 +1,4 @@
-// Draws the icons that must be pixels from assets/icon.svg, with Chromium: those of phones that cannot read SVG. `just icons`.
+// Renders the PNG icons from assets/icon.svg with Chromium, for phones that cannot read SVG. `just icons`.
 
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +6,7 @@ import { chromium as driver } from 'playwright-core';
 import { chromium } from './parts.js';
 
 const ASSETS = fileURLToPath(new URL('../../functions/web/assets/', import.meta.url));
-/** Name, edge in pixels, and whether the corners are left to the system, which cuts them as it likes. */
+/** Name, edge in pixels, and whether the icon fills its corners, because the system cuts them. */
 const ICONS = /** @type {const} */ ([
   ['icon-180.png', 180, true],
   ['icon-192.png', 192, false],

@@ -1,4 +1,4 @@
-// The list: writing tasks down, finding them, ordering them, getting them done.
+// The list: adding, finding, ordering and completing tasks.
 
 import assert from 'node:assert/strict';
 import { PHONE, eventually, isReady, openTask, row, showsTitles, stories, titles } from './story.js';
@@ -7,10 +7,10 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const inTime = (/** @type {number} */ milliseconds) => new Date(Date.now() + milliseconds).toISOString();
 
-/** What the line was read as, without the words for screen readers. @param {import('./story.js').Page} page */
+/** Returns what the line was parsed as, without the words for screen readers. @param {import('./story.js').Page} page */
 const chips = async (page) => (await page.locator('.understood .chip').allTextContents()).map((text) => text.replace(/: keep .*/, ''));
 
-/** The one task, as soon as the service has it: the list shows it before. @param {import('./parts.js').Taskflow} taskflow */
+/** Returns the only task as soon as the service has it; the list shows it earlier. @param {import('./parts.js').Taskflow} taskflow */
 async function saved(taskflow) {
   await eventually(async () => assert.equal((await taskflow.call('GET', '/api/tasks')).length, 1));
   return taskflow.call('GET', '/api/tasks');
@@ -143,7 +143,7 @@ stories('the list', {}, (story) => {
     await task({ title: 'Far away', due_date: inTime(60 * DAY) });
     await task({ title: 'Late', due_date: inTime(-2 * HOUR) });
     await task({ title: 'In four days', due_date: inTime(4 * DAY) });
-    // A day of Berlin that is still ahead, whenever this runs.
+    // A day in Berlin that is still in the future, whenever this runs.
     const berlin = new Date(now.toLocaleString('en-US', { timeZone: 'Europe/Berlin' }));
     const minutesLeft = 24 * 60 - berlin.getHours() * 60 - berlin.getMinutes();
     await task({ title: 'Before midnight', due_date: inTime((minutesLeft * 60_000) / 2) });

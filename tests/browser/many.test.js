@@ -1,4 +1,4 @@
-// Ten thousand tasks: the page is as light as with ten, and a person waits for nothing.
+// Ten thousand tasks: the page stays as fast as with ten.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -8,9 +8,9 @@ import { Taskflow, chromium } from './parts.js';
 import { Stage, eventually, openTask, row } from './story.js';
 
 const TASKS = 10_000;
-/** Rows in the document, at most, whatever the list's length. */
+/** Maximum number of rows in the document, whatever the list's length. */
 const ROWS_MAX = 80;
-/** Milliseconds of a key that anybody would call lag; the figures in docs/figures.md are measured by `just bench-page`. */
+/** Milliseconds after a key that everybody would call lag. docs/figures.md has measurements of `just bench-page`. */
 const LAG = 1_000;
 
 describe('ten thousand tasks', { timeout: 600_000 }, () => {
@@ -69,7 +69,7 @@ describe('ten thousand tasks', { timeout: 600_000 }, () => {
     await eventually(async () => assert.equal(await place(), TASKS - 1));
     await page.keyboard.press('Home');
     await eventually(async () => assert.equal(await place(), 1));
-    // The row with the focus stays in the document, though it is out of sight.
+    // The row with the focus stays in the document, although it is out of sight.
     await page.locator('.scroller').evaluate((element) => element.scrollTo(0, element.scrollHeight / 2));
     await eventually(async () => assert.ok((await page.locator('.task').count()) > 10));
     assert.equal(await place(), 1);

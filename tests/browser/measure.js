@@ -1,4 +1,4 @@
-// How long a person waits, measured inside the browser: from the key that was pressed to the moment its effect has been painted.
+// Response times, measured inside the browser: from a key press to the moment when its effect is painted.
 
 /** @typedef {import('playwright-core').Page} Page */
 
@@ -7,8 +7,8 @@ const NOTHING_AFTER = 3_000;
 const NOTHING_AFTER_ANSWER = 500;
 
 /**
- * Runs in the page before its own scripts: notes when a key was pressed, and when what it changed was painted. A change is another row
- * or another text in the list; what stays the same is written by nobody.
+ * Runs in the page before its own scripts. Records when a key was pressed, and when its effect was painted: another row or another text in the
+ * list.
  */
 export function watchPaints() {
   /** @type {number | null} */
@@ -17,7 +17,7 @@ export function watchPaints() {
   const waits = [];
   Object.assign(window, { waits, firstPaint: null });
   const painted = (/** @type {(at: number) => void} */ then) =>
-    // A frame's callbacks run before it is painted; a message that they post, after.
+    // A frame's callbacks run before it is painted; a message that they post arrives afterwards.
     requestAnimationFrame(() => {
       const { port1, port2 } = new MessageChannel();
       port1.onmessage = () => then(performance.now());
@@ -42,13 +42,13 @@ export function watchPaints() {
   document.addEventListener('DOMContentLoaded', () => {
     const rows = document.querySelector('.rows');
     if (rows) new MutationObserver(onChange).observe(rows, { childList: true, characterData: true, subtree: true });
-    // Tasks that the browser kept may be there already.
+    // Tasks that the browser has cached may be there already.
     onChange();
   });
 }
 
 /**
- * Presses a key and waits until its effect on the list is painted; the milliseconds between, or null if it had none.
+ * Presses a key and waits until its effect on the list is painted. Returns the milliseconds between, or null without an effect.
  *
  * @param {Page} page opened with `watchPaints`
  * @param {string} key
@@ -66,8 +66,8 @@ export async function press(page, key) {
 }
 
 /**
- * Visits the page; the milliseconds from the beginning to the first tasks painted. Nothing is asked of the page before that, for it
- * would have to stop and answer.
+ * Visits the page. Returns the milliseconds from the start to the first tasks painted. Does not query the page before that, because queries
+ * would interrupt it.
  *
  * @param {Page} page with `watchPaints`
  * @param {string} url
@@ -90,18 +90,18 @@ const WORDS =
   'call check order plan write read send clean fix review book buy pay meet update prepare finish start move pick print sign renew water cook wash plant paint repair measure research draft publish report project meeting garden kitchen office school doctor dentist market grocery bread butter milk coffee orange apple summer winter spring autumn morning evening birthday present letter parcel ticket train flight hotel passport insurance contract budget account statement receipt form address phone message answer question customer team teacher parent brother sister mother father friend neighbour bicycle battery charger cable printer laptop screen keyboard server backup password network window door roof floor carpet curtain lamp table chair shelf mirror picture wall corner street bridge station airport museum library theatre cinema concert gallery photograph camera album music guitar piano violin lesson practice rehearsal marathon running swimming climbing hiking mountain valley river forest island beach holiday weekend calendar'.split(
     ' ',
   );
-/** Tasks that are made at once: few enough that what each one sets off has its connections, too. */
+/** Tasks that are created at once: few enough that their consequences get connections, too. */
 const AT_ONCE = 4;
 const DAY = 86_400_000;
 
 /**
- * Many tasks of everyday words, the same ones each time; half of them with a due date, from 100 days ago on.
+ * Creates many tasks of everyday words, the same ones each time. Half of them have a due date, from 100 days ago on.
  *
  * @param {import('./parts.js').Taskflow} taskflow
  * @param {number} count
  */
 export async function manyTasks(taskflow, count) {
-  // The minimal standard generator of Park and Miller: no run differs from another.
+  // The minimal standard generator of Park and Miller, so that all runs are the same.
   let state = 7;
   const random = (/** @type {number} */ below) => {
     state = (state * 48_271) % 2_147_483_647;
@@ -124,7 +124,7 @@ export async function manyTasks(taskflow, count) {
   await settled(taskflow);
 }
 
-/** Waits until the events of what was done have reached all who consume them. @param {import('./parts.js').Taskflow} taskflow */
+/** Waits until the events of all changes have reached their consumers. @param {import('./parts.js').Taskflow} taskflow */
 export async function settled(taskflow) {
   const recorded = async () => {
     const response = await fetch(`${taskflow.url}/api/audit?limit=1`);

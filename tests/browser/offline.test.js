@@ -1,4 +1,4 @@
-// Without the service, and without a network: the page opens, takes changes, and loses nothing of what was typed.
+// Without the service and without a network: the page opens, accepts changes, and loses nothing that was typed.
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -9,14 +9,14 @@ import { chromium as driver } from 'playwright-core';
 import { chromium } from './parts.js';
 import { DESKTOP, PHONE, eventually, isReady, openTask, pane, row, showsTitles, stories, titles } from './story.js';
 
-/** What a browser logs of a service that is away. */
+/** What a browser logs if the service is unavailable. */
 const AWAY = [/WebSocket connection to .* failed/, /net::ERR_/, /status of 4\d\d/];
 
-/** Waits until the worker has all files of the page. @param {import('./story.js').Page} page */
+/** Waits until the worker has cached all files of the page. @param {import('./story.js').Page} page */
 const isKept = (page) => eventually(async () => assert.equal(await page.evaluate(() => navigator.serviceWorker.controller?.state), 'activated'));
 
 /**
- * What the browser keeps in one of its stores; empty before the page has made them.
+ * Returns the content of one of the browser's stores; empty before the page has created it.
  *
  * @param {import('./story.js').Page} page
  * @param {string} name
@@ -24,7 +24,7 @@ const isKept = (page) => eventually(async () => assert.equal(await page.evaluate
  */
 const inStore = (page, name) =>
   page.evaluate(async (store) => {
-    // Opening what is not there would make it.
+    // Opening a missing database would create it.
     if (!(await indexedDB.databases()).some((database) => database.name === 'taskflow')) return [];
     return new Promise((resolve, reject) => {
       const opening = indexedDB.open('taskflow');
@@ -39,7 +39,7 @@ const inStore = (page, name) =>
     });
   }, name);
 
-/** Waits until the list that is shown is kept for the next visit. @param {import('./story.js').Page} page @param {string} title */
+/** Waits until the shown list is cached for the next visit. @param {import('./story.js').Page} page @param {string} title */
 const hasList = (page, title) => eventually(async () => assert.ok((await inStore(page, 'lists')).some(({ tasks }) => tasks.some((/** @type {any} */ task) => task.title === title))));
 
 stories('offline', {}, (story) => {
@@ -79,7 +79,7 @@ stories('offline', {}, (story) => {
       await again.goto(taskflow.url);
       await again.locator('away-banner').getByText('3 changes wait').waitFor();
       await showsTitles(again, ['There before']);
-      // The service gets the creation, and its answer is lost.
+      // The service receives the creation, but its answer is lost.
       let lost = 0;
       await context.route('**/api/tasks', async (route) => {
         if (route.request().method() !== 'POST' || lost > 0) return route.continue();
@@ -267,7 +267,7 @@ stories('offline', {}, (story) => {
 
   story('a new release replaces the worker, and no window has files of two', async ({ taskflow, browser, expectErrors }) => {
     expectErrors(...AWAY);
-    // Stands before the service and gives it another worker: that is all by which a browser knows a release.
+    // A proxy in front of the service that serves another worker. The browser recognises a release by its worker only.
     let isNext = false;
     const proxy = createServer((asked, answer) => {
       const { hostname, port } = new URL(taskflow.url);

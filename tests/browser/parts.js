@@ -1,5 +1,5 @@
-// The parts that the tests of the page stand on: a real Chromium, and a Taskflow of its own on a database of its own. Where one is
-// missing, the error names it and says how to get it.
+// The parts for the page's tests: a real Chromium, and a Taskflow with its own database. If one is missing, the error names it and says how to get
+// it.
 
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -11,23 +11,23 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** Where Debian and others keep it; CHROMIUM names another one. */
+/** The path in Debian and others. CHROMIUM overrides it. */
 const CHROMIUMS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-/** Milliseconds that a start may take: the first one of a machine fetches and lays out a PostgreSQL. */
+/** Milliseconds that a start may take. The first one on a machine downloads and unpacks a PostgreSQL. */
 const START_MAX = 180_000;
 /** Milliseconds that a graceful stop may take. */
 const STOP_MAX = 30_000;
-/** How often a call is made that a busy machine refuses. */
+/** How often a call is repeated that a busy machine refuses. */
 const TRIES_MAX = 20;
-/** Lines of the server's log that are kept to be shown if it fails. */
+/** Lines of the server's log that are kept, to show them after a failure. */
 const LOG_MAX = 200;
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** A part that is not on this machine. */
+/** A part that is missing on this machine. */
 export class Missing extends Error {}
 
-/** The path of a Chromium. */
+/** Returns the path of a Chromium. */
 export function chromium() {
   const named = process.env.CHROMIUM;
   const found = (named ? [named] : CHROMIUMS).find((path) => existsSync(path));
@@ -35,14 +35,14 @@ export function chromium() {
   return found;
 }
 
-/** The path of the program under test. */
+/** Returns the path of the program under test. */
 function program() {
   const path = process.env.TASKFLOW ?? join(ROOT, 'target/release/taskflow');
   if (!existsSync(path)) throw new Missing(`The program is missing: ${path}. Run: cargo build --release --package taskflow`);
   return path;
 }
 
-/** A port that nobody listens on; for a server that is to come back at the same place. @returns {Promise<number>} */
+/** Returns an unused port, for a server that will restart on the same port. @returns {Promise<number>} */
 export function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer();
@@ -55,7 +55,7 @@ export function freePort() {
   });
 }
 
-/** A Taskflow that listens on a port of its own and keeps its data in a folder of its own, until it is taken down. */
+/** A Taskflow with its own port and folder, until it is removed. */
 export class Taskflow {
   /** @type {import('node:child_process').ChildProcess | null} */
   #process = null;
@@ -66,7 +66,7 @@ export class Taskflow {
   /** @type {Record<string, string>} */
   #settings = {};
 
-  /** Where it is. */
+  /** Its URL. */
   get url() {
     return `http://127.0.0.1:${this.#port}`;
   }
@@ -86,7 +86,7 @@ export class Taskflow {
     return taskflow;
   }
 
-  /** Starts it, where it was before. */
+  /** Starts it again, on the same port. */
   async up() {
     const own = { PORT: String(this.#port), TASKFLOW_DATA_DIR: join(this.#folder, 'data'), RUST_LOG: 'warn,embedded=info', TASKFLOW_TIME_ZONE: 'UTC' };
     const child = spawn(program(), { env: { ...process.env, ...own, ...this.#settings }, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -106,7 +106,7 @@ export class Taskflow {
     });
   }
 
-  /** Stops it gracefully; its data stays. */
+  /** Stops it gracefully. Its data stays. */
   async down() {
     const child = this.#process;
     this.#process = null;
@@ -118,19 +118,19 @@ export class Taskflow {
     clearTimeout(late);
   }
 
-  /** Takes it down, and its data with it. */
+  /** Removes it and its data. */
   async remove() {
     await this.down();
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  /** The end of its log. */
+  /** Returns the end of its log. */
   get log() {
     return this.#log.join('\n');
   }
 
   /**
-   * Calls its API. A busy machine may refuse a call with 503; it is repeated with the same key, so that it is done once.
+   * Calls its API. A busy machine may refuse a call with 503; it is repeated with the same key, so that it is executed once.
    *
    * @param {string} method
    * @param {string} path

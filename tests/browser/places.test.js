@@ -1,11 +1,11 @@
-// The places: where tasks are, how one gets there, and what belongs to a day.
+// Places: which tasks each shows, how to get there, and what belongs to a day.
 
 import assert from 'node:assert/strict';
 import { PHONE, eventually, isReady, openTask, row, showsTitles, stories, titles } from './story.js';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-/** A day of Berlin, so many days from today. @param {number} days */
+/** Returns the date in Berlin this many days from today. @param {number} days */
 const berlinDay = (days) => new Date(Date.now() + days * DAY).toLocaleDateString('sv-SE', { timeZone: 'Europe/Berlin' });
 
 stories('places', {}, (story) => {

@@ -1,5 +1,5 @@
-// Takes the pictures of docs/screenshots: each main view, light and dark, on a desktop and on a phone, of an everyday life at twenty to
-// ten in the morning. `just screenshots`.
+// Takes the pictures in docs/screenshots: each main view, light and dark, on a desktop and on a phone, with everyday tasks at 9:40 in the morning.
+// `just screenshots`.
 
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,7 @@ import { isReady, openTask, row } from './story.js';
 
 const HOME = fileURLToPath(new URL('../../docs/screenshots/', import.meta.url));
 const ZONE = 'Europe/Berlin';
-/** Bytes of a picture, at most: a repository keeps every one that there ever was. */
+/** Maximum number of bytes of a picture, because a repository keeps all versions. */
 const BYTES_MAX = 200 * 1024;
 
 const WINDOWS = {
@@ -21,7 +21,7 @@ const WINDOWS = {
   phone: { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true },
 };
 
-/** What each picture shows, from the list on. @type {Record<string, (page: Page) => Promise<unknown>>} */
+/** How to open the view of each picture from the list. @type {Record<string, (page: Page) => Promise<unknown>>} */
 const VIEWS = {
   list: (page) => row(page, 'Pay the rent').waitFor(),
   task: async (page) => {
@@ -43,7 +43,7 @@ const VIEWS = {
   },
 };
 
-// The seed counts days on the clock of this process. The page's clock stands at tomorrow, whose reminders the service takes at any hour.
+// The seed counts days on this process's clock. The page's clock shows tomorrow, whose reminders the service accepts at any hour.
 process.env.TZ = ZONE;
 const now = new Date();
 now.setDate(now.getDate() + 1);

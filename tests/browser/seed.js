@@ -1,4 +1,4 @@
-// Tasks of an everyday life, for the screenshots and to try the page by hand. The times are seen from the moment it runs.
+// Everyday tasks, for the screenshots and for trying the page. The times are relative to the start of the program.
 
 /** @typedef {import('./parts.js').Taskflow} Taskflow */
 
@@ -12,7 +12,7 @@ const DAY = 24 * HOUR;
  */
 const at = (now, days, hour) => new Date(now.getFullYear(), now.getMonth(), now.getDate() + days, hour).toISOString();
 
-/** The day of a weekly rule. @param {Date} now @param {number} days */
+/** Returns the day of a weekly rule. @param {Date} now @param {number} days */
 const weekday = (now, days) => ['SU', 'MO', 'TU', 'WE', 'TH', 'FR', 'SA'][(now.getDay() + days) % 7];
 
 /** @param {Date} now @returns {Record<string, unknown>[]} */

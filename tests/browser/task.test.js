@@ -1,10 +1,10 @@
-// One task: every field edited where it stands, saved at once, taken back honestly, and what happened to it.
+// One task: every field is edited in place and saved at once, failures are shown, and the history is complete.
 
 import assert from 'node:assert/strict';
 import { eventually, openTask, pane, row, stories } from './story.js';
 
 const DAY = 86_400_000;
-/** Half past nine in Berlin, on a Tuesday in winter, far ahead. */
+/** Half past nine in Berlin, on a Tuesday in winter, far in the future. */
 const DUE = '2031-01-14T08:30:00.000000Z';
 
 stories('one task', {}, (story) => {
@@ -216,7 +216,7 @@ stories('one task', {}, (story) => {
     const { id } = await task({ title: 'Report', priority: 'low' });
     const page = await open();
     const detail = await openTask(page, 'Report');
-    // The other change comes while this one is on its way: between the answer that the page knows and its own request.
+    // The other change arrives while this one is in progress: between the answer that the page knows and its own request.
     let isFirst = true;
     await page.route('**/api/tasks/*', async (route) => {
       if (isFirst && route.request().method() === 'PUT') {

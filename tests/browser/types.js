@@ -1,4 +1,4 @@
-// Writes the types of what travels, from the OpenAPI document, for the page and its tests: `just page-check`.
+// Generates the types of requests, responses and events from the OpenAPI document, for the page and its tests: `just page-check`.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { compile } from 'json-schema-to-typescript';

@@ -17,15 +17,15 @@ const TO_REMOVE: Duration = Duration::from_mins(8);
 pub(crate) async fn is_told(cluster: &Cluster) {
     at_zero().await;
     let said = doctor();
-    assert!(said.contains("all is well"), "{said}");
+    assert!(said.contains("no problems found"), "{said}");
     let _ = cluster.api.get("/api/unknown").await.problem(404);
-    eprintln!("a function is not there");
+    eprintln!("a function is missing");
     a_function_that_is_not_there(cluster).await;
-    eprintln!("an image is missing, a program ends at its start");
+    eprintln!("an image is missing, a program exits at its start");
     an_image_that_is_missing_and_a_program_that_ends(cluster).await;
-    eprintln!("a database does not let in");
+    eprintln!("a database refuses the login");
     a_database_that_does_not_let_in(cluster).await;
-    eprintln!("the database's address is none");
+    eprintln!("the database address is invalid");
     an_address_that_is_none(cluster).await;
 }
 
@@ -38,7 +38,7 @@ async fn a_function_that_is_not_there(cluster: &Cluster) {
     })
     .await;
     let _ = answer.problem(503);
-    assert!(doctor().contains("function list-tags is not there"), "{}", doctor());
+    assert!(doctor().contains("function list-tags does not exist"), "{}", doctor());
     service["metadata"] = json!({ "name": "list-tags", "labels": service["metadata"]["labels"] });
     apply(&service);
     ready("list-tags");

@@ -1,5 +1,5 @@
-// People who talk to the assistant: add a task, ask, complete it. With no GEMINI_API_KEY the offline assistant answers, and that is what is
-// measured; a model of Google's would be measured, and paid for, otherwise.
+// Users who talk to the assistant: add a task, ask about it, complete it. Run it without GEMINI_API_KEY: then the offline assistant answers.
+// Otherwise, a model of Google's would be measured, and paid for.
 
 import exec from 'k6/execution';
 import { check } from 'k6';
@@ -10,7 +10,7 @@ const users = number('LOAD_USERS', 20);
 export const options = {
   ...summary,
   scenarios: { chat: { executor: 'constant-vus', vus: users, duration: `${seconds}s`, gracefulStop: '30s' } },
-  // No figure is promised for the assistant: its times are shown.
+  // There are no limits for the assistant; its times are only shown.
   thresholds: thresholds({}, { 'http_req_duration{name:/api/chat}': ['max>=0'] }),
 };
 

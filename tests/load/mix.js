@@ -1,5 +1,5 @@
-// What people do, 1,000 of them, each a call a second: of ten calls four get a task, two list, two search, one creates and one completes what
-// was created. As tests/bench does it, but from outside.
+// 1,000 users, each with one call per second: of ten calls, four get a task, two list, two search, one creates and one completes what was created.
+// The same mix as in tests/bench, but from outside.
 
 import exec from 'k6/execution';
 import { answered, call, number, seconds, summary, thresholds } from './parts.js';
@@ -22,7 +22,7 @@ export const options = {
   thresholds: thresholds({ 'http_req_duration{scenario:mix}': ['p(99)<50'] }, { dropped_iterations: ['count==0'] }),
 };
 
-/** Tasks to be read. Others may make tasks meanwhile, so their ids are kept. */
+/** Tasks to read. Other users may create tasks meanwhile, so their ids are kept. */
 export function setup() {
   const ids = [];
   for (let of = 0; of < tasks; of += 1) {
@@ -32,7 +32,7 @@ export function setup() {
   return ids;
 }
 
-// Each user has variables of its own.
+// Each user has its own variables.
 const own = [];
 
 export default function mix(ids) {

@@ -1,7 +1,7 @@
-// What the load tests share: where Taskflow is, how much is asked of it, and what is a failure.
+// Shared by the load tests: Taskflow's address, the load, and what counts as a failure.
 //
-// TASKFLOW_URL says where it is, TASKFLOW_API_TOKEN with which token. LOAD_USERS and LOAD_SECONDS set how much; LOAD_JUDGE=errors has times
-// shown only: on a machine that does other work as well they say nothing about Taskflow.
+// TASKFLOW_URL is the address, TASKFLOW_API_TOKEN the token. LOAD_USERS and LOAD_SECONDS set the load. LOAD_JUDGE=errors only shows the times: on a
+// machine with other work, they say nothing about Taskflow.
 
 import http from 'k6/http';
 import { check } from 'k6';
@@ -12,7 +12,7 @@ export const seconds = number('LOAD_SECONDS', 30);
 
 const judgesTimes = __ENV.LOAD_JUDGE !== 'errors';
 
-/** A whole number from the environment. */
+/** Reads a whole number from the environment. */
 export function number(name, otherwise) {
   const value = Number(__ENV[name] || otherwise);
   if (!Number.isInteger(value) || value < 1) {
@@ -21,7 +21,7 @@ export function number(name, otherwise) {
   return value;
 }
 
-/** Thresholds on errors, and those on times where times are judged; without these, their metrics are still shown. */
+/** Thresholds on errors, and on times if they are checked. Metrics without thresholds are still shown. */
 export function thresholds(times, others = {}) {
   const shown = Object.fromEntries(Object.entries(times).map(([metric, limits]) => [metric, judgesTimes ? limits : ['max>=0']]));
   return { checks: ['rate==1'], http_req_failed: ['rate==0'], ...shown, ...others };
@@ -29,7 +29,7 @@ export function thresholds(times, others = {}) {
 
 export const summary = { summaryTrendStats: ['med', 'p(95)', 'p(99)', 'max', 'count'] };
 
-/** A call of the API; `name` groups its figures, for paths have ids. */
+/** Calls the API. `name` groups the figures, because paths contain ids. */
 export function call(method, path, body, name) {
   const headers = token ? { authorization: `Bearer ${token}` } : {};
   if (body !== undefined) {
@@ -38,7 +38,7 @@ export function call(method, path, body, name) {
   return http.request(method, url + path, body === undefined ? null : JSON.stringify(body), { headers, tags: { name: name || path }, timeout: '30s' });
 }
 
-/** Checks the status, and answers the JSON, or null. */
+/** Checks the status. Returns the JSON, or null. */
 export function answered(response, status, what) {
   const isRight = check(response, { [`${what} is answered ${status}`]: ({ status: own }) => own === status });
   if (!isRight) {

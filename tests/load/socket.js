@@ -1,4 +1,4 @@
-// Open pages: each holds a WebSocket while reminders fall due. Every page hears of every reminder once, in order, and soon.
+// Open pages: each holds a WebSocket while reminders fall due. Every page must receive every reminder once, in order, and soon.
 
 import { WebSocket } from 'k6/websockets';
 import encoding from 'k6/encoding';
@@ -24,13 +24,13 @@ export const options = {
   thresholds: thresholds({ taskflow_reminder_lateness: ['p(99)<100'] }, { taskflow_notifications: [`count==${pages * reminders}`] }),
 };
 
-/** When the first reminder is due, and what this run's tasks are called. */
+/** When the first reminder is due, and the titles of this run's tasks. */
 export function setup() {
   const due = Date.now() + opening * 1000;
   return { due, title: `Load ${due}` };
 }
 
-/** A reminder a second. */
+/** One reminder per second. */
 export function remind({ due, title }) {
   for (let at = 0; at < reminders; at += 1) {
     const task = { title, due_date: new Date(due + at * 1000).toISOString(), reminder_offset: '0 minutes', tags: ['load'] };
@@ -38,7 +38,7 @@ export function remind({ due, title }) {
   }
 }
 
-/** Listens until it has heard all, or for too long. */
+/** Listens until it has received all, or until a time limit. */
 export function page({ due, title }) {
   const protocols = token ? ['taskflow', `bearer.${encoding.b64encode(token, 'rawurl')}`] : ['taskflow'];
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/ws/notifications`, protocols);

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Backs the database up into a file, and restores it: backup.sh dump FILE | restore FILE. Environment: DATABASE_URL.
-# A dump is one consistent moment; Taskflow may work on. A restore replaces all tables in one transaction, all of it or nothing, after it
-# has dumped what was there into FILE.before.
+# Backs up the database to a file, or restores it: backup.sh dump FILE | restore FILE. Environment: DATABASE_URL. A dump is consistent, and Taskflow
+# may continue to run. A restore replaces all tables in one transaction, after it has dumped the previous content to FILE.before.
 set -euo pipefail
 
 readonly lock_timeout=${BACKUP_LOCK_TIMEOUT:-30s}
@@ -14,7 +13,7 @@ for tool in pg_dump pg_restore psql; do
   command -v "$tool" >/dev/null || fail "$tool is missing: it comes with PostgreSQL's client programs, of the server's version or newer"
 done
 
-# The password goes by the environment; every process could read it on the command line.
+# The password is passed in the environment, because every process can read the command line.
 url=$DATABASE_URL
 if [[ $url =~ ^(postgres(ql)?://[^:/@]+):([^@]*)@(.*)$ ]]; then
   url=${BASH_REMATCH[1]}@${BASH_REMATCH[4]}
@@ -30,21 +29,21 @@ dump() { # FILE; whole or not at all
 
 case $1 in
   dump)
-    [ ! -e "$file" ] || fail "$file is there already; it is not overwritten"
+    [ ! -e "$file" ] || fail "$file exists; choose another name"
     dump "$file"
     echo "backup: $(wc -c <"$file") bytes in $file"
     ;;
   restore)
-    pg_restore --list "$file" >/dev/null || fail "$file is no backup"
-    [ ! -e "$file.before" ] || fail "$file.before is there already, from another restore; keep it or remove it first"
+    pg_restore --list "$file" >/dev/null || fail "$file is not a backup"
+    [ ! -e "$file.before" ] || fail "$file.before exists, from another restore; move or remove it first"
     dump "$file.before"
-    # By way of SQL, because pg_restore itself waits for locks for ever. Written out whole before any of it is run.
+    # Through SQL, because pg_restore itself waits for locks for ever. The SQL is complete before any of it runs.
     sql=$(mktemp)
     trap 'rm -f "$sql"' EXIT
     pg_restore --clean --if-exists --exit-on-error --no-owner --no-privileges --no-comments --file - "$file" |
-      sed "1,40s/^SET lock_timeout = 0;$/SET lock_timeout = '$lock_timeout';/" >"$sql" || fail "$file is broken; the database is as it was"
+      sed "1,40s/^SET lock_timeout = 0;$/SET lock_timeout = '$lock_timeout';/" >"$sql" || fail "$file is damaged; the database was not changed"
     psql --no-psqlrc --quiet --dbname "$url" --single-transaction --set ON_ERROR_STOP=1 --file "$sql" >/dev/null ||
-      fail "nothing was restored; the database is as it was. Where a lock timed out, Taskflow still works with it: stop it first"
+      fail "nothing was restored; the database was not changed. If a lock timed out, Taskflow still uses the database: stop it first"
     echo "backup: restored from $file; what was there before is in $file.before"
     ;;
   *) fail "usage: backup.sh dump FILE | restore FILE" ;;

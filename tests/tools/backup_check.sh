@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Backs up and restores a real Taskflow on a real PostgreSQL: what was there at the dump is there after the restore, and a broken backup changes
-# nothing. The same for the script of the cluster's daily backup, with a small object store. Needs PostgreSQL's programs, curl, jq. TASKFLOW_PROGRAM names a built taskflow; without it, cargo builds one.
+# Backs up and restores a real Taskflow on a real PostgreSQL: the content of the dump is there after the restore, and a broken backup changes nothing.
+# Tests the cluster's daily backup script as well, with a small object store. Needs PostgreSQL's programs, curl, jq. TASKFLOW_PROGRAM is the path of a
+# built taskflow; without it, cargo builds one.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -58,7 +59,7 @@ start_taskflow
 create one && create two
 tests/tools/backup.sh dump "$scratch/backup" >/dev/null # while Taskflow works
 
-# The daily backup of the cluster, by its own script.
+# The cluster's daily backup, with its own script.
 mkdir "$scratch/bucket"
 python3 tests/tools/put_server.py "$scratch/bucket" >"$scratch/store-port" &
 store=$!
@@ -103,7 +104,7 @@ stop_taskflow
 ! DATABASE_URL="postgres://taskflow:wrong@127.0.0.1:$port/postgres" tests/tools/backup.sh dump "$scratch/other" 2>/dev/null || fail "a wrong password was taken" # checkov:skip=CKV_SECRET_4:wrong on purpose
 [ ! -e "$scratch/other" ] && [ ! -e "$scratch/other.part" ] || fail "half a backup was left"
 
-# Somebody works with the database: the restore gives up instead of waiting for ever.
+# Another session uses the database: the restore gives up instead of waiting for ever.
 psql --quiet --no-psqlrc "$DATABASE_URL" --command "begin" --command "select 1 from tasks" --command "select pg_sleep(120)" >/dev/null 2>&1 &
 holder=$!
 for _ in {1..100}; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs benchmarks on real Dapr, Kafka and PostgreSQL, a process for each function: starts them in a folder of their own, on a free port,
-# and takes everything down again. Arguments: the benchmarks; without any, those whose figures the parts make.
+# Runs benchmarks on real Dapr, Kafka and PostgreSQL, with one process per function, in a temporary folder and on a free port. Arguments: the
+# benchmarks; by default, those whose results depend on the parts.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/tools/taskflow.sh

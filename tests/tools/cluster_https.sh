@@ -41,7 +41,7 @@ within() { # COMMAND…: until it succeeds
   done
 }
 
-# --- the authority, which finds every name at the load balancer's address
+# --- the authority, which resolves every name to the load balancer's address
 
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=root -keyout "$scratch/root.key" -out "$scratch/root.pem" 2>/dev/null
 openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=authority -keyout "$scratch/api.key" -out "$scratch/api.csr" 2>/dev/null

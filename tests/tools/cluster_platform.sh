@@ -35,7 +35,7 @@ yaml.safe_dump(settings, sys.stdout)' "${BASE:?}" >"${2:?usage: cluster_platform
     platform/one-scheduler.sh <"$scratch/rendered.yaml" >"$scratch/dapr.yaml"
     awk -v types="$scratch/types.yaml" -v rest="$scratch/rest.yaml" 'BEGIN { RS = "(^|\n)---\n"; ORS = "\n---\n" }
       /\nkind: CustomResourceDefinition\n/ { print > types; next } { print > rest }' "$scratch/dapr.yaml"
-    # The conversion of its older versions is the operator's, which is not here.
+    # The operator converts its older versions, but it is not installed here.
     python3 -c '
 import sys, yaml
 for document in yaml.safe_load_all(sys.stdin):

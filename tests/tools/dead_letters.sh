@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Reads the events that were given up, and hands them to their consumers again.
+# Reads dead letters, and replays them to their consumers.
 #   dead_letters.sh read WHERE        one JSON line for each, to standard output. WHERE is
 #                                       http://… or https://…   Taskflow in one process
 #                                       strimzi                 Kafka in the cluster of kubectl's context
 #                                       redpanda                Redpanda, by rpk as it is set up here (rpk profile)
 #                                       HOST:PORT               a Kafka without a password; KAFKA_LIBS is the folder of its jars
 #   dead_letters.sh replay URL FILE   posts each line to the Taskflow at this URL; fails unless all were taken
-# Environment: TASKFLOW_API_TOKEN, if Taskflow has one. To post a letter twice does no harm within seven days: its consumer remembers.
+# Environment: TASKFLOW_API_TOKEN, if Taskflow has one. Posting a letter twice within seven days is harmless: its consumer remembers it.
 set -euo pipefail
 
 readonly topic=dead-letters letters_max=100000
@@ -23,7 +23,7 @@ trap 'rm -rf "$scratch"' EXIT
 touch "$scratch/curlrc"
 call() { curl --config "$scratch/curlrc" --silent --show-error --max-time 90 "$@"; }
 
-# Kafka's console consumer ends with an error when nothing more comes; that is none.
+# Kafka's console consumer ends with an error when there are no more messages. This is not a failure.
 records() {
   local status=0
   case $1 in

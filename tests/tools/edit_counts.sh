@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Adds one function and one field of a task, as CONTRIBUTING.md describes, to a copy of the repository, checks that they compile and pass, and
-# counts the files edited by hand. Fails if a count is above its limit. Files that recipes write are not counted.
+# Adds one function and one field of a task, as CONTRIBUTING.md describes, to a copy of the repository, checks that they compile and pass, and counts
+# the files that were edited by hand. Fails if a count is above its limit. Generated files are not counted.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 readonly function_max=6 field_max=7
 
 root=$PWD
-# Always the same path, so that a second run compiles nothing anew.
+# Always the same path, so that a second run recompiles nothing.
 copy=$root/target/edit-counts
 export CARGO_TARGET_DIR=$root/target CARGO_INCREMENTAL=0
 trap forget_copy EXIT
 
-# Removes the copy. Cargo compares times, so it would take what it compiled of an edited file for the repository's own, unless that is newer.
+# Removes the copy. Cargo compares times, so it would take the build of an edited file for that of the repository's own, unless that file is newer.
 forget_copy() {
   local first file
   if first=$(in_copy rev-list --max-parents=0 HEAD 2>/dev/null); then
@@ -22,7 +22,7 @@ forget_copy() {
   rm -rf "$copy"
 }
 
-# Makes the copy anew, of all that is not ignored, with a commit of its own to compare with.
+# Creates the copy, without ignored files, with a commit of its own to compare with.
 copy_repository() {
   rm -rf "$copy" && mkdir -p "$copy"
   git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --ignore-failed-read --create | tar --extract --directory "$copy"
@@ -30,7 +30,7 @@ copy_repository() {
   commit
 }
 
-# Names the copy's own .git, so that Git never takes the repository around it.
+# Names the copy's own .git, so that Git never uses the surrounding repository.
 in_copy() {
   git --git-dir="$copy/.git" --work-tree="$copy" "$@"
 }
@@ -40,7 +40,7 @@ commit() {
   in_copy -c user.name=edit-counts -c user.email=edit-counts@localhost commit --quiet --allow-empty --message "edit counts"
 }
 
-# Edits a file of the copy by a program of sed; fails if that changes nothing.
+# Edits a file of the copy with a sed program. Fails if that changes nothing.
 edit() {
   local before
   before=$(cksum <"$copy/$1")
@@ -48,7 +48,7 @@ edit() {
   [ "$before" != "$(cksum <"$copy/$1")" ] || { echo "edit-counts: $1 has nothing to edit for: $2" >&2; exit 1; }
 }
 
-# Commits the edits, says how many files they are, and fails above the limit.
+# Commits the edits, reports the number of files, and fails above the limit.
 count() {
   local what=$1 limit=$2 files
   files=$(in_copy status --porcelain --untracked-files=all | cut -c 4-)
@@ -58,7 +58,7 @@ count() {
   [ "$(wc -l <<<"$files")" -le "$limit" ] || { echo "edit-counts: $what takes more files than $limit; derive a fact instead of writing it again" >&2; exit 1; }
 }
 
-# Runs the recipes that write files, and checks all crates and the tests that know every function.
+# Runs the generating recipes, and checks all crates and the tests that know every function.
 recipes_and_checks() {
   (
     cd "$copy" &&
@@ -70,7 +70,7 @@ recipes_and_checks() {
   ) || { echo "edit-counts: the edits do not compile or do not pass" >&2; exit 1; }
 }
 
-# A function with a command of its own data and answer, a consumer of another event, and a job of another period.
+# A function with a command with its own data and answer, a consumer of another event, and a job with another period.
 add_function() {
   (cd "$copy" && just new-function close-task "Completes a task with a closing note" command consumer job >/dev/null)
   commit
@@ -97,7 +97,7 @@ RUST
   count "a function" "$function_max"
 }
 
-# A field that callers set, that is kept, shown and edited on the page, and told to an assistant.
+# A field that callers set, that is stored, shown and edited on the page, and described to an assistant.
 add_field() {
   local migration
   migration=$(printf '%04d_location.sql' $(($(find "$copy/shared/store/migrations" -name '*.sql' | wc -l) + 1)))
@@ -121,7 +121,7 @@ add_field() {
   count "a field" "$field_max"
 }
 
-# One run at a time has the copy.
+# Only one run at a time may use the copy.
 mkdir -p "$CARGO_TARGET_DIR"
 exec 9>"$CARGO_TARGET_DIR/edit-counts.lock"
 flock 9

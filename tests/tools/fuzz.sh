@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes the API from its OpenAPI document: starts a Taskflow of its own, on a free port and a folder of its own, runs schemathesis
-# with all checks against it, and takes everything down again.
+# Fuzzes the API from its OpenAPI document: starts a new Taskflow in a temporary folder and on a free port, and runs schemathesis with all checks
+# against it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/tools/taskflow.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Has three generators make clients of the OpenAPI document, and runs a program on each against a Taskflow of its own: openapi-typescript (Node),
+# Generates clients from the OpenAPI document with three generators, and runs a program with each against a new Taskflow: openapi-typescript (Node),
 # oapi-codegen (Go), openapi-python-client (Python).
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Puts load on a Taskflow of its own, in a folder and at a port of its own, on this machine only: load.sh process | dapr [NAME…]
-# NAME is a file of tests/load without its .js (default: all). Needs k6; `dapr` also what run-dapr needs. LOAD_USERS and LOAD_SECONDS set how much,
-# LOAD_JUDGE=errors has times shown but not judged. LOAD_PROFILE says which build is taken: release, which figures are for, or dev.
+# Puts load on a new Taskflow in a temporary folder and on a free port, on this machine only: load.sh process | dapr [NAME…]
+# NAME is a file of tests/load without .js (default: all). Needs k6; `dapr` also needs what run-dapr needs. LOAD_USERS and LOAD_SECONDS set the load,
+# LOAD_JUDGE=errors shows times without checking them. LOAD_PROFILE is the build: release, for figures, or dev.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/tools/taskflow.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs MCP's official conformance suite against a Taskflow of its own, on a free port and a folder of its own, and takes it down again.
-# tests/mcp/expected.yaml names what this server does not offer; whatever else fails, and whatever of these passes, fails the run.
+# Runs MCP's official conformance suite against a new Taskflow, in a temporary folder and on a free port. tests/mcp/expected.yaml lists what this
+# server does not offer. Any other failure fails the run, and so does a listed check that passes.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/tools/taskflow.sh
@@ -8,12 +8,12 @@ cd "$(dirname "$0")/../.."
 node=tests/mcp/node_modules/.bin/node
 suite=tests/mcp/node_modules/@modelcontextprotocol/conformance/dist/index.js
 if ! "$node" --version | grep -qE '^v(2[2-9]|[3-9])'; then
-  echo "mcp-conformance: the suite wants Node 22 or newer" >&2
+  echo "mcp-conformance: the suite needs Node 22 or newer" >&2
   exit 1
 fi
 cargo build --quiet --workspace --bin taskflow
 start_taskflow target/debug/taskflow
-# The suite checks the host by the names of this machine, so it is called by one.
+# The suite only accepts this machine's own host names.
 "$node" "$suite" server --url "http://localhost:${url##*:}/mcp" --output-dir "$work/results" --expected-failures tests/mcp/expected.yaml "$@"
 if grep -E '"level":"ERROR"|panicked' "$said"; then
   echo "mcp-conformance: the server logged errors" >&2

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the release that an upgrade starts from, out of the repository's history, and prints the path of its program. The program is kept in
-# UPGRADE_CACHE (~/.cache/taskflow-upgrade), so only the first run builds. OLD_TASKFLOW names one that is there already. Needs git and Rust.
+# Builds the release from which an upgrade starts, from the repository's history, and prints the path of its program. The program is kept in
+# UPGRADE_CACHE (~/.cache/taskflow-upgrade), so only the first run builds it. OLD_TASKFLOW is the path of an existing one. Needs git and Rust.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes the digest that each base image of the Dockerfile has at its registry now, and fails if an image is not for both platforms.
+# Writes the current digest of each base image into the Dockerfile. Fails if an image is not available for both platforms.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

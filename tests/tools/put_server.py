@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""An object store's side of an upload: takes PUT below a path that ends with /o/, and writes what comes into a folder: put_server.py FOLDER.
+"""A small object store: accepts PUT below a path that ends with /o/, and writes the body to a file in a folder: put_server.py FOLDER.
 
 Prints its port. Refuses everything else, as a URL does that may write only, and an object that is there already.
 """

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the table that shared/domain/tests/recurrence.rs compares the recurrence module with.
+"""Writes the table of expected results for shared/domain/tests/recurrence.rs.
 
     pip install python-dateutil tzdata
     python tests/tools/rrule_cases.py [OUTPUT]
@@ -66,8 +66,8 @@ CLOCK_CHANGE_CASES = 400
 COMPLETION_CASES = 400
 OCCURRENCES = 5
 
-# dateutil looks for the next date until the year 9999, which takes it minutes for rules that have none. No case here has
-# a date after these years; if one had, the Rust test would say so.
+# dateutil searches for the next date until the year 9999, which takes minutes for rules without one. No case here has
+# a date after these years; otherwise, the Rust test would fail.
 LAST_YEAR = {"HOURLY": 2100, "DAILY": 2600, "WEEKLY": 2600, "MONTHLY": 4000, "YEARLY": 4000}
 
 DAYS = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
@@ -78,7 +78,7 @@ ZONES = [
     "Pacific/Apia", "Pacific/Kiritimati", "Pacific/Auckland", "Antarctica/Troll",
 ]  # fmt: skip
 
-# One of each shape that people use, and the limits; the rest is random.
+# One rule of each common shape, and the limits. The rest is random.
 SHAPES = [
     "FREQ=DAILY", "FREQ=DAILY;COUNT=10", "FREQ=DAILY;INTERVAL=3", "FREQ=DAILY;BYDAY=MO,TU,WE,TH,FR", "FREQ=DAILY;BYMONTH=1",
     "FREQ=WEEKLY", "FREQ=WEEKLY;BYDAY=MO,WE,FR", "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,SU;WKST=MO",
@@ -96,10 +96,10 @@ SHAPES = [
     "FREQ=YEARLY;BYDAY=FR;BYMONTHDAY=29;BYMONTH=2",
 ]  # fmt: skip
 
-# Rules that no day ever meets.
+# Rules that no day ever matches.
 NEVER = ["FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "FREQ=MONTHLY;BYMONTHDAY=31;BYMONTH=2"]
 
-# Rules for the days around a change of the clock.
+# Rules for the days around a clock change.
 DENSE = ["FREQ=DAILY", "FREQ=DAILY;COUNT=800", "FREQ=WEEKLY;BYDAY=FR,SA,SU,MO", "FREQ=MONTHLY;BYDAY=SU"]
 
 
@@ -129,7 +129,7 @@ def week_start(parts, start):
 
 
 def local_dates(parts, start, counts_start=True):
-    """The naive occurrences of a rule without UTC UNTIL from `start` on, and the classes of how dateutil was asked."""
+    """The naive occurrences of a rule without UTC UNTIL from `start` on, and the classes of dateutil that were used."""
     module.MAXYEAR = LAST_YEAR[parts["FREQ"]]
     classes, parts = set(), dict(parts)
     count = int(parts.pop("COUNT", 0))
@@ -272,7 +272,7 @@ def exdate_case(rule, start, zone, after, excluded):
 
 
 class Dice:
-    """Everything random, from one seed."""
+    """Creates all random cases from one seed."""
 
     def __init__(self):
         self.random = random.Random(SEED)
@@ -360,7 +360,7 @@ class Dice:
         return self.listed([*range(1, 32), 29, 30, 31, -1, -1, -2, -5, -15, -29, -30, -31], 4)
 
     def end(self, parts, start):
-        """COUNT, UNTIL or nothing."""
+        """Returns COUNT, UNTIL or nothing."""
         if "COUNT" in parts or self.maybe(0.5):
             return
         if self.maybe(0.5):
@@ -462,7 +462,7 @@ def hourly_case(dice):
 
 def moved_or_skipped(dice):
     zone = dice.zone()
-    # The Rust test makes a task of it, whose zone is the machine's: Morocco's rules to come change with each release of tzdata.
+    # The Rust test creates a task from it in the machine's zone. Morocco's future rules change with each release of tzdata.
     while zone.key == "Africa/Casablanca":
         zone = dice.zone()
     start = dice.start(zone)

@@ -1,4 +1,4 @@
-"""What the OpenAPI document cannot say about a request, for the fuzz run: formats, and rules between fields.
+"""Rules for requests that the OpenAPI document cannot express, for the fuzz run: formats, and rules between fields.
 
 Every repair is done to valid ("positive") cases only; what is made invalid on purpose is sent as it is.
 """
@@ -41,7 +41,7 @@ lambda_sources._lambda_description = describe_anyhow
 
 @st.composite
 def rrules(draw):
-    """RFC 5545 rules of the kinds that Taskflow takes; the parts of each frequency differ."""
+    """RFC 5545 rules that Taskflow supports. Each frequency has other parts."""
     frequency = draw(st.sampled_from(["DAILY", "WEEKLY", "MONTHLY", "YEARLY"]))
     parts = [f"FREQ={frequency}"]
     if draw(st.booleans()):
@@ -55,7 +55,7 @@ def rrules(draw):
 
 
 def rfc3339(moment, offset):
-    """Any offset is read; far enough from the years 0001 and 9999 that no offset, rule or reminder leads out of them."""
+    """Any offset is accepted. The dates are far enough from the years 0001 and 9999 that no offset, rule or reminder exceeds them."""
     hours, minutes = divmod(abs(offset), 60)
     zone = "Z" if offset == 0 else f"{'+' if offset > 0 else '-'}{hours:02}:{minutes:02}"
     return moment.isoformat() + zone
@@ -77,7 +77,7 @@ schemathesis.openapi.format("date-or-date-time", st.one_of(DATES, DATE_TIMES))
 
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
-    # `default` stands for 500. With it any status would conform to the document; without it each one has to be in it.
+    # `default` means 500. With it, any status would conform; without it, each status must be in the document.
     for item in raw_schema["paths"].values():
         for operation in item.values():
             operation["responses"].pop("default", None)
@@ -95,7 +95,7 @@ def before_call(context, case, kwargs):
         return
     operation = case.operation.definition.raw.get("operationId")
     if case.headers and "Idempotency-Key" in case.headers:
-        # The same key with another body is 422, and short keys come up again and again.
+        # The same key with another body is 422, and short keys occur repeatedly.
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
     for name in ("If-Match", "If-None-Match"):
         if case.headers and not case.headers.get(name, "*"):
@@ -128,14 +128,14 @@ def repair_task(task):
         task.pop("recurrence", None)
     needs_due_date = task.get("recurrence_rule") is not None or task.get("recurrence", "none") != "none"
     if task.get("reminder_offset") is not None or (needs_due_date and task.get("due_date") is None):
-        # What recurs or reminds needs a due date; what reminds, one that is still ahead.
+        # A recurrence or a reminder needs a due date; a reminder, one in the future.
         task["due_date"] = FAR_AHEAD
     if not needs_due_date:
-        # What does not recur has no series.
+        # A task without recurrence has no series.
         task.pop("recurrence_start", None)
         task.pop("recurrence_exdates", None)
     if "T" not in (task.get("due_date") or ""):
-        # A date is all-day, and nothing is neither.
+        # A date means all-day; a task without one is neither.
         task.pop("all_day", None)
 
 
@@ -152,7 +152,7 @@ def repair_query(operation, query):
         # A list within a string: at most 20 tags of at most 50 characters, and lower case can be longer than upper case.
         query["tags"] = ",".join(tag[:25] for tag in tags.split(",")[:20])
     if operation == "listAudit" and "task_id" not in query:
-        # A chain is the chain of a task.
+        # A chain needs a task.
         query.pop("chain", None)
 
 
@@ -161,7 +161,7 @@ COMMANDS = {"task.create": "createTask", "task.update": "updateTask"}
 
 def repair_event(case):
     if case.media_type == "application/json":
-        # The binary mode: one header says what the body has to be, which OpenAPI has no words for.
+        # The binary mode: a header determines the body, which OpenAPI cannot express.
         case.headers = {"ce-specversion": "1.0", "ce-id": str(uuid.uuid4()), "ce-source": "/fuzz", "ce-type": "task.create"}
         case.body = {"title": "from a binary event"}
         return
@@ -169,14 +169,14 @@ def repair_event(case):
     for event in body if isinstance(body, list) else [body]:
         if not isinstance(event, dict):
             continue
-        # A command is done once for its source and id; short ids come up again and again.
+        # A command is executed once per source and id; short ids occur repeatedly.
         event["id"] = str(uuid.uuid4())
         if event.get("type") in COMMANDS and isinstance(event.get("data"), dict):
             event["data"] = repaired(COMMANDS[event["type"]], event["data"])
     case.body = body
 
 
-# Failures that are none ------------------------------------------------------------------------------------------------------------
+# False positives -------------------------------------------------------------------------------------------------------------------
 
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
@@ -187,7 +187,7 @@ def filter_failure(context, failure, case, response):
 
 
 def is_read_leniently(case):
-    """Whether the body breaks the schema only as long as it is not read the way Taskflow reads it: trimmed, each tag once."""
+    """True if the body only violates the schema before it is normalised like in Taskflow: trimmed, each tag once."""
     if not isinstance(case.body, dict):
         return False
     validator = validator_of(case)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the shell scripts of deployment against stand-ins: kubectl and oci are recorded, kustomize is kubectl's own, Oracle's token endpoint is a
-# small server here. Needs kubectl, jq, openssl, python3, shellcheck.
+# Runs the shell scripts of deployment with stand-ins: kubectl and oci are recorded, kustomize is kubectl's own, and Oracle's token endpoint is a
+# small server. Needs kubectl, jq, openssl, python3, shellcheck.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=$PWD
@@ -49,7 +49,7 @@ fails() { [ "$status" != 0 ]; }
 mkdir -p "$scratch/bin" "$scratch/state"
 cat >"$scratch/bin/kubectl" <<'STUB'
 #!/usr/bin/env bash
-# kustomize for real; everything else is noted, and answered from files.
+# kustomize is real. All other commands are recorded, and answered from files.
 set -euo pipefail
 [ "$1" != kustomize ] || exec "$REAL_KUBECTL" "$@"
 echo "kubectl $*" >>"$CALLS"
@@ -74,7 +74,7 @@ esac
 STUB
 cat >"$scratch/bin/oci" <<'STUB'
 #!/usr/bin/env bash
-# Refuses what the real one (3.95.1) refuses: an option that it does not have.
+# Refuses options that the real one (3.95.1) does not have.
 echo "oci $*" >>"$CALLS"
 for word in "$@"; do
   case $word in
@@ -164,7 +164,7 @@ rm "$scratch/state/not-ready"
 
 run env OVERLAY="$overlay" IMAGES="$(tail -n 2 <<<"$images")" "$here/terraform/scripts/rollout.sh"
 check "a function without an image is refused" fails
-check "by name" output_has "no image of complete-task"
+check "by name" output_has "IMAGES has no image for complete-task"
 run env OVERLAY="$overlay" IMAGES="${images//@$digest/:0123abc}" "$here/terraform/scripts/rollout.sh" --render
 check "an image may be named by its tag" output_has "image: ghcr.io/x/complete-task:0123abc"
 run env OVERLAY="$overlay" IMAGES="${images//@$digest/}" "$here/terraform/scripts/rollout.sh" --render
@@ -181,7 +181,7 @@ runs() { grep -q "complete-task@sha256:$1$1$1" "$scratch/state/applied-programs.
 
 rm -rf "$scratch/state/rollouts"
 back
-check "without a release before there is no way back" output_has "there is no release to go back to"
+check "without a release before there is no way back" output_has "there is no release to roll back to"
 release 1
 back
 check "nor with one alone" fails

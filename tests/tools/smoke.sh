@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Asks a deployed Taskflow for what users notice, and leaves nothing behind: smoke.sh URL. Environment: TASKFLOW_API_TOKEN, if it has one;
-# CURL_CA_BUNDLE, another list of authorities. Needs curl, jq, python3.
+# Tests the user-visible behaviour of a deployed Taskflow, and leaves nothing behind: smoke.sh URL. Environment: TASKFLOW_API_TOKEN, if Taskflow has
+# one; CURL_CA_BUNDLE, another list of authorities. Needs curl, jq, python3.
 set -euo pipefail
 
 url=${1:?usage: smoke.sh URL}
@@ -20,7 +20,7 @@ call() { # METHOD PATH [JSON]
 }
 fail() { echo "smoke: $*" >&2; exit 1; }
 
-# TRIES COMMAND…: until it succeeds
+# TRIES COMMAND…: repeats it until it succeeds
 within() {
   local left=$1
   shift
@@ -32,11 +32,11 @@ within() {
 }
 
 within "$tries" call GET /health/ready || fail "$url is not ready"
-# The gateway keeps an answer for a minute, and the first may be of a database that just starts.
+# The gateway caches its health for a minute, and the first response may be of a database that is just starting.
 healthy() { call GET /health | jq -e '.status == "healthy"'; }
-within "$tries" healthy || fail "$url/health is not well: $(call GET /health || true)"
+within "$tries" healthy || fail "$url/health is not healthy: $(call GET /health || true)"
 
-# Open before the change, as a page is: its Origin has to be let in, and the change has to come by itself.
+# Opened before the change, like a page: its Origin must be accepted, and the change must arrive by itself.
 python3 "$(dirname "$0")/smoke_socket.py" "$url" >"$scratch/socket" 2>"$scratch/socket-error" &
 socket=$!
 opened() { grep -qx open "$scratch/socket"; }
@@ -50,11 +50,11 @@ task=$(call POST /api/tasks '{"title": "Smoke test", "due_date": "2030-01-31T09:
 [ "$(call POST "/api/tasks/$task/complete" | jq -r .status)" = completed ] || fail "the task cannot be completed"
 
 changed() { grep -v '^open$' "$scratch/socket" | jq -e --slurp --argjson task "$task" 'any(.[]; .type == "update" and .task_id == $task)'; }
-within "$tries" changed || fail "no change came over the WebSocket: $(cat "$scratch/socket-error")"
+within "$tries" changed || fail "no change arrived over the WebSocket: $(cat "$scratch/socket-error")"
 
-# The next occurrence comes by way of events: the whole chain works.
+# The next occurrence is created through events, so this tests the whole chain.
 next() { call GET "/api/tasks?tags=smoke-test&status=pending" | jq -e --argjson parent "$task" '[.[] | select(.parent_task_id == $parent)] | length == 1'; }
-within "$tries" next || fail "completing did not bring the next occurrence: events do not arrive"
+within "$tries" next || fail "completing did not create the next occurrence: events do not arrive"
 call DELETE "/api/tasks/$(call GET "/api/tasks?tags=smoke-test&status=pending" | jq --argjson parent "$task" '[.[] | select(.parent_task_id == $parent)][0].id')" >/dev/null
 
 if [ -n "${TASKFLOW_API_TOKEN:-}" ]; then

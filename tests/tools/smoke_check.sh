@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the smoke test against a Taskflow of its own, so that the smoke test itself is tested on every change.
+# Runs the smoke test against a new Taskflow, so that every change tests the smoke test itself.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/tools/taskflow.sh

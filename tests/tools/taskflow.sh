@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# To be sourced: a Taskflow of the script's own, at a free port and in a folder of its own, which are gone when the script ends.
+# To be sourced: a Taskflow for the script, on a free port and in a temporary folder. Both are gone when the script ends.
 
-# Starts PROGRAM, and waits until it says where it is. Sets `url`; `said`, its log; and `work`, the folder, with its data in `data`.
+# Starts PROGRAM, and waits until it reports its address. Sets `url`; `said`, its log; and `work`, the folder, with its data in `data`.
 start_taskflow() {
   local tries=600
   work=$(mktemp -d)
@@ -17,7 +17,7 @@ start_taskflow() {
   done
 }
 
-# Shows the end of the log where the script failed.
+# Shows the end of the log if the script failed.
 stop_taskflow() {
   local code=$?
   kill "$server" 2>/dev/null || true

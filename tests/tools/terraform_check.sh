@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Everything that can be checked of terraform/ without an account: format, validity, tests against mock providers, tflint, checkov, secrets.
-# Needs terraform, tflint, checkov and jq on the PATH, and the providers: from the registry, or from a mirror that TF_CLI_CONFIG_FILE names.
-# TERRAFORM_ROOTS limits which roots are checked (default: all).
+# Checks terraform/ as far as possible without an account: format, validity, tests with mock providers, tflint, checkov, secrets. Needs terraform,
+# tflint, checkov and jq on the PATH, and the providers: from the registry, or from a mirror that TF_CLI_CONFIG_FILE names. TERRAFORM_ROOTS limits
+# which roots are checked (default: all).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -14,7 +14,7 @@ done
 
 terraform fmt -check -diff -recursive terraform
 
-# A copy: init writes a lock file, and the checksums of a mirror's providers are not those of the registry.
+# A copy, because init writes a lock file, and a mirror's providers have other checksums than the registry's.
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 git ls-files --cached --others --exclude-standard --deduplicate -- terraform functions knative dapr-components platform |
@@ -34,7 +34,7 @@ for example in $examples; do
   terraform -chdir="$copy/terraform" test -no-color -test-directory=examples -filter="examples/$example.tftest.hcl" -var-file="examples/$example.tfvars"
 done
 
-# There is no cluster to be waited for: whatever is asked of it is so.
+# There is no cluster to wait for, so every condition counts as met.
 echo "--- terraform/tests/apply"
 mkdir "$copy/stand-ins"
 # shellcheck disable=SC2016 # for the stand-in
@@ -49,8 +49,8 @@ done
 echo "--- tflint"
 tflint --chdir=terraform --recursive --config="$PWD/terraform/.tflint.hcl"
 
-# checkov counts a skip once for each instance of its resource (a function, a log group …), and says nothing of one that has lost its object. So each is
-# listed here as it is written, with its reason; one that is written and skips nothing, or the other way round, fails.
+# checkov reports a skip once per instance of its resource (a function, a log group …), and does not report one whose object is gone. So each written
+# skip is listed here with its reason; a written skip that skips nothing fails, and so does an unwritten one.
 echo "--- checkov"
 failed=false
 checkov --directory terraform --framework terraform --compact --skip-download --output json >"$copy/checkov.json" || failed=true
@@ -65,7 +65,7 @@ jq --raw-output 'if type == "array" then .[] else . end | .summary | "passed: \(
 written=$(git ls-files --cached --others --exclude-standard -- 'terraform/*.tf' | xargs grep --no-filename '#checkov:skip=' | wc -l)
 [ "$(wc -l <"$copy/skipped")" -eq "$written" ] || { echo "terraform-check: $written skips are written, and $(wc -l <"$copy/skipped") skip anything" >&2; exit 1; }
 
-# .checkov.baseline knows the examples of connection strings in tests; `just secrets-known` writes it anew after somebody has read it.
+# .checkov.baseline lists the examples of connection strings in tests. `just secrets-known` updates it, after somebody has read the list.
 echo "--- secrets"
 checkov --directory . --framework secrets --enable-secret-scan-all-files --skip-path target --skip-path .git --baseline .checkov.baseline \
   --quiet --compact --skip-download

@@ -175,7 +175,7 @@ async fn the_next_release_alone_knows_days_and_hours(old: &Api, new: &Api) {
     let day = json!({ "title": "All day", "due_date": "2031-03-03", "time_zone": "Europe/Berlin", "recurrence": "weekly" });
     let hourly = json!({ "title": "Every 8 hours", "due_date": in_seconds(86_400), "recurrence_rule": "FREQ=HOURLY;INTERVAL=8" });
     let (day, hourly) = (new.create(&day).await, new.create(&hourly).await);
-    assert_eq!(tasks(old).await.len(), tasks(new).await.len(), "the release before lists them all");
+    assert_eq!(tasks(old).await.len(), tasks(new).await.len(), "the previous release lists them all");
     for task in [&day, &hourly] {
         let path = format!("/api/tasks/{}", task["id"]);
         let _ = old.put(&path, &json!({ "description": "seen" })).await.is(200);

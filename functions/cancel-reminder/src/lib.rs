@@ -19,12 +19,12 @@ async fn cancel(change: &mut Change, command: CancelReminder) -> Result<Reminder
     if reminder.is_waiting() { Ok(change.unit.cancel_reminder(&reminder, false).await?) } else { Ok(reminder) }
 }
 
-/// Aligns a task's reminders with the task, which cancels them if it is over. The row decides, whatever the event says, because the task may have
-/// been reopened since. Repeating this changes nothing, so the delivery is not recorded.
+/// Updates a task's reminders, which cancels them if the task is completed or deleted. The row decides, not the event, because the task may have been
+/// reopened since. This is idempotent, so the delivery is not recorded.
 async fn follow_task(app: Arc<App>, delivery: Delivery) -> Result<Published, Error> {
     let event: TaskEvent = delivery.data()?;
-    // Most tasks have no reminder, and this read saves the transaction. A pending reminder was committed before the task was over, because writing a
-    // reminder locks the task.
+    // Most tasks have no reminder, and this read saves the transaction. It misses no reminder: writing one locks the task, so a pending reminder was
+    // committed before the task was completed.
     if !app.store()?.has_waiting_reminder(event.task_id).await? {
         return Ok(Published::All);
     }

@@ -1,6 +1,6 @@
-//! Fires reminders at their time, each once: announces them, and notify does the rest.
+//! Fires each reminder once, at its time: announces it, and the channels' functions do the rest.
 //!
-//! The job is the shadow of the reminder's row: whatever the job says, the row decides. Reminders that are due together fire in one transaction.
+//! The reminder's row is authoritative, whatever the job says. Reminders that are due together fire in one transaction.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,19 +14,19 @@ use function::span::Current;
 use function::{App, BoxFuture, Error, Function, JobCall, Published};
 use store::Cause;
 
-/// Failed attempts of one reminder after which it is given up.
+/// After this many failed attempts, a reminder is given up.
 const ATTEMPTS_MAX: i32 = 5;
-/// A callback that comes earlier than this before its time is registered again instead of waited out.
+/// A call that is earlier than this is registered again; a shorter time is waited for.
 const WAIT_MAX: Duration = WAKE_LEAD_MAX;
-/// Reminders of one transaction at most.
+/// Maximum number of reminders per transaction.
 const BATCH_MAX: usize = 200;
 
-/// What became of a callback.
+/// The result of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fired {
     /// There is nothing more to do.
     Settled(Published),
-    /// It is this much too early.
+    /// The call is early by this duration.
     Ahead(Duration),
     /// Its batch failed.
     Failed,
@@ -45,26 +45,26 @@ pub fn function() -> Function {
 }
 
 async fn fire(app: Arc<App>, firing: Firing, call: JobCall) -> Result<Published, Error> {
-    // A job without a reminder ends: an error would have it called for ever.
+    // The job of a missing reminder ends here. With an error, it would be called for ever.
     let Some(id) = call.id else { return Ok(Published::All) };
     loop {
         let (app_of_batch, called) = (app.clone(), (id, Current::get()));
         let together = Arc::new(move |called| -> BoxFuture<'static, _> { Box::pin(batch(app_of_batch.clone(), called)) });
         let fired = match firing.join(called.clone(), together).await {
             Some(fired @ (Fired::Settled(_) | Fired::Ahead(_))) => fired,
-            // One of the batch failed it: each is tried on its own.
+            // One reminder of the batch made it fail, so each is tried on its own.
             Some(Fired::Failed) | None => match attempt(&app, &[called]).await {
                 Ok(fired) => fired.first().copied().unwrap_or(Fired::Settled(Published::All)),
-                // The scheduler calls again after any error. Only the reminder's own failures count: an outage must not end reminders.
+                // The scheduler calls again after any error. Only the reminder's own failures are counted, because an outage must not end reminders.
                 Err(error) if error.status().is_server_error() && !error.is_unavailable() => return give_up(&app, id).await?.ok_or(error),
                 Err(error) => return Err(error),
             },
         };
         match fired {
             Fired::Settled(published) => return Ok(published),
-            // Nothing is held while it waits; the row is read anew then.
+            // No connection or lock is held during the wait. Afterwards, the row is read again.
             Fired::Ahead(ahead) => tokio::time::sleep(ahead).await,
-            Fired::Failed => return Err(Error::internal("a reminder without an outcome")),
+            Fired::Failed => return Err(Error::internal("a reminder has no outcome")),
         }
     }
 }
@@ -76,7 +76,7 @@ async fn batch(app: Arc<App>, called: Vec<Called>) -> Vec<Fired> {
     })
 }
 
-/// Fires those of these reminders that are due, in one transaction.
+/// Fires the due ones of these reminders in one transaction.
 async fn attempt(app: &Arc<App>, called: &[Called]) -> Result<Vec<Fired>, Error> {
     let mut change = app.change(app.origin(routes::FIRE_REMINDER.name), None).await?;
     let ids: Vec<i64> = called.iter().map(|(id, _)| *id).collect();
@@ -100,7 +100,7 @@ async fn attempt(app: &Arc<App>, called: &[Called]) -> Result<Vec<Fired>, Error>
             change.resume(call, due.cause);
             change.unit.announce_firing(reminder)?;
             if reminder.deliveries.is_empty() {
-                // Its one channel is not configured any more, or no browser is subscribed.
+                // Its only channel is no longer configured, or no browser is subscribed.
                 change.unit.finish_reminder(reminder, ReminderStatus::Failed).await?;
             }
         }
@@ -115,7 +115,7 @@ async fn attempt(app: &Arc<App>, called: &[Called]) -> Result<Vec<Fired>, Error>
     Ok(ids.iter().map(|id| ahead.get(id).map_or(Fired::Settled(published), |early| Fired::Ahead(*early))).collect())
 }
 
-/// Counts a failed attempt; after the last one the reminder has failed, and its job ends.
+/// Counts a failed attempt. After the last one, the reminder has failed, and its job ends.
 async fn give_up(app: &Arc<App>, id: i64) -> Result<Option<Published>, Error> {
     let mut change = app.change(app.origin(routes::FIRE_REMINDER.name), None).await?;
     let attempts = change.unit.count_retry(id).await?;

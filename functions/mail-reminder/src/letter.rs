@@ -1,4 +1,4 @@
-//! One mail: what it says, as text and as HTML.
+//! The content of one mail, as text and as HTML.
 
 use domain::Timestamp;
 use function::App;
@@ -9,7 +9,7 @@ use sends::Message;
 
 use crate::server::Server;
 
-/// Marks the mail as sent by a program (RFC 3834), so that no holiday notice answers it.
+/// Marks the mail as sent by a program (RFC 3834), so that it gets no automatic replies.
 #[derive(Clone, Debug)]
 struct AutoSubmitted;
 
@@ -27,10 +27,10 @@ impl header::Header for AutoSubmitted {
     }
 }
 
-/// Writes the mail of a reminder. Without a base URL (`TASKFLOW_URL`) it has no links.
+/// Writes the mail of a reminder. Without a base URL (`TASKFLOW_URL`), it has no links.
 ///
 /// # Errors
-/// None that the settings have not met first.
+/// Only those that the settings report first.
 pub(crate) fn write(app: &App, server: &Server, message: &Message) -> Result<Letter, lettre::error::Error> {
     let title = message.title();
     let (links, own) = match &app.settings.url {
@@ -54,7 +54,7 @@ fn links(app: &App, message: &Message, url: &str) -> Vec<(Action, String)> {
     message.links(app).into_iter().map(|(action, path)| (action, format!("{url}{path}"))).collect()
 }
 
-/// What a link does, for a person.
+/// Returns the label of a link.
 fn label(action: Action) -> String {
     if action.pause().is_some() { format!("Remind me in {}", action.title()) } else { action.title().to_owned() }
 }
@@ -80,7 +80,7 @@ fn html(title: &str, body: &str, links: &[(Action, String)], own: Option<&str>) 
     )
 }
 
-/// The same for each attempt of a firing, so that a mail server can tell a repeated mail.
+/// Returns the Message-ID. It is the same for each attempt of a firing, so that a mail server can detect duplicates.
 fn id(server: &Server, message: &Message) -> String {
     let (reminder_id, fired_at) = message.send.firing.unwrap_or((0, Timestamp::EPOCH));
     format!("<reminder-{reminder_id}-{}@{}>", fired_at.as_microsecond(), server.from.email.domain())

@@ -1,4 +1,5 @@
-//! Mails reminders by SMTP with TLS: plain text and HTML, with links that complete the task or snooze the reminder. A retry has the same Message-ID.
+//! Sends reminders as mails over SMTP with TLS: plain text and HTML, with links that complete the task or snooze the reminder. A retry has the same
+//! Message-ID.
 
 mod letter;
 mod server;
@@ -15,7 +16,7 @@ use tokio::sync::OnceCell;
 use crate::server::{Server, server};
 
 const CHANNEL: ReminderType = ReminderType::Email;
-/// Mails at once: providers limit the connections of a sender.
+/// Maximum number of concurrent mails. Providers limit the connections of a sender.
 const PARALLEL: usize = 4;
 
 /// Returns the function.
@@ -29,7 +30,7 @@ pub fn function() -> Function {
     })
 }
 
-/// Has the reminder mailed.
+/// Schedules the mail of a reminder.
 async fn take(change: &mut Change, delivery: Delivery) -> Result<(), Error> {
     if let Some(reminder) = sends::fired(change, &delivery, CHANNEL).await? {
         change.unit.create_sends(&sends::of_reminder(&reminder, CHANNEL)).await?;

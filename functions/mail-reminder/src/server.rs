@@ -16,21 +16,21 @@ use reqwest::Url;
 const COMMAND_MAX: Duration = Duration::from_secs(20);
 /// How long a connection is kept for the next mail.
 const IDLE: Duration = Duration::from_secs(10);
-/// Ports of submission (RFC 8314): with TLS from the start, and with STARTTLS.
+/// The submission ports (RFC 8314): with TLS from the start, and with STARTTLS.
 const PORTS: (u16, u16) = (465, 587);
 
-/// Who mails to whom, through which server.
+/// The mail server, the sender and the recipients.
 pub(crate) struct Server {
     pub(crate) transport: AsyncSmtpTransport<Tokio1Executor>,
     pub(crate) from: Mailbox,
     pub(crate) to: Mailboxes,
 }
 
-/// Reads the settings; `None` if there is no mail server. `smtps://` has TLS from the start, `smtp://` STARTTLS, which the server has to offer;
-/// `?tls=none` is for a server on this machine.
+/// Reads the settings. Returns `None` if there is no mail server. `smtps://` uses TLS from the start, `smtp://` STARTTLS, which the server must
+/// offer; `?tls=none` is for a server on this machine.
 ///
 /// # Errors
-/// The setting that cannot be used; never its value, which may hold a password.
+/// The invalid setting. Never its value, which may contain a password.
 pub(crate) fn server(settings: &Settings) -> Result<Option<Server>, SettingError> {
     let Some(url) = settings.own(SMTP_URL.name) else { return Ok(None) };
     let to: Mailboxes = match settings.own(MAIL_TO.name) {
@@ -66,7 +66,7 @@ fn transport(url: &str, roots: Option<&str>) -> Result<AsyncSmtpTransport<Tokio1
             if is_implicit { Tls::Wrapper(parameters) } else { Tls::Required(parameters) }
         }
     };
-    // The name is not dangerous: TLS is set here, and required.
+    // Despite its name, this is safe: TLS is set here, and required.
     let builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host).port(url.port().unwrap_or(port)).tls(tls);
     let builder = builder.timeout(Some(COMMAND_MAX)).pool_config(PoolConfig::new().idle_timeout(IDLE));
     let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
@@ -101,7 +101,7 @@ mod tests {
         server(&Settings::read(&lookup, Ipv4Addr::LOCALHOST.into()).unwrap())
     }
 
-    // The pool of connections wants a runtime.
+    // The connection pool needs a runtime.
     #[tokio::test]
     async fn mail_leaves_with_tls_or_stays_on_this_machine() {
         for (url, is_fine) in [

@@ -1,5 +1,5 @@
-//! Posts reminders, and the other events that `TASKFLOW_WEBHOOK_EVENTS` names, to a webhook: CloudEvents in their structured JSON form, signed as
-//! Standard Webhooks (standardwebhooks.com) has it. A retry posts the same bytes under the same `webhook-id`.
+//! Posts reminders, and the other events in `TASKFLOW_WEBHOOK_EVENTS`, to a webhook: CloudEvents in their structured JSON form, signed according to
+//! Standard Webhooks (standardwebhooks.com). A retry posts the same bytes with the same `webhook-id`.
 
 use std::sync::Arc;
 
@@ -20,11 +20,11 @@ use store::NewSend;
 use tokio::sync::OnceCell;
 
 const CHANNEL: ReminderType = ReminderType::Webhook;
-/// Posts at once.
+/// Maximum number of concurrent posts.
 const PARALLEL: usize = 16;
-/// How a secret begins.
+/// The prefix of a secret.
 const SECRET: &str = "whsec_";
-/// Bytes of a secret.
+/// Number of bytes of a secret.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
 /// Returns the function.
@@ -37,7 +37,7 @@ pub fn function() -> Function {
         .job(move |app, call| sender.clone().run(app, call, post))
 }
 
-/// Keeps the event, and has it posted.
+/// Stores the event, and schedules its post.
 async fn take(change: &mut Change, delivery: Delivery) -> Result<(), Error> {
     let event = serde_json::to_string(&delivery.event)?;
     if delivery.event_type == EventType::ReminderTriggered {
@@ -78,12 +78,12 @@ async fn post(app: Arc<App>, message: Message) -> Result<Outcome, Error> {
         Err(outcome) => outcome,
         Ok(Answered { status, .. }) if status.is_success() => Outcome::Sent,
         Ok(Answered { status: status @ StatusCode::GONE, .. }) => Outcome::Failed(status.to_string()),
-        // A redirect too: the URL is what the operator has set.
+        // This includes redirects: the operator has set the URL.
         Ok(answered) => answered.retry(),
     })
 }
 
-/// The headers of Standard Webhooks. Without a key there is no signature.
+/// Returns the headers of Standard Webhooks. Without a key, there is no signature.
 fn signed(event: &str, now: Timestamp, key: Option<&hmac::Key>) -> Result<Vec<(&'static str, String)>, Error> {
     let id = serde_json::from_str::<serde_json::Value>(event)?["id"].as_str().unwrap_or_default().to_owned();
     let time = now.get().as_second().to_string();
@@ -102,7 +102,7 @@ fn key(settings: &Settings) -> Result<Option<hmac::Key>, SettingError> {
     bytes.map(|bytes| Some(hmac::Key::new(hmac::HMAC_SHA256, &bytes))).ok_or_else(problem)
 }
 
-/// One client for the process, made when the first event is posted.
+/// Returns the process's only client. It is created with the first post.
 async fn client() -> Result<&'static reqwest::Client, Error> {
     static CLIENT: OnceCell<reqwest::Client> = OnceCell::const_new();
     CLIENT.get_or_try_init(async || connect::client(|builder| builder)).await.map_err(Error::internal)
@@ -112,7 +112,7 @@ async fn client() -> Result<&'static reqwest::Client, Error> {
 mod tests {
     use super::*;
 
-    /// The example of the Standard Webhooks specification's libraries.
+    /// The example from the libraries of the Standard Webhooks specification.
     #[test]
     fn the_signature_is_the_one_of_standard_webhooks() {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap());

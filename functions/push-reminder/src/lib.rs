@@ -1,7 +1,7 @@
-//! Pushes reminders to every subscribed browser: Web Push (RFC 8030), encrypted for the browser (RFC 8291), signed by the service (RFC 8292).
+//! Sends reminders to every subscribed browser: Web Push (RFC 8030), encrypted for the browser (RFC 8291), signed by the service (RFC 8292).
 //!
-//! The payload is what the page's service worker shows (`sw-push.js`). A reminder has the same Topic each time, so a push service that still holds an
-//! earlier one replaces it.
+//! The page's service worker shows the payload (`sw-push.js`). All pushes of a reminder have the same Topic, so a push service replaces an earlier
+//! one that it still holds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +20,11 @@ use store::{NewSend, Settled, found};
 use tokio::sync::OnceCell;
 
 const CHANNEL: ReminderType = ReminderType::Push;
-/// Pushes at once.
+/// Maximum number of concurrent pushes.
 const PARALLEL: usize = 64;
-/// How long a push service keeps a push for a browser that is not there, and how long Taskflow goes on trying.
+/// How long a push service keeps a push for an offline browser, and how long Taskflow retries.
 const LIFE: Duration = Duration::from_hours(12);
-/// Where a push service may complain if the settings name nobody.
+/// The contact for push services, unless the settings have one.
 const CONTACT: &str = "https://localhost";
 
 /// Returns the function.
@@ -44,7 +44,7 @@ pub fn function() -> Function {
         })
 }
 
-/// Has every browser get the reminder.
+/// Schedules a push to every browser.
 async fn take(change: &mut Change, delivery: Delivery) -> Result<(), Error> {
     let Some(reminder) = sends::fired(change, &delivery, CHANNEL).await? else { return Ok(()) };
     let subscriptions = change.unit.subscription_ids().await?;
@@ -86,12 +86,12 @@ async fn push(app: Arc<App>, pusher: Arc<OnceCell<Pusher>>, message: Message) ->
     })
 }
 
-/// True if the same push may be taken later.
+/// True if a retry of the same push may succeed.
 fn is_passing(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS)
 }
 
-/// What the service worker shows, the links of its buttons, and the badge of the application.
+/// Returns what the service worker shows, the links of its buttons, and the application's badge.
 async fn payload(app: &App, message: &Message) -> Result<Value, Error> {
     let actions =
         message.links(app).into_iter().map(|(action, path)| json!({ "action": action.as_str(), "title": action.title(), "url": path }));
@@ -104,7 +104,7 @@ async fn payload(app: &App, message: &Message) -> Result<Value, Error> {
     Ok(payload)
 }
 
-/// How many tasks are overdue.
+/// Returns the number of overdue tasks.
 async fn overdue(app: &App) -> Result<i64, Error> {
     let filter = TaskFilter { due: Some(Due::Overdue), ..TaskFilter::default() };
     let query = ListTasks { filter, limit: Some(1), ..ListTasks::default() };
@@ -112,18 +112,18 @@ async fn overdue(app: &App) -> Result<i64, Error> {
     Ok(app.store()?.tasks(&query.checked(&today)?).await?.total_count)
 }
 
-/// What is left for a push service that takes little.
+/// Returns a short payload, for push services with a low limit.
 fn short(message: &Message) -> Value {
     let task_id = message.about.as_ref().map(|(_, task)| task.id);
     json!({ "tag": topic(message), "task_id": task_id })
 }
 
-/// At most 32 characters of base64url (RFC 8030, section 5.4).
+/// Returns at most 32 characters of base64url (RFC 8030, section 5.4).
 fn topic(message: &Message) -> String {
     message.about.as_ref().map_or_else(|| "test".to_owned(), |(reminder, _)| format!("reminder-{}", reminder.id))
 }
 
-/// What every push needs, made with the first one.
+/// What every push needs. Created with the first push.
 struct Pusher {
     client: reqwest::Client,
     addresses: PublicOnly,
@@ -156,7 +156,7 @@ impl Pusher {
     }
 }
 
-/// Where a push service may complain: some refuse a push without a real address.
+/// Returns the contact for push services. Some refuse a push without a real address.
 fn contact(settings: &Settings) -> String {
     let mail_to = settings.own(MAIL_TO.name).map(|to| to.rsplit('<').next().unwrap_or(to).trim_end_matches('>').trim());
     let mail = settings.https.email.as_deref().or(mail_to).filter(|mail| mail.contains('@') && !mail.contains([',', ' ']));

@@ -1,6 +1,6 @@
 //! Writes a task's reminders: those created by calls, and the task's own, which follows its due date.
 //!
-//! The consumer reads the current task, not the one in the event, so an event that is repeated, late or out of order does no harm.
+//! The consumer reads the current task, not the one in the event, so repeated, late or reordered events are harmless.
 
 use domain::command::ScheduleReminder;
 use domain::event::{CommandType, TaskEvent};
@@ -47,7 +47,7 @@ async fn schedule(change: &mut Change, command: ScheduleReminder) -> Result<Remi
     Ok(change.unit.create_reminder(new).await?)
 }
 
-/// Aligns a task's reminders with the task.
+/// Updates a task's reminders to the task's current state.
 async fn follow_task(change: &mut Change, delivery: Delivery) -> Result<(), Error> {
     let event: TaskEvent = delivery.data()?;
     change.unit.align_reminders(event.task_id).await?;

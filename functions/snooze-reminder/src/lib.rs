@@ -1,7 +1,7 @@
-//! Has a reminder fire again later, and does what a link in a mail or on a notification asks for.
+//! Snoozes reminders, and handles the links in mails and on notifications.
 //!
-//! A GET of a link changes nothing, because mail scanners follow links: it shows a page with one button. Each link works once, and says afterwards what
-//! it did.
+//! A GET of a link changes nothing, because mail scanners follow links: it shows a page with one button. Each link works once, and afterwards shows
+//! what it did.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ async fn snooze(change: &mut Change, command: SnoozeReminder) -> Result<Reminder
     Ok(change.unit.snooze_reminder(&stored, at).await?)
 }
 
-/// The reminder and its task, both locked, in the order in which everybody locks them. `None` if one of them is gone.
+/// Returns the reminder and its task, both locked in the common order. `None` if one of them does not exist.
 async fn reminder_and_task(change: &mut Change, reminder_id: i64) -> Result<Option<(StoredReminder, Task)>, Error> {
     let Some(reminder) = found(change.unit.reminder_unlocked(reminder_id).await)? else { return Ok(None) };
     let Some(task) = found(change.unit.task(reminder.task_id).await)? else { return Ok(None) };
@@ -68,7 +68,7 @@ async fn title(app: &App, link: &Link) -> Result<String, Error> {
     Ok(task.map_or_else(|| format!("task {}", reminder.task_id), |task| task.title))
 }
 
-/// Does what a link asks for, once. Its use and what it did are one transaction.
+/// Executes a link, once. Its use and its effect are one transaction.
 async fn give(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let Some(link) = Link::read(request.uri().path(), &app.settings) else { return Ok(link::refused()) };
     let subject = Some(("reminder_id", link.reminder_id));

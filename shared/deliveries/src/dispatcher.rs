@@ -1,4 +1,5 @@
-//! Delivers: at once where the consumers are quick, else from rows. Those of one key go in order, those of different keys in parallel.
+//! Delivers events to consumers: directly while the consumers answer quickly, otherwise from table rows. Deliveries of one key are made in order,
+//! those of different keys in parallel.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,44 +25,44 @@ use tokio_util::task::TaskTracker;
 use crate::lane::{Item, Lane, Mark};
 use crate::letters::to_publish;
 
-/// How long `hand_over` waits for the consumers of an event before it keeps a row for those that have not answered.
+/// How long `hand_over` waits for the consumers of an event before it writes a row for those that have not answered.
 pub const PATIENCE: Duration = Duration::from_millis(500);
-/// Calls to one consumer at once: many reminders are due at 09:00.
+/// Maximum number of concurrent calls to one consumer. Many reminders are due at 09:00.
 const PARALLEL: usize = 8;
 /// Rows that one statement loads.
 const BATCH: usize = 500;
-/// When the table is read again after the start: the program before this one may have written to it until it ended.
+/// When the table is read again after the start: the previous program may have written to it until it ended.
 const REREADS: [Duration; 3] = [Duration::from_mins(1), Duration::from_mins(3), Duration::from_mins(10)];
 /// Dead letters that one statement reads for the broker.
 const LETTERS: i64 = 50;
-/// The pause before rows are deleted again that another session has locked.
+/// The pause before a retry of deleting rows that another session has locked.
 const LOCKED: Duration = Duration::from_secs(1);
-/// The first pause after the database or the broker failed; each further one is twice as long.
+/// The first pause after an error of the database or the broker. Each further pause is twice as long.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long acknowledgements wait for others, so that one statement deletes many; nobody waits for them.
+/// How long acknowledgements are collected, so that one statement deletes many. No caller waits for them.
 const ACKNOWLEDGE_AFTER: Duration = Duration::from_millis(10);
-/// How long a stop waits for the deliveries in flight; what is not acknowledged then is delivered again.
+/// How long a stop waits for the deliveries in flight. Those that are not acknowledged by then are delivered again.
 const STOP_MAX: Duration = Duration::from_secs(10);
 /// How long `hand_over` waits for the database.
 const HOLD_MAX: Duration = Duration::from_mins(10);
 
-/// What a dispatcher needs.
+/// The parts of a dispatcher.
 pub struct Start {
     /// The tables.
     pub table: Deliveries,
-    /// Tells the time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Calls the consumers.
     pub caller: Arc<Caller>,
-    /// Is told when a consumer may have left something in the outbox.
+    /// Is notified when a consumer may have left rows in the outbox.
     pub publisher: Arc<dyn Publisher>,
-    /// Gets the dead letters, if there is one.
+    /// Receives the dead letters, if there is a broker.
     pub broker: Option<Arc<dyn Broker>>,
-    /// How long after the start the age of a delivery is ignored: it may be old because nothing ran, and not everything is back yet.
+    /// For this long after the start, the age of a delivery is ignored: it may be old because no program ran, and not every consumer may be back yet.
     pub return_max: Duration,
-    /// Ends it.
+    /// Stops the dispatcher.
     pub stopping: CancellationToken,
-    /// Knows its tasks.
+    /// Tracks the dispatcher's tasks.
     pub tracker: TaskTracker,
 }
 
@@ -70,27 +71,27 @@ pub struct Start {
 pub struct Arrival {
     /// The task.
     pub key: i64,
-    /// The topic it came by.
+    /// The topic on which it arrived.
     pub topic: Topic,
-    /// In the structured JSON form of `CloudEvents`.
+    /// The event, in the structured JSON form of `CloudEvents`.
     pub event: Bytes,
-    /// The functions that want it.
+    /// The functions that consume it.
     pub consumers: Vec<&'static Route>,
 }
 
-/// What became of an attempt.
+/// The outcome of an attempt.
 #[derive(Clone, Copy)]
 enum Outcome {
     Taken,
-    /// There is nothing to deliver any more.
+    /// The delivery no longer exists.
     Gone,
     GivenUp,
     Failed,
 }
 
-/// A consumer that did not take an event at once.
+/// Why a consumer has not taken an event in time.
 enum Late {
-    /// It was not called: deliveries of the same task are before it, or it is failing.
+    /// It was not called, because earlier deliveries of the same task wait, or because it is failing.
     Uncalled,
     /// It has not answered yet.
     InFlight(JoinHandle<Result<Published, Failure>>),
@@ -98,11 +99,11 @@ enum Late {
     Failed(Failure),
 }
 
-/// Delivers.
+/// Delivers events to consumers.
 pub struct Dispatcher {
     start: Start,
     begin: Timestamp,
-    /// The functions that consume events, or obey commands. A consumer is named by its place here.
+    /// The functions that consume events or execute commands. A consumer is identified by its index here.
     consumers: Vec<&'static Route>,
     lanes: Mutex<Vec<Lane>>,
     taken: Mutex<Vec<Mark>>,
@@ -113,7 +114,7 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// A dispatcher that delivers what it is given. [`Dispatcher::acknowledge`] has to run beside it.
+    /// Creates a dispatcher. [`Dispatcher::acknowledge`] must run beside it.
     #[must_use]
     pub fn new(start: Start) -> Arc<Self> {
         let consumers: Vec<_> =
@@ -125,17 +126,17 @@ impl Dispatcher {
         Arc::new(Self { start, begin, consumers, lanes, taken, acknowledge, reload, post, live })
     }
 
-    /// The tables.
+    /// Returns the tables.
     #[must_use]
     pub fn table(&self) -> &Deliveries {
         &self.start.table
     }
 
-    /// Calls all consumers of an event. Returns once each of them has taken it, or a row keeps it. Must run to its end: a caller that may be
-    /// dropped has to call it in a task of its own.
+    /// Calls all consumers of an event. Returns when each of them has taken it or has a row for it. The future must not be dropped: a caller that may
+    /// be cancelled must run it in a task of its own.
     ///
     /// # Errors
-    /// The database is unavailable, or the program stops, and some consumer has not taken it.
+    /// The database is unavailable, or the program stops, and some consumer has not taken the event.
     pub async fn hand_over(self: &Arc<Self>, arrival: Arrival) -> Result<(), sqlx::Error> {
         if arrival.topic == Topic::TaskUpdates {
             self.show(&arrival).await;
@@ -156,13 +157,13 @@ impl Dispatcher {
             Ok((kept, failures)) => {
                 self.kept(&arrival, now, late, &kept);
                 if failures > 0 {
-                    // A row may have been written whose answer was lost.
+                    // The row may have been written although the database's answer was lost.
                     self.reload();
                 }
                 Ok(())
             }
             Err(error) => {
-                // The record comes again; what is in flight may end.
+                // The record will be delivered again, so calls in flight may end.
                 for (consumer, late) in late {
                     match late {
                         Late::Uncalled => {}
@@ -175,14 +176,14 @@ impl Dispatcher {
         }
     }
 
-    /// Makes a dead letter of what no consumer can take, and returns once it is kept.
+    /// Stores an event that no consumer can take as a dead letter. Returns when it is stored.
     ///
     /// # Errors
     /// The database is unavailable, or the program stops.
     pub async fn set_aside(&self, consumer: &'static str, key: i64, topic: Topic, event: &str, error: &str) -> Result<(), sqlx::Error> {
         self.start.caller.metrics().dead_letter(consumer);
         tracing::error!(consumer, key, error, "an event was given up: it is a dead letter");
-        // PostgreSQL keeps no NUL in a text.
+        // PostgreSQL cannot store NUL in a text.
         let error = &error.replace('\0', "");
         let now = self.start.clock.now();
         let end = End { attempts: 1, error, has_broker: self.start.broker.is_some(), now };
@@ -191,7 +192,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Retries a statement while the database is unavailable. Returns as well how often it failed.
+    /// Retries a statement while the database is unavailable. Also returns the number of failures.
     async fn hold<T, F: Future<Output = Result<T, sqlx::Error>>>(&self, statement: impl Fn() -> F) -> Result<(T, u32), sqlx::Error> {
         let begin = Instant::now();
         let mut failures = 0;
@@ -201,7 +202,7 @@ impl Dispatcher {
                 Err(error) => error,
             };
             if failures == 0 {
-                tracing::warn!(%error, "the database is unavailable: an event that a consumer has not taken is held");
+                tracing::warn!(%error, "the database is unavailable: an event that a consumer has not taken is held until it is back");
             }
             failures += 1;
             if begin.elapsed() > HOLD_MAX {
@@ -214,7 +215,7 @@ impl Dispatcher {
         }
     }
 
-    /// Calls one consumer, unless it has to wait. Returns `None` if it took the event in time.
+    /// Calls one consumer, unless it must wait. Returns `None` if the consumer took the event in time.
     async fn call(self: &Arc<Self>, consumer: usize, arrival: &Arrival, deadline: Instant) -> Option<(usize, Late)> {
         if !self.begin(consumer, arrival.key) {
             return Some((consumer, Late::Uncalled));
@@ -234,7 +235,7 @@ impl Dispatcher {
         Some((consumer, late))
     }
 
-    /// Has a consumer called in a task of its own, which nobody cancels.
+    /// Calls a consumer in a task of its own, which is never cancelled.
     fn post(self: &Arc<Self>, consumer: usize, event: Bytes) -> JoinHandle<Result<Published, Failure>> {
         let dispatcher = self.clone();
         self.start.tracker.spawn(async move { dispatcher.attempt(consumer, event).await })
@@ -243,14 +244,14 @@ impl Dispatcher {
     async fn attempt(&self, consumer: usize, event: Bytes) -> Result<Published, Failure> {
         let Some(route) = self.consumers.get(consumer) else { return Err(Failure::of_event("no such consumer")) };
         let result = self.start.caller.post(route, "/", Some(STRUCTURED), event).await;
-        // After a call that broke off nobody knows what is in the outbox.
+        // After a broken call, the content of the outbox is unknown.
         if !matches!(result, Ok(Published::All)) {
             drop(self.start.publisher.publish(&[]).await);
         }
         result
     }
 
-    /// Calls consumers once, and keeps nothing.
+    /// Calls consumers once, and stores nothing.
     async fn show(self: &Arc<Self>, arrival: &Arrival) {
         for consumer in arrival.consumers.iter().filter_map(|route| self.place(route.name)) {
             let Ok(Ok(_permit)) = tokio::time::timeout(PATIENCE, self.live.acquire()).await else {
@@ -263,7 +264,7 @@ impl Dispatcher {
         }
     }
 
-    /// Puts in what the table keeps now.
+    /// Adds the deliveries that are now in the table.
     fn kept(self: &Arc<Self>, arrival: &Arrival, created_at: Timestamp, late: Vec<(usize, Late)>, kept: &[(i64, String)]) {
         for (consumer, late) in late {
             let name = self.name(consumer);
@@ -301,7 +302,7 @@ impl Dispatcher {
         self.acknowledge.notify_one();
     }
 
-    /// Puts in rows that were written a moment ago, those of one key in order.
+    /// Adds rows that were just written. Rows of one key must be in order.
     pub fn put_rows(self: &Arc<Self>, rows: Vec<Delivery>) {
         for (item, wait) in self.items(rows) {
             self.put_new(item, wait);
@@ -338,14 +339,19 @@ impl Dispatcher {
         }
     }
 
-    /// Rows as deliveries, in the order of their ids, each with how long it has to wait. Those of one event share its text.
+    /// Converts rows to deliveries, in the order of their ids, each with the time that it must wait. Rows of one event share its text.
     fn items(&self, mut rows: Vec<Delivery>) -> Vec<(Item, Option<Duration>)> {
         rows.sort_by_key(|row| row.id);
         let now = self.start.clock.now();
         let mut last: Option<(i64, Bytes)> = None;
         let item = |row: Delivery| {
             let (Some(consumer), Ok(topic)) = (self.place(&row.consumer), row.topic.parse()) else {
-                tracing::warn!(id = row.id, consumer = row.consumer, topic = row.topic, "a delivery is for nobody that this release knows");
+                tracing::warn!(
+                    id = row.id,
+                    consumer = row.consumer,
+                    topic = row.topic,
+                    "a delivery has a consumer that this release does not know"
+                );
                 return None;
             };
             let event = match last.take() {
@@ -354,7 +360,7 @@ impl Dispatcher {
             };
             last = Some((row.id, event.clone()));
             let tries = Tries { attempts: row.attempts.unsigned_abs(), uncounted: 0 };
-            // A clock that was set back must not make it wait for longer than any pause.
+            // If the clock was set back, the wait must still not exceed the longest pause.
             let wait = row.not_before.map(|time| time.0.since(now).min(PAUSE_MAX)).filter(|wait| !wait.is_zero());
             let mark = Mark { id: row.id, consumer };
             Some((Item { mark, key: row.key, topic, event, created_at: row.created_at, tries }, wait))
@@ -362,7 +368,7 @@ impl Dispatcher {
         rows.into_iter().filter_map(item).collect()
     }
 
-    /// Reads the whole table again: something else may have written to it.
+    /// Reads the whole table again, because another program may have written to it.
     pub fn reload(&self) {
         for lane in &mut *self.lanes() {
             lane.loaded.miss(i64::MIN + 1);
@@ -370,7 +376,7 @@ impl Dispatcher {
         self.reload.notify_one();
     }
 
-    /// Keeps in memory what the table has, as far as it fits, until the stop.
+    /// Keeps the table's rows in memory, as far as they fit, until the stop.
     pub async fn keep_loaded(self: Arc<Self>) {
         let mut failures = 0;
         let begin = Instant::now();
@@ -384,7 +390,7 @@ impl Dispatcher {
                 }
                 Err(error) => {
                     if failures == 0 {
-                        tracing::warn!(%error, "the database is unavailable: deliveries that wait in it wait on");
+                        tracing::warn!(%error, "the database is unavailable: its waiting deliveries are delayed");
                     }
                     failures += 1;
                     Some(pause(failures - 1, PAUSE))
@@ -414,7 +420,7 @@ impl Dispatcher {
         }
     }
 
-    /// Reads some rows for the lanes that have room for them. Returns false if there is nothing to read.
+    /// Reads rows for the lanes that have room for them. Returns false if there is nothing to read.
     async fn load(self: &Arc<Self>) -> Result<bool, sqlx::Error> {
         let (after, wanted) = {
             let mut lanes = self.lanes();
@@ -429,7 +435,7 @@ impl Dispatcher {
         };
         let names: Vec<_> = wanted.iter().map(|consumer| self.name(*consumer)).collect();
         let rows = self.start.table.load(after, &names, i64::try_from(BATCH).unwrap_or(i64::MAX)).await?;
-        // Rows of one id may go to several consumers, and the page may end among them.
+        // Rows with the same id may have several consumers, and the page may end among them.
         let last = rows.last().filter(|_| rows.len() == BATCH).map(|last| last.id - 1);
         for (item, wait) in self.items(rows) {
             self.put(item, wait);
@@ -462,7 +468,7 @@ impl Dispatcher {
                 Ok(_) => failures = 0,
                 Err(error) => {
                     if failures == 0 {
-                        tracing::warn!(%error, "dead letters are kept, and wait to be published");
+                        tracing::warn!(%error, "dead letters could not be published; they are kept, and retried");
                     }
                     failures += 1;
                 }
@@ -476,14 +482,14 @@ impl Dispatcher {
         for letter in &letters {
             match broker.send(Topic::DeadLetters, &letter.key.to_string(), &to_publish(letter)?).await {
                 Ok(()) => self.start.table.published(letter).await?,
-                // It must not keep the others.
+                // It must not hold up the others.
                 Err(error) => result = Err(error),
             }
         }
         result
     }
 
-    /// Acknowledges, in batches, until the stop; then waits for what is in flight.
+    /// Acknowledges in batches, until the stop. Then waits for the calls in flight.
     pub async fn acknowledge(self: Arc<Self>) {
         loop {
             tokio::select! {
@@ -516,7 +522,7 @@ impl Dispatcher {
         idle && self.taken().is_empty()
     }
 
-    /// Deletes the rows of what was taken. Retries until it succeeds; what was taken stays in memory meanwhile. Safe to drop.
+    /// Deletes the rows of taken deliveries. Retries until it succeeds; the rows stay in memory meanwhile. Cancel-safe.
     async fn flush(self: &Arc<Self>) {
         let mut marks = self.taken().clone();
         let mut failures = 0;
@@ -536,7 +542,7 @@ impl Dispatcher {
         self.taken().retain(|mark| !deleted.contains(mark));
     }
 
-    /// Makes room in memory for another row.
+    /// Removes a row from memory.
     fn forget(&self, mark: Mark) {
         let may_load = self.with_lane(mark.consumer, |lane| {
             lane.forget(mark.id);
@@ -547,7 +553,7 @@ impl Dispatcher {
         }
     }
 
-    /// Deletes each of these rows on its own, where another session has locked some: then only these wait. Returns what was deleted.
+    /// Deletes each row on its own, so that only the rows that another session has locked must wait. Returns the deleted ones.
     async fn delete_each(self: &Arc<Self>, marks: Vec<Mark>) -> Vec<Mark> {
         let mut deleted = Vec::new();
         for mark in marks {
@@ -576,7 +582,7 @@ impl Dispatcher {
         (0..self.consumers.len()).for_each(|consumer| self.employ_one(consumer));
     }
 
-    /// Has as many keys of a lane worked on as are ready and allowed.
+    /// Starts workers of a lane for as many keys as are ready and allowed.
     fn employ_one(self: &Arc<Self>, consumer: usize) {
         let mut lanes = self.lanes();
         let Some(lane) = lanes.get_mut(consumer) else { return };
@@ -596,7 +602,7 @@ impl Dispatcher {
         self.acknowledge.notify_one();
     }
 
-    /// The next delivery that may go; `None` if this worker is not needed any more.
+    /// Returns the next delivery of a lane, or `None` if the worker is no longer needed.
     fn next(&self, consumer: usize) -> Option<Item> {
         let mut lanes = self.lanes();
         let lane = lanes.get_mut(consumer)?;
@@ -608,7 +614,7 @@ impl Dispatcher {
         item
     }
 
-    /// Lets the key of a delivery go on, at once or after a pause.
+    /// Releases the key of a delivery, immediately or after a pause.
     fn go_on(self: &Arc<Self>, item: Item, outcome: Outcome) {
         let (consumer, key) = (item.mark.consumer, item.key);
         match outcome {
@@ -646,7 +652,7 @@ impl Dispatcher {
         }
     }
 
-    /// Lets the key go after a pause, in which no other waits.
+    /// Releases the key after a pause, without blocking other keys.
     fn retry_later(self: &Arc<Self>, consumer: usize, key: i64, wait: Duration) {
         let dispatcher = self.clone();
         self.start.tracker.spawn(async move {
@@ -665,7 +671,7 @@ impl Dispatcher {
         }
     }
 
-    /// Begins a call of an event that has just arrived, if nothing is before it and its consumer is well.
+    /// Begins a call for an event that has just arrived, if nothing waits before it and its consumer is healthy.
     fn begin(&self, consumer: usize, key: i64) -> bool {
         self.with_lane(consumer, |lane| lane.begin(key, PARALLEL)) == Some(true)
     }
@@ -696,7 +702,7 @@ impl Dispatcher {
         });
     }
 
-    /// Decides what follows from an answer.
+    /// Decides what to do after an answer.
     async fn settle(self: &Arc<Self>, item: &mut Item, result: Result<Published, Failure>) -> Outcome {
         let Err(failure) = result else { return Outcome::Taken };
         let Mark { id, consumer } = item.mark;
@@ -727,7 +733,7 @@ impl Dispatcher {
         let next = Tries { attempts: item.tries.attempts.saturating_add(1), ..item.tries };
         let not_before = self.start.clock.now().after(next.pause());
         let attempts = self.start.table.count(item.mark.id, self.name(item.mark.consumer), not_before).await?;
-        // Without its row there is nothing to deliver: somebody deleted it, or the outbox has it again.
+        // The row is gone: somebody deleted it, or it is in the outbox again. There is nothing to deliver.
         let Some(attempts) = attempts else { return Ok(Outcome::Gone) };
         item.tries.attempts = attempts.unsigned_abs();
         Ok(Outcome::Failed)
@@ -768,7 +774,7 @@ impl Dispatcher {
     }
 }
 
-/// The answer of a call in a task of its own.
+/// Returns the answer of a call that ran in a task of its own.
 fn answered(answer: Result<Result<Published, Failure>, tokio::task::JoinError>) -> Result<Published, Failure> {
     answer.unwrap_or_else(|error| Err(Failure::of_event(error.to_string())))
 }

@@ -1,13 +1,13 @@
-//! Dead letters: events as they came, with their consumer, the number of attempts and the last error as extensions.
+//! Dead letters: the original events, with the consumer, the number of attempts and the last error as extensions.
 
 use function::ports::{self, ATTEMPTS, CONSUMER, LAST_ERROR};
 use function::{BoxError, BoxFuture};
 use serde_json::{Value, json};
 use store::{DeadLetter, Deliveries};
 
-/// Bytes of a letter that a broker takes.
+/// Maximum number of bytes of a letter that a broker accepts.
 const LETTER_MAX: usize = 768 * 1024;
-/// Characters that are published of the data of a larger one. The table keeps all of it.
+/// Of the data of a larger letter, this many characters are published. The table keeps all of it.
 const BEGINNING_MAX: usize = 64 * 1024;
 /// Characters of an error that are shown.
 const ERROR_MAX: usize = 500;
@@ -20,7 +20,7 @@ pub struct Letters(pub Deliveries);
 fn to_event(letter: &DeadLetter) -> Result<Value, serde_json::Error> {
     let mut event: Value = serde_json::from_str(&letter.event)?;
     if let Some(fields) = event.as_object_mut() {
-        // A CloudEvents string has no control characters.
+        // A CloudEvents string must not have control characters.
         let error: String = letter.last_error.chars().filter(|char| !char.is_control()).take(ERROR_MAX).collect();
         let own = [(CONSUMER, letter.consumer.as_str().into()), (ATTEMPTS, letter.attempts.into()), (LAST_ERROR, error.into())];
         fields.extend(own.map(|(name, value): (_, Value)| (name.to_owned(), value)));
@@ -28,7 +28,7 @@ fn to_event(letter: &DeadLetter) -> Result<Value, serde_json::Error> {
     Ok(event)
 }
 
-/// Returns a letter as it is published: with the beginning of its data if the broker would refuse all of it, or with none.
+/// Returns a letter for publishing. If it is too large for the broker, its data is cut or omitted.
 pub(crate) fn to_publish(letter: &DeadLetter) -> Result<String, serde_json::Error> {
     let mut event = to_event(letter)?;
     let text = event.to_string();
@@ -37,7 +37,7 @@ pub(crate) fn to_publish(letter: &DeadLetter) -> Result<String, serde_json::Erro
     }
     let beginning: String = event["data"].to_string().chars().take(BEGINNING_MAX).collect();
     if let Some(fields) = event.as_object_mut() {
-        // Neither other data nor a long extension fits.
+        // Neither the data nor a long extension fits.
         let own = ["specversion", "id", "source", "type", CONSUMER, ATTEMPTS, LAST_ERROR];
         fields.retain(|name, value| own.contains(&name.as_str()) || (name != "data_base64" && value.to_string().len() <= BEGINNING_MAX));
         fields.insert("data".to_owned(), json!({ "size": text.len(), "is_whole": false, "text": beginning }));
@@ -50,7 +50,7 @@ impl ports::DeadLetters for Letters {
         Box::pin(async move {
             let letters = self.0.letters(None, limit).await?;
             let shown = i64::try_from(letters.len())?;
-            // All of them are seen at once; only a full page leaves some to count, a moment later.
+            // Usually all of them are shown. Only a full page needs a separate count.
             let total = if shown < limit { shown } else { shown.max(self.0.letters_count().await?) };
             Ok((letters.iter().map(to_event).collect::<Result<_, _>>()?, total))
         })

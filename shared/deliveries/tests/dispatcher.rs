@@ -39,7 +39,7 @@ struct Call {
 
 type Answering = dyn Fn(Call) -> BoxFuture<'static, StatusCode> + Send + Sync;
 
-/// Functions that record the beginning of their calls, and a broker that can be unavailable.
+/// Functions that record the start of their calls, and a broker that can be unavailable.
 struct Fake {
     calls: watch::Sender<Vec<Call>>,
     answering: Box<Answering>,
@@ -114,7 +114,7 @@ async fn database() -> TestDatabase {
 }
 
 impl Running {
-    /// Starts it, and waits until it has read the table.
+    /// Starts the dispatcher, and waits until it has read the table.
     async fn start(database: &TestDatabase, fake: &Arc<Fake>) -> Self {
         let running = Self::launch(database, fake);
         // An event that leaves no row shows that the table is loaded.
@@ -145,7 +145,7 @@ impl Running {
         Self { dispatcher, fake: fake.clone(), pool, stopping, tracker }
     }
 
-    /// Hands over an event. Returns the number of rows left of it and of earlier ones.
+    /// Hands over an event. Returns the number of rows that remain.
     async fn arrive(&self, consumers: &[&'static Route], key: i64, n: i64) -> i64 {
         self.dispatcher.hand_over(arrival(Topic::TaskEvents, consumers, key, n)).await.unwrap();
         self.rows().await
@@ -212,7 +212,7 @@ async fn a_slow_consumer_holds_up_nobody_and_its_call_goes_on() {
     let begin = Instant::now();
     assert_eq!(running.arrive(&[&RECORD_AUDIT, &SCHEDULE_REMINDER], 1, 1).await, 1);
     assert!(begin.elapsed() >= PATIENCE);
-    // The next event of the same task waits behind it, at once.
+    // The next event of the same task waits behind it.
     assert_eq!(running.arrive(&[&RECORD_AUDIT, &SCHEDULE_REMINDER], 1, 2).await, 2);
     assert_eq!(fake.of(AUDIT), [(1, 1), (1, 2)]);
     assert_eq!(fake.of(SCHEDULE), [(1, 1)], "in order");
@@ -427,7 +427,7 @@ async fn an_event_is_held_while_the_table_is_unavailable() {
     tokio::time::timeout(LIMIT, handing).await.unwrap().unwrap().unwrap();
     assert_eq!(running.rows().await, 1);
 
-    // A stop returns the record.
+    // A stop returns the record to the caller.
     let mut other = running.pool.begin().await.unwrap();
     sqlx::query("LOCK TABLE deliveries").execute(&mut *other).await.unwrap();
     let dispatcher = running.dispatcher.clone();

@@ -1,4 +1,4 @@
-//! The audit log: every event, once, for good.
+//! The audit log: every event, once, permanently.
 
 use domain::audit::AuditLogEntry;
 use domain::event::EventType;
@@ -11,24 +11,24 @@ use crate::Store;
 use crate::error::Error;
 use crate::sql::{Columns, Time};
 
-/// `place` keeps the order of the entries.
+/// `place` preserves the order of the entries.
 const INSERT: &str = "INSERT INTO audit_log (event_id, event_type, task_id, parent_task_id, user_id, event_data, created_at) \
      SELECT e.event_id, e.event_type, e.task_id, e.parent_task_id, $5, e.event::json, e.created_at \
      FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $6::text[], $7::timestamptz[]) \
      WITH ORDINALITY AS e (event_id, event_type, task_id, parent_task_id, event, created_at, place) ORDER BY e.place \
      ON CONFLICT (event_id) DO NOTHING";
 
-/// The tasks of a chain: up to the first one, then down from all of these. The log itself knows who came from whom, so
-/// deleted tasks are found as well. UNION drops what was seen, so it ends.
+/// The tasks of a chain: up to the first one, then down from all of these. The log itself knows the parent of each task, so deleted tasks are found
+/// as well. UNION drops what was seen before, so the recursion ends.
 const CHAIN_FROM: &str = "up AS (SELECT ";
 const CHAIN_REST: &str = "::bigint AS task_id \
      UNION SELECT a.parent_task_id FROM up JOIN audit_log a ON a.task_id = up.task_id WHERE a.parent_task_id IS NOT NULL), \
      chain AS (SELECT task_id FROM up \
      UNION SELECT a.task_id FROM chain JOIN audit_log a ON a.parent_task_id = chain.task_id), ";
 
-/// The entries of these tasks. An event that came late takes its place by the task's version: a task's entries share the places that they came to,
-/// in the order of its versions. A deletion makes a version that its event does not have yet. An event of a reminder belongs to the newest version
-/// that was known when it came. A document with a NUL, which no task has, cannot be looked into.
+/// The entries of these tasks. An event that arrived late is placed by its task's version: the entries of a task keep the positions at which they
+/// arrived, but in the order of its versions. A deletion creates a version that its event does not have yet. An event of a reminder belongs to the
+/// newest version that was known when it arrived. A document with a NUL, which no task has, cannot be read as JSON.
 const BY_VERSION: &str = "known AS (SELECT id, task_id, event_type, CASE WHEN strpos(event_data::text, '\\u0000') = 0 \
          THEN substring(event_data #>> '{data,task_data,version}' FROM '^[0-9]{1,18}$')::bigint + (event_type = 'task.deleted')::int END AS version \
          FROM audit_log WHERE task_id IN (SELECT task_id FROM chain)), \
@@ -41,23 +41,23 @@ const AS_THEY_CAME: &str = "entries AS NOT MATERIALIZED (SELECT id, event_type, 
 /// An event to keep in the log.
 #[derive(Clone, Debug)]
 pub struct NewAuditEntry {
-    /// The event's id. The log has each id once.
+    /// The event's id. The log contains each id once.
     pub event_id: String,
     /// Its type.
     pub event_type: EventType,
     /// The task.
     pub task_id: i64,
-    /// The task that it was spawned from.
+    /// The task from which it was created.
     pub parent_task_id: Option<i64>,
     /// The whole event, in the structured JSON form of `CloudEvents`.
     pub event: String,
-    /// The time at which it is kept.
+    /// The time of the entry.
     pub created_at: Timestamp,
 }
 
 impl Store {
-    /// A page of the log, newest first; of one task, its events are in the order of its versions. With `chain`, of every task in the chain of the
-    /// task named.
+    /// Returns a page of the log, newest first. For one task, its events are in the order of its versions. With `chain`, the page includes every task
+    /// in the chain of the task.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -73,8 +73,8 @@ impl Store {
         Ok(Page { items, total_count })
     }
 
-    /// Keeps events in the log, in this order, except those that it already has. One statement writes all of them or none, so the inbox needs no
-    /// row.
+    /// Writes events to the log, in this order, except those that it already contains. One statement writes all of them or none, so the inbox needs
+    /// no row.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -90,7 +90,7 @@ impl Store {
     }
 }
 
-/// One statement for the page and the count: a row for each entry, or one with the count alone.
+/// Returns one statement for the page and the count: a row for each entry, or one row with only the count.
 fn page(query: &ListAudit, window: Window) -> QueryBuilder<Postgres> {
     let mut sql = QueryBuilder::new("WITH RECURSIVE ");
     match query.task_id {
@@ -116,7 +116,7 @@ fn push_filter(sql: &mut QueryBuilder<Postgres>, query: &ListAudit) {
     }
 }
 
-/// The entry of a row of [`page`], if it has one.
+/// Returns the entry of a row of [`page`], if it has one.
 pub(crate) fn entry_of(row: &PgRow) -> Result<Option<AuditLogEntry>, Error> {
     let mut columns = Columns::from(row, 1);
     let Some(id) = columns.get()? else { return Ok(None) };

@@ -1,8 +1,8 @@
-//! Which changes may hold a connection.
+//! Limits which changes may hold a connection.
 //!
-//! A change that waits for a locked row holds a connection meanwhile. So changes of one thing queue here, without a connection: however
-//! many callers want a row that another session has locked, one of them waits for it in the database. And all changes together leave some
-//! connections to reads: another session may have locked many rows.
+//! A change that waits for a locked row holds a connection meanwhile. Therefore, changes of the same thing queue here without a connection: if
+//! another session has locked a row, only one caller waits for it in the database. All changes together leave some connections to reads, because
+//! another session may have locked many rows.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,10 +13,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::Error;
 
-/// What a change is about: the name of an id, and the id.
+/// The subject of a change: the name of an id, and the id.
 pub type Subject = (&'static str, i64);
 
-/// One connection of so many is kept for reads. A pool of one has none to keep: there, a read waits for one change at most.
+/// One of this many connections is reserved for reads. A pool with one connection cannot reserve any: there, a read waits for at most one change.
 const READ_SHARE: u32 = 4;
 
 /// Limits which changes hold a connection of a pool.
@@ -30,13 +30,13 @@ pub struct Changes {
 /// The right to hold a connection for a change, until it is dropped.
 #[derive(Debug)]
 pub struct Place {
-    /// True if the next change has to wait for a place.
+    /// True if the next change must wait for a place.
     pub(crate) is_last: bool,
     _turn: Option<Turn>,
     _permit: OwnedSemaphorePermit,
 }
 
-/// A place in the queue of a subject; at its head once `head` is there. The queue goes with the last one in it.
+/// A place in the queue of a subject. It is at the head if `head` is set. The queue is removed with its last place.
 #[derive(Debug)]
 pub(crate) struct Turn {
     changes: Arc<Changes>,
@@ -46,7 +46,7 @@ pub(crate) struct Turn {
 }
 
 impl Changes {
-    /// Limits the changes of this pool. A change waits as long for its turn as for a connection, and then as long for a place.
+    /// Creates the limits of this pool. A change waits for its turn as long as for a connection, and then as long for a place.
     #[must_use]
     pub fn new(pool: &PgPool) -> Arc<Self> {
         Self::of(pool.options().get_max_connections(), pool.options().get_acquire_timeout())
@@ -63,7 +63,7 @@ impl Changes {
     /// # Errors
     /// [`Error::Unavailable`] if either takes too long.
     pub async fn place(self: &Arc<Self>, subject: Option<Subject>) -> Result<Place, Error> {
-        // The turn first: whoever waits for it must not keep a place from the changes of other things.
+        // The turn comes first, because a change that waits for its turn must not occupy a place.
         let turn = match subject {
             Some(subject) => Some(self.turn(subject).await?),
             None => None,
@@ -72,7 +72,7 @@ impl Changes {
         Ok(Place { is_last: self.places.available_permits() == 0, _turn: turn, _permit: permit })
     }
 
-    /// The turn of a change of `subject`, if nobody else has it.
+    /// Returns the turn of a change of `subject`, if no other change has it.
     pub(crate) fn try_turn(self: &Arc<Self>, subject: Subject) -> Option<Turn> {
         let (mut turn, queue) = self.queue(subject);
         turn.head = Some(queue.try_acquire_owned().ok()?);
@@ -104,7 +104,7 @@ impl Drop for Turn {
     fn drop(&mut self) {
         self.head = None;
         let mut queues = self.changes.queues();
-        // Under the lock, so that of two that leave at once, one sees that it is the last.
+        // This happens under the lock, so that if two leave at once, one of them sees that it is the last.
         self.queue = None;
         if queues.get(&self.subject).is_some_and(|queue| Arc::strong_count(queue) == 1) {
             queues.remove(&self.subject);

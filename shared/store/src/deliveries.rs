@@ -1,7 +1,7 @@
-//! The tables of what consumers have not taken yet: `deliveries`, and `dead_letters` for what was given up.
+//! The tables of events that consumers have not taken yet: `deliveries`, and `dead_letters` for those that were given up.
 //!
-//! One program at a time delivers from them: the one process, or the gateway. During a roll-out two gateways may, and the inbox of each
-//! consumer makes that harmless.
+//! One program at a time delivers from them: the single process, or the gateway. During a roll-out, two gateways may; the inbox of each consumer
+//! makes that harmless.
 
 use domain::Timestamp;
 use domain::event::Topic;
@@ -10,11 +10,11 @@ use sqlx::{FromRow, PgPool, Postgres, Transaction};
 use crate::sql::Time;
 use crate::unit::begin;
 
-/// How a transaction begins whose loss is harmless, because its work is repeated: it waits neither for the disk nor long for a lock.
+/// Begins a transaction whose loss is harmless, because its work is repeated. Does not wait for the disk, and only briefly for a lock.
 const BEGIN_QUICK: &str = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '50ms'";
 const BEGIN: &str = "BEGIN";
 
-/// Ids come from the sequence of the outbox, so that no two rows of both ways share one.
+/// Ids come from the sequence of the outbox, so that rows of the two tables never share one.
 const INSERT: &str = "INSERT INTO deliveries (id, consumer, key, topic, event, created_at) \
      SELECT nextval(pg_get_serial_sequence('outbox', 'id')), consumer, $2, $3, $4::text::json, $5 FROM unnest($1::text[]) AS consumer \
      RETURNING id, consumer";
@@ -36,7 +36,7 @@ macro_rules! letters {
     };
 }
 const LETTERS: &str = letters!("(id, consumer) > ($1, $2) ORDER BY id, consumer LIMIT $3");
-/// `->>` fails for a document that has a NUL anywhere, which no consumer takes.
+/// `->>` fails for a document that contains NUL, which no consumer takes.
 macro_rules! one_letter {
     ($before:literal, $after:literal) => {
         concat!(
@@ -58,9 +58,9 @@ const FORGET: &str = one_letter!("DELETE FROM dead_letters WHERE ", "");
 /// A delivery that waits for its consumer.
 #[derive(Clone, Debug, FromRow)]
 pub struct Delivery {
-    /// Grows in the order of arrival.
+    /// Increases in the order of arrival.
     pub id: i64,
-    /// The function it is for.
+    /// The function that consumes it.
     pub consumer: String,
     /// The task.
     pub key: i64,
@@ -92,23 +92,23 @@ pub struct DeadLetter {
     pub event: String,
     /// Number of attempts.
     pub attempts: i32,
-    /// What the function answered the last time.
+    /// The function's last answer.
     pub last_error: String,
     /// When it was given up.
     #[sqlx(try_from = "Time")]
     pub created_at: Timestamp,
 }
 
-/// How a delivery ended without being taken.
+/// How a delivery ended without success.
 #[derive(Clone, Copy, Debug)]
 pub struct End<'a> {
     /// Number of attempts.
     pub attempts: i32,
-    /// What the function answered the last time.
+    /// The function's last answer.
     pub error: &'a str,
-    /// Whether a broker is to get it as well.
+    /// True if a broker receives it as well.
     pub has_broker: bool,
-    /// When.
+    /// The time.
     pub now: Timestamp,
 }
 
@@ -119,13 +119,13 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
-    /// The tables on this pool.
+    /// Returns the tables on this pool.
     #[must_use]
     pub const fn new(pool: PgPool) -> Self {
         Self { pool }
     }
 
-    /// Keeps an event for these consumers. Returns the id of each delivery. It lasts when this returns.
+    /// Stores an event for these consumers. Returns the id of each delivery. It is durable when this returns.
     ///
     /// # Errors
     /// Those of the database.
@@ -144,7 +144,7 @@ impl Deliveries {
         Ok(kept)
     }
 
-    /// Returns what waits for these consumers behind an id, in order, at most `limit`.
+    /// Returns the waiting deliveries of these consumers with ids after `after`, in order, at most `limit`.
     ///
     /// # Errors
     /// Those of the database.
@@ -178,7 +178,7 @@ impl Deliveries {
         Ok(attempts)
     }
 
-    /// Makes a delivery a dead letter.
+    /// Converts a delivery to a dead letter.
     ///
     /// # Errors
     /// Those of the database.
@@ -189,7 +189,7 @@ impl Deliveries {
         transaction.commit().await
     }
 
-    /// Makes a dead letter of what was never a delivery.
+    /// Stores a dead letter that was never a delivery.
     ///
     /// # Errors
     /// Those of the database.
@@ -200,7 +200,7 @@ impl Deliveries {
         transaction.commit().await
     }
 
-    /// Returns dead letters, the oldest first, at most `limit`, after this one if one is named.
+    /// Returns dead letters, oldest first, at most `limit`; with `after`, only later ones.
     ///
     /// # Errors
     /// Those of the database.
@@ -244,7 +244,7 @@ impl Deliveries {
         transaction.commit().await
     }
 
-    /// Returns dead letters that the broker does not have yet, the oldest first, at most `limit`.
+    /// Returns dead letters that were not published to the broker yet, oldest first, at most `limit`.
     ///
     /// # Errors
     /// Those of the database.
@@ -255,7 +255,7 @@ impl Deliveries {
         Ok(letters)
     }
 
-    /// Notes that the broker has a dead letter.
+    /// Records that a dead letter was published to the broker.
     ///
     /// # Errors
     /// Those of the database.

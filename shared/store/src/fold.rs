@@ -1,18 +1,18 @@
-//! How text is folded before it is searched: in Rust, so that it does not depend on the locale of the database.
+//! Folds text for the search. This happens in Rust, so that it does not depend on the locale of the database.
 //!
-//! Folded text is lower-case ASCII words and runs of punctuation, one space between them and at both ends:
-//! `Pay-rent (C++)` becomes ` pay - rent ( c ++) `. So a word, the beginning of a word and a part of a word are all
-//! substrings: ` rent `, ` ren`, `ent`.
+//! Folded text consists of lower-case ASCII words and runs of punctuation, separated by single spaces, with a space at both ends: `Pay-rent (C++)`
+//! becomes ` pay - rent ( c ++) `. So a word, the beginning of a word and a part of a word are all substrings: ` rent `, ` ren`, `ent`.
 //!
-//! Letters lose their accents and forms (NFKD), so that `exupery` finds Exupéry, however that was typed. Other characters outside ASCII become four or six capital letters each. `pg_trgm` sees only what the database's locale calls
-//! letters, which under `C` is ASCII alone; as ASCII letters, every script is indexed everywhere, and a single Chinese
-//! character is long enough to be found inside a word. Capitals cannot be confused with the text, which is lower-case.
+//! Letters lose their accents and forms (NFKD), so that `exupery` finds Exupéry, however it was typed. Other characters outside ASCII become four or
+//! six capital letters each. `pg_trgm` only sees what the database's locale counts as a letter, which under `C` is ASCII alone. As ASCII letters,
+//! every script is indexed everywhere, and a single Chinese character is long enough to be found inside a word. The capitals cannot be confused with
+//! the text, which is lower-case.
 
 use domain::characters::is_ignorable;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{canonical_combining_class, decompose_compatible};
 
-/// Folds a text. The fold of a part is a part of the fold of the whole, but for the spaces at the ends.
+/// Folds a text. The fold of a part is a part of the fold of the whole, except for the spaces at the ends.
 pub(crate) fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len() + 2);
     folded.push(' ');
@@ -33,13 +33,13 @@ pub(crate) fn fold(text: &str) -> String {
         Some(letters) => letters.chars().for_each(&mut push),
         None => push(letter),
     };
-    // Word by word, because most need no normalization, which takes many times as long as the rest.
+    // Goes word by word, because most words need no normalization, which takes many times as long as everything else.
     for word in text.split_inclusive(' ') {
         if word.chars().all(is_settled) {
             word.chars().flat_map(char::to_lowercase).for_each(&mut push_plain);
         } else {
             let letters = word.nfkd().filter(|character| !is_left_out(*character)).flat_map(char::to_lowercase);
-            // Composed again, so that a syllable of Hangul or a voiced kana stays one character that no other is a part of.
+            // Composed again, so that a Hangul syllable or a voiced kana stays one character, which is not a part of any other.
             letters.nfc().for_each(&mut push_plain);
         }
     }
@@ -49,9 +49,9 @@ pub(crate) fn fold(text: &str) -> String {
     folded
 }
 
-/// True if a word of such characters is folded without normalization: none of them has a form of others, changes one, or is left out.
+/// True if a word of such characters is folded without normalization: none of them is decomposed, changed, or left out.
 fn is_settled(character: char) -> bool {
-    // Whole syllables of Hangul, and the letters that they are made of.
+    // Hangul syllables, and the letters that they consist of.
     let (is_syllable, is_jamo) = (
         matches!(character, '\u{AC00}'..='\u{D7A3}'),
         matches!(character, '\u{1100}'..='\u{11FF}' | '\u{A960}'..='\u{A97F}' | '\u{D7B0}'..='\u{D7FF}'),
@@ -64,15 +64,15 @@ fn is_settled(character: char) -> bool {
     character.is_ascii() || is_syllable || (!is_jamo && is_whole())
 }
 
-/// True if people write and search the same word without the character: an accent, a vowel point, or one that nobody sees.
+/// True if people write and search the same word without the character: an accent, a vowel point, or an invisible character.
 ///
-/// By the canonical combining class: 10 to 36 are the points of Hebrew, Arabic and Syriac, 200 and more the accents. What other scripts cannot do
-/// without, such as the vowels of Thai, the nukta and the marks of kana, has other classes.
+/// Decided by the canonical combining class: 10 to 36 are the points of Hebrew, Arabic and Syriac, 200 and more the accents. Marks that other scripts
+/// need, such as the vowels of Thai, the nukta and the marks of kana, have other classes.
 fn is_left_out(character: char) -> bool {
     is_ignorable(character) || matches!(canonical_combining_class(character), 10..=36 | 200..)
 }
 
-/// What a letter or mark is written as on a keyboard without it, where Unicode does not take it for a form of others.
+/// Returns how a letter or mark is written on a keyboard that does not have it, if Unicode does not decompose it.
 fn plain(letter: char) -> Option<&'static str> {
     Some(match letter {
         'ß' => "ss",
@@ -102,7 +102,7 @@ fn plain(letter: char) -> Option<&'static str> {
         'ⱳ' => "w",
         'ɏ' | 'ƴ' => "y",
         'ƶ' | 'ȥ' => "z",
-        // The last sigma of a word.
+        // The final form of sigma.
         'ς' => "σ",
         '‘' | '’' | '‛' | 'ʼ' => "'",
         '“' | '”' | '„' | '‟' => "\"",
@@ -111,7 +111,7 @@ fn plain(letter: char) -> Option<&'static str> {
     })
 }
 
-/// Writes a folded tag behind a text, so that [`Term::tag`] finds it whole. No text has line feeds once it is folded.
+/// Appends a folded tag to a text, so that [`Term::tag`] finds it as a whole. Folded text has no line feeds.
 pub(crate) fn push_tag(tag: &str, text: &mut String) {
     if !text.ends_with(TAG_END) {
         text.push_str(TAG_END);
@@ -119,7 +119,7 @@ pub(crate) fn push_tag(tag: &str, text: &mut String) {
     text.extend(["#", &fold(tag), TAG_END]);
 }
 
-/// What separates tags.
+/// Separates tags.
 const TAG_END: &str = "\n";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -133,15 +133,15 @@ impl Class {
     fn of(character: char) -> Self {
         match character {
             _ if character.is_whitespace() || character.is_control() => Self::Space,
-            // From here on it is scripts and symbols (emoji, arrows): worth finding, so they count as letters.
+            // Scripts and symbols (emoji, arrows). They should be found, so they count as letters.
             _ if character.is_alphanumeric() || character >= '\u{2070}' => Self::Word,
             _ => Self::Punctuation,
         }
     }
 }
 
-/// Writes a character as capitals. The first is one of A to J and tells how many digits of base 16, K to Z, follow, so that
-/// the letters of one character are never a part of another's.
+/// Writes a character as capitals. The first is one of A to J and is the number of base-16 digits, K to Z, that follow. So the letters of one
+/// character are never a part of another's.
 fn push_letters(character: char, folded: &mut String) {
     const LONG: u32 = 9 * 0x1000;
     let code = u32::from(character);
@@ -156,22 +156,22 @@ fn letter(base: char, step: u32) -> char {
     char::from_u32(u32::from(base) + step).unwrap_or(base)
 }
 
-/// What a search term looks for in folded text.
+/// A search term, as it is looked for in folded text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Term {
-    /// The folded term, without spaces at the ends; of a tag, with what is around it.
+    /// The folded term, without spaces at the ends. For a tag, with its separators.
     text: String,
     place: Place,
 }
 
-/// Where a term is looked for.
+/// Where a term may occur.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// In a word.
+    /// Anywhere in a word.
     Anywhere,
     /// At the beginning of a word.
     Beginning,
-    /// Among the tags, whole.
+    /// Among the tags, as a whole.
     Tags,
 }
 
@@ -179,7 +179,7 @@ enum Place {
 const TRIGRAM: usize = 3;
 
 impl Term {
-    /// The term, unless folding leaves nothing of it.
+    /// Creates the term. Returns `None` if folding leaves nothing of it.
     pub(crate) fn new(term: &str) -> Option<Self> {
         if let Some(tag) = Self::tag(term) {
             return Some(tag);
@@ -191,7 +191,7 @@ impl Term {
         (!text.is_empty()).then_some(Self { text, place })
     }
 
-    /// `#work` is the tag work. A number such as `#12` may as well stand in a text, so that is looked for everywhere.
+    /// `#work` means the tag work. A number such as `#12` may also occur in a text, so it is searched everywhere.
     fn tag(term: &str) -> Option<Self> {
         let tag = fold(term.strip_prefix('#')?);
         let is_tag = tag.contains(|letter: char| letter.is_ascii_alphabetic());
@@ -203,7 +203,7 @@ impl Term {
         self.place == Place::Tags
     }
 
-    /// The `LIKE` pattern of a text that has it.
+    /// Returns the `LIKE` pattern of a text that contains the term.
     pub(crate) fn pattern(&self) -> String {
         let mut pattern = String::from(if self.place == Place::Beginning { "% " } else { "%" });
         for character in self.text.chars() {
@@ -216,8 +216,8 @@ impl Term {
         pattern
     }
 
-    /// Whether the index of trigrams can help: `pg_trgm` takes them from words, with two spaces before and one behind where
-    /// a word begins and ends for certain. Punctuation has none, nor has `c++`, which may stand behind other letters.
+    /// True if the trigram index can be used. `pg_trgm` takes trigrams from words, with two spaces before and one after a word if its beginning and
+    /// end are certain. Punctuation has no trigrams, and neither has `c++`, which may follow other letters.
     pub(crate) fn has_trigram(&self) -> bool {
         let last = self.text.split(' ').count() - 1;
         self.text.split(' ').enumerate().any(|(index, word)| {
@@ -227,13 +227,13 @@ impl Term {
         })
     }
 
-    /// The folded term, without spaces at the ends.
+    /// Returns the folded term, without spaces at the ends.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 }
 
-/// The folded title of a task that is called exactly so.
+/// Returns the folded title of a task whose title is exactly these terms.
 pub(crate) fn whole_title(terms: &[Term]) -> String {
     let words: Vec<&str> = terms.iter().filter(|term| !term.is_tag()).map(Term::text).collect();
     format!(" {} ", words.join(" "))

@@ -1,4 +1,4 @@
-//! What may be forgotten, once it is old enough.
+//! Deletes rows that are old enough.
 
 use domain::Timestamp;
 
@@ -10,25 +10,24 @@ use crate::sql::Time;
 use crate::trash::TRASH_DAYS;
 use crate::undo::UNDO_DAYS;
 
-/// Days after which a delivery may be forgotten: longer than Kafka keeps a record, which is 7 days and up to 7 more of its segment.
+/// Days after which the note of a delivery may be deleted. Kafka keeps a record for a shorter time: 7 days, and up to 7 more for its segment.
 const INBOX_DAYS: i32 = 15;
 /// Days for which a dead letter is kept.
 const LETTER_DAYS: i32 = 90;
-/// Days for which sends of events are kept, and what became of a link that was used.
+/// Days for which sends of events, and the outcomes of used links, are kept.
 const SEND_DAYS: i32 = 30;
 /// Days for which a notification is kept.
 const NOTIFICATION_DAYS: i32 = 90;
 /// Days for which the report of an import is kept.
 const IMPORT_DAYS: i32 = 30;
-/// Hours for which a file waits for somebody to confirm its preview.
+/// Hours for which the file of an unconfirmed preview is kept.
 const PREVIEW_HOURS: i32 = 24;
-/// Rows that one statement deletes, so that it is short and its locks are few.
+/// Rows that one statement deletes, so that it is short and holds few locks.
 const BATCH: i64 = 5_000;
-/// Statements of one call for one table; the next day's call does the rest.
+/// Maximum number of statements per table and call. The next day's call does the rest.
 const BATCHES_MAX: usize = 200;
 
-/// A row that another session has locked is left to the next day's call.
-/// Deletes rows of a table that are older than so many hours, by this column.
+/// Deletes rows of a table that are older than this many hours, by this column. A row that another session has locked is left to the next day's call.
 macro_rules! older {
     ($table:literal, $time:literal) => {
         concat!(
@@ -61,18 +60,18 @@ const IMPORTS: &str = older!("imports", "created_at");
 const STALE_IMPORTS: &str = "DELETE FROM imports WHERE id = ANY (ARRAY (SELECT id FROM imports WHERE status IN ('receiving', 'checked') \
      AND created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
 const AUDIT: &str = older!("audit_log", "created_at");
-/// Adds up what changes of tags have appended, and forgets the tags that no task has.
+/// Adds up the appended changes of tag counts, and deletes tags without tasks.
 const TAGS: &str =
     "WITH added AS MATERIALIZED (SELECT add_up_tags()) DELETE FROM tag_counts WHERE tasks = 0 AND EXISTS (SELECT FROM added)";
 
-/// How many rows were forgotten.
+/// Numbers of deleted rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
-    /// Deliveries older than 15 days.
+    /// Inbox entries older than 15 days.
     pub inbox: u64,
     /// Dead letters older than 90 days.
     pub dead_letters: u64,
-    /// Answers of calls with an `Idempotency-Key`, older than a day.
+    /// Responses to calls with an `Idempotency-Key`, older than a day.
     pub idempotency_keys: u64,
     /// Tasks that were deleted more than 30 days ago.
     pub trash: u64,
@@ -80,7 +79,7 @@ pub struct Pruned {
     pub changes: u64,
     /// Notifications older than 90 days.
     pub notifications: u64,
-    /// Sends of events, and tests, older than 30 days.
+    /// Sends of events and tests, older than 30 days.
     pub sends: u64,
     /// Links that were used more than 30 days ago.
     pub links: u64,
@@ -91,11 +90,11 @@ pub struct Pruned {
 }
 
 impl Store {
-    /// Deletes old deliveries, dead letters, idempotency keys, changes, notifications, deleted tasks, sends, used links and imports, a bounded number of
-    /// them.
+    /// Deletes old inbox entries, dead letters, idempotency keys, changes, notifications, deleted tasks, sends, used links, imports and tombstones. The
+    /// number of deleted rows is limited.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]; what was forgotten until then stays so.
+    /// [`Error::Unavailable`]; what was deleted before the error stays deleted.
     pub async fn prune(&self, now: Timestamp) -> Result<Pruned, Error> {
         Ok(Pruned {
             inbox: self.prune_with(INBOX, now, INBOX_DAYS * 24).await?,
@@ -111,7 +110,7 @@ impl Store {
         })
     }
 
-    /// Deletes entries of the audit log that are older than so many days, a bounded number of them. Returns how many.
+    /// Deletes entries of the audit log that are older than this many days. The number of deleted rows is limited. Returns the number.
     ///
     /// # Errors
     /// [`Error::Unavailable`].

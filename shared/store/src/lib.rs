@@ -1,9 +1,9 @@
 //! `PostgreSQL`: every query of Taskflow, the unit of work with its outbox and inbox, and the schema.
 //!
-//! [`Store`] reads; [`Unit`] changes, in one transaction that also writes the events and the jobs that follow from the
-//! change. No other crate knows SQL. `docs/data-model.md` tells of the tables, `migrations/` makes them.
+//! [`Store`] reads. [`Unit`] changes, in one transaction that also writes the resulting events and jobs. No other crate contains SQL.
+//! `docs/data-model.md` describes the tables, which `migrations/` creates.
 //!
-//! To add a column to tasks: a migration, and the list of fields in `tasks.rs`; if a filter reads it, `search.rs`.
+//! To add a column to tasks: write a migration, and extend the list of fields in `tasks.rs`; if a filter reads the column, also `search.rs`.
 
 mod app_passwords;
 mod audit;

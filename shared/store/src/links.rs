@@ -1,4 +1,4 @@
-//! The links that were used: each works once.
+//! Used links. Each link works once.
 
 use domain::Timestamp;
 
@@ -9,11 +9,11 @@ use crate::{Store, Unit};
 const FIND: &str = "SELECT outcome FROM used_links WHERE reminder_id = $1 AND action = $2 AND expires_at = $3";
 const USE: &str = "INSERT INTO used_links (reminder_id, action, expires_at, outcome, created_at) VALUES ($1, $2, $3, $4, $5)";
 
-/// What a link is known by: the reminder, the action, and when it expires.
+/// Identifies a link: the reminder, the action, and its expiry.
 pub type LinkKey<'a> = (i64, &'a str, Timestamp);
 
 impl Store {
-    /// What the use of a link did, if it was used.
+    /// Returns the outcome of a link, if it was used.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -24,7 +24,7 @@ impl Store {
 }
 
 impl Unit {
-    /// What the use of a link did, if it was used. Whoever asks holds the reminder, so nobody uses it meanwhile.
+    /// Returns the outcome of a link, if it was used. The caller has locked the reminder, so nobody uses the link meanwhile.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -33,7 +33,7 @@ impl Unit {
         Ok(find.fetch_optional(&mut *self.transaction).await?)
     }
 
-    /// Notes what the use of a link did.
+    /// Records the outcome of a link.
     ///
     /// # Errors
     /// [`Error::Unavailable`]; [`Error::Database`] if it was used before.

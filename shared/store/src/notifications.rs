@@ -1,4 +1,4 @@
-//! Notifications: what pages show of reminders, in an order that a client can resume from.
+//! Notifications: the reminders that pages show, in an order from which a client can resume.
 
 use domain::Notification;
 use domain::event::EventType;
@@ -9,10 +9,10 @@ use crate::once::{Lock, lock_number};
 use crate::sql::{Columns, Record, Time, names, record};
 use crate::{Store, Unit};
 
-/// Notifications that [`Store::notifications`] answers at most.
+/// Maximum number of notifications that [`Store::notifications`] returns.
 pub const NOTIFICATIONS_MAX: i64 = 1_000;
 
-/// The fields of a notification, each a column of the same name.
+/// The fields of a notification. Each is a column of the same name.
 macro_rules! fields {
     ($then:ident) => {
         $then! { Notification: id, event_type, task_id, reminder_id, title, body, created_at, read_at }
@@ -30,8 +30,8 @@ fields!(record);
 const AFTER: &str = concat!("SELECT ", columns!(), " FROM notifications WHERE id > $1 ORDER BY id LIMIT $2");
 const NEWEST: &str = concat!("SELECT ", columns!(), " FROM notifications ORDER BY id DESC LIMIT $1");
 const LAST: &str = "SELECT coalesce(max(id), 0) FROM notifications";
-/// The id is drawn under a lock that is held until after the commit, so that ids become visible in their order: whoever
-/// has seen an id has seen all before it. The lock comes first because the id is drawn from the row that it makes.
+/// The id is drawn under a lock that is held until after the commit, so that ids become visible in order: a client that has seen an id has seen all
+/// earlier ones. The lock comes first, because inserting the row draws the id.
 const INSERT: &str = concat!(
     "WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock($1)) ",
     "INSERT INTO notifications (id, event_type, task_id, reminder_id, title, body, created_at) ",
@@ -41,8 +41,8 @@ const INSERT: &str = concat!(
 const READ: &str = "UPDATE notifications SET read_at = coalesce(read_at, $2) WHERE id = $1";
 
 impl Store {
-    /// With `after`, the notifications that follow it, oldest first; without, the newest ones, also oldest first.
-    /// At most `limit`, and never more than [`NOTIFICATIONS_MAX`].
+    /// Returns the notifications after `after`, oldest first; without `after`, the newest ones, also oldest first. At most `limit`, and never more
+    /// than [`NOTIFICATIONS_MAX`].
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -63,7 +63,7 @@ impl Store {
         rows.iter().map(|row| Ok(notification_of(row)?)).collect()
     }
 
-    /// The id of the newest notification; 0 if there is none.
+    /// Returns the id of the newest notification, or 0.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -73,7 +73,7 @@ impl Store {
 }
 
 impl Unit {
-    /// Stores the notification of a fired reminder. Other units wait here until this one ends, so the rest of the unit must be short.
+    /// Creates the notification of a fired reminder. Until the unit ends, no other unit can create one, so keep it short.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -89,7 +89,7 @@ impl Unit {
         Ok(notification_of(&query.fetch_one(&mut *self.transaction).await?)?)
     }
 
-    /// Notes that somebody has read it; the first time counts.
+    /// Records that a notification was read. Only the first time counts.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].

@@ -1,4 +1,4 @@
-//! Done once: deliveries of events (inbox), commands by their (source, id), and calls by their `Idempotency-Key`.
+//! Exactly-once processing: deliveries of events (inbox), commands by their (source, id), and calls by their `Idempotency-Key`.
 
 use serde_json::Value;
 use sqlx::Row;
@@ -8,15 +8,15 @@ use crate::error::Error;
 use crate::sql::Time;
 use crate::{Store, Unit};
 
-/// Hours for which the answer of a call with an `Idempotency-Key` is kept.
+/// Hours for which the response to a call with an `Idempotency-Key` is kept.
 pub(crate) const KEPT_HOURS: i32 = 24;
 
-/// A second delivery waits here until the first is committed (then it changes nothing) or rolled back (then it is the first).
+/// A second delivery waits here until the first is committed (then it changes nothing) or rolled back (then it becomes the first).
 const ARRIVED: &str = "INSERT INTO inbox (consumer, source, event_id, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
 const ANSWER: &str = "SELECT answer::text FROM inbox WHERE consumer = $1 AND source = $2 AND event_id = $3";
 const REMEMBER: &str = "UPDATE inbox SET answer = $4::text::json WHERE consumer = $1 AND source = $2 AND event_id = $3";
 
-/// Two statements: the second one's snapshot must be younger than the lock.
+/// Two statements, because the snapshot of the second must be taken after the lock.
 const TRY_LOCK: &str = "SELECT pg_try_advisory_xact_lock($1)";
 const KEY: &str = "SELECT fingerprint, answer::text FROM idempotency_keys WHERE key = $1 AND method = $2 AND path = $3 \
      AND created_at > $4 - make_interval(hours => $5)";
@@ -24,25 +24,25 @@ const REMEMBER_KEY: &str = "INSERT INTO idempotency_keys (key, method, path, fin
      VALUES ($1, $2, $3, $4, $5::text::json, $6) ON CONFLICT (key, method, path) DO UPDATE \
      SET fingerprint = excluded.fingerprint, answer = excluded.answer, created_at = excluded.created_at";
 
-/// What is known of a call with an `Idempotency-Key`.
+/// The state of a call with an `Idempotency-Key`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Idempotency {
-    /// Nothing: do it, then [`Unit::remember_idempotent`].
+    /// Not known: execute it, then call [`Unit::remember_idempotent`].
     New,
-    /// It was done, with this answer.
+    /// It was executed, with this response.
     Replay(Value),
-    /// Another call with the same key is being done.
+    /// Another call with the same key is in progress.
     InFlight,
-    /// It was done with another body.
+    /// It was executed with another body.
     Mismatch,
 }
 
-/// An `Idempotency-Key` in use by a call of this process. Another call with it is told so at once, not when its turn for the task comes.
+/// An `Idempotency-Key` that a call of this process uses. Another call with it is refused immediately, instead of waiting for its turn for the task.
 #[derive(Debug)]
 pub struct Claim(#[expect(dead_code, reason = "it is held")] Turn);
 
 impl Store {
-    /// Claims an `Idempotency-Key` for a call to this method and path; `None` if a call of this process has it.
+    /// Claims an `Idempotency-Key` for a call of this method and path. Returns `None` if another call of this process holds it.
     #[must_use]
     pub fn claim_key(&self, key: &str, method: &str, path: &str) -> Option<Claim> {
         self.changes.try_turn(("idempotency_key", lock_number(Lock::Idempotency, &[key, method, path]))).map(Claim)
@@ -55,8 +55,7 @@ impl Unit {
         self.claim = claim;
     }
 
-    /// Whether this is the first time that the consumer gets this event; if it is, no other unit is told so, unless this one
-    /// is rolled back.
+    /// Returns true for the first delivery of this event to the consumer. After that, other units get false, unless this unit is rolled back.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -65,8 +64,8 @@ impl Unit {
         Ok(query.execute(&mut *self.transaction).await?.rows_affected() == 1)
     }
 
-    /// What a command was answered, if it was done. If it was not, this unit is to do it and [`remember_answer`]: the same
-    /// command on another connection waits here for the end of this unit.
+    /// Returns the answer of a command that was executed before. Otherwise, this unit must execute it and call [`remember_answer`]; the same command
+    /// on another connection waits here until this unit ends.
     ///
     /// [`remember_answer`]: Self::remember_answer
     ///
@@ -78,11 +77,11 @@ impl Unit {
         }
         let query = sqlx::query_scalar(ANSWER).bind(consumer).bind(source).bind(event_id);
         let answer: Option<String> = query.fetch_one(&mut *self.transaction).await?;
-        // A unit that asked and committed without an answer has nothing else to tell.
+        // A unit that committed without an answer has nothing to return.
         Ok(Some(answer.map_or(Ok(Value::Null), |answer| serde_json::from_str(&answer)).map_err(Error::value)?))
     }
 
-    /// Keeps what a command was answered.
+    /// Stores the answer of a command.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -92,7 +91,7 @@ impl Unit {
         Ok(())
     }
 
-    /// What is known of a call with this `Idempotency-Key` to this method and path. `fingerprint` is of its body.
+    /// Returns the state of a call with this `Idempotency-Key` to this method and path. `fingerprint` is the hash of its body.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -109,7 +108,7 @@ impl Unit {
         Ok(Idempotency::Replay(serde_json::from_str(row.try_get(1)?).map_err(Error::value)?))
     }
 
-    /// Keeps the answer of a call that was [`Idempotency::New`].
+    /// Stores the response to a call that was [`Idempotency::New`].
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -127,20 +126,20 @@ impl Unit {
     }
 }
 
-/// What an advisory lock is about.
+/// The purpose of an advisory lock.
 #[derive(Clone, Copy)]
 pub(crate) enum Lock {
-    /// Who gives out the next id of a notification.
+    /// Drawing the next id of a notification.
     Notifications = 1,
-    /// Who does the call of an `Idempotency-Key`.
+    /// Executing a call with an `Idempotency-Key`.
     Idempotency = 2,
-    /// Who counts the subscribed browsers.
+    /// Counting the subscribed browsers.
     Subscriptions = 3,
     /// Who counts the app passwords.
     AppPasswords = 4,
 }
 
-/// The number of an advisory lock: FNV-1a over what it is about and the texts, so that all processes agree.
+/// Returns the number of an advisory lock: FNV-1a over its purpose and texts, so that all processes agree.
 pub(crate) fn lock_number(lock: Lock, texts: &[&str]) -> i64 {
     const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;

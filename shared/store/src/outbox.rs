@@ -1,7 +1,7 @@
-//! The outbox: events and jobs that a unit leaves behind in its transaction, and how a publisher takes them.
+//! The outbox: events and jobs that a unit writes in its transaction, and how a publisher takes them.
 //!
-//! The rows of one task (its key) are taken in the order they were written. A publisher locks them from the oldest on, so
-//! of two that publish for the same task, one waits or goes away; it never overtakes.
+//! The rows of one task (its key) are taken in the order in which they were written. A publisher locks them from the oldest on. If two publish for
+//! the same task, one of them waits or gives up; it never overtakes.
 
 use cloudevents::Event;
 use domain::event::{EventType, Topic};
@@ -14,22 +14,22 @@ use crate::error::Error;
 use crate::sql::{Columns, Time};
 use crate::{Committed, Store, Unit};
 
-/// Rows that a publisher takes at once.
+/// Maximum number of rows that a publisher takes at once.
 pub const BATCH_MAX: i64 = 500;
 
 const EVENT: &str = "event";
 const SCHEDULE_JOB: &str = "schedule-job";
 const CANCEL_JOB: &str = "cancel-job";
 
-/// `place` keeps the order in which the unit spoke. The statement does not see its own rows, so any that it sees are older.
+/// `place` preserves the order within the unit. The statement does not see its own rows, so every row that it sees is older.
 const INSERT: &str = "INSERT INTO outbox (key, kind, topic, name, payload, due_at, created_at) \
      SELECT r.key, r.kind, r.topic, r.name, r.payload::json, r.due_at, $7 \
      FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[]) \
      WITH ORDINALITY AS r (key, kind, topic, name, payload, due_at, place) ORDER BY r.place \
      RETURNING id, EXISTS (SELECT FROM outbox o WHERE o.key = ANY($1))";
 
-/// What is lost with `synchronous_commit` off is only that a row was published: it is published again. The table is all churn, so it is
-/// read by its index, which begins with the key: a scan would read every row that was deleted since the last vacuum.
+/// If a commit is lost because `synchronous_commit` is off, rows are published again, nothing more. Rows are inserted and deleted all the time, so
+/// the table is read by its index, which begins with the key: a scan would read every row that was deleted since the last vacuum.
 const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL enable_seqscan = off";
 
 macro_rules! take {
@@ -48,7 +48,7 @@ const DELETE: &str = "DELETE FROM outbox o USING unnest($1::bigint[], $2::bigint
 const KEYS: &str = "SELECT key FROM outbox GROUP BY key ORDER BY min(id) LIMIT $1";
 const DEPTH: &str = "SELECT count(*) FROM outbox";
 
-/// What a unit has said so far.
+/// What a unit has announced so far.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     keys: Vec<i64>,
@@ -64,10 +64,10 @@ impl Outgoing {
 }
 
 impl Unit {
-    /// Says that something happened, once the unit commits. `key` is the task.
+    /// Announces an event when the unit commits. `key` is the task.
     ///
     /// # Errors
-    /// [`Error::Value`]: data without a JSON form.
+    /// [`Error::Value`]: the data cannot be represented in JSON.
     pub fn emit(&mut self, topic: Topic, ty: EventType, subject: &str, key: i64, data: &impl Serialize) -> Result<(), Error> {
         let event = self.work.origin.event(self.work.ids.next(), ty.as_str(), subject, key, self.work.now, data).map_err(Error::value)?;
         let payload = serde_json::to_string(&event).map_err(Error::value)?;
@@ -76,7 +76,7 @@ impl Unit {
         Ok(())
     }
 
-    /// Tells of a resource as it is now, once the unit commits.
+    /// Announces the current state of a resource when the unit commits.
     ///
     /// # Errors
     /// [`Error::Value`].
@@ -85,24 +85,24 @@ impl Unit {
         self.emit(topic, ty, &resource.subject(), resource.key(), &data)
     }
 
-    /// The first event of this type that the unit has said so far.
+    /// Returns the unit's first event of this type.
     #[must_use]
     pub fn emitted(&self, ty: EventType) -> Option<Event> {
         use cloudevents::AttributesReader;
         self.outgoing.events.iter().find(|event| event.ty() == ty.as_str()).cloned()
     }
 
-    /// Has a job called at its time, instead of any of the same name, once the unit commits. `key` is the task.
+    /// Registers a job when the unit commits. It replaces any job of the same name. `key` is the task.
     pub fn schedule_job(&mut self, name: &str, key: i64, due_at: Timestamp) {
         self.outgoing.push(key, Entry::ScheduleJob { name: name.to_owned(), due_at });
     }
 
-    /// Has a job not called, once the unit commits. `key` is the task.
+    /// Removes a job when the unit commits. `key` is the task.
     pub fn cancel_job(&mut self, name: &str, key: i64) {
         self.outgoing.push(key, Entry::CancelJob { name: name.to_owned() });
     }
 
-    /// Writes what the unit said, and returns it as the commit leaves it.
+    /// Writes the outbox, and returns the rows as the commit leaves them.
     pub(crate) async fn write_outbox(&mut self) -> Result<Committed, Error> {
         let Outgoing { keys, entries, events } = std::mem::take(&mut self.outgoing);
         if keys.is_empty() {
@@ -127,43 +127,43 @@ impl Unit {
 /// A row of the outbox.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutboxRow {
-    /// Grows along the rows of one task.
+    /// Increases along the rows of one task.
     pub id: i64,
     /// The task.
     pub key: i64,
-    /// What is to be done.
+    /// The work to do.
     pub entry: Entry,
     /// When it was written.
     pub created_at: Timestamp,
 }
 
-/// What a publisher is to do.
+/// The work of a publisher.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
     /// Publish an event.
     Event {
-        /// Where to.
+        /// The topic.
         topic: Topic,
         /// The event's type.
         ty: EventType,
-        /// The event in the structured JSON form of `CloudEvents`, ready to be sent.
+        /// The event in the structured JSON form of `CloudEvents`, ready to send.
         payload: String,
     },
-    /// Register a job, over any of the same name.
+    /// Register a job. It replaces any job of the same name.
     ScheduleJob {
         /// The job.
         name: String,
-        /// When it is to be called.
+        /// When it is called.
         due_at: Timestamp,
     },
-    /// Remove a job, if it is there.
+    /// Remove a job, if it exists.
     CancelJob {
         /// The job.
         name: String,
     },
 }
 
-/// A row of the outbox but for its id, its task and its time.
+/// A row of the outbox without its id, task and time.
 struct EntryColumns<'a> {
     kind: &'static str,
     topic: Option<Topic>,
@@ -186,26 +186,26 @@ impl Entry {
     }
 }
 
-/// The oldest rows of some tasks, locked: nobody else publishes for them until this is done or dropped.
+/// The oldest rows of some tasks, locked: no other publisher handles these tasks until this is done or dropped.
 pub struct OutboxBatch {
     transaction: Transaction<'static, Postgres>,
     rows: Vec<OutboxRow>,
 }
 
 impl OutboxBatch {
-    /// The rows, those of a task in the order to publish them, at most [`BATCH_MAX`]; none if all of the tasks' are published.
+    /// Returns the rows, those of a task in the order in which they must be published, at most [`BATCH_MAX`]. Empty if everything is published.
     #[must_use]
     pub fn rows(&self) -> &[OutboxRow] {
         &self.rows
     }
 
-    /// Whether there may be more rows of these tasks than one batch takes.
+    /// True if there may be more rows of these tasks than fit into one batch.
     #[must_use]
     pub fn is_full(&self) -> bool {
         i64::try_from(self.rows.len()) == Ok(BATCH_MAX)
     }
 
-    /// Deletes the rows that were published (their keys and ids), and lets others at the rest.
+    /// Deletes the published rows (keys and ids), and releases the others.
     ///
     /// # Errors
     /// [`Error::Unavailable`]: they will be published again.
@@ -218,10 +218,9 @@ impl OutboxBatch {
 }
 
 impl Store {
-    /// Takes the rows of some tasks to publish them. With `wait`, waits for another publisher of one of them, as long as for
-    /// any lock.
+    /// Takes the rows of some tasks in order to publish them. With `wait`, waits for other publishers of these tasks, up to the lock timeout.
     ///
-    /// `None` if another publisher holds some.
+    /// Returns `None` if another publisher holds some of them.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -237,7 +236,7 @@ impl Store {
         Ok(Some(OutboxBatch { transaction, rows }))
     }
 
-    /// Deletes rows that were published (their keys and ids) right after the commit that wrote them.
+    /// Deletes rows (keys and ids) that were published right after the commit that wrote them.
     ///
     /// # Errors
     /// [`Error::Unavailable`]: they will be published again.
@@ -247,7 +246,7 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Tasks whose rows wait to be published, the longest waiting first.
+    /// Returns tasks whose rows wait to be published, the longest waiting first.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -255,7 +254,7 @@ impl Store {
         self.run_unbroken(|connection| Box::pin(sqlx::query_scalar(KEYS).bind(limit).fetch_all(connection))).await
     }
 
-    /// How many rows wait to be published.
+    /// Returns the number of rows that wait to be published.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -264,7 +263,7 @@ impl Store {
     }
 }
 
-/// Deletes rows that were published (their keys and ids), in the caller's transaction. Run it with `enable_seqscan` off: the table is all churn.
+/// Deletes published rows (keys and ids) in the caller's transaction. Run it with `enable_seqscan` off, because the table is full of deleted rows.
 ///
 /// # Errors
 /// Those of the database; another session has locked one of the rows.
@@ -287,7 +286,7 @@ fn row_of(row: &PgRow) -> Result<OutboxRow, sqlx::Error> {
         }
         (SCHEDULE_JOB, _, _, Some(due_at)) => Entry::ScheduleJob { name, due_at },
         (CANCEL_JOB, ..) => Entry::CancelJob { name },
-        _ => return Err(sqlx::Error::Decode("a row of the outbox that says nothing".into())),
+        _ => return Err(sqlx::Error::Decode("a row of the outbox has no content".into())),
     };
     Ok(OutboxRow { id, key, entry, created_at: row.try_get::<Time, _>(7)?.0 })
 }

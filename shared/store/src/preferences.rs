@@ -1,4 +1,4 @@
-//! What the user prefers: one row, once they have said so.
+//! The user's preferences: one row, once any preference is set.
 
 use domain::USER_ID;
 use domain::preferences::OwnPreferences;
@@ -13,7 +13,7 @@ const SAVE: &str = "INSERT INTO preferences (user_id, time_zone, locale, day_sta
      ON CONFLICT (user_id) DO UPDATE SET (time_zone, locale, day_start, filters, updated_at) = ROW ($2, $3, $4, $5, $6)";
 
 impl Store {
-    /// What the user has said.
+    /// Returns the preferences that the user has set.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -24,7 +24,7 @@ impl Store {
 }
 
 impl Unit {
-    /// What the user has said, on the unit's own connection.
+    /// Returns the preferences that the user has set, on the unit's own connection.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -32,7 +32,7 @@ impl Unit {
         preferences_of(sqlx::query(SELECT).bind(USER_ID).fetch_optional(&mut *self.transaction).await?)
     }
 
-    /// Keeps what the user says now.
+    /// Stores the user's preferences.
     ///
     /// # Errors
     /// [`Error::Unavailable`].

@@ -1,4 +1,4 @@
-//! Folds anew what an earlier release has folded: all texts of before, and those that it still writes while it runs beside this one.
+//! Folds texts again that an earlier release has folded: those from before the migration, and those that it still writes while both releases run.
 
 use domain::task::tags;
 
@@ -6,34 +6,34 @@ use crate::Store;
 use crate::error::Error;
 use crate::tasks::{LOCK_MANY, folded, task_of};
 
-/// Tasks that one transaction folds. A change of one of them waits meanwhile.
+/// Tasks that one transaction folds. Changes of these tasks wait meanwhile.
 const BATCH: i64 = 500;
-/// Transactions of a migration, so that a start is not held up by many tasks; housekeeping does the rest.
+/// Transactions of a migration, so that many tasks do not delay a start. Housekeeping does the rest.
 const MIGRATION_BATCHES: usize = 20;
-/// Transactions of one call; the next day's call does the rest.
+/// Transactions of one call. The next day's call does the rest.
 const BATCHES_MAX: usize = 2_000;
 
 const NOTED: &str = "SELECT task_id FROM task_refolds ORDER BY task_id LIMIT $1 FOR UPDATE SKIP LOCKED";
 const REFOLD: &str = "UPDATE task_search SET folded_title = f.title, folded_text = f.text, folded_version = f.version \
      FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) AS f (id, version, title, text) WHERE task_id = f.id";
-/// The same tags, written otherwise: no change that anybody hears of.
+/// The same tags, in another spelling. This is not a change to announce.
 const RETAG: &str = "UPDATE tasks SET tags = $2 WHERE id = $1";
 const DONE: &str = "DELETE FROM task_refolds AS r WHERE task_id = ANY($1) \
      OR (task_id = ANY($2) AND NOT EXISTS (SELECT FROM tasks WHERE id = r.task_id))";
 
 impl Store {
-    /// Folds anew what is noted, a bounded number of tasks. Returns how many.
+    /// Folds the recorded tasks again, up to a limit. Returns their number.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]; what was folded until then stays so.
+    /// [`Error::Unavailable`]; what was folded before the error stays.
     pub async fn refold(&self) -> Result<u64, Error> {
         self.refold_batches(BATCHES_MAX).await
     }
 
-    /// What of it a migration does.
+    /// Does the part of a migration.
     pub(crate) async fn refold_first(&self) -> Result<(), Error> {
         match self.refold_batches(MIGRATION_BATCHES).await {
-            // Others are at work.
+            // Another process is folding.
             Err(error) if error.is_lock() => Ok(()),
             result => result.map(drop),
         }
@@ -51,7 +51,7 @@ impl Store {
         Ok(refolded)
     }
 
-    /// A task that somebody else has locked is left to the next call.
+    /// Leaves a task that another session has locked to the next call.
     async fn refold_batch(&self) -> Result<u64, Error> {
         let mut transaction = self.transaction("BEGIN").await?;
         let noted: Vec<i64> = sqlx::query_scalar(NOTED).bind(BATCH).fetch_all(&mut *transaction).await?;

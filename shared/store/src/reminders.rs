@@ -1,4 +1,4 @@
-//! Reminders: the rows that are the truth, of which the jobs are the shadow.
+//! Reminders. The rows are authoritative; the jobs follow them.
 
 use std::collections::HashMap;
 
@@ -16,10 +16,10 @@ use crate::sql::{Columns, Named, Time};
 use crate::tasks::{SELECT_TASKS, task_of};
 use crate::{Store, Unit};
 
-/// Reminders that [`Store::reminders`] answers at most.
+/// Maximum number of reminders that [`Store::reminders`] returns.
 pub const REMINDERS_MAX: i64 = 1_000;
 
-/// The columns of a [`StoredReminder`]. The last one has the sends of its firing.
+/// The columns of a [`StoredReminder`]. The last one contains the sends of its firing.
 macro_rules! columns {
     () => {
         concat!(
@@ -41,7 +41,7 @@ macro_rules! changed {
 
 const SELECT: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE id = $1");
 const SELECT_FOR_UPDATE: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE id = $1 FOR UPDATE");
-/// The task is not locked: locking it after its reminder would meet those who lock them the other way round.
+/// The task is not locked: others lock the task before its reminder, so the reverse order could deadlock.
 const SELECT_DUE: &str = concat!(
     "SELECT ",
     columns!(),
@@ -49,15 +49,15 @@ const SELECT_DUE: &str = concat!(
     "FROM reminders WHERE id = ANY($1) ORDER BY id FOR UPDATE"
 );
 const SELECT_OF_TASK: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE task_id = $1 ORDER BY id FOR UPDATE");
-/// In the order of ids, as everybody locks reminders, and after no task: whoever holds a reminder waits for no task. So nobody waits in a
-/// circle. Not `SKIP LOCKED`: whoever holds a row may leave it as it is, or be rolled back, and then nobody registers its job.
+/// Locks in the order of ids, like everybody who locks reminders, and takes no lock on a task afterwards, so there is no deadlock. Not `SKIP LOCKED`:
+/// the holder of a row may leave it unchanged or be rolled back, and then its job would not be registered.
 const LOCK_WAITING: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM reminders WHERE status = 'pending' AND triggered_at IS NULL AND id > $1 ORDER BY id LIMIT $2 FOR UPDATE"
 );
-/// `SKIP LOCKED`, because whoever holds a reminder that fired is settling it. What is still in the outbox is not lost, and a channel that has a send
-/// has heard of the firing.
+/// `SKIP LOCKED`, because whoever holds a fired reminder is settling it. What is still in the outbox is not lost, and a channel with a send has
+/// received the firing.
 const LOCK_UNSETTLED: &str = concat!(
     "SELECT ",
     columns!(),
@@ -66,11 +66,11 @@ const LOCK_UNSETTLED: &str = concat!(
      AND NOT coalesce(channels, '{websocket}') <@ ARRAY (SELECT s.channel FROM sends s WHERE s.reminder_id = reminders.id AND s.fired_at = triggered_at) \
      ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED"
 );
-/// Each half walks an index of its own, as far as the page needs.
+/// Each half walks its own index, as far as the page needs.
 const REMINDED: &str = "(SELECT id FROM tasks WHERE status = 'pending' AND reminder_offset IS NOT NULL AND id > $1 ORDER BY id LIMIT $2) \
      UNION (SELECT DISTINCT task_id FROM reminders WHERE ((status = 'pending' AND triggered_at IS NULL) OR (cancelled_with_task AND NOT of_task)) \
      AND task_id > $1 ORDER BY task_id LIMIT $2) ORDER BY 1 LIMIT $2";
-/// Not locked: what is added or cancelled meanwhile locks the task, which the unit holds.
+/// Not locked: whoever adds or cancels a reminder locks the task, which the unit holds.
 const SELECT_BY_HAND: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE task_id = $1 AND NOT of_task ORDER BY id");
 /// All-day tasks whose reminders follow the start of the day.
 const FOLLOWING_DAY: &str = "SELECT id FROM tasks t WHERE status = 'pending' AND due_day IS NOT NULL AND id > $1 AND (reminder_offset IS NOT NULL \
@@ -102,25 +102,25 @@ const SELECT_ALL: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE i
 const FINISH: &str = changed!("status = $2, sent_at = $3");
 const COUNT_RETRY: &str = "UPDATE reminders SET retry_count = retry_count + 1 WHERE id = $1 RETURNING retry_count";
 
-/// A reminder that is to be kept.
+/// A reminder to create.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NewReminder {
-    /// The task it reminds of.
+    /// The task.
     pub task_id: i64,
-    /// When it is to fire.
+    /// When it fires.
     pub scheduled_at: Timestamp,
-    /// How long before the due date that is.
+    /// The time from then to the due date.
     pub offset: ReminderOffset,
-    /// The one channel that it goes to; `None`: every configured channel.
+    /// The only channel that it goes to. `None`: every configured channel.
     pub channel: Option<ReminderType>,
-    /// Whether it comes from the task's own `reminder_offset`, rather than from a call that asked for it.
+    /// True if it comes from the task's own `reminder_offset`; false if a call added it.
     pub of_task: bool,
 }
 
-/// A change that has something happen much later: what happens then belongs to it.
+/// The change that caused something later. The later events belong to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
-    /// Ties together everything one call caused.
+    /// Connects everything that one call caused.
     pub correlation_id: String,
     /// The W3C trace context of the change.
     pub traceparent: String,
@@ -131,14 +131,14 @@ pub struct Cause {
 pub struct Due {
     /// The reminder.
     pub reminder: Reminder,
-    /// The change that scheduled it, if that is known.
+    /// The change that scheduled it, if known.
     pub cause: Option<Cause>,
-    /// Whether its task is completed or gone.
+    /// True if its task is completed or deleted.
     pub is_over: bool,
 }
 
 impl Store {
-    /// The newest reminders of these, newest first, at most [`REMINDERS_MAX`].
+    /// Returns the newest matching reminders, newest first, at most [`REMINDERS_MAX`].
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -160,7 +160,7 @@ impl Store {
         reminders_of(&rows)
     }
 
-    /// The reminder.
+    /// Returns a reminder.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
@@ -169,7 +169,7 @@ impl Store {
         Ok(reminder_of(&row)?.reminder)
     }
 
-    /// Whether the task has a reminder that has yet to fire.
+    /// True if the task has a reminder that has not fired yet.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -177,8 +177,8 @@ impl Store {
         self.run_unbroken(|connection| Box::pin(sqlx::query_scalar(HAS_WAITING).bind(task_id).fetch_one(connection))).await
     }
 
-    /// Returns ids after `after`, in order, of tasks whose reminders may not be in line with them: pending tasks with a `reminder_offset`, and
-    /// any that has, or had, a reminder that waits or could come back.
+    /// Returns ids after `after`, in order, of tasks whose reminders may be inconsistent with them: pending tasks with a `reminder_offset`, and every
+    /// task with a reminder that waits, waited, or could come back.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -194,7 +194,7 @@ impl Store {
         self.run_unbroken(|connection| Box::pin(sqlx::query_scalar(FOLLOWING_DAY).bind(after).bind(limit).fetch_all(connection))).await
     }
 
-    /// Returns these tasks, `None` for one that is deleted, each with its id and all its reminders.
+    /// Returns these tasks, each with its id and all its reminders. The task is `None` if it is deleted.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -213,7 +213,7 @@ impl Store {
 }
 
 impl Unit {
-    /// The reminder, locked until the unit ends.
+    /// Returns a reminder, locked until the unit ends.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
@@ -221,7 +221,7 @@ impl Unit {
         Ok(self.stored_reminder(id).await?.reminder)
     }
 
-    /// The reminder as it is, not locked: for a unit that will lock its task first.
+    /// Returns a reminder without locking it, for a unit that will lock its task first.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
@@ -230,7 +230,7 @@ impl Unit {
         Ok(reminder_of(&row)?.reminder)
     }
 
-    /// The reminder with what no caller sees, locked until the unit ends.
+    /// Returns a reminder with its internal fields, locked until the unit ends.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
@@ -239,7 +239,7 @@ impl Unit {
         Ok(reminder_of(&row)?)
     }
 
-    /// Those of these reminders that there are, in the order of their ids, locked until the unit ends.
+    /// Returns those of these reminders that exist, ordered by id, locked until the unit ends.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -254,7 +254,7 @@ impl Unit {
         rows.iter().map(due).collect()
     }
 
-    /// The reminders of a task, whatever became of them, by id; locked until the unit ends.
+    /// Returns all reminders of a task, of any status, ordered by id, locked until the unit ends.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -263,7 +263,7 @@ impl Unit {
         Ok(rows.iter().map(reminder_of).collect::<Result<_, _>>()?)
     }
 
-    /// Returns reminders that have yet to fire, with ids after `after`, in order, locked until the unit ends.
+    /// Returns reminders that have not fired yet, with ids after `after`, in order, locked until the unit ends.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -271,8 +271,8 @@ impl Unit {
         reminders_of(&sqlx::query(LOCK_WAITING).bind(after).bind(limit).fetch_all(&mut *self.transaction).await?)
     }
 
-    /// Returns reminders that fired before `before` and were neither sent nor given up since, though nothing of their task waits in the outbox;
-    /// with ids after `after`, in order, locked until the unit ends.
+    /// Returns reminders that fired before `before`, are neither sent nor given up, and have nothing of their task in the outbox; with ids after
+    /// `after`, in order, locked until the unit ends.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -281,7 +281,7 @@ impl Unit {
         reminders_of(&query.fetch_all(&mut *self.transaction).await?)
     }
 
-    /// Keeps a new reminder, announces it and has its job registered.
+    /// Creates a reminder, announces it, and registers its job.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -300,7 +300,7 @@ impl Unit {
         self.scheduled(reminder)
     }
 
-    /// Has the reminder fire at another time, as if it never had; announces it and has its job registered anew.
+    /// Moves a reminder to another time, as if it had never fired. Announces it, and registers its job again.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
@@ -317,7 +317,7 @@ impl Unit {
         self.scheduled(reminder)
     }
 
-    /// Has the reminder fire again at another time, which holds while its task would have it fire when it would now.
+    /// Makes a reminder fire again at another time. This lasts until its task demands another time than it does now.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
@@ -330,7 +330,7 @@ impl Unit {
         self.scheduled(reminder)
     }
 
-    /// Cancels the reminder and its job, and announces it.
+    /// Cancels a reminder and its job, and announces it.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
@@ -342,7 +342,7 @@ impl Unit {
         Ok(reminder)
     }
 
-    /// Notes that these reminders fired, and to which of the configured channels each goes. Each is still to be announced.
+    /// Records that these reminders fired, and to which of the configured channels each goes. Does not announce them.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -355,7 +355,7 @@ impl Unit {
         reminders_of(&sqlx::query(SELECT_ALL).bind(ids).fetch_all(&mut *self.transaction).await?)
     }
 
-    /// Tells the consumers (reminders) and the pages (task-updates) that a reminder fired.
+    /// Announces to consumers (`reminders`) and pages (`task-updates`) that a reminder fired.
     ///
     /// # Errors
     /// [`Error::Value`].
@@ -365,7 +365,7 @@ impl Unit {
         self.announce_update(EventType::ReminderTriggered, &reminder.subject(), reminder.task_id, fields)
     }
 
-    /// Notes what became of the reminder, and announces it: sent, failed or cancelled. Pending announces nothing.
+    /// Records the outcome of a reminder, and announces it: sent, failed or cancelled. Pending is not announced.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
@@ -380,14 +380,14 @@ impl Unit {
         Ok(reminder)
     }
 
-    /// Notes what became of the reminder. It is still to be announced.
+    /// Records the outcome of a reminder. Does not announce it.
     pub(crate) async fn set_status(&mut self, id: i64, status: ReminderStatus) -> Result<Reminder, Error> {
         let sent_at = (status == ReminderStatus::Sent).then(|| Time(self.now()));
         let row = sqlx::query(FINISH).bind(id).bind(status.name()).bind(sent_at).fetch_one(&mut *self.transaction).await?;
         Ok(reminder_of(&row)?.reminder)
     }
 
-    /// Counts a try that failed; answers how many there were.
+    /// Counts a failed attempt. Returns the number of failed attempts.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
@@ -395,7 +395,7 @@ impl Unit {
         Ok(sqlx::query_scalar(COUNT_RETRY).bind(id).fetch_one(&mut *self.transaction).await?)
     }
 
-    /// Brings the reminders of a task in line with it, as it is now: locks the task, then the reminders. Returns how many it changed.
+    /// Adjusts the reminders of a task to its current state. Locks the task, then the reminders. Returns the number of changed reminders.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -415,7 +415,7 @@ impl Unit {
         Ok(steps.len())
     }
 
-    /// When the day of an all-day task starts. Others have no use for it, and cost no look.
+    /// Returns the start of the day for an all-day task. Other tasks do not need it, so it is not read for them.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -424,8 +424,8 @@ impl Unit {
         Ok(if is_all_day { self.own_preferences().await?.day_start.unwrap_or_default() } else { DayStart::default() })
     }
 
-    /// Gives `next`, the occurrence that follows the task `from` or the same task once it was moved on, the reminders that were added by hand
-    /// and have none that waits there yet.
+    /// Copies to `next` those manually added reminders of `from` that `next` does not have yet. `next` is the next occurrence, or the same task after
+    /// it was moved on.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -459,7 +459,7 @@ impl Unit {
         Ok(reminder)
     }
 
-    /// Announces once more, to the consumers, that the reminder fired.
+    /// Announces to the consumers once more that a reminder fired.
     ///
     /// # Errors
     /// [`Error::Value`].

@@ -1,15 +1,15 @@
-//! Lists and searches: the heart of the store.
+//! Lists and searches.
 //!
-//! One statement, so one round trip, answers the page and the exact count: the count is a query of its own beside the
-//! page, which is several times cheaper than `count(*) OVER ()` and leaves the page to its index.
+//! One statement, and therefore one round trip, returns the page and the exact count. The count is a separate query next to the page: that is several
+//! times cheaper than `count(*) OVER ()`, and lets the page use its index.
 //!
-//! There are two shapes. A list without conditions, or by status and priority, *walks* the index of its order and stops at
-//! the page's end. All else *gathers* the hits first, through the index of the condition, in a materialised CTE: the count
-//! needs them all anyway, and no `LIMIT` can tempt the planner to walk an index of the order in search of a rare word.
+//! There are two shapes. A list without conditions, or by status and priority, *walks* the index of its order and stops at the end of the page.
+//! Everything else first *gathers* the hits through the index of the condition, in a materialised CTE: the count needs all of them anyway, and a
+//! `LIMIT` cannot tempt the planner to walk an index of the order in search of a rare word.
 //!
-//! Both shapes are made so that one plan is good for all values, so that plans are made once for a connection
-//! (`store.rs`, `SESSION`): making them anew would cost a search for a rare word more than running it. What a plan does
-//! depend on, status and priority, stands in the text, from a closed set of words; everything else is a parameter.
+//! Both shapes work well with one plan for all values, so plans are made once per connection (`store.rs`, `SESSION`). Planning each search for a rare
+//! word would cost more than running it. Status and priority, which do affect a plan, are part of the text, from a closed set of words; everything
+//! else is a parameter.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -26,16 +26,16 @@ use crate::fold::{Term, whole_title};
 use crate::sql::{Named, Time, rank};
 use crate::tasks::{COLUMNS, task_of};
 
-/// True of a task that is due on a day.
+/// True for a task that is due on a day.
 const IS_ALL_DAY: &str = "(due_day IS NOT NULL)";
-/// Longer than lies between the beginnings of the same day in any two zones.
+/// Longer than the difference between the beginnings of the same day in any two zones.
 const DAY_MARGIN: Duration = Duration::from_hours(30);
-/// True of a task with a reminder of its own, or with one that waits.
+/// True for a task with a reminder of its own, or with one that waits.
 const HAS_REMINDER: &str = "(reminder_offset IS NOT NULL OR EXISTS \
      (SELECT FROM reminders WHERE reminders.task_id = tasks.id AND reminders.status = 'pending' AND triggered_at IS NULL))";
 
 impl Store {
-    /// A page of the tasks that match, and how many do.
+    /// Returns a page of the matching tasks, and their number.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -49,7 +49,7 @@ impl Store {
         page_of(&rows)
     }
 
-    /// How `PostgreSQL` (16 or later) runs [`tasks`](Self::tasks), whatever the parameters: its plan, a step a line.
+    /// Returns the plan with which `PostgreSQL` (16 or later) runs [`tasks`](Self::tasks) for any parameters, one step per line.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -67,7 +67,7 @@ impl Store {
     }
 }
 
-/// A row for each task of the page, or one with the count alone.
+/// There is a row for each task of the page, or one row with only the count.
 fn page_of(rows: &[PgRow]) -> Result<Page<Task>, Error> {
     let Some(first) = rows.first() else { return Ok(Page { items: Vec::new(), total_count: 0 }) };
     let total_count = first.try_get(0)?;
@@ -91,19 +91,19 @@ fn statement(query: &TaskQuery) -> QueryBuilder<Postgres> {
     sql
 }
 
-/// True if there are conditions other than status and priority ([`push_open`]), which no walk along the order of a list can count on.
+/// True if there are conditions other than status and priority ([`push_open`]). A walk along the order of a list cannot rely on them.
 fn is_selective(query: &TaskQuery) -> bool {
     let closed = TaskFilter { status: query.filter.status, priority: query.filter.priority, ..TaskFilter::default() };
     has_condition(query, &closed)
 }
 
-/// True if there are conditions that `without` has not.
+/// True if there are conditions other than those of `without`.
 fn has_condition(query: &TaskQuery, without: &TaskFilter) -> bool {
     let filter = TaskFilter { tags_match: query.filter.tags_match, ..without.clone() };
     query.filter != filter || is_untagged(&query.filter) || query.due != DuePeriod::Any || query.completed != (None, None)
 }
 
-/// True if only tasks without any tag are looked for: exactly none.
+/// True if the filter asks for tasks without tags.
 fn is_untagged(filter: &TaskFilter) -> bool {
     filter.tags.is_empty() && filter.tags_match == TagsMatch::Exact
 }
@@ -120,7 +120,7 @@ fn walk(sql: &mut QueryBuilder<Postgres>, query: &TaskQuery) {
     place.push_order(sql, [place.column, "due_day", "id"], query.order);
 }
 
-/// How many tasks there are. Of all tasks, or all of a status, it is kept (`task_counts`).
+/// Appends the number of tasks. For all tasks, or all of a status, it is stored (`task_counts`).
 fn push_count(sql: &mut QueryBuilder<Postgres>, filter: &TaskFilter) {
     let kept = match (filter.priority, filter.status) {
         (Some(_), _) => {
@@ -138,7 +138,7 @@ fn gather(sql: &mut QueryBuilder<Postgres>, terms: &[Term], query: &TaskQuery) {
     let place = query.sort_by.or(terms.is_empty().then(SortBy::default)).map(Place::of);
     push_hits(sql, terms, query, place);
     sql.push(format_args!(" SELECT total, {COLUMNS} FROM (SELECT count(*) AS total FROM hits) AS counted"));
-    // What the page holds is known before the tasks are read.
+    // The ids of the page are known before the tasks are read.
     let place = place.unwrap_or(Place { column: "", is_due: false });
     let place_day = if place.is_due { ", place_day" } else { "" };
     sql.push(format_args!(" LEFT JOIN (SELECT * FROM (SELECT hit, place{place_day} FROM hits"));
@@ -148,7 +148,7 @@ fn gather(sql: &mut QueryBuilder<Postgres>, terms: &[Term], query: &TaskQuery) {
     place.push_order(sql, ["place", "place_day", "hit"], query.order);
 }
 
-/// All tasks that match, and what decides their place: a column, or else their relevance.
+/// Appends all matching tasks with the value that decides their place: a column, or their relevance.
 fn push_hits(sql: &mut QueryBuilder<Postgres>, terms: &[Term], query: &TaskQuery, place: Option<Place>) {
     let needs_task = place.is_some() || has_condition(query, &TaskFilter::default());
     sql.push("WITH hits AS MATERIALIZED (SELECT ");
@@ -169,7 +169,7 @@ fn push_hits(sql: &mut QueryBuilder<Postgres>, terms: &[Term], query: &TaskQuery
         if term.has_trigram() {
             sql.push(" AND folded_text LIKE ").push_bind(term.pattern());
         } else {
-            // The index would be read from end to end, and then the table: the table alone is less.
+            // The whole index and then the table would be read. Reading only the table is cheaper.
             sql.push(" AND strpos(folded_text, ").push_bind(term.text().to_owned()).push(") > 0");
         }
     }
@@ -178,8 +178,8 @@ fn push_hits(sql: &mut QueryBuilder<Postgres>, terms: &[Term], query: &TaskQuery
     sql.push(")");
 }
 
-/// How well a hit matches: the exact title is best; else each term counts 4 as a word of the title, 3 as the beginning of
-/// one, 2 as a part of one, 1 in the description or the tags. A tag that is asked for by name says nothing: all hits have it.
+/// Appends how well a hit matches. The exact title is best; otherwise, each term counts 4 as a word of the title, 3 as the beginning of one, 2 as a
+/// part of one, 1 in the description or the tags. A tag adds nothing, because all hits have it.
 fn push_relevance<'s>(sql: &'s mut QueryBuilder<Postgres>, terms: &[Term]) -> &'s mut QueryBuilder<Postgres> {
     const EXACT: usize = 1_000;
     sql.push("CASE WHEN folded_title = ").push_bind(whole_title(terms)).push(format_args!(" THEN {EXACT} ELSE 0"));
@@ -192,11 +192,11 @@ fn push_relevance<'s>(sql: &'s mut QueryBuilder<Postgres>, terms: &[Term]) -> &'
     sql.push(" END")
 }
 
-/// What decides the place of a task in a list.
+/// Decides the place of a task in a list.
 #[derive(Clone, Copy)]
 struct Place {
     column: &'static str,
-    /// True if that is the due date: it comes last where it is missing, and an all-day task comes before the timed ones of its day.
+    /// True for the due date. Tasks without one come last, and an all-day task comes before the timed tasks of its day.
     is_due: bool,
 }
 
@@ -212,8 +212,8 @@ impl Place {
         Self { column, is_due: by == SortBy::DueDate }
     }
 
-    /// `ORDER BY`, with the ties by id in the same direction, so that one index serves both directions; only due dates,
-    /// which come last in both where they are missing, need two. The columns are that of the place, of the day among due dates, and of the id.
+    /// Appends `ORDER BY`. Ties are ordered by id in the same direction, so that one index serves both directions. Only due dates need two indexes,
+    /// because missing ones come last in both. The columns are those of the place, of the day for due dates, and of the id.
     fn push_order(self, sql: &mut QueryBuilder<Postgres>, [column, day, id]: [&'static str; 3], order: Order) {
         let direction = match order {
             Order::Asc => "ASC",
@@ -231,7 +231,7 @@ fn push_window(sql: &mut QueryBuilder<Postgres>, query: &TaskQuery) {
     sql.push(" LIMIT ").push_bind(query.window.limit).push(" OFFSET ").push_bind(query.window.offset);
 }
 
-/// The conditions whose values are a closed set: they stand in the text, so that the plan knows how rare each is.
+/// Appends the conditions whose values are a closed set. They are part of the text, so that the plan knows how rare each is.
 fn push_closed(sql: &mut QueryBuilder<Postgres>, filter: &TaskFilter) {
     if let Some(status) = filter.status {
         sql.push(format_args!(" AND status = '{}'", status.name()));
@@ -243,14 +243,14 @@ fn push_closed(sql: &mut QueryBuilder<Postgres>, filter: &TaskFilter) {
 
 fn push_period(sql: &mut QueryBuilder<Postgres>, column: &'static str, from: Option<Timestamp>, to: Option<Timestamp>) {
     if from.is_some() || to.is_some() {
-        // Always from and to: a plan for any values takes a range with two ends for a short one, and uses the index.
+        // Always has both ends: a plan for any values takes a range with two ends for a short one, and uses the index.
         sql.push(format_args!(" AND {column} >= coalesce(")).push_bind(from.map(Time)).push(", '-infinity'::timestamptz)");
         sql.push(format_args!(" AND {column} < coalesce(")).push_bind(to.map(Time)).push(", 'infinity'::timestamptz)");
     }
 }
 
-/// When a task is due: the one place that knows what "due" means of a row. An all-day task goes by its day, whatever zone that begins in; the
-/// period of instants around it is for the index.
+/// Appends the condition that a task is due in a period. This is the only place that defines "due" for a row. An all-day task is matched by its day,
+/// whatever zone the day begins in; the period of instants around it is for the index.
 fn push_due(sql: &mut QueryBuilder<Postgres>, due: DuePeriod) {
     let (from, to) = match due {
         DuePeriod::Any => return,
@@ -270,7 +270,7 @@ fn push_due(sql: &mut QueryBuilder<Postgres>, due: DuePeriod) {
     }
 }
 
-/// A condition that holds, or one that does not.
+/// Appends a condition, or its negation.
 fn push_whether(sql: &mut QueryBuilder<Postgres>, wanted: Option<bool>, condition: &'static str) {
     match wanted {
         None => {}
@@ -299,7 +299,7 @@ fn push_open(sql: &mut QueryBuilder<Postgres>, query: &TaskQuery) {
     match filter.tags_match {
         TagsMatch::All => sql.push(" AND tags @> ").push_bind(tags),
         TagsMatch::Any => sql.push(" AND tags && ").push_bind(tags),
-        // Both sides have each tag once: as many, and all of them, is the same set.
+        // Neither side has duplicates: the same number, and all of them, means the same set.
         TagsMatch::Exact => {
             let count = i32::try_from(tags.len()).unwrap_or(i32::MAX);
             sql.push(" AND tags @> ").push_bind(tags).push(" AND cardinality(tags) = ").push_bind(count)

@@ -1,6 +1,6 @@
-//! Sends: what a channel sends to one receiver. The rows are the truth, of which the jobs `<function>-<id>` are the shadow.
+//! Sends: what a channel sends to one receiver. The rows are authoritative; the jobs `<function>-<id>` follow them.
 //!
-//! An attempt holds no connection while it waits for its receiver: it claims the row, and settles it in a transaction of its own.
+//! An attempt holds no connection while it waits for its receiver: it claims the row, and settles it in a separate transaction.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::reminders::Cause;
 use crate::sql::{Columns, Named, Time};
 use crate::{Store, Unit};
 
-/// Characters of an error that are kept.
+/// Characters of an error that are stored.
 const ERROR_MAX: usize = 300;
 
 macro_rules! columns {
@@ -25,14 +25,14 @@ macro_rules! columns {
     };
 }
 
-/// A firing is sent to a receiver once.
+/// Each receiver gets a firing once.
 const INSERT: &str = "INSERT INTO sends (channel, key, reminder_id, fired_at, subscription_id, event, status, error, next_at, expires_at, created_at, \
      sent_at, attempts, correlation_id, traceparent) \
      SELECT $1, $2, $3, $4, r.subscription, $6::json, $7, $8, $9, $10, $9, CASE WHEN $7 = 'sent' THEN $9 END, CASE WHEN $7 = 'sent' THEN 1 ELSE 0 END, \
      $11, $12 \
      FROM unnest($5::bigint[]) AS r (subscription) \
      ON CONFLICT (reminder_id, fired_at, channel, subscription_id) WHERE reminder_id IS NOT NULL DO NOTHING RETURNING id";
-/// A row that another attempt holds is left to that one; an attempt that was killed holds it until `busy_until`.
+/// Skips a row that another attempt holds. A killed attempt holds it until `busy_until`.
 const CLAIM: &str = concat!(
     "UPDATE sends SET attempts = attempts + 1, busy_until = $4 WHERE id = $1 AND channel = $2 AND status = 'pending' AND next_at <= $3 \
      AND (busy_until IS NULL OR busy_until <= $3) RETURNING ",
@@ -43,29 +43,29 @@ const SETTLE: &str = "UPDATE sends SET status = $2, error = $3, next_at = coales
      WHERE id = $1 AND status = 'pending'";
 const PENDING: &str = "SELECT id, channel, key, next_at FROM sends WHERE status = 'pending' AND id > $1 ORDER BY id LIMIT $2 FOR UPDATE";
 
-/// A send that is to be made.
+/// A send to create.
 #[derive(Clone, Debug)]
 pub struct NewSend<'a> {
-    /// How.
+    /// The channel.
     pub channel: ReminderType,
     /// The task.
     pub key: i64,
-    /// The reminder that fired, if it is of one.
+    /// The reminder that fired, if there is one.
     pub reminder: Option<&'a Reminder>,
-    /// The browsers of a push, a send for each.
+    /// The browsers of a push. Each gets a send.
     pub subscriptions: Option<Vec<i64>>,
-    /// What the webhook gets: an event in the structured JSON form of `CloudEvents`.
+    /// The payload of a webhook: an event in the structured JSON form of `CloudEvents`.
     pub event: Option<&'a str>,
     /// When it is given up.
     pub expires_at: Timestamp,
 }
 
-/// A send whose attempt is under way.
+/// A send with an attempt in progress.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sending {
     /// Names its job.
     pub id: i64,
-    /// How.
+    /// The channel.
     pub channel: ReminderType,
     /// The task.
     pub key: i64,
@@ -73,9 +73,9 @@ pub struct Sending {
     pub firing: Option<(i64, Timestamp)>,
     /// The browser of a push.
     pub subscription_id: Option<i64>,
-    /// What the webhook gets.
+    /// The payload of a webhook.
     pub event: Option<String>,
-    /// Attempts, this one included.
+    /// Number of attempts, including this one.
     pub attempts: u32,
     /// When it is given up.
     pub expires_at: Timestamp,
@@ -83,43 +83,43 @@ pub struct Sending {
     pub cause: Option<Cause>,
 }
 
-/// What [`Store::claim_send`] finds.
+/// The result of [`Store::claim_send`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Claimed {
-    /// It is the caller's to make.
+    /// The caller must make the attempt.
     Yours(Box<Sending>),
-    /// Another attempt is under way, or was killed a moment ago.
+    /// Another attempt is in progress, or was killed recently.
     Busy,
     /// It is due later.
     Later {
         /// The task.
         key: i64,
-        /// When.
+        /// The time.
         at: Timestamp,
     },
     /// It is settled.
     Over,
 }
 
-/// What became of an attempt.
+/// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settled {
     /// The receiver has it.
     Sent,
     /// Another attempt follows.
     Again {
-        /// When.
+        /// The time.
         at: Timestamp,
-        /// What went wrong.
+        /// The error.
         error: String,
     },
-    /// No other attempt follows.
+    /// No attempt follows.
     Failed(String),
     /// There is nothing to send any more.
     Cancelled,
 }
 
-/// The job of a send.
+/// Returns the name of the job of a send.
 #[must_use]
 pub fn send_job(channel: ReminderType, id: i64) -> Option<String> {
     SENDING.iter().find(|(own, _)| *own == channel).map(|(_, route)| format!("{}-{id}", route.name))
@@ -148,7 +148,7 @@ impl Store {
 }
 
 impl Unit {
-    /// Keeps sends and has their jobs called now; none if the firing has them already. Returns how many are new.
+    /// Creates sends, and schedules their jobs immediately. Creates none if the firing has them already. Returns the number of new sends.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -162,8 +162,8 @@ impl Unit {
         Ok(ids.len())
     }
 
-    /// Notes what became of a channel that needs no attempt: the page shows the reminder, or a push has no browser to go to. Returns false if that is
-    /// noted already.
+    /// Records the outcome of a channel that needs no attempt: the page shows the reminder, or there is no browser for a push. Returns false if it is
+    /// recorded already.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -201,7 +201,7 @@ impl Unit {
         Ok(query.fetch_all(&mut *self.transaction).await?)
     }
 
-    /// Notes what became of an attempt, and what that makes of the reminder. Locks the reminder, then the send.
+    /// Records the outcome of an attempt, and updates the reminder. Locks the reminder, then the send.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -210,7 +210,7 @@ impl Unit {
             Some((id, _)) => found(self.reminder(id).await)?,
             None => None,
         };
-        // Once the reminder was snoozed or moved, this firing is over.
+        // If the reminder was snoozed or moved, this firing is over.
         let before = before.filter(|reminder| reminder.triggered_at == send.firing.map(|(_, at)| at));
         let (status, error, next_at) = match outcome {
             Settled::Sent => (ReminderStatus::Sent, None, None),
@@ -236,7 +236,7 @@ impl Unit {
         Ok(())
     }
 
-    /// Has the reminder follow its deliveries, and announces what became of it on a channel if that is new.
+    /// Updates the reminder from its deliveries, and announces the outcome of a channel if it is new.
     async fn follow(&mut self, before: &Reminder, channel: ReminderType) -> Result<(), Error> {
         let mut reminder = self.reminder(before.id).await?;
         let status = status_of(&reminder.deliveries);
@@ -247,7 +247,7 @@ impl Unit {
         let status = |reminder: &Reminder| reminder.delivery(channel).map(|delivery: &Delivery| delivery.status);
         let event_type = match status(&reminder) {
             now if now == status(before) => None,
-            // A notification that waits on the page has reached nobody yet, and other channels say more.
+            // A notification that waits on the page has not reached anybody yet, and other channels say more.
             Some(ReminderStatus::Sent) if channel == ReminderType::Websocket && !is_sole => None,
             Some(ReminderStatus::Sent) => Some(EventType::ReminderSent),
             Some(ReminderStatus::Failed) => Some(EventType::ReminderFailed),
@@ -260,7 +260,7 @@ impl Unit {
         self.emit(Topic::Reminders, event_type, &reminder.subject(), reminder.key(), &data)
     }
 
-    /// Registers the jobs of pending sends with ids after `after`, in order, over any that are there. Returns the last id, and how many.
+    /// Registers the jobs of pending sends with ids after `after`, in order. Replaces existing jobs. Returns the last id, and the number.
     ///
     /// # Errors
     /// [`Error::Unavailable`].

@@ -1,4 +1,4 @@
-//! How values of the domain look in the database.
+//! Conversions between values of the domain and of the database.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -21,10 +21,10 @@ use sqlx::query::Query;
 use sqlx::{Decode, Encode, Postgres, Row, Type};
 use uuid::Uuid;
 
-/// 2000-01-01T00:00:00Z, from which `PostgreSQL` counts, in microseconds since 1970.
+/// 2000-01-01T00:00:00Z, the epoch of `PostgreSQL`, in microseconds since 1970.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
-/// A moment as `timestamptz`: to the microsecond on both sides, so nothing is lost.
+/// A moment as `timestamptz`. Both sides have microseconds, so the conversion is exact.
 #[derive(Clone, Copy, Debug)]
 pub struct Time(pub Timestamp);
 
@@ -36,7 +36,7 @@ impl From<Time> for Timestamp {
 
 impl Type<Postgres> for Time {
     fn type_info() -> PgTypeInfo {
-        // By number: a name would cost each connection a look-up.
+        // By number, because a name would cost each connection a look-up.
         PgTypeInfo::with_oid(Oid(1184))
     }
 }
@@ -67,7 +67,7 @@ impl Decode<'_, Postgres> for Time {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Date(Day);
 
-/// 2000-01-01, from which `PostgreSQL` counts, in days since 1970.
+/// 2000-01-01, the epoch of `PostgreSQL`, in days since 1970.
 const POSTGRES_DAY: i32 = 10_957;
 
 impl Type<Postgres> for Date {
@@ -93,9 +93,9 @@ impl Decode<'_, Postgres> for Date {
     }
 }
 
-/// A closed set of values that the database keeps under their names in JSON.
+/// A closed set of values that the database stores under their names in JSON.
 pub(crate) trait Named: Serialize + DeserializeOwned {
-    /// The name.
+    /// Returns the name.
     fn name(&self) -> String {
         serde_plain::to_string(self).unwrap_or_default()
     }
@@ -108,8 +108,8 @@ impl Named for ReminderType {}
 impl Named for ReminderStatus {}
 impl Named for AppPasswordKind {}
 
-/// The rank of a priority, which the database keeps: it sorts as people mean it, and needs no type of its own,
-/// which every new connection would have to look up.
+/// Returns the rank of a priority, which the database stores: it sorts as expected, and needs no type of its own, which every new connection would
+/// have to look up.
 pub(crate) fn rank(priority: Priority) -> i16 {
     match priority {
         Priority::Low => 0,
@@ -118,7 +118,7 @@ pub(crate) fn rank(priority: Priority) -> i16 {
     }
 }
 
-/// A value that one column keeps, and its form there.
+/// A value of one column, and its form there.
 pub(crate) trait Column: Sized {
     type Sql<'a>: Encode<'a, Postgres> + Decode<'a, Postgres> + Type<Postgres>;
 
@@ -200,26 +200,26 @@ fn priority(rank: i16) -> Result<Priority, sqlx::Error> {
         .ok_or_else(|| sqlx::Error::Decode("no such priority".into()))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "a column hands its value over")]
+#[expect(clippy::needless_pass_by_value, reason = "the trait passes values")]
 fn parse<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(text: Cow<'_, str>) -> Result<T, sqlx::Error> {
     text.parse().map_err(|error: T::Err| sqlx::Error::Decode(Box::new(error)))
 }
 
-/// A query whose values are bound one after the other.
+/// A query to which values are bound one after the other.
 pub(crate) type Bound = Query<'static, Postgres, PgArguments>;
 
-/// A struct that a row keeps, each field in the column of its name. [`record`] implements it.
+/// A struct that a row stores, with each field in the column of its name. [`record`] implements it.
 pub(crate) trait Record: Sized {
     /// The columns. The first one is the key.
     const COLUMNS: &'static [&'static str];
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, sqlx::Error>;
 
-    /// Binds the values of all columns but the key.
+    /// Binds the values of all columns except the key.
     fn bind(&self, query: Bound) -> Bound;
 }
 
-/// The column of a field: that of its own name, unless the list says otherwise.
+/// The column of a field: the one with its name, unless the list names another.
 macro_rules! column_name {
     ($field:ident) => {
         stringify!($field)
@@ -229,7 +229,7 @@ macro_rules! column_name {
     };
 }
 
-/// Implements [`Record`] for a list of fields, and of those that follow from them.
+/// Implements [`Record`] for a list of fields.
 macro_rules! record {
     ($record:ident: $key:ident $(, $field:ident $(in $column:ident)?)* $(; $derived:ident = $value:expr)?) => {
         impl $crate::sql::Record for $record {
@@ -264,17 +264,17 @@ pub(crate) struct Columns<'r> {
 }
 
 impl<'r> Columns<'r> {
-    /// The columns from this one on.
+    /// Returns the columns from this one on.
     pub(crate) fn from(row: &'r PgRow, first: usize) -> Self {
         Self { row, next: first }
     }
 
-    /// The next column.
+    /// Returns the next column.
     pub(crate) fn get<T: Column>(&mut self) -> Result<T, sqlx::Error> {
         T::from_sql(self.borrowed()?)
     }
 
-    /// The next column as the row has it.
+    /// Returns the next column in the row's own form.
     pub(crate) fn borrowed<T: Decode<'r, Postgres> + Type<Postgres>>(&mut self) -> Result<T, sqlx::Error> {
         let index = self.next;
         self.next += 1;

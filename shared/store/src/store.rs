@@ -1,4 +1,4 @@
-//! The pool of connections, and how the store reads.
+//! The connection pool, and how the store reads.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,35 +12,35 @@ use tokio::time::Instant;
 use crate::changes::Changes;
 use crate::error::{Error, is_broken};
 
-/// How long a caller waits for a connection before it hears that the database is away.
+/// How long a caller waits for a connection before the database counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a statement may wait for a lock that another session holds: of a row, of a table, or an advisory one. Longer than changes hold
-/// theirs, and well under [`ACQUIRE_TIMEOUT`], so that whoever waits for the same connection still gets it.
+/// How long a statement may wait for a lock that another session holds: of a row, of a table, or an advisory one. Longer than changes hold their
+/// locks, and well below [`ACQUIRE_TIMEOUT`], so that the next caller still gets the connection.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a statement may run.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a transaction may do nothing. After that its process is frozen or cut off, and its locks block others. A publisher's transaction
-/// does nothing while the publisher sends the rows that it has locked, so it must end sooner.
+/// How long a transaction may be idle. After that, its process is frozen or disconnected, and its locks block others. A publisher's transaction is
+/// idle while the publisher sends its locked rows, so publishing must take less time.
 pub const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a statement of a migration may run: it may rewrite a table, or build an index.
+/// How long a statement of a migration may run. It may rewrite a table or build an index.
 const MIGRATION_STATEMENT_TIMEOUT: Duration = Duration::from_hours(1);
-/// How long a migration tries for the locks that it needs.
+/// How long a migration retries to get its locks.
 const MIGRATION_PATIENCE: Duration = Duration::from_mins(10);
-/// The pause before a migration that met a lock tries again.
+/// The pause before a migration that could not get a lock retries.
 const MIGRATION_PAUSE: Duration = Duration::from_secs(1);
-/// How long a connection may do nothing before it is closed, so that a serverless database can sleep.
+/// How long a connection may be idle before it is closed, so that a serverless database can sleep.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
-/// Prepared statements that a connection keeps: all the fixed ones and the usual shapes of lists and searches.
+/// Number of prepared statements per connection: all the fixed ones, and the usual shapes of lists and searches.
 const STATEMENTS: usize = 200;
 
-/// How each session plans. Every statement is made so that one plan is good for all values, so plans are made once for a connection.
-/// Compiling a plan, or starting workers for it, takes longer than most of ours run.
+/// How each session plans. Every statement works well with one plan for all values, so plans are made once per connection. Compiling a plan, or
+/// starting workers for it, takes longer than most of our statements run.
 const PLANS: &str = "SET plan_cache_mode = force_generic_plan; SET jit = off; SET max_parallel_workers_per_gather = 0";
 
 /// A query on a connection.
 pub(crate) type Querying<'c, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'c>>;
 
-/// The database: a pool of connections. A clone shares it.
+/// The database: a pool of connections. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: PgPool,
@@ -49,9 +49,9 @@ pub struct Store {
 }
 
 impl Store {
-    /// The store at this address (`postgres://user:password@host:port/database`), with at most `pool` connections.
+    /// Returns the store at this address (`postgres://user:password@host:port/database`), with at most `pool` connections.
     ///
-    /// Opens none: the first query does. Must be called inside a tokio runtime, which closes idle connections.
+    /// Opens no connection; the first query does. Must be called inside a tokio runtime, which closes idle connections.
     ///
     /// # Errors
     /// [`Error::Address`].
@@ -63,27 +63,27 @@ impl Store {
         Ok(Self { pool, broke: Arc::default(), changes })
     }
 
-    /// Another pool on the same database, whose connections are not taken by those who use the store.
+    /// Returns another pool on the same database, independent of the store's connections.
     #[must_use]
     pub fn pool_beside(&self, connections: u32) -> PgPool {
         pool_of(self.pool.connect_options().as_ref().clone(), connections, STATEMENT_TIMEOUT)
     }
 
-    /// The pool itself.
+    /// Returns the pool.
     #[must_use]
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }
 
-    /// Whether a connection was found broken since this was last asked. Then the database may have been killed, and rows of the outbox that
-    /// had been published and deleted may be there again: their deletion does not wait for the disk.
+    /// True if a connection was found broken since the last call. Then the database may have crashed, and deleted rows of the outbox may be back,
+    /// because their deletion does not wait for the disk.
     #[must_use]
     pub fn was_broken(&self) -> bool {
         self.broke.swap(false, Ordering::Relaxed)
     }
 
-    /// Brings the schema up to date; two at once wait for each other. Migrations of a later release stay as they are: they leave this one able to
-    /// work, so that people can go back to it.
+    /// Migrates the schema. Concurrent migrations wait for each other. Migrations of a later release are accepted, because they keep this release
+    /// working, so that a rollback is possible.
     ///
     /// # Errors
     /// [`Error::Migration`]; [`Error::Unavailable`].
@@ -92,7 +92,7 @@ impl Store {
         self.refold_first().await
     }
 
-    /// Whether the database answers.
+    /// Checks that the database answers.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -100,8 +100,8 @@ impl Store {
         self.run_unbroken(|connection| Box::pin(async { sqlx::query("SELECT 1").execute(connection).await.map(drop) })).await
     }
 
-    /// Runs a query outside of a unit. A pooled connection that turns out to be dead is thrown away, and another is tried. The query runs
-    /// twice if only its answer was lost, so a query that writes must do no harm then.
+    /// Runs a query outside of a unit. If a pooled connection turns out to be dead, it uses another. The query runs twice if only its answer was
+    /// lost, so a query that writes must be idempotent.
     pub(crate) async fn run_unbroken<T>(&self, query: impl for<'c> Fn(&'c mut PgConnection) -> Querying<'c, T>) -> Result<T, Error> {
         let reading = || async {
             let mut connection = self.pool.acquire().await?;
@@ -115,8 +115,8 @@ impl Store {
     }
 }
 
-/// What each session is told once: how it plans, and how long it waits. Not in the startup packet, where connection poolers refuse it; in
-/// one message, so that a connection costs one round trip more.
+/// Returns the settings of a session: how it plans, and its timeouts. They are not in the startup packet, because connection poolers refuse that.
+/// They are one message, so that a connection costs only one more round trip.
 fn session(statement_timeout: Duration) -> Arc<str> {
     format!(
         "{PLANS}; SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}",
@@ -142,7 +142,7 @@ fn pool_of(options: PgConnectOptions, connections: u32, statement_timeout: Durat
         .connect_lazy_with(options)
 }
 
-/// A connection of its own, outside of any pool, whose statements may take as long as those of a migration.
+/// Opens a connection outside of any pool, with the statement timeout of migrations.
 ///
 /// # Errors
 /// Those of the database.
@@ -152,9 +152,9 @@ pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::E
     Ok(connection)
 }
 
-/// Changes the schema of this pool's database, on a connection whose statements may take long. Tries again while another session holds a
-/// lock that it needs, among them that of another migration, for ten minutes at most. Each try waits no longer for a lock than any other
-/// statement, because what waits for a whole table holds up everybody who wants the table after it.
+/// Changes the schema of this pool's database, on a connection with a long statement timeout. Retries while another session holds a lock that it
+/// needs, including that of another migration, for at most ten minutes. Each attempt waits for a lock only as long as any other statement, because a
+/// waiting lock on a whole table blocks everybody who comes later.
 ///
 /// # Errors
 /// Those of the change.
@@ -170,13 +170,13 @@ where
             result => break result,
         }
     };
-    // Ends the session, and with it the lock of a migration that failed.
+    // Ends the session, which releases the lock of a failed migration.
     one.close().await;
     result
 }
 
-/// Runs something on a connection of the pool, and again on another where that one was dead: after a restart of the database all of them
-/// are. Where only the answer was lost with a connection, it is run twice: it has to do no harm then.
+/// Runs something on a connection of the pool. If the connection is dead, it runs again on another: after a restart of the database, all of them are
+/// dead. If only the answer was lost, it runs twice, so it must be idempotent.
 ///
 /// # Errors
 /// Those of the database.

@@ -1,4 +1,4 @@
-//! The browsers that get pushes.
+//! The browsers that receive pushes.
 
 use domain::USER_ID;
 use domain::push::{NewSubscription, PushReceiver, Subscription};
@@ -9,7 +9,7 @@ use crate::once::{Lock, lock_number};
 use crate::sql::{Columns, Time};
 use crate::{Store, Unit};
 
-/// Number of browsers at most.
+/// Maximum number of browsers.
 pub const SUBSCRIPTIONS_MAX: i64 = 20;
 
 macro_rules! columns {
@@ -21,7 +21,7 @@ macro_rules! columns {
 const LIST: &str = concat!("SELECT ", columns!(), " FROM push_subscriptions ORDER BY id");
 const IDS: &str = "SELECT id FROM push_subscriptions ORDER BY id";
 const COUNT: &str = "SELECT count(*) FROM push_subscriptions WHERE endpoint <> $1";
-/// A browser that subscribes again keeps its id: its keys may be new.
+/// A browser that subscribes again keeps its id. Its keys may be new.
 const SAVE: &str = concat!(
     "INSERT INTO push_subscriptions (user_id, endpoint, p256dh, auth, name, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
      ON CONFLICT (endpoint) DO UPDATE SET p256dh = $3, auth = $4, name = $5 RETURNING ",
@@ -33,7 +33,7 @@ const RECEIVER: &str = "SELECT endpoint, p256dh, auth FROM push_subscriptions WH
 const SENT: &str = "UPDATE push_subscriptions SET sent_at = $2 WHERE id = $1";
 
 impl Store {
-    /// The browsers, the oldest first.
+    /// Returns the browsers, oldest first.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -42,7 +42,7 @@ impl Store {
         Ok(rows.iter().map(subscription_of).collect::<Result<_, _>>()?)
     }
 
-    /// Where a browser gets pushes.
+    /// Returns where a browser receives pushes.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
@@ -54,12 +54,12 @@ impl Store {
 }
 
 impl Unit {
-    /// Keeps a browser. Returns it, and true if it is new.
+    /// Stores a browser. Returns it, and true if it is new.
     ///
     /// # Errors
-    /// [`Error::InTheWay`] if there are [`SUBSCRIPTIONS_MAX`]; [`Error::Unavailable`].
+    /// [`Error::InTheWay`] if there are already [`SUBSCRIPTIONS_MAX`]; [`Error::Unavailable`].
     pub async fn save_subscription(&mut self, new: &NewSubscription) -> Result<(Subscription, bool), Error> {
-        // One at a time, so that none is counted twice.
+        // One at a time, so that the limit holds.
         let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(lock_number(Lock::Subscriptions, &[]));
         lock.execute(&mut *self.transaction).await?;
         let count: i64 = sqlx::query_scalar(COUNT).bind(&new.endpoint).fetch_one(&mut *self.transaction).await?;
@@ -71,7 +71,7 @@ impl Unit {
         Ok((subscription_of(&row)?, Columns::from(&row, 4).get()?))
     }
 
-    /// The ids of all browsers.
+    /// Returns the ids of all browsers.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -79,7 +79,7 @@ impl Unit {
         Ok(sqlx::query_scalar(IDS).fetch_all(&mut *self.transaction).await?)
     }
 
-    /// Removes a browser. Returns false if it is not there.
+    /// Removes a browser. Returns false if it does not exist.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -87,7 +87,7 @@ impl Unit {
         Ok(sqlx::query(DELETE).bind(id).execute(&mut *self.transaction).await?.rows_affected() > 0)
     }
 
-    /// Notes that a push arrived at the browser's push service.
+    /// Records that a push arrived at the browser's push service.
     ///
     /// # Errors
     /// [`Error::Unavailable`].

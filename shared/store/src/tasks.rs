@@ -1,4 +1,4 @@
-//! Tasks: the row, and every statement that writes or reads one by its id. Lists and searches are in `search.rs`.
+//! Tasks: the row, and every statement that reads or writes one by its id. Lists and searches are in `search.rs`.
 
 use std::sync::LazyLock;
 
@@ -18,7 +18,7 @@ use crate::fold::{fold, push_tag};
 use crate::sql::{Bound, Columns, Record, Time, names, record};
 use crate::{Store, Unit};
 
-/// The fields of a task, each a column of the same name but for the rule: `recurrence_rule` is what the release before reads of it.
+/// The fields of a task. Each is a column of the same name, except the rule: the previous release reads `recurrence_rule`.
 macro_rules! fields {
     ($then:ident) => {
         $then! { Task: id, uid, title, description, due_date, due_day, time_zone, recurrence, recurrence_rule in rule, recurrence_from,
@@ -35,7 +35,7 @@ macro_rules! columns {
 
 fields!(record);
 
-/// The columns of the table `tasks` that a [`Task`] is read from, in their order. The table has a few more, which only the store knows.
+/// The columns of the table `tasks` from which a [`Task`] is read, in order. The table has a few more, which are internal to the store.
 pub const TASK_COLUMNS: &[&str] = Task::COLUMNS;
 
 pub(crate) const COLUMNS: &str = columns!();
@@ -44,7 +44,7 @@ const SELECT: &str = concat!("SELECT ", columns!(), " FROM tasks WHERE id = $1")
 const SELECT_BY_UID: &str = concat!("SELECT ", columns!(), " FROM tasks WHERE uid = $1");
 pub(crate) const SELECT_TASKS: &str = concat!("SELECT ", columns!(), " FROM tasks WHERE id = ANY($1)");
 pub(crate) const SELECT_TRASHED: &str = concat!("SELECT ", columns!(), " FROM trashed_tasks WHERE id = $1 FOR UPDATE");
-/// In the trash if it is not among the tasks.
+/// Searches the trash if the task is not found.
 const SELECT_ANYWHERE: &str =
     concat!("SELECT ", columns!(), " FROM tasks WHERE id = $1 UNION ALL SELECT ", columns!(), " FROM trashed_tasks WHERE id = $1 LIMIT 1");
 pub(crate) const SELECT_TRASH: &str = concat!(
@@ -53,11 +53,11 @@ pub(crate) const SELECT_TRASH: &str = concat!(
     " FROM (SELECT count(*) AS total FROM trashed_tasks) AS counted \
      LEFT JOIN (SELECT * FROM trashed_tasks ORDER BY deleted_at DESC, id DESC LIMIT $1 OFFSET $2) AS page ON true ORDER BY deleted_at DESC, id DESC"
 );
-/// Those that somebody else has locked are left out.
+/// Skips tasks that another session has locked.
 pub(crate) const LOCK_MANY: &str = concat!("SELECT ", columns!(), " FROM tasks WHERE id = ANY($1) ORDER BY id FOR UPDATE SKIP LOCKED");
 const SELECT_FOR_UPDATE: &str = concat!("SELECT ", columns!(), " FROM tasks WHERE id = $1 FOR UPDATE");
-/// A completed task whose next occurrence is to be made. Where nothing is known, because the task was completed before migration 3, only an
-/// event may say so: the occurrence may have been made and deleted.
+/// A completed task that owes its next occurrence. If nothing is known, because the task was completed before migration 3, only an event may claim
+/// so: the occurrence may have been created and deleted.
 const SELECT_OWED: &str =
     concat!("SELECT ", columns!(), " FROM tasks WHERE id = $1 AND status = 'completed' AND occurrence_owed FOR UPDATE");
 const SELECT_ANNOUNCED: &str =
@@ -66,8 +66,8 @@ const OWING: &str = "SELECT id, completed_at FROM tasks WHERE occurrence_owed AN
 const SETTLE: &str = "UPDATE tasks SET occurrence_owed = false WHERE id = $1";
 const SELECT_OCCURRENCE: &str = concat!("SELECT ", columns!(), " FROM tasks WHERE parent_task_id = $1 FOR UPDATE");
 
-/// The values of an insert or an update: all columns but the id, in their order, the title's key, and the version once more, by which the
-/// database knows that its writer knows all of these columns.
+/// The values of an insert or an update: all columns except the id, in order, the title's key, and the version a second time. The latter tells the
+/// database that the writer knows all of these columns.
 static VALUES: LazyLock<(String, String)> = LazyLock::new(|| {
     let columns = Task::COLUMNS[1..].join(", ");
     let values: Vec<String> = (1..=Task::COLUMNS.len()).map(|number| format!("${number}")).collect();
@@ -80,7 +80,7 @@ static INSERT_NEW: LazyLock<String> = LazyLock::new(|| insert("ON CONFLICT (uid)
 static INSERT_OCCURRENCE: LazyLock<String> =
     LazyLock::new(|| insert("ON CONFLICT (parent_task_id) WHERE parent_task_id IS NOT NULL DO NOTHING"));
 
-/// One statement, so one round trip, for the task and what it is found by.
+/// One statement, and therefore one round trip, for the task and its search text.
 fn insert(on_conflict: &str) -> String {
     let ((columns, values), next) = (&*VALUES, Task::COLUMNS.len() + 1);
     format!(
@@ -92,11 +92,11 @@ fn insert(on_conflict: &str) -> String {
     )
 }
 
-/// What a task is found by is a table of its own, so that completing or moving it does not touch the index of trigrams.
+/// The search text is a table of its own, so that completing or moving a task does not touch the trigram index.
 static UPDATE: LazyLock<String> = LazyLock::new(|| update(false));
 static UPDATE_TEXT: LazyLock<String> = LazyLock::new(|| update(true));
 
-/// One statement, so one round trip, for the task, what it replaces, and with a new text, what it is found by.
+/// One statement, and therefore one round trip, for the task, the values that it replaces, and its search text if that changes.
 fn update(text: bool) -> String {
     let ((columns, values), next) = (&*VALUES, Task::COLUMNS.len() + 1);
     let (version, event, previous, title, folded) = (next + 1, next + 2, next + 3, next + 4, next + 5);
@@ -116,27 +116,27 @@ fn update(text: bool) -> String {
     )
 }
 
-/// Deletes a task that nobody misses.
+/// Deletes a task permanently.
 const PURGE: &str = "WITH found_by AS (DELETE FROM task_search WHERE task_id = $1) DELETE FROM tasks WHERE id = $1";
 
-/// Tags that [`Store::tags`] answers at most.
+/// Maximum number of tags that [`Store::tags`] returns.
 pub const TAGS_MAX: i64 = 10_000;
 
-/// What was counted, and what is yet to be added to it: exact in every snapshot.
+/// The stored counts, and the changes that are not added to them yet. Exact in every snapshot.
 const TAGS: &str = "SELECT tag, sum(tasks)::bigint FROM (SELECT tag, tasks FROM tag_counts UNION ALL SELECT tag, tasks FROM tag_changes) AS known \
      GROUP BY tag HAVING sum(tasks) > 0 ORDER BY 2 DESC, tag COLLATE \"C\" LIMIT $1";
 
-/// A tag and how many tasks have it.
+/// A tag, and how many tasks have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TagCount {
     /// The tag.
     pub tag: String,
-    /// Tasks that have it, pending and completed.
+    /// Number of tasks with it, pending and completed.
     pub count: i64,
 }
 
 impl Store {
-    /// The task.
+    /// Returns a task.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
@@ -145,7 +145,7 @@ impl Store {
         Ok(task_of(&row, 0)?)
     }
 
-    /// Returns completed tasks whose next occurrence is still to be created, with ids after `after`, in order, and when each was completed.
+    /// Returns completed tasks that owe their next occurrence, with ids after `after`, in order, and the time of each completion.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -154,7 +154,7 @@ impl Store {
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get::<Time, _>(1)?.0))).collect()
     }
 
-    /// The tags in use, the most used first, at most [`TAGS_MAX`].
+    /// Returns the tags in use, most used first, at most [`TAGS_MAX`].
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -165,7 +165,7 @@ impl Store {
 }
 
 impl Unit {
-    /// The task, locked until the unit ends.
+    /// Returns a task, locked until the unit ends.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Stale`] if the caller means another version; [`Error::Unavailable`].
@@ -174,7 +174,7 @@ impl Unit {
         self.if_match(task_of(&row, 0)?)
     }
 
-    /// The task, if it is of a version that the caller means.
+    /// Returns the task, if it has a version that the caller means.
     pub(crate) fn if_match(&self, task: Task) -> Result<Task, Error> {
         match &self.work.if_match {
             Some(if_match) if !if_match.matches(task.version) => Err(Error::Stale),
@@ -182,7 +182,7 @@ impl Unit {
         }
     }
 
-    /// The task as it is, not locked: for a unit that holds what others lock after the task.
+    /// Returns a task without locking it, for a unit that holds rows that others lock after the task.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
@@ -191,7 +191,7 @@ impl Unit {
         Ok(task_of(&row, 0)?)
     }
 
-    /// The task as it is or, if it is in the trash, as it was; not locked.
+    /// Returns a task, or if it is in the trash, the task as it was. Does not lock it.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
@@ -200,7 +200,7 @@ impl Unit {
         Ok(task_of(&row, 0)?)
     }
 
-    /// Those of these tasks that are there and that nobody else has locked, by id; locked until the unit ends.
+    /// Returns those of these tasks that exist and that no other session has locked, ordered by id, locked until the unit ends.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -209,7 +209,7 @@ impl Unit {
         Ok(rows.iter().map(|row| task_of(row, 0)).collect::<Result<_, _>>()?)
     }
 
-    /// The occurrence that was spawned from this task, locked until the unit ends.
+    /// Returns the occurrence that was created from this task, locked until the unit ends.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -218,13 +218,13 @@ impl Unit {
         Ok(row.map(|row| task_of(&row, 0)).transpose()?)
     }
 
-    /// Keeps a new task and announces it. If there is one with the same uid, that one is the result, and nothing is announced.
+    /// Creates a task and announces it. If a task with the same uid exists, returns that one, and announces nothing.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn create_task(&mut self, draft: Draft) -> Result<Task, Error> {
         let uid = draft.0.uid;
-        // A uid of our own is new, and a statement without a conflict to look for is quicker.
+        // A uid of our own is new, and a statement without a conflict check is faster.
         let sql: &'static str = if uid.is_nil() { &INSERT } else { &INSERT_NEW };
         if let Some(task) = self.insert(sql, draft).await? {
             return Ok(task);
@@ -233,8 +233,8 @@ impl Unit {
         Ok(task_of(&row, 0)?)
     }
 
-    /// Creates the next occurrence of a task whose completion an event announces. `None` if the task is not completed, if its occurrence was
-    /// made before, whatever became of that, or if its chain has ended.
+    /// Creates the next occurrence of a task whose completion was announced by an event. Returns `None` if the task is not completed, if its
+    /// occurrence was created before (even if it no longer exists), or if its series has ended.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -242,7 +242,7 @@ impl Unit {
         self.spawn(SELECT_ANNOUNCED, id).await
     }
 
-    /// The same without an event: only if the row itself says that the occurrence is owed.
+    /// Does the same without an event: only if the row itself says that it owes the occurrence.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -286,7 +286,7 @@ impl Unit {
         };
         match &next {
             Some(next) => self.carry_reminders(id, next).await?,
-            // A trigger does this where there is a new occurrence.
+            // If there is a new occurrence, a trigger does this.
             None => {
                 sqlx::query(SETTLE).bind(id).execute(&mut *self.transaction).await?;
             }
@@ -294,7 +294,7 @@ impl Unit {
         Ok(next)
     }
 
-    /// Keeps a new occurrence and announces it. `None` if its parent already has one, or gets one at this moment.
+    /// Creates an occurrence and announces it. Returns `None` if its parent already has one, or gets one at this moment.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -302,12 +302,12 @@ impl Unit {
         self.insert(&INSERT_OCCURRENCE, Draft(Task { uid: Uuid::nil(), ..draft.0 })).await
     }
 
-    /// Keeps a change of a task that the unit has locked, and announces it. Nothing changed: `before`, and no event.
+    /// Saves a change of a task that the unit has locked, and announces it. If nothing changed, returns `before`, without an event.
     ///
-    /// The version and the time of the change are set here, and id, uid and creation stay, whatever `after` says.
+    /// The version and the time of the change are set here. Id, uid and creation time never change, whatever `after` says.
     ///
     /// # Errors
-    /// [`Error::Stale`] if `before` is not what is kept; [`Error::Unavailable`].
+    /// [`Error::Stale`] if `before` is not what is stored; [`Error::Unavailable`].
     pub async fn save_task(&mut self, before: &Task, after: Task, announce: EventType) -> Result<Task, Error> {
         let after = Task {
             id: before.id,
@@ -348,7 +348,7 @@ impl Unit {
         Ok(after)
     }
 
-    /// Completes a task that the unit has locked. A completed one stays as it is.
+    /// Completes a task that the unit has locked. A completed task stays unchanged.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -369,7 +369,7 @@ impl Unit {
         self.save_task(&task, completed, EventType::TaskCompleted).await
     }
 
-    /// Reopens a task that the unit has locked. A pending one stays as it is.
+    /// Reopens a task that the unit has locked. A pending task stays unchanged.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -378,7 +378,7 @@ impl Unit {
         self.take_back_completion(&task, reopened).await
     }
 
-    /// Keeps a change that makes a completed task pending again. Its next occurrence goes for good if nobody has touched it.
+    /// Saves a change that makes a completed task pending again. Its next occurrence is deleted permanently if nobody has touched it.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -393,11 +393,11 @@ impl Unit {
         self.save_task(task, reopened, EventType::TaskUpdated).await
     }
 
-    /// Moves a task that the unit has locked to the trash, and announces it as it last was. Its reminders stay, for their consumers
-    /// to cancel. If it still owes its next occurrence, that is created first: its chain goes on.
+    /// Moves a task that the unit has locked to the trash, and announces it as it last was. Its reminders stay; their consumers cancel them. If it
+    /// still owes its next occurrence, that is created first, so that the series continues.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if it is gone already; [`Error::Unavailable`].
+    /// [`Error::NotFound`] if it is deleted already; [`Error::Unavailable`].
     pub async fn delete_task(&mut self, task: &Task) -> Result<(), Error> {
         if task.status == Status::Completed && task.recurrence != Recurrence::None {
             self.spawn_owed(task.id).await?;
@@ -406,7 +406,7 @@ impl Unit {
         self.announce(EventType::TaskDeleted, task, Map::new())
     }
 
-    /// Keeps a new task and announces it, unless the statement finds a conflict.
+    /// Creates a task and announces it, unless the statement finds a conflict.
     async fn insert(&mut self, sql: &'static str, draft: Draft) -> Result<Option<Task>, Error> {
         let mut task = draft.created(0, self.now());
         if task.uid.is_nil() {
@@ -421,13 +421,13 @@ impl Unit {
         Ok(Some(task))
     }
 
-    /// Tells the consumers (task-events) and the pages (task-updates) of a task.
+    /// Announces a task to consumers (`task-events`) and pages (`task-updates`).
     pub(crate) fn announce(&mut self, event_type: EventType, task: &Task, update_data: Map<String, Value>) -> Result<(), Error> {
         self.tell(Topic::TaskEvents, event_type, task)?;
         self.announce_update(event_type, &task.subject(), task.id, update_data)
     }
 
-    /// Tells the pages (task-updates).
+    /// Announces a task to pages (`task-updates`).
     pub(crate) fn announce_update(
         &mut self,
         event_type: EventType,
@@ -447,17 +447,17 @@ impl Unit {
     }
 }
 
-/// A statement with the values that [`VALUES`] names.
+/// Returns a statement with the values that [`VALUES`] names.
 fn with_values(sql: &'static str, task: &Task) -> Bound {
     task.bind(sqlx::query(sql)).bind(title_key(&task.title))
 }
 
-/// What titles are sorted by: letters without regard to case.
+/// Returns the key by which titles are sorted: case-insensitive.
 pub(crate) fn title_key(title: &str) -> String {
     title.to_lowercase()
 }
 
-/// What a task is found by: its folded title, and that with the folded description and tags behind it. No term spans two of them.
+/// Returns the search text of a task: its folded title, and the title with the folded description and tags appended. No term spans two of them.
 pub(crate) fn folded(task: &Task) -> (String, String) {
     let title = fold(&task.title);
     let mut text = format!("{title}\n{}", fold(&task.description));
@@ -467,7 +467,7 @@ pub(crate) fn folded(task: &Task) -> (String, String) {
     (title, text)
 }
 
-/// The task of a row that has [`COLUMNS`] from `first` on.
+/// Returns the task of a row that has [`COLUMNS`] from `first` on.
 pub(crate) fn task_of(row: &PgRow, first: usize) -> Result<Task, sqlx::Error> {
     Ok(Task::read(&mut Columns::from(row, first))?.with_day_kept())
 }

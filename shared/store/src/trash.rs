@@ -1,4 +1,4 @@
-//! The trash: deleted tasks in a table of their own, which no list, count, search or earlier release sees.
+//! The trash: deleted tasks in a table of their own, which lists, counts, searches and earlier releases do not read.
 
 use domain::change::{ChangeId, fields};
 use domain::event::EventType;
@@ -18,14 +18,14 @@ pub const TRASH_DAYS: i32 = 30;
 /// Rows that one statement deletes when the trash is emptied.
 const BATCH: i64 = 5_000;
 
-/// Moves the whole row: `trashed_tasks` has the columns of `tasks`, in their order, behind the time of the deletion. So what a later migration
-/// adds moves along.
+/// Moves the whole row. `trashed_tasks` has the time of the deletion, followed by the columns of `tasks` in their order, so columns that a later
+/// migration adds are moved as well.
 const TRASH: &str = "WITH found_by AS (DELETE FROM task_search WHERE task_id = $1), \
      gone AS (DELETE FROM tasks WHERE id = $1 RETURNING *), \
      trashed AS (INSERT INTO trashed_tasks SELECT $2, gone.* FROM gone RETURNING id, version) \
      INSERT INTO changes (task_id, version, event_type, previous, created_at) SELECT id, version + 1, $3, '{}', $2 FROM trashed";
 
-/// The row is moved by the names of its columns, with those changed that $2 has.
+/// Moves the row by the names of its columns, and replaces the columns that $2 has.
 const RESTORE: &str = "WITH back AS (DELETE FROM trashed_tasks WHERE id = $1 RETURNING *), \
      restored AS (INSERT INTO tasks OVERRIDING SYSTEM VALUE \
          SELECT task.* FROM back, jsonb_populate_record(NULL::tasks, to_jsonb(back) || $2::text::jsonb) AS task \
@@ -39,7 +39,7 @@ const EMPTY: &str = "DELETE FROM trashed_tasks WHERE ctid = ANY (ARRAY \
      (SELECT ctid FROM trashed_tasks WHERE deleted_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
 impl Store {
-    /// A page of the trash, what was deleted last first, and how many tasks are in it.
+    /// Returns a page of the trash, last deleted first, and the number of tasks in it.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -50,7 +50,7 @@ impl Store {
         let total_count = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
         let mut items = Vec::with_capacity(rows.len());
         for row in &rows {
-            // A row for each task of the page, or one with the count alone.
+            // There is a row for each task of the page, or one row with only the count.
             if let Some(Time(deleted_at)) = row.try_get(1)? {
                 items.push(TrashedTask { deleted_at, task: task_of(row, 2)? });
             }
@@ -58,10 +58,10 @@ impl Store {
         Ok(Page { items, total_count })
     }
 
-    /// Deletes all that is in the trash by now, for good.
+    /// Deletes everything that is in the trash at `now`, permanently.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]; what was deleted until then stays so.
+    /// [`Error::Unavailable`]; what was deleted before the error stays deleted.
     pub async fn empty_trash(&self, now: Timestamp) -> Result<(), Error> {
         loop {
             let done = self.run_unbroken(|connection| Box::pin(sqlx::query(EMPTY).bind(Time(now)).bind(BATCH).execute(connection))).await?;
@@ -73,7 +73,7 @@ impl Store {
 }
 
 impl Unit {
-    /// The deleted task as it was, locked until the unit ends.
+    /// Returns a deleted task, locked until the unit ends.
     ///
     /// # Errors
     /// [`Error::NotFound`] if it is not in the trash; [`Error::Stale`] if the caller means another version; [`Error::Unavailable`].
@@ -82,7 +82,7 @@ impl Unit {
         self.if_match(task_of(&row, 0)?)
     }
 
-    /// Moves the row of a task to the trash. That is a change like any other: it makes a version, which nobody sees.
+    /// Moves the row of a task to the trash. Like every change, this creates a version, but no caller sees it.
     pub(crate) async fn trash(&mut self, task: &Task) -> Result<(), Error> {
         let query = sqlx::query(TRASH).bind(task.id).bind(Time(self.now())).bind(EventType::TaskDeleted.as_str());
         if query.execute(&mut *self.transaction).await?.rows_affected() == 0 {
@@ -92,10 +92,9 @@ impl Unit {
         Ok(())
     }
 
-    /// Brings a task back from the trash with its id, and announces it. One that is not deleted stays as it is.
+    /// Restores a task from the trash with its id, and announces it. A task that is not deleted stays unchanged.
     ///
-    /// If another occurrence has taken its place after its parent, it comes back without a parent, and if another task has its uid by now,
-    /// with one of its own.
+    /// If its parent has another occurrence by now, it is restored without a parent. If another task has its uid by now, it gets a new one.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Stale`] if the caller means another version; [`Error::Unavailable`].
@@ -104,11 +103,11 @@ impl Unit {
             return Ok(task);
         }
         let Some(trashed) = found(self.trashed(id).await)? else {
-            // Somebody else has just brought it back, or it was never there.
+            // Another caller has just restored it, or it never existed.
             return self.task(id).await;
         };
         if let Some(parent) = trashed.parent_task_id {
-            // Whoever creates an occurrence holds its parent.
+            // The creation of an occurrence locks its parent.
             sqlx::query(LOCK_PARENT).bind(parent).fetch_optional(&mut *self.transaction).await?;
         }
         let taken = sqlx::query(IS_TAKEN).bind(trashed.parent_task_id).bind(trashed.uid).fetch_one(&mut *self.transaction).await?;
@@ -116,12 +115,12 @@ impl Unit {
         let task = Task {
             parent_task_id: trashed.parent_task_id.filter(|_| !has_successor),
             uid: if has_namesake { self.work.ids.next() } else { trashed.uid },
-            // The deletion made one, too.
+            // The deletion also created a version.
             version: trashed.version + 2,
             updated_at: self.now(),
             ..trashed
         };
-        // `due_date`: the release before may have changed the zone of an all-day task, and left the instant of the old one.
+        // `due_date`: the previous release may have changed the zone of an all-day task without updating the instant.
         let changed = json!({
             "parent_task_id": task.parent_task_id,
             "uid": task.uid,

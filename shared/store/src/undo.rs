@@ -1,4 +1,4 @@
-//! Undo: takes back one change of a task, by what the change replaced.
+//! Undo: reverts one change of a task, with the values that the change replaced.
 
 use domain::Task;
 use domain::change::ChangeId;
@@ -11,10 +11,10 @@ use crate::Unit;
 use crate::error::{Error, found};
 use crate::sql::Time;
 
-/// Days for which a change can be taken back.
+/// Days for which a change can be undone.
 pub const UNDO_DAYS: i32 = 30;
 
-/// A change, how many there were of its task since, and whether one of them changed a field that it changed.
+/// A change, the number of later changes of its task, and whether one of them changed the same field.
 const SELECT: &str = "SELECT made.event_type, made.previous::text, \
          (SELECT count(*) FROM changes AS later WHERE later.task_id = $1 AND later.version > $2), \
          EXISTS (SELECT FROM changes AS later CROSS JOIN jsonb_object_keys(later.previous) AS field \
@@ -22,29 +22,29 @@ const SELECT: &str = "SELECT made.event_type, made.previous::text, \
      FROM changes AS made WHERE made.task_id = $1 AND made.version = $2 AND made.created_at > $3 - make_interval(days => $4)";
 const IS_RECENT: &str = "SELECT $1::timestamptz > $2 - make_interval(days => $3)";
 
-/// A change as it was noted.
+/// A recorded change.
 struct Noted {
     event_type: EventType,
     previous: Map<String, Value>,
-    /// Changes of the task since.
+    /// Number of later changes of the task.
     later: i64,
     /// True if one of them changed the same field.
     is_touched: bool,
 }
 
 impl Unit {
-    /// Takes back a change, which is a change itself, and announces it. Returns the task as it is now or, if that has deleted it, as it last was.
+    /// Undoes a change, which is a change itself, and announces it. Returns the task as it is now or, if the undo has deleted it, as it last was.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is no such change, or not any more; [`Error::InTheWay`]; [`Error::Stale`] if the caller means another
-    /// version; [`Error::Unavailable`].
+    /// [`Error::NotFound`] if the change does not exist or is too old; [`Error::InTheWay`]; [`Error::Stale`] if the caller means another version;
+    /// [`Error::Unavailable`].
     pub async fn undo(&mut self, id: ChangeId) -> Result<Task, Error> {
         let Some(task) = found(self.task(id.task_id).await)? else { return self.undo_deletion(id).await };
         if id.is_creation() {
             return self.undo_creation(task).await;
         }
         let noted = self.noted(id).await?.ok_or(Error::NotFound)?;
-        // The release before, which may still be running, notes no changes.
+        // The previous release, which may still be running, records no changes.
         let is_gapless = noted.later == task.version - id.version;
         match noted.event_type {
             EventType::TaskDeleted => Err(Error::InTheWay("the task was restored since")),
@@ -74,7 +74,7 @@ impl Unit {
         if task.is_untouched() { self.delete(task).await } else { Err(Error::InTheWay("the task was changed since: delete it instead")) }
     }
 
-    /// Of a task that is not there.
+    /// Undoes the deletion of a task.
     async fn undo_deletion(&mut self, id: ChangeId) -> Result<Task, Error> {
         let deleted = self.trashed(id.task_id).await?.version + 1;
         if id.version > deleted {

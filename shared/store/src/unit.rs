@@ -1,4 +1,4 @@
-//! The unit of work: one transaction, with the events and jobs that follow from it.
+//! The unit of work: one transaction, with its events and jobs.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -23,22 +23,22 @@ macro_rules! begin {
     };
 }
 
-/// A unit that takes the last place waits for a lock for less time than others, because there are those who wait for its place, and in a
-/// pool of one connection, reads too.
+/// A unit that takes the last place waits for a lock for a shorter time, because other changes wait for its place and, in a pool with one connection,
+/// reads do too.
 const BEGIN_LAST: &str = concat!(begin!(), "; SET LOCAL lock_timeout = '1s'");
-/// A unit finds rows by their keys. The planner would scan a table that is almost empty, and keep that plan when it has grown.
+/// A unit finds rows by their keys. Otherwise, the planner would scan a table that is almost empty, and keep that plan after the table has grown.
 const BEGIN: &str = begin!();
 
-/// What a unit of work needs to know of the call that it serves.
+/// What a unit of work needs to know about the call that it serves.
 #[derive(Clone)]
 pub struct Work {
-    /// Where its events come from.
+    /// The origin of its events.
     pub origin: Origin,
-    /// The time of everything that it writes.
+    /// The timestamp of everything that it writes.
     pub now: Timestamp,
-    /// Where its events get their ids.
+    /// Creates the ids of its events.
     pub ids: Arc<dyn Ids>,
-    /// Which version of a task the caller means to change; `None`: whichever there is.
+    /// The version of a task that the caller wants to change. `None`: any version.
     pub if_match: Option<IfMatch>,
 }
 
@@ -47,9 +47,9 @@ pub struct Work {
 pub enum IfMatch {
     /// `*`: any version.
     Any,
-    /// One of these.
+    /// One of these versions.
     Versions(Vec<i64>),
-    /// Any but these.
+    /// Any version except these.
     Except(Vec<i64>),
 }
 
@@ -63,31 +63,31 @@ impl IfMatch {
     }
 }
 
-/// One transaction. Dropped without [`commit`](Self::commit), it never happened.
+/// One transaction. It is rolled back if it is dropped without [`commit`](Self::commit).
 pub struct Unit {
     pub(crate) transaction: Transaction<'static, Postgres>,
     pub(crate) work: Work,
     pub(crate) outgoing: Outgoing,
     /// The last change of a task.
     pub(crate) made: Option<ChangeId>,
-    /// Given back after the connection.
+    /// Released after the connection.
     _place: Place,
     pub(crate) claim: Option<Claim>,
 }
 
-/// What a committed unit left in the outbox.
+/// The rows that a committed unit left in the outbox.
 #[derive(Clone, Debug, Default)]
 pub struct Committed {
     /// The rows, in order.
     pub rows: Vec<OutboxRow>,
-    /// True if older rows of the same tasks wait there, which have to be published first.
+    /// True if older rows of the same tasks wait in the outbox, which must be published first.
     pub is_behind: bool,
     /// The events among the rows, in order.
     pub events: Vec<Event>,
 }
 
 impl Committed {
-    /// The tasks whose rows are waiting to be published, each once.
+    /// Returns the tasks whose rows wait to be published, without duplicates.
     #[must_use]
     pub fn keys(&self) -> Vec<i64> {
         let mut keys: Vec<i64> = Vec::new();
@@ -109,8 +109,8 @@ impl Store {
         self.begin_on(None, work).await
     }
 
-    /// Begins a unit of work after the others of this process that are about the same subject, if there is one. Waits for them without a
-    /// connection, and no longer than for one.
+    /// Begins a unit of work after the other units of this process with the same subject, if there are any. Waits for them without a connection, and
+    /// no longer than for a connection.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -125,10 +125,10 @@ impl Store {
     }
 }
 
-/// Begins a transaction, on another connection where the pool's was dead: after a restart of the database all of them are.
+/// Begins a transaction. If the pool's connection is dead, it uses another: after a restart of the database, all of them are dead.
 ///
-/// In a task of its own: where whoever asks goes away meanwhile, sqlx 0.9.0 leaves a connection in the pool that is inside a transaction
-/// (its issue 4385), and what is written by it next is undone in the end.
+/// Runs in a task of its own. Otherwise, if the caller is cancelled, sqlx 0.9.0 leaves a connection in the pool that is inside a transaction (its
+/// issue 4385), and what is written on it next is rolled back in the end.
 ///
 /// # Errors
 /// Those of the database; [`sqlx::Error::WorkerCrashed`] while the runtime stops.
@@ -143,33 +143,33 @@ async fn begin_noting(pool: &PgPool, how: &'static str, broke: Arc<AtomicBool>) 
 }
 
 impl Unit {
-    /// The time of everything that the unit writes.
+    /// Returns the timestamp of everything that the unit writes.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.work.now
     }
 
-    /// Where its events come from.
+    /// Returns the origin of its events.
     #[must_use]
     pub fn origin(&self) -> &Origin {
         &self.work.origin
     }
 
-    /// The change that the unit has made of a task, if it has made any; the last one, if it has made several.
+    /// Returns the unit's last change of a task, if there is one.
     #[must_use]
     pub fn made(&self) -> Option<ChangeId> {
         self.made
     }
 
-    /// Has the events that the unit announces from now on come from elsewhere.
+    /// Changes the origin of the events that the unit announces from now on.
     pub fn set_origin(&mut self, origin: Origin) {
         self.work.origin = origin;
     }
 
-    /// Writes the outbox and makes all of it last.
+    /// Writes the outbox, and commits.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]: whether it was committed is not known if the connection broke just then.
+    /// [`Error::Unavailable`]. If the connection broke during the commit, it is unknown whether the transaction was committed.
     pub async fn commit(mut self) -> Result<Committed, Error> {
         let committed = self.write_outbox().await?;
         self.transaction.commit().await?;

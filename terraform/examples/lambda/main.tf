@@ -1,7 +1,8 @@
-# Taskflow's REST functions on AWS Lambda, each with a function URL: the same programs, zipped by `just lambda`. A URL answers only callers whom IAM lets in; nothing here is public.
+# Taskflow's REST functions on AWS Lambda, each with a function URL: the same programs, zipped by `just lambda`. A URL only answers callers that IAM
+# allows; nothing here is public.
 #
-# A function here has no Dapr beside it. What it announces waits in the outbox of the database, until the `publish-events` of a deployment
-# in a cluster that shares the database sends it; the same goes for reminders' jobs. There is no WebSocket.
+# A function here has no Dapr. Its events and the jobs of reminders wait in the database's outbox until the `publish-events` of a deployment in a
+# cluster that shares the database sends them. There is no WebSocket.
 
 terraform {
   required_version = ">= 1.11"
@@ -42,7 +43,7 @@ resource "aws_cloudwatch_log_group" "this" {
   retention_in_days = var.log_retention_days
 }
 
-# A role for each: a function may write its own log, and that is all.
+# One role per function, which may only write its own log.
 data "aws_iam_policy_document" "log" {
   for_each = var.functions
 
@@ -111,7 +112,7 @@ resource "aws_lambda_function_url" "this" {
   authorization_type = "AWS_IAM"
 }
 
-# For those who are to call: attach it to a user, a group or a role.
+# For the callers: attach it to a user, a group or a role.
 data "aws_iam_policy_document" "caller" {
   statement {
     actions   = ["lambda:InvokeFunctionUrl", "lambda:InvokeFunction"]

@@ -1,4 +1,4 @@
-# A daily backup of the database (platform/backup) into a bucket that deletes what is older than 14 days.
+# A daily backup of the database (platform/backup) into a bucket that deletes backups older than 14 days.
 
 locals {
   days  = 14
@@ -20,7 +20,7 @@ resource "oci_objectstorage_bucket" "this" {
   freeform_tags         = var.tags
 }
 
-# Object Storage deletes by its own rights, which it has not by itself.
+# Object Storage needs a policy to delete on its own.
 resource "oci_identity_policy" "retention" {
   compartment_id = var.compartment_id
   name           = "${var.name}-backups"
@@ -45,7 +45,7 @@ resource "oci_objectstorage_object_lifecycle_policy" "this" {
   depends_on = [oci_identity_policy.retention]
 }
 
-# May write new objects: whoever takes it from the cluster can neither read nor delete a backup.
+# May write new objects. If it is stolen from the cluster, it can neither read nor delete a backup.
 resource "oci_objectstorage_preauthrequest" "this" {
   namespace    = data.oci_objectstorage_namespace.this.namespace
   bucket       = oci_objectstorage_bucket.this.name
@@ -69,7 +69,7 @@ resource "helm_release" "this" {
   namespace = var.namespace
   chart     = "${var.platform}/backup"
 
-  # Helm's provider plans an upgrade for a change of values only, so the values say what the chart's files are.
+  # Helm's provider only plans an upgrade if values change, so the values contain a hash of the chart's files.
   values = [yamlencode({ sources = sha256(join("", [for file in fileset("${var.platform}/backup", "**") : filesha256("${var.platform}/backup/${file}")])) })]
 
   depends_on = [kubernetes_secret_v1.this]

@@ -1,6 +1,6 @@
-# PostgreSQL, one of two: Neon, which sleeps when idle and is free for this size, or a server in the cluster (platform/postgres). Either way one
-# database, one role, and a connection string. Neither is open to the world: Neon asks for TLS and a password, and the server in the cluster has an
-# address inside the cluster only.
+# PostgreSQL: either Neon, which sleeps when idle and is free for this size, or a server in the cluster (platform/postgres). Either way, there is one
+# database, one role, and a connection string. Neither is public: Neon requires TLS and a password, and the server in the cluster only has an address
+# inside the cluster.
 
 locals {
   in_cluster = var.database == "cluster"
@@ -15,7 +15,7 @@ resource "neon_project" "this" {
   org_id                    = var.neon_org_id
   region_id                 = var.neon_region
   pg_version                = 18
-  history_retention_seconds = 21600 # six hours of restore to a point in time, as much as the free plan has
+  history_retention_seconds = 21600 # six hours of point-in-time restore, the maximum of the free plan
   store_password            = "yes"
 
   branch {
@@ -24,7 +24,7 @@ resource "neon_project" "this" {
     role_name     = local.role
   }
 
-  # The smallest and no larger, asleep after Neon's five minutes: what it costs has an upper end.
+  # The smallest size and no larger, and asleep after Neon's five minutes, so that the cost has a limit.
   default_endpoint_settings {
     autoscaling_limit_min_cu = 0.25
     autoscaling_limit_max_cu = 0.25
@@ -35,7 +35,7 @@ resource "random_password" "this" {
   count = local.in_cluster ? 1 : 0
 
   length  = 40
-  special = false # it stands in a URL
+  special = false # it is part of a URL
 }
 
 resource "kubernetes_secret_v1" "this" {
@@ -58,7 +58,7 @@ resource "helm_release" "this" {
   chart     = "${var.platform}/postgres"
   wait      = true
 
-  # Helm's provider plans an upgrade for a change of values only, so the values say what the chart's files are.
+  # Helm's provider only plans an upgrade if values change, so the values contain a hash of the chart's files.
   values = [
     file("${var.platform}/oke/postgres.yaml"),
     yamlencode({ sources = sha256(join("", [for file in fileset("${var.platform}/postgres", "**") : filesha256("${var.platform}/postgres/${file}")])) }),

@@ -6,6 +6,6 @@ output "url" {
     local.role, random_password.this[0].result, local.server, var.namespace, local.role,
   ) : neon_project.this[0].connection_uri
 
-  # Whoever connects needs the server up.
+  # Clients need a running server.
   depends_on = [helm_release.this]
 }

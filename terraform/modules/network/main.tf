@@ -1,5 +1,5 @@
-# The network: one VCN; a public subnet for the load balancer, one for the Kubernetes API, a private one for the nodes. What may talk
-# to what is said by security groups alone: the subnets' security list is empty.
+# The network: one VCN; a public subnet for the load balancer, one for the Kubernetes API, and a private one for the nodes. Only security groups allow
+# connections: the subnets' security list is empty.
 
 locals {
   subnets = {
@@ -40,7 +40,7 @@ data "oci_core_services" "all" {
   }
 }
 
-# Oracle's own services, the Kubernetes control plane among them, without the internet in between.
+# Oracle's own services, including the Kubernetes control plane, without the internet in between.
 resource "oci_core_service_gateway" "this" {
   compartment_id = var.compartment_id
   vcn_id         = oci_core_vcn.this.id
@@ -87,7 +87,7 @@ resource "oci_core_route_table" "private" {
   }
 }
 
-# A VCN is born with a list that lets SSH in from everywhere. Taking it over without a rule empties it.
+# A new VCN has a list that allows SSH from everywhere. Managing it without a rule empties it.
 resource "oci_core_default_security_list" "empty" {
   manage_default_resource_id = oci_core_vcn.this.default_security_list_id
   display_name               = "${var.name}-empty"
@@ -109,7 +109,7 @@ resource "oci_core_subnet" "this" {
   freeform_tags              = var.tags
 }
 
-# Known before anything listens there, so that the public name can be derived from it, and kept while load balancers come and go.
+# Known before anything listens there, so that the public name can be derived from it, and kept when load balancers are replaced.
 resource "oci_core_public_ip" "lb" {
   compartment_id = var.compartment_id
   display_name   = "${var.name}-lb"
@@ -117,6 +117,6 @@ resource "oci_core_public_ip" "lb" {
   freeform_tags  = var.tags
 
   lifecycle {
-    ignore_changes = [private_ip_id] # set by the load balancer that takes it
+    ignore_changes = [private_ip_id] # set by the load balancer that uses it
   }
 }

@@ -12,7 +12,7 @@ output "security_group_ids" {
   description = "OCIDs of the security groups by role: api, nodes, lb."
   value       = { for name, group in oci_core_network_security_group.this : name => group.id }
 
-  # Whoever uses a group may rely on its rules.
+  # Resources that use a group also depend on its rules.
   depends_on = [oci_core_network_security_group_security_rule.this]
 }
 

@@ -1,4 +1,4 @@
-# Who may open a connection to whom: a line for each right, a security group for each role. Stateful, so answers need no rule.
+# Which connections are allowed: one line per rule, one security group per role. Stateful, so responses need no rule.
 
 locals {
   groups = toset(["api", "nodes", "lb"])
@@ -9,7 +9,7 @@ locals {
   # What the load balancer reaches on a node: the gateway, and kube-proxy's health check.
   lb_ports = merge(var.node_ports, { health = 10256 })
 
-  # group: whose rule it is; peer: a group, "oracle" for Oracle's services, or a CIDR; port: null for all.
+  # group: the rule's owner; peer: a group, "oracle" for Oracle's services, or a CIDR; port: null for all.
   rules = merge(
     { for cidr in var.operator_cidrs : "api-from-${cidr}" => {
       group = "api", direction = "INGRESS", peer = cidr, protocol = local.tcp, port = 6443, why = "kubectl and Terraform"

@@ -35,18 +35,18 @@ data "oci_containerengine_cluster_option" "this" {
   }
 }
 
-# Asked before the control plane moves: a control plane cannot go back, and nodes of this patch need an image of it.
+# Checked before the control plane is upgraded, because a control plane cannot be downgraded, and nodes of this patch need an image of it.
 data "oci_containerengine_node_pool_option" "this" {
   node_pool_option_id = "all"
   compartment_id      = var.compartment_id
 }
 
-# Asked before anything is built: a pool without room fails only after a long while, with "Out of host capacity". The answer stays in the state, so
-# that nodes which are there are not refused because they took the room; whoever got a no asks again by -replace.
+# Checked before anything is built, because a pool without capacity fails only after a long time, with "Out of host capacity". The result stays in the
+# state, so that existing nodes are not refused because they use the capacity; to check again, use -replace.
 resource "oci_core_compute_capacity_report" "nodes" {
   count = var.check_capacity ? 1 : 0
 
-  compartment_id      = var.tenancy_id # reports are of the tenancy
+  compartment_id      = var.tenancy_id # reports are per tenancy
   availability_domain = local.availability_domain
 
   shape_availabilities {
@@ -80,7 +80,7 @@ data "oci_limits_resource_availability" "nodes" {
   lifecycle {
     postcondition {
       condition     = tonumber(coalesce(self.available, "0")) + tonumber(coalesce(self.used, "0")) >= each.value.wanted
-      error_message = "The tenancy may use ${tonumber(coalesce(self.available, "0")) + tonumber(coalesce(self.used, "0"))} ${each.value.unit} of ${local.shape} in ${local.availability_domain}, and ${each.value.wanted} are asked for: lower node_count or the node's size, set another availability_domain, or ask for a higher limit (${each.key}) in the console."
+      error_message = "The tenancy may use ${tonumber(coalesce(self.available, "0")) + tonumber(coalesce(self.used, "0"))} ${each.value.unit} of ${local.shape} in ${local.availability_domain}, and ${each.value.wanted} are needed: lower node_count or the node's size, set another availability_domain, or ask for a higher limit (${each.key}) in the console."
     }
   }
 }
@@ -94,13 +94,13 @@ resource "oci_containerengine_cluster" "this" {
   kubernetes_version = "v${var.kubernetes_version}"
   freeform_tags      = var.tags
 
-  # An overlay: with pods in the VCN, a node of this size had addresses for 31 of them only.
+  # An overlay: with pods in the VCN, a node of this size only had addresses for 31 of them.
   cluster_pod_network_options {
     cni_type = "FLANNEL_OVERLAY"
   }
 
   endpoint_config {
-    is_public_ip_enabled = true # its security group lets operator_cidrs in only
+    is_public_ip_enabled = true # its security group only allows operator_cidrs
     subnet_id            = var.subnet_ids["api"]
     nsg_ids              = [var.security_group_ids["api"]]
   }
@@ -113,7 +113,7 @@ resource "oci_containerengine_cluster" "this" {
       services_cidr = "10.96.0.0/16"
     }
 
-    # What the cluster makes itself is tagged as well.
+    # What the cluster creates itself is tagged as well.
     persistent_volume_config {
       freeform_tags = var.tags
     }
@@ -155,7 +155,7 @@ resource "oci_containerengine_node_pool" "this" {
     user_data                      = filebase64("${path.module}/node.sh")
   }
 
-  # All nodes where the disks are: a disk is attached within its availability domain only.
+  # All nodes are where the disks are, because a disk can only be attached within its availability domain.
   node_config_details {
     size                                = var.node_count
     nsg_ids                             = [var.security_group_ids["nodes"]]
@@ -168,18 +168,18 @@ resource "oci_containerengine_node_pool" "this" {
     }
   }
 
-  # A pod that will not go must not keep a node, and with it a destroy, for ever.
+  # A pod that does not stop must not block a node, and therefore a destroy, for ever.
   node_eviction_node_pool_settings {
     eviction_grace_duration              = "PT10M"
     is_force_delete_after_grace_duration = true
   }
 
-  # Destroyed after the nodes: a disk that is still attached cannot be.
+  # Destroyed after the nodes, because an attached disk cannot be destroyed.
   depends_on = [oci_core_compute_capacity_report.nodes, data.oci_limits_resource_availability.nodes, oci_core_volume.disk]
 }
 
-# Disks are resources here instead of claims that the cluster fulfils on its own: the plan shows them, their sum can be checked against the
-# free allowance, and a destroy takes them along.
+# Disks are resources here, and not claims that the cluster fulfils: the plan shows them, their sum can be checked against the free allowance, and a
+# destroy removes them.
 resource "oci_core_volume" "disk" {
   #checkov:skip=CKV_OCI_2:the database is backed up by pg_dump, away from the disk (docs/runbook.md); the rest is built anew from it
   #checkov:skip=CKV_OCI_3:encrypted with Oracle's key; a key of one's own needs a vault, which takes a week to delete

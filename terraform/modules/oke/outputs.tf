@@ -12,6 +12,6 @@ output "disks" {
   description = "OCID and size in GB of each disk by its name."
   value       = { for name, disk in oci_core_volume.disk : name => { id = disk.id, size_gb = var.disks[name] } }
 
-  # Whoever mounts a disk needs a node to do so.
+  # Mounting a disk needs a node.
   depends_on = [oci_containerengine_node_pool.this]
 }

@@ -1,4 +1,5 @@
-# What Taskflow stands on inside the cluster: the releases of platform/charts.json, and their disks. redpanda.tf has Redpanda, which can take Kafka's place.
+# What Taskflow needs inside the cluster: the releases of platform/charts.json, and their disks. redpanda.tf contains Redpanda, which can replace
+# Kafka.
 
 locals {
   cluster  = "${path.module}/../../scripts/with-cluster.sh"
@@ -8,19 +9,19 @@ locals {
     ["knative-operator", "knative-serving", "dapr"], local.in_kafka ? ["strimzi", "kafka"] : [],
   ), name) }
 
-  # A chart of somebody else has a repository; ours are folders beside charts.json, and need the operators of the others.
+  # A third-party chart has a repository. Taskflow's own charts are folders next to charts.json, and need the operators of the others.
   operators = { for name, release in local.releases : name => release if can(release.repository) }
   parts     = { for name, release in local.releases : name => release if !can(release.repository) }
 
-  # The same files that minikube-up.sh reads: a release's values, and those of Oracle Cloud over them.
+  # The same files that minikube-up.sh reads: a release's values, overridden by those of Oracle Cloud.
   values = { for name in keys(local.releases) : name => [
     for path in ["values", "oke"] : file("${var.platform}/${path}/${name}.yaml") if fileexists("${var.platform}/${path}/${name}.yaml")
   ] }
 
-  # What a variable says, over both.
+  # Values from variables, which override both.
   set = { kafka = [yamlencode({ partitions = var.kafka_partitions })] }
 
-  # Helm's provider plans an upgrade for a change of values only, so the values say what the chart's files are.
+  # Helm's provider only plans an upgrade if values change, so the values contain a hash of the chart's files.
   sources = { for name in keys(local.parts) : name => yamlencode({
     sources = sha256(join("", [for file in fileset("${var.platform}/${name}", "**") : filesha256("${var.platform}/${name}/${file}")]))
   }) }
@@ -36,11 +37,11 @@ resource "kubernetes_namespace_v1" "this" {
     labels = merge(var.labels, each.value)
   }
 
-  # A claim goes with its namespace, and must go before the volume that it holds.
+  # A claim is deleted with its namespace, and must be deleted before its volume.
   depends_on = [kubernetes_persistent_volume_v1.disk]
 }
 
-# A disk is claimed by the storage class of its name. There is no such class object, so the cluster never makes a disk of its own.
+# A disk is claimed by the storage class of its name. There is no such class object, so the cluster never creates a disk of its own.
 resource "kubernetes_persistent_volume_v1" "disk" {
   for_each = var.disks
 
@@ -61,7 +62,7 @@ resource "kubernetes_persistent_volume_v1" "disk" {
         volume_handle = each.value.id
         fs_type       = "ext4"
 
-        # Without a type the driver attaches by iSCSI, which it refuses on a node that encrypts in transit.
+        # Without a type, the driver attaches by iSCSI, which it refuses on a node that encrypts in transit.
         volume_attributes = { "attachment-type" = var.encryption_in_transit ? "paravirtualized" : "iscsi" }
       }
     }
@@ -87,12 +88,12 @@ resource "helm_release" "part" {
   namespace = kubernetes_namespace_v1.this[each.value.namespace].metadata[0].name
   chart     = "${var.platform}/${each.key}"
   values    = concat(local.values[each.key], lookup(local.set, each.key, []), [local.sources[each.key]])
-  wait      = true # a destroy, too, waits until the operator has removed everything
+  wait      = true # a destroy also waits until the operator has removed everything
 
   depends_on = [helm_release.operator]
 }
 
-# An operator answers at once and works on. What comes next needs the types and the servers that it makes.
+# An operator is ready before its work is done. The next steps need the types and servers that it creates.
 resource "terraform_data" "ready" {
   for_each = merge({ "knative-serving" = "knativeserving/knative-serving" }, local.in_kafka ? { kafka = "kafka/taskflow" } : {})
 

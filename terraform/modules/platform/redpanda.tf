@@ -1,4 +1,4 @@
-# Redpanda Serverless, which takes the place of Kafka in the cluster. Billed by the hour while it has topics.
+# Redpanda Serverless, which replaces Kafka in the cluster. Billed by the hour while it has topics.
 
 locals {
   kafka  = yamldecode(file("${var.platform}/kafka/values.yaml"))

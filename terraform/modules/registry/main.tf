@@ -1,5 +1,5 @@
-# A repository in Oracle's registry for each image, for those who want their images there. Public, because nodes then pull without a
-# stored credential, and the images hold nothing but published code. Storage is billed beyond the free object storage.
+# A repository in Oracle's registry for each image, if images should be there. Public, so that nodes pull without a stored credential; the images only
+# contain published code. Storage is billed beyond the free object storage.
 
 resource "oci_artifacts_container_repository" "this" {
   for_each = var.images
@@ -7,7 +7,7 @@ resource "oci_artifacts_container_repository" "this" {
   compartment_id = var.compartment_id
   display_name   = "${var.name}/${each.key}"
   is_public      = true
-  is_immutable   = false # the build cache has a tag that moves
+  is_immutable   = false # the tag of the build cache moves
   freeform_tags  = var.tags
 }
 

@@ -1,7 +1,7 @@
-# Taskflow itself: its secrets and settings, the way in from the internet, and the kustomize overlay with the images of this release.
+# Taskflow itself: its secrets and settings, the ingress from the internet, and the kustomize overlay with the images of this release.
 
 locals {
-  # Everything that a rollout reads, so that a change of any file is a change of the plan.
+  # Everything that a rollout reads, so that a change of any file changes the plan.
   sources = sort(concat(
     [for file in fileset(var.repository, "knative/**") : file],
     [for file in fileset(var.repository, "dapr-components/**") : file],
@@ -19,15 +19,15 @@ resource "random_password" "this" {
   keepers = { rotation = var.secrets_rotation }
 }
 
-# The private key of Web Push, which is written as base64url, and the key that signs links. No rotation replaces them: browsers that subscribed know the first, and links in mails that
-# were sent rely on the second.
+# The private key of Web Push, as base64url, and the key that signs links. Rotation does not replace them: subscribed browsers know the first, and
+# links in sent mails depend on the second.
 resource "random_bytes" "kept" {
   for_each = toset(["vapid-key", "link-key"])
 
   length = 32
 }
 
-# Read through Dapr's secret store kubernetes-secrets; an empty value counts as not set.
+# Read through Dapr's secret store kubernetes-secrets. An empty value counts as not set.
 resource "kubernetes_secret_v1" "taskflow" {
   metadata {
     name      = "taskflow-secrets"
@@ -50,7 +50,7 @@ resource "kubernetes_secret_v1" "taskflow" {
   }
 }
 
-# The token sent to daprd, and the one that daprd sends: Dapr's annotations want a secret each, with the key `token`.
+# The token sent to daprd, and the one that daprd sends. Dapr's annotations need one secret each, with the key `token`.
 resource "kubernetes_secret_v1" "token" {
   for_each = toset(["dapr-api-token", "app-api-token"])
 
@@ -76,7 +76,7 @@ resource "kubernetes_secret_v1" "certificate" {
   }
 }
 
-# Settings that are no secret and differ from deployment to deployment; the overlay takes all of them as environment.
+# Settings that are not secret and that differ between deployments. The overlay passes all of them as environment variables.
 resource "kubernetes_config_map_v1" "settings" {
   metadata {
     name      = "taskflow-settings"
@@ -87,7 +87,7 @@ resource "kubernetes_config_map_v1" "settings" {
   data = var.settings
 }
 
-# A plan reads the objects that an apply made. Helm keeps its releases in Secrets.
+# A plan reads the objects that an apply created. Helm keeps its releases in Secrets.
 resource "kubernetes_cluster_role_v1" "plan" {
   count = var.plan_group_id == null ? 0 : 1
 
@@ -130,7 +130,7 @@ resource "kubernetes_cluster_role_binding_v1" "plan" {
   }
 }
 
-# A release of its own, before the roll-out: its plan shows it, and a destroy waits until the load balancer is gone.
+# A separate release, before the roll-out: its plan shows it, and a destroy waits until the load balancer is gone.
 resource "helm_release" "public" {
   name      = "gateway-public"
   namespace = var.namespace
@@ -138,7 +138,7 @@ resource "helm_release" "public" {
   wait      = true
 
   values = [yamlencode({
-    # Helm's provider plans an upgrade for a change of values only, so the values say what the chart's files are.
+    # Helm's provider only plans an upgrade if values change, so the values contain a hash of the chart's files.
     sources   = sha256(join("", [for file in fileset("${var.repository}/platform/gateway-public", "**") : filesha256("${var.repository}/platform/gateway-public/${file}")]))
     address   = var.load_balancer.address
     nodePorts = var.load_balancer.node_ports

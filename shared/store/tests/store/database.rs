@@ -1,4 +1,4 @@
-//! Where the tests get their databases, and the store's behaviour towards one that goes away.
+//! Databases for the tests, and the store's behaviour if the database becomes unavailable.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use store::{Error, Store};
 
 use crate::fixtures::{create, draft, work};
 
-/// A fresh database with the schema, for one test; it is dropped with this value.
+/// A new database with the schema, for one test. It is dropped with this value.
 pub(crate) struct Fresh {
     store: Store,
     database: TestDatabase,
 }
 
 impl Fresh {
-    /// Where the database is.
+    /// Returns the database's URL.
     pub(crate) fn url(&self) -> &str {
         self.database.url()
     }
@@ -100,12 +100,12 @@ async fn a_beginning_that_is_broken_off_leaves_no_transaction_open() {
             () = caller_leaves => {}
         }
         let closed = async { while sqlx::query_scalar::<_, i64>(sql).fetch_one(store.pool()).await.unwrap() > 0 {} };
-        // Sooner than the pool closes connections that nobody uses.
+        // Sooner than the pool closes idle connections.
         tokio::time::timeout(Duration::from_secs(20), closed).await.unwrap_or_else(|_| panic!("open, after {patience}"));
     }
 }
 
-/// Several connections at once, so that the pool holds several.
+/// Opens several connections at once, so that the pool holds several.
 async fn futures_of(store: &Store) -> Vec<store::Unit> {
     let mut units = Vec::new();
     for _ in 0..5 {

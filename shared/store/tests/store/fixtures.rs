@@ -1,4 +1,4 @@
-//! What tests make tasks of.
+//! Test data.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ impl Ids for FreshIds {
     }
 }
 
-/// A moment so many seconds after the start of 2026.
+/// Returns the moment this many seconds after the start of 2026.
 pub(crate) fn at(seconds: i64) -> Timestamp {
     let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     Timestamp::from_microsecond(start.as_microsecond() + seconds * 1_000_000 + 123_456).unwrap()
@@ -66,7 +66,7 @@ pub(crate) fn search(query: &str, change: impl FnOnce(&mut SearchTasks)) -> Task
     search.checked(&Today { now: at(0), zone: Zone::utc() }).unwrap()
 }
 
-/// The titles of the tasks that match, in order; the count must agree, as far as the page shows all of them.
+/// Returns the titles of the matching tasks, in order. The count must agree if the page shows all of them.
 pub(crate) async fn titles(store: &Store, query: &TaskQuery) -> Vec<String> {
     let page = store.tasks(query).await.unwrap();
     if query.window.offset == 0 && page.total_count <= query.window.limit {

@@ -1,4 +1,4 @@
-//! What is forgotten, and what is not yet.
+//! What housekeeping deletes, and what it keeps.
 
 use domain::event::Topic;
 use serde_json::json;

@@ -7,7 +7,7 @@ use domain::task::{Draft, Priority, Status};
 use crate::database::{Fresh, fresh};
 use crate::fixtures::{at, create_at, draft, list, search, titles, work};
 
-/// Six tasks that differ in everything, named in the order in which they are made.
+/// Creates six tasks that differ in every field, named in the order of their creation.
 async fn six() -> Fresh {
     let store = fresh().await;
     let rows: [(&str, Option<i64>, Priority, &[&str]); 6] = [
@@ -40,7 +40,7 @@ async fn every_order_goes_both_ways_with_ties_by_id_and_missing_due_dates_last()
         for (order, expected) in [(Order::Asc, ascending), (Order::Desc, descending)] {
             let query = list(|list| (list.sort_by, list.order) = (sort_by, Some(order)));
             assert_eq!(titles(&store, &query).await.concat(), expected, "{sort_by:?} {order:?}");
-            // The other shape of statement agrees: everything is due before the end of time or has a tag.
+            // The other shape of statement returns the same: everything is due before the end of time or has a tag.
             let gathered = list(|list| {
                 (list.sort_by, list.order) = (sort_by, Some(order));
                 list.filter.due_after = Some(at(0).into());
@@ -121,7 +121,7 @@ async fn pages_are_pieces_of_the_whole_and_the_count_is_there_beyond_the_end() {
     }
 }
 
-/// Tasks enough for the planner to prefer an index: without one, each of these would read all of them.
+/// Creates enough tasks that the planner prefers an index. Without one, each of these queries would read all of them.
 async fn many() -> Fresh {
     let store = fresh().await;
     sqlx::raw_sql(

@@ -1,4 +1,4 @@
-//! Locks that another session holds, and the limits of every session.
+//! Locks that another session holds, and the timeouts of every session.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use store::{Error, Store};
 use crate::database::{Fresh, fresh};
 use crate::fixtures::{create, draft, work};
 
-/// How long a test waits for what has to come.
+/// How long a test waits for an expected state.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Another session that has done this in a transaction, which ends with it.
+/// Opens another session that has run this in a transaction. Dropping it ends the transaction.
 async fn session(store: &Fresh, sql: &'static str) -> PgConnection {
     let mut other = PgConnection::connect(store.url()).await.unwrap();
     sqlx::raw_sql("BEGIN").execute(&mut other).await.unwrap();
@@ -21,7 +21,7 @@ async fn session(store: &Fresh, sql: &'static str) -> PgConnection {
 }
 
 /// Waits until this many statements wait for a lock in the store's database.
-async fn waiting(store: &Store, wanted: i64) {
+pub(crate) async fn waiting_statements(store: &Store, wanted: i64) {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let looking = async { while sqlx::query_scalar::<_, i64>(sql).fetch_one(store.pool()).await.unwrap() != wanted {} };
     tokio::time::timeout(PATIENCE, looking).await.unwrap();
@@ -47,7 +47,7 @@ async fn every_session_has_limits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_migration_has_the_limits_that_it_needs() {
-    // As sqlx makes it, and with what the migrating session says of itself.
+    // As sqlx creates it, with the settings of the migrating session.
     const NOTED: &str = "CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL, \
         installed_on TIMESTAMPTZ NOT NULL DEFAULT now(), success BOOLEAN NOT NULL, checksum BYTEA NOT NULL, execution_time BIGINT NOT NULL, \
         told TEXT DEFAULT current_setting('statement_timeout') || ' ' || current_setting('lock_timeout'))";
@@ -73,9 +73,9 @@ async fn a_migration_tries_for_its_locks_without_standing_in_line_for_long() {
             let store = Store::clone(&store);
             async move { store.migrate().await }
         });
-        // It tries, leaves the line, and tries again.
+        // It tries, gives up its place, and tries again.
         for wanted in [1, 0, 1] {
-            waiting(&store, wanted).await;
+            waiting_statements(&store, wanted).await;
         }
         assert!(!migrating.is_finished());
         other.close().await.unwrap();
@@ -90,7 +90,7 @@ async fn what_takes_too_long_is_unavailable_and_the_pool_goes_on() {
     let task = create(&store, draft("locked")).await;
     let one = Store::connect_lazy(store.url(), 1).unwrap();
     let other = session(&store, "SELECT FROM tasks FOR UPDATE").await;
-    // A lock that somebody holds; a statement that runs for too long; a transaction that does nothing for too long.
+    // A lock that another session holds; a statement that runs for too long; a transaction that is idle for too long.
     let slow = "SET lock_timeout = 0; SET statement_timeout = '50ms'";
     let idle = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '50ms'";
     for (setting, code) in [("SELECT 1", "55P03"), (slow, "57014"), (idle, "25P03")] {
@@ -98,7 +98,7 @@ async fn what_takes_too_long_is_unavailable_and_the_pool_goes_on() {
         let mut unit = one.begin(work()).await.unwrap();
         if code == "25P03" {
             let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'";
-            // The session of the lock stays.
+            // The session with the lock stays.
             let ending = async { while sqlx::query_scalar::<_, i64>(sql).fetch_one(store.pool()).await.unwrap() > 1 {} };
             tokio::time::timeout(PATIENCE, ending).await.unwrap();
         }
@@ -106,7 +106,7 @@ async fn what_takes_too_long_is_unavailable_and_the_pool_goes_on() {
         let Error::Unavailable(cause) = &error else { panic!("{code}: {error:?}") };
         match cause {
             sqlx::Error::Database(cause) => assert_eq!(cause.code().as_deref(), Some(code)),
-            // The server's last word may be lost with the connection.
+            // The server's last message may be lost with the connection.
             cause => assert!(code == "25P03" && matches!(cause, sqlx::Error::Io(_)), "{code}: {cause:?}"),
         }
         drop(unit);
@@ -158,7 +158,7 @@ async fn a_read_that_is_dropped_gives_its_connection_back() {
     let store = fresh().await;
     let (first, second) = (create(&store, draft("first")).await, create(&store, draft("second")).await);
     let one = Store::connect_lazy(store.url(), 1).unwrap();
-    // In the middle of opening a connection, of preparing a statement, of an answer; a little later each time.
+    // While a connection is opened, a statement is prepared, or an answer is read; a little later each time.
     for patience in 0..60 {
         let caller_leaves = async {
             for _ in 0..patience {
@@ -178,7 +178,7 @@ async fn a_read_that_is_dropped_gives_its_connection_back() {
         let one = one.clone();
         async move { one.task(first.id).await }
     });
-    waiting(&store, 1).await;
+    waiting_statements(&store, 1).await;
     let behind = tokio::spawn({
         let one = one.clone();
         async move { one.task(first.id).await }
@@ -186,7 +186,7 @@ async fn a_read_that_is_dropped_gives_its_connection_back() {
     tokio::task::yield_now().await;
     reading.abort();
     behind.abort();
-    // Only the statement's own limit stands before this.
+    // Only the statement's own timeout can delay this.
     one.ping().await.unwrap();
     assert_eq!(one.pool().size(), 1);
     other.close().await.unwrap();

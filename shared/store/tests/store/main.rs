@@ -1,4 +1,4 @@
-//! The store on a real `PostgreSQL`: every query runs here.
+//! Tests of the store on a real `PostgreSQL`. Every query runs here.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test fails by panicking")]
 
 mod audit;

@@ -1,4 +1,4 @@
-//! Notifications: an id that is seen has no earlier one still to come.
+//! Notifications: if an id is visible, all earlier ones are too.
 
 use store::{Error, Store};
 

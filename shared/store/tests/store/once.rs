@@ -1,4 +1,4 @@
-//! Done once: events, commands, and calls with an `Idempotency-Key`.
+//! Exactly-once processing: events, commands, and calls with an `Idempotency-Key`.
 
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ async fn a_key_is_new_then_in_flight_then_replayed_for_a_day() {
     one.commit().await.unwrap();
     assert_eq!(ask(&mut other, b"body").await, Idempotency::Replay(answer));
     assert_eq!(ask(&mut other, b"another body").await, Idempotency::Mismatch);
-    // Its lock on the key is let go before this returns; a dropped unit's goes a moment later.
+    // This releases its lock on the key before it returns. A dropped unit releases it a moment later.
     other.commit().await.unwrap();
     let mut next_day = store.begin(work_at(at(24 * 3_600))).await.unwrap();
     assert_eq!(ask(&mut next_day, b"another body").await, Idempotency::New);

@@ -1,6 +1,4 @@
-//! The outbox: what a unit leaves, in which order it is taken, and by whom.
-
-use std::time::Duration;
+//! The outbox: what a unit writes, in which order it is taken, and by which publisher.
 
 use cloudevents::{AttributesReader, Data};
 use domain::event::{EventType, TaskEvent, TaskUpdate, Topic};
@@ -9,6 +7,7 @@ use store::{Entry, Store};
 
 use crate::database::fresh;
 use crate::fixtures::{at, create, draft, work, work_at};
+use crate::locks::waiting_statements;
 
 #[tokio::test]
 async fn a_new_task_is_announced_to_consumers_and_pages() {
@@ -63,7 +62,7 @@ async fn a_change_tells_pages_only_what_changed_and_a_deletion_what_was() {
     assert!(gone.update_data.is_empty());
 }
 
-/// What is waiting for a task, as words; all of it is published.
+/// Publishes everything that waits for a task, and returns it as words.
 async fn drain(store: &Store, key: i64) -> Vec<String> {
     let batch = store.lock_outbox(&[key], true).await.unwrap().unwrap();
     let (ids, words): (Vec<(i64, i64)>, Vec<String>) = batch.rows().iter().map(|row| ((row.key, row.id), word(&row.entry))).unzip();
@@ -118,7 +117,7 @@ async fn one_publisher_at_a_time_for_a_task_and_what_it_left_goes_to_the_next() 
     unit.cancel_job("d", 7);
     unit.commit().await.unwrap();
     assert!(store.lock_outbox(&[7], false).await.unwrap().is_none());
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    waiting_statements(&store, 1).await;
     assert!(!waiting.is_finished());
     let published: Vec<(i64, i64)> = first.rows().iter().take(1).map(|row| (row.key, row.id)).collect();
     first.done(&published).await.unwrap();

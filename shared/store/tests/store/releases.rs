@@ -1,4 +1,4 @@
-//! The release before, which runs beside this one during a roll-out and after a roll back: its statements on the database of today.
+//! The previous release, which runs next to this one during a roll-out and after a rollback: its statements on today's database.
 
 use domain::event::EventType;
 use domain::query::{Order, SortBy};
@@ -11,7 +11,7 @@ use store::Store;
 use crate::database::fresh;
 use crate::fixtures::{at, create, draft, list, search, titles, work_at};
 
-/// The columns that the release before knows, without the id, as it names them in each statement that writes.
+/// The columns that the previous release knows, without the id, as it names them in each statement that writes.
 const COLUMNS: [&str; 19] = [
     "title",
     "description",
@@ -43,7 +43,7 @@ fn values(own: Values<'_>, otherwise: impl Fn(&str) -> String) -> String {
     COLUMNS.map(value).join(", ")
 }
 
-/// Creates a task as the release before does. Returns its id.
+/// Creates a task like the previous release. Returns its id.
 pub(crate) async fn insert(store: &Store, own: Values<'_>) -> i64 {
     let otherwise = |column: &str| match column {
         "title" | "title_key" => "'before'",
@@ -66,14 +66,14 @@ pub(crate) async fn insert(store: &Store, own: Values<'_>) -> i64 {
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(store.pool()).await.unwrap()
 }
 
-/// Changes a task as the release before does: every column that it knows, most of them as they are.
+/// Changes a task like the previous release: it writes every column that it knows, most of them unchanged.
 pub(crate) async fn update(store: &Store, id: i64, own: Values<'_>) {
     let values = values(own, |column| if column == "version" { "version + 1".to_owned() } else { column.to_owned() });
     let sql = format!("UPDATE tasks SET ({}) = ROW ({values}) WHERE id = {id} RETURNING id", COLUMNS.join(", "));
     let _: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(store.pool()).await.unwrap();
 }
 
-/// What the release before reads of a rule.
+/// Returns what the previous release reads of a rule.
 async fn rule_before(store: &Store, id: i64) -> Option<String> {
     sqlx::query_scalar("SELECT recurrence_rule FROM tasks WHERE id = $1").bind(id).fetch_one(store.pool()).await.unwrap()
 }
@@ -82,7 +82,7 @@ fn moment(text: &str) -> Option<Timestamp> {
     text.parse().ok()
 }
 
-/// Every Monday of Berlin from 4 January 2027 on, all day.
+/// Every Monday in Berlin from 4 January 2027 on, all day.
 fn mondays() -> Draft {
     let start = moment("2027-01-03T23:00:00Z");
     Draft(Task {
@@ -148,7 +148,7 @@ async fn a_row_of_the_release_before_is_a_whole_task() {
     let id = insert(&store, &daily).await;
     let task = store.task(id).await.unwrap();
     assert_eq!((task.recurrence_id, task.recurrence_rule), (task.due_date, Some("FREQ=DAILY".parse().unwrap())));
-    // To the release before, another due date is another series.
+    // To the previous release, another due date means another series.
     update(&store, id, &[("due_date", "'2027-01-03T09:00:00Z'"), ("recurrence_start", "'2027-01-03T09:00:00Z'")]).await;
     let task = store.task(id).await.unwrap();
     assert_eq!((task.recurrence_start, task.recurrence_id), (task.due_date, task.due_date));
@@ -163,7 +163,7 @@ async fn a_row_of_the_release_before_is_a_whole_task() {
 async fn a_change_of_the_release_before_keeps_what_it_does_not_know() {
     let store = fresh().await;
     let task = create(&store, mondays()).await;
-    // This release moves the occurrence; the one before then renames it.
+    // This release moves the occurrence; then the previous one renames it.
     let moved = save(&store, task.id, |task| Task {
         due_date: moment("2027-01-07T23:00:00Z"),
         due_day: Some("2027-01-08".parse().unwrap()),
@@ -266,7 +266,7 @@ async fn an_all_day_task_comes_before_the_timed_ones_of_its_day() {
     assert_eq!(titles(&store, &found).await, ahead);
 }
 
-/// The columns of a reminder that the release before reads, and what it writes: its one type of a channel meant that a webhook was configured.
+/// The columns of a reminder that the previous release reads, and what it writes: its one type of channel meant that a webhook was configured.
 #[tokio::test]
 async fn reminders_of_both_releases_are_read_by_both() {
     let store = fresh().await;
@@ -288,8 +288,8 @@ async fn reminders_of_both_releases_are_read_by_both() {
     unit.commit().await.unwrap();
     let read: String =
         sqlx::query_scalar("SELECT reminder_type FROM reminders WHERE id = $1").bind(ours.id).fetch_one(store.pool()).await.unwrap();
-    assert_eq!(read, "websocket", "the release before knows this one, and shows it on the page");
-    // It fires, and the release before settles it: there are no sends, and nothing is wrong with that.
+    assert_eq!(read, "websocket", "the previous release knows this one, and shows it on the page");
+    // It fires, and the previous release settles it. There are no sends, which is correct.
     let fired = "UPDATE reminders SET triggered_at = '2026-01-01', status = 'sent', sent_at = '2026-01-01' WHERE id = $1";
     sqlx::query(fired).bind(ours.id).execute(store.pool()).await.unwrap();
     let read = store.reminder(ours.id).await.unwrap();

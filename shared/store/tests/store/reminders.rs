@@ -1,4 +1,4 @@
-//! Reminders: what becomes of them, what is said of it, and their jobs.
+//! Reminders: their outcomes, announcements and jobs.
 
 use domain::event::{ReminderEvent, Topic};
 use domain::query::ListReminders;
@@ -13,7 +13,7 @@ fn new(task_id: i64) -> NewReminder {
     NewReminder { task_id, scheduled_at: at(3_600), offset: "1 minutes".parse().unwrap(), channel: None, of_task: true }
 }
 
-/// The name by which the gateway finds the function of a reminder's job.
+/// Returns the name of a reminder's job, by which the gateway finds its function.
 fn job_name(reminder_id: i64) -> String {
     format!("{}-{reminder_id}", routes::FIRE_REMINDER.name)
 }

@@ -1,4 +1,4 @@
-//! What tells housekeeping that something was lost: which tasks owe an occurrence, which reminders may be astray.
+//! How housekeeping finds what was lost: tasks that owe an occurrence, and reminders that may be inconsistent.
 
 use domain::event::EventType;
 use domain::task::{Draft, Recurrence};
@@ -68,7 +68,7 @@ async fn after_the_migration_what_was_completed_before_owes_nothing_but_an_event
     let old = |url: String| async move { sqlx::migrate!("./migrations").run_to(2, &mut PgConnection::connect(&url).await?).await };
     let database = TestDatabase::new(old).await.unwrap();
     let store = Store::connect_lazy(database.url(), 4).unwrap();
-    // The release before writes the same rows, before the migration and beside it.
+    // The previous release writes the same rows, before the migration and next to this release.
     let daily = [("due_date", "'2026-01-02T00:00:00Z'"), ("recurrence", "'daily'"), ("recurrence_start", "'2026-01-02T00:00:00Z'")];
     let done = [("status", "'completed'"), ("completed_at", "'2026-01-01T00:01:00Z'")];
     let (deleted, late, beside) = (insert(&store, &daily).await, insert(&store, &daily).await, insert(&store, &daily).await);
@@ -81,7 +81,7 @@ async fn after_the_migration_what_was_completed_before_owes_nothing_but_an_event
     let mut unit = store.begin(work()).await.unwrap();
     assert!(unit.spawn_owed(deleted).await.unwrap().is_none());
     assert!(unit.spawn_announced(late).await.unwrap().is_some(), "its event waited for the upgrade");
-    // As the release before creates an occurrence, which knows nothing of what is owed.
+    // The previous release creates an occurrence without knowing what is owed.
     unit.commit().await.unwrap();
     let parent = beside.to_string();
     let next = insert(&store, &[&daily[..], &[("parent_task_id", &parent)]].concat()).await;
@@ -90,7 +90,7 @@ async fn after_the_migration_what_was_completed_before_owes_nothing_but_an_event
     unit.delete_task(&next).await.unwrap();
     unit.commit().await.unwrap();
     assert!(owing(&store).await.is_empty());
-    // A completed task of before that is deleted leaves no occurrence behind.
+    // A completed task from before, which is then deleted, leaves no occurrence.
     let mut unit = store.begin(work()).await.unwrap();
     let task = unit.task(deleted).await.unwrap();
     unit.delete_task(&task).await.unwrap();
@@ -99,7 +99,7 @@ async fn after_the_migration_what_was_completed_before_owes_nothing_but_an_event
     store.pool().close().await;
 }
 
-/// 20,000 tasks, a fifth of them with a reminder, a few that owe an occurrence.
+/// 20,000 tasks, a fifth of them with a reminder, and a few that owe an occurrence.
 const MANY: &[&str] = &[
     "ALTER TABLE tasks DISABLE TRIGGER USER",
     "INSERT INTO tasks (title, title_key, description, due_date, time_zone, recurrence, recurrence_from, recurrence_number, priority, tags, status, \
@@ -114,7 +114,7 @@ const MANY: &[&str] = &[
     "VACUUM ANALYZE reminders",
 ];
 
-/// How often tasks and reminders were read from end to end. A session tells what it has done at the end of a transaction.
+/// Returns how often tasks and reminders were read from end to end. A session reports its statistics at the end of a transaction.
 async fn whole_reads(store: &Store) -> i64 {
     sqlx::query("SELECT pg_stat_force_next_flush()").execute(store.pool()).await.unwrap();
     let sql = "SELECT sum(seq_scan)::bigint FROM pg_stat_user_tables WHERE relname IN ('tasks', 'reminders')";

@@ -1,4 +1,4 @@
-//! What a search finds, and in which order.
+//! Which tasks a search finds, and their order.
 
 use domain::Task;
 use domain::query::{Order, SortBy};
@@ -43,7 +43,7 @@ async fn terms_are_found_as_words_beginnings_and_parts_and_all_must_match() {
         ("nt", &[]),
         ("ba", &["Party 🎉 plan", "100% done_done"]),
         ("e", &["Party 🎉 plan"]),
-        // What LIKE would take for something else.
+        // Special characters of LIKE.
         ("%", &["100% done_done"]),
         ("100%", &["100% done_done"]),
         ("1_0", &[]),
@@ -59,7 +59,7 @@ async fn terms_are_found_as_words_beginnings_and_parts_and_all_must_match() {
         ("c#", &["Learn C++ and C#"]),
         ("++", &["Learn C++ and C#"]),
         ("#", &["Party 🎉 plan", "Learn C++ and C#"]),
-        // A tag, which none of them has.
+        // A tag that no task has.
         ("#home", &[]),
         ("foo-bar", &["Party 🎉 plan"]),
         ("o-b", &["Party 🎉 plan"]),
@@ -69,7 +69,7 @@ async fn terms_are_found_as_words_beginnings_and_parts_and_all_must_match() {
         ("“quoted”", &["İstanbul trip"]),
         ("quoted", &["İstanbul trip"]),
         ("!!!", &[]),
-        // Every script, from one character on.
+        // Every script, from a single character on.
         ("jörg", &["Call Jörg"]),
         ("JÖRG", &["Call Jörg"]),
         ("jorg", &["Call Jörg"]),
@@ -90,7 +90,7 @@ async fn terms_are_found_as_words_beginnings_and_parts_and_all_must_match() {
         ("İSTAN", &["İstanbul trip"]),
         ("caf", &["İstanbul trip"]),
         ("afé", &["İstanbul trip"]),
-        // Folding leaves nothing of it: a list.
+        // Folding leaves nothing: the search becomes a list.
         (
             "\u{307}",
             &[

@@ -1,4 +1,4 @@
-//! The counts of tags: exact, whoever changes what at the same time.
+//! The counts of tags are exact, even with concurrent changes.
 
 use domain::Task;
 use domain::event::EventType;
@@ -88,7 +88,7 @@ async fn a_tag_that_no_task_has_is_none_and_is_forgotten() {
     unit.delete_task(&task).await.unwrap();
     unit.commit().await.unwrap();
     assert_eq!(counts(&store).await, []);
-    // Added up by one statement, and forgotten by the next.
+    // The first statement adds it up, and the next deletes it.
     store.tidy_tags().await.unwrap();
     store.tidy_tags().await.unwrap();
     let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM tag_counts").fetch_one(store.pool()).await.unwrap();

@@ -1,4 +1,4 @@
-//! Tasks, one by one: kept as given, versions, occurrences, rollback, and many changes at once.
+//! Single tasks: stored as given, versions, occurrences, rollback, and concurrent changes.
 
 use domain::event::EventType;
 use domain::task::{Draft, Priority, Recurrence, RecurrenceFrom, Status};

@@ -1,4 +1,4 @@
-//! The release before, which may still be running on the migrated database: what it writes is found, counted and folded anew.
+//! The previous release may still be running on the migrated database: what it writes is found, counted and folded again.
 
 use domain::Task;
 use domain::query::TaskFilter;
@@ -8,7 +8,7 @@ use store::{Store, TagCount};
 use crate::database::{Fresh, fresh};
 use crate::fixtures::{create, draft, list, search, titles};
 
-/// The statements of the release before, with the folding that it has.
+/// The statements of the previous release, with its folding.
 const CREATE: &str = "WITH created AS (INSERT INTO tasks (title, title_key, description, time_zone, recurrence, recurrence_from, recurrence_number, \
      priority, tags, status, version, created_at, updated_at) VALUES ($1, $1, '', 'UTC', 'none', 'due', 1, 1, $2, 'pending', 1, now(), now()) \
      RETURNING id), found_by AS (INSERT INTO task_search (task_id, folded_title, folded_text) SELECT id, $3, $3 || E'\\n ' FROM created) \
@@ -44,14 +44,14 @@ async fn what_the_release_before_writes_is_folded_anew() {
     assert_eq!(store.tags().await.unwrap(), [TagCount { tag: "café".to_owned(), count: 1 }, TagCount { tag: "home".to_owned(), count: 1 }]);
     assert_eq!((noted(&store).await, store.refold().await.unwrap()), (0, 0));
 
-    // A change of the text, and one of the tags, of a task of ours.
+    // Changes the text, and then the tags, of a task of this release.
     sqlx::query(UPDATE_TEXT).bind(ours.id).bind(" gdaAKOTsk ").bind("Gdańsk").execute(store.pool()).await.unwrap();
     assert_eq!((noted(&store).await, found(&store, "gdansk").await), (1, vec![]));
     assert_eq!((store.refold().await.unwrap(), found(&store, "gdansk").await), (1, vec!["Gdańsk".to_owned()]));
     sqlx::query(UPDATE).bind(ours.id).bind(["garden"]).execute(store.pool()).await.unwrap();
     assert_eq!((noted(&store).await, found(&store, "#garden").await), (1, vec![]));
     assert_eq!((store.refold().await.unwrap(), found(&store, "#garden").await), (1, vec!["Gdańsk".to_owned()]));
-    // A change of neither is none.
+    // A change of neither needs no folding.
     sqlx::query(UPDATE).bind(ours.id).bind(["garden"]).execute(store.pool()).await.unwrap();
     assert_eq!(noted(&store).await, 0);
 }
