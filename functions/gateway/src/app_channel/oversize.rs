@@ -244,7 +244,6 @@ fn malformed() -> Status {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::collections::HashMap;
     use std::convert::Infallible;
