@@ -138,17 +138,32 @@ reach:
     cargo build --workspace --bin taskflow
     TASKFLOW=target/debug/taskflow python3 tests/tools/reach.py
 
+# Test CalDAV with third-party clients: the package caldav with its server tester, vdirsyncer in both directions, todoman. Needs the Python packages of
+# tests/tools/caldav.txt.
+caldav:
+    cargo build --workspace --bin taskflow
+    TASKFLOW=target/debug/taskflow tests/tools/caldav.sh
+
+# Read and write a million mutated iCalendar texts: none panics or takes longer than 50 ms.
+fuzz-icalendar inputs="1000000":
+    ICALENDAR_FUZZ={{ inputs }} ICALENDAR_FUZZ_MS=50 cargo test --release --package icalendar --test tasks mutated -- --nocapture
+
 # Check the types of the page and of its tests. Needs Node.
 page-check: page-tools
     node tests/browser/types.js
     tests/browser/node_modules/.bin/tsc --noEmit --project functions/web
     tests/browser/node_modules/.bin/tsc --noEmit --project tests/browser
 
-# Run the browser stories in a real Chromium, all or those of some files (`just browser list live`). Needs Node and Chromium.
+# Run the browser stories in a real Chromium, all or those of some files (`just browser list live`). Needs Node, Chromium and dbus-daemon.
 browser *files: page-tools browser-tools
     cargo build --workspace --bin taskflow
     names=({{ files }}); TASKFLOW=target/debug/taskflow node --test --test-concurrency=1 --test-reporter=spec \
       $([ ${#names[@]} -gt 0 ] && printf 'tests/browser/%s.test.js ' "${names[@]}" || echo tests/browser/*.test.js)
+
+# Test a push reminder in a real Firefox, from the subscription to the button of its notification. Needs Node, Firefox with libnotify, and dbus-daemon.
+firefox: page-tools
+    cargo build --workspace --bin taskflow
+    TASKFLOW=target/debug/taskflow node --test --test-reporter=spec tests/browser/firefox.js
 
 # Update the pictures in docs/screenshots. Needs Node and Chromium.
 screenshots: page-tools browser-tools
@@ -294,6 +309,9 @@ bench-cpu: (bench "cpu")
 
 # The cost of waking the consumers of a call ahead, on a simulated day.
 bench-awake: (bench "awake")
+
+# A file of 50,000 tasks, or of so many: the time, and the most memory that it takes.
+bench-import *tasks: (bench "import" tasks)
 
 # One function: start to first answer, idle memory, stripped size.
 bench-function name="complete-task": (bench-build name)

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod all_day;
+mod calendars;
 mod chat;
 mod cloud_events;
 mod consumers;
@@ -25,6 +26,7 @@ mod snooze;
 mod socket;
 mod tasks;
 mod traces;
+mod transfer;
 mod trash;
 mod upgrade;
 mod webhook;

@@ -137,6 +137,85 @@ async fn answers_are_json_and_nothing_is_kept_between_requests() {
     app.stop().await;
 }
 
+/// A request of JSON-RPC.
+fn request(id: u32, method: &str, params: &Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
+}
+
+#[tokio::test]
+async fn bad_parameters_have_the_code_of_json_rpc() {
+    let app = App::start().await;
+    for (method, params) in [
+        ("tools/call", json!({ "name": "make_coffee", "arguments": {} })),
+        ("tools/call", json!({ "name": 7 })),
+        ("tools/call", json!({ "arguments": {} })),
+        ("tools/call", json!({ "name": "get_task", "arguments": [1] })),
+        ("tools/call", json!([])),
+        ("initialize", json!({ "protocolVersion": 1 })),
+        ("initialize", json!({})),
+    ] {
+        let answer = by_hand(&app, &[], &request(7, method, &params).to_string()).await.is(200);
+        let answer = answer.json();
+        assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(7), &json!(-32_602)), "{method} {params}: {answer}");
+    }
+    // What a tool refuses is its result, for a model to read.
+    let params = json!({ "name": "get_task", "arguments": { "task_id": "seven" } });
+    let answer = by_hand(&app, &[], &request(7, "tools/call", &params).to_string()).await.is(200).json();
+    assert_eq!((&answer["result"]["isError"], &answer["error"]), (&json!(true), &Value::Null), "{answer}");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn messages_come_in_batches_where_the_version_of_the_protocol_has_them() {
+    const BATCHED: (&str, &str) = ("mcp-protocol-version", "2025-03-26");
+    let app = App::start().await;
+    let list = request(2, "tools/list", &json!({}));
+    let create = |id: u32, title: &str| request(id, "tools/call", &json!({ "name": "create_task", "arguments": { "title": title } }));
+    let notification = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+    let initialize = json!({ "protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": { "name": "test", "version": "1" } });
+    let messages = json!([
+        create(1, "one"),
+        list,
+        notification,
+        5,
+        request(3, "tools/call", &json!({ "name": 7 })),
+        request(4, "tools/unknown", &json!({})),
+        request(5, "initialize", &initialize),
+        create(6, "two"),
+    ]);
+    // Without a version, the one that has batches is meant.
+    for (headers, tasks) in [(&[BATCHED][..], 2), (&[], 4)] {
+        let answers = by_hand(&app, headers, &messages.to_string()).await.is(200);
+        assert_eq!(answers.header("content-type"), "application/json");
+        let answers = answers.json();
+        let told: Vec<(&Value, &Value)> =
+            answers.as_array().unwrap().iter().map(|answer| (&answer["id"], &answer["error"]["code"])).collect();
+        let [none, null] = [&Value::Null, &Value::Null];
+        let expected = [
+            (&json!(1), none),
+            (&json!(2), none),
+            (null, &json!(-32_600)),
+            (&json!(3), &json!(-32_602)),
+            (&json!(4), &json!(-32_601)),
+            (&json!(5), &json!(-32_600)),
+            (&json!(6), none),
+        ];
+        assert_eq!(told, expected, "{answers}");
+        assert!(answers[1]["result"]["tools"].is_array());
+        assert_eq!(app.list("/api/tasks").await.len(), tasks, "each is done, in order");
+    }
+    assert_eq!(by_hand(&app, &[BATCHED], &json!([notification, notification]).to_string()).await.is(202).text, "");
+    let many = json!(vec![create(1, "many"); 21]).to_string();
+    for (headers, batch) in
+        [(&[BATCHED][..], many.as_str()), (&[BATCHED], "[]"), (&[("mcp-protocol-version", "2025-06-18")], &messages.to_string())]
+    {
+        let answer = by_hand(&app, headers, batch).await.is(400).json();
+        assert_eq!((&answer["id"], &answer["error"]["code"]), (&Value::Null, &json!(-32_600)), "{headers:?}: {answer}");
+    }
+    assert_eq!(app.list("/api/tasks").await.len(), 4, "a batch that is refused does nothing");
+    app.stop().await;
+}
+
 #[tokio::test]
 async fn a_page_of_another_site_cannot_call() {
     let app = App::with(&[("TASKFLOW_HOSTS", "tasks.example.org,10.0.0.7:8080")]).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tests::{App, Functions, PushService, VAPID_PUBLIC, eventually, eventually_within, in_seconds, moment, now};
+use tests::{App, Functions, PushService, VAPID_PUBLIC, Webhook, eventually, eventually_within, in_seconds, moment, now};
 use tokio::net::TcpListener;
 
 const SUBSCRIPTIONS: &str = "/api/push/subscriptions";
@@ -299,13 +299,27 @@ async fn a_push_that_is_too_large_becomes_a_short_one_and_one_that_is_refused_is
     functions.call_due("push-reminder").await;
     let failed = the_reminder(&functions, &task).await;
     assert_eq!((&failed["status"], &delivery(&failed, "push")["error"]), (&json!("failed"), &json!("400 Bad Request")));
-    // A redirect is not followed; it is not a valid answer of a push service.
-    push.answer(307, None);
-    let (functions_too, task) = fired(&push).await;
-    functions_too.call_due("push-reminder").await;
-    assert_eq!(the_reminder(&functions_too, &task).await["status"], "failed");
     functions.stop().await;
-    functions_too.stop().await;
+}
+
+#[tokio::test]
+async fn a_push_service_leads_nowhere_else() {
+    let (push, inside) = (PushService::start().await, Webhook::start(200).await);
+    for status in [301, 302, 303, 307, 308] {
+        let app = App::with(&PushService::settings()).await;
+        let outside = Webhook::start(200).await;
+        outside.answer_with(status, "location", &inside.url);
+        let mut browser = push.browser("laptop");
+        browser["endpoint"] = outside.url.clone().into();
+        let _ = app.post(SUBSCRIPTIONS, &browser).await.is(201);
+        let task = remind(&app, "Pay rent").await;
+        let failed = app.reminder(&task["id"], "failed").await;
+        let delivered = delivery(&failed, "push");
+        assert_eq!(delivered["attempts"], 1, "a redirect is no answer of a push service: {delivered}");
+        assert!(delivered["error"].as_str().unwrap().starts_with(&status.to_string()), "{delivered}");
+        app.stop().await;
+    }
+    assert_eq!(inside.waiting().await, 0, "somebody followed a redirect");
 }
 
 #[tokio::test]

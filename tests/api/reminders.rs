@@ -164,7 +164,7 @@ async fn a_reminder_fires_at_its_time_is_sent_and_shown() {
     let notifications = app.list("/api/notifications").await;
     let due = due.to_zoned(jiff::tz::TimeZone::get("Europe/Berlin").unwrap());
     let expected = json!([{
-        "id": notifications[0]["id"], "event_type": "reminder.triggered", "task_id": task["id"], "title": "Pay rent",
+        "id": notifications[0]["id"], "event_type": "reminder.triggered", "task_id": task["id"], "reminder_id": sent["id"], "title": "Pay rent",
         "body": format!("Due {}", due.strftime("%A, %-d %B %Y, %H:%M %Z")), "created_at": notifications[0]["created_at"], "read_at": null,
     }]);
     assert_eq!(json!(notifications), expected);

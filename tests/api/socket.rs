@@ -119,10 +119,11 @@ async fn a_notification_is_shown_as_it_is_kept() {
     let notification = socket.frame_of("notification").await;
     let kept = app.list("/api/notifications").await.remove(0);
     let expected = json!({
-        "type": "notification", "id": kept["id"], "event_type": "reminder.triggered", "task_id": task["id"], "title": "Pay rent",
-        "body": kept["body"], "created_at": kept["created_at"],
+        "type": "notification", "id": kept["id"], "event_type": "reminder.triggered", "task_id": task["id"],
+        "reminder_id": kept["reminder_id"], "title": "Pay rent", "body": kept["body"], "created_at": kept["created_at"],
     });
     assert_eq!(notification, expected);
+    assert_eq!(kept["reminder_id"], app.reminders(&task["id"]).await[0]["id"]);
     app.stop().await;
 }
 

@@ -105,6 +105,65 @@ stories('reminders', {}, (story) => {
     assert.equal(await page.locator('.toast.reminder').count(), 0);
   });
 
+  story('one is snoozed, and its task completed, in its toast and in the list', async ({ task, taskflow, open }) => {
+    const page = await open();
+    const plants = await reminding(task, 'Water the plants');
+    const before = Date.now();
+    await page.locator('.toast.reminder').getByRole('button', { name: 'Remind me again in 10 minutes: Water the plants' }).click();
+    await page.locator('.toast', { hasText: 'Taskflow reminds you of “Water the plants” again at' }).waitFor();
+    const [{ status, scheduled_at }] = await taskflow.call('GET', `/api/reminders?task_id=${plants.id}`);
+    assert.equal(status, 'pending');
+    assert.ok(Date.parse(scheduled_at) >= before + 600_000 && Date.parse(scheduled_at) <= Date.now() + 600_000, scheduled_at);
+    await page.getByRole('button', { name: 'Notifications', exact: true }).waitFor();
+
+    const dentist = await reminding(task, 'Call the dentist');
+    await page.getByRole('button', { name: 'Notifications, 1 unread' }).click();
+    const list = page.getByRole('dialog', { name: 'Notifications' });
+    await list.getByRole('button', { name: 'Complete: Call the dentist' }).click();
+    await page.locator('.toast', { hasText: 'Completed “Call the dentist”' }).waitFor();
+    await eventually(async () => assert.equal((await taskflow.call('GET', `/api/tasks/${dentist.id}`)).status, 'completed'));
+    await page.getByRole('button', { name: 'Notifications', exact: true }).waitFor();
+  });
+
+  story('one that cannot be answered says why and stays', async ({ task, taskflow, open, expectErrors }) => {
+    expectErrors(/status of 409/);
+    const page = await open();
+    const { id } = await reminding(task, 'Pay rent');
+    await page.locator('.toast.reminder', { hasText: 'Pay rent' }).waitFor();
+    await taskflow.call('POST', `/api/tasks/${id}/complete`);
+    await page.locator('.toast.reminder').getByRole('button', { name: 'Remind me again in 1 hour: Pay rent' }).click();
+    await page.locator('.toast.bad', { hasText: 'The task is completed' }).waitFor();
+    await page.getByRole('button', { name: 'Notifications, 1 unread' }).waitFor();
+  });
+
+  story('the badge of the application counts what is overdue', async ({ task, taskflow, open }) => {
+    const late = await task({ title: 'Late', due_date: new Date(Date.now() - DAY).toISOString() });
+    const page = await open({
+      init: () => {
+        Object.defineProperty(navigator, 'setAppBadge', {
+          value: (/** @type {number} */ count) => {
+            Reflect.set(window, 'badge', count);
+            return Promise.resolve();
+          },
+        });
+      },
+    });
+    const shows = (/** @type {number} */ count) => eventually(async () => assert.equal(await page.evaluate(() => Reflect.get(window, 'badge')), count));
+    await shows(1);
+    await page.clock.install();
+    await page.reload();
+    await isReady(page);
+    const due = Date.now() + 4_000;
+    await task({ title: 'Soon', due_date: new Date(due).toISOString() });
+    await row(page, 'Soon').waitFor();
+    await taskflow.call('POST', `/api/tasks/${late.id}/complete`);
+    await shows(0);
+    // Time passes, and nobody changes anything.
+    await eventually(() => assert.ok(Date.now() > due));
+    await page.clock.fastForward(40_000);
+    await shows(1);
+  });
+
   story('on the desktop they are shown only after a person asked for it, and not while the page is looked at', async ({ task, open }) => {
     const page = await open({
       permissions: ['notifications'],

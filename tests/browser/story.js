@@ -44,10 +44,15 @@ export class Stage {
    *
    * The service worker is left out unless the story is about it: what it answers, no story can stand in for.
    *
-   * @param {Window & { path?: string, ready?: boolean, init?: () => void }} [options] `ready: false` does not wait for the list
+   * @param {Window & { path?: string, ready?: boolean, init?: () => void, desktop?: import('./notifications.js').Desktop }} [options]
+   *   `ready: false` does not wait for the list. With `desktop`, the browser shows its notifications there
    */
-  open = async ({ path = '/', ready = true, init, ...window } = {}) => {
-    const context = await this.browser.newContext({ ...HOME, ...DESKTOP, serviceWorkers: 'block', ...window });
+  open = async ({ path = '/', ready = true, init, desktop, ...window } = {}) => {
+    /** @type {Window} */
+    const options = { ...HOME, ...DESKTOP, serviceWorkers: 'block', ...window };
+    const env = /** @type {Record<string, string>} */ ({ ...process.env, ...desktop?.env });
+    // Chromium hears of clicks on notifications of a profile only, which the windows of one browser do not have.
+    const context = desktop ? await driver.launchPersistentContext('', { executablePath: chromium(), env, ...options }) : await this.browser.newContext(options);
     this.#contexts.push(context);
     if (init) await context.addInitScript(init);
     return this.tab(context, path, ready);

@@ -13,7 +13,7 @@ use serde_json::Value;
 use store::Store;
 use tempfile::TempDir;
 use tests::stack::{Kafka, part};
-use tests::{Api, Proxy, eventually, eventually_within};
+use tests::{Api, Proxy, VAPID_KEY, eventually, eventually_within};
 
 /// The namespace, as in the overlays.
 pub(crate) const NAMESPACE: &str = "taskflow";
@@ -46,7 +46,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts Kafka and PostgreSQL on the node's address, and rolls Taskflow out without a token for callers.
     pub(crate) async fn start() -> Self {
-        let node: Ipv4Addr = variable("CLUSTER_NODE").parse().unwrap_or_else(|_| panic!("CLUSTER_NODE: not an address"));
+        let node = node();
         let images = variable("IMAGES");
         let folder = tempfile::tempdir().unwrap();
         let kafka = Kafka::start(&part("KAFKA_LIBS"), folder.path(), node);
@@ -78,6 +78,11 @@ impl Cluster {
         self.kafka.program.stop();
         self.postgres.stop().await.unwrap();
     }
+}
+
+/// Returns the address of this machine that pods reach.
+pub(crate) fn node() -> Ipv4Addr {
+    variable("CLUSTER_NODE").parse().unwrap_or_else(|_| panic!("CLUSTER_NODE is not an address"))
 }
 
 /// Returns a required variable.
@@ -140,6 +145,8 @@ pub(crate) fn secret(kafka: &str, database_url: &str, api_token: &str) {
         format!("--from-literal=api-token={api_token}"),
         format!("--from-literal=neon-connection-string={database_url}"),
         format!("--from-literal=redpanda-bootstrap-servers={kafka}"),
+        format!("--from-literal=vapid-key={VAPID_KEY}"),
+        "--from-literal=link-key=cluster-link-key".to_owned(),
     ];
     let create = ["create", "secret", "generic", "taskflow-secrets", "--dry-run=client", "--output=yaml"];
     let arguments: Vec<&str> = create.into_iter().chain(values.iter().map(String::as_str)).collect();

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tests::{Api, eventually_within, in_seconds, moment};
+use tests::{Api, PushService, eventually_within, in_seconds, moment};
 
-use crate::cluster::{Cluster, NAMESPACE, all_gone, at_zero, awake, host_of, kubectl, kubectl_with, memory, pods, url_of};
+use crate::cluster::{Cluster, NAMESPACE, all_gone, at_zero, awake, host_of, kubectl, kubectl_with, memory, node, pods, url_of};
 use crate::story::eventually_sent;
 
 /// Number of measurements of each cold start, unless `CLUSTER_ROUNDS` is set.
@@ -47,6 +47,7 @@ pub(crate) async fn measure(cluster: &Cluster, figures: &mut Figures, is_wanted:
     }
     if is_wanted("reminders") {
         reminders(cluster, figures).await;
+        pushes(cluster, figures).await;
     }
     if is_wanted("recurrences") {
         recurrences(cluster, figures).await;
@@ -98,19 +99,29 @@ fn make_hello() {
     kubectl(&["wait", "ksvc/hello", "--for", "condition=Ready", "--timeout", "2m"]);
 }
 
-async fn reminders(cluster: &Cluster, figures: &mut Figures) {
+/// Tasks whose reminders fire at their due dates, so far apart that everything is at zero before each.
+async fn reminded(cluster: &Cluster, title: &str) -> Vec<Value> {
     at_zero().await;
     let mut tasks = Vec::new();
     for index in 0..rounds() {
         let due = in_seconds(AHEAD + APART * i64::try_from(index).unwrap());
-        tasks.push(
-            cluster.api.create(&json!({ "title": format!("reminder {index}"), "due_date": due, "reminder_offset": "0 minutes" })).await,
-        );
+        let fields = json!({ "title": format!("{title} {index}"), "due_date": due, "reminder_offset": "0 minutes" });
+        tasks.push(cluster.api.create(&fields).await);
     }
+    tasks
+}
+
+/// Waits until everything is at zero, which must be so before the reminder of this task wakes anything.
+async fn at_zero_before(task: &Value) {
+    at_zero().await;
+    let ahead = moment(&task["due_date"]).as_second() - tests::now().as_second();
+    assert!(ahead > LEAD, "it took too long to be at zero: nothing is shown by this reminder");
+}
+
+async fn reminders(cluster: &Cluster, figures: &mut Figures) {
+    let tasks = reminded(cluster, "reminder").await;
     for task in &tasks {
-        at_zero().await;
-        let ahead = moment(&task["due_date"]).as_second() - tests::now().as_second();
-        assert!(ahead > LEAD, "it took too long to be at zero: nothing is shown by this reminder");
+        at_zero_before(task).await;
         eventually_sent(cluster, task).await;
     }
     let mut late = Vec::new();
@@ -123,6 +134,29 @@ async fn reminders(cluster: &Cluster, figures: &mut Figures) {
     let (median, last) = (median(&mut late), late[late.len() - 1]);
     let figure = format!("{} / {} of {}", milliseconds(median), milliseconds(last), late.len());
     figures.row("reminder from zero, how late its notification is, median / most", figure, "500 ms");
+}
+
+/// From zero to the push service, which is beside the cluster. Pods that start read the address that it is exempt for from the deployment's settings.
+async fn pushes(cluster: &Cluster, figures: &mut Figures) {
+    let push = PushService::start_at(node()).await;
+    all_gone().await;
+    kubectl(&["create", "configmap", "taskflow-settings", &format!("--from-literal=TASKFLOW_PUSH_TEST_ADDRESS={}", node())]);
+    let subscription = cluster.api.post("/api/push/subscriptions", &push.browser("laptop")).await.is(201).json();
+    let mut late = Vec::new();
+    for task in reminded(cluster, "push").await {
+        at_zero_before(&task).await;
+        eventually_sent(cluster, &task).await;
+        let pushed = push.pushed().await;
+        assert_eq!(pushed.payload["task_id"], task["id"]);
+        let early = || panic!("a push before its time: {pushed:?}");
+        late.push(Duration::try_from(pushed.at.duration_since(moment(&task["due_date"]))).unwrap_or_else(|_| early()));
+    }
+    let _ = cluster.api.delete(&format!("/api/push/subscriptions/{}", subscription["id"])).await.is(204);
+    kubectl(&["delete", "configmap", "taskflow-settings"]);
+    assert_eq!(push.refusals(), Vec::<String>::new());
+    let (median, last) = (median(&mut late), late[late.len() - 1]);
+    let figure = format!("{} / {} of {}", milliseconds(median), milliseconds(last), late.len());
+    figures.row("reminder from zero, how late its push is at the push service, median / most", figure, "1 s");
 }
 
 async fn recurrences(cluster: &Cluster, figures: &mut Figures) {

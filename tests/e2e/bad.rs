@@ -19,6 +19,7 @@ async fn what_does_not_belong_is_refused_or_set_aside() {
     unknown_jobs_and_deliveries_are_told(&stack).await;
     poison_is_set_aside_and_the_partition_goes_on(&stack).await;
     metrics_tell_of_it(&stack).await;
+    a_record_that_fits_no_call_is_set_aside(&stack).await;
     stack.stop().await;
 }
 
@@ -127,6 +128,18 @@ async fn poison_is_set_aside_and_the_partition_goes_on(stack: &Stack) {
     assert!(unreadable.iter().all(|letter| letter["consumer"] == "gateway"), "{unreadable:?}");
     let told = stack.own.gateway.said().lines().filter(|line| line.contains("an event was given up")).count();
     assert_eq!(told, letters.len(), "each is logged once");
+}
+
+async fn a_record_that_fits_no_call_is_set_aside(stack: &Stack) {
+    let sidecar = Some(("dapr-api-token", APP_TOKEN));
+    let large = "x".repeat(20 * 1024 * 1024);
+    assert_eq!(deliver(stack, sidecar, "gateway-task-commands", &large).await, Code::Ok, "else daprd brings it again");
+    let letter = eventually("the letter of the record", async || {
+        let letters = stack.kafka.records("dead-letters").into_iter().map(|record| record.value);
+        letters.into_iter().find(|letter| letter["data"]["size"].as_u64() > Some(2 * 1024 * 1024))
+    })
+    .await;
+    assert_eq!((&letter["type"], &letter["data"]["is_whole"]), (&json!("record.unreadable"), &json!(false)));
 }
 
 async fn each_record_of_a_bulk_has_its_status(stack: &Stack) {

@@ -18,6 +18,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::reach::Reach;
+
 /// How long Kafka is down.
 const KAFKA_AWAY: Duration = Duration::from_secs(30);
 /// How long a row is locked.
@@ -39,6 +41,17 @@ const MOVED: i64 = 60;
 /// Maximum lateness on a busy machine: little compared with the hour by which the reminder was moved.
 const LATE_SECONDS: f64 = 5.0;
 
+/// Functions that send reminders.
+const SENDERS: [&str; 3] = ["push-reminder", "mail-reminder", "post-webhook"];
+/// Number of pushes whose retries the scheduler loses.
+const RETRIES: i64 = 100;
+/// The pause that the push service asks for.
+const RETRY_AFTER: Duration = Duration::from_secs(30);
+/// How long the push service hangs.
+const HANGS: Duration = Duration::from_mins(1);
+/// Maximum time for all pushes to arrive afterwards; the longest pause before a retry is 64 s plus a quarter.
+const SETTLED_WITHIN: Duration = Duration::from_mins(3);
+
 /// The result of a fault: tasks whose events became dead letters.
 type Struck<'a> = Pin<Box<dyn Future<Output = BTreeSet<i64>> + 'a>>;
 
@@ -49,36 +62,51 @@ pub(crate) struct Fault {
     /// Its description.
     pub(crate) what: &'static str,
     /// Causes and reverts it.
-    pub(crate) strike: for<'a> fn(&'a mut Stack) -> Struck<'a>,
+    pub(crate) strike: for<'a> fn(&'a mut Stack, &'a Reach) -> Struck<'a>,
 }
 
 /// All faults.
 pub(crate) const FAULTS: &[Fault] = &[
-    Fault { name: "functions", what: "kill -9 of each function, one after the other", strike: |stack| Box::pin(functions(stack)) },
-    Fault { name: "gateway", what: "kill -9 of the gateway, ten times", strike: |stack| Box::pin(gateway(stack)) },
-    Fault { name: "daprd", what: "kill -9 of daprd, twice", strike: |stack| Box::pin(daprd(stack)) },
-    Fault { name: "scheduler", what: "kill -9 of the scheduler", strike: |stack| Box::pin(scheduler(stack)) },
-    Fault { name: "scheduler-data", what: "loss of the scheduler's data", strike: |stack| Box::pin(async { scheduler_data(stack) }) },
-    Fault { name: "kafka", what: "kill -9 of Kafka, back after 30 s", strike: |stack| Box::pin(kafka(stack)) },
-    Fault { name: "postgres", what: "kill -9 of PostgreSQL", strike: |stack| Box::pin(postgres(stack)) },
-    Fault { name: "row", what: "a database row locked for 150 s", strike: |stack| Box::pin(row(stack)) },
+    Fault { name: "functions", what: "kill -9 of each function, one after the other", strike: |stack, _| Box::pin(functions(stack)) },
+    Fault { name: "gateway", what: "kill -9 of the gateway, ten times", strike: |stack, _| Box::pin(gateway(stack)) },
+    Fault { name: "daprd", what: "kill -9 of daprd, twice", strike: |stack, _| Box::pin(daprd(stack)) },
+    Fault { name: "scheduler", what: "kill -9 of the scheduler", strike: |stack, _| Box::pin(scheduler(stack)) },
+    Fault { name: "scheduler-data", what: "loss of the scheduler's data", strike: |stack, _| Box::pin(async { scheduler_data(stack) }) },
+    Fault { name: "kafka", what: "kill -9 of Kafka, back after 30 s", strike: |stack, _| Box::pin(kafka(stack)) },
+    Fault { name: "postgres", what: "kill -9 of PostgreSQL", strike: |stack, _| Box::pin(postgres(stack)) },
+    Fault { name: "row", what: "a database row locked for 150 s", strike: |stack, _| Box::pin(row(stack)) },
     Fault {
         name: "everything",
         what: "kill -9 of gateway, daprd, scheduler, Kafka and PostgreSQL at once",
-        strike: |stack| Box::pin(everything(stack)),
+        strike: |stack, _| Box::pin(everything(stack)),
     },
     Fault {
         name: "duplicates",
         what: "every event of task-events and reminders delivered again",
-        strike: |stack| Box::pin(async { duplicates(stack) }),
+        strike: |stack, _| Box::pin(async { duplicates(stack) }),
     },
-    Fault { name: "poison", what: "records that are no events on every topic", strike: |stack| Box::pin(async { poison(stack) }) },
-    Fault { name: "job", what: "job callbacks that fail for 4 s", strike: |stack| Box::pin(job(stack)) },
-    Fault { name: "consumer", what: "a consumer that always fails", strike: |stack| Box::pin(consumer(stack)) },
-    Fault { name: "failing", what: "a consumer that answers 503 for 30 s", strike: |stack| Box::pin(failing(stack)) },
-    Fault { name: "hanging", what: "a consumer that hangs for 30 s", strike: |stack| Box::pin(hanging(stack)) },
-    Fault { name: "waiting", what: "kill -9 of the gateway, three times, while deliveries wait", strike: |stack| Box::pin(waiting(stack)) },
-    Fault { name: "rescheduling", what: "housekeeping against rescheduling", strike: |stack| Box::pin(rescheduling(stack)) },
+    Fault { name: "poison", what: "records that are no events on every topic", strike: |stack, _| Box::pin(async { poison(stack) }) },
+    Fault { name: "job", what: "job callbacks that fail for 4 s", strike: |stack, _| Box::pin(job(stack)) },
+    Fault { name: "consumer", what: "a consumer that always fails", strike: |stack, _| Box::pin(consumer(stack)) },
+    Fault { name: "failing", what: "a consumer that answers 503 for 30 s", strike: |stack, _| Box::pin(failing(stack)) },
+    Fault { name: "hanging", what: "a consumer that hangs for 30 s", strike: |stack, _| Box::pin(hanging(stack)) },
+    Fault {
+        name: "waiting",
+        what: "kill -9 of the gateway, three times, while deliveries wait",
+        strike: |stack, _| Box::pin(waiting(stack)),
+    },
+    Fault { name: "rescheduling", what: "housekeeping against rescheduling", strike: |stack, _| Box::pin(rescheduling(stack)) },
+    Fault {
+        name: "channels",
+        what: "kill -9 of each function that sends reminders, ten times",
+        strike: |stack, _| Box::pin(channels(stack)),
+    },
+    Fault {
+        name: "retries",
+        what: "loss of the scheduler's data while 100 pushes wait for their retry",
+        strike: |stack, reach| Box::pin(retries(stack, reach)),
+    },
+    Fault { name: "push-hangs", what: "a push service that hangs for 60 s", strike: |stack, reach| Box::pin(push_hangs(stack, reach)) },
 ];
 
 async fn functions(stack: &mut Stack) -> BTreeSet<i64> {
@@ -347,6 +375,79 @@ async fn rescheduling(stack: &mut Stack) -> BTreeSet<i64> {
     assert!(late < LATE_SECONDS, "{late} s late");
     assert_eq!(stack.kafka.records("dead-letters").len(), letters);
     BTreeSet::new()
+}
+
+async fn channels(stack: &mut Stack) -> BTreeSet<i64> {
+    for _ in 0..10 {
+        for name in SENDERS {
+            let function = stack.function(name);
+            function.kill();
+            tokio::time::sleep(AWAY / 5).await;
+            function.start_again();
+        }
+        // A sender that is killed at its start has sent nothing.
+        tokio::time::sleep(AWAY).await;
+    }
+    BTreeSet::new()
+}
+
+/// The push service is overloaded, and the scheduler loses the retries. Housekeeping registers them again from the rows.
+async fn retries(stack: &mut Stack, reach: &Reach) -> BTreeSet<i64> {
+    const WAITING: &str = "SELECT count(*) FROM sends WHERE channel = 'push' AND status = 'pending' AND attempts > 0 AND key = ANY($1)";
+    reach.refuse_pushes(RETRY_AFTER);
+    let tasks = remind(stack, RETRIES).await;
+    let waiting = async || {
+        let count: i64 = sqlx::query_scalar(WAITING).bind(&tasks).fetch_one(stack.store.pool()).await.unwrap();
+        (count == RETRIES).then_some(())
+    };
+    tests::eventually_within(SETTLED_WITHIN, "every push to wait for its retry", waiting).await;
+    stack.lose_scheduler_data();
+    reach.take_pushes();
+    all_pushed(stack, reach, &tasks).await;
+    BTreeSet::new()
+}
+
+/// The push service accepts calls and answers none. Nothing else is delayed.
+async fn push_hangs(stack: &mut Stack, reach: &Reach) -> BTreeSet<i64> {
+    const SHOWN: &str = "SELECT max(extract(epoch FROM n.created_at - r.triggered_at))::float8 FROM notifications n JOIN reminders r USING (task_id) \
+         WHERE task_id = ANY($1)";
+    reach.push.delay(HANGS);
+    let begin = Instant::now();
+    let mut tasks = Vec::new();
+    while begin.elapsed() < HANGS {
+        let reminded = remind(stack, 1).await;
+        stack.api.reminder(&json!(reminded[0]), "sent").await;
+        tasks.extend(reminded);
+        tokio::time::sleep(AWAY).await;
+    }
+    let late: f64 = sqlx::query_scalar(SHOWN).bind(&tasks).fetch_one(stack.store.pool()).await.unwrap();
+    eprintln!("push-hangs: {} reminders meanwhile, shown after at most {late:.3} s", tasks.len());
+    assert!(late < LATE_SECONDS, "a notification waited {late} s for the push service");
+    reach.push.delay(Duration::ZERO);
+    all_pushed(stack, reach, &tasks).await;
+    BTreeSet::new()
+}
+
+/// Creates tasks whose reminders fire at once.
+async fn remind(stack: &Stack, count: i64) -> Vec<i64> {
+    let mut tasks = Vec::new();
+    for n in 0..count {
+        let fields = json!({ "title": format!("reminded {n}"), "due_date": in_seconds(1_800), "reminder_offset": "1 hour" });
+        tasks.push(stack.api.create(&fields).await["id"].as_i64().unwrap());
+    }
+    tasks
+}
+
+/// Waits until the browser has received a push of each of these tasks.
+async fn all_pushed(stack: &Stack, reach: &Reach, tasks: &[i64]) {
+    let reminders: Vec<i64> =
+        sqlx::query_scalar("SELECT id FROM reminders WHERE task_id = ANY($1)").bind(tasks).fetch_all(stack.store.pool()).await.unwrap();
+    assert_eq!(reminders.len(), tasks.len());
+    let all = async || {
+        let heard = reach.heard().await;
+        reminders.iter().all(|id| heard.contains_key(&("push", *id))).then_some(())
+    };
+    tests::eventually_within(SETTLED_WITHIN, "a push of each reminder", all).await;
 }
 
 /// Answers with this status in a function's place. Returns the number of calls.

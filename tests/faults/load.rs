@@ -15,6 +15,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::reach::Reach;
+
 /// Number of users.
 const PEOPLE: usize = 4;
 /// Pause of each user after every task.
@@ -122,18 +124,20 @@ pub(crate) struct Account {
     again: usize,
     lost: Vec<String>,
     doubled: Vec<String>,
+    /// Number of messages that a receiver got more than once.
+    repeated: usize,
     letters: usize,
 }
 
 impl Account {
     /// Waits until everything exists, or nothing is added any more, and counts. `letters` are consumers whose events may be dead letters instead.
-    pub(crate) async fn settle(stack: &Stack, sent: &Sent, set_aside: BTreeSet<i64>) -> Self {
+    pub(crate) async fn settle(stack: &Stack, reach: &Reach, sent: &Sent, set_aside: BTreeSet<i64>) -> Self {
         let begin = Instant::now();
         let pool = stack.store.pool();
         let mut quiet = Instant::now();
         let mut last = (0, 0);
         loop {
-            let account = Self::count(pool, sent, &set_aside).await;
+            let account = Self::count(pool, reach, sent, &set_aside).await;
             let now = (account.lost.len(), account.doubled.len());
             if now != last {
                 (quiet, last) = (Instant::now(), now);
@@ -145,7 +149,7 @@ impl Account {
         }
     }
 
-    async fn count(pool: &PgPool, sent: &Sent, set_aside: &BTreeSet<i64>) -> Self {
+    async fn count(pool: &PgPool, reach: &Reach, sent: &Sent, set_aside: &BTreeSet<i64>) -> Self {
         let mut account = Self {
             tasks: sent.tasks.len(),
             completed: sent.completed.len(),
@@ -169,6 +173,21 @@ impl Account {
         let triggered = per("SELECT task_id, count(*) FROM audit_log WHERE event_type = 'reminder.triggered' GROUP BY 1").await;
         let shown = per("SELECT task_id, count(*) FROM notifications GROUP BY 1").await;
         let told = per("SELECT task_id, count(*) FROM reminders WHERE status = 'sent' GROUP BY 1").await;
+        let pushed = per("SELECT key, count(*) FROM sends WHERE channel = 'push' AND status = 'sent' GROUP BY 1").await;
+        let mailed = per("SELECT key, count(*) FROM sends WHERE channel = 'email' AND status = 'sent' GROUP BY 1").await;
+        let posted = per("SELECT key, count(*) FROM sends WHERE channel = 'webhook' AND status = 'sent' GROUP BY 1").await;
+        let reminders = per("SELECT task_id, id FROM reminders").await;
+        // Read after the rows, because a message is received before its row says sent.
+        let heard = reach.heard().await;
+        for (channel, rows) in [("push", &pushed), ("email", &mailed), ("webhook", &posted)] {
+            for (task, reminder) in reminders.iter().filter(|(task, _)| sent.reminded.contains(task)) {
+                let (count, is_sent) = (heard.get(&(channel, *reminder)).copied().unwrap_or(0), rows.iter().any(|(own, _)| own == task));
+                if is_sent && count == 0 {
+                    account.lost.push(format!("{channel} {task}: sent, and never received"));
+                }
+                account.repeated += count.saturating_sub(1);
+            }
+        }
         for (what, wanted, found) in [
             ("task", &sent.tasks, made),
             ("task.created", &sent.tasks, created),
@@ -178,6 +197,9 @@ impl Account {
             ("reminder.triggered", &sent.reminded, triggered),
             ("notification", &sent.reminded, shown),
             ("reminder that is sent", &sent.reminded, told),
+            ("push", &sent.reminded, pushed),
+            ("email", &sent.reminded, mailed),
+            ("webhook", &sent.reminded, posted),
         ] {
             for id in wanted {
                 let count = found.iter().find(|(own, _)| own == id).map_or(0, |(_, count)| *count);
@@ -232,8 +254,8 @@ impl Account {
     }
 
     pub(crate) fn row(&self) -> String {
-        let Self { tasks, completed, reminded, again, lost, doubled, letters } = self;
-        format!("| {tasks} | {completed} | {reminded} | {again} | {} | {} | {letters} |", lost.len(), doubled.len())
+        let Self { tasks, completed, reminded, again, lost, doubled, repeated, letters } = self;
+        format!("| {tasks} | {completed} | {reminded} | {again} | {} | {} | {repeated} | {letters} |", lost.len(), doubled.len())
     }
 
     pub(crate) fn must_be_clean(&self, name: &str) {

@@ -119,6 +119,12 @@ impl MailServer {
         tokio::time::timeout(PATIENCE, async { self.mails.lock().await.recv().await }).await.unwrap().unwrap()
     }
 
+    /// Takes the mails that no test has read.
+    pub async fn taken(&self) -> Vec<Mail> {
+        let mut mails = self.mails.lock().await;
+        std::iter::from_fn(|| mails.try_recv().ok()).collect()
+    }
+
     /// Number of mails that no test has read.
     pub async fn waiting(&self) -> usize {
         self.mails.lock().await.len()

@@ -16,6 +16,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -40,6 +41,8 @@ pub struct Pushed {
     pub headers: HeaderMap,
     /// The payload for the service worker.
     pub payload: Value,
+    /// Time of arrival.
+    pub at: Timestamp,
 }
 
 /// The keys of a browser.
@@ -76,7 +79,12 @@ pub struct PushService {
 impl PushService {
     /// Starts a service that accepts every valid push.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        Self::start_at(Ipv4Addr::LOCALHOST).await
+    }
+
+    /// Starts the same service on this address.
+    pub async fn start_at(address: Ipv4Addr) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
         let (pushed, arriving) = mpsc::unbounded_channel();
         let manner = Manner { status: 201, retry_after: None, delay: Duration::ZERO, size_max: 4096 };
         let shared = Arc::new(Shared {
@@ -146,6 +154,12 @@ impl PushService {
     /// Waits for the next push.
     pub async fn pushed(&self) -> Pushed {
         tokio::time::timeout(PATIENCE, async { self.pushes.lock().await.recv().await }).await.unwrap().unwrap()
+    }
+
+    /// Takes the pushes that no test has read.
+    pub async fn taken(&self) -> Vec<Pushed> {
+        let mut pushes = self.pushes.lock().await;
+        std::iter::from_fn(|| pushes.try_recv().ok()).collect()
     }
 
     /// Number of pushes that no test has read.
@@ -219,7 +233,7 @@ fn look(shared: &Shared, parts: &http::request::Parts, body: &[u8], size_max: us
     }
     let payload = decrypt(browser, body)?;
     let payload = serde_json::from_slice(&payload).map_err(|_| (400, "the service worker reads JSON"))?;
-    Ok(Pushed { browser: name.to_owned(), headers: parts.headers.clone(), payload })
+    Ok(Pushed { browser: name.to_owned(), headers: parts.headers.clone(), payload, at: now() })
 }
 
 /// Checks RFC 8292: signed with the subscription's key, for this origin, for a day at most, with a contact.

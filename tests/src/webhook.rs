@@ -67,6 +67,13 @@ impl Webhook {
         self.last.lock().unwrap().clone()
     }
 
+    /// Takes the posts that no test has read: headers and bodies.
+    pub async fn taken(&self) -> Vec<(HeaderMap, Value)> {
+        let mut posts = self.posts.lock().await;
+        let next = || posts.try_recv().ok().map(|(headers, body)| (headers, serde_json::from_slice(&body).unwrap_or_default()));
+        std::iter::from_fn(next).collect()
+    }
+
     /// Number of posts that no test has read.
     pub async fn waiting(&self) -> usize {
         self.posts.lock().await.len()

@@ -2,7 +2,7 @@
 """A reminder reaches a real mail server (aiosmtpd), is decrypted by http_ece, its VAPID token checked by py_vapid and its webhook by standardwebhooks:
 packages that have no part in Taskflow. Called by `just reach`; TASKFLOW names the program."""
 
-import base64, datetime, http.server, json, os, queue, re, ssl, subprocess, sys, tempfile, threading, time, urllib.request
+import base64, datetime, http.server, json, os, queue, re, socket, ssl, subprocess, sys, tempfile, threading, time, urllib.request
 
 import http_ece
 from aiosmtpd.controller import Controller
@@ -42,6 +42,12 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def call(base, method, path, body=None):
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(base + path, data, {"content-type": "application/json"}, method=method)
@@ -54,17 +60,16 @@ def main():
     program, folder = os.environ["TASKFLOW"], tempfile.TemporaryDirectory()
     certificate, key = f"{folder.name}/certificate.pem", f"{folder.name}/key.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", certificate,
-                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    mail = Controller(Mails(), hostname="127.0.0.1", port=0, tls_context=context, require_starttls=True, auth_required=True, authenticator=login)
+    mail = Controller(Mails(), hostname="127.0.0.1", port=free_port(), tls_context=context, require_starttls=True, auth_required=True, authenticator=login)
     mail.start()
-    smtp = mail.server.sockets[0].getsockname()[1]
     web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=web.serve_forever, daemon=True).start()
     own = f"http://127.0.0.1:{web.server_address[1]}"
     env = dict(os.environ, PORT="0", TASKFLOW_DATA_DIR=f"{folder.name}/data", TASKFLOW_TIME_ZONE="UTC", TASKFLOW_URL="https://tasks.example.org",
-               TASKFLOW_SMTP_URL=f"smtp://ann:a%20password@localhost:{smtp}", TASKFLOW_SMTP_ROOTS=certificate, TASKFLOW_MAIL_TO="ann@example.org",
+               TASKFLOW_SMTP_URL=f"smtp://ann:a%20password@localhost:{mail.port}", TASKFLOW_SMTP_ROOTS=certificate, TASKFLOW_MAIL_TO="ann@example.org",
                TASKFLOW_WEBHOOK_URL=f"{own}/hook", TASKFLOW_WEBHOOK_SECRET=SECRET, TASKFLOW_PUSH_TEST_ADDRESS="127.0.0.1")
     taskflow = subprocess.Popen([program], env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     said = queue.Queue()

@@ -11,11 +11,13 @@ mod dead_letters;
 mod events;
 mod health;
 mod letter;
+mod polls;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use domain::routes::{self, Access, Route};
+use domain::routes::{self, Access, Operation, Route};
+use function::body::Streamed;
 use function::guard::Trust;
 use function::input::expects_json;
 use function::link::{self, Link};
@@ -29,6 +31,7 @@ use crate::ahead::Ahead;
 pub use crate::app_channel::behind_dapr;
 use crate::compression::Compressor;
 use crate::health::Health;
+use crate::polls::Polls;
 
 /// Name of the gateway, which no route leads to.
 pub const NAME: &str = routes::GATEWAY.name;
@@ -36,11 +39,12 @@ pub const NAME: &str = routes::GATEWAY.name;
 /// Returns the function: every operation of the table of routes, and the gateway's own paths.
 #[must_use]
 pub fn function() -> Function {
-    with(Arc::default())
+    // In one process, functions do not sleep, so polls need no cache.
+    with(Arc::default(), Arc::new(Polls::new(false)))
 }
 
-fn with(ahead: Arc<Ahead>) -> Function {
-    let gateway = Arc::new(Gateway { own: OnceCell::new(), ahead, compressor: Compressor::default() });
+fn with(ahead: Arc<Ahead>, polls: Arc<Polls>) -> Function {
+    let gateway = Arc::new(Gateway { own: OnceCell::new(), ahead, polls, compressor: Compressor::default() });
     let (open, commanded, batched) = (gateway.clone(), gateway.clone(), gateway.clone());
     operations(routes::ALL, &gateway)
         .also_by(move |service| open_https(service, open.clone()))
@@ -58,7 +62,7 @@ fn operations(functions: &'static [Route], gateway: &Arc<Gateway>) -> Function {
         let gateway = gateway.clone();
         function.operation(operation, move |app, request| {
             let gateway = gateway.clone();
-            async move { gateway.compressor.around(request, |request| answer(gateway.clone(), app, route, operation.access, request)).await }
+            async move { gateway.compressor.around(request, |request| answer(gateway.clone(), app, route, operation, request)).await }
         })
     })
 }
@@ -87,6 +91,7 @@ const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 pub(crate) struct Gateway {
     own: OnceCell<Own>,
     ahead: Arc<Ahead>,
+    polls: Arc<Polls>,
     pub(crate) compressor: Compressor,
 }
 
@@ -104,12 +109,29 @@ impl Own {
 }
 
 /// Answers an operation of this function, in the gateway or by a call. A forged link wakes no function.
-async fn answer(gateway: Arc<Gateway>, app: Arc<App>, route: &'static Route, access: Access, request: Request) -> Result<Response, Error> {
-    if access == Access::Link && Link::read(request.uri().path(), &app.settings).is_none() {
-        return Ok(link::refused());
+async fn answer(
+    gateway: Arc<Gateway>,
+    app: Arc<App>,
+    route: &'static Route,
+    operation: &'static Operation,
+    mut request: Request,
+) -> Result<Response, Error> {
+    match operation.access {
+        Access::Link if Link::read(request.uri().path(), &app.settings).is_none() => return Ok(link::refused()),
+        Access::AppPassword | Access::FeedKey => return Ok(calendar(&gateway, &app, route, operation, request).await),
+        _ if operation.path == routes::WELL_KNOWN_CALDAV => return Ok(to_calendar()),
+        _ => {}
+    }
+    // Cached answers must not outlive a revoked app password.
+    if operation.path.starts_with(routes::APP_PASSWORDS) && operation.changes() {
+        let response = call(&app, route, request).await;
+        gateway.polls.forget();
+        return Ok(response);
     }
     if *route != routes::WEB && *route != routes::HEALTH {
-        if request.method() != Method::GET {
+        if operation.is_streamed {
+            request.extensions_mut().insert(Streamed);
+        } else if request.method() != Method::GET {
             // Checked before the body is read for forwarding.
             expects_json(request.method(), request.headers(), request.body())?;
             gateway.ahead.with_call(&app, route);
@@ -118,6 +140,25 @@ async fn answer(gateway: Arc<Gateway>, app: Arc<App>, route: &'static Route, acc
     }
     let own = gateway.own.get_or_try_init(|| async { Own::new(&app) }).await?;
     if *route == routes::WEB { Ok(own.web.handle(request).await) } else { own.health.answer(&app, request).await }
+}
+
+/// Answers a call of a calendar client, from the cache if nothing has changed since the same question.
+async fn calendar(gateway: &Gateway, app: &Arc<App>, route: &'static Route, operation: &Operation, request: Request) -> Response {
+    if !operation.changes() {
+        return gateway.polls.around(request, |request| call(app, route, request)).await;
+    }
+    gateway.ahead.with_call(app, route);
+    let response = call(app, route, request).await;
+    gateway.polls.forget();
+    response
+}
+
+/// Redirects clients that know only the host to the calendar, without waking it.
+fn to_calendar() -> Response {
+    let mut response = Response::new(full(""));
+    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    response.headers_mut().insert(http::header::LOCATION, HeaderValue::from_static(routes::DAV_ROOT));
+    response
 }
 
 /// Calls a function, counts the call, and publishes the events that the function could not.

@@ -60,7 +60,7 @@ struct Suspects {
 async fn keep_house(app: Arc<App>, _: JobCall) -> Result<Published, Error> {
     let mut house = House { app: app.clone(), published: Published::All };
     let (astray, owing) = (house.astray().await?, house.owing().await?);
-    let registered = house.register_jobs().await? + house.register_sends().await?;
+    let registered = house.register_jobs().await? + house.register_sends().await? + house.register_imports().await?;
     let announced = house.announce_unsettled().await?;
     let pruned = app.store()?.prune(app.now()).await?;
     let audit = match audit_days(&app.settings).map_err(Error::internal)? {
@@ -68,6 +68,7 @@ async fn keep_house(app: Arc<App>, _: JobCall) -> Result<Published, Error> {
         None => 0,
     };
     app.store()?.tidy_tags().await?;
+    app.store()?.tidy_calendars().await?;
     let refolded = app.store()?.refold().await?;
     let (mut aligned, mut spawned) = (0, 0);
     if house.events_had_time(astray.changed_at.max(owing.changed_at)).await {
@@ -130,6 +131,18 @@ impl House {
             self.commit(change).await?;
             registered += page.len();
         }
+    }
+
+    /// Registers the job of every unfinished import. Returns their number.
+    async fn register_imports(&mut self) -> Result<usize, Error> {
+        let ids = self.app.store()?.working_imports().await?;
+        let mut change = self.change().await?;
+        for id in &ids {
+            // An import belongs to no task.
+            change.unit.schedule_job(&format!("{}-{id}", routes::TRANSFER.name), 0, self.app.now());
+        }
+        self.commit(change).await?;
+        Ok(ids.len())
     }
 
     /// Registers the job of every pending send, at the time of its row. Returns their number.

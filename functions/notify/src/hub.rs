@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::Notification;
+use domain::event::EventType;
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 
@@ -45,11 +46,16 @@ impl Hub {
         self.tell(News::Notification(notification));
     }
 
-    pub(crate) fn update(&self, data: &Value) {
+    /// Shows a change of a task, or that tasks were imported.
+    pub(crate) fn update(&self, event_type: EventType, data: &Value) {
+        let (ty, names): (_, &[&str]) = match event_type {
+            EventType::TasksImported => ("imported", &["import_id", "count"]),
+            _ => ("update", &["event_type", "task_id", "update_data"]),
+        };
         let mut frame = Map::new();
-        frame.insert("type".to_owned(), "update".into());
-        for name in ["event_type", "task_id", "update_data"] {
-            frame.insert(name.to_owned(), data.get(name).cloned().unwrap_or_default());
+        frame.insert("type".to_owned(), ty.into());
+        for name in names {
+            frame.insert((*name).to_owned(), data.get(*name).cloned().unwrap_or_default());
         }
         self.tell(News::Update(Value::Object(frame).to_string()));
     }

@@ -60,7 +60,7 @@ async fn take(app: Arc<App>, hub: Arc<Hub>, delivery: Delivery) -> Result<Publis
         return remind(&app, &hub, &delivery).await;
     }
     // Changes of tasks are shown live and not stored.
-    hub.update(&function::cloud_event::data(&delivery.event)?);
+    hub.update(delivery.event_type, &function::cloud_event::data(&delivery.event)?);
     Ok(Published::All)
 }
 
@@ -85,7 +85,7 @@ async fn keep(change: &mut Change, reminder: &Reminder) -> Result<Notification, 
     let title = task.as_ref().map_or_else(|| format!("Task {}", reminder.task_id), |task| task.title.clone());
     let zone = change.preferences().await?.time_zone;
     let body = task.as_ref().and_then(|task| due_text(task, &zone)).unwrap_or_default();
-    Ok(change.unit.create_notification(EventType::ReminderTriggered, reminder.task_id, &title, &body).await?)
+    Ok(change.unit.create_notification(reminder.task_id, reminder.id, &title, &body).await?)
 }
 
 /// Returns when a task is due in the user's zone; an all-day task has no time.

@@ -212,6 +212,7 @@ impl Session {
             "id": notification.id,
             "event_type": notification.event_type,
             "task_id": notification.task_id,
+            "reminder_id": notification.reminder_id,
             "title": notification.title,
             "body": notification.body,
             "created_at": notification.created_at,

@@ -1,9 +1,10 @@
 //! Stores the user's preferences: default zone, locale, day start and saved lists.
 //!
-//! Also stores the browsers that receive pushes (`push.rs`).
+//! Also stores the browsers that receive pushes (`push.rs`) and app passwords (`app_passwords.rs`).
 //!
 //! Reminders of all-day tasks count from the day start. If it changes, a job moves them, one task at a time because there may be many.
 
+mod app_passwords;
 mod push;
 
 use std::sync::Arc;
@@ -21,7 +22,7 @@ const NO_TASK: i64 = 0;
 /// Returns the function.
 #[must_use]
 pub fn function() -> Function {
-    push::with_subscriptions(Function::new(routes::PREFERENCES))
+    app_passwords::with_app_passwords(push::with_subscriptions(Function::new(routes::PREFERENCES)))
         .endpoint("getPreferences", get)
         .endpoint("setPreferences", set)
         .job(follow_day_start)

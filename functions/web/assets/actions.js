@@ -100,7 +100,7 @@ export function did(verb, made, { more = '', action } = {}) {
     steps.splice(at, 1);
     for (const one of [...step].reverse()) void takeBack(one);
   };
-  const shown = toast(`${words}${more && ` ${more}`}`, { action: { label: 'Undo', run: back }, ...(action ? { second: action } : {}) });
+  const shown = toast(`${words}${more && ` ${more}`}`, { actions: [...(action ? [action] : []), { label: 'Undo', run: back }] });
   told = { verb, made: step, toast: shown };
   // A refused change was not made; the list of refused changes reports it.
   void made.answer.catch(() => null).then((answer) => {

@@ -116,7 +116,7 @@ export const enterToken = () => askToken(token() !== '');
  * @param {CallOptions} [options]
  * @returns {Promise<CallAnswer>}
  */
-async function call(path, options = {}) {
+export async function call(path, options = {}) {
   for (let tries = 0; ; tries += 1) {
     const used = token();
     const answer = await once(path, options, used);
@@ -184,6 +184,26 @@ async function once(path, { method = 'GET', body, headers = {}, signal, within =
   if (!response.ok) throw new Problem(status, data);
   if (text && data === null) throw new Problem(status, { detail: 'The service's answer is not JSON.' });
   return { status, data, headers: response.headers };
+}
+
+/**
+ * Calls the API with a file, or for one. It has no time limit.
+ *
+ * @param {string} path
+ * @param {Blob | string} [file] the body; without it, the call is a GET
+ * @param {boolean} [isFile] true if the answer is a file: returns its content and its name
+ * @returns {Promise<{ data: any, name: string }>}
+ */
+export async function callFile(path, file, isFile = false) {
+  const used = token();
+  /** @type {Record<string, string>} */
+  const headers = used ? { Authorization: `Bearer ${used}` } : {};
+  const response = await fetch(path, { method: file === undefined ? 'GET' : 'POST', headers, body: file ?? null }).catch(() => {
+    throw new Problem(0, { detail: 'The service cannot be reached.' });
+  });
+  if (!response.ok) throw new Problem(response.status, await response.json().catch(() => null));
+  const name = /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '')?.[1] ?? '';
+  return { data: await (isFile ? response.blob() : response.json()), name };
 }
 
 /** Key of one attempt to create something, so that a retry after a lost answer creates no second one. */

@@ -18,14 +18,18 @@ export async function setDesktop(isOn) {
   keep(Key.desktop, isOn && (await Notification.requestPermission()) === 'granted' ? 'on' : null);
 }
 
+/** Tells on the application's icon how many tasks are overdue. @param {number} count */
+export const showBadge = (count) => void navigator.setAppBadge?.(count).catch(() => {});
+
 /**
- * Shows a notification, unless the page is visible. Several windows show the same one once.
+ * Shows a notification, unless the page is visible or the service worker shows it, because this browser is subscribed to pushes. Several windows show
+ * the same one once.
  *
  * @param {import('./api.js').Notice} notice
  * @param {() => void} open
  */
 export function tellDesktop(notice, open) {
-  if (desktopState() !== 'on' || (document.visibilityState === 'visible' && document.hasFocus())) return;
+  if (desktopState() !== 'on' || kept(Key.device) || (document.visibilityState === 'visible' && document.hasFocus())) return;
   try {
     const shown = new Notification(notice.title, { body: notice.body, tag: `taskflow-${notice.id}`, icon: '/assets/icon-192.png' });
     shown.onclick = () => {

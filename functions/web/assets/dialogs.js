@@ -6,6 +6,7 @@ import { fieldError, find, h, newId, setText } from './dom.js';
 import { Key, hasShortcuts, keep, kept } from './kept.js';
 import { desktopState, setDesktop } from './desktop.js';
 import { devices } from './devices.js';
+import { part } from './part.js';
 import { empty } from './store.js';
 import { placeToasts, toast } from './toasts.js';
 
@@ -206,6 +207,20 @@ function keysSetting() {
   return group('Keyboard', h('label', { className: 'choice' }, box, 'Keyboard shortcuts'), h('dl', { className: 'keys' }, ...rows));
 }
 
+function calendarSetting() {
+  const holder = h('div', {});
+  void part(() => import('./calendars.js')).then(({ calendars }) => holder.append(...calendars()));
+  return group('Calendars', holder);
+}
+
+/** Import and export. Only this loads the module, which needs the service and therefore a network. */
+function transferSetting() {
+  const words = h('p', { className: 'muted', textContent: 'This needs a connection to the service.' });
+  const own = group('Import and export', words);
+  if (navigator.onLine) import('./transfer.js').then(({ transfer }) => words.replaceWith(...transfer()), () => {});
+  return own;
+}
+
 /** @typedef {Event & { prompt: () => Promise<unknown> }} InstallPrompt */
 
 /** @param {InstallPrompt | null} offer the browser's, while there is one */
@@ -226,6 +241,8 @@ export async function openSettings(offer) {
     daySetting(),
     desktopSetting(),
     group('Reminders on your devices', ...devices()),
+    calendarSetting(),
+    transferSetting(),
     tokenSetting(),
     installSetting(offer),
     keysSetting(),

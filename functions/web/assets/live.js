@@ -159,6 +159,7 @@ export class ConnectionState extends HTMLElement {
     }
     const { type, ...rest } = frame;
     if (type === 'notification') this.#notices().came(rest);
+    if (type === 'imported') tasks.refreshSoon();
     if (type === 'update') tasks.heard(rest.event_type, rest.task_id, rest.update_data ?? {});
   }
 

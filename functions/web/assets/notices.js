@@ -1,10 +1,11 @@
-// <notification-list>: fired reminders with their read state. A new one shows a toast and, if enabled, a desktop notification.
+// <notification-list>: fired reminders with their read state, each with buttons that snooze it and complete its task. A new one shows a toast and, if
+// enabled, a desktop notification.
 
-import { tasks } from './actions.js';
-import { Problem, listNotices, readNotice, textOf } from './api.js';
+import { setDone, tasks } from './actions.js';
+import { Problem, listNotices, readNotice, snoozeReminder, textOf } from './api.js';
 import { tellDesktop } from './desktop.js';
 import { byId, find, h, icon, setText } from './dom.js';
-import { inFull, inWords } from './time.js';
+import { inFull, inWords, timeInWords } from './time.js';
 import { toast } from './toasts.js';
 import { show } from './view.js';
 
@@ -16,6 +17,8 @@ const SHOWN_MAX = 200;
 const ANSWERS_MAX = 20;
 /** Maximum toasts for notifications that arrived earlier; the list has them all. */
 const TOLD_MAX = 3;
+/** How long a reminder can be snoozed for, as on pushed notifications and in mails. */
+const PAUSES = ['10 minutes', '1 hour'];
 
 /** Tells this browser's other windows which notifications were read. */
 const channel = new BroadcastChannel('taskflow.notifications');
@@ -85,10 +88,36 @@ export class NotificationList extends HTMLElement {
   #tellAll(notices) {
     const unread = notices.filter(({ read_at }) => !read_at);
     for (const notice of unread.slice(-TOLD_MAX)) {
-      const said = toast(notice.body, { title: notice.title, kind: 'reminder', sticky: true, action: { label: 'Open', run: () => this.#open(notice) } });
+      const said = toast(notice.body, { title: notice.title, kind: 'reminder', sticky: true, actions: [...this.#answers(notice), { label: 'Open', run: () => this.#open(notice) }] });
       this.#toasts.set(notice.id, said);
       tellDesktop(notice, () => this.#open(notice));
     }
+  }
+
+  /** What can be done about one. A notification that the release before made does not name its reminder. @param {Notice} notice @returns {import('./toasts.js').Action[]} */
+  #answers({ id, task_id, reminder_id, title }) {
+    const snooze = async (/** @type {string} */ pause) => {
+      const { scheduled_at } = await snoozeReminder(/** @type {number} */ (reminder_id), pause);
+      toast(`Taskflow reminds you of “${title}” again at ${timeInWords(scheduled_at)}.`);
+    };
+    const complete = async () => {
+      const task = await tasks.fetch(task_id);
+      if (task.status === 'pending') setDone(task, true);
+    };
+    const action = (/** @type {string} */ label, /** @type {string} */ about, /** @type {() => Promise<void>} */ act) => ({ label, about: `${about}: ${title}`, run: () => void this.#attempt(id, act) });
+    const snoozes = PAUSES.map((pause) => action(`In ${pause}`, `Remind me again in ${pause}`, () => snooze(pause)));
+    return [...(reminder_id ? snoozes : []), action('Complete', 'Complete', complete)];
+  }
+
+  /** Marks one as read if `act` succeeds. @param {number} id @param {() => Promise<void>} act */
+  async #attempt(id, act) {
+    try {
+      await act();
+    } catch (error) {
+      toast(textOf(error), { title: 'That did not work', kind: 'bad' });
+      return;
+    }
+    await this.read(id);
   }
 
   /** @param {Notice} notice */
@@ -155,6 +184,7 @@ export class NotificationList extends HTMLElement {
         h('time', { className: 'muted', dateTime: notice.created_at, title: inFull(notice.created_at), textContent: `Reminded ${inWords(notice.created_at)}` }),
       ),
       read,
+      isUnread && h('div', { className: 'answers' }, ...this.#answers(notice).map(({ label, about, run }) => h('button', { type: 'button', className: 'quiet', 'aria-label': about, textContent: label, onclick: run }))),
     );
   }
 }

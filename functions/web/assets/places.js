@@ -2,9 +2,10 @@
 
 import { change, move, tasks } from './actions.js';
 import { findTasks, getPreferences, setPreferences, textOf } from './api.js';
+import { showBadge } from './desktop.js';
 import { byId, fieldError, h, icon, newId, setText } from './dom.js';
 import { knownTags, tagChanges } from './filter-bar.js';
-import { dayIn, here } from './time.js';
+import { dayIn, here, isOverdue } from './time.js';
 import { toast } from './toasts.js';
 import { addressOf, go, isFiltered, queryOf, view, viewChanges, viewKey, viewOf } from './view.js';
 
@@ -15,6 +16,8 @@ import { addressOf, go, isFiltered, queryOf, view, viewChanges, viewKey, viewOf 
 const TAGS_MAX = 30;
 /** Minimum milliseconds between two requests for the counts. */
 const CALM = 3_000;
+/** Milliseconds between two checks whether a task has become overdue. */
+const CLOCK = 30_000;
 
 /** @type {readonly (readonly [string, string, Goal])[]} */
 const PLACES = [
@@ -23,6 +26,8 @@ const PLACES = [
   ['Upcoming', 'calendar', { place: 'upcoming' }],
   ['All tasks', 'list', {}],
 ];
+/** What the badge counts. @type {Goal} */
+const OVERDUE = { due: 'overdue' };
 /** @type {readonly (readonly [string, string, Goal])[]} */
 const PAST = [
   ['Done', 'check', { status: 'completed' }],
@@ -47,6 +52,8 @@ export class PlaceList extends HTMLElement {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #lookedAt = 0;
+  /** The time of the counts. */
+  #countedAt = new Date();
   #title = byId('list-title', HTMLElement);
   #save = byId('save-list', HTMLButtonElement);
 
@@ -57,6 +64,9 @@ export class PlaceList extends HTMLElement {
     tagChanges.addEventListener('change', () => this.#draw());
     tasks.addEventListener('touched', () => this.#lookSoon());
     this.#lookSoon();
+    setInterval(() => {
+      if ([...tasks.loaded()].some(([, task]) => isOverdue(task) && !isOverdue(task, this.#countedAt))) this.#lookSoon();
+    }, CLOCK);
     this.#drops();
     this.#draw();
     getPreferences().then(({ filters }) => {
@@ -71,11 +81,13 @@ export class PlaceList extends HTMLElement {
     this.#timer ??= setTimeout(async () => {
       this.#timer = undefined;
       this.#lookedAt = performance.now();
+      this.#countedAt = new Date();
       try {
-        for (const [, , goal] of PLACES.slice(0, 2)) {
+        for (const goal of [...PLACES.slice(0, 2).map(([, , place]) => place), OVERDUE]) {
           const { total } = await findTasks(queryOf(viewOf(addressOf(goal))), 0, 1, { quiet: true });
           this.#counts.set(addressOf(goal), total);
         }
+        showBadge(this.#counts.get(addressOf(OVERDUE)) ?? 0);
         this.#draw();
       } catch {
         // The banner reports the error; the counts stay as they were.

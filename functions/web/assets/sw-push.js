@@ -32,8 +32,7 @@
 
   /** Shows the number of overdue tasks on the application's icon. @param {number} count */
   async function badge(count) {
-    const { navigator } = worker;
-    await (count > 0 ? navigator.setAppBadge?.(count) : navigator.clearAppBadge?.())?.catch(() => {});
+    await worker.navigator.setAppBadge?.(count).catch(() => {});
   }
 
   /** The button's link is its credential: this worker has no token. @param {string} url @param {string} tag */

@@ -9,14 +9,13 @@ const SECONDS = 6;
 /** Seconds for a toast with a button: enough to reach it by keyboard. */
 const SECONDS_WITH_ACTION = 10;
 
-/** @typedef {{ label: string, run: () => void }} Action */
+/** @typedef {{ label: string, run: () => void, about?: string }} Action `about` is what a screen reader says instead of the label, which it contains */
 /**
  * @typedef {object} ToastOptions
  * @property {string} [title]
  * @property {'plain' | 'bad' | 'reminder'} [kind] `bad` and `reminder` interrupt a screen reader
  * @property {boolean} [sticky] stays until it is dismissed
- * @property {Action} [action]
- * @property {Action} [second]
+ * @property {Action[]} [actions] the last one is the one that matters most
  */
 
 /** @typedef {{ remove: () => void, say: (text: string) => void, isShown: () => boolean }} Toast */
@@ -26,19 +25,18 @@ const SECONDS_WITH_ACTION = 10;
  * @param {ToastOptions} [options]
  * @returns {Toast}
  */
-export function toast(text, { title, kind = 'plain', sticky = false, action, second } = {}) {
+export function toast(text, { title, kind = 'plain', sticky = false, actions = [] } = {}) {
   const region = byId(kind === 'plain' ? 'toasts-polite' : 'toasts-urgent', HTMLElement);
   const words = h('p', { className: 'toast-text', dir: 'auto', textContent: text });
-  const button = (/** @type {Action} */ { label, run }) => {
+  const buttons = actions.map(({ label, run, about = null }) => {
     const press = () => {
       remove();
       run();
     };
-    return h('button', { type: 'button', className: 'quiet', textContent: label, onclick: press });
-  };
-  const actions = [second, action].filter((one) => one !== undefined).map(button);
+    return h('button', { type: 'button', className: 'quiet', textContent: label, 'aria-label': about, onclick: press });
+  });
   const dismiss = h('button', { type: 'button', className: 'icon-button small', 'aria-label': 'Dismiss', onclick: remove }, icon('close'));
-  const element = h('div', { className: `toast ${kind}` }, h('div', { className: 'grow' }, title ? h('p', { className: 'toast-title', dir: 'auto', textContent: title }) : null, words), ...actions, dismiss);
+  const element = h('div', { className: `toast ${kind}` }, h('div', { className: 'grow' }, title ? h('p', { className: 'toast-title', dir: 'auto', textContent: title }) : null, words), ...buttons, dismiss);
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   function remove() {
@@ -47,7 +45,7 @@ export function toast(text, { title, kind = 'plain', sticky = false, action, sec
   }
   function start() {
     clearTimeout(timer);
-    if (!sticky) timer = setTimeout(remove, (action ? SECONDS_WITH_ACTION : SECONDS) * 1000);
+    if (!sticky) timer = setTimeout(remove, (actions.length ? SECONDS_WITH_ACTION : SECONDS) * 1000);
   }
   for (const name of ['pointerenter', 'focusin']) element.addEventListener(name, () => clearTimeout(timer));
   for (const name of ['pointerleave', 'focusout']) element.addEventListener(name, start);
@@ -56,7 +54,7 @@ export function toast(text, { title, kind = 'plain', sticky = false, action, sec
   start();
   const say = (/** @type {string} */ more) => {
     setText(words, more);
-    for (const extra of actions.slice(0, -1)) extra.remove();
+    for (const extra of buttons.slice(0, -1)) extra.remove();
     start();
   };
   return { remove, say, isShown: () => element.isConnected };

@@ -19,7 +19,7 @@ const policy = trustedTypes?.createPolicy(POLICY, { createScriptURL: () => URL_O
 
 /** Offers a waiting release; all windows switch to it together. @param {ServiceWorker} waiting */
 function offer(waiting) {
-  toast('A new version of Taskflow is ready.', { sticky: true, action: { label: 'Reload', run: () => waiting.postMessage('enter') } });
+  toast('A new version of Taskflow is ready.', { sticky: true, actions: [{ label: 'Reload', run: () => waiting.postMessage('enter') }] });
 }
 
 /** @param {ServiceWorkerRegistration} registration */

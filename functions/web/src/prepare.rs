@@ -1,7 +1,7 @@
 //! Prepares the files of `assets/` for serving. `build.rs` prepares all of them once; a debug build prepares a file again after an edit.
 //!
-//! Comment lines of scripts become empty lines: most of the types are there, and the browser does not need them. The code style makes them easy to
-//! recognise: a comment begins its line, and no multi-line text looks like one.
+//! Scripts and the style sheet are served without indentation, without comment lines and without types inside lines, because the browser does not need
+//! them. The code style makes this safe: a comment begins its line, `/** @` begins a type, and no text spans lines.
 //!
 //! `first.js` becomes part of the page, because its requests must not wait for a file. `sw.js` gets the list of the files that it caches.
 
@@ -23,6 +23,8 @@ const FIRST: &str = "first.js";
 const NO_FILES: &str = "const FILES = {};";
 /// Endings of the files that the worker caches: everything that the page needs.
 const KEPT: [&str; 4] = [".html", ".js", ".css", ".svg"];
+/// A script that works only with the service, so the worker does not cache it.
+const NOT_KEPT: &str = "transfer.js";
 /// Bytes of the SHA-256 that distinguishes two contents of a file.
 const DIGEST_BYTES: usize = 12;
 
@@ -42,9 +44,9 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<String>> {
 pub(crate) fn file(folder: &Path, name: &str) -> Result<Vec<u8>> {
     let text = |name: &str| fs::read_to_string(folder.join(name));
     match name {
-        PAGE => with_first(&text(PAGE)?, &without_comments(&text(FIRST)?)).map(String::into_bytes),
-        WORKER => with_files(&without_comments(&text(WORKER)?), folder).map(String::into_bytes),
-        script if Path::new(script).extension().is_some_and(|ending| ending == "js") => Ok(without_comments(&text(script)?).into_bytes()),
+        PAGE => with_first(&text(PAGE)?, &bare(&text(FIRST)?)).map(String::into_bytes),
+        WORKER => with_files(&bare(&text(WORKER)?), folder).map(String::into_bytes),
+        code if Path::new(code).extension().is_some_and(|ending| ending == "js" || ending == "css") => Ok(bare(&text(code)?).into_bytes()),
         other => fs::read(folder.join(other)),
     }
 }
@@ -62,7 +64,7 @@ fn with_first(page: &str, first: &str) -> Result<String> {
 fn with_files(worker: &str, folder: &Path) -> Result<String> {
     let mut list = String::from("const FILES = {");
     for name in names(folder)? {
-        if name == WORKER || !KEPT.iter().any(|ending| name.ends_with(ending)) {
+        if name == WORKER || name == NOT_KEPT || !KEPT.iter().any(|ending| name.ends_with(ending)) {
             continue;
         }
         let digest = Sha256::digest(file(folder, &name)?);
@@ -76,17 +78,29 @@ fn with_files(worker: &str, folder: &Path) -> Result<String> {
     Ok(format!("{before}{list}{after}"))
 }
 
-/// Replaces comment lines with empty lines, so that errors keep their line numbers.
-fn without_comments(script: &str) -> String {
+/// Returns the code without indentation, comments and types. Each line stays a line, so that errors keep their line numbers.
+fn bare(code: &str) -> String {
     let mut is_inside = false;
-    let mut sent = String::with_capacity(script.len());
-    for line in script.lines() {
+    let mut sent = String::with_capacity(code.len());
+    for line in code.lines() {
         let text = line.trim();
-        let begins = text.starts_with("/**");
+        let begins = text.starts_with("/*");
         let is_comment = is_inside || text.starts_with("//") || (begins && (text.ends_with("*/") || !text.contains("*/")));
         is_inside = (is_inside || (begins && is_comment)) && !text.ends_with("*/");
-        sent.push_str(if is_comment { "" } else { line });
+        if !is_comment {
+            push_without_types(&mut sent, text);
+        }
         sent.push('\n');
     }
     sent
+}
+
+/// Appends a line without its `/** @type … */`.
+fn push_without_types(sent: &mut String, mut line: &str) {
+    while let Some((before, rest)) = line.split_once("/** @") {
+        let Some((_, after)) = rest.split_once("*/") else { break };
+        sent.push_str(before);
+        line = after.trim_start();
+    }
+    sent.push_str(line);
 }

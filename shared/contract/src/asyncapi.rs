@@ -3,6 +3,7 @@
 use domain::Notification;
 use domain::event::{CommandType, EventType, TaskUpdate, Topic};
 use domain::routes::{self, Route};
+use domain::transfer::TasksImported;
 use serde_json::{Map, Value, json};
 
 use crate::cloud_event::{self, is_of_task, is_shown, pascal};
@@ -28,7 +29,12 @@ pub(crate) fn document() -> Value {
     );
     channels.insert(SOCKET.to_owned(), socket(&mut messages, &mut schemas));
     for (name, action, own, summary) in [
-        ("notify.send.notifications", "send", &["notification", "update", "pong"][..], "Sends notifications and changes to a page."),
+        (
+            "notify.send.notifications",
+            "send",
+            &["notification", "update", "imported", "pong"][..],
+            "Sends notifications and changes to a page.",
+        ),
         ("notify.receive.notifications", "receive", &["ping"][..], "Receives pings of a page."),
     ] {
         let own: Vec<String> = own.iter().map(|name| (*name).to_owned()).collect();
@@ -83,6 +89,7 @@ const SOCKET: &str = "notifications";
 fn socket(messages: &mut Map<String, Value>, schemas: &mut Schemas) -> Value {
     let notification = schemas.written::<Notification>();
     let update = schemas.written::<TaskUpdate>();
+    let import = schemas.written::<TasksImported>();
     let of = |schema: &Value, name: &str| json!({ "$ref": format!("{}/properties/{name}", schema["$ref"].as_str().unwrap_or_default()) });
     let frame = |ty: &str, own: &[(&str, Value)]| {
         let mut properties = Map::from_iter([("type".to_owned(), json!({ "const": ty }))]);
@@ -90,8 +97,9 @@ fn socket(messages: &mut Map<String, Value>, schemas: &mut Schemas) -> Value {
         let required: Vec<&String> = properties.keys().collect();
         json!({ "type": "object", "required": required, "properties": properties })
     };
-    let shown = ["id", "event_type", "task_id", "title", "body", "created_at"].map(|name| (name, of(&notification, name)));
+    let shown = ["id", "event_type", "task_id", "reminder_id", "title", "body", "created_at"].map(|name| (name, of(&notification, name)));
     let changed = ["event_type", "task_id", "update_data"].map(|name| (name, of(&update, name)));
+    let imported = ["import_id", "count"].map(|name| (name, of(&import, name)));
     let frames = [
         (
             "notification",
@@ -99,6 +107,7 @@ fn socket(messages: &mut Map<String, Value>, schemas: &mut Schemas) -> Value {
             frame("notification", &shown),
         ),
         ("update", "A task has changed. Sent once, and not stored.", frame("update", &changed)),
+        ("imported", "Tasks were imported; a page reloads its list. Sent once, and not stored.", frame("imported", &imported)),
         ("ping", "Checks the connection. At most 4,096 bytes; a larger frame closes it with 1009.", frame("ping", &[])),
         ("pong", "The answer to a ping.", frame("pong", &[])),
     ];
@@ -193,7 +202,7 @@ fn happened(topic: Topic, schemas: &mut Schemas) -> Vec<Message> {
 fn updates(schemas: &mut Schemas) -> Vec<Message> {
     let own = EventType::ALL.iter().filter(|event| is_shown(**event));
     own.map(|event| {
-        let data = cloud_event::update_data(schemas);
+        let data = cloud_event::update_data(*event, schemas);
         let payload = cloud_event::event(&format!("{}Update", pascal(event.as_str())), *event, &data, schemas);
         (event.as_str().to_owned(), "A change for pages", payload)
     })

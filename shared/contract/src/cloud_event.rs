@@ -2,6 +2,7 @@
 
 use domain::event::{CommandType, EventType, ReminderEvent, TaskEvent, TaskUpdate};
 use domain::routes;
+use domain::transfer::TasksImported;
 use serde_json::{Map, Value, json};
 
 use crate::operations;
@@ -17,18 +18,24 @@ fn command_data(command: CommandType, schemas: &mut Schemas) -> Option<Value> {
     Some((operations::types(operation.id)?.body?.reference)(schemas))
 }
 
-/// True if an event describes a task; the others describe a reminder.
-pub(crate) fn is_of_task(event: EventType) -> bool {
+/// Returns the kind of object that an event describes, as in its subject.
+fn subject(event: EventType) -> &'static str {
     match event {
         EventType::TaskCreated | EventType::TaskUpdated | EventType::TaskCompleted | EventType::TaskDeleted | EventType::TaskRestored => {
-            true
+            "task"
         }
+        EventType::TasksImported => "import",
         EventType::ReminderScheduled
         | EventType::ReminderTriggered
         | EventType::ReminderSent
         | EventType::ReminderFailed
-        | EventType::ReminderCancelled => false,
+        | EventType::ReminderCancelled => "reminder",
     }
+}
+
+/// True if an event describes tasks; the others describe a reminder.
+pub(crate) fn is_of_task(event: EventType) -> bool {
+    subject(event) != "reminder"
 }
 
 /// True if pages receive the event on task-updates.
@@ -38,12 +45,16 @@ pub(crate) fn is_shown(event: EventType) -> bool {
 
 /// Returns the schema of an event's data on task-events or reminders.
 pub(crate) fn event_data(event: EventType, schemas: &mut Schemas) -> Value {
-    if is_of_task(event) { schemas.written::<TaskEvent>() } else { schemas.written::<ReminderEvent>() }
+    match subject(event) {
+        "task" => schemas.written::<TaskEvent>(),
+        "import" => schemas.written::<TasksImported>(),
+        _ => schemas.written::<ReminderEvent>(),
+    }
 }
 
 /// Returns the schema of an event's data on task-updates.
-pub(crate) fn update_data(schemas: &mut Schemas) -> Value {
-    schemas.written::<TaskUpdate>()
+pub(crate) fn update_data(event: EventType, schemas: &mut Schemas) -> Value {
+    if event == EventType::TasksImported { schemas.written::<TasksImported>() } else { schemas.written::<TaskUpdate>() }
 }
 
 /// Returns the name of a component, such as `TaskCreate` for `task.create`.
@@ -94,7 +105,10 @@ pub(crate) fn command(command: CommandType, schemas: &mut Schemas) -> Value {
 
 /// Returns the schema of an event as Taskflow announces it. `name` is the component's name.
 pub(crate) fn event(name: &str, event: EventType, data: &Value, schemas: &mut Schemas) -> Value {
-    let subject = if is_of_task(event) || name.ends_with("Update") { "task" } else { "reminder" };
+    let subject = match subject(event) {
+        "reminder" if name.ends_with("Update") => "task",
+        subject => subject,
+    };
     let mut properties = attributes();
     let time = timestamp(schemas);
     let own = [

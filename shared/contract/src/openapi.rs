@@ -78,6 +78,7 @@ fn tags() -> Value {
         ("reminders", "Reminders of tasks."),
         ("notifications", "Notifications and changes for pages."),
         ("audit", "The audit log."),
+        ("transfer", "Import of tasks from files of other applications, and export of everything."),
         ("assistant", "The assistant, and its tools for MCP clients."),
         ("events", "CloudEvents in, CloudEvents out."),
         ("health", "Health of the service."),
@@ -96,6 +97,11 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
         if operation.method == routes::Method::Delete {
             body["required"] = false.into();
         }
+    }
+    if operation.is_streamed && operation.method == routes::Method::Post {
+        body = Some(
+            json!({ "required": true, "content": { "application/octet-stream": { "schema": { "type": "string", "format": "binary" } } } }),
+        );
     }
     let mut parameters: Vec<Value> = names.iter().map(|name| path_parameter(name)).collect();
     if let Some(query) = types.query {
@@ -119,9 +125,9 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
     let has_id = names.iter().any(|name| IDS.contains(name));
     can(types.kind == Kind::Socket, &[400, 422, 426]);
     can(has_id || body.is_some() || operation.command.is_some(), &[400]);
-    can(operation.access == Access::Bearer, &[401]);
+    can(matches!(operation.access, Access::Bearer | Access::FeedKey), &[401]);
     can(types.answer.is_some(), &[406]);
-    can(operation.method != routes::Method::Get || types.kind == Kind::Socket, &[403]);
+    can(operation.method != routes::Method::Get || types.kind == Kind::Socket || operation.access == Access::FeedKey, &[403]);
     can(!operation.path.starts_with("/health/"), &[421]);
     can(!names.is_empty() || types.refers, &[404]);
     can(body.is_some(), &[408, 413, 415]);

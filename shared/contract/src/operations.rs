@@ -1,5 +1,6 @@
 //! Parameters, bodies and responses of each operation, by its id. The route has everything else.
 
+use domain::app_password::{AppPassword, AppPasswordRef, CreateAppPassword, FeedKey, NewAppPassword};
 use domain::audit::AuditLogEntry;
 use domain::chat::{ChatAnswer, Conversation, ConversationRef, DraftTask, SendMessage};
 use domain::command::{
@@ -7,9 +8,13 @@ use domain::command::{
 };
 use domain::preferences::{Preferences, SetPreferences};
 use domain::push::{NewSubscription, PushKey, Subscription, SubscriptionRef};
-use domain::query::{ListAudit, ListNotifications, ListOccurrences, ListReminders, ListTasks, ListTrash, SearchTasks};
+use domain::query::{
+    CreateImport, Export, ImportRef, ListAudit, ListImportNotes, ListNotifications, ListOccurrences, ListReminders, ListTasks, ListTrash,
+    SearchTasks,
+};
 use domain::schedule::Occurrence;
 use domain::task::TrashedTask;
+use domain::transfer::{Import, ImportNote};
 use domain::{Notification, Reminder, Task};
 use schemars::JsonSchema;
 use serde_json::{Value, json};
@@ -156,6 +161,11 @@ const CHAT: &str = "The message and its answer are stored in the conversation. D
     `done` (the complete ChatAnswer) or `problem` (a Problem with `conversation_id`). An invalid request is answered with a problem, \
     without a stream. Lines that begin with a colon keep the connection open. If the caller disconnects, the answer is still stored in the conversation.";
 
+/// Description of the operation that imports a file.
+const IMPORT: &str = "The body is the file itself, up to 64 MiB: Taskflow's own export, Todoist's or TickTick's CSV, Vikunja's zip, Tasks.json of Google \
+    Takeout, or iCalendar. A job imports it; `GET /api/imports/{id}` shows the progress. Importing a file twice creates no task twice. Open pages receive \
+    one event `tasks.imported` for up to 500 tasks.";
+
 /// Returns the entry of an operation.
 #[expect(clippy::too_many_lines, reason = "a table with an entry per operation")]
 pub(crate) fn types(id: &str) -> Option<Types> {
@@ -245,6 +255,20 @@ pub(crate) fn types(id: &str) -> Option<Types> {
         "deleteSubscription" => {
             Types::new("push", "Unsubscribes a browser; succeeds if it is not subscribed").body::<SubscriptionRef>()
         }
+        "listAppPasswords" => Types::new("calendar", "Lists the app passwords of calendar clients and the keys of the feed").lists::<AppPassword>(),
+        "createAppPassword" => Types::new("calendar", "Creates an app password, or a key of the feed, and shows it once")
+            .body::<CreateAppPassword>()
+            .answers::<NewAppPassword>()
+            .headers(&["Location"])
+            .limited(),
+        "deleteAppPassword" => {
+            Types::new("calendar", "Revokes an app password, or a key of the feed. Succeeds if it does not exist").body::<AppPasswordRef>()
+        }
+        "getFeed" => Types::new("calendar", "Returns due tasks as events, for read-only calendars")
+            .query::<FeedKey>()
+            .with(&["text/calendar"], text)
+            .headers(&["ETag"])
+            .conditional(),
         "testSubscription" => Types::new("push", "Sends a test push to a browser").body::<SubscriptionRef>(),
         "watchNotifications" => {
             Types::new("notifications", "Opens a WebSocket that sends notifications and changes as JSON text frames")
@@ -254,6 +278,24 @@ pub(crate) fn types(id: &str) -> Option<Types> {
         "listNotifications" => Types::new("notifications", "Lists notifications").query::<ListNotifications>().lists::<Notification>(),
         "readNotification" => Types::new("notifications", "Marks a notification as read"),
         "listAudit" => Types::new("audit", "Lists the audit log").query::<ListAudit>().lists::<AuditLogEntry>().headers(PAGE),
+        "createImport" => Types::new("transfer", "Imports a file")
+            .describe(IMPORT)
+            .query::<CreateImport>()
+            .answers::<Import>()
+            .headers(&["Location"])
+            .limited(),
+        "getImport" => Types::new("transfer", "Returns the progress of an import").answers::<Import>(),
+        "listImportNotes" => Types::new("transfer", "Lists what an import could not keep, by line")
+            .query::<ListImportNotes>()
+            .lists::<ImportNote>()
+            .headers(PAGE),
+        "runImport" => Types::new("transfer", "Imports the file of a preview. Returns an import that has already run unchanged")
+            .body::<ImportRef>()
+            .answers::<Import>()
+            .limited(),
+        "export" => Types::new("transfer", "Returns everything as a file: JSON for `POST /api/imports`, or the tasks as CSV or iCalendar")
+            .query::<Export>()
+            .with(&["application/json", "text/csv", "text/calendar"], text),
         "chat" => Types::new("assistant", "Sends a message to the assistant")
             .kind(Kind::Asking)
             .describe(CHAT)

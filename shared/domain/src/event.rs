@@ -88,6 +88,8 @@ names! {
     TaskDeleted = "task.deleted",
     /// A deleted task was restored.
     TaskRestored = "task.restored",
+    /// Tasks were imported, at most 500 per event.
+    TasksImported = "tasks.imported",
     /// A reminder was scheduled.
     ReminderScheduled = "reminder.scheduled",
     /// A reminder fired.

@@ -5,6 +5,7 @@
 //! CONTRIBUTING.md lists the files to edit for a new field of a task.
 
 pub mod ambient;
+pub mod app_password;
 pub mod audit;
 pub mod change;
 pub mod characters;
@@ -28,6 +29,7 @@ pub mod schema;
 pub mod task;
 mod text;
 pub mod time;
+pub mod transfer;
 pub mod zone;
 
 pub use change::ChangeId;

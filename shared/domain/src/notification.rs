@@ -14,6 +14,8 @@ pub struct Notification {
     pub event_type: EventType,
     /// The task.
     pub task_id: i64,
+    /// The reminder. Null in notifications of the previous release.
+    pub reminder_id: Option<i64>,
     /// The task's title.
     pub title: String,
     /// When the task is due, as text for the user.

@@ -194,7 +194,7 @@ impl Preferences {
 }
 
 /// Preferences that a user has set; `None` means the service's default.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OwnPreferences {
     /// The time zone.
     pub time_zone: Option<Zone>,
@@ -203,6 +203,7 @@ pub struct OwnPreferences {
     /// When the day starts.
     pub day_start: Option<DayStart>,
     /// The saved lists.
+    #[serde(default)]
     pub filters: SavedFilters,
     /// When they were last set.
     pub updated_at: Option<Timestamp>,

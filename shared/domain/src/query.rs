@@ -11,6 +11,7 @@ use crate::moment::{Day, Moment};
 use crate::reminder::ReminderStatus;
 use crate::task::{self, Priority, Status};
 use crate::time::Timestamp;
+use crate::transfer::ImportFormat;
 use crate::zone::Zone;
 
 /// Default number of items of a page.
@@ -279,6 +280,70 @@ pub struct ListTrash {
     /// Number of tasks to skip.
     #[schemars(range(min = 0, max = 10_000_000), extend("default" = 0))]
     pub offset: Option<u32>,
+}
+
+/// `POST /api/imports`.
+#[derive(Clone, Copy, Debug, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CreateImport {
+    /// What wrote the file; found out from its first lines where left out.
+    pub format: Option<ImportFormat>,
+    /// With true, the file is read, and nothing is imported before `POST /api/imports/{id}/run`.
+    pub dry_run: bool,
+}
+
+/// `GET /api/imports/{id}` and `POST /api/imports/{id}/run`.
+#[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImportRef {
+    /// The import.
+    pub import_id: i64,
+}
+
+/// `GET /api/imports/{id}/report`.
+#[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListImportNotes {
+    /// The import.
+    pub import_id: i64,
+    /// Entries on a page.
+    #[schemars(range(min = 1, max = 500), extend("default" = 50))]
+    pub limit: Option<u32>,
+    /// Entries to skip.
+    #[schemars(range(min = 0, max = 10_000_000), extend("default" = 0))]
+    pub offset: Option<u32>,
+}
+
+impl ListImportNotes {
+    /// The page asked for.
+    ///
+    /// # Errors
+    /// Every value out of range.
+    pub fn window(&self) -> Result<Window, Invalid> {
+        ListTrash { limit: self.limit, offset: self.offset }.window()
+    }
+}
+
+/// `GET /api/export`.
+#[derive(Clone, Copy, Debug, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Export {
+    /// The form of the file.
+    pub format: ExportFormat,
+}
+
+/// The form of an export.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum ExportFormat {
+    /// Everything, for `POST /api/imports`.
+    #[default]
+    Json,
+    /// The tasks, for a spreadsheet.
+    Csv,
+    /// The tasks as VTODOs, for other applications.
+    Ics,
 }
 
 /// `GET /api/tasks/{id}/occurrences`.

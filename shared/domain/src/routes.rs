@@ -17,6 +17,10 @@ pub enum Method {
     Put,
     Patch,
     Delete,
+    Options,
+    Propfind,
+    Proppatch,
+    Report,
 }
 
 impl Method {
@@ -29,6 +33,10 @@ impl Method {
             Self::Put => "PUT",
             Self::Patch => "PATCH",
             Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+            Self::Propfind => "PROPFIND",
+            Self::Proppatch => "PROPPATCH",
+            Self::Report => "REPORT",
         }
     }
 }
@@ -42,6 +50,10 @@ pub enum Access {
     Bearer,
     /// Callers with a signed link, whose last path segment is the credential.
     Link,
+    /// Calendar clients, with an app password in `Authorization: Basic`. These calls are CalDAV, which OpenAPI cannot describe.
+    AppPassword,
+    /// Readers of the feed, with the credential in the query parameter `key`.
+    FeedKey,
 }
 
 /// One operation of the REST API.
@@ -59,6 +71,8 @@ pub struct Operation {
     pub command: Option<CommandType>,
     /// Who may call it.
     pub access: Access,
+    /// True if its body or its answer is a file, which the gateway passes on as it comes.
+    pub is_streamed: bool,
 }
 
 impl Operation {
@@ -70,12 +84,26 @@ impl Operation {
         Self { command: Some(command), ..self }
     }
 
+    const fn streamed(self) -> Self {
+        Self { is_streamed: true, ..self }
+    }
+
     const fn public(self) -> Self {
         Self { access: Access::Public, ..self }
     }
 
     const fn link(self) -> Self {
         Self { access: Access::Link, ..self }
+    }
+
+    const fn feed_key(self) -> Self {
+        Self { access: Access::FeedKey, ..self }
+    }
+
+    /// True if a call can change a task.
+    #[must_use]
+    pub const fn changes(&self) -> bool {
+        !matches!(self.method, Method::Get | Method::Options | Method::Propfind | Method::Report)
     }
 }
 
@@ -213,7 +241,7 @@ const CHANNELS: &[Setting] = &[WEBHOOK_URL, SMTP_URL, MAIL_TO, VAPID_KEY];
 pub const AUDIT_DAYS: Setting = Setting::new("TASKFLOW_AUDIT_DAYS");
 
 /// Fields that are ids: integers, also in a path. Changes of the same id are serialised.
-pub const IDS: [&str; 4] = ["task_id", "reminder_id", "notification_id", "subscription_id"];
+pub const IDS: [&str; 6] = ["task_id", "reminder_id", "notification_id", "subscription_id", "app_password_id", "import_id"];
 /// Fields that are lists, also in a query string: comma-separated, or repeated.
 pub const LISTS: [&str; 1] = ["tags"];
 
@@ -337,7 +365,7 @@ impl Route {
 }
 
 const fn operation(method: Method, id: &'static str, path: &'static str) -> Operation {
-    Operation { id, method, path, success: 200, command: None, access: Access::Bearer }
+    Operation { id, method, path, success: 200, command: None, access: Access::Bearer, is_streamed: false }
 }
 
 const fn get(id: &'static str, path: &'static str) -> Operation {
@@ -359,6 +387,20 @@ const fn patch(id: &'static str, path: &'static str) -> Operation {
 const fn delete(id: &'static str, path: &'static str) -> Operation {
     operation(Method::Delete, id, path)
 }
+
+/// A call of CalDAV.
+const fn dav(method: Method, id: &'static str, path: &'static str) -> Operation {
+    Operation { access: Access::AppPassword, ..operation(method, id, path) }
+}
+
+/// Where calendar clients find their calendar: the principal, the home, the calendar and its resources are below it.
+pub const DAV_ROOT: &str = "/dav/";
+/// Where clients look for [`DAV_ROOT`] (RFC 6764).
+pub const WELL_KNOWN_CALDAV: &str = "/.well-known/caldav";
+/// Where app passwords are made and revoked.
+pub const APP_PASSWORDS: &str = "/api/app-passwords";
+const DAV_PATH: &str = "/dav/{*path}";
+const DAV_SINGLE: &str = "/dav";
 
 const DAY: Duration = Duration::from_hours(24);
 const TASK_TYPES: &[EventType] =
@@ -491,6 +533,7 @@ routes! {
         .consumes(&[
             only(Concern::Channel(ReminderType::Websocket), Topic::Reminders, &[EventType::ReminderTriggered]),
             only(Concern::Watched, Topic::TaskUpdates, TASK_TYPES),
+            only(Concern::Watched, Topic::TaskUpdates, &[EventType::TasksImported]),
         ])
         .announces(&[EventType::ReminderSent])
         .scale(1, 2)
@@ -519,6 +562,7 @@ routes! {
                 EventType::ReminderCancelled,
             ]),
             only(Concern::Posted, Topic::TaskEvents, TASK_TYPES),
+            only(Concern::Posted, Topic::TaskEvents, &[EventType::TasksImported]),
         ])
         .announces(SETTLED)
         .job(Job::Sending)
@@ -550,10 +594,50 @@ routes! {
             post("createSubscription", "/api/push/subscriptions").success(201),
             delete("deleteSubscription", "/api/push/subscriptions/{subscription_id}").success(204),
             post("testSubscription", "/api/push/subscriptions/{subscription_id}/test").success(202),
+            get("listAppPasswords", APP_PASSWORDS),
+            post("createAppPassword", APP_PASSWORDS).success(201),
+            delete("deleteAppPassword", "/api/app-passwords/{app_password_id}").success(204),
         ])
         .announces(&[EventType::ReminderScheduled, EventType::ReminderCancelled])
         .job(Job::OnCall)
-        .settings(&[VAPID_KEY, PUSH_TEST_ADDRESS]);
+        .settings(&[VAPID_KEY, PUSH_TEST_ADDRESS, LINK_KEY]);
+    /// Tasks as a calendar: CalDAV, and a feed to subscribe to.
+    CALENDAR = Route::new("calendar")
+        .operations(&[
+            get("getFeed", "/calendar.ics").feed_key(),
+            get("findCalendar", WELL_KNOWN_CALDAV).public().success(301),
+            Operation { access: Access::Public, ..dav(Method::Propfind, "davFindCalendar", WELL_KNOWN_CALDAV) },
+            dav(Method::Options, "davRootOptions", DAV_SINGLE),
+            dav(Method::Propfind, "davRootPropfind", DAV_SINGLE),
+            dav(Method::Options, "davOptions", DAV_PATH),
+            dav(Method::Propfind, "davPropfind", DAV_PATH),
+            dav(Method::Proppatch, "davProppatch", DAV_PATH),
+            dav(Method::Report, "davReport", DAV_PATH),
+            dav(Method::Get, "davGet", DAV_PATH),
+            dav(Method::Put, "davPut", DAV_PATH),
+            dav(Method::Delete, "davDelete", DAV_PATH),
+        ])
+        .announces(&[
+            EventType::TaskCreated,
+            EventType::TaskUpdated,
+            EventType::TaskCompleted,
+            EventType::TaskDeleted,
+            EventType::ReminderScheduled,
+        ])
+        .settings(&[LINK_KEY]);
+    /// Imports tasks from files, and exports everything.
+    TRANSFER = Route::new("transfer")
+        .operations(&[
+            post("createImport", "/api/imports").success(202).streamed(),
+            get("getImport", "/api/imports/{import_id}"),
+            get("listImportNotes", "/api/imports/{import_id}/report"),
+            post("runImport", "/api/imports/{import_id}/run").success(202),
+            get("export", "/api/export").streamed(),
+        ])
+        .announces(&[EventType::TasksImported])
+        .job(Job::OnCall)
+        .scale(1, 2)
+        .cluster_only();
     /// The assistant: answers messages, stores conversations, drafts tasks.
     CHAT = Route::new("chat")
         .operations(&[

@@ -3,6 +3,7 @@
 //! A recurring task is one occurrence of a series. It represents a slot of the series (`recurrence_id`). The slot stays when the due date is moved,
 //! and the series continues from it.
 
+use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use serde::Serialize;
 
@@ -93,6 +94,25 @@ impl Task {
         Some(Draft(Self { status: Status::Pending, completed_at: None, parent_task_id: Some(self.id), ..next }))
     }
 
+    /// Returns the successor of a completed task at this due date, which a client may have calculated differently. `None` if the series has no such
+    /// occurrence.
+    #[must_use]
+    pub fn next_occurrence_at(&self, due: Moment) -> Option<Draft> {
+        let (series, slot) = (self.series()?, self.slot()?);
+        let at = due.instant(&self.time_zone).filter(|_| self.has_later_occurrence(due))?;
+        let passed = series.slots_between(slot.get(), at.get(), PASSED_MAX).max(1);
+        let mut next = Self {
+            status: Status::Pending,
+            completed_at: None,
+            parent_task_id: Some(self.id),
+            recurrence_start: self.recurrence_start.or(self.due_date),
+            recurrence_id: Some(at),
+            recurrence_number: self.recurrence_number.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX)),
+            ..self.clone()
+        };
+        next.set_due(Some(due)).then_some(Draft(next))
+    }
+
     /// Returns the same task at its next occurrence, not completed; `None` if the series is over.
     #[must_use]
     pub fn skipped(&self, now: Timestamp) -> Option<Self> {
@@ -120,8 +140,29 @@ impl Task {
         }
     }
 
+    /// Returns the rule of its series from this occurrence on (RRULE of RFC 5545). COUNT is the number of occurrences left, including this one. `None`
+    /// if it does not recur.
+    #[must_use]
+    pub fn rule_from_here(&self) -> Option<Rule> {
+        let series = self.series()?;
+        let rule = series.pattern.rule(series.zone.to_datetime(series.start).date());
+        Some(match self.slots_left() {
+            Some(left) => rule.with_count(left),
+            None => rule,
+        })
+    }
+
+    /// True if its series has a later occurrence that is due then.
+    #[must_use]
+    pub fn has_later_occurrence(&self, due: Moment) -> bool {
+        let at = due.instant(&self.time_zone).filter(|_| matches!(due, Moment::On(_)) == self.all_day);
+        let (Some(series), Some(slot), Some(at)) = (self.series(), self.slot(), at) else { return false };
+        at > slot && at.get().checked_sub(SignedDuration::from_micros(1)).is_ok_and(|before| series.next_after(before) == Some(at.get()))
+    }
+
     /// Returns the slot of this occurrence.
-    fn slot(&self) -> Option<Timestamp> {
+    #[must_use]
+    pub fn slot(&self) -> Option<Timestamp> {
         self.recurrence_id.or(self.due_date)
     }
 

@@ -10,8 +10,18 @@ use crate::{Body, BoxError, Error};
 
 /// Maximum bytes of a body.
 pub const BODY_MAX: usize = 256 * 1024;
+/// Maximum bytes of a file that a caller sends.
+pub const UPLOAD_MAX: usize = 64 * 1024 * 1024;
+/// Time limit of receiving a file.
+pub const UPLOAD_TIMEOUT: Duration = Duration::from_mins(5);
+/// Maximum bytes of a file that a caller receives.
+pub const DOWNLOAD_MAX: u64 = 16 * 1024 * 1024 * 1024;
 /// Time limit of receiving a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Marks a request inside a process whose body or answer is a file, which is forwarded as it arrives, within [`UPLOAD_MAX`] and [`DOWNLOAD_MAX`].
+#[derive(Clone, Copy, Debug)]
+pub struct Streamed;
 
 /// Returns a complete body.
 #[must_use]

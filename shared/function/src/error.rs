@@ -21,6 +21,9 @@ pub enum Error {
     /// 401: the token is missing or wrong.
     #[error("a bearer token is required; send the header Authorization: Bearer <token>")]
     Unauthorized,
+    /// 401: the app password, or the key of the feed, is missing or wrong.
+    #[error("the app password is missing or wrong; create one in the page's Settings")]
+    NoAppPassword,
     /// 403: the caller may not do this.
     #[error("{0}")]
     Forbidden(String),
@@ -122,7 +125,7 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized | Self::NoAppPassword => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -191,6 +194,9 @@ impl Error {
         match self {
             Self::Unauthorized => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::NoAppPassword => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Taskflow\", charset=\"UTF-8\""));
             }
             // RFC 9110, section 12.5.3: names the accepted codings.
             Self::UnsupportedCoding => {

@@ -249,11 +249,16 @@ pub async fn authorize(app: &App, headers: &HeaderMap) -> Result<(), Error> {
     if is_same(&given, token.expose().as_bytes()) {
         return Ok(());
     }
+    pause_after_guess(app).await;
+    Err(Error::Unauthorized)
+}
+
+/// Delays the answer to a wrong credential. The delay grows with the number of wrong ones.
+pub(crate) async fn pause_after_guess(app: &App) {
     tokio::select! {
         () = app.guesses.pause() => {}
         () = app.stopping.cancelled() => {}
     }
-    Err(Error::Unauthorized)
 }
 
 fn credential(headers: &HeaderMap) -> Option<Vec<u8>> {

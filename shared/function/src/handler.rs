@@ -101,8 +101,8 @@ pub struct Function {
     pub(crate) consumer: Option<Consumer>,
     pub(crate) job: Option<JobHandler>,
     pub(crate) check: Option<SettingsCheck>,
-    /// Additional paths, and whether they need no token.
-    pub(crate) paths: Vec<(Method, &'static str, bool, RawHandler)>,
+    /// Additional paths, and their access rules.
+    pub(crate) paths: Vec<(Method, &'static str, Access, RawHandler)>,
     pub(crate) fallback: Option<RawHandler>,
     pub(crate) at_start: Option<StartHandler>,
     pub(crate) also_by: Option<OpenHandler>,
@@ -201,13 +201,13 @@ impl Function {
     where
         F: Future<Output = Result<Response, Error>> + Send + 'static,
     {
-        self.path(dispatch::method(operation.method), operation.path, operation.access != Access::Bearer, handler)
+        self.path_for(dispatch::method(operation.method), operation.path, operation.access, handler)
     }
 
     /// Handles a path outside of the function's route with the raw HTTP request. Open paths need no token.
     #[must_use]
     pub fn path<F>(
-        mut self,
+        self,
         method: Method,
         path: &'static str,
         is_open: bool,
@@ -216,7 +216,20 @@ impl Function {
     where
         F: Future<Output = Result<Response, Error>> + Send + 'static,
     {
-        self.paths.push((method, path, is_open, Arc::new(move |app, request| Box::pin(handler(app, request)))));
+        self.path_for(method, path, if is_open { Access::Public } else { Access::Bearer }, handler)
+    }
+
+    fn path_for<F>(
+        mut self,
+        method: Method,
+        path: &'static str,
+        access: Access,
+        handler: impl Fn(Arc<App>, Request) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Response, Error>> + Send + 'static,
+    {
+        self.paths.push((method, path, access, Arc::new(move |app, request| Box::pin(handler(app, request)))));
         self
     }
 

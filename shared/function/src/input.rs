@@ -145,6 +145,14 @@ pub(crate) fn query<T: DeserializeOwned>(query: Option<&str>, params: &Params) -
     serde_path_to_error::deserialize(pairs).map_err(|error| field_error("", error.path(), &error.inner().to_string()).into())
 }
 
+/// A value of a type, from the query string: for a handler that has the request to itself.
+///
+/// # Errors
+/// [`Error::Invalid`].
+pub fn parameters<T: DeserializeOwned>(uri: &http::Uri) -> Result<T, Error> {
+    query(uri.query(), &Params::new())
+}
+
 fn field_error(base: &str, path: &serde_path_to_error::Path, message: &str) -> Invalid {
     let mut pointer = base.to_owned();
     for segment in path {

@@ -96,6 +96,7 @@ pub mod accept;
 pub mod ambient;
 pub mod answer;
 pub mod app;
+pub mod app_password;
 pub mod authority;
 pub mod batch;
 pub mod body;

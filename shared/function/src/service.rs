@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use domain::routes::Access;
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
@@ -20,6 +21,7 @@ use self::dispatch::{Paths, Target};
 pub use self::events::failed_event;
 use self::preconditions::{Once, if_match};
 use crate::accept::{self, JSON};
+use crate::app_password::Head;
 use crate::body::{boxed, collect};
 use crate::cloud_event::{self, ANSWERS, Incoming};
 use crate::error::RETRY_AFTER_SECONDS;
@@ -174,8 +176,9 @@ impl Inner {
     /// Finds the handler, and reads the request as far as its span needs.
     async fn read(&self, request: Request, path: &str, trust: Trust, about: &mut About) -> Result<Call, Error> {
         let found = self.paths.find(request.method(), path);
-        let is_open = found.as_ref().map_or(self.paths.are_known, |found| found.entry.is_open);
-        authorization::caller(&self.app, trust, is_open, request.headers()).await?;
+        let unknown = if self.paths.are_known { Access::Public } else { Access::Bearer };
+        let access = found.as_ref().map_or(unknown, |found| found.entry.access);
+        authorization::caller(&self.app, trust, access, Head::of(&request)).await?;
         let found = found?;
         about.route(found.route);
         input::is_plain(request.headers())?;

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use function::app_password::Encrypted;
 use function::authority::Authority;
 use function::body::boxed;
 use function::framing::Strict;
@@ -256,7 +257,8 @@ impl tower_service::Service<http::Request<Incoming>> for Connection {
 
     fn call(&mut self, request: http::Request<Incoming>) -> Self::Future {
         let call = self.calls.open();
-        let request = request.map(boxed);
+        let mut request = request.map(boxed);
+        request.extensions_mut().insert(Encrypted);
         let service = self.named.of(&request).clone();
         Box::pin(async move {
             let mut response = service.handle(request).await;

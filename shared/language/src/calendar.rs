@@ -11,7 +11,7 @@ use self::counted::{day_of_month, edge, feast, nth_in_month};
 use self::relative::{ahead, relative, weekday_phrase};
 use self::written::{full, joined, numeric, whole_month};
 use crate::grammar::{Context, Day, DayPart, Meaning, Phrase, Role, View};
-use crate::numbers::figures;
+use crate::numbers::{figures, ordinal_figures};
 
 pub(crate) use counted::{NthKind, feast_day, nth, nth_kind};
 pub(crate) use written::month_day;
@@ -36,9 +36,9 @@ pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
         .or_else(|| feast(view, start, is_led))?;
     let is_over = |words: &&&[&str]| view.is_phrase(found.end, words) && view.is_end(found.end + words.len());
     let role = if found.role == Role::Plain { role } else { found.role };
-    let after: [&[&str]; 5] = [&["at", "the", "latest"], &["all", "day"], &["only"], &["on"], &["onwards"]];
+    let after: [&[&str]; 6] = [&["at", "the", "latest"], &["latest"], &["all", "day"], &["only"], &["on"], &["onwards"]];
     // "from Friday on".
-    let after = if role == Role::From { &after[..] } else { &after[..3] };
+    let after = if role == Role::From { &after[..] } else { &after[..4] };
     let end = found.end + after.iter().find(is_over).map_or(0, |words| words.len());
     Some(Phrase { end, role, ..found })
 }
@@ -63,6 +63,13 @@ fn lead(view: View<'_>, at: usize) -> (Role, usize) {
         (&["by"], Role::Due),
         (&["not", "later", "than"], Role::Due),
         (&["no", "later", "than"], Role::Due),
+        (&["at", "the", "latest", "by"], Role::Due),
+        (&["at", "the", "latest", "on"], Role::Due),
+        (&["at", "the", "latest"], Role::Due),
+        (&["latest", "by"], Role::Due),
+        (&["latest"], Role::Due),
+        (&["sometime", "on"], Role::Plain),
+        (&["sometime"], Role::Plain),
         (&["before"], Role::Before),
         (&["after"], Role::After),
         (&["since"], Role::After),
@@ -75,6 +82,8 @@ fn lead(view: View<'_>, at: usize) -> (Role, usize) {
         (&["beginning"], Role::From),
         (&["from"], Role::From),
         (&["up", "to"], Role::Until),
+        (&["up", "until"], Role::Until),
+        (&["up", "till"], Role::Until),
         (&["until"], Role::Until),
         (&["till"], Role::Until),
         (&["til"], Role::Until),
@@ -119,9 +128,23 @@ pub(crate) fn is_day_word(word: &str) -> bool {
 }
 
 /// True if "remind me" precedes this word, so that the phrase counts from the due date.
-fn is_reminders(view: View<'_>, at: usize) -> bool {
+pub(crate) fn is_reminders(view: View<'_>, at: usize) -> bool {
     let me = view.before(at) == "me" && view.is_any(at.wrapping_sub(2), &["remind", "alert", "notify", "ping"]);
     me || view.is_any(at.wrapping_sub(1), &["reminder", "remind"])
+}
+
+/// True if a date in figures ends before this word: "Jan 2nd", "the 2nd", "2 January", "January 2", "24/12", "2027-01-02".
+pub(crate) fn ends_date(view: View<'_>, at: usize) -> bool {
+    let word = view.before(at);
+    let is_written =
+        word.contains(['/', '.', '-']) && word.starts_with(|c: char| c.is_ascii_digit()) && word.split(['/', '.', '-']).all(is_field);
+    let is_after_month = || at > 1 && figures(word).is_some() && (month(view.word(at - 2)).is_some() || view.is(at - 2, ","));
+    is_written || ordinal_figures(word).is_some() || month(word).is_some() || is_after_month()
+}
+
+/// True for a part of a date: "24", "2027", "jan", and the empty text after a final full stop.
+fn is_field(text: &str) -> bool {
+    text.is_empty() || figures(text).is_some() || month(text).is_some()
 }
 
 /// Returns the working day this many working days later.
@@ -192,8 +215,13 @@ const YEARS: std::ops::RangeInclusive<u32> = 1900..=2200;
 /// Two-digit years: numbers above the hours of a day are years of this century, as in "9 Jan 27".
 const SHORT_YEARS: std::ops::RangeInclusive<u32> = 25..=99;
 
-/// "2027", ", 2027", "'27", "27".
+/// "2027", ", 2027", "'27", "27", "next year".
 pub(crate) fn year(view: View<'_>, at: usize) -> (Option<i16>, usize) {
+    for (words, ahead) in [(&["next", "year"][..], 1), (&["this", "year"], 0)] {
+        if view.is_phrase(at, words) && view.is_free(at + 2) {
+            return (view.context.today().year().checked_add(ahead), at + 2);
+        }
+    }
     let start = view.skip(view.skip(at, &[","]), &["'"]);
     let word = view.word(start);
     let is_short = |year: &u32| word.len() == 2 && SHORT_YEARS.contains(year) && view.is_free(start + 1) && !view.is(at, ",");

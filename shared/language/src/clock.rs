@@ -2,16 +2,25 @@
 
 use crate::calendar;
 use crate::grammar::{Clock, DayPart, Meaning, Phrase, Role, View};
-use crate::numbers::{cardinal, figures};
+use crate::numbers::{cardinal, figures, length};
 
 /// Returns the phrase that begins at `at`, if it is a time of day.
 pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
     let (lead, role, start) = lead(view, at);
     // "12 noon".
     let noon = if view.is(start, "12") && view.is_any(start + 1, &["noon", "midday", "midnight"]) { start + 1 } else { start };
-    let read = if noon > start { named(view, noon, Lead::At) } else { timed(view, start, lead, follows_day(view, at)) };
-    let read = read.or_else(|| named(view, start, lead)).or_else(|| day_part(view, at))?;
-    Some(Phrase { role, ..read })
+    let read = if noon > start {
+        named(view, noon, Lead::At)
+    } else {
+        timed(view, start, lead, follows_day(view, at) || calendar::ends_date(view, at))
+    };
+    let read = read.or_else(|| stretch(view, at, start)).or_else(|| named(view, start, lead));
+    let read = read.or_else(|| same_time(view, at)).or_else(|| day_part(view, at)).map(|read| Phrase { role, ..read });
+    // "from 5pm on".
+    let is_on = |read: &Phrase| role == Role::From && view.is_any(read.end, &["on", "onwards"]) && view.is_end(read.end + 1);
+    let read = read.map(|read| if is_on(&read) { Phrase { end: read.end + 1, ..read } } else { read });
+    // "two hours before noon" is longer than any of these that begins here.
+    shifted(view, at).or(read)
 }
 
 /// How clearly the preceding words announce a time.
@@ -66,25 +75,84 @@ fn follows_day(view: View<'_>, at: usize) -> bool {
     is_unit || matches!(word, "daily" | "weekly" | "monthly") || calendar::is_day_word(word) || calendar::weekday(singular).is_some()
 }
 
+/// "10-11", "from 10 to 11", "between 3 and 5": hours, where a day stands beside them.
+fn stretch(view: View<'_>, at: usize, start: usize) -> Option<Phrase> {
+    let is_led = view.is_any(at, &["from", "between"]);
+    let (hour, end) = match view.word(start).split_once(['-', '\u{2013}']) {
+        Some((first, last)) => (stretch_hours(first, last)?, start + 1),
+        None if is_led && view.is_any(start + 1, &["to", "and", "-", "\u{2013}", "until", "till"]) => {
+            (stretch_hours(view.word(start), view.word(start + 2))?, start + 3)
+        }
+        None => return None,
+    };
+    let is_before_day = is_led && view.known(end).is_some_and(|next| matches!(next.meaning, Meaning::Day { .. } | Meaning::Repeat(_)));
+    let is_behind_day = follows_day(view, at) || calendar::ends_date(view, at);
+    let clock = Clock { hour, minute: 0, is_sure: !(1..=11).contains(&hour) };
+    // "on Friday from 10 to 11 meet Ana".
+    let is_clear = view.is_free(end) && (is_before_day || is_behind_day) || is_led && is_behind_day;
+    // "between 1 and 5 December" are days.
+    (is_clear && calendar::month(view.word(end)).is_none() && !view.is(end, "of"))
+        .then(|| Phrase::new(end, Meaning::Clock(clock)).with_note(Some(ONE_TIME.to_owned())))
+}
+
+/// The first hour of two in figures.
+fn stretch_hours(first: &str, last: &str) -> Option<i8> {
+    let hour = |text: &str| figures(text).filter(|hour| text.len() <= 2 && *hour <= 24);
+    i8::try_from(hour(first).filter(|first| hour(last).is_some_and(|last| last != *first) && *first < 24)?).ok()
+}
+
+/// "this time tomorrow", "next Friday at the same time": the time that it is now.
+fn same_time(view: View<'_>, at: usize) -> Option<Phrase> {
+    let start = view.skip(view.skip(at, &["at", "around", "about"]), &["the"]);
+    let end = (view.is_any(start, &["this", "same"]) && view.is(start + 1, "time")).then_some(start + 2)?;
+    let is_before_day = view.known(end).is_some_and(|next| matches!(next.meaning, Meaning::Day { .. } | Meaning::Ahead(_)));
+    let is_beside_day = is_before_day || view.is_free(end) && (follows_day(view, at) || calendar::ends_date(view, at));
+    let (hour, minute) = (view.context.local.hour(), view.context.local.minute());
+    let note = format!("The time that it is now is meant, {hour:02}:{minute:02}.");
+    is_beside_day.then(|| Phrase::new(end, Meaning::Clock(Clock { hour, minute, is_sure: true })).with_note(Some(note)))
+}
+
+/// "two hours before noon", "an hour after 5pm", unless it is a reminder's.
+fn shifted(view: View<'_>, at: usize) -> Option<Phrase> {
+    let (length, end) = length(view.words, at).filter(|(length, _)| length.is_exact() && !calendar::is_reminders(view, at))?;
+    let Phrase { end, role, meaning: Meaning::Clock(clock), note } = view.known(end)? else { return None };
+    let minutes = match role {
+        Role::Before => length.minutes.checked_neg()?,
+        Role::After => length.minutes,
+        Role::Plain | Role::Due | Role::From | Role::Until => return None,
+    };
+    // Midnight is the end of the day.
+    let is_midnight = (clock.hour, clock.minute) == (23, 59);
+    let from = if is_midnight { 24 * 60 } else { i32::from(clock.hour) * 60 + i32::from(clock.minute) };
+    let shifted = from.checked_add(minutes).filter(|shifted| (0..24 * 60).contains(shifted))?;
+    let clock = Clock { hour: i8::try_from(shifted / 60).ok()?, minute: i8::try_from(shifted % 60).ok()?, ..*clock };
+    Some(Phrase::new(*end, Meaning::Clock(clock)).with_note(note.clone().filter(|_| !is_midnight)))
+}
+
+const ONE_TIME: &str = "A task has one time: the first is taken.";
+
 /// A time in numbers, and what belongs to it.
 fn timed(view: View<'_>, at: usize, lead: Lead, follows_day: bool) -> Option<Phrase> {
     if let Some((clock, end, note)) = joined_range(view, at) {
         return Some(Phrase::new(end, Meaning::Clock(clock)).with_note(Some(note)));
     }
-    let face = face(view, at, lead)?;
+    let face = face(view, at, if lead == Lead::Weak && follows_day { Lead::Day } else { lead })?;
     let (face, end, note) = match range_end(view, face.end) {
         Some(last) => {
             let meridiem = face.meridiem.or(last.meridiem.filter(|_| face.hour <= last.hour && face.hour < 12));
             let start = Face { meridiem, is_time: face.is_time || last.is_time, ..face };
-            (start, last.end, Some("A task has one time: the first is taken.".to_owned()))
+            (start, list_end(view, last.end), Some(ONE_TIME.to_owned()))
         }
         None => (face, face.end, None),
     };
-    let end = if view.is_phrase(end, &["local", "time"]) { end + 2 } else { end };
+    let end = if view.is_any(end, &["local", "my", "our"]) && view.is(end + 1, "time") { end + 2 } else { end };
     let (part, end) = trailing_part(view, end);
     let is_bare = !face.is_time && part.is_none();
     // "look at 9 houses", but "every Monday at 9 run".
-    if is_bare && (!matches!(lead, Lead::At | Lead::Day) || !(view.is_free(end) || lead == Lead::At && follows_day)) {
+    // "Friday before 5", "around 5 on Friday".
+    let is_beside_day = || follows_day || view.known(end).is_some_and(|next| matches!(next.meaning, Meaning::Day { .. }));
+    let is_led = matches!(lead, Lead::At | Lead::Day) || lead == Lead::Weak && view.is_free(end) && is_beside_day();
+    if is_bare && (!is_led || !(view.is_free(end) || lead == Lead::At && follows_day)) {
         return None;
     }
     let clock = face.clock(part)?;
@@ -139,6 +207,10 @@ fn face(view: View<'_>, at: usize, lead: Lead) -> Option<Face> {
     // "5ish" is near enough.
     let near = view.word(at).strip_suffix("ish").map(|text| text.trim_end_matches('-'));
     let (text, meridiem) = split_meridiem(near.unwrap_or_else(|| view.word(at)));
+    let (text, meridiem) = match meridiem.or(lettered(text).filter(|_| matches!(lead, Lead::At | Lead::Day))) {
+        Some(meridiem) => (text.trim_end_matches(['a', 'p']), Some(meridiem)),
+        None => (text, None),
+    };
     let lead = if near.is_some() && lead == Lead::None { Lead::Day } else { lead };
     let (hour, minute, is_clock) = digits(text, matches!(lead, Lead::At | Lead::Day) || has_zone(view, at + 1)).or_else(|| {
         let hour = cardinal(text).filter(|hour| (1..=12).contains(hour) && lead == Lead::At)?;
@@ -250,6 +322,13 @@ fn split_meridiem(text: &str) -> (&str, Option<Meridiem>) {
     half.map_or((text, None), |(ending, meridiem)| (text.trim_end_matches(ending), Some(meridiem)))
 }
 
+/// "5p", where a time is expected.
+fn lettered(text: &str) -> Option<Meridiem> {
+    let (number, letter) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    figures(number).filter(|hour| (1..=12).contains(hour))?;
+    [("a", Meridiem::Am), ("p", Meridiem::Pm)].into_iter().find(|(ending, _)| *ending == letter).map(|(_, meridiem)| meridiem)
+}
+
 fn meridiem_word(text: &str) -> Option<Meridiem> {
     match text {
         "am" | "a.m" | "a.m." => Some(Meridiem::Am),
@@ -260,12 +339,24 @@ fn meridiem_word(text: &str) -> Option<Meridiem> {
 
 /// The end of "9am - 10am", "from 9 to 10", "between 2 and 4pm", "at 9 and 18": the second time.
 fn range_end(view: View<'_>, at: usize) -> Option<Face> {
-    let begin = at + usize::from(view.is_any(at, &["-", "\u{2013}", "to", "until", "till", "and"]));
+    let begin = at + usize::from(view.is_any(at, &["-", "\u{2013}", "to", "until", "till", "and", "&", ","]));
     if begin == at {
         return None;
     }
     let last = face(view, begin, Lead::At)?;
     view.is_free(last.end).then_some(last)
+}
+
+/// The most times of a list.
+const LISTED_MAX: usize = 24;
+
+/// The end of ", 12 and 18" after "at 8".
+fn list_end(view: View<'_>, mut end: usize) -> usize {
+    for _ in 0..LISTED_MAX {
+        let Some(next) = range_end(view, end) else { break };
+        end = next.end;
+    }
+    end
 }
 
 /// "9-10am", "14:00-15:30" as one word.
@@ -281,7 +372,7 @@ fn joined_range(view: View<'_>, at: usize) -> Option<(Clock, usize, String)> {
     let meridiem = own.or(meridiem.filter(|_| hour <= last_hour && hour < 12));
     let is_exact = meridiem.is_none() && (first.starts_with('0') || hour == 0 || hour > 12);
     let face = Face { hour, minute, meridiem, is_exact, is_time, end };
-    Some((face.clock(None).filter(|_| is_time)?, end, "A task has one time: the first is taken.".to_owned()))
+    Some((face.clock(None).filter(|_| is_time)?, end, ONE_TIME.to_owned()))
 }
 
 /// "in the evening", "at night", "tonight" behind a time only says which half of the day it is.
@@ -299,6 +390,7 @@ fn trailing_part(view: View<'_>, at: usize) -> (Option<DayPart>, usize) {
 
 /// "noon", "midnight", "lunchtime", "end of day".
 fn named(view: View<'_>, at: usize, lead: Lead) -> Option<Phrase> {
+    let at = if lead != Lead::None && view.is_any(at + 1, &["end", "close"]) { view.skip(at, &["the"]) } else { at };
     let time = |hour, minute| Meaning::Clock(Clock { hour, minute, is_sure: true });
     let read = match view.word(at) {
         "noon" | "midday" if view.before(at) != "high" && (view.is_free(at + 1) || matches!(lead, Lead::At | Lead::Day)) => {

@@ -205,6 +205,10 @@ impl Said {
                 Meaning::Count(_) | Meaning::Lasting(_) if repeats => &mut said.count,
                 Meaning::FromCompletion if repeats => &mut said.completion,
                 Meaning::Reminder(_) => &mut said.reminder,
+                Meaning::NoReminder => {
+                    said.dropped.push(index);
+                    continue;
+                }
                 // A limit without a recurrence, or an unknown phrase.
                 _ => continue,
             };
@@ -540,7 +544,7 @@ impl<'a> Heard<'a> {
             Meaning::Count(count) => (Kind::Recurrence, format!("{count} times")),
             Meaning::Lasting(_) => (Kind::Recurrence, self.text(found)),
             Meaning::FromCompletion => (Kind::Recurrence, "after completion".to_owned()),
-            Meaning::Limit(_) | Meaning::Impossible | Meaning::Word | Meaning::Name => return None,
+            Meaning::NoReminder | Meaning::Limit(_) | Meaning::Impossible | Meaning::Word | Meaning::Name => return None,
         };
         Some(Part { range: self.bytes(&found.words), kind, meaning })
     }
@@ -720,7 +724,8 @@ fn trimmed(words: &[Word], left: &[usize], scope: &Scope) -> Vec<usize> {
     while let Some(&first) = left.first() {
         let word = &words[first];
         let is_mark = word.kind == WordKind::Mark && !matches!(word.lower.as_str(), "(" | "[" | "{" | "'" | "*" | "`");
-        let is_dangling = first > scope.from && word.is_any(&["to", "that", "and", "for"]) && left.len() > 1;
+        let leads = word.is_any(&["to", "that", "and", "for"]) || scope.reminds && word.is_any(&["about", "of"]);
+        let is_dangling = first > scope.from && leads && left.len() > 1;
         if !(is_mark || is_dangling) {
             break;
         }

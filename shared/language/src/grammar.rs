@@ -289,6 +289,8 @@ pub(crate) enum Meaning {
     Priority(Priority),
     /// How long before; zero for "remind me" alone.
     Reminder(ReminderOffset),
+    /// "Don't remind me".
+    NoReminder,
     Day {
         day: Day,
         part: Option<DayPart>,
@@ -319,7 +321,10 @@ pub(crate) enum Meaning {
 impl Meaning {
     /// True if it gives a date, a time or a recurrence.
     pub(crate) fn says_when(&self) -> bool {
-        !matches!(self, Self::Tags(_) | Self::Priority(_) | Self::Reminder(_) | Self::Impossible | Self::Word | Self::Name)
+        !matches!(
+            self,
+            Self::Tags(_) | Self::Priority(_) | Self::Reminder(_) | Self::NoReminder | Self::Impossible | Self::Word | Self::Name
+        )
     }
 }
 
@@ -353,7 +358,7 @@ pub(crate) struct View<'a> {
 }
 
 /// Words that cannot be the noun after an adjective.
-const LINKS: [&str; 58] = [
+const LINKS: [&str; 60] = [
     "with",
     "without",
     "for",
@@ -413,6 +418,8 @@ const LINKS: [&str; 58] = [
     "hence",
     "alternate",
     "alternately",
+    "instead",
+    "rather",
 ];
 
 impl View<'_> {

@@ -3,11 +3,11 @@
 use domain::offset::{MAX_AMOUNT, OffsetUnit, ReminderOffset};
 use domain::task::{Priority, TAG_MAX, TAGS_MAX};
 
-use crate::SENTENCE_MAX;
 use crate::grammar::{Context, DayPart, Meaning, Phrase, Scene, View};
 use crate::numbers::{Length, length};
 use crate::phrases::phrases;
 use crate::words::{Word, WordKind, words};
+use crate::{SENTENCE_MAX, calendar};
 
 /// Returns the phrase that begins at `at`, if it is a tag, a priority or a reminder.
 pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
@@ -192,11 +192,30 @@ fn reminder(view: View<'_>, at: usize) -> Option<Phrase> {
     if is_led && view.is_any(start, &["the", "one", "a"]) && view.is_phrase(start + 1, &["day", "before"]) {
         return Some(Phrase::new(before_end(view, start + 3), Meaning::Reminder(ReminderOffset::new(1, OffsetUnit::Day).ok()?)));
     }
+    if let Some(end) = no_reminder(view, at) {
+        return Some(Phrase::new(end, Meaning::NoReminder));
+    }
+    if let Some(end) = before_it(view, start).filter(|end| view.is_free(*end) && (calendar::ends_date(view, at) || ends_time(view, at))) {
+        let unit = if view.is(start + 1, "week") { OffsetUnit::Week } else { OffsetUnit::Day };
+        return Some(Phrase::new(end, Meaning::Reminder(ReminderOffset::new(1, unit).ok()?)));
+    }
+    let when_due = [&["when", "it", "is", "due"][..], &["when", "it's", "due"], &["when", "due"], &["when", "it", "starts"]];
+    if let Some(words) = when_due.iter().find(|words| is_led && view.is_phrase(start, words)) {
+        return Some(Phrase::new(start + words.len(), Meaning::Reminder(at_due_time()?)));
+    }
+    if lead > at
+        && view.is_any(start, &["twice", "thrice", "after", "afterwards", "later", "again", "when", "if", "until", "unless", "often"])
+    {
+        return Some(Phrase::new(start + 1, Meaning::Impossible).with_note(Some(NO_OFFSET.to_owned())));
+    }
     if is_led && view.is_any(start, &["then", "on"]) && (view.is(start, "then") || view.is(start + 1, "time")) {
         let end = if view.is(start, "then") { start + 1 } else { start + 2 };
         return Some(Phrase::new(end, Meaning::Reminder(at_due_time()?)));
     }
     if let Some((length, end)) = length(view.words, start) {
+        if is_led && view.is_any(end, &["after", "afterwards", "later"]) {
+            return Some(Phrase::new(end + 1, Meaning::Impossible).with_note(Some(NO_OFFSET.to_owned())));
+        }
         let is_before = view.is_any(end, &["before", "beforehand", "ahead", "early", "earlier", "prior", "in"]) && !view.is(end, "in");
         let is_advance = view.is_phrase(end, &["in", "advance"]);
         let end = if is_advance {
@@ -224,6 +243,35 @@ fn reminder(view: View<'_>, at: usize) -> Option<Phrase> {
     let is_alone = is_led && (view.is_end(lead) || is_timed || view.known(lead).is_some() || view.words[lead].kind == WordKind::Mark);
     let is_order = view.is_any(at, &["remind", "and", "with", "alert", "notify", "ping"]);
     if is_alone && (is_order || is_timed) { Some(Phrase::new(lead, Meaning::Reminder(at_due_time()?))) } else { None }
+}
+
+/// Returns the place after "don't remind me", "no reminder", "without a reminder".
+fn no_reminder(view: View<'_>, at: usize) -> Option<usize> {
+    let start = view.skip(at, &["and", "but"]);
+    let all = [
+        &["don't", "remind", "me"][..],
+        &["dont", "remind", "me"],
+        &["do", "not", "remind", "me"],
+        &["without", "a", "reminder"],
+        &["without", "reminder"],
+        &["without", "reminders"],
+        &["no", "reminder"],
+        &["no", "reminders"],
+    ];
+    all.iter().find(|words| view.is_phrase(start, words)).map(|words| start + words.len()).filter(|end| at > 0 && view.is_free(*end))
+}
+
+/// Returns the place after "the day before", "the week before".
+fn before_it(view: View<'_>, at: usize) -> Option<usize> {
+    let is_before = view.is(at, "the") && view.is_any(at + 1, &["day", "week"]) && view.is(at + 2, "before");
+    is_before.then(|| before_end(view, at + 3))
+}
+
+/// True if a day or a time of day ends before this word.
+fn ends_time(view: View<'_>, at: usize) -> bool {
+    let word = view.before(at);
+    let is_clock = word.starts_with(|c: char| c.is_ascii_digit()) && word.ends_with(|c: char| c.is_ascii_digit() || c == 'm');
+    calendar::is_day_word(word) || is_clock || matches!(word, "am" | "pm" | "noon" | "week" | "month")
 }
 
 /// Returns where "remind me", "and remind me", "with a reminder" or "reminder:" ends, without and with the words that follow it: "reminder at".

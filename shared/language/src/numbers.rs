@@ -234,6 +234,12 @@ fn one_length(words: &[Word], at: usize) -> Option<(Length, usize)> {
         let (named, factor) = unit_at(unit)?;
         return Some((Length::of(2 * factor, named), unit + 1));
     }
+    // "one and a half hours", "1 1/2 hours".
+    let is_half = words.get(at + 1).is_some_and(|word| word.is_any(&["1/2", "\u{bd}"]));
+    let halves = if is_phrase(words, at + 1, &["and", "a", "half"]) { 3 } else { usize::from(is_half) };
+    if let (Some(whole), Some((unit, 1)), true) = (cardinal(first), unit_at(at + 1 + halves), halves > 0) {
+        return Some((Length::of(whole, unit).plus(half_of(unit)?), at + 2 + halves));
+    }
     if let Some((unit, factor)) = unit_at(at + 1) {
         let amount = if matches!(first, "a" | "an") { Some(1) } else { cardinal(first) };
         if let Some(amount) = amount {

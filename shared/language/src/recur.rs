@@ -382,7 +382,7 @@ fn days_of_every(view: View<'_>, at: usize) -> Option<Phrase> {
 
 /// "on Mondays and Thursdays", "weekdays at 9", "on weekends".
 fn plural_days(view: View<'_>, at: usize) -> Option<Phrase> {
-    let start = view.skip(at, &["on"]);
+    let start = view.skip(view.skip(at, &["only", "just"]), &["on"]);
     let is_led = start > at;
     let parts = |at: usize| view.word(at).strip_suffix('s').and_then(DayPart::named);
     let mornings = if view.is_phrase(at, &["in", "the"]) { at + 2 } else { start };

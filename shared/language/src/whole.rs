@@ -9,12 +9,12 @@ use std::ops::Range;
 use crate::calendar;
 use crate::draft::Found;
 use crate::grammar::{By, Day, DayPart, Limit, Meaning, Repeat, Role};
-use crate::numbers::{Unit, cardinal, ordinal};
+use crate::numbers::{Unit, cardinal, figures, ordinal};
 use crate::words::{Case, Word, WordKind, after, skip};
 
 /// Words that negate or blur a following phrase, and those that name a part of a week, a month or a year.
-const DENYING: &str =
-    "not|never|no|except|excepting|excluding|but|without|unless|besides|minus|or|nor|neither|than|since|least|apart|aside";
+const DENYING: &str = "skip|skipping|earliest|soonest|as|not|never|no|except|\
+    excepting|excluding|but|without|unless|besides|minus|or|nor|neither|than|since|least|apart|aside";
 const NEAR: &str = "about|around|approximately|roughly|almost|nearly|circa|ca|half";
 const PARTIAL: &str = "early|late|mid";
 /// Words before counted days.
@@ -22,17 +22,18 @@ const COUNTING: &str =
     "last|past|previous|other|alternate|alternating|every|each|any|both|all|few|couple|several|some|most|next|this|coming|whole";
 /// Words that join a phrase to what follows, if that is about time too.
 const JOINING: &str = "and|or|&|+|plus|but|not|nor|without|except|excepting|excluding|unless|besides|minus|only|than|to|through|thru|until|\
-    till|from|since|before|after|in|of|during|while|if|when|even|then|other than|apart from|aside from|as well as|second|last|alternate|every";
+    till|from|since|before|after|in|of|during|while|if|when|even|then|other than|instead of|apart from|aside from|as well as|second|last|alternate|every";
 /// The same, if they separate two days or two times.
 const PARTING: &str = ",|/|-|\u{2013}|;|.";
 /// Words after a recurrence that exclude something or end it, whatever follows.
 const LIMITING: &str = "except|excepting|excluding|other than|apart from|aside from|with the exception|unless|until|till|save for|but not|\
-    but only|only if|only when|only on|only in|skipping|if|when|whenever|while";
+    but only|only if|only when|only on|only in|skipping|skip|but skip|for the rest|for the remainder|if|when|whenever|while";
 /// Words after a phrase that move or widen it.
-const MOVING: &str = "ago|onwards|onward|hence|ish|or so|or earlier|or later|or sooner|or before|or after|alternately|at the earliest";
+const MOVING: &str = "ago|onwards|onward|hence|ish|or so|or two|or three|or less|or more|\
+    or earlier|or later|or sooner|or before|or after|alternately|at the earliest";
 /// Words between a joining word and what it joins.
 const BETWEEN: &str =
-    "not|on|the|in|at|a|an|also|even|only|every|each|by|due|public|bank|school|national|during|my|our|any|all|no|from|until";
+    "not|on|the|in|at|a|an|also|even|only|every|each|by|due|public|bank|school|national|during|my|our|any|all|no|from|until|before|after";
 /// Words about time that no phrase begins with.
 const TIME_WORDS: &str = "holiday|holidays|vacation|vacations|weekend|weekends|weekday|weekdays|summer|winter|spring|autumn|term|semester|\
     season|christmas|xmas|easter|advent|ramadan|lent|noon|midnight|mornings|afternoons|evenings|nights|weeknights|later|sooner|earlier|\
@@ -58,8 +59,25 @@ pub(crate) fn unread<'a>(words: &'a [Word], from: usize, found: &[Found]) -> Opt
     let is_day = |word: &str| calendar::is_day_word(word) || word.strip_suffix('s').is_some_and(calendar::is_day_word);
     let is_ago =
         |at: usize| after(words, at, "ago").is_some() && at > 0 && words[at - 1].plain().is_some_and(|word| Unit::named(word).is_some());
+    let is_week_of = |at: usize| {
+        words[at].is("week")
+            && after(words, at + 1, "of|in").is_some()
+            && at > 0
+            && words[at - 1].plain().is_some_and(|word| word == "last" || ordinal(word).is_some())
+    };
+    let is_unread = |(at, word): &(usize, &str)| is_day(word) || is_ago(*at) || is_week_of(*at) || is_time_like(word);
     let unread = (from..words.len()).filter(|at| !is_read(*at));
-    unread.filter_map(|at| Some((at, words[at].plain()?))).find(|(at, word)| is_day(word) || is_ago(*at)).map(|(_, word)| word)
+    unread.filter_map(|at| Some((at, words[at].plain()?))).find(is_unread).map(|(_, word)| word)
+}
+
+/// Whether a word looks like a time of day or a quarter, whatever it is: "25:00", "13pm", "17z", "q2".
+fn is_time_like(word: &str) -> bool {
+    let is_clock = |text: &str| {
+        text.split_once(':').is_some_and(|(hour, minute)| figures(hour).is_some() && figures(minute).is_some() && minute.len() == 2)
+    };
+    let is_number = |text: &str| figures(text).is_some_and(|_| text.len() <= 4);
+    let ends = ["am", "pm", "z"].iter().filter_map(|ending| word.strip_suffix(ending)).any(is_number);
+    ends || is_clock(word) || matches!(word, "q1" | "q2" | "q3" | "q4")
 }
 
 /// True if a word is about time although no phrase begins with it: "holidays", "summer".
@@ -219,14 +237,22 @@ impl Sentence<'_> {
             return None;
         }
         // "first and third Tuesday", "this or next Friday": the first half was not read.
-        if at > self.from && self.is(at, "and|or|&|,|/|+|plus") && self.is_half(at - 1) && !self.is_read(at - 1) {
+        let is_number = |at: usize| self.words.get(at).and_then(Word::plain).is_some_and(|word| figures(word).is_some());
+        let is_half = |at: usize| self.is_half(at) || is_number(at) && is_number(found.words.start);
+        if at > self.from && self.is(at, "and|or|&|,|/|+|plus") && is_half(at - 1) && !self.is_read(at - 1) {
             return Some(at - 1);
         }
         let word = &self.words[at];
         // "the weekend before Christmas", "the rest of Friday".
         let is_edge = matches!(found.phrase.role, Role::Before | Role::After) && at + 1 == found.words.start && self.is_about_time(at);
         let is_lone = || self.found.iter().filter(|found| matches!(found.phrase.meaning, Meaning::Day { .. })).count() == 1;
-        let is_of = word.is("of") && at > self.from && matches!(found.phrase.meaning, Meaning::Day { .. }) && is_lone();
+        let is_repeat = matches!(found.phrase.meaning, Meaning::Repeat(_));
+        // "the morning of 3 May", "the last two days of every month".
+        let is_of = word.is("of") && at > self.from && (is_repeat || matches!(found.phrase.meaning, Meaning::Day { .. }) && is_lone());
+        // "at most once a week".
+        if is_repeat && word.is("most") && at > self.from && self.is(at - 1, "at") {
+            return Some(at - 1);
+        }
         if word.is("to") && at > self.from && self.is(at - 1, "up to") {
             return Some(at - 1);
         }
@@ -252,7 +278,7 @@ impl Sentence<'_> {
     /// True if a phrase begins with a day, a month or a unit of time that can be counted.
     fn is_countable(&self, found: &Found) -> bool {
         let is_day = matches!(found.phrase.meaning, Meaning::Day { .. } | Meaning::Repeat(_) | Meaning::Ahead(_));
-        let start = skip(self.words, skip(self.words, found.words.start, "on|by|for|due|in"), "the");
+        let start = skip(self.words, skip(self.words, skip(self.words, found.words.start, "on|by|for|due|in"), "the"), "next");
         let is_month = |at: usize| self.words.get(at).and_then(Word::plain).and_then(calendar::month).is_some();
         is_day
             && self.words.get(start).and_then(Word::plain).is_some_and(|word| {
@@ -282,6 +308,9 @@ impl Sentence<'_> {
             && !self.is_read(end)
         {
             return Some(end + 2);
+        }
+        if next > end && self.is_listed(next, found) {
+            return Some(next + 1);
         }
         if let Some(other) = self.found.get(index + 1).filter(|other| other.words.start == next && self.are_twins(found, other)) {
             return Some(other.words.end);
@@ -315,25 +344,59 @@ impl Sentence<'_> {
             return Some(end);
         }
         let is_repeat = matches!(found.phrase.meaning, Meaning::Repeat(_));
+        let repeats = self.found.iter().any(|found| matches!(found.phrase.meaning, Meaning::Repeat(_)));
         let is_clock = matches!(found.phrase.meaning, Meaning::Clock(_));
         let is_zone = |word: &Word| word.case == Case::Upper && (3..=5).contains(&word.lower.len()) && word.lower.ends_with('t');
         if is_clock && self.words.get(at).is_some_and(is_zone) {
             return Some(at + 1);
         }
-        if let Some(end) = after(self.words, at, LIMITING).filter(|_| is_repeat) {
+        if let Some(end) = after(self.words, at, LIMITING).filter(|_| repeats) {
             return Some(end + 1);
+        }
+        let is_figure = |at: usize, digits: usize| {
+            self.words.get(at).and_then(Word::plain).is_some_and(|word| figures(word).is_some() && word.len() == digits)
+        };
+        // "every Tuesday in 2027".
+        if is_repeat && self.is(at, "in|during|of|for") && is_figure(at + 1, 4) {
+            return Some(at + 2);
+        }
+        // "every day twice", "the Friday after".
+        if is_repeat && self.is(at, "twice|thrice")
+            || self.is(at, "after|before|following") && self.words.get(at + 1).is_none_or(|word| word.kind == WordKind::Mark)
+        {
+            return Some(at + 1);
+        }
+        if is_clock && self.is(at, "her|his|their|your") && self.is(at + 1, "time") {
+            return Some(at + 2);
         }
         let mut next = after(self.words, at, JOINING).or_else(|| after(self.words, at, "for").filter(|_| is_repeat))?;
         // "at 5 or 6".
-        let is_hour = |at: usize| is_clock && self.words.get(at).and_then(Word::plain).and_then(cardinal).is_some();
+        let is_led = |at: usize| is_clock || at > 1 && self.is(at - 1, "before|after") && self.is(at - 2, "not");
+        let is_hour = |at: usize| is_led(at) && self.words.get(at).and_then(Word::plain).and_then(cardinal).is_some();
         for _ in 0..BETWEEN_MAX {
-            if self.is_about_time(next) || is_hour(next) {
+            let is_last = self.is(next, "next|last") && self.is_closed(next + 1);
+            if self.is_about_time(next) || is_hour(next) || is_last || self.is_listed(next, found) {
                 let read = self.found.iter().find(|found| found.words.start == next).map(|found| found.words.end);
                 return read.or_else(|| after(self.words, next, TIME_WORDS)).or(Some(next + 1));
             }
             next = after(self.words, next, BETWEEN)?;
         }
         None
+    }
+
+    /// Whether a number is one more day or year behind a date in figures: the 25 of "December 24 or 25".
+    fn is_listed(&self, at: usize, found: &Found) -> bool {
+        let number = |at: usize| self.words.get(at).and_then(Word::plain).and_then(|word| figures(word).or_else(|| ordinal(word)));
+        is_day(&found.phrase.meaning)
+            && number(found.words.end - 1).is_some()
+            && !self.is_read(at)
+            && number(at).is_some()
+            && self.is_closed(at + 1)
+    }
+
+    /// Whether the sentence ends at this word, or goes on with a mark, a joining word or another phrase.
+    fn is_closed(&self, at: usize) -> bool {
+        self.words.get(at).is_none_or(|word| word.kind == WordKind::Mark) || self.is(at, JOINING) || self.is_read(at)
     }
 
     fn is_ordinal(&self, at: usize) -> bool {
@@ -343,7 +406,10 @@ impl Sentence<'_> {
     /// True if this word is half of the phrase that follows "and".
     fn is_half(&self, at: usize) -> bool {
         let is_day = |word: &str| calendar::is_day_word(word) || word.strip_suffix('s').is_some_and(calendar::is_day_word);
-        self.is_ordinal(at) || self.is(at, COUNTING) || self.words.get(at).and_then(Word::plain).is_some_and(is_day)
+        self.is_ordinal(at)
+            || self.is(at, COUNTING)
+            || self.is(at, "weekdays|weekends|workdays")
+            || self.words.get(at).and_then(Word::plain).is_some_and(is_day)
     }
 
     /// True if something about time begins at this word, parsed or not.

@@ -112,13 +112,17 @@ fn abbreviation(view: View<'_>, at: usize) -> Option<(Place, Option<String>, usi
     let is_time = view.is(at + 1, "time");
     // "9am Eastern" is a zone, "9am eastern food" is none.
     let is_name = matches!(word, "eastern" | "central" | "mountain" | "pacific");
-    let is_upper = view.words.get(at).is_some_and(|word| word.case == Case::Upper || is_name && word.case == Case::Capital);
+    let is_upper = is_name || view.words.get(at).is_some_and(|word| word.case == Case::Upper);
     let is_word = ALSO_WORDS.contains(&word) && !is_upper;
     if !is_time && (is_word || !view.is_free(at + 1)) {
         return None;
     }
     let zone: Zone = zone.parse().ok()?;
-    let name = if is_time { zone.name().to_owned() } else { word.to_uppercase() };
+    let name = match word.split_at_checked(1) {
+        _ if is_time => zone.name().to_owned(),
+        Some((first, rest)) if is_name => first.to_uppercase() + rest,
+        _ => word.to_uppercase(),
+    };
     let note = (zone != Zone::utc()).then(|| match zone.name().strip_prefix("Etc/GMT") {
         // The names of the database count from the other side.
         Some(offset) => {

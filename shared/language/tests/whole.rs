@@ -71,6 +71,7 @@ const BEFORE: &[&str] = &[
     "since",
     "up to",
     "nearly",
+    "earliest",
 ];
 /// Words that count the following days.
 const COUNTING: &[&str] =
@@ -103,9 +104,13 @@ const BETWEEN: &[&str] = &[
     "after",
     "/",
     "plus",
+    "instead of",
+    "rather than",
+    "but not before",
+    "not after",
 ];
 /// Words that move or widen the preceding phrase.
-const AFTER: &[&str] = &["ago", "onwards", "or so", "or later", "or earlier", "hence", "or sooner"];
+const AFTER: &[&str] = &["ago", "onwards", "or so", "or later", "or earlier", "hence", "or sooner", "or two", "after"];
 /// Words that end or limit a recurrence and are unknown to the grammar.
 const LIMITS: &[&str] = &[
     "except holidays",

@@ -223,6 +223,19 @@ mod tests {
         );
     }
 
+    #[tokio::test]
+    async fn a_name_leads_to_public_addresses_only() {
+        let resolved = async |exempt: Option<&str>| {
+            let own = PublicOnly { exempt: exempt.map(|address| address.parse().unwrap()) };
+            let found = own.resolve("localhost".parse().unwrap()).await.map_err(|error| error.to_string())?;
+            Ok::<Vec<IpAddr>, String>(found.map(|address| address.ip()).collect())
+        };
+        assert_eq!(resolved(None).await, Err(NOT_PUBLIC.to_owned()));
+        assert_eq!(resolved(Some("127.0.0.2")).await, Err(NOT_PUBLIC.to_owned()));
+        let found = resolved(Some("127.0.0.1")).await.unwrap();
+        assert!(!found.is_empty() && found.iter().all(|address| address.to_string() == "127.0.0.1"), "{found:?}");
+    }
+
     #[test]
     fn retry_after_is_seconds_or_a_date() {
         let now: Timestamp = "2027-01-05T09:00:00Z".parse().unwrap();

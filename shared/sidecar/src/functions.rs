@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::routes::Route;
-use function::body::{boxed, collect, limited};
+use function::body::{DOWNLOAD_MAX, Streamed, UPLOAD_MAX, UPLOAD_TIMEOUT, boxed, collect, limited};
 use function::call::TIMEOUT;
 use function::guard::{MARK, Trust};
 use function::ports::Functions;
@@ -15,6 +15,7 @@ use function::settings::{FunctionUrls, INVOKE, Secret, Settings, directly};
 use function::{BoxError, BoxFuture, Error, Request, Response, full};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body::Body as _;
+use http_body_util::BodyDataStream;
 use hyper_util::rt::TokioIo;
 
 /// Time limit of connecting. A cold function accepts the connection before it is ready.
@@ -118,22 +119,29 @@ impl FunctionsByUrl {
         }
         let mut headers = self.headers(&request);
         let (parts, body) = request.into_parts();
-        let body = collect(body).await?;
+        let is_streamed = parts.extensions.get::<Streamed>().is_some();
+        // Service invocation takes a few megabytes at most, so a file goes to the function itself.
+        let base = if is_streamed { directly(&base).to_owned() } else { base };
+        let (body, patience, answer_max) = if is_streamed {
+            (file(body)?, ANSWER + UPLOAD_TIMEOUT, DOWNLOAD_MAX)
+        } else {
+            (collect(body).await?.into(), ANSWER, ANSWER_MAX)
+        };
         if base.contains(INVOKE) {
             headers.extend(self.token.clone().map(|token| (TOKEN, token)));
         }
         let call = self.client.request(parts.method, format!("{base}{path}")).headers(headers).body(body);
-        let answer = tokio::time::timeout(ANSWER, call.send()).await.map_err(|_| Error::NoAnswer(ANSWER))?.map_err(broken)?;
+        let answer = tokio::time::timeout(patience, call.send()).await.map_err(|_| Error::NoAnswer(patience))?.map_err(broken)?;
         if !is_of_a_function(&base, answer.status(), answer.headers()) {
             return Err(not_of_a_function(name, answer.status()));
         }
         self.answered().insert(name, Instant::now());
         let (mut parts, body) = http::Response::from(answer).into_parts();
-        if body.size_hint().lower() > ANSWER_MAX {
-            return Err(Error::BrokenOff(format!("the answer of {name} is longer than {ANSWER_MAX} bytes").into()));
+        if body.size_hint().lower() > answer_max {
+            return Err(Error::BrokenOff(format!("the answer of {name} is longer than {answer_max} bytes").into()));
         }
         parts.headers = without_hop_by_hop(&parts.headers);
-        Ok(Response::from_parts(parts, limited(usize::try_from(ANSWER_MAX).unwrap_or(usize::MAX), boxed(body))))
+        Ok(Response::from_parts(parts, limited(usize::try_from(answer_max).unwrap_or(usize::MAX), boxed(body))))
     }
 
     fn answered(&self) -> MutexGuard<'_, HashMap<&'static str, Instant>> {
@@ -184,6 +192,14 @@ impl Functions for FunctionsByUrl {
     fn sockets(&self) -> Option<usize> {
         Some(self.sockets.load(Ordering::Relaxed))
     }
+}
+
+/// A file as it comes, which breaks off after so many bytes. One that says that it is longer is refused at once.
+fn file(body: function::Body) -> Result<reqwest::Body, Error> {
+    if body.size_hint().lower() > UPLOAD_MAX as u64 {
+        return Err(Error::TooLarge(UPLOAD_MAX));
+    }
+    Ok(reqwest::Body::wrap_stream(BodyDataStream::new(limited(UPLOAD_MAX, body))))
 }
 
 fn broken(error: reqwest::Error) -> Error {
@@ -284,6 +300,33 @@ mod tests {
             let problem = not_of_a_function("list-tags", StatusCode::from_u16(said).unwrap()).problem("/api/tags");
             assert_eq!((problem.status, problem.detail.contains("list-tags")), (told, true), "{said}");
         }
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_sockets() {
+        let count = Arc::default();
+        let mut open: Vec<Socket> = std::iter::from_fn(|| Socket::open(&count)).collect();
+        assert_eq!(open.len(), SOCKETS_MAX);
+        assert!(open.pop().is_some() && Socket::open(&count).is_some(), "a socket that closes makes room for the next");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_long_is_none() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/{{function}}", listener.local_addr().unwrap());
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", ANSWER_MAX + 1);
+        let answering = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes()).await.unwrap();
+            // Until the gateway hangs up.
+            let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+        });
+        let lookup = |name: &str| (name == "TASKFLOW_FUNCTION_URL").then(|| url.clone());
+        let functions = FunctionsByUrl::new(&Settings::read(&lookup, std::net::Ipv4Addr::LOCALHOST.into()).unwrap()).unwrap();
+        let answer = functions.call(&domain::routes::LIST_TAGS, http::Request::get("/api/tags").body(full("")).unwrap()).await;
+        assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
+        drop(functions);
+        answering.await.unwrap();
     }
 
     #[test]

@@ -117,7 +117,7 @@ fn push_filter(sql: &mut QueryBuilder<Postgres>, query: &ListAudit) {
 }
 
 /// Returns the entry of a row of [`page`], if it has one.
-fn entry_of(row: &PgRow) -> Result<Option<AuditLogEntry>, Error> {
+pub(crate) fn entry_of(row: &PgRow) -> Result<Option<AuditLogEntry>, Error> {
     let mut columns = Columns::from(row, 1);
     let Some(id) = columns.get()? else { return Ok(None) };
     Ok(Some(AuditLogEntry {

@@ -3,6 +3,7 @@
 use domain::Timestamp;
 
 use crate::Store;
+use crate::calendars::TOMBSTONE_DAYS;
 use crate::error::Error;
 use crate::once::KEPT_HOURS;
 use crate::sql::Time;
@@ -17,6 +18,10 @@ const LETTER_DAYS: i32 = 90;
 const SEND_DAYS: i32 = 30;
 /// Days for which a notification is kept.
 const NOTIFICATION_DAYS: i32 = 90;
+/// Days for which the report of an import is kept.
+const IMPORT_DAYS: i32 = 30;
+/// Hours for which the file of an unconfirmed preview is kept.
+const PREVIEW_HOURS: i32 = 24;
 /// Rows that one statement deletes, so that it is short and holds few locks.
 const BATCH: i64 = 5_000;
 /// Maximum number of statements per table and call. The next day's call does the rest.
@@ -46,7 +51,14 @@ const SENDS: &str = "DELETE FROM sends WHERE ctid = ANY (ARRAY \
      (SELECT ctid FROM sends WHERE reminder_id IS NULL AND status <> 'pending' AND created_at < $1 - make_interval(hours => $2) LIMIT $3 \
      FOR UPDATE SKIP LOCKED))";
 const LINKS: &str = older!("used_links", "created_at");
+/// The newest of the old ones stays: a token below its number is refused, because it may have missed one that is forgotten.
+const TOMBSTONES: &str = "WITH old AS (SELECT name, changed_in FROM calendar_tombstones WHERE deleted_at < $1 - make_interval(hours => $2)) \
+     DELETE FROM calendar_tombstones WHERE name IN (SELECT name FROM old WHERE changed_in < (SELECT max(changed_in) FROM old) LIMIT $3)";
 const NOTIFICATIONS: &str = older!("notifications", "created_at");
+const IMPORTS: &str = older!("imports", "created_at");
+/// Files that nobody has sent to their end, and previews that nobody has confirmed.
+const STALE_IMPORTS: &str = "DELETE FROM imports WHERE id = ANY (ARRAY (SELECT id FROM imports WHERE status IN ('receiving', 'checked') \
+     AND created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
 const AUDIT: &str = older!("audit_log", "created_at");
 /// Adds up the appended changes of tag counts, and deletes tags without tasks.
 const TAGS: &str =
@@ -71,11 +83,15 @@ pub struct Pruned {
     pub sends: u64,
     /// Links that were used more than 30 days ago.
     pub links: u64,
+    /// Resources of calendar clients that went half a year ago.
+    pub tombstones: u64,
+    /// Imports older than 30 days, and previews older than a day.
+    pub imports: u64,
 }
 
 impl Store {
-    /// Deletes old inbox entries, dead letters, idempotency keys, changes, notifications, deleted tasks, sends and used links. The number of deleted
-    /// rows is limited.
+    /// Deletes old inbox entries, dead letters, idempotency keys, changes, notifications, deleted tasks, sends, used links, imports and tombstones. The
+    /// number of deleted rows is limited.
     ///
     /// # Errors
     /// [`Error::Unavailable`]; what was deleted before the error stays deleted.
@@ -88,7 +104,9 @@ impl Store {
             changes: self.prune_with(CHANGES, now, UNDO_DAYS * 24).await?,
             sends: self.prune_with(SENDS, now, SEND_DAYS * 24).await?,
             links: self.prune_with(LINKS, now, SEND_DAYS * 24).await?,
+            imports: self.prune_with(IMPORTS, now, IMPORT_DAYS * 24).await? + self.prune_with(STALE_IMPORTS, now, PREVIEW_HOURS).await?,
             notifications: self.prune_with(NOTIFICATIONS, now, NOTIFICATION_DAYS * 24).await?,
+            tombstones: self.prune_with(TOMBSTONES, now, TOMBSTONE_DAYS * 24).await?,
         })
     }
 

@@ -5,12 +5,16 @@
 //!
 //! To add a column to tasks: write a migration, and extend the list of fields in `tasks.rs`; if a filter reads the column, also `search.rs`.
 
+mod app_passwords;
 mod audit;
+mod calendars;
 mod changes;
 mod deliveries;
 mod error;
+mod export;
 mod fold;
 mod housekeeping;
+mod imports;
 mod links;
 mod notifications;
 mod once;
@@ -28,11 +32,15 @@ mod trash;
 mod undo;
 mod unit;
 
+pub use app_passwords::APP_PASSWORDS_MAX;
 pub use audit::NewAuditEntry;
+pub use calendars::{RESOURCES_MAX, Resource, Resources, SyncPoint, TOMBSTONE_DAYS};
 pub use changes::{Changes, Place, Subject};
 pub use deliveries::{DeadLetter, Deliveries, Delivery, End};
 pub use error::{Error, found, is_locked};
+pub use export::EXPORT_PAGE;
 pub use housekeeping::Pruned;
+pub use imports::{IMPORTS_MAX, PART, owed_of};
 pub use links::LinkKey;
 pub use notifications::NOTIFICATIONS_MAX;
 pub use once::{Claim, Idempotency};

@@ -15,7 +15,7 @@ pub const NOTIFICATIONS_MAX: i64 = 1_000;
 /// The fields of a notification. Each is a column of the same name.
 macro_rules! fields {
     ($then:ident) => {
-        $then! { Notification: id, event_type, task_id, title, body, created_at, read_at }
+        $then! { Notification: id, event_type, task_id, reminder_id, title, body, created_at, read_at }
     };
 }
 
@@ -34,8 +34,8 @@ const LAST: &str = "SELECT coalesce(max(id), 0) FROM notifications";
 /// earlier ones. The lock comes first, because inserting the row draws the id.
 const INSERT: &str = concat!(
     "WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock($1)) ",
-    "INSERT INTO notifications (id, event_type, task_id, title, body, created_at) ",
-    "SELECT nextval('notifications_id_seq'), $2, $3, $4, $5, $6 FROM locked RETURNING ",
+    "INSERT INTO notifications (id, event_type, task_id, reminder_id, title, body, created_at) ",
+    "SELECT nextval('notifications_id_seq'), $2, $3, $4, $5, $6, $7 FROM locked RETURNING ",
     columns!()
 );
 const READ: &str = "UPDATE notifications SET read_at = coalesce(read_at, $2) WHERE id = $1";
@@ -73,21 +73,16 @@ impl Store {
 }
 
 impl Unit {
-    /// Creates a notification. Until the unit ends, no other unit can create one, so keep it short.
+    /// Creates the notification of a fired reminder. Until the unit ends, no other unit can create one, so keep it short.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn create_notification(
-        &mut self,
-        event_type: EventType,
-        task_id: i64,
-        title: &str,
-        body: &str,
-    ) -> Result<Notification, Error> {
+    pub async fn create_notification(&mut self, task_id: i64, reminder_id: i64, title: &str, body: &str) -> Result<Notification, Error> {
         let query = sqlx::query(INSERT)
             .bind(lock_number(Lock::Notifications, &[]))
-            .bind(event_type.as_str())
+            .bind(EventType::ReminderTriggered.as_str())
             .bind(task_id)
+            .bind(reminder_id)
             .bind(title)
             .bind(body)
             .bind(Time(self.now()));

@@ -135,6 +135,8 @@ pub(crate) enum Lock {
     Idempotency = 2,
     /// Counting the subscribed browsers.
     Subscriptions = 3,
+    /// Who counts the app passwords.
+    AppPasswords = 4,
 }
 
 /// Returns the number of an advisory lock: FNV-1a over its purpose and texts, so that all processes agree.

@@ -31,6 +31,8 @@ macro_rules! columns {
     };
 }
 
+pub(crate) const COLUMNS: &str = columns!();
+
 macro_rules! changed {
     ($set:literal) => {
         concat!("UPDATE reminders SET ", $set, " WHERE id = $1 RETURNING ", columns!())
@@ -73,7 +75,13 @@ const SELECT_BY_HAND: &str = concat!("SELECT ", columns!(), " FROM reminders WHE
 /// All-day tasks whose reminders follow the start of the day.
 const FOLLOWING_DAY: &str = "SELECT id FROM tasks t WHERE status = 'pending' AND due_day IS NOT NULL AND id > $1 AND (reminder_offset IS NOT NULL \
      OR EXISTS (SELECT FROM reminders r WHERE r.task_id = t.id AND r.status = 'pending' AND r.triggered_at IS NULL)) ORDER BY id LIMIT $2";
-const SELECT_OF_TASKS: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE task_id = ANY($1) ORDER BY task_id, id");
+pub(crate) const SELECT_OF_TASKS: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE task_id = ANY($1) ORDER BY task_id, id");
+pub(crate) const SELECT_WITHOUT_TASK: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM reminders WHERE id > $1 AND NOT EXISTS (SELECT FROM tasks t WHERE t.id = task_id) \
+     AND NOT EXISTS (SELECT FROM trashed_tasks t WHERE t.id = task_id) ORDER BY id LIMIT $2"
+);
 const HAS_WAITING: &str = "SELECT EXISTS (SELECT FROM reminders WHERE task_id = $1 AND status = 'pending' AND triggered_at IS NULL)";
 const INSERT: &str = concat!(
     "INSERT INTO reminders (task_id, user_id, scheduled_at, reminder_offset, channel, status, retry_count, created_at, of_task, ",
@@ -468,7 +476,7 @@ fn reminders_of(rows: &[PgRow]) -> Result<Vec<Reminder>, Error> {
     rows.iter().map(|row| Ok(reminder_of(row)?.reminder)).collect()
 }
 
-fn reminder_of(row: &PgRow) -> Result<StoredReminder, sqlx::Error> {
+pub(crate) fn reminder_of(row: &PgRow) -> Result<StoredReminder, sqlx::Error> {
     let mut columns = Columns::from(row, 0);
     let reminder = Reminder {
         id: columns.get()?,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
+use domain::app_password::AppPasswordKind;
 use domain::event::{EventType, Topic};
 use domain::preferences::{DayStart, Locale, SavedFilters};
 use domain::recurrence::Rule;
@@ -105,6 +106,7 @@ impl Named for Recurrence {}
 impl Named for RecurrenceFrom {}
 impl Named for ReminderType {}
 impl Named for ReminderStatus {}
+impl Named for AppPasswordKind {}
 
 /// Returns the rank of a priority, which the database stores: it sorts as expected, and needs no type of its own, which every new connection would
 /// have to look up.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use domain::change::{ChangeId, Difference, fields};
 use domain::event::{EventType, TaskUpdate, Topic};
 use domain::task::{Draft, Recurrence, Status};
-use domain::{Resource, Task, Timestamp, USER_ID};
+use domain::{Moment, Resource, Task, Timestamp, USER_ID};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -250,6 +250,34 @@ impl Unit {
         self.spawn(SELECT_OWED, id).await
     }
 
+    /// Creates the next occurrence of a task that the unit has just completed, due then if the series has such an occurrence. `None` if its chain
+    /// has ended.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn spawn_next(&mut self, done: &Task, due: Option<Moment>) -> Result<Option<Task>, Error> {
+        match due.and_then(|due| done.next_occurrence_at(due)) {
+            None => self.spawn_owed(done.id).await,
+            Some(draft) => {
+                let next = self.create_occurrence(draft).await?;
+                if let Some(next) = &next {
+                    self.carry_reminders(done.id, next).await?;
+                }
+                Ok(next)
+            }
+        }
+    }
+
+    /// Makes a task that a client has created the next occurrence of one that is completed.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] if `next` is not what is kept; [`Error::Unavailable`].
+    pub async fn adopt_occurrence(&mut self, done: &Task, next: &Task) -> Result<Task, Error> {
+        sqlx::query(SETTLE).bind(done.id).execute(&mut *self.transaction).await?;
+        let adopted = Task { parent_task_id: Some(done.id), recurrence_number: done.recurrence_number.saturating_add(1), ..next.clone() };
+        self.save_task(next, adopted, EventType::TaskUpdated).await
+    }
+
     async fn spawn(&mut self, select: &'static str, id: i64) -> Result<Option<Task>, Error> {
         let Some(row) = sqlx::query(select).bind(id).fetch_optional(&mut *self.transaction).await? else { return Ok(None) };
         let next = match task_of(&row, 0)?.next_occurrence() {
@@ -281,7 +309,7 @@ impl Unit {
     /// # Errors
     /// [`Error::Stale`] if `before` is not what is stored; [`Error::Unavailable`].
     pub async fn save_task(&mut self, before: &Task, after: Task, announce: EventType) -> Result<Task, Error> {
-        let mut after = Task {
+        let after = Task {
             id: before.id,
             uid: before.uid,
             version: before.version,
@@ -289,9 +317,18 @@ impl Unit {
             updated_at: before.updated_at,
             ..after
         };
-        if after == *before {
-            return Ok(after);
-        }
+        if after == *before { Ok(after) } else { self.save_changed(before, after, announce).await }
+    }
+
+    /// Makes a version of a task whose fields stay: something about it has changed that only calendar clients see.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] if `task` is not what is kept; [`Error::Unavailable`].
+    pub async fn touch_task(&mut self, task: &Task) -> Result<Task, Error> {
+        self.save_changed(task, task.clone(), EventType::TaskUpdated).await
+    }
+
+    async fn save_changed(&mut self, before: &Task, mut after: Task, announce: EventType) -> Result<Task, Error> {
         after.version = before.version + 1;
         after.updated_at = self.now();
         let difference = Difference::between(before, &after);
@@ -316,10 +353,19 @@ impl Unit {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn complete_task(&mut self, task: Task) -> Result<Task, Error> {
+        let now = self.now();
+        self.complete_task_at(task, now).await
+    }
+
+    /// The same for a task that was completed then, and not after now.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn complete_task_at(&mut self, task: Task, at: Timestamp) -> Result<Task, Error> {
         if task.status == Status::Completed {
             return Ok(task);
         }
-        let completed = Task { status: Status::Completed, completed_at: Some(self.now()), ..task.clone() };
+        let completed = Task { status: Status::Completed, completed_at: Some(at.min(self.now())), ..task.clone() };
         self.save_task(&task, completed, EventType::TaskCompleted).await
     }
 
@@ -407,7 +453,7 @@ fn with_values(sql: &'static str, task: &Task) -> Bound {
 }
 
 /// Returns the key by which titles are sorted: case-insensitive.
-fn title_key(title: &str) -> String {
+pub(crate) fn title_key(title: &str) -> String {
     title.to_lowercase()
 }
 

@@ -60,9 +60,14 @@ async fn starts(world: &World, path: &Path, call: &Call) -> Result<(Vec<Duration
 
 /// Resident memory of a process, in MB.
 fn resident(process: u32) -> Result<f64, BoxError> {
+    memory(process, "VmRSS:")
+}
+
+/// A figure of the memory of a process, in MB: `VmRSS:`, or `VmHWM:` for the most so far.
+pub(crate) fn memory(process: u32, name: &str) -> Result<f64, BoxError> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    Ok(megabytes(kilobytes.ok_or("no VmRSS")? * 1024))
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    Ok(megabytes(kilobytes.ok_or("no such figure of memory")? * 1024))
 }
 
 fn megabytes(bytes: u64) -> f64 {

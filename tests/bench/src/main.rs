@@ -12,6 +12,7 @@
 //! bench capacity              highest rate within the limits of p99 and lag
 //! bench cpu                   CPU of each program at 300 calls per second
 //! bench awake                 cost of waking consumers ahead, simulated
+//! bench import [tasks]         a file of tasks: time, most memory               50,000 tasks
 //! bench function [name…]      start to first answer, idle memory, size         complete-task
 //! ```
 //!
@@ -25,6 +26,7 @@ mod chat;
 mod client;
 mod floor;
 mod function_alone;
+mod import;
 mod load;
 mod recurrence;
 mod reminder;
@@ -42,7 +44,7 @@ use std::process::ExitCode;
 /// Any error; a benchmark reports it and ends.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-const USAGE: &str = "bench search [rows…] | tags [rows] | reads | writes | recurrence | reminder | chat | users [connections] | capacity | cpu | awake | function [name…]";
+const USAGE: &str = "bench search [rows…] | tags [rows] | reads | writes | recurrence | reminder | chat | users [connections] | capacity | cpu | awake | import [tasks] | function [name…]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -70,6 +72,7 @@ async fn run(arguments: &[String]) -> Result<(), BoxError> {
         "capacity" => capacity::capacity().await,
         "cpu" => capacity::cpu().await,
         "awake" => awake::run(),
+        "import" => import::run(numbers(rest, &[50_000])?.first().copied().unwrap_or(1)).await,
         "function" => function_alone::run(rest).await,
         floor::COMMAND => floor::serve().await,
         _ => Err(USAGE.into()),

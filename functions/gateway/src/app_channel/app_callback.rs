@@ -35,14 +35,18 @@ use tonic::{Code, Status};
 use tonic_prost::ProstCodec;
 
 use super::channel::{Channel, DELIVERIES, JOBS, TOKEN};
+use super::oversize::{DECODED_MAX, Records, bounded};
 
 /// Maximum deliveries in progress on one connection; daprd opens another connection for each hundred.
 const STREAMS_MAX: u32 = 1024;
 /// Maximum bytes of a call's metadata, which has the key and the headers of a pub/sub record: up to an escaped Kafka record.
 const METADATA_MAX: u32 = 16 * 1024 * 1024;
-/// Maximum bytes of one call: sixteen times Kafka's default. More would not fit the memory of the gateway's pod beside other calls. A larger record
-/// stays in Kafka, and daprd delivers it repeatedly.
-const MESSAGE_MAX: usize = 16 * 1024 * 1024;
+/// The data fields of records in `BindingEventRequest`, `TopicEventRequest` and the entries of `TopicEventBulkRequest`. The data of a
+/// `JobEventRequest` is not read.
+const BINDING: Records = Records::One { data: 2 };
+const TOPIC: Records = Records::One { data: 7 };
+const JOB: Records = Records::One { data: 0 };
+const BULK: Records = Records::Many { entries: 2, data: 2 };
 /// Maximum records of a bulk that are handed over in parallel.
 const LANES_MAX: usize = 64;
 /// Metadata with a record's key.
@@ -88,23 +92,34 @@ pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, channel: Arc<Cha
 
 async fn answer(service: Service, request: http::Request<Incoming>) -> Answer {
     match request.uri().path() {
-        "/dapr.proto.runtime.v1.AppCallback/OnBindingEvent" => unary::<_, BindingEventResponse>(service, request, of_binding).await,
+        "/dapr.proto.runtime.v1.AppCallback/OnBindingEvent" => {
+            unary::<_, BindingEventResponse>(service, request, BINDING, of_binding).await
+        }
         "/dapr.proto.runtime.v1.AppCallback/OnBulkTopicEvent" => bulk(service, request).await,
         // A subscription without bulk, because daprd drops records of a method that the app does not implement.
-        "/dapr.proto.runtime.v1.AppCallback/OnTopicEvent" => unary::<_, TopicEventResponse>(service, request, of_topic).await,
+        "/dapr.proto.runtime.v1.AppCallback/OnTopicEvent" => unary::<_, TopicEventResponse>(service, request, TOPIC, of_topic).await,
         "/dapr.proto.runtime.v1.AppCallback/OnJobEvent" | "/dapr.proto.runtime.v1.AppCallbackAlpha/OnJobEventAlpha1" => {
-            unary::<_, JobEventResponse>(service, request, of_job).await
+            unary::<_, JobEventResponse>(service, request, JOB, of_job).await
         }
         other => Status::unimplemented(other).into_http(),
     }
 }
 
 /// Answers a call with an empty message if the service accepts it.
-async fn unary<Q, A>(service: Service, request: http::Request<Incoming>, read: fn(Q, &HeaderMap) -> Option<Request>) -> Answer
+async fn unary<Q, A>(
+    service: Service,
+    request: http::Request<Incoming>,
+    records: Records,
+    read: fn(Q, &HeaderMap) -> Option<Request>,
+) -> Answer
 where
     Q: Message + Default + 'static,
     A: Message + Default + 'static,
 {
+    let request = match bounded(request, records).await {
+        Ok(request) => request,
+        Err(refusal) => return refusal.into_http(),
+    };
     let taking = tower::service_fn(|asked: tonic::Request<Q>| {
         let service = service.clone();
         async move {
@@ -118,12 +133,16 @@ where
         }
     });
     let codec = ProstCodec::<A, Q>::default();
-    Grpc::new(codec).apply_max_message_size_config(Some(MESSAGE_MAX), None).unary(taking, request).await
+    Grpc::new(codec).apply_max_message_size_config(Some(DECODED_MAX), None).unary(taking, request).await
 }
 
 /// Answers the records of a bulk, with a status for each. Records of different keys are handed over in parallel. Those of one key are handed over in
 /// order, up to the first that is not accepted.
 async fn bulk(service: Service, request: http::Request<Incoming>) -> Answer {
+    let request = match bounded(request, BULK).await {
+        Ok(request) => request,
+        Err(refusal) => return refusal.into_http(),
+    };
     let taking = tower::service_fn(|asked: tonic::Request<TopicEventBulkRequest>| {
         let service = service.clone();
         async move {
@@ -142,7 +161,7 @@ async fn bulk(service: Service, request: http::Request<Incoming>) -> Answer {
         }
     });
     let codec = ProstCodec::<TopicEventBulkResponse, TopicEventBulkRequest>::default();
-    Grpc::new(codec).apply_max_message_size_config(Some(MESSAGE_MAX), None).unary(taking, request).await
+    Grpc::new(codec).apply_max_message_size_config(Some(DECODED_MAX), None).unary(taking, request).await
 }
 
 /// Hands over the records of one key, and returns the ids of the accepted ones.
@@ -178,7 +197,8 @@ fn of_entry(entry: TopicEventBulkRequestEntry, path: &str, metadata: &HeaderMap)
     let data = match entry.event {
         Some(Event::Bytes(bytes)) => bytes,
         Some(Event::CloudEvent(event)) => event.data,
-        None => Vec::new(),
+        // It did not fit: daprd brings it again.
+        None => return None,
     };
     request(path, with_record(of_sidecar(metadata), as_text(&entry.metadata)), data)
 }

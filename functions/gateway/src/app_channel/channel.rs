@@ -27,6 +27,7 @@ use tokio::sync::Semaphore;
 use super::record::Record;
 use crate::ahead::Ahead;
 use crate::letter::{self, SIGNATURE};
+use crate::polls::Polls;
 
 /// Paths of records: `/deliveries/gateway/<topic>` by a binding, `/deliveries/<topic>` by pub/sub, for all consumers. The bindings of the previous
 /// release deliver to `/deliveries/<consumer>/<topic>`, for one consumer.
@@ -53,6 +54,7 @@ pub(crate) struct Channel {
     pub(crate) scheduler: Arc<dyn Scheduler>,
     table: Deliveries,
     ahead_of_calls: Arc<Ahead>,
+    polls: Arc<Polls>,
     caller: OnceLock<Arc<Caller>>,
     dispatcher: OnceLock<Arc<Dispatcher>>,
     permits: HashMap<&'static str, Semaphore>,
@@ -71,11 +73,27 @@ enum Addressee {
 }
 
 impl Channel {
-    pub(crate) fn new(broker: Arc<dyn Broker>, scheduler: Arc<dyn Scheduler>, table: Deliveries, ahead_of_calls: Arc<Ahead>) -> Self {
+    pub(crate) fn new(
+        broker: Arc<dyn Broker>,
+        scheduler: Arc<dyn Scheduler>,
+        table: Deliveries,
+        (ahead_of_calls, polls): (Arc<Ahead>, Arc<Polls>),
+    ) -> Self {
         let parallel = |route: &Route| if route.job == Some(Job::Sending) { PARALLEL_SENDING } else { PARALLEL };
         let permits = routes::ALL.iter().map(|route| (route.name, Semaphore::new(parallel(route)))).collect();
         let (ahead, refused) = (Semaphore::new(PARALLEL_AHEAD), AtomicBool::new(false));
-        Self { broker, scheduler, table, ahead_of_calls, caller: OnceLock::new(), dispatcher: OnceLock::new(), permits, ahead, refused }
+        Self {
+            broker,
+            scheduler,
+            table,
+            ahead_of_calls,
+            polls,
+            caller: OnceLock::new(),
+            dispatcher: OnceLock::new(),
+            permits,
+            ahead,
+            refused,
+        }
     }
 
     /// Starts deliveries from the table, until the stop.
@@ -157,6 +175,9 @@ impl Channel {
         let partition_key = cloud_event::extension(event, PARTITION_KEY);
         let key = key(partition_key.as_deref().or(event.subject()).unwrap_or(record_key));
         let text = serde_json::to_string(event).map_err(|error| sqlx::Error::Encode(error.into()))?;
+        if to.topic() == Topic::TaskEvents {
+            self.polls.forget();
+        }
         let consumers = match to {
             Addressee::Commanded => match event.ty().parse::<CommandType>() {
                 Ok(command) => routes::of_command(command).into_iter().collect(),

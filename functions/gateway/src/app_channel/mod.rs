@@ -2,6 +2,7 @@
 
 mod app_callback;
 mod channel;
+mod oversize;
 mod record;
 mod watch;
 
@@ -11,14 +12,15 @@ use function::Function;
 use sidecar::Dapr;
 
 use self::channel::Channel;
+use crate::polls::Polls;
 
 /// Returns the function as the app of a sidecar.
 #[must_use]
 pub fn behind_dapr(dapr: Dapr) -> Function {
-    let ahead = Arc::default();
-    let channel = Arc::new(Channel::new(dapr.broker, dapr.scheduler, dapr.deliveries, Arc::clone(&ahead)));
+    let (ahead, polls) = (Arc::default(), Arc::new(Polls::new(true)));
+    let channel = Arc::new(Channel::new(dapr.broker, dapr.scheduler, dapr.deliveries, (Arc::clone(&ahead), polls.clone())));
     let listener = Mutex::new(Some(dapr.app_channel));
-    crate::with(ahead).at_start(move |app| {
+    crate::with(ahead, polls).at_start(move |app| {
         let channel = channel.clone();
         let listener = listener.lock().unwrap_or_else(PoisonError::into_inner).take();
         channel.start(&app);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::letter::UNREADABLE;
 
 /// Maximum bytes of a record that are parsed: more than Kafka's default.
-const RECORD_MAX: usize = 2 * 1024 * 1024;
+pub(super) const RECORD_MAX: usize = 2 * 1024 * 1024;
 /// Maximum bytes that are stored of a record that is no event.
 const BEGINNING_MAX: usize = 64 * 1024;
 
@@ -25,6 +25,7 @@ pub(crate) struct Record {
     place: Value,
     /// The whole record, or its beginning.
     pub(crate) bytes: Bytes,
+    /// Bytes that arrived: all of it, or one more than are read.
     size: usize,
 }
 

@@ -28,7 +28,7 @@ pub enum Pattern {
 
 impl Pattern {
     /// Returns the equivalent rule for a series that starts on this date.
-    fn rule(&self, start: Date) -> Rule {
+    pub(crate) fn rule(&self, start: Date) -> Rule {
         match self {
             Self::Daily => Rule::every(Frequency::Daily),
             Self::Weekly => Rule::every(Frequency::Weekly),

@@ -1,14 +1,22 @@
-//! Authorization: the trust or token that a call needs.
+//! Authorization: the trust or the credential that a call needs.
 
 use domain::event::EventType;
-use http::HeaderMap;
+use domain::routes::Access;
 
+use crate::app_password::{self, Head};
 use crate::guard::{self, Trust};
 use crate::{App, Error};
 
-/// Checks a caller's token. Open paths and deliveries need none.
-pub(super) async fn caller(app: &App, trust: Trust, is_open: bool, headers: &HeaderMap) -> Result<(), Error> {
-    if is_open || trust >= Trust::Delivery { Ok(()) } else { guard::authorize(app, headers).await }
+/// Checks the form of a caller's credential. Deliveries and public paths need none.
+pub(super) async fn caller(app: &App, trust: Trust, access: Access, head: Head<'_>) -> Result<(), Error> {
+    let secret = match access {
+        _ if trust >= Trust::Delivery => return Ok(()),
+        Access::Public | Access::Link => return Ok(()),
+        Access::Bearer => return guard::authorize(app, head.headers).await,
+        Access::AppPassword => app_password::basic(head.headers),
+        Access::FeedKey => app_password::feed_key(head.uri),
+    };
+    app_password::admit(app, trust >= Trust::Named || head.is_private(), secret).await
 }
 
 /// Refuses jobs that do not come from the scheduler.

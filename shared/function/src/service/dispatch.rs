@@ -12,8 +12,8 @@ const JOB_PATH: &str = "/job/{name}";
 
 /// The handler of a method and path.
 pub(super) struct Entry {
-    /// True if callers need no token.
-    pub(super) is_open: bool,
+    /// Who may call it.
+    pub(super) access: Access,
     /// The status of success.
     pub(super) success: StatusCode,
     pub(super) target: Target,
@@ -29,14 +29,14 @@ pub(super) enum Target {
 }
 
 impl Entry {
-    fn new(is_open: bool, target: Target) -> Self {
-        Self { is_open, success: StatusCode::OK, target }
+    fn new(access: Access, target: Target) -> Self {
+        Self { access, success: StatusCode::OK, target }
     }
 
     fn of(function: &Function, operation: &Operation) -> Result<Self, String> {
         let target = target(function, operation).ok_or_else(|| format!("no handler answers {}", operation.id))?;
         let success = StatusCode::from_u16(operation.success).map_err(|error| error.to_string())?;
-        Ok(Self { is_open: operation.access != Access::Bearer, success, target })
+        Ok(Self { access: operation.access, success, target })
     }
 }
 
@@ -78,21 +78,21 @@ impl Paths {
         for operation in function.route.operations {
             add(method(operation.method), operation.path, Entry::of(function, operation)?);
         }
-        for (method, path, is_open, handler) in &function.paths {
-            add(method.clone(), path, Entry::new(*is_open, Target::Raw(handler.clone())));
+        for (method, path, access, handler) in &function.paths {
+            add(method.clone(), path, Entry::new(*access, Target::Raw(handler.clone())));
         }
         if !function.commands.is_empty() || function.consumer.is_some() {
-            add(Method::POST, "/", Entry::new(false, Target::Events));
+            add(Method::POST, "/", Entry::new(Access::Bearer, Target::Events));
         }
         if let Some(job) = &function.job {
-            add(Method::POST, JOB_PATH, Entry::new(false, Target::Job(job.clone())));
+            add(Method::POST, JOB_PATH, Entry::new(Access::Bearer, Target::Job(job.clone())));
         }
         check(function)?;
         let mut table = matchit::Router::new();
         for (path, list) in lists {
             table.insert(path, (path, list)).map_err(|error| error.to_string())?;
         }
-        let fallback = function.fallback.as_ref().map(|handler| Entry::new(true, Target::Raw(handler.clone())));
+        let fallback = function.fallback.as_ref().map(|handler| Entry::new(Access::Public, Target::Raw(handler.clone())));
         Ok(Self { table, fallback, are_known: !function.paths.is_empty() })
     }
 
@@ -127,7 +127,7 @@ impl Found<'_, '_> {
     /// [`Error::Malformed`] if one is not UTF-8.
     pub(super) fn params(&self) -> Result<Params, Error> {
         let (Some(route), Some(params)) = (self.route, &self.params) else { return Ok(Params::new()) };
-        let names = route.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        let names = route.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).map(|name| name.trim_start_matches('*'));
         let decode = |name: &'static str| {
             let text = percent_encoding::percent_decode_str(params.get(name).unwrap_or_default()).decode_utf8();
             let text = text.map_err(|_| Error::Malformed(format!("{name} in the path is not UTF-8")))?;
@@ -157,6 +157,8 @@ pub(crate) fn method(method: routes::Method) -> Method {
         routes::Method::Put => Method::PUT,
         routes::Method::Patch => Method::PATCH,
         routes::Method::Delete => Method::DELETE,
+        routes::Method::Options => Method::OPTIONS,
+        other => Method::from_bytes(other.as_str().as_bytes()).unwrap_or(Method::TRACE),
     }
 }
 

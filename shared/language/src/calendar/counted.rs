@@ -39,7 +39,8 @@ pub(super) fn day_of_month(view: View<'_>, at: usize, start: usize) -> Option<Ph
 /// "of the month", "of this month", "of next month", "of May", "in December": the first day of that month.
 fn of_month(view: View<'_>, at: usize) -> Option<(Date, usize)> {
     // "of next month", and "first Monday next month".
-    let at = if view.is_any(at, &["of", "in"]) { at } else { view.is_phrase(at, &["next", "month"]).then(|| at.checked_sub(1))?? };
+    let is_month = view.is_any(at, &["next", "this"]) && view.is(at + 1, "month");
+    let at = if view.is_any(at, &["of", "in"]) { at } else { is_month.then(|| at.checked_sub(1))?? };
     let today = view.context.today();
     let this = today.first_of_month();
     let following = this.checked_add(Span::new().months(1)).ok()?;

@@ -22,6 +22,9 @@ pub(super) fn relative(view: View<'_>, at: usize, start: usize) -> Option<Phrase
     }
     let found = match view.word(start) {
         "tonight" => night(start + 1),
+        word if near(word).is_some() && view.is(start + 1, "fortnight") && view.is_free(start + 2) => {
+            on(start + 2, days(today, near(word)? + 14)?)
+        }
         // "tomorrow week".
         word if near(word).is_some() && view.is(start + 1, "week") && view.is_free(start + 2) => {
             on(start + 2, days(today, near(word)? + 7)?)
@@ -36,6 +39,9 @@ pub(super) fn relative(view: View<'_>, at: usize, start: usize) -> Option<Phrase
         "week" | "weekend" | "month" | "year" if view.is_phrase(start + 1, &["after", "next"]) => return next(view, start),
         "the" if view.is(start + 1, "next") && workday_end(view, start + 2).is_some() => return next(view, start + 1),
         "the" if view.is(start + 1, "weekend") && start > at && view.is_free(start + 2) => weekend(view.context, start + 2)?,
+        "over" | "during" if view.is_any(start + 1, &["the", "this"]) && view.is(start + 2, "weekend") && view.is_free(start + 3) => {
+            weekend(view.context, start + 3)?
+        }
         _ => return None,
     };
     Some(with_part(view, found))
@@ -146,7 +152,7 @@ fn weekday_of_week(view: View<'_>, at: usize) -> Option<(i32, usize)> {
 pub(super) fn ahead(view: View<'_>, at: usize, start: usize) -> Option<Phrase> {
     let is_in = view.is_any(at, &["in", "within"]);
     let is_plus = view.word(start).starts_with('+');
-    let begin = if is_in { view.skip(view.skip(at + 1, &["the", "next", "about"]), &["next"]) } else { start };
+    let begin = if is_in { view.skip(view.skip(at + 1, &["the", "next", "about", "exactly"]), &["next"]) } else { start };
     if let Some(found) = workdays_ahead(view, begin, is_in) {
         return Some(found);
     }
@@ -235,13 +241,16 @@ fn workdays_ahead(view: View<'_>, at: usize, is_in: bool) -> Option<Phrase> {
 
 /// "in a few days", "in 2-3 weeks": an unclear number.
 fn vague(view: View<'_>, at: usize, is_in: bool) -> Option<Phrase> {
+    let loosely = [&["less", "than"][..], &["more", "than"], &["at", "least"], &["at", "most"], &["up", "to"], &["under"], &["over"]];
+    let is_loose = loosely.iter().find(|words| is_in && view.is_phrase(at, words)).and_then(|words| length(view.words, at + words.len()));
     let unit = match view.word(at) {
+        _ if is_loose.is_some() => is_loose?.1 - 1,
         "few" | "several" | "some" | "many" => at + 1,
         "a" if view.is_any(at + 1, &["few", "number"]) => view.skip(at + 2, &["of"]),
         word if word.contains('.') && word.split('.').all(|figures| cardinal(figures).is_some()) => at + 1,
         _ => view.vague_number(at)?,
     };
-    Unit::named(view.word(unit)).filter(|_| is_in)?;
+    Unit::named(view.word(unit)).filter(|_| is_in || view.is_phrase(unit + 1, &["from", "now"]))?;
     let note = "How long that is is not clear: say a number, such as \u{201c}in 3 days\u{201d}.".to_owned();
     Some(Phrase::new(unit + 1, Meaning::Impossible).with_note(Some(note)))
 }

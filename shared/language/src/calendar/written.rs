@@ -4,9 +4,9 @@ use jiff::civil::{Date, DateTime};
 
 use super::{YEARS, date_of, month, on, with_part, year};
 use crate::grammar::{Day, Meaning, Phrase, View};
-use crate::numbers::{figures, ordinal};
+use crate::numbers::{figures, ordinal, ordinal_figures};
 use crate::tell;
-use crate::words::{WordKind, is_dotted_date};
+use crate::words::{Case, WordKind, is_dotted_date};
 
 /// "2026-12-24", "2026-12-24T09:00", with or without an offset.
 pub(super) fn full(view: View<'_>, at: usize) -> Option<Phrase> {
@@ -42,11 +42,24 @@ pub(crate) struct MonthDay {
 pub(crate) fn month_day(view: View<'_>, at: usize) -> Option<MonthDay> {
     let word_at = |at: usize| view.word(view.skip(at, &["the"]));
     let is_stretch = is_stretch(word_at(at)) || (month(word_at(at)).is_some() && is_stretch(view.word(at + 1)));
-    let stretch = is_stretch.then(|| "A task has one date: the first is taken.".to_owned());
     let (month, day, end) = day_month(view, at).or_else(|| month_then_day(view, at))?;
+    // "5 to 7 December", "December 5 to 7".
+    let is_stretch = is_stretch || (at + 1..end).any(|at| view.is_any(at, &STRETCHING));
+    let stretch = is_stretch.then(|| "A task has one date: the first is taken.".to_owned());
     let (year, end) = year(view, end);
     let phrase = dated(view, (year, month, day), end);
     Some(MonthDay { month, day, phrase: if phrase.note.is_some() { phrase } else { phrase.with_note(stretch) } })
+}
+
+/// Words between the first and the last day of a stretch.
+const STRETCHING: [&str; 6] = ["to", "-", "\u{2013}", "until", "till", "through"];
+
+/// The place after "to 7" behind a day of a month.
+fn stretch_end(view: View<'_>, at: usize, first: u32) -> Option<usize> {
+    let last_at = view.skip(at + 1, &["the"]);
+    let word = view.word(last_at);
+    let last = ordinal_figures(word).or_else(|| figures(word)).filter(|last| first < *last && *last <= 31);
+    last.filter(|_| view.is_any(at, &STRETCHING)).map(|_| last_at + 1)
 }
 
 /// "3-5": the days from the 3rd to the 5th.
@@ -66,7 +79,8 @@ fn day_month(view: View<'_>, at: usize) -> Option<(i8, i8, usize)> {
     let start = view.skip(at, &["the"]);
     let word = first_of_stretch(view.word(start).trim_end_matches('.'));
     let day = ordinal(word).or_else(|| figures(word)).filter(|day| (1..=31).contains(day))?;
-    let after = view.skip(start + 1, &["of", "."]);
+    let last = stretch_end(view, start + 1, day).unwrap_or(start + 1);
+    let after = view.skip(last, &["of", "."]);
     let month = month(view.word(after))?;
     let end = view.skip(after + 1, if view.is_end(after + 1) { &[] } else { &["."] });
     Some((month, i8::try_from(day).ok()?, end))
@@ -78,7 +92,13 @@ fn month_then_day(view: View<'_>, at: usize) -> Option<(i8, i8, usize)> {
     let word = first_of_stretch(view.word(after));
     let is_time = view.is_any(after + 1, &["am", "pm", "o'clock"]);
     let day = ordinal(word).or_else(|| figures(word).filter(|_| word.len() <= 2)).filter(|day| (1..=31).contains(day) && !is_time)?;
-    Some((month, i8::try_from(day).ok()?, after + 1))
+    // "march 3 miles" is no date.
+    let is_verb = at == 0 && view.words.first().is_some_and(|word| word.is("march") && word.case == Case::Other);
+    if is_verb && !view.is_free(after + 1) {
+        return None;
+    }
+    let end = stretch_end(view, after + 1, day).filter(|end| view.is_free(*end) || year(view, *end).0.is_some());
+    Some((month, i8::try_from(day).ok()?, end.unwrap_or(after + 1)))
 }
 
 /// "in May", "by March 2027", "next May": its first day.

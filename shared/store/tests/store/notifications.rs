@@ -1,6 +1,5 @@
 //! Notifications: if an id is visible, all earlier ones are too.
 
-use domain::event::EventType;
 use store::{Error, Store};
 
 use crate::database::fresh;
@@ -8,7 +7,7 @@ use crate::fixtures::{at, work, work_at};
 
 async fn made(store: &Store, title: &str) -> i64 {
     let mut unit = store.begin(work()).await.unwrap();
-    let notification = unit.create_notification(EventType::ReminderTriggered, 7, title, "body").await.unwrap();
+    let notification = unit.create_notification(7, 70, title, "body").await.unwrap();
     unit.commit().await.unwrap();
     notification.id
 }
@@ -50,7 +49,7 @@ async fn ids_become_visible_in_their_order() {
             tokio::spawn(async move {
                 for round in 0..EACH {
                     let mut unit = store.begin(work()).await.unwrap();
-                    unit.create_notification(EventType::ReminderTriggered, 7, "t", "b").await.unwrap();
+                    unit.create_notification(7, 70, "t", "b").await.unwrap();
                     if (writer + round) % 3 == 0 {
                         tokio::task::yield_now().await;
                     }

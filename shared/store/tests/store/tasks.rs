@@ -120,7 +120,7 @@ async fn a_unit_that_is_dropped_leaves_nothing() {
     let store = fresh().await;
     let mut unit = store.begin(work()).await.unwrap();
     let task = unit.create_task(draft("never")).await.unwrap();
-    unit.create_notification(EventType::ReminderTriggered, task.id, "t", "b").await.unwrap();
+    unit.create_notification(task.id, 1, "t", "b").await.unwrap();
     assert!(unit.first_delivery("c", "s", "e").await.unwrap());
     drop(unit);
     assert!(matches!(store.task(task.id).await, Err(Error::NotFound)));
@@ -188,7 +188,7 @@ async fn many_changes_at_once_end_without_deadlock_and_the_counts_are_exact() {
                         Status::Completed => Task { status: Status::Pending, completed_at: None, ..task.clone() },
                     };
                     unit.save_task(&task, after, EventType::TaskUpdated).await.unwrap();
-                    unit.create_notification(EventType::ReminderTriggered, id, "t", "b").await.unwrap();
+                    unit.create_notification(id, 1, "t", "b").await.unwrap();
                     if round % 2 == 0 {
                         unit.delete_task(&extra).await.unwrap();
                     }

@@ -1,0 +1,79 @@
+//! Tasks as a calendar: CalDAV (RFC 4791) with sync-collection (RFC 6578), and a feed to subscribe to.
+//!
+//! Every task is one VTODO of one calendar. The resource of a series stays with the occurrence that is pending, so a client sees its due date roll
+//! forward; a completed occurrence has a resource of its own. What clients mean by what they write is in `intent.rs`.
+
+mod access;
+mod feed;
+mod filter;
+mod find;
+mod intent;
+mod properties;
+mod put;
+mod resource;
+mod xml;
+
+use std::sync::Arc;
+
+use domain::routes::{self, DAV_ROOT, WELL_KNOWN_CALDAV};
+use function::{App, Error, Function, Request, Response, full};
+use http::{HeaderValue, StatusCode, header};
+
+/// The path of the calendar. Resources are below it.
+const CALENDAR: &str = "/dav/calendars/tasks/";
+/// What `OPTIONS` says of the server.
+const DAV_CLASSES: &str = "1, 3, calendar-access";
+/// The methods of everything below [`DAV_ROOT`].
+const METHODS: &str = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, REPORT";
+
+/// The function.
+#[must_use]
+pub fn function() -> Function {
+    Function::new(routes::CALENDAR)
+        .raw("getFeed", feed::get)
+        .raw("findCalendar", redirect)
+        .raw("davFindCalendar", redirect)
+        .raw("davRootOptions", options)
+        .raw("davRootPropfind", find::propfind)
+        .raw("davOptions", options)
+        .raw("davPropfind", find::propfind)
+        .raw("davProppatch", find::proppatch)
+        .raw("davReport", find::report)
+        .raw("davGet", resource::get)
+        .raw("davPut", put::put)
+        .raw("davDelete", resource::delete)
+}
+
+/// Leads clients that know only the host to the calendar (RFC 6764).
+async fn redirect(_: Arc<App>, _: Request) -> Result<Response, Error> {
+    debug_assert!(WELL_KNOWN_CALDAV.len() > 1);
+    let mut response = answer(StatusCode::MOVED_PERMANENTLY, "", String::new());
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(DAV_ROOT));
+    Ok(response)
+}
+
+async fn options(app: Arc<App>, request: Request) -> Result<Response, Error> {
+    access::check(&app, request.headers()).await?;
+    let mut response = answer(StatusCode::OK, "", String::new());
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(METHODS));
+    Ok(response)
+}
+
+/// An answer of this type, with what clients look for in each.
+fn answer(status: StatusCode, content_type: &'static str, body: String) -> Response {
+    let mut response = Response::new(full(body));
+    *response.status_mut() = status;
+    if !content_type.is_empty() {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    response.headers_mut().insert("dav", HeaderValue::from_static(DAV_CLASSES));
+    response
+}
+
+/// An error whose condition clients read.
+fn refusal(status: StatusCode, namespace: &str, condition: &str, content: &str, detail: &str) -> Response {
+    answer(status, XML, xml::error(namespace, condition, content, detail))
+}
+
+/// The media type of WebDAV's bodies.
+const XML: &str = "application/xml; charset=utf-8";

@@ -1,0 +1,5 @@
+//! calendar on its own: on AWS Lambda, or on hyper at `$PORT`.
+
+fn main() -> std::process::ExitCode {
+    sidecar::main(calendar::function())
+}

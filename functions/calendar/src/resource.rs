@@ -1,0 +1,107 @@
+//! Reads and deletes resources.
+
+use std::sync::Arc;
+
+use domain::routes;
+use function::service::telling;
+use function::{App, Error, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use icalendar::{Object, Stamp};
+use store::Resource;
+
+use crate::{CALENDAR, access, answer};
+
+/// The media type of a resource.
+pub(crate) const TYPE: &str = "text/calendar; charset=utf-8; component=VTODO";
+
+/// The text of a resource: what the client wrote, with what Taskflow has changed since.
+pub(crate) fn text(resource: &Resource) -> String {
+    let stamp = Stamp { uid: &resource.uid, changes: resource.task.version.saturating_sub(resource.written_version) };
+    let object = Object::parse(&resource.written).unwrap_or_else(|_| Object::empty(&resource.task, &resource.uid));
+    object.with(&resource.task, stamp)
+}
+
+/// The ETag of a resource: another task, or another version of it, is another text.
+pub(crate) fn etag(resource: &Resource) -> String {
+    format!("\"{}-{}\"", resource.task.id, resource.task.version)
+}
+
+/// The path of a resource.
+pub(crate) fn path(name: &str) -> String {
+    format!(
+        "{CALENDAR}{}",
+        percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string().replace("%2D", "-").replace("%2E", ".")
+    )
+}
+
+/// The name of the resource that a path leads to.
+pub(crate) fn name(path: &str) -> Option<String> {
+    let name = percent_encoding::percent_decode_str(path.strip_prefix(CALENDAR)?).decode_utf8().ok()?;
+    let is_name = !name.is_empty() && name.chars().count() <= 250 && !name.contains('/') && !name.chars().any(char::is_control);
+    is_name.then(|| name.into_owned())
+}
+
+pub(crate) fn missing(path: &str) -> Error {
+    Error::NotFound(format!("there is no resource at {path}"))
+}
+
+/// Checks `If-Match` and `If-None-Match` against what is there.
+pub(crate) fn check_preconditions(headers: &HeaderMap, found: Option<&Resource>) -> Result<(), Error> {
+    let own = found.map(etag);
+    let names_it = |name: HeaderName| {
+        let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+        if values.is_empty() {
+            return None;
+        }
+        let mut tags = values.iter().flat_map(|value| value.split(',')).map(str::trim);
+        Some(tags.any(|tag| if tag == "*" { own.is_some() } else { Some(tag) == own.as_deref() }))
+    };
+    if names_it(header::IF_MATCH) == Some(false) || names_it(header::IF_NONE_MATCH) == Some(true) {
+        return Err(Error::PreconditionFailed);
+    }
+    Ok(())
+}
+
+/// Answers a resource.
+pub(crate) async fn get(app: Arc<App>, request: Request) -> Result<Response, Error> {
+    access::check(&app, request.headers()).await?;
+    let path = request.uri().path();
+    let name = name(path).ok_or_else(|| missing(path))?;
+    let found = app.store()?.resources_named(&[name]).await?;
+    let resource = found.first().ok_or_else(|| missing(path))?;
+    let etag = etag(resource);
+    let is_known =
+        request.headers().get_all(header::IF_NONE_MATCH).iter().any(|value| value.to_str().is_ok_and(|value| value.contains(&etag)));
+    let mut response =
+        if is_known { answer(StatusCode::NOT_MODIFIED, "", String::new()) } else { answer(StatusCode::OK, TYPE, text(resource)) };
+    with_etag(&mut response, &etag);
+    Ok(response)
+}
+
+/// Adds the ETag to an answer.
+pub(crate) fn with_etag(response: &mut Response, etag: &str) {
+    response.headers_mut().extend(HeaderValue::try_from(etag).ok().map(|etag| (header::ETAG, etag)));
+}
+
+/// What changes of a resource queue for: its name.
+pub(crate) fn subject(name: &str) -> Option<store::Subject> {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(name.as_bytes());
+    digest.first_chunk().map(|bytes| ("calendar", i64::from_be_bytes(*bytes)))
+}
+
+/// Moves the task of a resource to the trash.
+pub(crate) async fn delete(app: Arc<App>, request: Request) -> Result<Response, Error> {
+    access::check(&app, request.headers()).await?;
+    let path = request.uri().path().to_owned();
+    let Some(name) = name(&path) else {
+        return Err(Error::Forbidden("the calendar itself cannot be deleted".to_owned()));
+    };
+    let mut change = app.change_on(subject(&name), app.origin(routes::CALENDAR.name), None).await?;
+    let found = change.unit.resource(&name).await?;
+    check_preconditions(request.headers(), found.as_ref())?;
+    let resource = found.ok_or_else(|| missing(&path))?;
+    change.unit.delete_task(&resource.task).await?;
+    let published = change.commit().await?;
+    Ok(telling(answer(StatusCode::NO_CONTENT, "", String::new()), published))
+}

@@ -1,0 +1,214 @@
+//! Answers calendar clients that poll, while nothing has changed: the gateway sees every event of a task, so it knows, and wakes no function.
+//!
+//! A client asks the same question every few minutes. The gateway keeps the function's answer under the whole question, credential included, until an event or a
+//! change that it passes on makes it old, and for an hour at most: that is also how long a credential counts as verified.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use function::body::collect_within;
+use function::{Request, Response, full};
+use http::{HeaderMap, StatusCode};
+use http_body::Body as _;
+use ring::digest::{Context, SHA256};
+use tokio::time::Instant;
+
+/// How long an answer is kept.
+const KEPT: Duration = Duration::from_hours(1);
+/// Answers that are kept, at most; then all of them are forgotten.
+const ANSWERS_MAX: usize = 256;
+/// Bytes of a question that is kept an answer for.
+const QUESTION_MAX: usize = 8 * 1024;
+/// Bytes of an answer that is kept.
+const ANSWER_MAX: usize = 64 * 1024;
+/// The headers that belong to a question.
+const ASKED: [&str; 5] = ["authorization", "depth", "if-none-match", "accept", "host"];
+
+/// The answers of late.
+pub(crate) struct Polls {
+    /// False where no events come by: then nothing is kept.
+    sees_events: bool,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// Grows whenever something has changed.
+    generation: u64,
+    answers: HashMap<[u8; 32], Answer>,
+}
+
+#[derive(Clone)]
+struct Answer {
+    verified: Instant,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Polls {
+    /// Keeps answers, if every event of a task comes by here.
+    pub(crate) fn new(sees_events: bool) -> Self {
+        Self { sees_events, kept: Mutex::default() }
+    }
+
+    /// Forgets all answers: something has changed.
+    pub(crate) fn forget(&self) {
+        let mut kept = self.kept();
+        kept.generation += 1;
+        kept.answers.clear();
+    }
+
+    /// Answers a question as the last time, or has `call` answer it.
+    pub(crate) async fn around<F>(&self, request: Request, call: impl FnOnce(Request) -> F) -> Response
+    where
+        F: Future<Output = Response>,
+    {
+        let is_small = request.body().size_hint().exact().is_some_and(|size| size <= QUESTION_MAX as u64);
+        if !self.sees_events || !is_small {
+            return call(request).await;
+        }
+        let (parts, body) = request.into_parts();
+        let body = match collect_within(QUESTION_MAX, body).await {
+            Ok(body) => body,
+            Err(error) => return error.into_response(parts.uri.path()),
+        };
+        let key = key(&parts, &body);
+        let generation = {
+            let kept = self.kept();
+            if let Some(answer) = kept.answers.get(&key).filter(|answer| answer.verified.elapsed() < KEPT) {
+                return answer.clone().into();
+            }
+            kept.generation
+        };
+        let verified = Instant::now();
+        let response = call(Request::from_parts(parts, full(body))).await;
+        self.keep(key, generation, verified, response).await
+    }
+
+    /// Keeps an answer, unless something has changed since it was asked for.
+    async fn keep(&self, key: [u8; 32], generation: u64, verified: Instant, response: Response) -> Response {
+        let is_small = response.body().size_hint().exact().is_some_and(|size| size <= ANSWER_MAX as u64);
+        let is_kept = matches!(response.status(), StatusCode::OK | StatusCode::MULTI_STATUS | StatusCode::NOT_MODIFIED);
+        if !is_small || !is_kept {
+            return response;
+        }
+        let (parts, body) = response.into_parts();
+        let body = match collect_within(ANSWER_MAX, body).await {
+            Ok(body) => body,
+            Err(error) => return error.into_response("/"),
+        };
+        let answer = Answer { verified, status: parts.status, headers: parts.headers, body };
+        let mut kept = self.kept();
+        if kept.generation == generation {
+            if kept.answers.len() >= ANSWERS_MAX {
+                kept.answers.clear();
+            }
+            kept.answers.insert(key, answer.clone());
+        }
+        answer.into()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<Answer> for Response {
+    fn from(answer: Answer) -> Self {
+        let mut response = Self::new(full(answer.body));
+        *response.status_mut() = answer.status;
+        *response.headers_mut() = answer.headers;
+        response
+    }
+}
+
+/// The digest of a question: method, path, query, the headers that matter, and the body, each with its length.
+fn key(parts: &http::request::Parts, body: &[u8]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    let mut add = |bytes: &[u8]| {
+        context.update(&(bytes.len() as u64).to_be_bytes());
+        context.update(bytes);
+    };
+    add(parts.method.as_str().as_bytes());
+    add(parts.uri.to_string().as_bytes());
+    for name in ASKED {
+        for value in parts.headers.get_all(name) {
+            add(value.as_bytes());
+        }
+        add(&[]);
+    }
+    add(body);
+    let mut key = [0; 32];
+    key.copy_from_slice(context.finish().as_ref());
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    struct Function {
+        polls: Polls,
+        woken: AtomicUsize,
+    }
+
+    impl Function {
+        fn new(sees_events: bool) -> Self {
+            Self { polls: Polls::new(sees_events), woken: AtomicUsize::new(0) }
+        }
+
+        async fn ask(&self, authorization: &str, body: &'static str) -> (StatusCode, usize) {
+            let request = http::Request::builder().method("PROPFIND").uri("/dav/").header("authorization", authorization);
+            let answer = self.polls.around(request.body(full(body)).unwrap(), |request| async {
+                let body = request.into_body().collect().await.unwrap().to_bytes();
+                let mut response = Response::new(full(format!("{body:?} {}", self.woken.fetch_add(1, Ordering::Relaxed))));
+                *response.status_mut() = if body == "wrong" { StatusCode::UNAUTHORIZED } else { StatusCode::MULTI_STATUS };
+                response
+            });
+            (answer.await.status(), self.woken.load(Ordering::Relaxed))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_is_answered_again_until_something_changes_or_an_hour_has_passed() {
+        let function = Function::new(true);
+        assert_eq!(function.ask("Basic a", "1").await.1, 1);
+        assert_eq!(function.ask("Basic a", "1").await.1, 1, "the same again");
+        assert_eq!(function.ask("Basic b", "1").await.1, 2, "another credential");
+        assert_eq!(function.ask("Basic a", "2").await.1, 3, "another question");
+        function.polls.forget();
+        assert_eq!(function.ask("Basic a", "1").await.1, 4, "something has changed");
+        tokio::time::advance(KEPT).await;
+        assert_eq!(function.ask("Basic a", "1").await.1, 5, "the credential was verified too long ago");
+        assert_eq!(function.ask("Basic a", "wrong").await, (StatusCode::UNAUTHORIZED, 6));
+        assert_eq!(function.ask("Basic a", "wrong").await.1, 7, "an error is not kept");
+    }
+
+    #[tokio::test]
+    async fn an_answer_from_before_a_change_is_not_kept() {
+        let function = Function::new(true);
+        let request = http::Request::builder().method("PROPFIND").uri("/dav/").header("authorization", "Basic a").body(full("1")).unwrap();
+        let changing = function.polls.around(request, |_| async {
+            function.polls.forget();
+            let mut response = Response::new(full("old"));
+            *response.status_mut() = StatusCode::MULTI_STATUS;
+            response
+        });
+        changing.await;
+        assert_eq!(function.ask("Basic a", "1").await.1, 1);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_where_no_events_come_by() {
+        let function = Function::new(false);
+        function.ask("Basic a", "1").await;
+        assert_eq!(function.ask("Basic a", "1").await.1, 2);
+    }
+}

@@ -1,0 +1,155 @@
+//! JSON read item by item: objects are walked field by field, and lists of items one by one, so that no list is in memory.
+
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+use super::{Ended, Meter, Metered, Sink};
+use crate::item::Read;
+
+/// What is done with the fields of an object, in their order.
+pub(super) trait Walk {
+    /// Another object begins.
+    fn begin(&mut self) {}
+
+    /// Takes the value of this field from the map. The caller passes over a field that is not taken.
+    fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, values: &mut A) -> Result<Taken, A::Error>;
+}
+
+/// Whether a field was taken.
+pub(super) enum Taken {
+    Yes,
+    No,
+}
+
+/// Keeps why items were refused, which an error of JSON cannot carry.
+pub(super) type Refused = Cell<Option<Ended>>;
+
+/// Reads the one value of a document.
+pub(super) fn document<R: io::Read, S>(metered: Metered<R>, refused: &Refused, seed: S) -> Result<(), Ended>
+where
+    S: for<'de> DeserializeSeed<'de, Value = ()>,
+{
+    let mut reader = serde_json::Deserializer::from_reader(metered);
+    let read = seed.deserialize(&mut reader).and_then(|()| reader.end());
+    read.map_err(|error| refused.take().unwrap_or_else(|| Ended::Wrong(format!("it is not as expected: {error}"))))
+}
+
+/// Hands an item over. What it is refused for is kept.
+pub(super) fn hand<E: Error>(sink: &mut Sink, refused: &Refused, read: Read) -> Result<(), E> {
+    sink(read).map_err(|ended| {
+        refused.set(Some(ended));
+        E::custom("refused")
+    })
+}
+
+/// An object.
+pub(super) struct Object<'w, W>(pub(super) &'w mut W);
+
+impl<'de, W: Walk> DeserializeSeed<'de> for Object<'_, W> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, W: Walk> Visitor<'de> for Object<'_, W> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut values: A) -> Result<(), A::Error> {
+        while let Some(name) = values.next_key::<String>()? {
+            if let Taken::No = self.0.field(&name, &mut values)? {
+                values.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A list of objects, walked one after the other.
+pub(super) struct Objects<'w, W> {
+    pub(super) meter: Meter,
+    pub(super) walker: &'w mut W,
+}
+
+impl<'de, W: Walk> DeserializeSeed<'de> for Objects<'_, W> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, W: Walk> Visitor<'de> for Objects<'_, W> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter) -> fmt::Result {
+        out.write_str("a list of objects")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        loop {
+            self.meter.begin();
+            self.walker.begin();
+            if items.next_element_seed(Object(self.walker))?.is_none() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// What is done with the items of a list, in their order.
+pub(super) trait Take {
+    /// Takes an item.
+    fn item<E: Error>(&mut self, item: Value) -> Result<(), E>;
+}
+
+/// A list of items.
+pub(super) struct Items<'t, T> {
+    pub(super) meter: Meter,
+    pub(super) taker: &'t mut T,
+}
+
+impl<'de, T: Take> DeserializeSeed<'de> for Items<'_, T> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, T: Take> Visitor<'de> for Items<'_, T> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter) -> fmt::Result {
+        out.write_str("a list")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        loop {
+            self.meter.begin();
+            let Some(item) = items.next_element::<Value>()? else { return Ok(()) };
+            self.taker.item(item)?;
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The formats of files. Each reads as far as it needs to hand over the next item, and no item is larger than [`ITEM_MAX`].
+
+mod ics;
+mod json;
+mod own;
+mod takeout;
+mod ticktick;
+mod todoist;
+mod vikunja;
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::io::{self, BufReader, Seek};
+use std::rc::Rc;
+
+use domain::transfer::ImportFormat;
+use uuid::Uuid;
+
+use crate::item::{Read, Scene, uid_of};
+
+/// Bytes of one item at most, so that no file takes more memory.
+const ITEM_MAX: usize = 4 * 1024 * 1024;
+/// Items of a file.
+const ITEMS_MAX: i64 = 2_000_000;
+/// Bytes at the beginning of a file that tell its format.
+const BEGINNING: usize = 4 * 1024;
+
+/// Why a file was not read to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Ended {
+    /// Nobody wants the rest.
+    #[error("stopped")]
+    Stopped,
+    /// The file is not what it should be; why, for a person.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+impl Ended {
+    fn wrong(text: impl ToString) -> Self {
+        Self::Wrong(text.to_string())
+    }
+}
+
+/// Where items go.
+pub(crate) type Sink<'a> = dyn FnMut(Read) -> Result<(), Ended> + 'a;
+
+/// Finds out what wrote a file, from its beginning.
+pub(crate) fn format_of(beginning: &[u8]) -> Option<ImportFormat> {
+    if beginning.starts_with(b"PK\x03\x04") {
+        return Some(ImportFormat::Vikunja);
+    }
+    let text = String::from_utf8_lossy(&beginning[..beginning.len().min(BEGINNING)]);
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let first = text.lines().next().unwrap_or_default().to_ascii_uppercase();
+    if first.starts_with("BEGIN:VCALENDAR") {
+        Some(ImportFormat::Ics)
+    } else if text.starts_with('{') {
+        let is_own = text.contains("\"taskflow\"");
+        Some(if is_own { ImportFormat::Taskflow } else { ImportFormat::Takeout }).filter(|_| is_own || text.contains("tasks#"))
+    } else if text.contains("taskId") && text.contains("List Name") {
+        Some(ImportFormat::Ticktick)
+    } else {
+        let names: Vec<&str> = first.split(',').map(|name| name.trim().trim_matches('"')).collect();
+        (names.contains(&"TYPE") && names.contains(&"CONTENT")).then_some(ImportFormat::Todoist)
+    }
+}
+
+/// Hands the items of a file over, in its order.
+pub(crate) fn read(format: ImportFormat, file: impl io::Read + Seek, scene: &Scene, sink: &mut Sink) -> Result<(), Ended> {
+    let mut count = 0;
+    let sink: &mut Sink = &mut |read| {
+        count += 1;
+        if count > ITEMS_MAX {
+            return Err(Ended::Wrong(format!("it has more than {ITEMS_MAX} items")));
+        }
+        sink(read)
+    };
+    match format {
+        ImportFormat::Taskflow => own::read(file, sink),
+        ImportFormat::Todoist => todoist::read(file, scene, sink),
+        ImportFormat::Ticktick => ticktick::read(file, scene, sink),
+        ImportFormat::Vikunja => vikunja::read(file, scene, sink),
+        ImportFormat::Takeout => takeout::read(file, scene, sink),
+        ImportFormat::Ics => ics::read(file, scene, sink),
+    }
+}
+
+/// A reader that refuses an item of more than [`ITEM_MAX`] bytes.
+struct Metered<R> {
+    inner: BufReader<R>,
+    meter: Meter,
+}
+
+/// How much may still be read of an item.
+#[derive(Clone)]
+struct Meter(Rc<Cell<usize>>);
+
+impl Meter {
+    /// The next item begins.
+    fn begin(&self) {
+        self.0.set(ITEM_MAX);
+    }
+}
+
+impl<R: io::Read> Metered<R> {
+    fn new(reader: R) -> (Self, Meter) {
+        let meter = Meter(Rc::new(Cell::new(ITEM_MAX)));
+        (Self { inner: BufReader::with_capacity(64 * 1024, reader), meter: meter.clone() }, meter)
+    }
+}
+
+impl<R: io::Read> io::Read for Metered<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let left = self.meter.0.get();
+        if left == 0 {
+            return Err(io::Error::other(format!("an item is larger than {ITEM_MAX} bytes")));
+        }
+        let length = into.len().min(left);
+        let read = self.inner.read(&mut into[..length])?;
+        self.meter.0.set(left - read);
+        Ok(read)
+    }
+}
+
+/// Tells items apart that have no id: by what they say, and which of them it is if several say the same.
+#[derive(Default)]
+struct Namesakes(HashMap<Uuid, u32>);
+
+impl Namesakes {
+    /// A key that the same item has in each file, whatever stands before it.
+    fn key(&mut self, format: &str, parts: &[&str]) -> String {
+        // The length of each part keeps two lists of parts from being the same text.
+        let text = parts.iter().map(|part| format!("{}:{part}", part.len())).collect::<String>();
+        let which = self.0.entry(uid_of(&text)).or_default();
+        *which += 1;
+        format!("{format}:{text}#{which}")
+    }
+}
+
+/// The columns of a CSV file, by their names.
+struct Columns(HashMap<String, usize>);
+
+impl Columns {
+    fn new(names: &csv::StringRecord) -> Self {
+        let name = |name: &str| name.trim_start_matches('\u{feff}').trim().to_ascii_lowercase();
+        Self(names.iter().enumerate().map(|(at, text)| (name(text), at)).collect())
+    }
+
+    /// A cell, without spaces at its ends; empty if there is none.
+    fn get<'r>(&self, record: &'r csv::StringRecord, name: &str) -> &'r str {
+        self.0.get(&name.to_ascii_lowercase()).and_then(|at| record.get(*at)).unwrap_or_default().trim()
+    }
+}
+
+/// The records of a CSV file, each with its line.
+struct Records<R> {
+    reader: csv::Reader<Metered<R>>,
+    meter: Meter,
+    record: csv::StringRecord,
+}
+
+impl<R: io::Read> Records<R> {
+    fn new(file: R) -> Self {
+        let (metered, meter) = Metered::new(file);
+        let reader = csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(metered);
+        Self { reader, meter, record: csv::StringRecord::new() }
+    }
+
+    /// The next record, if there is one.
+    fn next(&mut self) -> Result<Option<(i64, &csv::StringRecord)>, Ended> {
+        self.meter.begin();
+        let is_there = self.reader.read_record(&mut self.record).map_err(|error| Ended::Wrong(format!("it is not CSV: {error}")))?;
+        let line = self.record.position().map_or(0, csv::Position::line);
+        Ok(is_there.then_some((i64::try_from(line).unwrap_or(i64::MAX), &self.record)))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+mod tests;

@@ -1,0 +1,101 @@
+//! `Tasks.json` of Google Takeout: lists of tasks. A due date is a day there.
+
+use std::io;
+
+use domain::{Day, Moment, Timestamp};
+use serde::de::{Error, MapAccess};
+use serde_json::Value;
+
+use super::json::{Items, Object, Objects, Refused, Take, Taken, Walk, document, hand};
+use super::{Ended, Meter, Sink};
+use crate::item::{Foreign, Scene};
+
+/// The list that Google makes for everybody, which says nothing of a task.
+const DEFAULT_LIST: &str = "My Tasks";
+
+pub(super) fn read(file: impl io::Read, scene: &Scene, sink: &mut Sink) -> Result<(), Ended> {
+    let refused = Refused::default();
+    let (metered, meter) = super::Metered::new(file);
+    let mut takeout = Takeout(List { meter, tasks: Tasks { sink, refused: &refused, scene, line: 0, list: String::new() } });
+    document(metered, &refused, Object(&mut takeout))
+}
+
+/// The document: `items` are lists.
+struct Takeout<'a, 's>(List<'a, 's>);
+
+impl Walk for Takeout<'_, '_> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, values: &mut A) -> Result<Taken, A::Error> {
+        if name != "items" {
+            return Ok(Taken::No);
+        }
+        values.next_value_seed(Objects { meter: self.0.meter.clone(), walker: &mut self.0 })?;
+        Ok(Taken::Yes)
+    }
+}
+
+/// A list: `items` are tasks.
+struct List<'a, 's> {
+    meter: Meter,
+    tasks: Tasks<'a, 's>,
+}
+
+impl Walk for List<'_, '_> {
+    fn begin(&mut self) {
+        self.tasks.list.clear();
+    }
+
+    fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, values: &mut A) -> Result<Taken, A::Error> {
+        match name {
+            "title" => self.tasks.list = values.next_value::<Option<String>>()?.unwrap_or_default(),
+            "items" => values.next_value_seed(Items { meter: self.meter.clone(), taker: &mut self.tasks })?,
+            _ => return Ok(Taken::No),
+        }
+        Ok(Taken::Yes)
+    }
+}
+
+struct Tasks<'a, 's> {
+    sink: &'a mut Sink<'s>,
+    refused: &'a Refused,
+    scene: &'a Scene,
+    line: i64,
+    list: String,
+}
+
+impl Take for Tasks<'_, '_> {
+    fn item<E: Error>(&mut self, item: Value) -> Result<(), E> {
+        self.line += 1;
+        let task = task(self.line, &self.list, &item);
+        hand(self.sink, self.refused, task.read(self.scene))
+    }
+}
+
+fn task(line: i64, list: &str, item: &Value) -> Foreign {
+    let text = |name: &str| item[name].as_str().unwrap_or_default();
+    let instant = |name: &str| text(name).parse::<Timestamp>().ok();
+    let mut task = Foreign {
+        line,
+        key: format!("takeout:{}", text("id")),
+        title: text("title").to_owned(),
+        description: text("notes").to_owned(),
+        due: text("due").get(..10).and_then(|day| day.parse::<Day>().ok()).map(Moment::On),
+        tags: Some(list.to_owned()).filter(|list| !list.is_empty() && list != DEFAULT_LIST).into_iter().collect(),
+        is_completed: text("status") == "completed",
+        completed_at: instant("completed"),
+        created_at: instant("created").or_else(|| instant("updated")),
+        ..Foreign::default()
+    };
+    if task.due.is_none() && !text("due").is_empty() {
+        task.cannot(format!("its date “{}” is not understood", text("due")));
+    }
+    if !text("parent").is_empty() {
+        task.cannot("it is a sub-task, which Taskflow does not have: it is a task of its own");
+    }
+    for link in item["links"].as_array().into_iter().flatten() {
+        let link = link["link"].as_str().unwrap_or_default();
+        if !link.is_empty() {
+            task.more.push(link.to_owned());
+        }
+    }
+    task
+}

@@ -1,0 +1,84 @@
+//! Imports tasks from files of other applications and from Taskflow's own export, and exports everything.
+//!
+//! - `upload` keeps the file in the database in parts, as it arrives, so a job on any machine can read it.
+//! - `job` reads the file (`file`, `formats`) on a thread of its own and imports up to 500 tasks for each transaction. The transaction also keeps the
+//!   progress, so a job that is killed goes on behind the last batch.
+//! - `item` turns what a format says into a task that keeps to Taskflow's rules, and notes what it cannot keep.
+//! - `export` reads pages and streams them.
+//!
+//! Nothing is read whole: a file, a batch and a page are each as large as their limits say.
+
+mod export;
+mod file;
+mod formats;
+mod item;
+mod job;
+mod upload;
+
+use std::sync::Arc;
+
+use domain::query::{ImportRef, ListImportNotes};
+use domain::routes;
+use domain::transfer::{Import, ImportCounts, ImportStatus};
+use function::service::OUTBOX;
+use function::{Answer, App, Error, Function, Published};
+use http::{StatusCode, header};
+
+/// The key of a job's row in the outbox: it is of no task.
+const NO_TASK: i64 = 0;
+
+/// The function.
+#[must_use]
+pub fn function() -> Function {
+    Function::new(routes::TRANSFER)
+        .raw("createImport", upload::create)
+        .endpoint("getImport", get)
+        .endpoint("listImportNotes", report)
+        .endpoint("runImport", run)
+        .raw("export", export::export)
+        .job(job::work)
+}
+
+async fn get(app: Arc<App>, query: ImportRef) -> Result<Answer, Error> {
+    Answer::json(&app.store()?.import(query.import_id).await?)
+}
+
+async fn report(app: Arc<App>, query: ListImportNotes) -> Result<Answer, Error> {
+    let window = query.window()?;
+    Answer::page(&app.store()?.import_notes(query.import_id, window).await?, window)
+}
+
+/// Imports the file of a preview. An import that is under way or done is answered as it is.
+async fn run(app: Arc<App>, command: ImportRef) -> Result<Answer, Error> {
+    let subject = Some(("import_id", command.import_id));
+    let mut change = app.change_on(subject, app.origin(routes::TRANSFER.name), None).await?;
+    let mut import = change.unit.import(command.import_id).await?;
+    match import.status {
+        ImportStatus::Checked => {
+            (import.status, import.counts, import.notes) = (ImportStatus::Importing, ImportCounts::default(), 0);
+            change.unit.clear_import_notes(import.id).await?;
+            change.unit.save_import(&import).await?;
+            change.unit.schedule_job(&job_of(import.id), NO_TASK, change.now());
+        }
+        ImportStatus::Importing | ImportStatus::Done => {}
+        ImportStatus::Receiving | ImportStatus::Checking | ImportStatus::Failed => {
+            return Err(Error::Conflict("only a file that is checked can be imported".to_owned()));
+        }
+    }
+    let published = change.commit().await?;
+    told(&import, published)
+}
+
+/// The answer to a call that has a job work on an import.
+fn told(import: &Import, published: Published) -> Result<Answer, Error> {
+    let answer = Answer::json(import)?.status(StatusCode::ACCEPTED);
+    let answer = answer.header(header::LOCATION, format!("/api/imports/{}", import.id));
+    Ok(match published {
+        Published::All => answer,
+        Published::Pending => answer.header(OUTBOX, "pending"),
+    })
+}
+
+fn job_of(id: i64) -> String {
+    format!("{}-{id}", routes::TRANSFER.name)
+}

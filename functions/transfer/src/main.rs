@@ -1,0 +1,5 @@
+//! transfer on its own, on hyper at `$PORT`.
+
+fn main() -> std::process::ExitCode {
+    sidecar::main(transfer::function())
+}

@@ -1,0 +1,90 @@
+//! App passwords: what calendar clients sign in with, and the key of the feed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::invalid::Invalid;
+use crate::time::Timestamp;
+
+/// Characters of a name, at most.
+pub const NAME_MAX: usize = 100;
+
+/// What an app password opens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum AppPasswordKind {
+    /// CalDAV.
+    #[default]
+    Calendar,
+    /// The feed `/calendar.ics`, to read.
+    Feed,
+}
+
+/// `POST /api/app-passwords`.
+#[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateAppPassword {
+    /// What it is for, such as the name of a phone: 1 to 100 characters.
+    #[schemars(length(min = 1, max = 100))]
+    pub name: String,
+    /// What it opens.
+    #[serde(default)]
+    pub kind: AppPasswordKind,
+}
+
+impl CreateAppPassword {
+    /// The name, trimmed.
+    ///
+    /// # Errors
+    /// Empty, longer than [`NAME_MAX`], or with control characters.
+    pub fn name(&self) -> Result<&str, Invalid> {
+        let name = self.name.trim();
+        let is_good = (1..=NAME_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+        if is_good {
+            Ok(name)
+        } else {
+            Err(Invalid::field("/name", format_args!("1 to {NAME_MAX} characters, none of them a control character")))
+        }
+    }
+}
+
+/// An app password, without the secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct AppPassword {
+    /// Set by the service.
+    pub id: i64,
+    /// What it is for.
+    pub name: String,
+    /// What it opens.
+    pub kind: AppPasswordKind,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last used, to the hour.
+    pub used_at: Option<Timestamp>,
+}
+
+/// A new app password. The secret is shown once.
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct NewAppPassword {
+    /// What is kept of it.
+    #[serde(flatten)]
+    pub app_password: AppPassword,
+    /// The secret: 32 letters and digits. Taskflow keeps only its SHA-256.
+    pub password: String,
+}
+
+/// `GET /calendar.ics`.
+#[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FeedKey {
+    /// The key that Settings of the page shows once.
+    pub key: String,
+}
+
+/// Names an app password.
+#[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppPasswordRef {
+    /// The app password.
+    pub app_password_id: i64,
+}

@@ -1,0 +1,134 @@
+//! One calendar object resource (RFC 4791, section 4.1): a task, or a series with exceptions, of one UID.
+
+use domain::zone::Zone;
+use domain::{Moment, Task, Timestamp};
+
+use crate::document::{Component, Document, Item, Refused};
+use crate::read::Todo;
+use crate::write;
+
+/// What an object says about itself besides the task: who it is, and how often it has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp<'a> {
+    /// UID.
+    pub uid: &'a str,
+    /// Changes of the task since the client wrote the text. With none, the text is written as it is if it means the task.
+    pub changes: i64,
+}
+
+/// The text of a resource, read as far as its components.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    document: Document,
+    uid: String,
+}
+
+impl Object {
+    /// Reads the text that a client wrote.
+    ///
+    /// # Errors
+    /// [`Refused`]: it is no iCalendar, has no VTODO, or not exactly one UID.
+    pub fn parse(text: &str) -> Result<Self, Refused> {
+        let document = Document::parse(text)?;
+        let zone = Zone::utc();
+        let mut uids: Vec<Option<String>> =
+            document.root.components("VTODO").filter_map(|component| Todo::read(component, &zone)).map(|todo| todo.uid).collect();
+        if uids.is_empty() {
+            return Err(Refused::NoTodo);
+        }
+        uids.dedup();
+        match <[Option<String>; 1]>::try_from(uids) {
+            Ok([Some(uid)]) => Ok(Self { document, uid }),
+            _ => Err(Refused::NotOneUid),
+        }
+    }
+
+    /// An object of a task that no client has written.
+    #[must_use]
+    pub fn empty(task: &Task, uid: &str) -> Self {
+        let mut todo = Component::new("VTODO");
+        for line in [format!("UID:{}", crate::document::escape(uid)), format!("DTSTAMP:{}", write::utc(task.updated_at))] {
+            todo.items.push(Item::Line(crate::document::fold(&line)));
+        }
+        let mut root = Component::new("VCALENDAR");
+        root.items = vec![Item::Line("VERSION:2.0".to_owned()), Item::Line(format!("PRODID:{}", write::PRODUCT)), Item::Component(todo)];
+        Self { document: Document { root }, uid: uid.to_owned() }
+    }
+
+    /// The UID of all of its VTODOs.
+    #[must_use]
+    pub fn uid(&self) -> &str {
+        &self.uid
+    }
+
+    /// What its main VTODO means: the one without a RECURRENCE-ID, or else the first.
+    #[must_use]
+    pub fn todo(&self, zone: &Zone) -> Option<Todo> {
+        let all: Vec<Todo> = self.todos(zone).collect();
+        all.iter().find(|todo| todo.recurrence_id.is_none()).or(all.first()).cloned()
+    }
+
+    /// What its exceptions mean, by their slots.
+    #[must_use]
+    pub fn exceptions(&self, zone: &Zone) -> Vec<Todo> {
+        let mut exceptions: Vec<Todo> = self.todos(zone).filter(|todo| todo.recurrence_id.is_some()).collect();
+        exceptions.sort_by_key(|todo| todo.recurrence_id.and_then(|slot| slot.instant(zone)));
+        exceptions
+    }
+
+    fn todos<'a>(&'a self, zone: &'a Zone) -> impl Iterator<Item = Todo> + 'a {
+        self.document.root.components("VTODO").filter_map(|component| Todo::read(component, zone))
+    }
+
+    /// The text with the task written into it: a line stays as the client wrote it if it still means what the task says. Exceptions of slots before
+    /// the task's own are left out: those occurrences are over.
+    #[must_use]
+    pub fn with(&self, task: &Task, stamp: Stamp<'_>) -> String {
+        let mut document = self.document.clone();
+        let mut has_changed = stamp.changes != 0;
+        if let Some(slot) = task.slot().filter(|_| task.rule_from_here().is_some()) {
+            has_changed |= drop_past(&mut document.root, slot, &task.time_zone);
+        }
+        if let Some(main) = main_mut(&mut document.root) {
+            has_changed |= write::task(main, task, stamp, has_changed);
+        }
+        if !has_changed {
+            return self.document.to_string();
+        }
+        write::add_timezones(&mut document.root, task);
+        document.to_string()
+    }
+}
+
+impl std::fmt::Display for Object {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.document.fmt(out)
+    }
+}
+
+fn main_mut(root: &mut Component) -> Option<&mut Component> {
+    let mut todos: Vec<&mut Component> = root
+        .items
+        .iter_mut()
+        .filter_map(|item| match item {
+            Item::Component(component) if component.name == "VTODO" => Some(component),
+            _ => None,
+        })
+        .collect();
+    let at = todos.iter().position(|todo| todo.lines("RECURRENCE-ID").next().is_none()).unwrap_or(0);
+    (at < todos.len()).then(|| todos.swap_remove(at))
+}
+
+/// Removes exceptions of slots before this one. True if there was one.
+fn drop_past(root: &mut Component, slot: Timestamp, zone: &Zone) -> bool {
+    let before = root.items.len();
+    let has_main = root.components("VTODO").any(|todo| todo.lines("RECURRENCE-ID").next().is_none());
+    root.items.retain(|item| match item {
+        Item::Component(component) if has_main && component.name == "VTODO" => {
+            let own = Todo::read(component, zone).and_then(|todo| todo.recurrence_id);
+            own.and_then(|own: Moment| own.instant(zone)).is_none_or(|own| own >= slot)
+        }
+        _ => true,
+    });
+    root.items.len() != before
+}

@@ -1,0 +1,269 @@
+//! Tasks as resources of calendar clients: their names, the texts that clients wrote, and what has changed since a token.
+
+use domain::{Task, Timestamp};
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, Row};
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::sql::{Columns, Record, Time};
+use crate::tasks::{COLUMNS, task_of};
+use crate::{Store, Unit};
+
+/// Resources that one statement reads.
+pub const RESOURCES_MAX: i64 = 200;
+/// Days for which tombstones are kept: a client that was away for longer reads everything again.
+pub const TOMBSTONE_DAYS: i32 = 180;
+/// Candidates for an occurrence that a client has created itself.
+const CANDIDATES_MAX: i64 = 20;
+/// Occurrences before this one that a text may still mean.
+const ANCESTORS_MAX: i64 = 20;
+
+/// The tasks with what clients call them, as `found`.
+const FOUND: &str = "tasks LEFT JOIN (SELECT task_id, name AS object_name, uid AS object_uid, written AS object_written, written_version AS \
+     object_version FROM calendar_objects) AS object ON task_id = id";
+const OBJECT: &str =
+    "coalesce(object_name, uid || '.ics'), coalesce(object_uid, uid::text), coalesce(object_written, ''), coalesce(object_version, 0)";
+/// $1: names; $2: the uids among them.
+const NAMED: &str = "id = ANY (ARRAY (SELECT task_id FROM calendar_objects WHERE name = ANY ($1) \
+     UNION ALL SELECT id FROM tasks WHERE uid = ANY ($2) AND NOT EXISTS (SELECT FROM calendar_objects WHERE task_id = id)))";
+const UID_TAKEN: &str = "SELECT coalesce(\
+     (SELECT name FROM calendar_objects JOIN tasks ON id = task_id WHERE calendar_objects.uid = $1 LIMIT 1), \
+     (SELECT tasks.uid || '.ics' FROM tasks WHERE tasks.uid = $2 AND NOT EXISTS (SELECT FROM calendar_objects WHERE task_id = id)))";
+/// A row of a task in the trash gives up its name.
+const TAKE_NAME: &str = "DELETE FROM calendar_objects WHERE name = $2 AND task_id <> $1";
+const WRITE: &str = "INSERT INTO calendar_objects (task_id, name, uid, written, written_version) VALUES ($1, $2, $3, $4, $5) \
+     ON CONFLICT (task_id) DO UPDATE SET name = excluded.name, uid = excluded.uid, written = excluded.written, written_version = excluded.written_version";
+const FORGET: &str = "DELETE FROM calendar_objects WHERE name = $1";
+const TOUCH: &str = "UPDATE tasks SET changed_in = pg_current_xact_id()::text::bigint WHERE id = $1";
+const BURY: &str = "SELECT bury_resource($1)";
+const SYNC: &str = "SELECT greatest((SELECT max(changed_in) FROM tasks), (SELECT max(changed_in) FROM calendar_tombstones), 0) + 1, \
+     pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint, \
+     coalesce((SELECT max(changed_in) FROM calendar_tombstones WHERE deleted_at < $1 - make_interval(days => $2)), 0)";
+const GONE: &str = "SELECT name FROM calendar_tombstones WHERE changed_in >= $1 ORDER BY name";
+const ORPHANS: &str = "DELETE FROM calendar_objects WHERE NOT EXISTS (SELECT FROM tasks WHERE id = task_id) \
+     AND NOT EXISTS (SELECT FROM trashed_tasks WHERE id = task_id)";
+/// After a restore into another server, numbers of transactions there begin anew.
+const RENUMBER: [&str; 2] = [
+    "UPDATE tasks SET changed_in = pg_current_xact_id()::text::bigint WHERE changed_in > pg_snapshot_xmax(pg_current_snapshot())::text::bigint",
+    "UPDATE calendar_tombstones SET changed_in = pg_current_xact_id()::text::bigint \
+     WHERE changed_in > pg_snapshot_xmax(pg_current_snapshot())::text::bigint",
+];
+
+/// A task as a resource.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resource {
+    /// The task.
+    pub task: Task,
+    /// The last part of its path.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// The text that a client wrote last; empty if none did.
+    pub written: String,
+    /// The version of the task that it was written for.
+    pub written_version: i64,
+}
+
+/// Which resources to read: those with ids after `after`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resources {
+    /// Only those that have changed since this number, if there is one.
+    pub since: Option<i64>,
+    /// The id of the last task that was read.
+    pub after: i64,
+}
+
+/// How far a client is in sync: a number of transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyncPoint {
+    /// Everything below this number has been seen.
+    pub now: i64,
+    /// No transaction has this number yet: a token that says so comes from another database.
+    pub end: i64,
+    /// Below this number, deletions are forgotten: a token that says so comes from a client that was away for too long.
+    pub floor: i64,
+}
+
+impl SyncPoint {
+    /// True if a client that was in sync up to this number can learn what has changed since.
+    #[must_use]
+    pub fn is_known(&self, number: i64) -> bool {
+        number > 0 && (self.floor..=self.end).contains(&number)
+    }
+}
+
+fn select(condition: &str) -> String {
+    format!("SELECT {COLUMNS}, {OBJECT} FROM {FOUND} WHERE {condition}")
+}
+
+fn resource_of(row: &PgRow) -> Result<Resource, sqlx::Error> {
+    let mut columns = Columns::from(row, Task::COLUMNS.len());
+    Ok(Resource {
+        task: task_of(row, 0)?,
+        name: columns.get()?,
+        uid: columns.get()?,
+        written: columns.get()?,
+        written_version: columns.get()?,
+    })
+}
+
+/// The uids that names of tasks are made of, if no client has named them.
+fn uids(names: &[String]) -> Vec<Uuid> {
+    names.iter().filter_map(|name| name.strip_suffix(".ics")?.parse().ok()).collect()
+}
+
+impl Store {
+    /// A page of resources, in the order of their tasks' ids; at most [`RESOURCES_MAX`].
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn resources(&self, which: Resources) -> Result<Vec<Resource>, Error> {
+        let sql = select("id > $1 AND ($2::bigint IS NULL OR changed_in >= $2) ORDER BY id LIMIT $3");
+        let rows = self
+            .run_unbroken(|connection| {
+                let query = sqlx::query(AssertSqlSafe(sql.clone())).bind(which.after).bind(which.since).bind(RESOURCES_MAX);
+                Box::pin(query.fetch_all(connection))
+            })
+            .await?;
+        Ok(rows.iter().map(resource_of).collect::<Result<_, _>>()?)
+    }
+
+    /// Those of these resources that are there.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn resources_named(&self, names: &[String]) -> Result<Vec<Resource>, Error> {
+        let sql = select(NAMED);
+        let rows = self
+            .run_unbroken(|connection| {
+                Box::pin(sqlx::query(AssertSqlSafe(sql.clone())).bind(names.to_vec()).bind(uids(names)).fetch_all(connection))
+            })
+            .await?;
+        Ok(rows.iter().map(resource_of).collect::<Result<_, _>>()?)
+    }
+
+    /// How far a client is in sync that reads everything from now on.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn sync_point(&self, now: Timestamp) -> Result<SyncPoint, Error> {
+        let row =
+            self.run_unbroken(|connection| Box::pin(sqlx::query(SYNC).bind(Time(now)).bind(TOMBSTONE_DAYS).fetch_one(connection))).await?;
+        let (next, open, end, floor): (i64, i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+        // While nothing is under way that may commit below it, the number stays the same until something changes.
+        Ok(SyncPoint { now: next.min(open), end, floor })
+    }
+
+    /// The names of resources that went since this number and are not there again.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn resources_gone(&self, since: i64) -> Result<Vec<String>, Error> {
+        let names: Vec<String> =
+            self.run_unbroken(|connection| Box::pin(sqlx::query_scalar(GONE).bind(since).fetch_all(connection))).await?;
+        let there = self.resources_named(&names).await?;
+        Ok(names.into_iter().filter(|name| there.iter().all(|resource| resource.name != *name)).collect())
+    }
+
+    /// Forgets what clients called tasks that are gone for good, and numbers rows anew that came from another server.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn tidy_calendars(&self) -> Result<(), Error> {
+        for sql in RENUMBER.into_iter().chain([ORPHANS]) {
+            self.run_unbroken(|connection| Box::pin(sqlx::query(sql).execute(connection))).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Unit {
+    /// The resource of this name, its task locked until the unit ends.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn resource(&mut self, name: &str) -> Result<Option<Resource>, Error> {
+        let names = vec![name.to_owned()];
+        let sql = select(NAMED);
+        // An occurrence that is spawned meanwhile takes the name: then the second look finds that one.
+        for _ in 0..3 {
+            let query = sqlx::query(AssertSqlSafe(sql.clone())).bind(names.clone()).bind(uids(&names));
+            let Some(row) = query.fetch_optional(&mut *self.transaction).await? else { return Ok(None) };
+            let found = resource_of(&row)?;
+            let Some(task) = crate::found(self.task(found.task.id).await)? else { return Ok(None) };
+            let query = sqlx::query(AssertSqlSafe(sql.clone())).bind(names.clone()).bind(uids(&names));
+            let again = query.fetch_optional(&mut *self.transaction).await?.map(|row| resource_of(&row)).transpose()?;
+            if let Some(again) = again.filter(|again| again.task.id == task.id) {
+                return Ok(Some(Resource { task, ..again }));
+            }
+        }
+        Err(Error::InTheWay("the series moves on at this moment; try again"))
+    }
+
+    /// The name of the resource that has this UID, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn resource_of_uid(&mut self, uid: &str) -> Result<Option<String>, Error> {
+        let query = sqlx::query_scalar(UID_TAKEN).bind(uid).bind(uid.parse::<Uuid>().ok());
+        Ok(query.fetch_one(&mut *self.transaction).await?)
+    }
+
+    /// Keeps what a client calls a task, and what it wrote.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn write_resource(&mut self, resource: &Resource) -> Result<(), Error> {
+        sqlx::query(TAKE_NAME).bind(resource.task.id).bind(&resource.name).execute(&mut *self.transaction).await?;
+        let query = sqlx::query(WRITE).bind(resource.task.id).bind(&resource.name).bind(&resource.uid);
+        query.bind(&resource.written).bind(resource.written_version).execute(&mut *self.transaction).await?;
+        sqlx::query(TOUCH).bind(resource.task.id).execute(&mut *self.transaction).await?;
+        Ok(())
+    }
+
+    /// Drops a name: clients hear that the resource is gone, unless another task takes the name in this unit.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn drop_resource_name(&mut self, name: &str) -> Result<(), Error> {
+        sqlx::query(FORGET).bind(name).execute(&mut *self.transaction).await?;
+        sqlx::query(BURY).bind(name).execute(&mut *self.transaction).await?;
+        Ok(())
+    }
+
+    /// The resource of a task.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`].
+    pub async fn resource_of_task(&mut self, id: i64) -> Result<Resource, Error> {
+        let query = sqlx::query(AssertSqlSafe(select("id = $1"))).bind(id);
+        Ok(resource_of(&query.fetch_one(&mut *self.transaction).await?)?)
+    }
+
+    /// The occurrences before this one, the last one first; at most 20.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn ancestors(&mut self, task: &Task) -> Result<Vec<Task>, Error> {
+        let mut ancestors: Vec<Task> = Vec::new();
+        let mut parent = task.parent_task_id;
+        while let Some(id) = parent.filter(|_| ancestors.len() < usize::try_from(ANCESTORS_MAX).unwrap_or_default()) {
+            let Some(task) = crate::found(self.task_or_trashed(id).await)? else { break };
+            parent = task.parent_task_id;
+            ancestors.push(task);
+        }
+        Ok(ancestors)
+    }
+
+    /// Tasks of the last day with this title that may be the same thing, made by a client and by Taskflow: the newest first.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn namesakes(&mut self, title: &str, after: Timestamp) -> Result<Vec<Resource>, Error> {
+        let sql = select("title = $1 AND updated_at > $2 ORDER BY id DESC LIMIT $3");
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(title).bind(Time(after)).bind(CANDIDATES_MAX);
+        let rows = query.fetch_all(&mut *self.transaction).await?;
+        Ok(rows.iter().map(resource_of).collect::<Result<_, _>>()?)
+    }
+}

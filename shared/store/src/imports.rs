@@ -1,0 +1,515 @@
+//! Imports: the file in parts, how far its job is, and the tasks that it brings, up to a few hundred for each statement.
+//!
+//! A batch, its report and the progress are one transaction, so a job that is killed goes on behind the last batch.
+
+use std::collections::HashMap;
+
+use cloudevents::Event;
+use domain::audit::AuditLogEntry;
+use domain::event::{EventType, Topic};
+use domain::query::Window;
+use domain::reminder::{Delivery, ReminderStatus};
+use domain::task::{Recurrence, Status};
+use domain::transfer::{
+    ExportedReminder, ExportedTask, Import, ImportCounts, ImportFormat, ImportNote, ImportStatus, LastIds, NoteKind, TasksImported,
+};
+use domain::{Page, Reminder, Resource, Task, Timestamp, USER_ID};
+use serde_json::{Value, json};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::reminders::{COLUMNS as REMINDER_COLUMNS, reminder_of};
+use crate::sql::{Columns, Named, Record, Time, rank};
+use crate::tasks::{folded, title_key};
+use crate::{Store, Unit};
+
+/// Bytes of a part of a file; the last one may have fewer.
+pub const PART: usize = 512 * 1024;
+/// Imports that are not over, at most: each keeps its file.
+pub const IMPORTS_MAX: i64 = 10;
+/// The key of what the outbox holds of an import: it is of no task.
+const NO_TASK: i64 = 0;
+
+macro_rules! columns {
+    () => {
+        "id, format, status, size, total, read, created, existing, skipped, notes, restores, preview::text, error, created_at, finished_at"
+    };
+}
+
+const CREATE: &str = concat!(
+    "INSERT INTO imports (user_id, format, status, created_at) \
+     SELECT $1, $2, 'receiving', $3 WHERE (SELECT count(*) FROM imports WHERE status NOT IN ('done', 'failed')) < $4 RETURNING ",
+    columns!()
+);
+const SELECT: &str = concat!("SELECT ", columns!(), " FROM imports WHERE id = $1");
+const LOCK: &str = concat!("SELECT ", columns!(), " FROM imports WHERE id = $1 FOR UPDATE");
+const WORKING: &str = "SELECT id FROM imports WHERE status IN ('checking', 'importing') ORDER BY id LIMIT $1";
+const SAVE: &str = "UPDATE imports SET status = $2, size = $3, total = $4, read = $5, created = $6, existing = $7, skipped = $8, notes = $9, \
+     restores = $10, preview = $11::text::json, error = $12, finished_at = $13 WHERE id = $1";
+const DELETE: &str = "DELETE FROM imports WHERE id = $1";
+/// Harmless if it runs twice.
+const ADD_PART: &str = "INSERT INTO import_parts (import_id, part, bytes) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+const PART_OF: &str = "SELECT bytes FROM import_parts WHERE import_id = $1 AND part = $2";
+const DELETE_PARTS: &str = "DELETE FROM import_parts WHERE import_id = $1";
+const DELETE_NOTES: &str = "DELETE FROM import_notes WHERE import_id = $1";
+const ADD_NOTES: &str = "INSERT INTO import_notes (import_id, number, line, title, kind, text) \
+     SELECT $1, $2 + r.place, r.line, r.title, r.kind, r.text \
+     FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[]) WITH ORDINALITY AS r (line, title, kind, text, place)";
+const NOTES: &str = "SELECT line, title, kind, text FROM import_notes WHERE import_id = $1 ORDER BY number LIMIT $2 OFFSET $3";
+/// Nobody has used it: no task, no reminder, nothing that happened.
+const IS_EMPTY: &str = "SELECT NOT EXISTS (SELECT FROM tasks) AND NOT EXISTS (SELECT FROM trashed_tasks) AND NOT EXISTS (SELECT FROM reminders) \
+     AND NOT EXISTS (SELECT FROM audit_log)";
+/// What comes meanwhile gets ids behind those that are restored. A sequence never goes back.
+const RESERVE: &str = "SELECT \
+     CASE WHEN $1 > 0::bigint THEN setval('tasks_id_seq', greatest($1, (SELECT last_value FROM tasks_id_seq))) END, \
+     CASE WHEN $2 > 0::bigint THEN setval('reminders_id_seq', greatest($2, (SELECT last_value FROM reminders_id_seq))) END, \
+     CASE WHEN $3 > 0::bigint THEN setval('audit_log_id_seq', greatest($3, (SELECT last_value FROM audit_log_id_seq))) END";
+const EXISTING: &str = "SELECT uid FROM tasks WHERE uid = ANY($1)";
+
+const ADD_SEARCH: &str = "INSERT INTO task_search (task_id, folded_title, folded_text, folded_version) \
+     SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[])";
+macro_rules! reminder_columns {
+    () => {
+        "task_id, user_id, scheduled_at, triggered_at, reminder_offset, channel, status, retry_count, created_at, sent_at, of_task, \
+         cancelled_with_task, snoozed_from, channels, correlation_id, traceparent"
+    };
+}
+const RESTORE_REMINDERS: &str = concat!(
+    "INSERT INTO reminders (id, ",
+    reminder_columns!(),
+    ") OVERRIDING SYSTEM VALUE SELECT id, ",
+    reminder_columns!(),
+    " FROM json_populate_recordset(NULL::reminders, $1::text::json) ON CONFLICT (id) DO NOTHING"
+);
+const RESTORE_SENDS: &str = "INSERT INTO sends (channel, key, reminder_id, fired_at, status, attempts, error, next_at, expires_at, created_at, \
+     sent_at, correlation_id) SELECT channel, key, reminder_id, fired_at, status, attempts, error, next_at, expires_at, created_at, sent_at, \
+     correlation_id FROM json_populate_recordset(NULL::sends, $1::text::json)";
+const ADD_AUDIT: &str = "INSERT INTO audit_log (event_id, event_type, task_id, parent_task_id, user_id, event_data, created_at) \
+     SELECT r.event_id, r.event_type, r.task_id, NULL, $5, r.event_data::json, $6 \
+     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) WITH ORDINALITY AS r (event_id, event_type, task_id, event_data, place) \
+     ORDER BY r.place";
+const RESTORE_AUDIT: &str = "INSERT INTO audit_log (id, event_id, event_type, task_id, parent_task_id, user_id, event_data, created_at) \
+     OVERRIDING SYSTEM VALUE SELECT r.id, r.event_id, r.event_type, r.task_id, r.parent_task_id, r.user_id, r.event_data::json, r.created_at \
+     FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::timestamptz[]) \
+     AS r (id, event_id, event_type, task_id, parent_task_id, user_id, event_data, created_at) ON CONFLICT DO NOTHING";
+
+/// A table of tasks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Table {
+    Tasks,
+    Trash,
+}
+
+/// The statement that inserts tasks from a JSON array. The columns are those of the record, and what only the store knows.
+fn insert_tasks(table: Table, keeps_ids: bool) -> String {
+    let own = Task::COLUMNS[usize::from(!keeps_ids)..].join(", ");
+    let columns = format!("{own}, title_key, written_version, occurrence_owed{}", if table == Table::Trash { ", deleted_at" } else { "" });
+    let name = if table == Table::Trash { "trashed_tasks" } else { "tasks" };
+    let overriding = if keeps_ids && table == Table::Tasks { "OVERRIDING SYSTEM VALUE" } else { "" };
+    let conflict = if table == Table::Tasks && !keeps_ids { "(uid)" } else { "" };
+    format!(
+        "INSERT INTO {name} ({columns}) {overriding} SELECT {columns} FROM json_populate_recordset(NULL::{name}, $1::text::json) \
+         ON CONFLICT {conflict} DO NOTHING RETURNING id, uid"
+    )
+}
+
+/// The row of a task, by the names of its columns.
+fn row_of(exported: &ExportedTask) -> Result<Value, Error> {
+    let task = &exported.task;
+    let mut row = serde_json::to_value(task).map_err(Error::value)?;
+    row["rule"] = row["recurrence_rule"].take();
+    row["priority"] = rank(task.priority).into();
+    row["title_key"] = title_key(&task.title).into();
+    row["written_version"] = task.version.into();
+    row["occurrence_owed"] = json!(exported.occurrence_owed);
+    row["deleted_at"] = json!(exported.deleted_at);
+    Ok(row)
+}
+
+impl Store {
+    /// Begins an import, whose file is to come. `None` if too many are not over.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn create_import(&self, format: ImportFormat, now: Timestamp) -> Result<Option<Import>, Error> {
+        let query = sqlx::query(CREATE).bind(USER_ID).bind(format.name()).bind(Time(now)).bind(IMPORTS_MAX);
+        query.fetch_optional(self.pool()).await?.map(|row| import_of(&row)).transpose()
+    }
+
+    /// Keeps a part of the file of an import.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn add_import_part(&self, id: i64, part: i32, bytes: &[u8]) -> Result<(), Error> {
+        self.run_unbroken(|connection| Box::pin(sqlx::query(ADD_PART).bind(id).bind(part).bind(bytes).execute(connection))).await.map(drop)
+    }
+
+    /// Returns a part of the file of an import.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the import is over; [`Error::Unavailable`].
+    pub async fn import_part(&self, id: i64, part: i32) -> Result<Vec<u8>, Error> {
+        self.run_unbroken(|connection| Box::pin(sqlx::query_scalar(PART_OF).bind(id).bind(part).fetch_one(connection))).await
+    }
+
+    /// The import.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`].
+    pub async fn import(&self, id: i64) -> Result<Import, Error> {
+        import_of(&self.run_unbroken(|connection| Box::pin(sqlx::query(SELECT).bind(id).fetch_one(connection))).await?)
+    }
+
+    /// Deletes an import with its file and its report. Does nothing if it is gone.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn delete_import(&self, id: i64) -> Result<(), Error> {
+        self.run_unbroken(|connection| Box::pin(sqlx::query(DELETE).bind(id).execute(connection))).await.map(drop)
+    }
+
+    /// A page of the report of an import, in the order of the file.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`].
+    pub async fn import_notes(&self, id: i64, window: Window) -> Result<Page<ImportNote>, Error> {
+        let total_count = self.import(id).await?.notes;
+        let rows = self
+            .run_unbroken(|connection| Box::pin(sqlx::query(NOTES).bind(id).bind(window.limit).bind(window.offset).fetch_all(connection)))
+            .await?;
+        let note = |row: &PgRow| {
+            let mut columns = Columns::from(row, 0);
+            Ok(ImportNote { line: columns.get()?, title: columns.get()?, kind: columns.get()?, text: columns.get()? })
+        };
+        Ok(Page { items: rows.iter().map(note).collect::<Result<_, Error>>()?, total_count })
+    }
+
+    /// Returns ids of imports that a job should be working on.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn working_imports(&self) -> Result<Vec<i64>, Error> {
+        self.run_unbroken(|connection| Box::pin(sqlx::query_scalar(WORKING).bind(IMPORTS_MAX).fetch_all(connection))).await
+    }
+}
+
+impl Unit {
+    /// The import, locked until the unit ends.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unavailable`].
+    pub async fn import(&mut self, id: i64) -> Result<Import, Error> {
+        import_of(&sqlx::query(LOCK).bind(id).fetch_one(&mut *self.transaction).await?)
+    }
+
+    /// Keeps how far an import is. One that is over has no file any more.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn save_import(&mut self, import: &Import) -> Result<(), Error> {
+        let preview = serde_json::to_string(&import.preview).map_err(Error::value)?;
+        let ImportCounts { read, created, existing, skipped } = import.counts;
+        let query = sqlx::query(SAVE).bind(import.id).bind(import.status.name()).bind(import.size).bind(import.total);
+        let query = query.bind(read).bind(created).bind(existing).bind(skipped).bind(import.notes).bind(import.restores);
+        let query = query.bind(preview).bind(&import.error).bind(import.finished_at.map(Time));
+        query.execute(&mut *self.transaction).await?;
+        if import.finished_at.is_some() {
+            sqlx::query(DELETE_PARTS).bind(import.id).execute(&mut *self.transaction).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the report of an import, which is checked or run anew.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn clear_import_notes(&mut self, id: i64) -> Result<(), Error> {
+        sqlx::query(DELETE_NOTES).bind(id).execute(&mut *self.transaction).await?;
+        Ok(())
+    }
+
+    /// Adds to the report of an import.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn add_import_notes(&mut self, import: &mut Import, notes: &[ImportNote]) -> Result<(), Error> {
+        if notes.is_empty() {
+            return Ok(());
+        }
+        let lines: Vec<i64> = notes.iter().map(|note| note.line).collect();
+        let titles: Vec<&str> = notes.iter().map(|note| note.title.as_str()).collect();
+        let kinds: Vec<String> = notes.iter().map(|note| note.kind.name()).collect();
+        let texts: Vec<&str> = notes.iter().map(|note| note.text.as_str()).collect();
+        let query = sqlx::query(ADD_NOTES).bind(import.id).bind(import.notes).bind(lines).bind(titles).bind(kinds).bind(texts);
+        query.execute(&mut *self.transaction).await?;
+        import.notes += i64::try_from(notes.len()).unwrap_or(i64::MAX);
+        Ok(())
+    }
+
+    /// True if nobody has used this Taskflow yet: an export can be restored as it was.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn is_unused(&mut self) -> Result<bool, Error> {
+        Ok(sqlx::query_scalar(IS_EMPTY).fetch_one(&mut *self.transaction).await?)
+    }
+
+    /// Has new rows get ids behind these.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn reserve_ids(&mut self, last: LastIds) -> Result<(), Error> {
+        sqlx::query(RESERVE).bind(last.tasks).bind(last.reminders).bind(last.audit).execute(&mut *self.transaction).await?;
+        Ok(())
+    }
+
+    /// Returns which of these uids tasks have.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn existing_uids(&mut self, uids: &[Uuid]) -> Result<Vec<Uuid>, Error> {
+        Ok(sqlx::query_scalar(EXISTING).bind(uids).fetch_all(&mut *self.transaction).await?)
+    }
+
+    /// Creates tasks with their reminders and their entries in the audit log, and announces how many there are by one event. Returns that number:
+    /// a task whose uid is there already is left out.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn import_tasks(&mut self, import_id: i64, tasks: &[ExportedTask]) -> Result<i64, Error> {
+        let created = self.insert_tasks(Table::Tasks, false, tasks).await?;
+        let mut ids: HashMap<Uuid, i64> = created.into_iter().collect();
+        let mut audit = Vec::with_capacity(ids.len());
+        let mut reminders = Vec::new();
+        let mut count = 0;
+        for exported in tasks {
+            // A uid that is there twice has been imported once.
+            let Some(id) = ids.remove(&exported.task.uid) else { continue };
+            count += 1;
+            let task = Task { id, ..exported.task.clone() };
+            audit.push((id, EventType::TaskCreated, self.event_of(EventType::TaskCreated, &task)?));
+            reminders.extend(exported.reminders.iter().map(|own| (id, own)));
+        }
+        for reminder in self.insert_reminders(&reminders).await? {
+            audit.push((reminder.task_id, EventType::ReminderScheduled, self.event_of(EventType::ReminderScheduled, &reminder)?));
+            self.schedule_job(&reminder.dapr_job_id, reminder.task_id, reminder.scheduled_at);
+        }
+        self.add_audit(&audit).await?;
+        self.announce_import(import_id, count)?;
+        Ok(count)
+    }
+
+    /// Restores tasks as they were, with their ids and reminders. Returns how many.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn restore_tasks(&mut self, import_id: i64, tasks: Vec<ExportedTask>) -> Result<i64, Error> {
+        let last = tasks.iter().map(|task| task.task.id).max();
+        self.reserve_ids(LastIds { tasks: last.unwrap_or_default(), ..LastIds::default() }).await?;
+        let mut count = 0;
+        let (trashed, kept): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|task| task.deleted_at.is_some());
+        for (table, tasks) in [(Table::Tasks, kept), (Table::Trash, trashed)] {
+            if tasks.is_empty() {
+                continue;
+            }
+            let restored: HashMap<Uuid, i64> = self.insert_tasks(table, true, &tasks).await?.into_iter().collect();
+            count += i64::try_from(restored.len()).unwrap_or(i64::MAX);
+            let is_restored = |task: &ExportedTask| restored.contains_key(&task.task.uid);
+            let reminders = tasks.into_iter().filter(is_restored).flat_map(|task| task.reminders);
+            self.restore_reminders(&reminders.collect::<Vec<_>>()).await?;
+        }
+        self.announce_import(import_id, count)?;
+        Ok(count)
+    }
+
+    /// Restores reminders as they were, with their ids, what became of them on each channel, and their jobs. What was on its way when they were
+    /// exported is sent again by housekeeping.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn restore_reminders(&mut self, reminders: &[ExportedReminder]) -> Result<(), Error> {
+        if reminders.is_empty() {
+            return Ok(());
+        }
+        let last = reminders.iter().map(|own| own.reminder.id).max();
+        self.reserve_ids(LastIds { reminders: last.unwrap_or_default(), ..LastIds::default() }).await?;
+        let correlation_id = self.work.origin.correlation_id.clone();
+        let rows: Vec<Value> = reminders.iter().map(|own| reminder_row(own, own.reminder.task_id, &correlation_id)).collect();
+        let rows = Value::Array(rows).to_string();
+        sqlx::query(RESTORE_REMINDERS).bind(rows).execute(&mut *self.transaction).await?;
+        let sends: Vec<Value> = reminders.iter().flat_map(|own| sends_of(&own.reminder, &correlation_id)).collect();
+        if !sends.is_empty() {
+            sqlx::query(RESTORE_SENDS).bind(Value::Array(sends).to_string()).execute(&mut *self.transaction).await?;
+        }
+        for ExportedReminder { reminder, .. } in reminders {
+            if reminder.is_waiting() {
+                self.schedule_job(&format!("fire-reminder-{}", reminder.id), reminder.task_id, reminder.scheduled_at);
+            }
+        }
+        Ok(())
+    }
+
+    /// Restores entries of the audit log as they were, with their ids.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn restore_audit(&mut self, entries: &[AuditLogEntry]) -> Result<(), Error> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<i64> = entries.iter().map(|entry| entry.id).collect();
+        self.reserve_ids(LastIds { audit: ids.iter().copied().max().unwrap_or_default(), ..LastIds::default() }).await?;
+        let event_ids: Vec<&str> = entries.iter().map(|entry| entry.event_id.as_str()).collect();
+        let types: Vec<&str> = entries.iter().map(|entry| entry.event_type.as_str()).collect();
+        let tasks: Vec<i64> = entries.iter().map(|entry| entry.task_id).collect();
+        let parents: Vec<Option<i64>> = entries.iter().map(|entry| entry.parent_task_id).collect();
+        let users: Vec<i64> = entries.iter().map(|entry| entry.user_id).collect();
+        let data: Vec<String> = entries.iter().map(|entry| entry.event_data.to_string()).collect();
+        let created: Vec<Time> = entries.iter().map(|entry| Time(entry.created_at)).collect();
+        let query = sqlx::query(RESTORE_AUDIT).bind(ids).bind(event_ids).bind(types).bind(tasks).bind(parents).bind(users).bind(data);
+        query.bind(created).execute(&mut *self.transaction).await?;
+        Ok(())
+    }
+
+    /// Inserts tasks. Returns id and uid of those that were not there.
+    async fn insert_tasks(&mut self, table: Table, keeps_ids: bool, tasks: &[ExportedTask]) -> Result<Vec<(Uuid, i64)>, Error> {
+        let rows = tasks.iter().map(row_of).collect::<Result<Vec<_>, _>>()?;
+        let sql = sqlx::AssertSqlSafe(insert_tasks(table, keeps_ids));
+        let inserted = sqlx::query(sql).bind(Value::Array(rows).to_string()).fetch_all(&mut *self.transaction).await?;
+        let inserted = inserted.iter().map(|row| Ok((row.try_get(1)?, row.try_get(0)?))).collect::<Result<Vec<(Uuid, i64)>, Error>>()?;
+        if table == Table::Tasks {
+            // Of two with the same uid, the first one is there.
+            let by_uid: HashMap<Uuid, &Task> = tasks.iter().rev().map(|task| (task.task.uid, &task.task)).collect();
+            let found = inserted.iter().filter_map(|(uid, id)| Some((*id, folded(by_uid.get(uid)?), by_uid.get(uid)?.version)));
+            let (mut ids, mut titles, mut texts, mut versions) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+            for (id, (title, text), version) in found {
+                ids.push(id);
+                titles.push(title);
+                texts.push(text);
+                versions.push(version);
+            }
+            let query = sqlx::query(ADD_SEARCH).bind(ids).bind(titles).bind(texts).bind(versions);
+            query.execute(&mut *self.transaction).await?;
+        }
+        Ok(inserted)
+    }
+
+    async fn insert_reminders(&mut self, reminders: &[(i64, &ExportedReminder)]) -> Result<Vec<Reminder>, Error> {
+        if reminders.is_empty() {
+            return Ok(Vec::new());
+        }
+        let correlation_id = &self.work.origin.correlation_id;
+        let rows: Vec<Value> = reminders.iter().map(|(task_id, own)| reminder_row(own, *task_id, correlation_id)).collect();
+        let sql = format!(
+            "INSERT INTO reminders ({0}) SELECT {0} FROM json_populate_recordset(NULL::reminders, $1::text::json) RETURNING {REMINDER_COLUMNS}",
+            reminder_columns!()
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(Value::Array(rows).to_string());
+        let rows = query.fetch_all(&mut *self.transaction).await?;
+        Ok(rows.iter().map(|row| reminder_of(row).map(|stored| stored.reminder)).collect::<Result<_, _>>()?)
+    }
+
+    async fn add_audit(&mut self, entries: &[(i64, EventType, Event)]) -> Result<(), Error> {
+        use cloudevents::AttributesReader;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let event_ids: Vec<&str> = entries.iter().map(|(_, _, event)| event.id()).collect();
+        let types: Vec<&str> = entries.iter().map(|(_, ty, _)| ty.as_str()).collect();
+        let tasks: Vec<i64> = entries.iter().map(|(task_id, ..)| *task_id).collect();
+        let data = entries.iter().map(|(_, _, event)| serde_json::to_string(event).map_err(Error::value)).collect::<Result<Vec<_>, _>>()?;
+        let query = sqlx::query(ADD_AUDIT).bind(event_ids).bind(types).bind(tasks).bind(data).bind(USER_ID).bind(Time(self.now()));
+        query.execute(&mut *self.transaction).await?;
+        Ok(())
+    }
+
+    /// The event that tells of a resource as it is, which nobody is sent.
+    fn event_of(&self, ty: EventType, resource: &impl Resource) -> Result<Event, Error> {
+        let (origin, now) = (&self.work.origin, self.work.now);
+        let data = resource.event(ty, now, &origin.correlation_id);
+        origin.event(self.work.ids.next(), ty.as_str(), &resource.subject(), resource.key(), now, &data).map_err(Error::value)
+    }
+
+    /// Tells the pages (task-updates) and the webhook (task-events) that tasks were imported.
+    fn announce_import(&mut self, import_id: i64, count: i64) -> Result<(), Error> {
+        if count == 0 {
+            return Ok(());
+        }
+        let event_type = EventType::TasksImported;
+        let correlation_id = self.work.origin.correlation_id.clone();
+        let data = TasksImported { event_type, import_id, count, user_id: USER_ID, timestamp: self.now(), correlation_id };
+        for topic in [Topic::TaskEvents, Topic::TaskUpdates] {
+            self.emit(topic, event_type, &format!("import/{import_id}"), NO_TASK, &data)?;
+        }
+        Ok(())
+    }
+}
+
+/// The row of a reminder, by the names of its columns.
+fn reminder_row(own: &ExportedReminder, task_id: i64, correlation_id: &str) -> Value {
+    let reminder = &own.reminder;
+    let channels: Vec<&str> = reminder.deliveries.iter().map(|delivery| delivery.channel.as_str()).collect();
+    json!({
+        "id": reminder.id,
+        "task_id": task_id,
+        "user_id": USER_ID,
+        "scheduled_at": reminder.scheduled_at,
+        "triggered_at": reminder.triggered_at,
+        "reminder_offset": reminder.reminder_offset.to_string(),
+        "channel": reminder.reminder_type,
+        "status": reminder.status,
+        "retry_count": reminder.retry_count,
+        "created_at": reminder.created_at,
+        "sent_at": reminder.sent_at,
+        "of_task": own.of_task,
+        "cancelled_with_task": own.cancelled_with_task,
+        "snoozed_from": own.snoozed_from,
+        "channels": reminder.triggered_at.map(|_| channels),
+        "correlation_id": correlation_id,
+    })
+}
+
+/// What became of a firing on each channel, as rows of `sends`. A delivery on its way has none: housekeeping has it sent.
+fn sends_of(reminder: &Reminder, correlation_id: &str) -> Vec<Value> {
+    let Some(fired_at) = reminder.triggered_at else { return Vec::new() };
+    let settled = reminder.deliveries.iter().filter(|delivery| delivery.status != ReminderStatus::Pending);
+    let send = |delivery: &Delivery| {
+        json!({
+            "channel": delivery.channel,
+            "key": reminder.task_id,
+            "reminder_id": reminder.id,
+            "fired_at": fired_at,
+            "status": delivery.status,
+            "attempts": delivery.attempts,
+            "error": delivery.error,
+            "next_at": fired_at,
+            "expires_at": fired_at,
+            "created_at": fired_at,
+            "sent_at": delivery.sent_at,
+            "correlation_id": correlation_id,
+        })
+    };
+    settled.map(send).collect()
+}
+
+/// A task that is completed owes nothing if it comes from elsewhere: what follows it is in the file.
+#[must_use]
+pub fn owed_of(task: &Task) -> Option<bool> {
+    (task.status == Status::Completed && task.recurrence != Recurrence::None).then_some(false)
+}
+
+fn import_of(row: &PgRow) -> Result<Import, Error> {
+    let mut columns = Columns::from(row, 0);
+    let (id, format, status, size, total) = (columns.get()?, columns.get()?, columns.get()?, columns.get()?, columns.get()?);
+    let counts = ImportCounts { read: columns.get()?, created: columns.get()?, existing: columns.get()?, skipped: columns.get()? };
+    let (notes, restores) = (columns.get()?, columns.get()?);
+    let preview = serde_json::from_str(columns.borrowed()?).map_err(Error::value)?;
+    let (error, created_at, finished_at) = (columns.get()?, columns.get()?, columns.get()?);
+    Ok(Import { id, format, status, size, total, counts, notes, restores, preview, error, created_at, finished_at })
+}
+
+impl Named for ImportFormat {}
+impl Named for ImportStatus {}
+impl Named for NoteKind {}

@@ -1,0 +1,59 @@
+// A small autopush, the push service of Firefox: gives a browser that connects its endpoints, and hands on what is pushed to them as it is.
+
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { WebSocketServer } from 'ws';
+
+export class Autopush {
+  /** Where the browser of each endpoint is connected, by channel. @type {Map<string, import('ws').WebSocket>} */
+  #channels = new Map();
+  /** What the browser said of each push that it got. @type {any[]} */
+  acknowledged = [];
+  #server = createServer(async (request, response) => {
+    const body = Buffer.concat(await request.toArray());
+    const channelID = (request.url ?? '').slice(1);
+    const browser = this.#channels.get(channelID);
+    response.writeHead(browser ? 201 : 404).end();
+    const { 'content-encoding': encoding } = request.headers;
+    browser?.send(JSON.stringify({ messageType: 'notification', channelID, version: randomUUID(), data: body.toString('base64url'), headers: { encoding } }));
+  });
+
+  static async start() {
+    const service = new Autopush();
+    new WebSocketServer({ server: service.#server }).on('connection', (socket) => socket.on('message', (data) => service.#said(socket, JSON.parse(String(data)))));
+    service.#server.listen(0, '127.0.0.1');
+    await once(service.#server, 'listening');
+    return service;
+  }
+
+  get #authority() {
+    const { port } = /** @type {import('node:net').AddressInfo} */ (this.#server.address());
+    return `127.0.0.1:${port}`;
+  }
+
+  /** What a Firefox is started with that is to use it. */
+  get preferences() {
+    return { 'dom.push.serverURL': `ws://${this.#authority}/`, 'dom.push.testing.allowInsecureServerURL': true };
+  }
+
+  /** @param {import('ws').WebSocket} socket @param {any} message */
+  #said(socket, { messageType, channelID, updates }) {
+    const answer = (/** @type {object} */ more) => socket.send(JSON.stringify({ messageType, status: 200, ...more }));
+    if (messageType === 'hello') answer({ uaid: randomUUID().replaceAll('-', ''), use_webpush: true, broadcasts: {} });
+    else if (messageType === 'register') {
+      this.#channels.set(channelID, socket);
+      answer({ channelID, pushEndpoint: `http://${this.#authority}/${channelID}` });
+    } else if (messageType === 'unregister') {
+      this.#channels.delete(channelID);
+      answer({ channelID });
+    } else if (messageType === 'ack') this.acknowledged.push(...updates);
+  }
+
+  async stop() {
+    this.#server.closeAllConnections();
+    for (const socket of this.#channels.values()) socket.terminate();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+}

@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""CalDAV as others speak it: the package caldav with its server tester, vdirsyncer, todoman. Called by `just caldav`; TASKFLOW_URL names a Taskflow with an
+empty database, WORK a folder of the test's own."""
+
+import datetime, json, os, pathlib, subprocess, sys, urllib.error, urllib.request
+
+import caldav
+
+BASE, WORK = os.environ["TASKFLOW_URL"], pathlib.Path(os.environ["WORK"])
+BIN = pathlib.Path(sys.executable).parent
+# What a calendar of tasks has to support, by the names of caldav-server-tester. It knows many things that no calendar of tasks has.
+FULL = [
+    "get-current-user-principal", "save-load.todo", "save-load.todo.recurrences", "search.comp-type", "search.text", "search.time-range.todo", "sync-token",
+    "sync-token.delete", "save-load.get-by-url", "delete-calendar.free-namespace",
+]
+
+
+def api(method, path, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(BASE + path, data, {"content-type": "application/json"}, method=method)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
+
+
+def run(*command, **more):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=300, **more)
+    if done.returncode:
+        raise SystemExit(f"{command[0]} failed ({done.returncode}):\n{done.stdout}\n{done.stderr}")
+    return done.stdout
+
+
+def tasks(**wanted):
+    found = api("GET", "/api/tasks?limit=500")
+    return [task for task in found if all(task[name] == value for name, value in wanted.items())]
+
+
+def package(password):
+    """The package caldav: discovery, a task there and back, each mode of completing a series, deletion."""
+    client = caldav.DAVClient(url=f"{BASE}/dav/", username="me", password=password)
+    calendars = client.principal().calendars()
+    assert [calendar.get_display_name() for calendar in calendars] == ["Tasks"], calendars
+    calendar = calendars[0]
+    due = datetime.datetime(2099, 3, 1, 9, 0, tzinfo=datetime.timezone.utc)
+    todo = calendar.save_todo(summary="Call Ann", due=due, priority=1, categories=["Work"])
+    task, = tasks(title="Call Ann")
+    assert (task["priority"], task["tags"], task["due_date"]) == ("high", ["work"], "2099-03-01T09:00:00.000000Z"), task
+    api("PUT", f"/api/tasks/{task['id']}", {"title": "Call Ann back"})
+    todo.load()
+    assert todo.icalendar_component["summary"] == "Call Ann back"
+    todo.complete()
+    assert tasks(title="Call Ann back")[0]["status"] == "completed"
+    assert [found.icalendar_component["summary"] for found in calendar.todos()] == [], "what is completed is no open task"
+    assert len(calendar.todos(include_completed=True)) == 1
+    todo.delete()
+    assert tasks() == [] and len(api("GET", "/api/trash")) == 1
+    for mode in ("safe", "thisandfuture"):
+        title = f"Water the plants ({mode})"
+        series = calendar.save_todo(summary=title, due=due, dtstart=due - datetime.timedelta(hours=1), rrule={"FREQ": "DAILY"})
+        series.complete(handle_rrule=True, rrule_mode=mode, completion_timestamp=datetime.datetime.now(datetime.timezone.utc))
+        pending = [task for task in tasks(title=title) if task["status"] == "pending"]
+        assert len(pending) == 1, (mode, pending)
+        assert pending[0]["due_date"] == "2099-03-02T09:00:00.000000Z", (mode, pending)
+    for task in tasks():
+        api("DELETE", f"/api/tasks/{task['id']}")
+    print("caldav: found, written, read, edited on both sides, completed in each of its modes, deleted")
+
+
+def tester(password):
+    """The server tester: what it finds supported."""
+    out = WORK / "tester.json"
+    with open(out, "w") as file:
+        done = subprocess.run(
+            [BIN / "caldav-server-tester", "--caldav-url", f"{BASE}/dav/", "--caldav-user", "me", "--caldav-pass", password, "--caldav-calendar", "Tasks", "--format", "json"],
+            stdout=file, stderr=subprocess.PIPE, text=True, timeout=300)
+    if done.returncode:
+        raise SystemExit(f"caldav-server-tester failed ({done.returncode}):\n{out.read_text()}\n{done.stderr}")
+    features = json.loads(out.read_text())["features"]
+    support = {name: value["support"] if isinstance(value, dict) else value for name, value in features.items()}
+    missing = {name: support.get(name, "not checked") for name in FULL if support.get(name) != "full"}
+    if missing:
+        raise SystemExit(f"caldav-server-tester: not fully supported: {missing}\nall: {json.dumps(support, indent=1)}")
+    print(f"caldav-server-tester: {len(FULL)} features of a calendar of tasks are fully supported")
+    for task in tasks():
+        api("DELETE", f"/api/tasks/{task['id']}")
+
+
+def vdirsyncer(password):
+    """vdirsyncer both ways, with a conflict, and todoman on its folder."""
+    folder = WORK / "vdir"
+    (folder / "status").mkdir(parents=True)
+    config = folder / "config"
+    config.write_text(f"""
+[general]
+status_path = "{folder}/status"
+[pair tasks]
+a = "local"
+b = "taskflow"
+collections = ["from b"]
+conflict_resolution = "b wins"
+[storage local]
+type = "filesystem"
+path = "{folder}/local"
+fileext = ".ics"
+[storage taskflow]
+type = "caldav"
+url = "{BASE}/dav/"
+username = "me"
+password = "{password}"
+item_types = ["VTODO"]
+""")
+    sync = lambda: run(BIN / "vdirsyncer", "-c", config, "sync")
+    api("POST", "/api/tasks", {"title": "From Taskflow", "due_date": "2099-05-01"})
+    subprocess.run([str(BIN / "vdirsyncer"), "-c", str(config), "discover"], input="y\ny\n", text=True, capture_output=True, timeout=60, check=True)
+    sync()
+    local = folder / "local" / "tasks"
+    own, = local.glob("*.ics")
+    assert "SUMMARY:From Taskflow" in own.read_text()
+    (local / "mine.ics").write_text("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//EN\r\nBEGIN:VTODO\r\nUID:mine\r\nDTSTAMP:20260101T000000Z\r\n"
+                                    "SUMMARY:From a file\r\nX-OWN:kept\r\nEND:VTODO\r\nEND:VCALENDAR\r\n")
+    own.write_text(own.read_text().replace("SUMMARY:From Taskflow", "SUMMARY:Edited in the file"))
+    sync()
+    assert len(tasks(title="From a file")) == 1 and len(tasks(title="Edited in the file")) == 1, tasks()
+    # Both sides change the same task: Taskflow's version wins here, and nothing is lost silently there.
+    task, = tasks(title="From a file")
+    api("PUT", f"/api/tasks/{task['id']}", {"title": "Edited in Taskflow"})
+    (local / "mine.ics").write_text((local / "mine.ics").read_text().replace("From a file", "Edited in the other file"))
+    sync()
+    text = (local / "mine.ics").read_text()
+    assert "SUMMARY:Edited in Taskflow" in text and "X-OWN:kept" in text, text
+    listed = run(BIN / "todo", "--config", todoman_config(folder, local), "list")
+    assert "Edited in Taskflow" in listed and "Edited in the file" in listed, listed
+    # todoman completes a task in its file.
+    number = next(line.split()[2] if line.split()[0] == "[" else line.split()[1] for line in listed.splitlines() if "Edited in Taskflow" in line)
+    run(BIN / "todo", "--config", todoman_config(folder, local), "done", number.strip("]"))
+    sync()
+    assert tasks(title="Edited in Taskflow")[0]["status"] == "completed"
+    own.unlink()
+    sync()
+    assert tasks(title="Edited in the file") == []
+    api("DELETE", f"/api/tasks/{task['id']}")
+    sync()
+    assert list(local.glob("*.ics")) == []
+    again = sync()
+    assert "Copying" not in again and "Deleting" not in again, again
+    print("vdirsyncer: both ways, an edit on each side, a conflict, deletions; todoman: listed and completed")
+
+
+def todoman_config(folder, local):
+    config = folder / "todoman.py"
+    config.write_text(f'path = "{local.parent}/*"\ncache_path = "{folder}/cache.sqlite3"\ndefault_list = "tasks"\n')
+    return config
+
+
+def main():
+    made = api("POST", "/api/app-passwords", {"name": "test"})
+    package(made["password"])
+    vdirsyncer(made["password"])
+    tester(made["password"])
+    api("DELETE", f"/api/app-passwords/{made['id']}")
+    try:
+        caldav.DAVClient(url=f"{BASE}/dav/", username="me", password=made["password"]).principal().calendars()
+    except (caldav.lib.error.AuthorizationError, urllib.error.HTTPError):
+        print("a revoked app password opens nothing")
+        return
+    raise SystemExit("a revoked app password still works")
+
+
+main()
