@@ -5,7 +5,7 @@ use function::app_password::{self, AppSecret};
 use function::{App, Error};
 use http::{HeaderMap, Uri};
 
-/// Lets a call with an app password pass.
+/// Accepts a call with an app password.
 ///
 /// # Errors
 /// [`Error::NoAppPassword`], after a pause; the database is unavailable.
@@ -13,7 +13,7 @@ pub(crate) async fn check(app: &App, headers: &HeaderMap) -> Result<(), Error> {
     is_kept(app, app_password::basic(headers), AppPasswordKind::Calendar).await
 }
 
-/// Lets a call with the key of a feed pass.
+/// Accepts a call with the key of a feed.
 ///
 /// # Errors
 /// Those of [`check`].

@@ -1,4 +1,4 @@
-//! The feed: what is due, for calendars that only read.
+//! The feed: tasks with due dates, for read-only calendars.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use store::{Resource, Resources};
 
 use crate::{access, answer};
 
-/// Events of a feed, at most. Google and Apple read no larger ones.
+/// Maximum number of events in a feed. Google and Apple do not read larger ones.
 const EVENTS_MAX: usize = 10_000;
-/// How long a reader may keep the feed.
+/// How long a reader may cache the feed.
 const FRESH: HeaderValue = HeaderValue::from_static("private, max-age=3600");
-/// SEQUENCE counts seconds since 2020: it grows with each change, also from one occurrence to the next.
+/// SEQUENCE counts seconds since 2020, so it grows with each change, also from one occurrence to the next.
 const SEQUENCE_BEGINS: i64 = 1_577_836_800;
 
-/// Answers the feed, or 304 if nothing has changed.
+/// Returns the feed, or 304 if nothing has changed.
 pub(crate) async fn get(app: Arc<App>, request: Request) -> Result<Response, Error> {
     access::check_feed(&app, request.uri()).await?;
     let etag = format!("\"{}\"", app.store()?.sync_point(app.now()).await?.now);

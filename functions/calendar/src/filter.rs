@@ -5,28 +5,28 @@ use icalendar::{Component, Document};
 
 use crate::xml::{CALDAV, Element};
 
-/// Occurrences of a series that a time range looks at, at most.
+/// Maximum number of occurrences of a series that a time range checks.
 const OCCURRENCES_MAX: usize = 200;
 
-/// A filter: conditions that all have to hold.
+/// A filter. All of its conditions must be met.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Filter {
-    /// A component of this name has to be there, and meet these.
+    /// A component of this name must exist, and meet these conditions.
     Component(String, Vec<Filter>),
-    /// A property of this name has to be there, and meet these.
+    /// A property of this name must exist, and meet these conditions.
     Property(String, Vec<Filter>),
-    /// A parameter of this name has to be there, and meet these.
+    /// A parameter of this name must exist, and meet these conditions.
     Parameter(String, Vec<Filter>),
-    /// What it is in must not be there.
+    /// The element around this must not exist.
     NotDefined,
-    /// The value contains this text, without regard to case unless told so; or does not.
+    /// The value contains this text (case-insensitive by default), or does not contain it.
     Text { text: String, is_exact: bool, is_negated: bool },
-    /// It happens in this time.
+    /// The component happens in this time.
     During(Option<Timestamp>, Option<Timestamp>),
 }
 
 impl Filter {
-    /// Reads `<C:filter>`. `None` if it has a part that is not known here.
+    /// Reads `<C:filter>`. Returns `None` if it has an unsupported part.
     pub(crate) fn read(filter: &Element) -> Option<Self> {
         match filter.children.as_slice() {
             [only] if only.is(CALDAV, "comp-filter") => Self::of(only),
@@ -59,7 +59,7 @@ impl Filter {
         }
     }
 
-    /// True if the text of a task's resource meets the filter.
+    /// True if the text of a task's resource matches the filter.
     pub(crate) fn meets(&self, text: &str, task: &Task, now: Timestamp) -> bool {
         let Ok(document) = Document::parse(text) else { return false };
         let mut outer = Component::new("");
@@ -114,7 +114,7 @@ fn time(text: Option<&str>) -> Option<Option<Timestamp>> {
     Some(Some(Timestamp::new(jiff::tz::Offset::UTC.to_timestamp(at).ok()?).ok()?))
 }
 
-/// True if the task, or a later occurrence of its series, is due in this time. Without a due date it is always there (RFC 4791, section 9.9).
+/// True if the task, or a later occurrence of its series, is due in this time. A task without a due date always matches (RFC 4791, section 9.9).
 fn is_during(task: &Task, start: Option<Timestamp>, end: Option<Timestamp>, now: Timestamp) -> bool {
     let is_in = |from: Timestamp, to: Timestamp| start.is_none_or(|start| to >= start) && end.is_none_or(|end| from < end);
     let Some(due) = task.due() else {
@@ -122,7 +122,7 @@ fn is_during(task: &Task, start: Option<Timestamp>, end: Option<Timestamp>, now:
     };
     let Some(from) = due.instant(&task.time_zone) else { return false };
     let to = if matches!(due, Moment::On(_)) { task.overdue_from().unwrap_or(from) } else { from };
-    // An all-day task takes its day; its end is the begin of the next.
+    // An all-day task takes its day; its end is the beginning of the next.
     let is_due = if to > from { start.is_none_or(|start| to > start) && end.is_none_or(|end| from < end) } else { is_in(from, to) };
     is_due || task.occurrences(now.min(from), OCCURRENCES_MAX).iter().any(|occurrence| is_in(occurrence.due_date, occurrence.due_date))
 }

@@ -18,9 +18,9 @@ use crate::resource::{missing, name, text};
 use crate::xml::{CALDAV, DAV, Element, FOOT, HEAD, element, empty};
 use crate::{CALENDAR, XML, access, answer, refusal};
 
-/// Resources of one multiget that are read at once.
+/// Number of resources of one multiget that are read at once.
 const CHUNK: usize = 100;
-/// Bytes of an answer that is known before it is sent.
+/// Maximum size of a response whose length is known before it is sent.
 const SMALL_MAX: usize = 64 * 1024;
 
 /// Reads the body as XML.
@@ -33,12 +33,13 @@ async fn read(request: Request) -> Result<(http::request::Parts, Option<Element>
     Ok((parts, root))
 }
 
-/// True if the children of a collection are asked for. Without a Depth, or with infinity, they are: the tree is not deeper than one more step anyway.
+/// True if the request includes the children of a collection. This is the default, and also true for infinity, because the tree has only one more
+/// level.
 fn has_children(headers: &HeaderMap) -> bool {
     headers.get("depth").is_none_or(|depth| depth != "0")
 }
 
-/// Answers the properties of a collection and what is in it, or of a resource.
+/// Returns the properties of a collection and its children, or of a resource.
 pub(crate) async fn propfind(app: Arc<App>, request: Request) -> Result<Response, Error> {
     access::check(&app, request.headers()).await?;
     let (parts, root) = read(request).await?;
@@ -66,7 +67,7 @@ pub(crate) async fn propfind(app: Arc<App>, request: Request) -> Result<Response
     Ok(multistatus(&nodes.iter().map(|node| node.response(&wanted)).collect::<String>()))
 }
 
-/// Refuses each property that a client wants to set: the calendar has no name or colour of its own.
+/// Refuses each property that a client wants to set: the calendar's name and colour are fixed.
 pub(crate) async fn proppatch(app: Arc<App>, request: Request) -> Result<Response, Error> {
     access::check(&app, request.headers()).await?;
     let (parts, root) = read(request).await?;
@@ -122,7 +123,7 @@ async fn multiget(app: &App, wanted: &Wanted, root: &Element) -> Result<Response
     Ok(multistatus(&body))
 }
 
-/// What has changed since a token; everything if there is none.
+/// Returns the changes since a token, or everything without one.
 async fn sync(app: Arc<App>, wanted: Wanted, root: &Element) -> Result<Response, Error> {
     let given = root.child(DAV, "sync-token").map(|token| token.text.trim()).filter(|token| !token.is_empty());
     let point = app.store()?.sync_point(app.now()).await?;
@@ -152,7 +153,7 @@ fn multistatus(responses: &str) -> Response {
     answer(StatusCode::MULTI_STATUS, XML, format!("{HEAD}{responses}{FOOT}"))
 }
 
-/// The resources of an answer, read a page at a time while it is sent.
+/// The resources of a response, read page by page while it is sent.
 struct Pages {
     wanted: Wanted,
     filter: Option<Filter>,
@@ -165,7 +166,7 @@ impl Pages {
         Self { wanted, filter: None, since, after: 0 }
     }
 
-    /// The next page; `None` after the last one.
+    /// Returns the next page, or `None` after the last one.
     async fn next(&mut self, app: &App) -> Result<Option<String>, Error> {
         let page = app.store()?.resources(Resources { since: self.since, after: self.after }).await?;
         let Some(last) = page.last() else { return Ok(None) };
@@ -177,8 +178,8 @@ impl Pages {
     }
 }
 
-/// A multistatus. A small one is answered at once, with its length, so that the gateway can keep it. A larger one is sent as its pages are read: memory
-/// holds one page, however many tasks there are.
+/// Returns a multistatus. A small one is sent at once, with its length, so that the gateway can buffer it. A larger one is sent while its pages are
+/// read, so memory holds one page, however many tasks there are.
 async fn stream(app: Arc<App>, mut pages: Pages, first: String, last: String) -> Result<Response, Error> {
     let (mut begin, end) = (first, last + FOOT);
     while begin.len() < SMALL_MAX {

@@ -1,8 +1,8 @@
-//! What a client means by the text that it writes: pure, so that each client's way is a line of a test.
+//! Interprets the text that a client writes. This is pure, so the behaviour of each client is one line of a test.
 //!
-//! Clients complete an occurrence of a series in four ways: they roll DUE forward on the same UID (Tasks.org), write an exception with RECURRENCE-ID (jtx Board,
-//! Thunderbird), complete the task and create the next one themselves (Evolution), or complete the master (Nextcloud Tasks). Many send no If-Match, so a text may also
-//! be about an occurrence that is over: what it says of that occurrence has happened, and happens no second time.
+//! Clients complete an occurrence of a series in four ways: they move DUE forward on the same UID (Tasks.org), write an exception with RECURRENCE-ID
+//! (jtx Board, Thunderbird), complete the task and create the next one themselves (Evolution), or complete the master (Nextcloud Tasks). Many send no
+//! If-Match, so a text may also be about an earlier occurrence: its changes have already been made, and must not be made twice.
 
 use domain::command::{Field, UpdateTask};
 use domain::recurrence::Rule;
@@ -11,31 +11,31 @@ use domain::zone::Zone;
 use domain::{Moment, Task, Timestamp};
 use icalendar::Todo;
 
-/// What a text changes of a task.
+/// The changes of a text to a task.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Intent {
-    /// Fields that get other values.
+    /// The changed fields.
     pub(crate) update: UpdateTask,
     /// The reminder, if it changes.
     pub(crate) reminder: Field<Option<domain::ReminderOffset>>,
-    /// What happens to the status.
+    /// The change of the status.
     pub(crate) step: Step,
 }
 
-/// What happens to the status of a task.
+/// The change of a task's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Nothing.
+    /// No change.
     Stay,
-    /// It is completed, at this time if the client says when.
+    /// The task is completed, at this time if the client sets one.
     Complete(Option<Timestamp>),
-    /// It is completed, and the client expects the next occurrence to be due then.
+    /// The task is completed, and the client expects this due date for the next occurrence.
     Roll(Moment),
-    /// It becomes pending again.
+    /// The task becomes pending again.
     Reopen,
 }
 
-/// What the text of a task that has this uid means, if `ancestors` are the occurrences before it, the last one first. `now` is when it was received.
+/// Returns the meaning of a task's text. `ancestors` are the earlier occurrences, the last one first. `now` is when the text was received.
 pub(crate) fn intent(task: &Task, ancestors: &[Task], todo: &Todo, now: Timestamp) -> Intent {
     let is = Todo::of(task);
     let recurs = task.recurrence != Recurrence::None;
@@ -47,7 +47,7 @@ pub(crate) fn intent(task: &Task, ancestors: &[Task], todo: &Todo, now: Timestam
         (Status::Pending, Status::Pending) if recurs => rolled(task, todo, now).map_or(Step::Stay, Step::Roll),
         _ => Step::Stay,
     };
-    // With a completion comes what the client thinks of the next occurrence: its date, its count, or no rule at all.
+    // With a completion, the client sends its idea of the next occurrence: its date, its count, or no rule at all.
     let keeps_series = is_over || (recurs && matches!(step, Step::Complete(_) | Step::Roll(_)));
     let mut update = UpdateTask {
         task_id: task.id,
@@ -63,13 +63,13 @@ pub(crate) fn intent(task: &Task, ancestors: &[Task], todo: &Todo, now: Timestam
     Intent { update, reminder: if is_over { Field::Keep } else { changed(&is.reminder, &todo.reminder) }, step }
 }
 
-/// The slots of exceptions that are completed, in order: each is one completion, if it is the turn of its occurrence.
+/// Returns the slots of completed exceptions, in order. Each is one completion, if its occurrence is next.
 pub(crate) fn completed_slots(exceptions: &[Todo]) -> Vec<(Moment, Option<Timestamp>)> {
     let completed = exceptions.iter().filter(|exception| exception.status == Status::Completed);
     completed.filter_map(|exception| Some((exception.recurrence_id?, exception.completed_at))).collect()
 }
 
-/// True if this slot is the one that the task stands for.
+/// True if this is the slot of the task.
 pub(crate) fn is_slot_of(task: &Task, slot: Moment) -> bool {
     task.status == Status::Pending
         && match slot {
@@ -78,7 +78,7 @@ pub(crate) fn is_slot_of(task: &Task, slot: Moment) -> bool {
         }
 }
 
-/// True if two tasks are the same occurrence of the same thing: one that Taskflow has made, and one that a client has.
+/// True if two tasks are the same occurrence of the same series: one created by Taskflow, and one by a client.
 pub(crate) fn is_same_occurrence(task: &Task, todo: &Todo) -> bool {
     let is = Todo::of(task);
     is.title == todo.title && is.due == todo.due && is_same_rule(is.rule.as_ref(), todo.rule.as_ref())
@@ -93,7 +93,8 @@ fn changed<T: Clone + PartialEq>(is: &T, wanted: &T) -> Field<T> {
     if is == wanted { Field::Keep } else { Field::Set(wanted.clone()) }
 }
 
-/// True if the text is about an occurrence that is over: it has that one's due date, or a slot between that one and the next, which Taskflow has passed over.
+/// True if the text is about an earlier occurrence: it has that occurrence's due date, or a slot between that one and the next, which Taskflow has
+/// skipped.
 fn is_about_the_past(task: &Task, ancestors: &[Task], todo: &Todo) -> bool {
     let Some(due) = todo.due.filter(|due| Some(*due) != task.due()) else { return false };
     let is_slot = |ancestor: &Task| matches!(due, Moment::At(at) if ancestor.slot() == Some(at));
@@ -104,7 +105,7 @@ fn is_about_the_past(task: &Task, ancestors: &[Task], todo: &Todo) -> bool {
     is_before && ancestors.first().is_some_and(|parent| parent.has_later_occurrence(due))
 }
 
-/// The due date of the next occurrence, if the client has moved the task to it.
+/// Returns the due date of the next occurrence, if the client has moved the task to it.
 fn rolled(task: &Task, todo: &Todo, now: Timestamp) -> Option<Moment> {
     let due = todo.due.filter(|due| Some(*due) != task.due() && is_same_rule(Todo::of(task).rule.as_ref(), todo.rule.as_ref()))?;
     let is_next = match task.recurrence_from {
@@ -127,7 +128,7 @@ fn series(update: &mut UpdateTask, task: &Task, is: &Todo, todo: &Todo) {
     if let Some(zone) = todo.zone.as_ref().filter(|zone| **zone != task.time_zone) {
         update.time_zone = Field::Set(Zone::clone(zone));
     }
-    // A rule that no task can have is kept in the text alone.
+    // An unsupported rule is kept only in the text.
     let is_odd = todo.rule_error.is_some() && is.rule.is_none();
     if is.rule != todo.rule && !is_odd {
         let wanted = todo.create();
@@ -180,7 +181,7 @@ mod tests {
         for (due, step) in [
             ("2027-01-05T09:00:00Z", Step::Roll("2027-01-05T09:00:00Z".parse().unwrap())),
             ("2027-01-07T09:00:00Z", Step::Roll("2027-01-07T09:00:00Z".parse().unwrap())),
-            // Moved by hand: no slot is then.
+            // If the task was moved by hand, it is in no slot.
             ("2027-01-05T11:00:00Z", Step::Stay),
             ("2027-01-03T09:00:00Z", Step::Stay),
             ("2027-01-04T09:00:00Z", Step::Stay),
@@ -203,7 +204,7 @@ mod tests {
     #[test]
     fn a_text_about_an_occurrence_that_is_over_completes_nothing() {
         let monday = task("2027-01-04T09:00:00Z", r#""recurrence": "daily""#);
-        // Completed on Thursday, so the days between were passed over.
+        // Completed on Thursday, so the days between were skipped.
         let friday = next(&monday, "2027-01-07T12:00:00Z");
         assert_eq!(friday.due().unwrap().to_string(), "2027-01-08T09:00:00.000000Z");
         let over = [done(&monday, "2027-01-07T12:00:00Z")];

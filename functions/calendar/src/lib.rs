@@ -1,7 +1,7 @@
-//! Tasks as a calendar: CalDAV (RFC 4791) with sync-collection (RFC 6578), and a feed to subscribe to.
+//! Tasks as a calendar: CalDAV (RFC 4791) with sync-collection (RFC 6578), and a feed.
 //!
-//! Every task is one VTODO of one calendar. The resource of a series stays with the occurrence that is pending, so a client sees its due date roll
-//! forward; a completed occurrence has a resource of its own. What clients mean by what they write is in `intent.rs`.
+//! Every task is one VTODO of one calendar. The resource of a series stays with the pending occurrence, so a client sees its due date move forward; a
+//! completed occurrence has its own resource. `intent.rs` interprets what clients write.
 
 mod access;
 mod feed;
@@ -19,14 +19,14 @@ use domain::routes::{self, DAV_ROOT, WELL_KNOWN_CALDAV};
 use function::{App, Error, Function, Request, Response, full};
 use http::{HeaderValue, StatusCode, header};
 
-/// The path of the calendar. Resources are below it.
+/// The path of the calendar. Its resources are below it.
 const CALENDAR: &str = "/dav/calendars/tasks/";
-/// What `OPTIONS` says of the server.
+/// The server's capabilities, for `OPTIONS`.
 const DAV_CLASSES: &str = "1, 3, calendar-access";
 /// The methods of everything below [`DAV_ROOT`].
 const METHODS: &str = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, REPORT";
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::CALENDAR)
@@ -44,7 +44,7 @@ pub fn function() -> Function {
         .raw("davDelete", resource::delete)
 }
 
-/// Leads clients that know only the host to the calendar (RFC 6764).
+/// Redirects clients that only know the host to the calendar (RFC 6764).
 async fn redirect(_: Arc<App>, _: Request) -> Result<Response, Error> {
     debug_assert!(WELL_KNOWN_CALDAV.len() > 1);
     let mut response = answer(StatusCode::MOVED_PERMANENTLY, "", String::new());
@@ -59,7 +59,7 @@ async fn options(app: Arc<App>, request: Request) -> Result<Response, Error> {
     Ok(response)
 }
 
-/// An answer of this type, with what clients look for in each.
+/// Returns a response of this type, with the headers that clients expect.
 fn answer(status: StatusCode, content_type: &'static str, body: String) -> Response {
     let mut response = Response::new(full(body));
     *response.status_mut() = status;
@@ -70,7 +70,7 @@ fn answer(status: StatusCode, content_type: &'static str, body: String) -> Respo
     response
 }
 
-/// An error whose condition clients read.
+/// Returns an error with a condition that clients read.
 fn refusal(status: StatusCode, namespace: &str, condition: &str, content: &str, detail: &str) -> Response {
     answer(status, XML, xml::error(namespace, condition, content, detail))
 }

@@ -1,4 +1,4 @@
-//! calendar on its own: on AWS Lambda, or on hyper at `$PORT`.
+//! The program of calendar, on AWS Lambda or on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(calendar::function())

@@ -1,4 +1,4 @@
-//! The properties of what is below `/dav/`.
+//! The properties of everything below `/dav/`.
 
 use domain::routes::DAV_ROOT;
 use store::Resource;
@@ -9,10 +9,10 @@ use crate::xml::{CALDAV, CALENDARSERVER, DAV, Element, element, empty, text};
 
 /// The path of the only principal.
 pub(crate) const PRINCIPAL: &str = "/dav/principal/";
-/// The path of its calendars: one.
+/// The path of its calendars. There is one.
 pub(crate) const HOME: &str = "/dav/calendars/";
 
-/// What a path leads to.
+/// What a path refers to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Node<'a> {
     /// `/dav/`
@@ -21,18 +21,18 @@ pub(crate) enum Node<'a> {
     Principal,
     /// The collection of calendars.
     Home,
-    /// The calendar; how far a client is in sync that has just read it.
+    /// The calendar, with the sync token of a client that has just read it.
     Calendar(i64),
     /// A task.
     Resource(&'a Resource),
 }
 
-/// Which properties a client asks for.
+/// The properties that a client requests.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Wanted {
-    /// Those that everything has.
+    /// The common ones.
     All,
-    /// Their names alone.
+    /// Only their names.
     Names,
     /// These: namespace and name.
     These(Vec<(String, String)>),
@@ -51,24 +51,24 @@ impl Wanted {
         }
     }
 
-    /// True if the text of a resource is asked for.
+    /// True if the text of a resource is requested.
     pub(crate) fn has(&self, namespace: &str, name: &str) -> bool {
         matches!(self, Self::These(these) if these.iter().any(|(own, wanted)| own == namespace && wanted == name))
     }
 }
 
-/// The URI of a token of sync-collection.
+/// Returns the URI of a sync-collection token.
 pub(crate) fn token(now: i64) -> String {
     format!("urn:taskflow:sync:{now}")
 }
 
-/// The number of a token.
+/// Returns the number of a token.
 pub(crate) fn number(token: &str) -> Option<i64> {
     token.trim().strip_prefix("urn:taskflow:sync:")?.parse().ok().filter(|number| *number >= 0)
 }
 
 impl Node<'_> {
-    /// Its path.
+    /// Returns its path.
     pub(crate) fn path(&self) -> String {
         match self {
             Self::Root => DAV_ROOT.to_owned(),
@@ -79,7 +79,7 @@ impl Node<'_> {
         }
     }
 
-    /// The `<D:response>` with the properties that are wanted.
+    /// Returns the `<D:response>` with the requested properties.
     pub(crate) fn response(&self, wanted: &Wanted) -> String {
         let (mut there, mut missing) = (String::new(), String::new());
         match wanted {
@@ -107,7 +107,7 @@ impl Node<'_> {
         element(DAV, "response", &(href + &parts)) + "\n"
     }
 
-    /// What `allprop` answers.
+    /// The properties of `allprop`.
     fn all(&self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Resource(_) => {
@@ -178,12 +178,12 @@ impl Node<'_> {
     }
 }
 
-/// Properties that share a status.
+/// Properties with the same status.
 pub(crate) fn propstat(properties: &str, status: &str) -> String {
     element(DAV, "propstat", &(element(DAV, "prop", properties) + &element(DAV, "status", &format!("HTTP/1.1 {status}"))))
 }
 
-/// The `<D:response>` of what is not there.
+/// Returns the `<D:response>` of a missing resource.
 pub(crate) fn gone(path: &str) -> String {
     element(DAV, "response", &(element(DAV, "href", &text(path)) + &element(DAV, "status", "HTTP/1.1 404 Not Found"))) + "\n"
 }

@@ -1,4 +1,4 @@
-//! Writes a resource: creates a task, or changes one as the client means it.
+//! Writes a resource: creates or changes a task, as the client means it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,9 +22,9 @@ use crate::resource::{check_preconditions, etag, missing, name, path, subject, w
 use crate::xml::{CALDAV, element, text};
 use crate::{access, answer, refusal};
 
-/// Completed exceptions of one text that are carried out, at most.
+/// Maximum number of completed exceptions of one text that are applied.
 const EXCEPTIONS_MAX: usize = 100;
-/// How long a client and Taskflow may take to make the same occurrence twice.
+/// How far apart a client and Taskflow may create the same occurrence.
 const SAME: Duration = Duration::from_hours(24);
 
 /// Creates or changes the task of a resource.
@@ -59,7 +59,7 @@ pub(crate) async fn put(app: Arc<App>, request: Request) -> Result<Response, Err
     };
     let published = change.commit().await?;
     let mut response = answer(if is_new { StatusCode::CREATED } else { StatusCode::NO_CONTENT }, "", String::new());
-    // With an ETag, a client believes that what it wrote is what is there (RFC 4791, section 5.3.4).
+    // With an ETag, a client assumes that the stored text is exactly what it wrote (RFC 4791, section 5.3.4).
     if let Some(etag) = etag {
         with_etag(&mut response, &etag);
     }
@@ -80,7 +80,7 @@ fn refuse_task(invalid: &Invalid) -> Response {
     refusal(StatusCode::FORBIDDEN, CALDAV, "valid-calendar-data", "", &invalid.to_string())
 }
 
-/// One text on its way into the database.
+/// A text that is being written to the database.
 struct Writer<'a> {
     unit: &'a mut Unit,
     name: String,
@@ -89,11 +89,11 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Changes the task of a resource as the text means it. Returns its ETag, if the text is what clients will read.
+    /// Changes the task of a resource. Returns its ETag, if the text is exactly what clients will read.
     async fn update(&mut self, before: Resource) -> Result<Option<String>, Error> {
         let mut ancestors = self.unit.ancestors(&before.task).await?;
         let mut task = before.task.clone();
-        // Completed a moment ago, and its next occurrence is still to come: the client means the series.
+        // The task was completed a moment ago, and its next occurrence does not exist yet: the client means the series.
         if task.status == Status::Completed
             && task.recurrence != Recurrence::None
             && let Some(next) = self.unit.spawn_owed(task.id).await?
@@ -126,7 +126,7 @@ impl Writer<'_> {
 
     async fn apply(&mut self, task: &Task, ancestors: &[Task], todo: &Todo) -> Result<(), Error> {
         let intent = intent(task, ancestors, todo, self.unit.now());
-        // A due date that has passed needs no new reminder, but the client's alarm has to stay.
+        // A due date in the past needs no new reminder, but the client's alarm must stay.
         let mut base = task.clone();
         intent.reminder.write_to(&mut base.reminder_offset);
         if matches!(intent.update.due_date, Field::Set(None)) {
@@ -143,7 +143,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Completes a task, and has its next occurrence made, unless the client has made it already.
+    /// Completes a task, and has its next occurrence created, unless the client has created it already.
     async fn complete(&mut self, task: Task, at: Option<Timestamp>, due: Option<Moment>) -> Result<(Task, Option<Task>), Error> {
         let at = at.filter(|at| *at >= task.created_at).unwrap_or_else(|| self.unit.now());
         let done = self.unit.complete_task_at(task, at).await?;
@@ -173,7 +173,7 @@ impl Writer<'_> {
         Ok(self.unit.namesakes(title, after).await?)
     }
 
-    /// Creates the task of a new resource, unless the text is about an occurrence that Taskflow has made a moment ago.
+    /// Creates the task of a new resource, unless the text is about an occurrence that Taskflow has just created.
     async fn create(&mut self) -> Result<Option<String>, Error> {
         let todo = self.object.todo(&self.zone).ok_or_else(|| Error::Malformed("no VTODO".to_owned()))?;
         if !self.take_over_next(&todo).await? && !self.take_over_done(&todo).await? {
@@ -188,11 +188,11 @@ impl Writer<'_> {
         draft.0.reminder_offset = todo.reminder.filter(|_| draft.0.due_date.is_some());
         let mut task = self.unit.create_task(draft.clone()).await?;
         if self.unit.made().is_none() {
-            // Another task has this uid, under a name of its own.
+            // Another resource has this uid.
             draft.0.uid = Uuid::nil();
             task = self.unit.create_task(draft).await?;
         }
-        // Before it is completed: the next occurrence takes the name.
+        // Before it is completed, because the next occurrence takes the name.
         self.write(&task, task.version).await?;
         if todo.status == Status::Completed {
             self.complete(task, todo.completed_at, None).await?;
@@ -200,8 +200,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The client completed an occurrence and creates the next one itself, which Taskflow has made already: that one gets the client's name, and the
-    /// completed one keeps its own.
+    /// The client completed an occurrence and creates the next one itself, but Taskflow has already created it: that one gets the client's name, and
+    /// the completed one keeps its own.
     async fn take_over_next(&mut self, todo: &Todo) -> Result<bool, Error> {
         if todo.status == Status::Completed || todo.rule.is_none() {
             return Ok(false);
@@ -219,8 +219,8 @@ impl Writer<'_> {
         Ok(true)
     }
 
-    /// The client rolled a series forward and creates a copy of what was completed (Apple Reminders), which Taskflow has already: it gets the client's
-    /// name.
+    /// The client moved a series forward and creates a copy of the completed occurrence (Apple Reminders), but Taskflow already has it: it gets the
+    /// client's name.
     async fn take_over_done(&mut self, todo: &Todo) -> Result<bool, Error> {
         if todo.status != Status::Completed || todo.rule.is_some() {
             return Ok(false);
@@ -248,7 +248,7 @@ impl Writer<'_> {
         Ok(self.unit.write_resource(&resource).await?)
     }
 
-    /// Keeps the text with the task that has the name now. Returns its ETag, if the text means just that task.
+    /// Stores the text with the task that has the name now. Returns its ETag, if the text means exactly that task.
     async fn keep(&mut self, before: Option<&Resource>) -> Result<Option<String>, Error> {
         let Some(mut now) = self.unit.resource(&self.name).await? else { return Err(missing(&self.name)) };
         let written = self.object.to_string();
@@ -262,7 +262,7 @@ impl Writer<'_> {
         }
         let stamp = Stamp { uid: self.object.uid(), changes: 0 };
         let is_same = self.object.with(&now.task, stamp) == written;
-        // What Taskflow says otherwise than the client is a change of the client's text.
+        // Where Taskflow differs from the client, it changes the client's text.
         self.write(&now.task, now.task.version - i64::from(!is_same)).await?;
         Ok(is_same.then(|| etag(&now)))
     }

@@ -14,19 +14,19 @@ use crate::{CALENDAR, access, answer};
 /// The media type of a resource.
 pub(crate) const TYPE: &str = "text/calendar; charset=utf-8; component=VTODO";
 
-/// The text of a resource: what the client wrote, with what Taskflow has changed since.
+/// Returns the text of a resource: what the client wrote, with Taskflow's changes since.
 pub(crate) fn text(resource: &Resource) -> String {
     let stamp = Stamp { uid: &resource.uid, changes: resource.task.version.saturating_sub(resource.written_version) };
     let object = Object::parse(&resource.written).unwrap_or_else(|_| Object::empty(&resource.task, &resource.uid));
     object.with(&resource.task, stamp)
 }
 
-/// The ETag of a resource: another task, or another version of it, is another text.
+/// Returns the ETag of a resource. Each task and each version of it has another text.
 pub(crate) fn etag(resource: &Resource) -> String {
     format!("\"{}-{}\"", resource.task.id, resource.task.version)
 }
 
-/// The path of a resource.
+/// Returns the path of a resource.
 pub(crate) fn path(name: &str) -> String {
     format!(
         "{CALENDAR}{}",
@@ -34,7 +34,7 @@ pub(crate) fn path(name: &str) -> String {
     )
 }
 
-/// The name of the resource that a path leads to.
+/// Returns the name of the resource with this path.
 pub(crate) fn name(path: &str) -> Option<String> {
     let name = percent_encoding::percent_decode_str(path.strip_prefix(CALENDAR)?).decode_utf8().ok()?;
     let is_name = !name.is_empty() && name.chars().count() <= 250 && !name.contains('/') && !name.chars().any(char::is_control);
@@ -45,7 +45,7 @@ pub(crate) fn missing(path: &str) -> Error {
     Error::NotFound(format!("there is no resource at {path}"))
 }
 
-/// Checks `If-Match` and `If-None-Match` against what is there.
+/// Checks `If-Match` and `If-None-Match` against the existing resource.
 pub(crate) fn check_preconditions(headers: &HeaderMap, found: Option<&Resource>) -> Result<(), Error> {
     let own = found.map(etag);
     let names_it = |name: HeaderName| {
@@ -62,7 +62,7 @@ pub(crate) fn check_preconditions(headers: &HeaderMap, found: Option<&Resource>)
     Ok(())
 }
 
-/// Answers a resource.
+/// Returns a resource as a response.
 pub(crate) async fn get(app: Arc<App>, request: Request) -> Result<Response, Error> {
     access::check(&app, request.headers()).await?;
     let path = request.uri().path();
@@ -78,12 +78,12 @@ pub(crate) async fn get(app: Arc<App>, request: Request) -> Result<Response, Err
     Ok(response)
 }
 
-/// Adds the ETag to an answer.
+/// Adds the ETag to a response.
 pub(crate) fn with_etag(response: &mut Response, etag: &str) {
     response.headers_mut().extend(HeaderValue::try_from(etag).ok().map(|etag| (header::ETAG, etag)));
 }
 
-/// What changes of a resource queue for: its name.
+/// Returns the subject by which changes of a resource queue: its name.
 pub(crate) fn subject(name: &str) -> Option<store::Subject> {
     use sha2::{Digest, Sha256};
     let digest = Sha256::digest(name.as_bytes());

@@ -1,4 +1,4 @@
-//! XML of WebDAV: reads small trees within limits, and writes answers.
+//! XML of WebDAV: reads small trees within limits, and writes responses.
 
 use std::fmt::Write as _;
 
@@ -7,9 +7,9 @@ use quick_xml::escape::{escape, resolve_predefined_entity};
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::ResolveResult;
 
-/// Elements inside each other, at most.
+/// Maximum nesting of elements.
 const DEPTH_MAX: usize = 16;
-/// Elements of a request, at most: a multiget names each resource.
+/// Maximum number of elements in a request. A multiget names each resource.
 const ELEMENTS_MAX: usize = 10_000;
 
 /// The namespace of WebDAV.
@@ -29,7 +29,7 @@ pub(crate) struct Element {
     pub(crate) text: String,
 }
 
-/// Why a body is no XML that is read here.
+/// Why a body could not be read as XML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum XmlError {
     #[error("not well-formed XML")]
@@ -41,7 +41,7 @@ pub(crate) enum XmlError {
 }
 
 impl Element {
-    /// Reads a document; `None` for an empty one.
+    /// Reads a document. Returns `None` for an empty one.
     pub(crate) fn read(text: &str) -> Result<Option<Self>, XmlError> {
         if text.trim().is_empty() {
             return Ok(None);
@@ -108,12 +108,12 @@ impl Element {
         self.namespace == namespace && self.name == name
     }
 
-    /// The first child of this name.
+    /// Returns the first child of this name.
     pub(crate) fn child(&self, namespace: &str, name: &str) -> Option<&Self> {
         self.children.iter().find(|child| child.is(namespace, name))
     }
 
-    /// The value of an attribute.
+    /// Returns the value of an attribute.
     pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
@@ -132,18 +132,18 @@ fn push(text: &str, open: &mut [Element]) {
     }
 }
 
-/// A text inside an element.
+/// Writes a text inside an element.
 pub(crate) fn text(text: &str) -> String {
-    // What XML 1.0 cannot have would make the whole answer unreadable.
+    // A character that XML 1.0 does not allow would make the whole response unreadable.
     let clean: String = text
         .chars()
         .filter(|char| matches!(char, '\t' | '\n' | '\r') || (!char.is_control() && !matches!(char, '\u{fffe}' | '\u{ffff}')))
         .collect();
-    // A parser makes a line feed of CR LF, and iCalendar's lines end with CR LF.
+    // A parser converts CR LF to LF, but iCalendar's lines end with CR LF.
     escape(clean.as_str()).replace('\r', "&#13;")
 }
 
-/// An element of any namespace, without content.
+/// Writes an element of any namespace, without content.
 pub(crate) fn empty(namespace: &str, name: &str) -> String {
     match prefix(namespace) {
         Some(prefix) => format!("<{prefix}:{name}/>"),
@@ -152,7 +152,7 @@ pub(crate) fn empty(namespace: &str, name: &str) -> String {
     }
 }
 
-/// An element of a namespace that [`HEAD`] declares.
+/// Writes an element of a namespace that [`HEAD`] declares.
 pub(crate) fn element(namespace: &str, name: &str, content: &str) -> String {
     let prefix = prefix(namespace).unwrap_or("D");
     format!("<{prefix}:{name}>{content}</{prefix}:{name}>")
@@ -167,13 +167,13 @@ fn prefix(namespace: &str) -> Option<&'static str> {
     }
 }
 
-/// The begin of a multistatus.
+/// The beginning of a multistatus.
 pub(crate) const HEAD: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:multistatus xmlns:D=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\" \
      xmlns:CS=\"http://calendarserver.org/ns/\">";
 /// Its end.
 pub(crate) const FOOT: &str = "</D:multistatus>\n";
 
-/// The body of an error: the precondition that failed (RFC 4918, section 16), and a word for people.
+/// Returns the body of an error: the failed precondition (RFC 4918, section 16), and a text for people.
 pub(crate) fn error(namespace: &str, name: &str, content: &str, detail: &str) -> String {
     let mut body = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:error xmlns:D=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\" \
          xmlns:CS=\"http://calendarserver.org/ns/\">"

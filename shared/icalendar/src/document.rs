@@ -4,39 +4,39 @@ use std::fmt::{self, Write as _};
 
 use crate::DOCUMENT_MAX;
 
-/// Components inside each other, at most: a calendar, a task, its alarm, and what future standards put into that.
+/// Maximum nesting of components: a calendar, a task, its alarm, and room for future standards.
 const DEPTH_MAX: usize = 8;
-/// Content lines and components of a document, at most.
+/// Maximum number of content lines and components in a document.
 const ITEMS_MAX: usize = 20_000;
-/// Octets of a line, at most, before it is folded (RFC 5545, section 3.1).
+/// Maximum number of octets per line before it is folded (RFC 5545, section 3.1).
 const LINE_MAX: usize = 75;
 
-/// Why a text is no iCalendar document that Taskflow takes.
+/// Why a text was not accepted as an iCalendar document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// Larger than [`DOCUMENT_MAX`].
+    /// It is larger than [`DOCUMENT_MAX`].
     #[error("larger than {DOCUMENT_MAX} bytes")]
     TooLarge,
-    /// Components nested too deeply, or too many lines.
+    /// Components are nested too deeply, or there are too many lines.
     #[error("more than {DEPTH_MAX} components inside each other, or more than {ITEMS_MAX} lines")]
     TooComplex,
     /// BEGIN and END do not match, or there is no VCALENDAR.
     #[error("not one VCALENDAR whose BEGIN and END match")]
     Malformed,
-    /// No VTODO in it.
+    /// There is no VTODO.
     #[error("no VTODO")]
     NoTodo,
-    /// VTODOs with different UIDs, or without one.
+    /// VTODOs have different UIDs, or none.
     #[error("not exactly one UID")]
     NotOneUid,
 }
 
-/// A component: its lines and the components inside it, in the order of the text.
+/// A component: its lines and inner components, in the order of the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Component {
-    /// Upper case, such as `VTODO`.
+    /// Its name in upper case, such as `VTODO`.
     pub name: String,
-    /// What stands between BEGIN and END.
+    /// Everything between BEGIN and END.
     pub items: Vec<Item>,
 }
 
@@ -118,13 +118,13 @@ impl fmt::Display for Component {
 }
 
 impl Component {
-    /// An empty component.
+    /// Creates an empty component.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self { name: name.to_owned(), items: Vec::new() }
     }
 
-    /// The components of this name inside it.
+    /// Returns the inner components of this name.
     pub fn components<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
         self.items.iter().filter_map(move |item| match item {
             Item::Component(component) if component.name == name => Some(component),
@@ -132,7 +132,7 @@ impl Component {
         })
     }
 
-    /// Its own lines with this name, as they were written.
+    /// Returns its own lines with this name, as they were written.
     pub fn lines<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.items.iter().filter_map(move |item| match item {
             Item::Line(line) if name_of(line) == name => Some(line.as_str()),
@@ -140,14 +140,14 @@ impl Component {
         })
     }
 
-    /// Its own lines with this name, unfolded: what stands before the value, and the value.
+    /// Returns its own lines with this name, unfolded: the part before the value, and the value.
     #[must_use]
     pub fn properties(&self, name: &str) -> Vec<(String, String)> {
         let lines = self.lines(name).map(unfold);
         lines.map(|line| (head_of(&line).to_owned(), value_of(&line).to_owned())).collect()
     }
 
-    /// Replaces all lines with this name by these: where the first of them was, or at the end.
+    /// Replaces all lines with this name, at the position of the first of them or at the end.
     pub(crate) fn set(&mut self, name: &str, lines: Vec<String>) {
         let is_it = |item: &Item| matches!(item, Item::Line(line) if name_of(line) == name);
         let after_lines = self.items.iter().position(|item| matches!(item, Item::Component(_))).unwrap_or(self.items.len());
@@ -157,7 +157,7 @@ impl Component {
         self.items.splice(kept_before..kept_before, lines.into_iter().map(|line| Item::Line(fold(&line))));
     }
 
-    /// Its own lines alone, as a text that calcard reads.
+    /// Returns only its own lines, as a text that calcard reads.
     pub(crate) fn own_text(&self) -> String {
         let mut text = format!("BEGIN:{}\r\n", self.name);
         for item in &self.items {
@@ -170,7 +170,7 @@ impl Component {
     }
 }
 
-/// The content lines of a text, still folded, without their line ends. A bare LF ends a line as well.
+/// Returns the content lines of a text, still folded, without their line ends. A bare LF also ends a line.
 pub(crate) fn folded_lines(text: &str) -> impl Iterator<Item = String> {
     let mut lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).peekable();
     std::iter::from_fn(move || {
@@ -183,18 +183,18 @@ pub(crate) fn folded_lines(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// The line without its folds.
+/// Unfolds a line.
 pub(crate) fn unfold(line: &str) -> String {
     line.replace("\r\n ", "").replace("\r\n\t", "")
 }
 
-/// The name of a content line, in upper case.
+/// Returns the name of a content line, in upper case.
 pub(crate) fn name_of(line: &str) -> String {
     let line = if line.contains("\r\n") { unfold(line) } else { line.to_owned() };
     line[..line.find([':', ';']).unwrap_or(line.len())].trim().to_ascii_uppercase()
 }
 
-/// What stands before the value of an unfolded line: the name and the parameters. A colon in quotes ends no parameter.
+/// Returns the part before the value of an unfolded line: the name and the parameters. A colon in quotes does not end a parameter.
 pub(crate) fn head_of(line: &str) -> &str {
     let mut is_quoted = false;
     let end = line.char_indices().find(|(_, char)| {
@@ -204,12 +204,12 @@ pub(crate) fn head_of(line: &str) -> &str {
     &line[..end.map_or(line.len(), |(at, _)| at)]
 }
 
-/// The value of a content line, as it was written.
+/// Returns the value of a content line, as it was written.
 pub(crate) fn value_of(line: &str) -> &str {
     line[head_of(line).len()..].strip_prefix(':').unwrap_or_default()
 }
 
-/// Folds a line at 75 octets, between characters. A line that is folded already stays as it is.
+/// Folds a line at 75 octets, between characters. A folded line stays unchanged.
 pub(crate) fn fold(line: &str) -> String {
     if line.contains("\r\n") || line.len() <= LINE_MAX {
         return line.to_owned();
@@ -226,7 +226,7 @@ pub(crate) fn fold(line: &str) -> String {
     folded
 }
 
-/// A text as a value of the type TEXT. Control characters that no line may have are left out.
+/// Returns a text as a value of the type TEXT, without the control characters that lines must not contain.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in text.replace("\r\n", "\n").chars() {

@@ -1,4 +1,4 @@
-//! The feed: what is due as VEVENTs, because Google and Apple show no VTODO of a feed.
+//! The feed: tasks with due dates as VEVENTs, because Google and Apple do not show the VTODOs of a feed.
 
 use std::fmt::Write as _;
 
@@ -9,12 +9,12 @@ use crate::document::{Component, Item, escape, fold};
 use crate::read::Todo;
 use crate::write::{PRODUCT, add_timezones, date, utc};
 
-/// Minutes that a timed task takes in a calendar, which shows nothing of no length.
+/// Minutes of a timed task in a calendar, because calendars do not show events without a duration.
 const EVENT_MINUTES: i64 = 30;
-/// How often a client may ask for the feed again.
+/// How often a client may fetch the feed.
 const REFRESH: &str = "PT1H";
 
-/// The feed of these tasks, each with the UID and the SEQUENCE of its series. A task without a due date is left out.
+/// Returns the feed of these tasks, each with the UID and the SEQUENCE of its series. Omits tasks without a due date.
 #[must_use]
 pub fn feed<'a>(tasks: impl Iterator<Item = (&'a Task, &'a str, i64)>) -> String {
     let mut root = Component::new("VCALENDAR");
@@ -29,7 +29,7 @@ pub fn feed<'a>(tasks: impl Iterator<Item = (&'a Task, &'a str, i64)>) -> String
     for (task, uid, sequence) in tasks {
         if let Some(event) = event(task, uid, sequence) {
             root.items.push(Item::Component(event));
-            // One zone after the other: each is defined once.
+            // Zone by zone, because each is defined once.
             add_timezones(&mut root, task);
         }
     }

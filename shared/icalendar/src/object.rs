@@ -1,4 +1,4 @@
-//! One calendar object resource (RFC 4791, section 4.1): a task, or a series with exceptions, of one UID.
+//! A calendar object resource (RFC 4791, section 4.1): a task, or a series with exceptions, with one UID.
 
 use domain::zone::Zone;
 use domain::{Moment, Task, Timestamp};
@@ -7,16 +7,16 @@ use crate::document::{Component, Document, Item, Refused};
 use crate::read::Todo;
 use crate::write;
 
-/// What an object says about itself besides the task: who it is, and how often it has changed.
+/// What an object contains besides the task: its identity, and the number of changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp<'a> {
     /// UID.
     pub uid: &'a str,
-    /// Changes of the task since the client wrote the text. With none, the text is written as it is if it means the task.
+    /// Number of changes of the task since the client wrote the text. With none, the text is written unchanged if it means the task.
     pub changes: i64,
 }
 
-/// The text of a resource, read as far as its components.
+/// The text of a resource, parsed into its components.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
     document: Document,
@@ -27,7 +27,7 @@ impl Object {
     /// Reads the text that a client wrote.
     ///
     /// # Errors
-    /// [`Refused`]: it is no iCalendar, has no VTODO, or not exactly one UID.
+    /// [`Refused`]: it is not iCalendar, has no VTODO, or not exactly one UID.
     pub fn parse(text: &str) -> Result<Self, Refused> {
         let document = Document::parse(text)?;
         let zone = Zone::utc();
@@ -43,7 +43,7 @@ impl Object {
         }
     }
 
-    /// An object of a task that no client has written.
+    /// Creates the object of a task that no client has written.
     #[must_use]
     pub fn empty(task: &Task, uid: &str) -> Self {
         let mut todo = Component::new("VTODO");
@@ -55,20 +55,20 @@ impl Object {
         Self { document: Document { root }, uid: uid.to_owned() }
     }
 
-    /// The UID of all of its VTODOs.
+    /// Returns the UID of all of its VTODOs.
     #[must_use]
     pub fn uid(&self) -> &str {
         &self.uid
     }
 
-    /// What its main VTODO means: the one without a RECURRENCE-ID, or else the first.
+    /// Returns the meaning of its main VTODO: the one without a RECURRENCE-ID, or otherwise the first.
     #[must_use]
     pub fn todo(&self, zone: &Zone) -> Option<Todo> {
         let all: Vec<Todo> = self.todos(zone).collect();
         all.iter().find(|todo| todo.recurrence_id.is_none()).or(all.first()).cloned()
     }
 
-    /// What its exceptions mean, by their slots.
+    /// Returns the meaning of its exceptions, by their slots.
     #[must_use]
     pub fn exceptions(&self, zone: &Zone) -> Vec<Todo> {
         let mut exceptions: Vec<Todo> = self.todos(zone).filter(|todo| todo.recurrence_id.is_some()).collect();
@@ -80,8 +80,8 @@ impl Object {
         self.document.root.components("VTODO").filter_map(|component| Todo::read(component, zone))
     }
 
-    /// The text with the task written into it: a line stays as the client wrote it if it still means what the task says. Exceptions of slots before
-    /// the task's own are left out: those occurrences are over.
+    /// Returns the text with the task written into it. A line stays as the client wrote it if it still means the same. Omits exceptions of slots
+    /// before the task's own, because those occurrences are in the past.
     #[must_use]
     pub fn with(&self, task: &Task, stamp: Stamp<'_>) -> String {
         let mut document = self.document.clone();
@@ -119,7 +119,7 @@ fn main_mut(root: &mut Component) -> Option<&mut Component> {
     (at < todos.len()).then(|| todos.swap_remove(at))
 }
 
-/// Removes exceptions of slots before this one. True if there was one.
+/// Removes exceptions of slots before this one. Returns true if there was one.
 fn drop_past(root: &mut Component, slot: Timestamp, zone: &Zone) -> bool {
     let before = root.items.len();
     let has_main = root.components("VTODO").any(|todo| todo.lines("RECURRENCE-ID").next().is_none());

@@ -1,4 +1,4 @@
-//! What a VTODO or a VEVENT means to Taskflow.
+//! The meaning of a VTODO or a VEVENT for Taskflow.
 
 use calcard::common::PartialDateTime;
 use calcard::icalendar::{
@@ -18,10 +18,10 @@ use jiff::civil::{Date, DateTime, Time};
 use crate::document::{Component, unfold, value_of};
 use crate::zones::zone_of;
 
-/// The title of what has none.
+/// The title of a component without one.
 const UNTITLED: &str = "(untitled)";
 
-/// What kind of component it was.
+/// The kind of a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// VTODO.
@@ -30,28 +30,28 @@ pub enum Kind {
     Event,
 }
 
-/// A VTODO or a VEVENT as Taskflow understands it: each value is one that a task may have.
+/// A VTODO or a VEVENT as Taskflow understands it. Each value is valid for a task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Todo {
-    /// Which component it was.
+    /// The kind of the component.
     pub kind: Kind,
     /// UID.
     pub uid: Option<String>,
     /// RECURRENCE-ID: the slot that an exception replaces.
     pub recurrence_id: Option<Moment>,
-    /// SUMMARY, cut to what a title may be.
+    /// SUMMARY, cut to the maximum length of a title.
     pub title: String,
-    /// DESCRIPTION, cut to what a description may be.
+    /// DESCRIPTION, cut to the maximum length of a description.
     pub description: String,
-    /// DUE; else DTSTART with DURATION; of an event, or of a series without either, DTSTART.
+    /// DUE; otherwise DTSTART with DURATION; for an event, or a series without either, DTSTART.
     pub due: Option<Moment>,
     /// The zone of the due date, if it names one. UTC only if the task recurs.
     pub zone: Option<Zone>,
-    /// RRULE, if it is one that a task can have.
+    /// RRULE, if Taskflow supports it.
     pub rule: Option<Rule>,
     /// What the next occurrence is counted from: Tasks.org writes `FROM=COMPLETION`.
     pub recurrence_from: RecurrenceFrom,
-    /// Why RRULE is none that a task can have.
+    /// Why RRULE is not supported.
     pub rule_error: Option<RuleError>,
     /// EXDATE.
     pub exdates: Vec<Moment>,
@@ -59,7 +59,7 @@ pub struct Todo {
     pub priority: Priority,
     /// CATEGORIES, as tags.
     pub tags: Vec<String>,
-    /// STATUS: what is cancelled is not to be done either. Without it, COMPLETED or PERCENT-COMPLETE says so.
+    /// STATUS. Cancelled counts as completed. Without it, COMPLETED or PERCENT-COMPLETE decides.
     pub status: Status,
     /// COMPLETED.
     pub completed_at: Option<Timestamp>,
@@ -76,7 +76,7 @@ pub struct Todo {
 }
 
 impl Todo {
-    /// Reads a VTODO or a VEVENT; `zone` is that of dates which name none. `None` for any other component.
+    /// Reads a VTODO or a VEVENT. `zone` applies to dates without one. Returns `None` for any other component.
     #[must_use]
     pub fn read(component: &Component, zone: &Zone) -> Option<Self> {
         let kind = match component.name.as_str() {
@@ -128,7 +128,7 @@ impl Todo {
         })
     }
 
-    /// What a task means, in the same terms: comparing the two says what a client has changed.
+    /// Returns the meaning of a task in the same terms. Comparing the two shows what a client has changed.
     #[must_use]
     pub fn of(task: &Task) -> Self {
         Self {
@@ -139,7 +139,7 @@ impl Todo {
             description: task.description.clone(),
             due: task.due(),
             zone: (!task.all_day && task.due_date.is_some()).then(|| task.time_zone.clone()),
-            // A completed occurrence is one: its series goes on with the next.
+            // A completed occurrence does not recur: its series continues with the next.
             rule: rule_from_here(task).filter(|_| task.status == Status::Pending),
             recurrence_from: task.recurrence_from,
             rule_error: None,
@@ -156,7 +156,7 @@ impl Todo {
         }
     }
 
-    /// The task that it asks for.
+    /// Returns the task that it describes.
     #[must_use]
     pub fn create(&self) -> CreateTask {
         let frequency = self.rule.as_ref().and_then(|rule| frequency_of(rule, self.due, self.zone.as_ref()));
@@ -178,7 +178,7 @@ impl Todo {
     }
 }
 
-/// The plain frequency that says the same as a rule.
+/// Returns the plain frequency with the same meaning as a rule.
 pub(crate) fn frequency_of(rule: &Rule, due: Option<Moment>, zone: Option<&Zone>) -> Option<Frequency> {
     let day = due.and_then(|due| due.day(zone.unwrap_or(&Zone::utc()))).map_or(31, |day| day.get().day());
     match rule.to_string().as_str() {
@@ -189,7 +189,7 @@ pub(crate) fn frequency_of(rule: &Rule, due: Option<Moment>, zone: Option<&Zone>
     }
 }
 
-/// The rule of a task's series from its occurrence on, in the shortest words.
+/// Returns the rule of a task's series from its occurrence on, in the shortest form.
 fn rule_from_here(task: &Task) -> Option<Rule> {
     let rule = task.rule_from_here()?;
     let day = task.due().and_then(|due| due.day(&task.time_zone)).map_or(31, |day| day.get().day());
@@ -223,7 +223,7 @@ impl Read {
     }
 }
 
-/// A component's own properties.
+/// Returns a component's own properties.
 struct Reader<'a> {
     component: &'a ICalendarComponent,
     zone: &'a Zone,
@@ -266,7 +266,7 @@ impl Reader<'_> {
         exdates
     }
 
-    /// Those of the categories that can be tags.
+    /// Returns those categories that are valid tags.
     fn tags(&self) -> Vec<String> {
         let entries = self.component.properties(&Property::Categories);
         let texts = entries.flat_map(|entry| entry.values.iter().filter_map(ICalendarValue::as_text));
@@ -313,7 +313,7 @@ fn date_of(date_time: &PartialDateTime) -> Option<Date> {
 }
 
 fn time_of(date_time: &PartialDateTime) -> Option<Time> {
-    // A leap second is the second before it.
+    // A leap second counts as the second before it.
     let second = date_time.second.unwrap_or(0).min(59);
     Time::new(date_time.hour?.try_into().ok()?, date_time.minute.unwrap_or(0).try_into().ok()?, second.try_into().ok()?, 0).ok()
 }
@@ -331,12 +331,12 @@ fn seconds(duration: &calcard::icalendar::ICalendarDuration) -> Option<i64> {
     Some(if duration.neg { -sum } else { sum })
 }
 
-/// The rule of an RRULE, and where the next occurrence is counted from.
+/// Returns the rule of an RRULE, and what the next occurrence is counted from.
 fn rule_of(text: &str) -> (Option<Rule>, RecurrenceFrom, Option<RuleError>) {
     let is_from = |part: &&str| part.trim().eq_ignore_ascii_case("FROM=COMPLETION");
     let from = if text.split(';').any(|part| is_from(&part)) { RecurrenceFrom::Completion } else { RecurrenceFrom::Due };
     let parts: Vec<&str> = text.split(';').filter(|part| !is_from(part) && !part.trim().is_empty()).collect();
-    // Some clients write a local UNTIL, which RFC 5545 wants in UTC.
+    // Some clients write a local UNTIL, although RFC 5545 requires UTC.
     let parts: Vec<String> = parts.into_iter().map(with_utc_until).collect();
     match parts.join(";").parse::<Rule>() {
         Ok(rule) => (Some(rule), from, None),
@@ -367,7 +367,7 @@ fn description_of(text: &str) -> String {
     text.chars().filter(|char| *char != '\0').take(DESCRIPTION_MAX).collect()
 }
 
-/// How long before the due date a VALARM fires, if a task can say so.
+/// Returns how long before the due date a VALARM fires, if a task can represent it.
 fn offset_of(alarm: &Component, due: &Read, start: Option<&Read>, zone: &Zone) -> Option<ReminderOffset> {
     let parsed = decode(alarm)?;
     let entry = parsed.property(&Property::Trigger)?;
@@ -375,7 +375,7 @@ fn offset_of(alarm: &Component, due: &Read, start: Option<&Read>, zone: &Zone) -
     let before = match entry.values.first()? {
         ICalendarValue::Duration(duration) => {
             let is_end = entry.params.iter().any(|param| param.value == ICalendarParameterValue::Related(ICalendarRelated::End));
-            // Without RELATED=END it counts from DTSTART; most clients mean the due date where there is no DTSTART.
+            // Without RELATED=END, it counts from DTSTART. Without DTSTART, most clients mean the due date.
             let from = if is_end { due_at } else { start.map_or(Some(due_at), |start| start.moment.instant(zone))? };
             let at = from.get().checked_add(jiff::SignedDuration::from_secs(seconds(duration)?)).ok()?;
             if from == due_at && (duration.neg || seconds(duration)? == 0) {
@@ -392,7 +392,7 @@ fn offset_of(alarm: &Component, due: &Read, start: Option<&Read>, zone: &Zone) -
     offset(before)
 }
 
-/// A duration of one unit in that unit: a day goes by the wall clock, 24 hours do not.
+/// Converts a duration of one unit to that unit: a day follows the wall clock, 24 hours do not.
 fn as_written(duration: &calcard::icalendar::ICalendarDuration) -> Option<ReminderOffset> {
     let (amount, unit) = match (duration.weeks, duration.days, duration.hours, duration.minutes, duration.seconds) {
         (weeks @ 1.., 0, 0, 0, 0) => (weeks, OffsetUnit::Week),
@@ -403,7 +403,7 @@ fn as_written(duration: &calcard::icalendar::ICalendarDuration) -> Option<Remind
     ReminderOffset::new(u16::try_from(amount).ok()?, unit).ok()
 }
 
-/// So many seconds as an offset, in the largest unit that holds them.
+/// Converts seconds to an offset, in the largest unit that is exact.
 fn offset(seconds: i64) -> Option<ReminderOffset> {
     let units = [(86_400, OffsetUnit::Day), (3600, OffsetUnit::Hour), (60, OffsetUnit::Minute)];
     let (size, unit) = units.into_iter().find(|(size, _)| seconds % size == 0 && (seconds > 0 || *size == 60))?;

@@ -1,26 +1,26 @@
-//! Cuts a file of any size into its VTODOs and VEVENTs, in the memory of one of them.
+//! Cuts a file of any size into its VTODOs and VEVENTs, with the memory of one of them.
 
 use crate::DOCUMENT_MAX;
 use crate::document::{Component, Document, Refused};
 
-/// Takes a file in pieces and returns its components. A component larger than [`DOCUMENT_MAX`] is refused, and the rest goes on.
+/// Receives a file in pieces, and returns its components. Refuses a component larger than [`DOCUMENT_MAX`], and continues with the rest.
 #[derive(Debug, Default)]
 pub struct Splitter {
     rest: Vec<u8>,
-    /// The lines of the component that is open.
+    /// The lines of the open component.
     open: String,
-    /// Its name, and how many components are open inside it.
+    /// Its name, and the number of open components inside it.
     inside: Option<(String, usize)>,
     is_too_large: bool,
     line: usize,
     started: usize,
 }
 
-/// A component of a file: the number of its first line, from 1, and the component or why it is none.
+/// A component of a file: the number of its first line, from 1, and the component or the error.
 pub type Piece = (usize, Result<Component, Refused>);
 
 impl Splitter {
-    /// Takes the next bytes of the file, and returns the components that are complete.
+    /// Receives the next bytes of the file. Returns the components that are complete.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<Piece> {
         self.rest.extend_from_slice(bytes);
         let (mut pieces, mut begin) = (Vec::new(), 0);
@@ -31,14 +31,14 @@ impl Splitter {
         }
         self.rest.drain(..begin);
         if self.rest.len() > DOCUMENT_MAX {
-            // A line without an end: nothing of it is kept.
+            // A line without an end is not kept.
             self.rest.clear();
             self.is_too_large = true;
         }
         pieces
     }
 
-    /// Takes the end of the file.
+    /// Receives the end of the file.
     pub fn finish(mut self) -> Vec<Piece> {
         let mut pieces = self.push(b"\n");
         if self.inside.is_some() {

@@ -11,10 +11,10 @@ use crate::object::Stamp;
 use crate::read::Todo;
 use crate::zones::{timezone, zone_of};
 
-/// PRODID of what Taskflow writes.
+/// The PRODID of Taskflow's texts.
 pub(crate) const PRODUCT: &str = "-//Taskflow//Taskflow//EN";
 
-/// Writes the task into its VTODO, line by line where the meaning differs. True if a line was replaced.
+/// Writes the task into its VTODO, replacing only lines with another meaning. Returns true if a line was replaced.
 pub(crate) fn task(component: &mut Component, task: &Task, stamp: Stamp<'_>, has_changed: bool) -> bool {
     let Some(was) = Todo::read(component, &task.time_zone) else { return false };
     let now = Todo::of(task);
@@ -31,7 +31,7 @@ pub(crate) fn task(component: &mut Component, task: &Task, stamp: Stamp<'_>, has
         lines.extend(due_lines(component, &was, task));
     }
     if was.rule != now.rule || (now.rule.is_some() && was.recurrence_from != now.recurrence_from) {
-        // A rule that no task can have stays, as long as the task does not recur.
+        // An unsupported rule stays while the task does not recur.
         if now.rule.is_some() || was.rule_error.is_none() {
             lines.push(("RRULE", now.rule.iter().map(|rule| rrule(&rule.to_string(), now.recurrence_from)).collect()));
         }
@@ -108,7 +108,7 @@ fn status_lines(was: &Todo, task: &Task, is_new: bool) -> Vec<(&'static str, Vec
     }
 }
 
-/// The lines of a new due date, in the form that the client used. DTSTART moves with it.
+/// Returns the lines of a new due date, in the form that the client used. DTSTART moves with it.
 fn due_lines(component: &Component, was: &Todo, task: &Task) -> Vec<(&'static str, Vec<String>)> {
     let line = |name: &str| component.lines(name).next().map(unfold);
     let (due, start) = (line("DUE"), line("DTSTART"));
@@ -144,7 +144,7 @@ fn due_lines(component: &Component, was: &Todo, task: &Task) -> Vec<(&'static st
     lines
 }
 
-/// A line with DTSTART, moved as the due date was. `None` if one of the two is a day and the other is not.
+/// Returns a line with DTSTART, moved like the due date. `None` if one of the two is a day and the other is not.
 fn moved(line: &str, before: Moment, after: Moment, zone: &Zone) -> Option<String> {
     let local = |moment: Moment| match moment {
         Moment::On(day) => Some((day.get().to_datetime(jiff::civil::Time::midnight()), true)),
@@ -167,7 +167,7 @@ fn written(at: DateTime, is_day: bool, is_utc: bool) -> String {
     if is_utc { text + "Z" } else { text }
 }
 
-/// The line with another moment, in the form and the zone that it has. `None` if the form cannot say it.
+/// Returns the line with another moment, in its own form and zone. `None` if the form cannot represent it.
 fn same_form(line: &str, moment: Moment, zone: &Zone) -> Option<String> {
     let (head, value) = (head_of(line), value_of(line).trim());
     let is_day = value.len() == 8;
@@ -193,7 +193,7 @@ fn parameter(head: &str, name: &str) -> Option<String> {
     found.next().map(|(_, value)| value.trim_matches('"').to_owned())
 }
 
-/// A new line with a moment. An instant is in UTC, unless its wall clock matters.
+/// Returns a new line with a moment. An instant is in UTC, unless its wall clock matters.
 pub(crate) fn date(name: &str, moment: Moment, zone: &Zone, is_local: bool) -> String {
     match moment {
         Moment::On(day) => format!("{name};VALUE=DATE:{}", day.get().strftime("%Y%m%d")),
@@ -204,12 +204,12 @@ pub(crate) fn date(name: &str, moment: Moment, zone: &Zone, is_local: bool) -> S
     }
 }
 
-/// An instant in UTC, to the second.
+/// Returns an instant in UTC, to the second.
 pub(crate) fn utc(at: Timestamp) -> String {
     at.get().strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
-/// Replaces the VALARM that stands for the task's reminder, or adds or removes it. Other alarms stay.
+/// Replaces the VALARM of the task's reminder, or adds or removes it. Other alarms stay.
 fn set_alarm(component: &mut Component, was: Option<ReminderOffset>, now: Option<ReminderOffset>, task: &Task) {
     let is_it = |item: &Item| match item {
         Item::Component(alarm) if alarm.name == "VALARM" && was.is_some() => {
@@ -239,7 +239,7 @@ fn set_alarm(component: &mut Component, was: Option<ReminderOffset>, now: Option
     }
 }
 
-/// The component's lines without its alarms.
+/// Returns the component's lines without its alarms.
 fn without_alarms(component: &Component) -> Component {
     let items = component.items.iter().filter(|item| matches!(item, Item::Line(_))).cloned().collect();
     Component { name: component.name.clone(), items }
@@ -256,7 +256,7 @@ fn duration(offset: ReminderOffset) -> String {
     }
 }
 
-/// Adds the VTIMEZONE of each TZID that the document names and does not define.
+/// Adds the VTIMEZONE of each TZID that the document uses but does not define.
 pub(crate) fn add_timezones(root: &mut Component, task: &Task) {
     let mut missing: Vec<String> = Vec::new();
     for item in &root.items {

@@ -1,4 +1,4 @@
-//! Time zones: the zone that a TZID means, and the VTIMEZONE of a zone.
+//! Time zones: the zone of a TZID, and the VTIMEZONE of a zone.
 
 use domain::Timestamp;
 use domain::zone::Zone;
@@ -8,13 +8,12 @@ use jiff::tz::Offset;
 
 use crate::document::{Component, Item, fold};
 
-/// Changes of the clock that a VTIMEZONE lists, at most.
+/// Maximum number of clock changes that a VTIMEZONE lists.
 const TRANSITIONS_MAX: usize = 44;
 /// Days before the first date that a VTIMEZONE covers.
 const BEFORE_DAYS: i64 = 400;
 
-/// The zone that a TZID means: an IANA name, one at its end (`/citadel.org/20190914/Europe/Berlin`), or one of Windows' names. `None` if it is
-/// none of these.
+/// Returns the zone of a TZID: an IANA name, one at its end (`/citadel.org/20190914/Europe/Berlin`), or a Windows name. `None` for any other.
 #[must_use]
 pub fn zone_of(tzid: &str) -> Option<Zone> {
     let tzid = tzid.trim().trim_matches('"');
@@ -29,7 +28,7 @@ pub fn zone_of(tzid: &str) -> Option<Zone> {
     })
 }
 
-/// The VTIMEZONE of a zone for what happens from this date on: the changes of its clock in the years around it.
+/// Returns the VTIMEZONE of a zone from this date on: the clock changes in the years around it.
 pub(crate) fn timezone(zone: &Zone, from: Timestamp) -> Component {
     let tz = zone.get();
     let start = from.get().checked_sub(SignedDuration::from_hours(24 * BEFORE_DAYS)).unwrap_or(jiff::Timestamp::MIN);

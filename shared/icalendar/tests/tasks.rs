@@ -1,4 +1,4 @@
-//! Tasks and the texts of clients, there and back.
+//! Round trips between tasks and the texts of clients.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use icalendar::{Document, Object, Stamp, Todo};
 
 const NOW: &str = "2027-01-01T00:00:00Z";
 
-/// Everything that RFC 5545 lets a VTODO have, and what it does not know.
+/// Everything that RFC 5545 allows in a VTODO, and unknown content.
 const RICH: &str = "BEGIN:VCALENDAR\r
 VERSION:2.0\r
 PRODID:-//Some client//EN\r
@@ -126,7 +126,7 @@ fn the_next_occurrence_moves_the_dates_and_counts_down() {
     ] {
         assert!(text.contains(line), "{line} in {text}");
     }
-    // What was written for the next occurrence means that occurrence.
+    // A text for the next occurrence means that occurrence.
     let read = Object::parse(&text).unwrap().todo(&berlin()).unwrap();
     assert_eq!((read.due, &read.rule), (next.due(), &Todo::of(&next).rule));
 }
@@ -189,12 +189,12 @@ fn odd_values_are_kept_and_mean_nothing() {
     assert_eq!(object.with(&task, stamp(&object, 0)), text);
 }
 
-/// Inputs of the fuzz test; `ICALENDAR_FUZZ` says how many.
+/// Number of inputs of the fuzz test; `ICALENDAR_FUZZ` sets it.
 const INPUTS: u64 = 1_000;
-/// The longest that one input may take in a debug build. The recipe for a million inputs asks for 50 ms of a release build.
+/// Maximum time per input in a debug build. The recipe for a million inputs requires 50 ms from a release build.
 const SLOWEST_MS: u128 = 1_000;
 
-/// Reads and writes mutations of what clients write: nothing panics, and nothing takes long.
+/// Reads and writes mutations of client texts: there is no panic, and nothing takes long.
 #[test]
 fn mutated_texts_neither_panic_nor_take_long() {
     let inputs = std::env::var("ICALENDAR_FUZZ").ok().map_or(INPUTS, |count| count.parse().unwrap());
@@ -274,7 +274,7 @@ fn mutate(text: &mut String, words: &[&str], random: &mut Random) {
     }
 }
 
-/// A small generator (SplitMix64): the same inputs each time.
+/// A small generator (SplitMix64), so that the inputs are the same each time.
 struct Random(u64);
 
 impl Random {
