@@ -1,7 +1,7 @@
-//! `GET /api/export`: everything as JSON, or the tasks as CSV or iCalendar, streamed a page at a time.
+//! `GET /api/export`: everything as JSON, or the tasks as CSV or iCalendar, streamed page by page.
 //!
-//! A caller who reads slowly holds a page in memory, and no connection. If a page cannot be read, the answer breaks off, and so cannot be taken for
-//! whole.
+//! A slow caller holds a page in memory, but no connection. If a page cannot be read, the response is aborted, so it cannot be mistaken for a
+//! complete one.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -20,11 +20,11 @@ use icalendar::{Document, Item, Object, Stamp};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-/// Pages that wait for a caller.
+/// Number of pages that wait for a caller.
 const WAITING_MAX: usize = 2;
-/// How long a caller may read nothing.
+/// How long a caller may stop reading.
 const SEND_MAX: Duration = Duration::from_mins(1);
-/// The columns of CSV: those of a task that mean something in a spreadsheet.
+/// The columns of CSV: those fields of a task that are useful in a spreadsheet.
 const COLUMNS: [&str; 17] = [
     "id",
     "uid",
@@ -45,13 +45,13 @@ const COLUMNS: [&str; 17] = [
     "version",
 ];
 
-/// The calendar of somebody who has no tasks.
+/// The calendar without tasks.
 const EMPTY_CALENDAR: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Taskflow//Taskflow//EN\r\nEND:VCALENDAR\r\n";
 
 /// `GET /api/export`.
 pub(crate) async fn export(app: Arc<App>, request: Request) -> Result<Response, Error> {
     let Export { format } = input::parameters(request.uri())?;
-    // Before the answer begins: a database that is away is a 503.
+    // Before the response begins, so that an unavailable database is a 503.
     let head = head(&app).await?;
     let (content_type, name) = match format {
         ExportFormat::Json => ("application/json", "json"),
@@ -64,7 +64,7 @@ pub(crate) async fn export(app: Arc<App>, request: Request) -> Result<Response, 
     app.background.clone().spawn(async move {
         let mut out = Out { app, sender };
         if let Err(error) = out.write(format, &head).await {
-            tracing::warn!(%error, "an export broke off");
+            tracing::warn!(%error, "an export was aborted");
             let _ = out.sender.send_timeout(Err(error), SEND_MAX).await;
         }
     });
@@ -85,7 +85,7 @@ async fn head(app: &Arc<App>) -> Result<ExportHead, Error> {
     Ok(ExportHead { taskflow: EXPORT_VERSION, exported_at: app.now(), last_ids, preferences })
 }
 
-/// Where the export goes.
+/// The receiver of the export.
 struct Out {
     app: Arc<App>,
     sender: mpsc::Sender<Result<Bytes, BoxError>>,
@@ -102,10 +102,10 @@ impl Out {
 
     async fn send(&mut self, text: impl Into<Bytes>) -> Result<(), BoxError> {
         let sent = self.sender.send_timeout(Ok(text.into()), SEND_MAX).await;
-        sent.map_err(|_| "its caller does not read on".into())
+        sent.map_err(|_| "its caller stopped reading".into())
     }
 
-    /// One line for each item, so that the file can be looked into.
+    /// One line per item, so that the file is readable.
     async fn json(&mut self, head: &ExportHead) -> Result<(), BoxError> {
         // The lists follow in the same object.
         let head = serde_json::to_string(head)?;
@@ -154,7 +154,7 @@ impl Out {
         }
     }
 
-    /// The tasks as VTODOs of one calendar, with each time zone once.
+    /// The tasks as VTODOs of one calendar, with each time zone defined once.
     async fn ics(&mut self) -> Result<(), BoxError> {
         let mut zones: HashSet<String> = HashSet::new();
         let (mut last, mut has_begun) = (0, false);
@@ -185,19 +185,19 @@ impl Out {
             }
             self.send(text).await?;
         }
-        // A calendar of nothing is one, too.
+        // An empty calendar is valid, too.
         self.send(if has_begun { "END:VCALENDAR\r\n" } else { EMPTY_CALENDAR }).await
     }
 }
 
-/// The parts of the calendar of one task.
+/// Returns the calendar's parts for one task.
 fn calendar_of(exported: &ExportedTask) -> Result<Vec<Item>, BoxError> {
     let (task, uid) = (&exported.task, exported.task.uid.to_string());
     let text = Object::empty(task, &uid).with(task, Stamp { uid: &uid, changes: task.version - 1 });
     Ok(Document::parse(&text)?.root.items)
 }
 
-/// The cells of a task.
+/// Returns the cells of a task.
 fn row(exported: &ExportedTask) -> Result<Vec<String>, serde_json::Error> {
     let task = serde_json::to_value(&exported.task)?;
     let cell = |name: &&str| match &task[*name] {
@@ -218,7 +218,7 @@ struct List {
 }
 
 impl List {
-    /// Its next items, each on a line of its own.
+    /// Returns its next items, each on its own line.
     fn page(&mut self, items: &[impl Serialize], last: i64) -> Result<String, serde_json::Error> {
         self.last = last;
         let mut text = String::new();

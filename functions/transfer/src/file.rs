@@ -1,4 +1,4 @@
-//! The file of an import as parsers read it: from its parts in the database, one of which is in memory.
+//! The file of an import as a reader for parsers. It is read from its parts in the database, with one part in memory.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use store::{PART, Store};
 use tokio::runtime::Handle;
 
-/// Why the file could not be read, which is no fault of the file. Parsers hide it in errors of their own.
+/// An error that is not the file's fault, such as an unavailable database. Parsers wrap it in errors of their own.
 #[derive(Clone, Default)]
 pub(crate) struct Broke(Arc<Mutex<Option<store::Error>>>);
 
 impl Broke {
-    /// The error, once.
+    /// Returns the error, once.
     pub(crate) fn take(&self) -> Option<store::Error> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -21,7 +21,7 @@ impl Broke {
     }
 }
 
-/// The file. Reading waits for the database, so it is for a thread that may wait.
+/// The file. Reading blocks on the database, so it needs a blocking thread.
 pub(crate) struct File {
     runtime: Handle,
     store: Store,
@@ -33,7 +33,7 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// The file of this import.
+    /// Opens the file of this import.
     pub(crate) fn open(store: &Store, import_id: i64, size: u64, broke: Broke) -> Self {
         Self { runtime: Handle::current(), store: store.clone(), import_id, size, position: 0, part: None, broke }
     }

@@ -1,4 +1,4 @@
-//! A task as another application has it, and what becomes of it here: a task that keeps to Taskflow's rules, and notes of what it cannot keep.
+//! A task of another application, and its conversion: a valid Taskflow task, and notes about everything that it cannot represent.
 
 use domain::audit::AuditLogEntry;
 use domain::command::{CreateTask, Field};
@@ -13,34 +13,34 @@ use domain::{Moment, Task, Timestamp, USER_ID};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// Notes of one item.
+/// Maximum number of notes per item.
 const NOTES_MAX: usize = 20;
 
-/// What an item is imported with.
+/// Settings of the conversion.
 #[derive(Clone, Debug)]
 pub(crate) struct Scene {
     pub(crate) now: Timestamp,
-    /// The zone of what names none.
+    /// The zone of dates without one.
     pub(crate) zone: Zone,
     pub(crate) day_start: DayStart,
 }
 
-/// What a file has.
+/// The contents of a file.
 #[derive(Clone, Debug)]
 pub(crate) enum Item {
-    /// What Taskflow's own export begins with.
+    /// The head of Taskflow's own export.
     Head(LastIds, Box<OwnPreferences>),
     /// A task.
     Task(Box<ExportedTask>),
-    /// A reminder whose task is gone for good.
+    /// A reminder whose task was deleted permanently.
     Reminder(Box<ExportedReminder>),
     /// An entry of the audit log.
     Audit(Box<AuditLogEntry>),
-    /// Something that cannot be imported.
+    /// An item that cannot be imported.
     Skipped,
 }
 
-/// An item with its place and the notes on it.
+/// An item with its position and its notes.
 #[derive(Clone, Debug)]
 pub(crate) struct Read {
     /// The line, or the number of the item.
@@ -54,7 +54,7 @@ impl Read {
         Self { line, item, notes: Vec::new() }
     }
 
-    /// An item that cannot be imported.
+    /// Creates an item that cannot be imported.
     pub(crate) fn skipped(line: i64, title: &str, why: impl Into<String>) -> Self {
         Self { line, item: Item::Skipped, notes: vec![note(line, title, NoteKind::Skipped, why.into())] }
     }
@@ -70,46 +70,46 @@ fn note(line: i64, title: &str, kind: NoteKind, text: String) -> ImportNote {
     }
 }
 
-/// A task as another application has it.
+/// A task of another application.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Foreign {
     pub(crate) line: i64,
-    /// What tells it from all others: `<format>:<id>`.
+    /// Identifies it: `<format>:<id>`.
     pub(crate) key: String,
     /// Its own UUID, if it has one.
     pub(crate) uid: Option<Uuid>,
     pub(crate) title: String,
     pub(crate) description: String,
-    /// Lines for the end of the description: what has no field here.
+    /// More lines for the end of the description: content without a field.
     pub(crate) more: Vec<String>,
     pub(crate) due: Option<Moment>,
     pub(crate) zone: Option<Zone>,
-    /// How often it comes back, if that takes no rule.
+    /// Its recurrence, if that needs no rule.
     pub(crate) frequency: Frequency,
     pub(crate) rule: Option<Rule>,
-    /// Slots and days that the series leaves out.
+    /// Slots and days that the series excludes.
     pub(crate) exdates: Vec<Moment>,
     pub(crate) from_completion: bool,
     pub(crate) priority: Priority,
     pub(crate) tags: Vec<String>,
-    /// How long before the due date to remind.
+    /// The time between the reminder and the due date.
     pub(crate) reminders: Vec<ReminderOffset>,
     pub(crate) completed_at: Option<Timestamp>,
     pub(crate) is_completed: bool,
     pub(crate) created_at: Option<Timestamp>,
-    /// What cannot be kept.
+    /// What cannot be represented.
     pub(crate) notes: Vec<String>,
 }
 
 impl Foreign {
-    /// Says that something cannot be kept.
+    /// Adds a note that something cannot be represented.
     pub(crate) fn cannot(&mut self, text: impl Into<String>) {
         if self.notes.len() < NOTES_MAX {
             self.notes.push(text.into());
         }
     }
 
-    /// The item to import.
+    /// Converts it to an item.
     pub(crate) fn read(mut self, scene: &Scene) -> Read {
         let line = self.line;
         self.fit_text();
@@ -142,7 +142,7 @@ impl Foreign {
         Read { line, item: Item::Task(Box::new(ExportedTask { task, deleted_at: None, occurrence_owed, reminders })), notes }
     }
 
-    /// Has title and description keep to their limits: the rest of a long title goes to the description.
+    /// Shortens title and description to their limits. The rest of a long title goes to the description.
     fn fit_text(&mut self) {
         let title: String = self.title.split(|letter: char| letter.is_control()).map(str::trim).collect::<Vec<_>>().join(" ");
         let title = title.trim();
@@ -194,7 +194,7 @@ impl Foreign {
         self.tags = tags;
     }
 
-    /// A repetition needs a due date, and one by the hour a time.
+    /// A recurrence needs a due date, and an hourly one a time.
     fn fit_schedule(&mut self) {
         let plain = match self.rule.as_ref().map(ToString::to_string).as_deref() {
             Some("FREQ=DAILY") => Frequency::Daily,
@@ -228,7 +228,7 @@ impl Foreign {
         Task { status: Status::Completed, completed_at: Some(self.completed_at.filter(|at| *at <= now).unwrap_or(now)), ..task }
     }
 
-    /// The first reminder is the task's own; others are as if somebody had added them.
+    /// The first reminder becomes the task's own; others are added as if by hand.
     fn remind(&mut self, mut task: Task, scene: &Scene) -> (Task, Vec<ExportedReminder>) {
         let mut offsets = std::mem::take(&mut self.reminders);
         let mut seen = Vec::new();
@@ -278,20 +278,20 @@ impl Foreign {
     }
 }
 
-/// The uid of what has this key: a UUIDv8 of its SHA-256. It must never change, or an import would create again what it has created.
+/// Returns the uid for this key: a UUIDv8 of its SHA-256. This must never change, or a repeated import would create its tasks again.
 pub(crate) fn uid_of(key: &str) -> Uuid {
     let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
     uuid::Builder::from_custom_bytes(std::array::from_fn(|at| digest[at])).into_uuid()
 }
 
-/// What is wrong with an item, for a person.
+/// Returns what is wrong with an item, as a text for the user.
 pub(crate) fn told(invalid: &domain::Invalid) -> String {
     let errors: Vec<String> =
         invalid.errors().iter().map(|error| format!("{}: {}", error.pointer.trim_start_matches('/'), error.detail)).collect();
     errors.join("; ")
 }
 
-/// An offset of so many minutes before the due date, in the largest unit that says it. `None` below zero and above 999 weeks.
+/// Returns an offset of this many minutes before the due date, in the largest exact unit. `None` below zero and above 999 weeks.
 pub(crate) fn offset_of(minutes: i64) -> Option<ReminderOffset> {
     let units = [(10_080, OffsetUnit::Week), (1_440, OffsetUnit::Day), (60, OffsetUnit::Hour), (1, OffsetUnit::Minute)];
     let unit = units.into_iter().find(|(length, _)| minutes % length == 0 && minutes > 0).unwrap_or((1, OffsetUnit::Minute));

@@ -1,7 +1,7 @@
-//! The job of an import: reads the file on a thread that may wait, and imports what comes in batches, each one transaction.
+//! The job of an import: reads the file on a blocking thread, and imports items in batches, each in one transaction.
 //!
-//! One call works for a few seconds and then registers the job again, so it stays far below the time that a call may take. The next call reads the
-//! file from its beginning and passes over what is done, which costs far less than what it saves: nothing of the file has to be kept twice.
+//! One call works for a few seconds and then registers the job again, so it stays far below the timeout of a call. The next call reads the file from
+//! its beginning and skips finished items. This is cheap, and avoids storing intermediate results.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,28 +20,28 @@ use crate::formats::{self, Ended};
 use crate::item::{Item, Read, Scene};
 use crate::{NO_TASK, job_of};
 
-/// Items of a batch: tasks that share a transaction and an event.
+/// Number of items per batch: tasks that share a transaction and an event.
 const BATCH: usize = 500;
-/// Batches that are read ahead.
+/// Number of batches that are read ahead.
 const AHEAD: usize = 1;
-/// How long one call begins further batches.
+/// How long one call starts further batches.
 const SLICE: Duration = Duration::from_secs(10);
-/// Entries of a report.
+/// Maximum number of entries in a report.
 const NOTES_MAX: i64 = 100_000;
 
-/// What the reader hands over.
+/// The reader's output.
 enum Batch {
     Items(Vec<Read>),
     End(Result<(), Ended>),
 }
 
-/// Works on an import until it is over or the time is up.
+/// Works on an import until it is finished or the time is up.
 pub(crate) async fn work(app: Arc<App>, call: JobCall) -> Result<Published, Error> {
-    // A job without an import ends: an error would have it called for ever.
+    // The job of a missing import ends here. With an error, it would be called for ever.
     let Some(id) = call.id else { return Ok(Published::All) };
     let Some(import) = found(app.store()?.import(id).await)?.filter(|import| import.status.is_working()) else { return Ok(Published::All) };
     match advance(&app, import).await {
-        // The scheduler calls again after any error. One that is no outage would come again each time.
+        // The scheduler calls again after any error. A permanent error would occur each time.
         Err(error) if error.status().is_server_error() && !error.is_unavailable() => {
             error.log(&format!("/job/{}", job_of(id)));
             give_up(&app, id, "something went wrong here; what was imported until then stays, and importing the file again does the rest")
@@ -62,7 +62,7 @@ async fn advance(app: &Arc<App>, import: Import) -> Result<Published, Error> {
         let Some(mut now) =
             found(change.unit.import(import.id).await)?.filter(|now| (now.status, now.counts.read) == (import.status, done))
         else {
-            // Another call is at it.
+            // Another call is working on it.
             break;
         };
         match batch {
@@ -116,7 +116,7 @@ async fn give_up(app: &Arc<App>, id: i64, why: &str) -> Result<Published, Error>
     change.commit().await
 }
 
-/// Reads the file of an import, behind what is done, on a thread that may wait. Dropping the receiver ends it.
+/// Reads the file of an import on a blocking thread, and skips finished items. Dropping the receiver stops it.
 fn read(app: &Arc<App>, import: &Import, scene: Scene) -> Result<(mpsc::Receiver<Batch>, Broke), Error> {
     let broke = Broke::default();
     let (sender, batches) = mpsc::channel(AHEAD);
@@ -127,7 +127,7 @@ fn read(app: &Arc<App>, import: &Import, scene: Scene) -> Result<(mpsc::Receiver
         let mut items = Vec::with_capacity(BATCH);
         let mut passed = 0;
         let mut sink = |read: Read| {
-            // The head of an export counts for nothing: each call needs it.
+            // The head of an export is not counted, because each call needs it.
             if !matches!(read.item, Item::Head(..)) {
                 passed += 1;
                 if passed <= done {
@@ -142,7 +142,7 @@ fn read(app: &Arc<App>, import: &Import, scene: Scene) -> Result<(mpsc::Receiver
             sender.blocking_send(Batch::Items(batch)).map_err(|_| Ended::Stopped)
         };
         let ended = formats::read(format, file, &scene, &mut sink);
-        // Nobody listens any more if the call has ended.
+        // The receiver is gone if the call has ended.
         if !items.is_empty() {
             let _ = sender.blocking_send(Batch::Items(items));
         }
@@ -151,7 +151,7 @@ fn read(app: &Arc<App>, import: &Import, scene: Scene) -> Result<(mpsc::Receiver
     Ok((batches, broke))
 }
 
-/// Takes a batch: imports it, or counts what an import would do.
+/// Imports a batch, or counts the effects of an import.
 async fn take(change: &mut Change, import: &mut Import, items: Vec<Read>) -> Result<(), Error> {
     let mut sorted = Sorted::default();
     for Read { line, item, notes } in items {
@@ -160,7 +160,7 @@ async fn take(change: &mut Change, import: &mut Import, items: Vec<Read>) -> Res
         sorted.notes.extend(notes);
         match item {
             Item::Head(last_ids, preferences) => {
-                // Whether it is restored is decided once, before anything of it is there.
+                // Decided once, before anything is imported.
                 if import.counts.read == 0 {
                     import.restores = change.unit.is_unused().await?;
                     if import.restores && import.status == ImportStatus::Importing {
@@ -202,7 +202,7 @@ impl Sorted {
         if import.restores || task.deleted_at.is_none() {
             self.tasks.push(task);
         } else {
-            // What was deleted elsewhere is nothing to add.
+            // Tasks that were in the trash are not imported.
             import.counts.skipped += 1;
             self.notes.extend(Read::skipped(line, &task.task.title, "it was in the trash").notes);
         }
@@ -217,10 +217,10 @@ impl Sorted {
         Ok(i64::try_from(uids.len().saturating_sub(existing)).unwrap_or(i64::MAX))
     }
 
-    /// Keeps the batch. Returns how many tasks were created. The history of another Taskflow is not added to that of this one.
+    /// Stores the batch. Returns the number of created tasks. The history of another Taskflow is not added to this one's.
     async fn keep(&mut self, change: &mut Change, import: &Import) -> Result<i64, Error> {
         let mut tasks = std::mem::take(&mut self.tasks);
-        // As everybody locks rows; the new ones are nobody's yet.
+        // Rows are locked in the common order; nobody else has the new ones yet.
         if import.restores {
             change.unit.restore_reminders(&self.reminders).await?;
             change.unit.restore_audit(&self.audit).await?;
@@ -233,7 +233,7 @@ impl Sorted {
     }
 }
 
-/// Makes a task of another Taskflow one of this: a new one, with the reminders that are to come.
+/// Converts a task of another Taskflow to a new task, with its future reminders.
 fn adopt(exported: &mut ExportedTask) {
     exported.task.parent_task_id = None;
     exported.task.version = 1;

@@ -1,12 +1,10 @@
 //! Imports tasks from files of other applications and from Taskflow's own export, and exports everything.
 //!
-//! - `upload` keeps the file in the database in parts, as it arrives, so a job on any machine can read it.
-//! - `job` reads the file (`file`, `formats`) on a thread of its own and imports up to 500 tasks for each transaction. The transaction also keeps the
-//!   progress, so a job that is killed goes on behind the last batch.
-//! - `item` turns what a format says into a task that keeps to Taskflow's rules, and notes what it cannot keep.
+//! - `upload` stores the file in the database in parts, while it arrives, so a job on any machine can read it.
+//! - `job` reads the file (`file`, `formats`) on a separate thread and imports up to 500 tasks per transaction. The transaction also stores the
+//!   progress, so a killed job continues after the last batch.
+//! - `item` converts an item of a format to a valid task, and notes what it cannot represent.
 //! - `export` reads pages and streams them.
-//!
-//! Nothing is read whole: a file, a batch and a page are each as large as their limits say.
 
 mod export;
 mod file;
@@ -24,10 +22,10 @@ use function::service::OUTBOX;
 use function::{Answer, App, Error, Function, Published};
 use http::{StatusCode, header};
 
-/// The key of a job's row in the outbox: it is of no task.
+/// The key of the job's row in the outbox. It belongs to no task.
 const NO_TASK: i64 = 0;
 
-/// The function.
+/// Returns the function.
 #[must_use]
 pub fn function() -> Function {
     Function::new(routes::TRANSFER)
@@ -48,7 +46,7 @@ async fn report(app: Arc<App>, query: ListImportNotes) -> Result<Answer, Error> 
     Answer::page(&app.store()?.import_notes(query.import_id, window).await?, window)
 }
 
-/// Imports the file of a preview. An import that is under way or done is answered as it is.
+/// Imports the file of a preview. If the import is in progress or finished, returns it unchanged.
 async fn run(app: Arc<App>, command: ImportRef) -> Result<Answer, Error> {
     let subject = Some(("import_id", command.import_id));
     let mut change = app.change_on(subject, app.origin(routes::TRANSFER.name), None).await?;
@@ -69,7 +67,7 @@ async fn run(app: Arc<App>, command: ImportRef) -> Result<Answer, Error> {
     told(&import, published)
 }
 
-/// The answer to a call that has a job work on an import.
+/// Returns the response to a call that starts the job of an import.
 fn told(import: &Import, published: Published) -> Result<Answer, Error> {
     let answer = Answer::json(import)?.status(StatusCode::ACCEPTED);
     let answer = answer.header(header::LOCATION, format!("/api/imports/{}", import.id));

@@ -1,4 +1,4 @@
-//! transfer on its own, on hyper at `$PORT`.
+//! The program of transfer, on hyper at `$PORT`.
 
 fn main() -> std::process::ExitCode {
     sidecar::main(transfer::function())

@@ -1,4 +1,4 @@
-//! Takes the file of an import: part by part into the database, as it arrives.
+//! Receives the file of an import, and stores it in the database part by part.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use store::{IMPORTS_MAX, PART};
 use crate::formats::format_of;
 use crate::{NO_TASK, job_of, told};
 
-/// How long a caller may send nothing.
+/// How long a caller may stop sending.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// `POST /api/imports`.
@@ -50,14 +50,14 @@ async fn receive(app: &Arc<App>, asked: CreateImport, body: Body) -> Result<Resp
     match keep(app, &mut import, asked.dry_run, first, &mut file).await {
         Ok(response) => Ok(response),
         Err(error) => {
-            // What is left of it here, housekeeping deletes.
+            // Housekeeping deletes the rest of it.
             let _ = app.store()?.delete_import(import.id).await;
             Err(error)
         }
     }
 }
 
-/// Keeps the file, and has a job read it.
+/// Stores the file, and starts a job to read it.
 async fn keep(app: &Arc<App>, import: &mut Import, dry_run: bool, first: Vec<u8>, file: &mut Arriving) -> Result<Response, Error> {
     let mut part = first;
     let mut number = 0;
@@ -79,16 +79,16 @@ fn unknown_format() -> Error {
     Invalid::field("/format", format_args!("the file does not tell what wrote it: say {}", ImportFormat::NAMES)).into()
 }
 
-/// A file on its way.
+/// A file that is being received.
 struct Arriving {
     body: Body,
-    /// What has arrived beyond the last part.
+    /// Bytes that arrived after the last part.
     rest: Bytes,
     read: usize,
 }
 
 impl Arriving {
-    /// The next [`PART`] bytes; fewer at the end, none behind it.
+    /// Returns the next [`PART`] bytes; fewer at the end, and none after it.
     async fn part(&mut self) -> Result<Vec<u8>, Error> {
         let mut part = Vec::with_capacity(PART);
         loop {
@@ -104,7 +104,7 @@ impl Arriving {
         }
     }
 
-    /// Reads the rest and forgets it: a caller that is still sending hears no answer.
+    /// Reads and discards the rest, because a caller that is still sending does not read the response.
     async fn pass_over(&mut self) -> Result<(), Error> {
         while self.frame().await?.is_some() {}
         Ok(())

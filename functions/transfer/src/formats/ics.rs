@@ -1,4 +1,4 @@
-//! Any iCalendar file with VTODOs (RFC 5545). What a task means is what the calendar's function reads of it, too.
+//! Any iCalendar file with VTODOs (RFC 5545). A component is interpreted like in the function calendar.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! JSON read item by item: objects are walked field by field, and lists of items one by one, so that no list is in memory.
+//! Reads JSON item by item: objects field by field and lists item by item, so that no list is in memory.
 
 use std::cell::Cell;
 use std::fmt;
@@ -10,25 +10,25 @@ use serde_json::Value;
 use super::{Ended, Meter, Metered, Sink};
 use crate::item::Read;
 
-/// What is done with the fields of an object, in their order.
+/// Handles the fields of an object, in order.
 pub(super) trait Walk {
     /// Another object begins.
     fn begin(&mut self) {}
 
-    /// Takes the value of this field from the map. The caller passes over a field that is not taken.
+    /// Reads the value of this field from the map, or leaves the field to the caller, which skips it.
     fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, values: &mut A) -> Result<Taken, A::Error>;
 }
 
-/// Whether a field was taken.
+/// Whether a field was read.
 pub(super) enum Taken {
     Yes,
     No,
 }
 
-/// Keeps why items were refused, which an error of JSON cannot carry.
+/// Keeps why items were refused, because a JSON error cannot carry it.
 pub(super) type Refused = Cell<Option<Ended>>;
 
-/// Reads the one value of a document.
+/// Reads the only value of a document.
 pub(super) fn document<R: io::Read, S>(metered: Metered<R>, refused: &Refused, seed: S) -> Result<(), Ended>
 where
     S: for<'de> DeserializeSeed<'de, Value = ()>,
@@ -38,7 +38,7 @@ where
     read.map_err(|error| refused.take().unwrap_or_else(|| Ended::Wrong(format!("it is not as expected: {error}"))))
 }
 
-/// Hands an item over. What it is refused for is kept.
+/// Handles an item, and keeps the reason if it is refused.
 pub(super) fn hand<E: Error>(sink: &mut Sink, refused: &Refused, read: Read) -> Result<(), E> {
     sink(read).map_err(|ended| {
         refused.set(Some(ended));
@@ -78,7 +78,7 @@ impl<'de, W: Walk> Visitor<'de> for Object<'_, W> {
     }
 }
 
-/// A list of objects, walked one after the other.
+/// A list of objects, read one after the other.
 pub(super) struct Objects<'w, W> {
     pub(super) meter: Meter,
     pub(super) walker: &'w mut W,
@@ -114,9 +114,9 @@ impl<'de, W: Walk> Visitor<'de> for Objects<'_, W> {
     }
 }
 
-/// What is done with the items of a list, in their order.
+/// Handles the items of a list, in order.
 pub(super) trait Take {
-    /// Takes an item.
+    /// Handles an item.
     fn item<E: Error>(&mut self, item: Value) -> Result<(), E>;
 }
 

@@ -1,4 +1,4 @@
-//! The formats of files. Each reads as far as it needs to hand over the next item, and no item is larger than [`ITEM_MAX`].
+//! The file formats. Each reads only as far as the next item, and no item is larger than [`ITEM_MAX`].
 
 mod ics;
 mod json;
@@ -18,20 +18,20 @@ use uuid::Uuid;
 
 use crate::item::{Read, Scene, uid_of};
 
-/// Bytes of one item at most, so that no file takes more memory.
+/// Maximum number of bytes of an item, which limits the memory.
 const ITEM_MAX: usize = 4 * 1024 * 1024;
-/// Items of a file.
+/// Maximum number of items in a file.
 const ITEMS_MAX: i64 = 2_000_000;
-/// Bytes at the beginning of a file that tell its format.
+/// Number of bytes at the beginning of a file that identify its format.
 const BEGINNING: usize = 4 * 1024;
 
 /// Why a file was not read to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Ended {
-    /// Nobody wants the rest.
+    /// The receiver has stopped.
     #[error("stopped")]
     Stopped,
-    /// The file is not what it should be; why, for a person.
+    /// The file is invalid. The text explains it to the user.
     #[error("{0}")]
     Wrong(String),
 }
@@ -42,10 +42,10 @@ impl Ended {
     }
 }
 
-/// Where items go.
+/// The receiver of items.
 pub(crate) type Sink<'a> = dyn FnMut(Read) -> Result<(), Ended> + 'a;
 
-/// Finds out what wrote a file, from its beginning.
+/// Identifies the format of a file by its beginning.
 pub(crate) fn format_of(beginning: &[u8]) -> Option<ImportFormat> {
     if beginning.starts_with(b"PK\x03\x04") {
         return Some(ImportFormat::Vikunja);
@@ -66,7 +66,7 @@ pub(crate) fn format_of(beginning: &[u8]) -> Option<ImportFormat> {
     }
 }
 
-/// Hands the items of a file over, in its order.
+/// Passes the items of a file to the receiver, in order.
 pub(crate) fn read(format: ImportFormat, file: impl io::Read + Seek, scene: &Scene, sink: &mut Sink) -> Result<(), Ended> {
     let mut count = 0;
     let sink: &mut Sink = &mut |read| {
@@ -92,12 +92,12 @@ struct Metered<R> {
     meter: Meter,
 }
 
-/// How much may still be read of an item.
+/// The number of bytes that may still be read of an item.
 #[derive(Clone)]
 struct Meter(Rc<Cell<usize>>);
 
 impl Meter {
-    /// The next item begins.
+    /// Begins the next item.
     fn begin(&self) {
         self.0.set(ITEM_MAX);
     }
@@ -123,14 +123,14 @@ impl<R: io::Read> io::Read for Metered<R> {
     }
 }
 
-/// Tells items apart that have no id: by what they say, and which of them it is if several say the same.
+/// Distinguishes items without an id: by their content, and by a number if several have the same content.
 #[derive(Default)]
 struct Namesakes(HashMap<Uuid, u32>);
 
 impl Namesakes {
-    /// A key that the same item has in each file, whatever stands before it.
+    /// Returns a key that the same item has in each file, wherever it is in the file.
     fn key(&mut self, format: &str, parts: &[&str]) -> String {
-        // The length of each part keeps two lists of parts from being the same text.
+        // The lengths keep two different lists of parts from becoming the same text.
         let text = parts.iter().map(|part| format!("{}:{part}", part.len())).collect::<String>();
         let which = self.0.entry(uid_of(&text)).or_default();
         *which += 1;
@@ -138,7 +138,7 @@ impl Namesakes {
     }
 }
 
-/// The columns of a CSV file, by their names.
+/// The columns of a CSV file, by name.
 struct Columns(HashMap<String, usize>);
 
 impl Columns {
@@ -147,7 +147,7 @@ impl Columns {
         Self(names.iter().enumerate().map(|(at, text)| (name(text), at)).collect())
     }
 
-    /// A cell, without spaces at its ends; empty if there is none.
+    /// Returns a trimmed cell, or an empty text.
     fn get<'r>(&self, record: &'r csv::StringRecord, name: &str) -> &'r str {
         self.0.get(&name.to_ascii_lowercase()).and_then(|at| record.get(*at)).unwrap_or_default().trim()
     }
@@ -167,7 +167,7 @@ impl<R: io::Read> Records<R> {
         Self { reader, meter, record: csv::StringRecord::new() }
     }
 
-    /// The next record, if there is one.
+    /// Returns the next record, if there is one.
     fn next(&mut self) -> Result<Option<(i64, &csv::StringRecord)>, Ended> {
         self.meter.begin();
         let is_there = self.reader.read_record(&mut self.record).map_err(|error| Ended::Wrong(format!("it is not CSV: {error}")))?;

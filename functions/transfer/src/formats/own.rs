@@ -1,4 +1,4 @@
-//! Taskflow's own export: the one file that brings everything, as it was.
+//! Taskflow's own export, the only format that imports everything unchanged.
 
 use std::io;
 
@@ -31,7 +31,7 @@ struct Export<'a, 's> {
     items: ItemsOf<'a, 's>,
     last_ids: LastIds,
     preferences: OwnPreferences,
-    /// True once the head has been handed over.
+    /// True once the head has been passed on.
     has_head: bool,
 }
 

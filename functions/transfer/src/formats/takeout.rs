@@ -1,4 +1,4 @@
-//! `Tasks.json` of Google Takeout: lists of tasks. A due date is a day there.
+//! `Tasks.json` of Google Takeout: lists of tasks, whose due dates are days.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use super::json::{Items, Object, Objects, Refused, Take, Taken, Walk, document, 
 use super::{Ended, Meter, Sink};
 use crate::item::{Foreign, Scene};
 
-/// The list that Google makes for everybody, which says nothing of a task.
+/// Google's default list, which does not become a tag.
 const DEFAULT_LIST: &str = "My Tasks";
 
 pub(super) fn read(file: impl io::Read, scene: &Scene, sink: &mut Sink) -> Result<(), Ended> {

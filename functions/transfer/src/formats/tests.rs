@@ -1,4 +1,4 @@
-//! The formats, by files made from their public descriptions, with nobody's data.
+//! Tests of the formats, with files made from their public descriptions, without real data.
 
 use std::io::{Cursor, Write as _};
 
@@ -249,7 +249,7 @@ fn a_file_that_is_not_what_it_should_be_ends_the_import_and_says_why() {
     ] {
         assert!(!read(format, file).is_empty(), "{format:?}");
     }
-    // An item that never ends takes no more memory than its limit.
+    // An endless item takes no more memory than its limit.
     let endless = format!("{{\"taskflow\":1,\"tasks\":[{{\"title\":\"{}\"}}]}}", "x".repeat(ITEM_MAX));
     assert!(read(ImportFormat::Taskflow, endless.as_bytes()).contains("larger than"));
 }
@@ -265,7 +265,7 @@ fn what_breaks_a_rule_is_cut_or_passed_over_and_told() {
     for word in ["title", "description", "20 tags"] {
         assert!(told.iter().any(|(_, _, text)| text.contains(word)), "{word}: {told:?}");
     }
-    // Of Taskflow's own export, nothing is changed: a task that breaks a rule is passed over.
+    // Nothing of Taskflow's own export is changed: a task that violates a rule is skipped.
     let own = r#"{"taskflow":1,"tasks":[{"title":"no task"}],"reminders":[],"audit":[]}"#;
     assert_eq!(notes(ImportFormat::Taskflow, own.as_bytes())[0].1, NoteKind::Skipped);
 }

@@ -1,4 +1,4 @@
-//! TickTick's CSV backup: every task of every list, completed ones among them, behind a few lines about the file.
+//! TickTick's CSV backup: every task of every list, including completed ones, after a few lines about the file.
 
 use std::io;
 
@@ -11,11 +11,11 @@ use jiff::Span;
 use super::{Columns, Ended, Namesakes, Records, Sink};
 use crate::item::{Foreign, Scene, offset_of};
 
-/// Records before the one with the names of the columns.
+/// Maximum number of records before the one with the column names.
 const PREAMBLE_MAX: usize = 50;
-/// Length of an id that is the same in each backup; shorter ones number the tasks of one file.
+/// Length of an id that is the same in each backup. Shorter ids number the tasks of one file.
 const ID_LENGTH: usize = 24;
-/// Lists that say nothing of a task.
+/// Default lists, which do not become tags.
 const INBOX: &str = "Inbox";
 
 pub(super) fn read(file: impl io::Read, scene: &Scene, sink: &mut Sink) -> Result<(), Ended> {
@@ -132,7 +132,7 @@ fn repeat(task: &mut Foreign, text: &str) {
     }
 }
 
-/// Reminders are durations from the due date; of all-day tasks, from midnight.
+/// Reminders are durations from the due date; for all-day tasks, from midnight.
 fn reminders(task: &mut Foreign, text: &str, is_all_day: bool, scene: &Scene) {
     for trigger in text.split(['\n', ',', ';']).map(str::trim).filter(|trigger| !trigger.is_empty()) {
         let after = trigger.trim_start_matches("TRIGGER:").parse::<Span>().ok().and_then(minutes);
@@ -145,7 +145,7 @@ fn reminders(task: &mut Foreign, text: &str, is_all_day: bool, scene: &Scene) {
     }
 }
 
-/// Whole minutes of a span of weeks, days, hours and minutes.
+/// Returns the whole minutes of a duration of weeks, days, hours and minutes.
 fn minutes(span: Span) -> Option<i64> {
     let days = i64::from(span.get_weeks()) * 7 + i64::from(span.get_days());
     let is_plain = span.get_years() == 0 && span.get_months() == 0 && span.get_seconds() == 0;

@@ -1,6 +1,6 @@
 //! Todoist's CSV of a project: open tasks, by section and indent, with dates as Todoist's users write them.
 //!
-//! A task has no id there. It is known again by its section, the tasks that it is under, and its text.
+//! Tasks have no id. A task is recognised by its section, its parent tasks, and its text.
 
 use std::io;
 
@@ -12,9 +12,9 @@ use jiff::civil::DateTime;
 use super::{Columns, Ended, Namesakes, Records, Sink};
 use crate::item::{Foreign, Scene};
 
-/// Tasks that a task can be under.
+/// Maximum depth of parent tasks.
 const INDENT_MAX: usize = 20;
-/// The title of a sentence that is only read for its date.
+/// The title of a sentence that is only parsed for its date.
 const TITLE: &str = "Task";
 
 pub(super) fn read(file: impl io::Read, scene: &Scene, sink: &mut Sink) -> Result<(), Ended> {
@@ -53,7 +53,7 @@ pub(super) fn read(file: impl io::Read, scene: &Scene, sink: &mut Sink) -> Resul
 #[derive(Default)]
 struct Project {
     section: String,
-    /// The tasks that the next one may be under.
+    /// The possible parents of the next task.
     above: Vec<String>,
     namesakes: Namesakes,
 }
@@ -98,7 +98,7 @@ impl Project {
     }
 }
 
-/// Todoist's 4 is none; the others have the colours of high, medium and low.
+/// Todoist's priority 4 is none; the others have the colours of high, medium and low.
 fn priority(text: &str) -> Priority {
     match text {
         "1" => Priority::High,
@@ -107,13 +107,13 @@ fn priority(text: &str) -> Priority {
     }
 }
 
-/// The text without its labels: words that begin with an @.
+/// Returns the text without its labels: words that begin with an @.
 fn without_labels(content: &str) -> (String, Vec<String>) {
     let (labels, words): (Vec<&str>, Vec<&str>) = content.split(' ').partition(|word| word.len() > 1 && word.starts_with('@'));
     (words.join(" ").trim().to_owned(), labels.into_iter().map(|label| label[1..].to_owned()).collect())
 }
 
-/// Reads a date as Todoist has it: a day, a day with a time, or in words, which may repeat.
+/// Parses a Todoist date: a day, a day with a time, or words, which may recur.
 fn date(task: &mut Foreign, text: &str, language: &str, zone: &Zone, scene: &Scene) {
     if text.is_empty() {
         return;
@@ -142,7 +142,7 @@ fn date(task: &mut Foreign, text: &str, language: &str, zone: &Zone, scene: &Sce
     }
 }
 
-/// A date in numbers.
+/// Parses a date in numbers.
 fn written(text: &str, zone: &Zone) -> Option<Moment> {
     if let Ok(moment) = text.parse::<Moment>() {
         return Some(moment);
@@ -152,7 +152,7 @@ fn written(text: &str, zone: &Zone) -> Option<Moment> {
     Day::new(local.date())?.at_time(local.time(), zone).map(Moment::At)
 }
 
-/// The deadline is the due date of a task that has no date.
+/// The deadline is the due date of a task without a date.
 fn deadline(task: &mut Foreign, text: &str) {
     if text.is_empty() {
         return;

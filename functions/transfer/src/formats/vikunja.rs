@@ -1,4 +1,4 @@
-//! Vikunja's export: a zip file whose `data.json` has projects with their tasks.
+//! Vikunja's export: a zip file whose `data.json` contains projects with their tasks.
 
 use std::io::{self, Read as _, Seek, SeekFrom};
 
@@ -14,15 +14,15 @@ use crate::item::{Foreign, Scene, offset_of};
 
 /// The file in the zip file.
 const DATA: &str = "data.json";
-/// Bytes of it, unpacked.
+/// Maximum number of its bytes, unpacked.
 const UNPACKED_MAX: u64 = 512 * 1024 * 1024;
-/// Bytes at the end of a zip file where its directory is announced.
+/// Number of bytes at the end of a zip file that may announce its directory.
 const TAIL: u64 = 66 * 1024;
-/// Announces a directory of more than 65,535 files, which would be read whole.
+/// Announces a directory of more than 65,535 files, which would be read completely.
 const ZIP64: &[u8] = b"PK\x06\x07";
-/// How Vikunja writes that there is no date: the zero of its language.
+/// Vikunja's value for no date: the zero time of Go.
 const NO_DATE: &str = "0001-01-01";
-/// Projects that say nothing of a task.
+/// Default projects, which do not become tags.
 const INBOX: &str = "Inbox";
 
 pub(super) fn read(mut file: impl io::Read + Seek, scene: &Scene, sink: &mut Sink) -> Result<(), Ended> {
@@ -126,7 +126,7 @@ fn priority(rank: i64) -> Priority {
     }
 }
 
-/// An interval of seconds, or each month; counted from the due date, or from the completion.
+/// An interval in seconds, or each month; counted from the due date, or from the completion.
 fn repeat(task: &mut Foreign, item: &Value) {
     let (after, mode) = (item["repeat_after"].as_i64().unwrap_or_default(), item["repeat_mode"].as_i64().unwrap_or_default());
     task.from_completion = mode == 2;
@@ -150,7 +150,7 @@ fn repeat(task: &mut Foreign, item: &Value) {
     }
 }
 
-/// A reminder is an instant, in versions before 0.21 nothing else.
+/// A reminder is an instant, and in versions before 0.21 nothing else.
 fn reminders(task: &mut Foreign, item: &Value) {
     for reminder in item["reminders"].as_array().into_iter().flatten() {
         let at = instant(&reminder["reminder"]).or_else(|| instant(reminder));
@@ -168,7 +168,7 @@ fn reminders(task: &mut Foreign, item: &Value) {
     }
 }
 
-/// Says what Taskflow has no field for.
+/// Adds notes about everything for which Taskflow has no field.
 fn left_out(task: &mut Foreign, item: &Value) {
     let has = |name: &str| item[name].as_array().is_some_and(|list| !list.is_empty());
     for (name, what) in [("attachments", "its attachments are"), ("assignees", "its assignees are"), ("comments", "its comments are")] {
@@ -186,7 +186,7 @@ fn left_out(task: &mut Foreign, item: &Value) {
     }
 }
 
-/// The text of HTML, which Vikunja keeps descriptions as: paragraphs and items are lines, other tags are left out.
+/// Converts HTML, Vikunja's format of descriptions, to text: paragraphs and items become lines, other tags are removed.
 fn plain(html: &str) -> String {
     if !html.contains('<') && !html.contains('&') {
         return html.to_owned();
