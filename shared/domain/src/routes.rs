@@ -615,6 +615,7 @@ routes! {
             EventType::TaskCompleted,
             EventType::TaskDeleted,
             EventType::ReminderScheduled,
+            EventType::ReminderCancelled,
         ])
         .settings(&[LINK_KEY]);
     /// The assistant: takes messages, keeps conversations, drafts tasks.
