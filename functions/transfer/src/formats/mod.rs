@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::item::{Read, Scene, uid_of};
 
 /// Bytes of one item at most, so that no file takes more memory.
-const ITEM_MAX: usize = 4 * 1024 * 1024;
+const ITEM_MAX: usize = 1024 * 1024;
 /// Items of a file.
 const ITEMS_MAX: i64 = 2_000_000;
 /// Bytes at the beginning of a file that tell its format.
