@@ -52,6 +52,7 @@ target "images" {
     "snooze-reminder",
     "spawn-recurrence",
     "tag-task",
+    "transfer",
     "trash",
     "undo",
     "update-task",

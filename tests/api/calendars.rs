@@ -241,6 +241,32 @@ async fn what_a_client_writes_is_a_task_and_comes_back_byte_for_byte() {
 }
 
 #[tokio::test]
+async fn alarms_are_reminders() {
+    let app = App::start().await;
+    let client = Client::new(&app).await;
+    let alarm = |trigger: &str| format!("BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER;RELATED=END:{trigger}\r\nEND:VALARM");
+    let (first, second) = (alarm("-PT15M"), alarm("-P1D"));
+    let lines = |alarms: &[&str]| todo("a", &[&["SUMMARY:A", "DUE:20990301T090000Z"], alarms].concat());
+    let _ = client.put("a.ics", &lines(&[&first, &second])).await.is(201);
+    let task = tasks(&app).await.remove(0);
+    let waiting = async || {
+        app.settled().await;
+        let mut offsets: Vec<String> = Vec::new();
+        for reminder in app.list(&format!("/api/reminders?task_id={}&status=pending", task["id"])).await {
+            offsets.push(reminder["reminder_offset"].as_str().unwrap().to_owned());
+        }
+        offsets.sort();
+        offsets
+    };
+    assert_eq!(waiting().await, ["1 day", "15 minutes"]);
+    let _ = client.put("a.ics", &lines(&[&first])).await.is(204);
+    assert_eq!(waiting().await, ["15 minutes"]);
+    let _ = client.put("a.ics", &lines(&[])).await.is(204);
+    assert!(waiting().await.is_empty());
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn reports_find_what_they_ask_for() {
     let app = App::start().await;
     let client = Client::new(&app).await;
@@ -300,7 +326,9 @@ async fn a_token_tells_what_has_changed_and_what_is_gone() {
     let trashed = app.list("/api/trash").await.remove(0);
     let _ = app.post(&format!("/api/tasks/{}/restore", trashed["id"]), &Value::Null).await.is(200);
     app.settled().await;
-    assert_eq!(client.sync(&third).await.0, ["b.ics"]);
+    // What was changed while another transaction was open may be named once more.
+    let names = client.sync(&third).await.0;
+    assert!(names.contains(&"b.ics".to_owned()) && !names.contains(&"-b.ics".to_owned()), "{names:?}");
     assert_eq!(client.sync(&token).await.0, ["a.ics", "b.ics"]);
     for token in ["urn:taskflow:sync:999999999999", "urn:taskflow:sync:0", "http://example.org/1"] {
         let body = format!("<sync-collection xmlns=\"DAV:\"><sync-token>{token}</sync-token><prop><getetag/></prop></sync-collection>");

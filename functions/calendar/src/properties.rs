@@ -50,11 +50,6 @@ impl Wanted {
             None => Self::All,
         }
     }
-
-    /// True if the text of a resource is requested.
-    pub(crate) fn has(&self, namespace: &str, name: &str) -> bool {
-        matches!(self, Self::These(these) if these.iter().any(|(own, wanted)| own == namespace && wanted == name))
-    }
 }
 
 /// Returns the URI of a sync-collection token.

@@ -8,13 +8,13 @@ use domain::event::EventType;
 use domain::routes;
 use domain::task::{Recurrence, Status};
 use domain::zone::Zone;
-use domain::{Invalid, Moment, Task, Timestamp};
+use domain::{Invalid, Moment, ReminderOffset, Task, Timestamp};
 use function::body::collect;
 use function::service::telling;
 use function::{App, Error, Request, Response};
 use http::StatusCode;
 use icalendar::{Object, Refused, Stamp, Todo};
-use store::{Resource, Unit, found};
+use store::{NewReminder, Resource, Unit, found};
 use uuid::Uuid;
 
 use crate::intent::{Step, completed_slots, intent, is_same_occurrence, is_slot_of};
@@ -120,6 +120,8 @@ impl Writer<'_> {
                 (todo.due, todo.status, todo.rule) = (task.due(), task.status, Todo::of(&task).rule);
             }
             self.apply(&task, &ancestors, &todo).await?;
+            let written = Object::parse(&before.written).ok().and_then(|object| object.todo(&task.time_zone));
+            self.remind(&written.map(|written| written.other_reminders).unwrap_or_default(), &todo.other_reminders).await?;
         }
         self.keep(Some(&before)).await
     }
@@ -194,8 +196,36 @@ impl Writer<'_> {
         }
         // Before it is completed, because the next occurrence takes the name.
         self.write(&task, task.version).await?;
+        self.remind(&[], &todo.other_reminders).await?;
         if todo.status == Status::Completed {
             self.complete(task, todo.completed_at, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Schedules and cancels the reminders of a client's other alarms, if they have changed.
+    async fn remind(&mut self, before: &[ReminderOffset], wanted: &[ReminderOffset]) -> Result<(), Error> {
+        if before == wanted {
+            return Ok(());
+        }
+        let Some(Resource { task, .. }) = self.unit.resource(&self.name).await? else { return Ok(()) };
+        let waiting: Vec<_> = self.unit.reminders_of(task.id).await?.into_iter().filter(|stored| stored.reminder.is_waiting()).collect();
+        for stored in waiting.iter().filter(|stored| !stored.of_task) {
+            let offset = stored.reminder.reminder_offset;
+            if before.contains(&offset) && !wanted.contains(&offset) {
+                self.unit.cancel_reminder(&stored.reminder, false).await?;
+            }
+        }
+        if task.status == Status::Completed || !task.is_due_after(self.unit.now()) {
+            return Ok(());
+        }
+        let day_start = self.unit.day_start_of(Some(&task)).await?;
+        for offset in wanted.iter().copied().filter(|offset| !before.contains(offset)) {
+            let is_there = waiting.iter().any(|stored| stored.reminder.reminder_offset == offset);
+            if let Some(at) = task.reminder_at(offset, day_start).filter(|_| !is_there) {
+                let new = NewReminder { task_id: task.id, scheduled_at: at, offset, channel: None, of_task: false };
+                self.unit.create_reminder(new).await?;
+            }
         }
         Ok(())
     }

@@ -37,6 +37,7 @@ pub fn functions() -> Vec<Function> {
         snooze_reminder::function(),
         spawn_recurrence::function(),
         tag_task::function(),
+        transfer::function(),
         trash::function(),
         undo::function(),
         update_task::function(),

@@ -623,6 +623,7 @@ routes! {
             EventType::TaskCompleted,
             EventType::TaskDeleted,
             EventType::ReminderScheduled,
+            EventType::ReminderCancelled,
         ])
         .settings(&[LINK_KEY]);
     /// Imports tasks from files, and exports everything.

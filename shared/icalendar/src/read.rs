@@ -18,6 +18,8 @@ use jiff::civil::{Date, DateTime, Time};
 use crate::document::{Component, unfold, value_of};
 use crate::zones::zone_of;
 
+/// Maximum number of alarms of a component that are read.
+const ALARMS_MAX: usize = 20;
 /// The title of a component without one.
 const UNTITLED: &str = "(untitled)";
 
@@ -65,6 +67,8 @@ pub struct Todo {
     pub completed_at: Option<Timestamp>,
     /// The first VALARM that fires once and before the due date.
     pub reminder: Option<ReminderOffset>,
+    /// The other VALARMs of that kind, each once.
+    pub other_reminders: Vec<ReminderOffset>,
     /// RELATED-TO.
     pub related_to: Option<String>,
     /// CREATED.
@@ -100,10 +104,13 @@ impl Todo {
         };
         let rule = rule.filter(|rule| due.as_ref().is_some_and(|due| !(rule.is_hourly() && due.is_day())));
         let completed_at = reader.moment(&Property::Completed).and_then(|read| read.moment.instant(zone));
-        let reminder = due.as_ref().and_then(|due| {
-            let alarms = component.components("VALARM");
-            alarms.filter_map(|alarm| offset_of(alarm, due, start.as_ref(), zone)).next()
-        });
+        let mut reminders: Vec<ReminderOffset> = Vec::new();
+        for alarm in component.components("VALARM").take(ALARMS_MAX) {
+            let offset = due.as_ref().and_then(|due| offset_of(alarm, due, start.as_ref(), zone));
+            reminders.extend(offset.filter(|offset| !reminders.contains(offset)));
+        }
+        let mut reminders = reminders.into_iter();
+        let (reminder, other_reminders) = (reminders.next(), reminders.collect());
         Some(Self {
             kind,
             uid: reader.text(&Property::Uid).map(|uid| uid.trim().to_owned()).filter(|uid| !uid.is_empty()),
@@ -121,6 +128,7 @@ impl Todo {
             status: reader.status(completed_at),
             completed_at,
             reminder,
+            other_reminders,
             related_to: reader.text(&Property::RelatedTo),
             created_at: reader.moment(&Property::Created).and_then(|read| read.moment.instant(zone)),
             modified_at: reader.moment(&Property::LastModified).and_then(|read| read.moment.instant(zone)),
@@ -149,6 +157,7 @@ impl Todo {
             status: task.status,
             completed_at: task.completed_at,
             reminder: task.reminder_offset,
+            other_reminders: Vec::new(),
             related_to: None,
             created_at: Some(task.created_at),
             modified_at: Some(task.updated_at),

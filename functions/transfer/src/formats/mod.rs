@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::item::{Read, Scene, uid_of};
 
 /// Maximum number of bytes of an item, which limits the memory.
-const ITEM_MAX: usize = 4 * 1024 * 1024;
+const ITEM_MAX: usize = 1024 * 1024;
 /// Maximum number of items in a file.
 const ITEMS_MAX: i64 = 2_000_000;
 /// Number of bytes at the beginning of a file that identify its format.
