@@ -1,7 +1,8 @@
-//! Answers calendar clients that poll, while nothing has changed: the gateway sees every event of a task, so it knows, and wakes no function.
+//! Answers polling calendar clients from a cache, without waking a function, until something changes. The gateway sees every event of a task, so it
+//! knows about changes.
 //!
-//! A client asks the same question every few minutes. The gateway keeps the function's answer under the whole question, credential included, until an event or a
-//! change that it passes on makes it old, and for an hour at most: that is also how long a credential counts as verified.
+//! A client repeats the same request every few minutes. The cache key is the whole request, including the credential. A response is invalidated by an
+//! event, by a change that the gateway forwards, and after an hour at most, which is also how long a credential counts as verified.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,27 +16,27 @@ use http_body::Body as _;
 use ring::digest::{Context, SHA256};
 use tokio::time::Instant;
 
-/// How long an answer is kept.
+/// How long a response is cached.
 const KEPT: Duration = Duration::from_hours(1);
-/// Answers that are kept, at most; then all of them are forgotten.
+/// Maximum number of cached responses. Above it, all are removed.
 const ANSWERS_MAX: usize = 256;
-/// Bytes of a question that is kept an answer for.
+/// Maximum number of bytes of a request whose response is cached.
 const QUESTION_MAX: usize = 8 * 1024;
-/// Bytes of an answer that is kept.
+/// Maximum number of bytes of a cached response.
 const ANSWER_MAX: usize = 64 * 1024;
-/// The headers that belong to a question.
+/// The headers that are part of the key.
 const ASKED: [&str; 5] = ["authorization", "depth", "if-none-match", "accept", "host"];
 
-/// The answers of late.
+/// The cached responses.
 pub(crate) struct Polls {
-    /// False where no events come by: then nothing is kept.
+    /// False if the gateway sees no events. Then nothing is cached.
     sees_events: bool,
     kept: Mutex<Kept>,
 }
 
 #[derive(Default)]
 struct Kept {
-    /// Grows whenever something has changed.
+    /// Increases with every change.
     generation: u64,
     answers: HashMap<[u8; 32], Answer>,
 }
@@ -49,19 +50,19 @@ struct Answer {
 }
 
 impl Polls {
-    /// Keeps answers, if every event of a task comes by here.
+    /// Creates the cache. It is used only if the gateway sees every event of a task.
     pub(crate) fn new(sees_events: bool) -> Self {
         Self { sees_events, kept: Mutex::default() }
     }
 
-    /// Forgets all answers: something has changed.
+    /// Removes all responses after a change.
     pub(crate) fn forget(&self) {
         let mut kept = self.kept();
         kept.generation += 1;
         kept.answers.clear();
     }
 
-    /// Answers a question as the last time, or has `call` answer it.
+    /// Returns the cached response to a request, or lets `call` answer it.
     pub(crate) async fn around<F>(&self, request: Request, call: impl FnOnce(Request) -> F) -> Response
     where
         F: Future<Output = Response>,
@@ -88,7 +89,7 @@ impl Polls {
         self.keep(key, generation, verified, response).await
     }
 
-    /// Keeps an answer, unless something has changed since it was asked for.
+    /// Caches a response, unless something has changed since the request.
     async fn keep(&self, key: [u8; 32], generation: u64, verified: Instant, response: Response) -> Response {
         let is_small = response.body().size_hint().exact().is_some_and(|size| size <= ANSWER_MAX as u64);
         let is_kept = matches!(response.status(), StatusCode::OK | StatusCode::MULTI_STATUS | StatusCode::NOT_MODIFIED);
@@ -125,7 +126,7 @@ impl From<Answer> for Response {
     }
 }
 
-/// The digest of a question: method, path, query, the headers that matter, and the body, each with its length.
+/// Returns the digest of a request: method, path, query, the relevant headers, and the body, each with its length.
 fn key(parts: &http::request::Parts, body: &[u8]) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     let mut add = |bytes: &[u8]| {

@@ -10,10 +10,10 @@ use http::{StatusCode, header};
 
 use crate::telling;
 
-/// Where they are.
+/// Their path.
 const PATH: &str = "/api/app-passwords";
 
-/// The function with the operations of this file.
+/// Adds the operations of this file to the function.
 pub(crate) fn with_app_passwords(function: Function) -> Function {
     function.endpoint("listAppPasswords", list).endpoint("createAppPassword", create).endpoint("deleteAppPassword", delete)
 }
@@ -26,7 +26,7 @@ async fn list(app: Arc<App>, _: Nothing) -> Result<Answer, Error> {
     Answer::json(&app.store()?.app_passwords().await?)
 }
 
-/// Makes a secret and shows it this once.
+/// Creates a secret. This response is the only one that shows it.
 async fn create(app: Arc<App>, command: CreateAppPassword) -> Result<Answer, Error> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(Error::internal)?;
@@ -39,7 +39,7 @@ async fn create(app: Arc<App>, command: CreateAppPassword) -> Result<Answer, Err
     Ok(telling(answer, change.commit().await?))
 }
 
-/// Revokes one; one that is not there is fine.
+/// Revokes one. Does nothing if it does not exist.
 async fn delete(app: Arc<App>, command: AppPasswordRef) -> Result<Answer, Error> {
     let mut change = app.change(app.origin(routes::PREFERENCES.name), None).await?;
     change.unit.delete_app_password(command.app_password_id).await?;

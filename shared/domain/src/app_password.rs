@@ -1,14 +1,14 @@
-//! App passwords: what calendar clients sign in with, and the key of the feed.
+//! App passwords: the credentials of calendar clients, and the key of the feed.
 
 use serde::{Deserialize, Serialize};
 
 use crate::invalid::Invalid;
 use crate::time::Timestamp;
 
-/// Characters of a name, at most.
+/// Maximum number of characters of a name.
 pub const NAME_MAX: usize = 100;
 
-/// What an app password opens.
+/// What an app password gives access to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
@@ -16,7 +16,7 @@ pub enum AppPasswordKind {
     /// CalDAV.
     #[default]
     Calendar,
-    /// The feed `/calendar.ics`, to read.
+    /// The feed `/calendar.ics`, read-only.
     Feed,
 }
 
@@ -24,19 +24,19 @@ pub enum AppPasswordKind {
 #[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateAppPassword {
-    /// What it is for, such as the name of a phone: 1 to 100 characters.
+    /// Its purpose, such as the name of a phone: 1 to 100 characters.
     #[schemars(length(min = 1, max = 100))]
     pub name: String,
-    /// What it opens.
+    /// What it gives access to.
     #[serde(default)]
     pub kind: AppPasswordKind,
 }
 
 impl CreateAppPassword {
-    /// The name, trimmed.
+    /// Returns the trimmed name.
     ///
     /// # Errors
-    /// Empty, longer than [`NAME_MAX`], or with control characters.
+    /// It is empty, longer than [`NAME_MAX`], or has control characters.
     pub fn name(&self) -> Result<&str, Invalid> {
         let name = self.name.trim();
         let is_good = (1..=NAME_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
@@ -53,11 +53,11 @@ impl CreateAppPassword {
 pub struct AppPassword {
     /// Set by the service.
     pub id: i64,
-    /// What it is for.
+    /// Its purpose.
     pub name: String,
-    /// What it opens.
+    /// What it gives access to.
     pub kind: AppPasswordKind,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last used, to the hour.
     pub used_at: Option<Timestamp>,
@@ -66,7 +66,7 @@ pub struct AppPassword {
 /// A new app password. The secret is shown once.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct NewAppPassword {
-    /// What is kept of it.
+    /// The stored part.
     #[serde(flatten)]
     pub app_password: AppPassword,
     /// The secret: 32 letters and digits. Taskflow keeps only its SHA-256.
@@ -77,11 +77,11 @@ pub struct NewAppPassword {
 #[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FeedKey {
-    /// The key that Settings of the page shows once.
+    /// The key, which the page shows once in its settings.
     pub key: String,
 }
 
-/// Names an app password.
+/// Identifies an app password.
 #[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AppPasswordRef {

@@ -286,9 +286,9 @@ pub struct ListTrash {
 #[derive(Clone, Copy, Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CreateImport {
-    /// What wrote the file; found out from its first lines where left out.
+    /// The application that wrote the file. Detected from its first lines if left out.
     pub format: Option<ImportFormat>,
-    /// With true, the file is read, and nothing is imported before `POST /api/imports/{id}/run`.
+    /// If true, the file is only checked; `POST /api/imports/{id}/run` imports it.
     pub dry_run: bool,
 }
 
@@ -306,16 +306,16 @@ pub struct ImportRef {
 pub struct ListImportNotes {
     /// The import.
     pub import_id: i64,
-    /// Entries on a page.
+    /// Maximum entries of the page.
     #[schemars(range(min = 1, max = 500), extend("default" = 50))]
     pub limit: Option<u32>,
-    /// Entries to skip.
+    /// Number of entries to skip.
     #[schemars(range(min = 0, max = 10_000_000), extend("default" = 0))]
     pub offset: Option<u32>,
 }
 
 impl ListImportNotes {
-    /// The page asked for.
+    /// Returns the requested page.
     ///
     /// # Errors
     /// Every value out of range.
@@ -328,11 +328,11 @@ impl ListImportNotes {
 #[derive(Clone, Copy, Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Export {
-    /// The form of the file.
+    /// The format of the file.
     pub format: ExportFormat,
 }
 
-/// The form of an export.
+/// The format of an export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]

@@ -12,14 +12,14 @@ use crate::reminder::{Reminder, ReminderStatus, StoredReminder};
 use crate::task::{self, EXDATES_MAX, Priority, Recurrence, Status, Task};
 use crate::time::Timestamp;
 
-/// Tasks of a preview.
+/// Number of tasks in a preview.
 pub const PREVIEW_MAX: usize = 10;
-/// The largest id that is restored: far above any that was given out, and far below the last one of a sequence.
+/// The largest id that is restored: far above any assigned id, and far below the last one of a sequence.
 const ID_MAX: i64 = 1_000_000_000_000_000;
-/// The version of the document that [`ExportHead`] begins.
+/// The version of the document that begins with [`ExportHead`].
 pub const EXPORT_VERSION: u32 = 1;
 
-/// What wrote a file.
+/// The application that wrote a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
@@ -39,24 +39,24 @@ pub enum ImportFormat {
 }
 
 impl ImportFormat {
-    /// The formats, for people.
+    /// The formats, for messages.
     pub const NAMES: &'static str = "taskflow, todoist, ticktick, vikunja, takeout or ics";
 }
 
-/// How far an import is.
+/// The state of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum ImportStatus {
-    /// The file is on its way.
+    /// The file is being received.
     Receiving,
-    /// A job reads the file and changes nothing.
+    /// A job reads the file without changing anything.
     Checking,
-    /// The preview is there; `POST /api/imports/{id}/run` imports it.
+    /// The preview is ready; `POST /api/imports/{id}/run` imports it.
     Checked,
     /// A job imports the file.
     Importing,
-    /// Every task is there.
+    /// Every task is imported.
     Done,
     /// The file could not be read to its end; `error` says why.
     Failed,
@@ -75,21 +75,21 @@ impl ImportStatus {
 pub struct PreviewTask {
     /// The line of the file, or the number of the item.
     pub line: i64,
-    /// What is to be done.
+    /// The title.
     pub title: String,
     /// When it is due.
     pub due_date: Option<Timestamp>,
     /// The day on which it is due, if it is all-day.
     pub due_day: Option<Day>,
-    /// How often it comes back.
+    /// Its recurrence.
     pub recurrence: Recurrence,
-    /// The RFC 5545 RRULE, where `recurrence` is custom.
+    /// The RFC 5545 RRULE, if `recurrence` is custom.
     pub recurrence_rule: Option<Rule>,
-    /// How much it matters.
+    /// Its priority.
     pub priority: Priority,
     /// Its tags.
     pub tags: Vec<String>,
-    /// Whether it is still to be done.
+    /// Its status.
     pub status: Status,
 }
 
@@ -111,14 +111,14 @@ impl PreviewTask {
     }
 }
 
-/// What an import has counted so far. A check counts what an import would do.
+/// Counters of an import. A check counts what an import would do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ImportCounts {
-    /// Items that were read: tasks and, of Taskflow's own export, entries of the audit log and reminders without a task.
+    /// Items that were read: tasks and, in Taskflow's own export, entries of the audit log and reminders without a task.
     pub read: i64,
     /// Tasks that were created.
     pub created: i64,
-    /// Tasks that were there already, by their uid.
+    /// Tasks that already existed, by their uid.
     pub existing: i64,
     /// Items that could not be imported; the report says why.
     pub skipped: i64,
@@ -129,15 +129,15 @@ pub struct ImportCounts {
 pub struct Import {
     /// Set by the service.
     pub id: i64,
-    /// What wrote the file.
+    /// The application that wrote the file.
     pub format: ImportFormat,
-    /// How far it is.
+    /// The state.
     pub status: ImportStatus,
     /// Number of bytes of the file.
     pub size: i64,
     /// Number of items of the file, once a check has counted them.
     pub total: Option<i64>,
-    /// What was counted so far.
+    /// The counters so far.
     #[serde(flatten)]
     pub counts: ImportCounts,
     /// Number of entries of the report.
@@ -160,7 +160,7 @@ pub struct Import {
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum NoteKind {
-    /// It was imported, but for something that Taskflow cannot keep.
+    /// It was imported, except for something that Taskflow cannot represent.
     Changed,
     /// It was not imported.
     Skipped,
@@ -169,17 +169,17 @@ pub enum NoteKind {
 /// One entry of the report of an import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ImportNote {
-    /// The line of the file; of JSON, zip and iCalendar the number of the item.
+    /// The line of the file; in JSON, zip and iCalendar, the number of the item.
     pub line: i64,
-    /// The title of the item, as far as it has one.
+    /// The title of the item, if it has one.
     pub title: String,
     /// Whether the item was imported.
     pub kind: NoteKind,
-    /// What could not be kept, for a person.
+    /// What could not be imported, as a text for the user.
     pub text: String,
 }
 
-/// Data of `tasks.imported`: there are so many more tasks.
+/// Data of `tasks.imported`: this many tasks were added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TasksImported {
     /// The CloudEvent's type.
@@ -188,15 +188,15 @@ pub struct TasksImported {
     pub import_id: i64,
     /// Number of tasks that were created.
     pub count: i64,
-    /// Whose they are.
+    /// The owner's id.
     pub user_id: i64,
     /// When it happened.
     pub timestamp: Timestamp,
-    /// Ties together everything one call caused.
+    /// Connects everything that one call caused.
     pub correlation_id: String,
 }
 
-/// The last ids of an exported Taskflow, so that ids which its audit log names are never given out again.
+/// The last ids of an exported Taskflow, so that ids in its audit log are never assigned again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastIds {
     /// Of tasks.
@@ -208,7 +208,7 @@ pub struct LastIds {
 }
 
 impl LastIds {
-    /// The same within what can be restored.
+    /// Returns the same ids, limited to those that can be restored.
     #[must_use]
     pub fn bounded(self) -> Self {
         let bound = |id: i64| id.clamp(0, ID_MAX);
@@ -216,8 +216,8 @@ impl LastIds {
     }
 }
 
-/// What the document of an export begins with. `tasks`, `reminders` and `audit` follow: lists of [`ExportedTask`], of [`ExportedReminder`] whose
-/// task is gone for good, and of [`AuditLogEntry`].
+/// The beginning of an export. `tasks`, `reminders` and `audit` follow: lists of [`ExportedTask`], of [`ExportedReminder`] whose task was deleted
+/// permanently, and of [`AuditLogEntry`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExportHead {
     /// [`EXPORT_VERSION`].
@@ -226,11 +226,11 @@ pub struct ExportHead {
     pub exported_at: Timestamp,
     /// The last ids.
     pub last_ids: LastIds,
-    /// What the user prefers.
+    /// The user's preferences.
     pub preferences: OwnPreferences,
 }
 
-/// A reminder with what no caller sees.
+/// A reminder with its internal fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExportedReminder {
     /// The reminder.
@@ -240,7 +240,7 @@ pub struct ExportedReminder {
     pub of_task: bool,
     /// True if it was cancelled because its task was completed or deleted.
     pub cancelled_with_task: bool,
-    /// If somebody snoozed it, when its task would have it fire.
+    /// If it was snoozed, the time at which its task would have it fire.
     pub snoozed_from: Option<Timestamp>,
 }
 
@@ -252,10 +252,10 @@ impl From<StoredReminder> for ExportedReminder {
 }
 
 impl ExportedReminder {
-    /// The same, if the database can keep it.
+    /// Returns the same reminder, if it can be stored.
     ///
     /// # Errors
-    /// Every field that breaks a rule.
+    /// Every invalid field.
     pub fn checked(self) -> Result<Self, Invalid> {
         let Self { reminder, cancelled_with_task, .. } = &self;
         let mut checks = Checks::new();
@@ -284,19 +284,19 @@ pub struct ExportedTask {
     /// When it was deleted, if it is in the trash.
     #[serde(default)]
     pub deleted_at: Option<Timestamp>,
-    /// True if it was completed and its next occurrence is yet to be created.
+    /// True if it was completed and its next occurrence does not exist yet.
     #[serde(default)]
     pub occurrence_owed: Option<bool>,
-    /// All of its reminders, whatever became of them.
+    /// All of its reminders, of any status.
     #[serde(default)]
     pub reminders: Vec<ExportedReminder>,
 }
 
 impl ExportedTask {
-    /// The same, if it keeps to the rules of a task.
+    /// Returns the same task, if it is valid.
     ///
     /// # Errors
-    /// Every field that breaks a rule.
+    /// Every invalid field.
     pub fn checked(self) -> Result<Self, Invalid> {
         let Self { task, .. } = &self;
         let mut checks = Checks::new();
@@ -325,7 +325,7 @@ impl ExportedTask {
     }
 }
 
-/// Returns an entry of the audit log, if the database can keep it.
+/// Returns an entry of the audit log, if it can be stored.
 ///
 /// # Errors
 /// A text with a NUL character; an id below 1.

@@ -1,7 +1,7 @@
 //! App passwords: the credential of calendar clients, which cannot send a bearer token, and the key of the feed.
 //!
-//! A secret is 16 random bytes and 4 bytes of an HMAC over them under `TASKFLOW_LINK_KEY`, as 32 letters and digits. Only the SHA-256 of it is kept. The HMAC tells the
-//! gateway which secrets were never made here, so somebody who guesses wakes no function.
+//! A secret consists of 16 random bytes and 4 bytes of their HMAC with `TASKFLOW_LINK_KEY`, as 32 letters and digits. Only its SHA-256 is stored.
+//! With the HMAC, the gateway recognises made-up secrets, so guessing wakes no function.
 
 use std::net::IpAddr;
 
@@ -17,18 +17,18 @@ use crate::guard;
 use crate::settings::Settings;
 use crate::{App, Error, Request};
 
-/// Random bytes of a secret.
+/// Number of random bytes of a secret.
 const RANDOM: usize = 16;
-/// Bytes of its HMAC.
+/// Number of bytes of its HMAC.
 const TAG: usize = 4;
-/// Characters of a secret: 5 bits each.
+/// Number of characters of a secret: 5 bits each.
 const LENGTH: usize = (RANDOM + TAG) * 8 / 5;
-/// Letters and digits that nobody mistakes for each other.
+/// Letters and digits that cannot be mistaken for each other.
 const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
-/// Says how a caller reached what is in front of Taskflow.
+/// The header in which a proxy reports the caller's scheme.
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Marks a request that came over TLS of our own.
+/// Marks a request that came over Taskflow's own TLS.
 #[derive(Clone, Copy, Debug)]
 pub struct Encrypted;
 
@@ -37,7 +37,7 @@ pub struct Encrypted;
 pub struct AppSecret(String);
 
 impl AppSecret {
-    /// Makes a secret of these random bytes.
+    /// Creates a secret from these random bytes.
     #[must_use]
     pub fn new(random: [u8; RANDOM], settings: &Settings) -> Self {
         let mut bytes = random.to_vec();
@@ -45,7 +45,7 @@ impl AppSecret {
         Self(encode(&bytes))
     }
 
-    /// Reads what somebody sent; spaces and dashes are for people. `None` if no secret of ours looks so.
+    /// Parses a secret. Spaces and dashes are ignored. Returns `None` if it cannot be a secret of this Taskflow.
     #[must_use]
     pub fn read(text: &str, settings: &Settings) -> Option<Self> {
         let text: String =
@@ -55,20 +55,20 @@ impl AppSecret {
         (text.len() == LENGTH && guard::is_same(own, &tag(random, settings))).then_some(Self(text))
     }
 
-    /// The secret itself, to be shown once.
+    /// Returns the secret itself, to be shown once.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// What is kept of it.
+    /// Returns the part that is stored.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         Sha256::digest(self.0.as_bytes()).into()
     }
 }
 
-/// Without `TASKFLOW_LINK_KEY` the key is empty: then the tag only finds typing errors.
+/// Without `TASKFLOW_LINK_KEY`, the key is empty, and the tag only detects typing errors.
 fn tag(random: &[u8], settings: &Settings) -> [u8; TAG] {
     let key = hmac::Key::new(hmac::HMAC_SHA256, settings.own(LINK_KEY.name).unwrap_or_default().as_bytes());
     let mut context = hmac::Context::with_key(&key);
@@ -99,7 +99,7 @@ fn decode(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The password of `Authorization: Basic`. Any user name will do: there is one user.
+/// Returns the password of `Authorization: Basic`. The user name is ignored, because there is one user.
 #[must_use]
 pub fn basic(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.as_bytes();
@@ -108,13 +108,13 @@ pub fn basic(headers: &HeaderMap) -> Option<String> {
     decoded.split_once(':').map(|(_, password)| password.to_owned())
 }
 
-/// The key of the feed: the query parameter `key`.
+/// Returns the key of the feed: the query parameter `key`.
 #[must_use]
 pub fn feed_key(uri: &Uri) -> Option<String> {
     form_urlencoded::parse(uri.query()?.as_bytes()).find(|(name, _)| name == "key").map(|(_, key)| key.into_owned())
 }
 
-/// Lets a call pass whose secret may be one of ours. Whether it is kept, the function asks the database.
+/// Accepts a call whose secret may be valid. The function checks it in the database.
 ///
 /// # Errors
 /// [`Error::Forbidden`] over a connection that others can read; [`Error::NoAppPassword`], after a pause if a secret was wrong.
@@ -129,13 +129,13 @@ pub(crate) async fn admit(app: &App, is_private: bool, secret: Option<String>) -
     }
 }
 
-/// Waits as after a wrong token, the longer the more there were, and returns the error to answer.
+/// Waits like after a wrong token, longer after several, and returns the error for the caller.
 pub async fn refuse(app: &App) -> Error {
     guard::pause_after_guess(app).await;
     Error::NoAppPassword
 }
 
-/// What a request says before its body.
+/// The head of a request.
 #[derive(Clone, Copy)]
 pub(crate) struct Head<'a> {
     pub(crate) headers: &'a HeaderMap,
@@ -149,7 +149,7 @@ impl<'a> Head<'a> {
         Self { headers: request.headers(), uri: request.uri(), is_encrypted }
     }
 
-    /// True if nobody on the way can read the request: it came over TLS, here or before it came here, or it has not left the machine.
+    /// True if nobody in between can read the request: it came over TLS, here or to a proxy, or it did not leave the machine.
     pub(crate) fn is_private(&self) -> bool {
         let is_forwarded = self.headers.get(FORWARDED_PROTO).is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"));
         let host = self.headers.get(header::HOST).and_then(|host| host.to_str().ok());

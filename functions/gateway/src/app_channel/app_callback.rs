@@ -197,7 +197,7 @@ fn of_entry(entry: TopicEventBulkRequestEntry, path: &str, metadata: &HeaderMap)
     let data = match entry.event {
         Some(Event::Bytes(bytes)) => bytes,
         Some(Event::CloudEvent(event)) => event.data,
-        // It did not fit: daprd brings it again.
+        // It did not fit. daprd delivers it again.
         None => return None,
     };
     request(path, with_record(of_sidecar(metadata), as_text(&entry.metadata)), data)

@@ -1,7 +1,7 @@
-//! Calls of the sidecar's that are larger than the gateway takes, read in bounded memory.
+//! Calls of the sidecar that are larger than the gateway accepts, read with bounded memory.
 //!
-//! daprd delivers a record again until the gateway answers with success. So a call above [`MESSAGE_MAX`] is not refused: the values in it are
-//! cut while it is read, and the record becomes a dead letter as any other that is too large.
+//! daprd delivers a record again until the gateway accepts it, so a call above [`MESSAGE_MAX`] cannot be refused. Instead, its values are cut while
+//! it is read, and the record becomes a dead letter, like any other that is too large.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,34 +15,34 @@ use tonic::Status;
 
 use super::record::RECORD_MAX;
 
-/// Bytes of one call: sixteen times what Kafka takes by default. More would not fit the memory of the gateway's pod beside other calls.
+/// Maximum number of bytes of a call: sixteen times Kafka's default. More would not fit into the memory of the gateway's pod next to other calls.
 const MESSAGE_MAX: usize = 16 * 1024 * 1024;
-/// Bytes of a record that are kept of a larger call: one more than are read of any, so that it counts as too large.
+/// Number of bytes of a record that are kept from a larger call: one more than the limit of a record, so that it counts as too large.
 const KEPT_MAX: usize = RECORD_MAX + 1;
-/// Bytes of a call that was cut, at most.
+/// Maximum number of bytes of a cut call.
 pub(super) const DECODED_MAX: usize = MESSAGE_MAX + KEPT_MAX + 1024;
-/// Bytes before a message: whether it is compressed, and its length.
+/// Bytes before a message: the compression flag, and its length.
 const PREFIX: usize = 5;
-/// The most bytes of a number in protobuf's encoding.
+/// Maximum number of bytes of a number in protobuf's encoding.
 const VARINT_MAX: usize = 10;
-/// The field of a bulk's entry that has its id.
+/// The field with the id of a bulk entry.
 const ENTRY_ID: u32 = 1;
 
-/// Where a call has its records: the numbers of protobuf's fields.
+/// Where a call contains its records, as protobuf field numbers.
 #[derive(Clone, Copy)]
 pub(super) enum Records {
-    /// The call is one record, whose data is in this field.
+    /// The call is one record, with its data in this field.
     One { data: u32 },
-    /// Each of these fields is a record, whose data is in that field of it.
+    /// Each of these fields is a record, with its data in that inner field.
     Many { entries: u32, data: u32 },
 }
 
-/// A body as it came, or one that was cut.
+/// An unchanged body, or a cut one.
 pub(super) type Bounded<B> = Either<Full<Bytes>, Rest<B>>;
 
-/// Cuts the message of a call that is larger than [`MESSAGE_MAX`]. Any other call is left as it is.
+/// Cuts the message of a call that is larger than [`MESSAGE_MAX`]. Any other call stays unchanged.
 ///
-/// A bulk that is too large keeps the entries that fit. The others keep their id alone, and daprd delivers them again.
+/// A bulk that is too large keeps the entries that fit. Of the others, only the id is kept, and daprd delivers them again.
 pub(super) async fn bounded<B>(request: http::Request<B>, records: Records) -> Result<http::Request<Bounded<B>>, Status>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -76,7 +76,7 @@ fn framed(message: &[u8]) -> Bytes {
     framed.freeze()
 }
 
-/// What was read of a body, and the rest of it.
+/// The part of a body that was read, and the rest.
 pub(super) struct Rest<B> {
     read: Option<Bytes>,
     body: B,
@@ -102,10 +102,10 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Rest<B> {
     }
 }
 
-/// Reads a message as it arrives.
+/// Reads a message while it arrives.
 struct Reader<B> {
     body: B,
-    /// What has arrived and is not used yet.
+    /// Bytes that have arrived but are not used yet.
     read: Bytes,
 }
 
@@ -114,7 +114,7 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
 {
-    /// Waits for more of the body, and returns false at its end.
+    /// Waits for more of the body. Returns false at its end.
     async fn more(&mut self) -> Result<bool, Status> {
         while let Some(frame) = self.body.frame().await {
             let frame = frame.map_err(|error| Status::cancelled(error.into().to_string()))?;
@@ -128,7 +128,7 @@ where
         Ok(false)
     }
 
-    /// Copies the message without what is too large.
+    /// Copies the message without the parts that are too large.
     async fn cut(&mut self, mut left: usize, records: Records) -> Result<BytesMut, Status> {
         let mut message = BytesMut::new();
         let mut is_full = false;
@@ -152,7 +152,7 @@ where
                             id.extend_from_slice(&entry[begin..]);
                         }
                     }
-                    // Those behind one that did not fit are not taken either: they may have its key.
+                    // Entries after one that did not fit are not accepted either, because they may have its key.
                     is_full |= message.len() + entry.len() > MESSAGE_MAX;
                     let kept = if is_full { &id } else { &entry };
                     encode_varint(tag, &mut message);
@@ -164,7 +164,7 @@ where
         Ok(message)
     }
 
-    /// Copies a field, whose value is cut if it is the one with the data, and left out if it is another that is too large. Returns its number.
+    /// Copies a field. The data field is cut, and any other field is omitted if it is too large. Returns its number.
     async fn field(&mut self, left: &mut usize, data: u32, into: &mut BytesMut) -> Result<u32, Status> {
         let tag = self.varint(left).await?;
         self.value(tag, left, data, into).await?;
@@ -201,7 +201,7 @@ where
         }
     }
 
-    /// Copies the first of so many bytes, and passes over the others.
+    /// Copies the first bytes up to a limit, and skips the others.
     async fn copy(&mut self, left: &mut usize, count: usize, kept: usize, into: &mut BytesMut) -> Result<(), Status> {
         *left = left.checked_sub(count).ok_or_else(malformed)?;
         if into.len() + kept > MESSAGE_MAX + KEPT_MAX {
@@ -256,7 +256,7 @@ mod tests {
 
     use super::*;
 
-    /// The bytes that come out of a message that arrives in pieces of this size.
+    /// Returns the output for a message that arrives in pieces of this size.
     async fn passed(message: &impl Message, records: Records, piece: usize) -> Result<Vec<u8>, Status> {
         let framed = framed(&message.encode_to_vec());
         let pieces: Vec<_> =
@@ -282,7 +282,7 @@ mod tests {
                 assert_eq!(BindingEventRequest::decode(&passed[..]).unwrap(), record(kept), "{data} bytes in pieces of {piece}");
             }
         }
-        // Nor is any other value too large for memory.
+        // No other value is too large for memory either.
         let mut other = record(10);
         other.metadata.insert("__key".to_owned(), "k".repeat(2 * MESSAGE_MAX));
         let passed = passed(&other, Records::One { data: 2 }, 16 * 1024).await.unwrap();

@@ -25,7 +25,7 @@ pub(crate) struct Record {
     place: Value,
     /// The whole record, or its beginning.
     pub(crate) bytes: Bytes,
-    /// Bytes that arrived: all of it, or one more than are read.
+    /// Bytes that arrived: all of them, or one more than the limit.
     size: usize,
 }
 
