@@ -1,6 +1,6 @@
 //! Calendar clients: CalDAV with app passwords, each client's way of completing a recurring task, and the feed.
 //!
-//! The requests are written as the sources and documents of the clients describe them.
+//! The requests follow the clients' source code and documentation.
 
 use std::fmt::Write as _;
 
@@ -39,7 +39,7 @@ impl<'a> Client<'a> {
         self.call("REPORT", HOME, &[("depth", "1"), ("content-type", "application/xml")], body).await
     }
 
-    /// The names of what has changed since a token, those that are gone with a minus, and the next token.
+    /// Returns the names of the changes since a token, with a minus for deleted ones, and the next token.
     async fn sync(&self, token: &str) -> (Vec<String>, String) {
         let body = format!(
             "<sync-collection xmlns=\"DAV:\"><sync-token>{token}</sync-token><sync-level>1</sync-level><prop><getetag/></prop></sync-collection>"
@@ -120,7 +120,7 @@ async fn only_an_app_password_opens_the_calendar_and_only_over_a_private_connect
     for authorization in [basic("guess"), basic("abcdefghjkmnpqrstuvwxyz023456789"), "Basic !".to_owned(), "Bearer x".to_owned()] {
         let _ = app.call("PROPFIND", "/dav/", &[("authorization", &authorization)], "").await.problem(401);
     }
-    // By a name of its own and without TLS, anybody on the way could read it.
+    // With a host name and without TLS, anybody in between could read it.
     let headers = [("authorization", client.authorization.as_str()), ("host", "tasks.example.org")];
     let _ = app.call("PROPFIND", "/dav/", &headers, "").await.problem(403);
     let behind_tls = [headers[0], headers[1], ("x-forwarded-proto", "https")];
@@ -138,7 +138,7 @@ async fn only_an_app_password_opens_the_calendar_and_only_over_a_private_connect
 async fn a_client_finds_the_calendar_from_the_host_alone() {
     let app = App::start().await;
     let client = Client::new(&app).await;
-    // DAVx5: PROPFIND of the well-known path, and on from there.
+    // DAVx5: PROPFIND of the well-known path, and from there.
     let well_known = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let request = well_known.request("PROPFIND".parse().unwrap(), format!("http://{}/.well-known/caldav", app.address));
     let answer = request.send().await.unwrap();
@@ -150,7 +150,7 @@ async fn a_client_finds_the_calendar_from_the_host_alone() {
     let found = client.call("PROPFIND", "/dav/principal/", &[("depth", "0")], home).await.is(207).text;
     assert!(found.contains("<C:calendar-home-set><D:href>/dav/calendars/</D:href>"), "{found}");
     assert!(found.contains("<x:unknown xmlns:x=\"urn:x\"/></D:prop><D:status>HTTP/1.1 404 Not Found"), "{found}");
-    // Tasks.org needs displayname, Thunderbird resourcetype, both the component.
+    // Tasks.org needs displayname, Thunderbird resourcetype, and both the component.
     let list = "<propfind xmlns=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\" xmlns:CS=\"http://calendarserver.org/ns/\"><prop><resourcetype/><displayname/>\
         <C:supported-calendar-component-set/><CS:getctag/><sync-token/><current-user-privilege-set/><supported-report-set/></prop></propfind>";
     let found = client.call("PROPFIND", "/dav/calendars/", &[("depth", "1")], list).await.is(207).text;
@@ -166,7 +166,7 @@ async fn a_client_finds_the_calendar_from_the_host_alone() {
     ] {
         assert!(found.contains(part), "{part} in {found}");
     }
-    // Apple Reminders sets names and colours; it is told that it may not, and goes on.
+    // Apple Reminders sets names and colours; it is refused, and continues.
     let patch = "<A:propertyupdate xmlns:A=\"DAV:\"><A:set><A:prop><D:calendar-color xmlns:D=\"http://apple.com/ns/ical/\">#FF</D:calendar-color></A:prop></A:set></A:propertyupdate>";
     let patched = client.call("PROPPATCH", HOME, &[], patch).await.is(207).text;
     assert!(patched.contains("calendar-color") && patched.contains("403 Forbidden"), "{patched}");
@@ -221,7 +221,7 @@ async fn what_a_client_writes_is_a_task_and_comes_back_byte_for_byte() {
     let _ = client.call("PUT", &path, &[("if-match", &etag)], &text).await.problem(412);
     let _ = client.call("PUT", &path, &[("if-none-match", "*")], &text).await.problem(412);
     let _ = client.call("DELETE", &path, &[("if-match", &etag)], "").await.problem(412);
-    // What only the client knows is kept, and has a new ETag.
+    // What only the client knows is kept, with a new ETag.
     let before = client.call("GET", &path, &[], "").await.header("etag").to_owned();
     let more = edited.replace("X-APPLE-SORT-ORDER:659", "X-APPLE-SORT-ORDER:7");
     let after = client.call("PUT", &path, &[("if-match", &before)], &more).await.is(204).header("etag").to_owned();
@@ -322,11 +322,11 @@ async fn a_token_tells_what_has_changed_and_what_is_gone() {
     app.settled().await;
     let (names, third) = client.sync(&second).await;
     assert_eq!(names, ["-b.ics", "a.ics"]);
-    // An old token still works, and a restore takes back what was said to be gone.
+    // An old token still works, and after a restore, deleted resources are listed as changed.
     let trashed = app.list("/api/trash").await.remove(0);
     let _ = app.post(&format!("/api/tasks/{}/restore", trashed["id"]), &Value::Null).await.is(200);
     app.settled().await;
-    // What was changed while another transaction was open may be named once more.
+    // A change made while another transaction was open may be listed twice.
     let names = client.sync(&third).await.0;
     assert!(names.contains(&"b.ics".to_owned()) && !names.contains(&"-b.ics".to_owned()), "{names:?}");
     assert_eq!(client.sync(&token).await.0, ["a.ics", "b.ics"]);
@@ -347,7 +347,7 @@ async fn a_due_date_that_rolls_forward_completes_an_occurrence_once() {
         assert_eq!(days(&app).await, (vec!["2099-03-02".to_owned()], vec!["2099-03-01".to_owned()]));
     }
     assert!(client.get("series-1.ics").await.contains("DUE;VALUE=DATE:20990302\r\n"));
-    // Completed in Taskflow meanwhile: the client's roll of the same occurrence makes no second one.
+    // Completed in Taskflow meanwhile: if the client moves the same occurrence forward, no second one is completed.
     let pending = tasks(&app).await.into_iter().find(|task| task["status"] == "pending").unwrap();
     let _ = app.post(&format!("/api/tasks/{}/complete", pending["id"]), &Value::Null).await.is(200);
     let _ = client.put("series-1.ics", &daily("20990303", &["STATUS:NEEDS-ACTION", "X-MINE:1"])).await.is(204);

@@ -1,4 +1,4 @@
-//! Files in and out: every format, its report, what is there already, and an export that restores everything.
+//! Import and export: every format, its report, existing tasks, and an export that restores everything.
 
 use serde_json::{Value, json};
 use tests::{App, Socket, eventually};
@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 const AHEAD: &str = "2199-03-31T09:00:00Z";
 
-/// Sends a file, and waits until the job is over with it.
+/// Sends a file, and waits until its job is finished.
 async fn import(app: &App, query: &str, file: impl Into<reqwest::Body>) -> Value {
     let answer = app.call("POST", &format!("/api/imports{query}"), &[], file).await.is(202);
     let import = answer.json();
@@ -32,7 +32,7 @@ async fn report(app: &App, import: &Value) -> Vec<Value> {
     app.list(&format!("/api/imports/{}/report?limit=500", import["id"])).await
 }
 
-/// A CSV of Todoist with so many tasks.
+/// Returns a Todoist CSV with this many tasks.
 fn todoist(count: usize) -> String {
     let rows = (0..count).map(|number| format!("task,Task {number},,1,1,2199-01-05,en\n"));
     std::iter::once("TYPE,CONTENT,DESCRIPTION,PRIORITY,INDENT,DATE,DATE_LANG\n".to_owned()).chain(rows).collect()
@@ -102,7 +102,7 @@ async fn an_export_restores_everything_into_an_empty_taskflow() {
     assert_eq!(everything(&restored).await, before);
     assert_eq!(without_time(&restored.get("/api/export").await.text), without_time(&answer.text));
 
-    // It goes on from there: ids that the history names are not given out again, a series has its next occurrence, text is found.
+    // It continues from there: ids in the history are not assigned again, a series gets its next occurrence, and the search works.
     let next = restored.create(&json!({ "title": "Next" })).await;
     assert!(next["id"].as_i64() > lost["id"].as_i64());
     let found: Value = restored.post("/api/tasks/search", &json!({ "query": "übung" })).await.is(200).json();
@@ -231,7 +231,7 @@ async fn an_export_for_others_has_the_tasks() {
     let ics = app.get("/api/export?format=ics").await.is(200);
     assert_eq!(ics.text.matches("BEGIN:VTODO").count(), 2);
     assert_eq!((ics.text.matches("BEGIN:VCALENDAR").count(), ics.text.matches("TZID:Europe/Berlin").count()), (1, 1), "{}", ics.text);
-    // Each task is known by its uid.
+    // Each task is identified by its uid.
     assert_eq!(counts(&import(&app, "", ics.text).await), [2, 0, 2, 0]);
     assert_eq!(app.get("/api/export?format=xml").await.problem(422), ["/format"]);
     app.stop().await;

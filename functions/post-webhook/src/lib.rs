@@ -48,7 +48,7 @@ async fn take(change: &mut Change, delivery: Delivery) -> Result<(), Error> {
     }
     let key = match delivery.event_type.as_str().split_once('.') {
         Some(("task", _)) => delivery.data::<TaskEvent>()?.task_id,
-        // It is of no task.
+        // The event belongs to no task.
         Some(("tasks", _)) => 0,
         _ => delivery.data::<ReminderEvent>()?.task_id,
     };

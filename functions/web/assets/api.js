@@ -105,7 +105,6 @@ export const enterToken = () => askToken(token() !== '');
  * @property {AbortSignal | undefined} [signal]
  * @property {boolean} [quiet] never asks for the token
  * @property {(response: Response) => Promise<string>} [read] reads the text of a streamed answer
- * @property {(response: Response) => Promise<string>} [read] takes the text of an answer that is not simply there
  */
 /** @typedef {{ data: any, headers: Headers }} CallAnswer */
 

@@ -18,7 +18,7 @@ export async function setDesktop(isOn) {
   keep(Key.desktop, isOn && (await Notification.requestPermission()) === 'granted' ? 'on' : null);
 }
 
-/** Tells on the application's icon how many tasks are overdue. @param {number} count */
+/** Shows the number of overdue tasks on the application's icon. @param {number} count */
 export const showBadge = (count) => void navigator.setAppBadge?.(count).catch(() => {});
 
 /**

@@ -94,7 +94,7 @@ export class NotificationList extends HTMLElement {
     }
   }
 
-  /** What can be done about one. A notification that the release before made does not name its reminder. @param {Notice} notice @returns {import('./toasts.js').Action[]} */
+  /** Returns the actions of a notification. Notifications of the previous release do not name their reminder. @param {Notice} notice @returns {import('./toasts.js').Action[]} */
   #answers({ id, task_id, reminder_id, title }) {
     const snooze = async (/** @type {string} */ pause) => {
       const { scheduled_at } = await snoozeReminder(/** @type {number} */ (reminder_id), pause);

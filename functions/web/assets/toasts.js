@@ -15,7 +15,7 @@ const SECONDS_WITH_ACTION = 10;
  * @property {string} [title]
  * @property {'plain' | 'bad' | 'reminder'} [kind] `bad` and `reminder` interrupt a screen reader
  * @property {boolean} [sticky] stays until it is dismissed
- * @property {Action[]} [actions] the last one is the one that matters most
+ * @property {Action[]} [actions] the last one is the most important
  */
 
 /** @typedef {{ remove: () => void, say: (text: string) => void, isShown: () => boolean }} Toast */

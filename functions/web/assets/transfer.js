@@ -1,4 +1,4 @@
-// The section of the settings that brings tasks in and out: a file is checked first, and imported when a person says so.
+// The section of the settings for import and export. A file is checked first, and imported after the user confirms.
 
 import { tasks } from './actions.js';
 import { callFile, textOf, token } from './api.js';
@@ -7,11 +7,11 @@ import { h, newId, setText } from './dom.js';
 /** @typedef {import('../api.d.ts').Import} Import */
 /** @typedef {import('../api.d.ts').ImportNote} ImportNote */
 
-/** Bytes of a file that the service takes. */
+/** Maximum number of bytes of a file. */
 const FILE_MAX = 64 * 1024 * 1024;
-/** Milliseconds between two looks at how far an import is. */
+/** Milliseconds between two checks of an import. */
 const LOOK = 500;
-/** Entries of the report that are shown. */
+/** Maximum number of report entries that are shown. */
 const NOTES = 50;
 const FORMATS = /** @type {const} */ ([['json', 'Everything (JSON)'], ['csv', 'Tasks (CSV)'], ['ics', 'Tasks (iCalendar)']]);
 
@@ -43,7 +43,7 @@ export function transfer() {
     input.disabled = run.disabled = false;
   };
 
-  /** Waits until the job is over with an import. @param {Import} now @returns {Promise<Import>} */
+  /** Waits until the job of an import is finished. @param {Import} now @returns {Promise<Import>} */
   async function over(now) {
     while (status.isConnected && (now.status === 'checking' || now.status === 'importing')) {
       Object.assign(bar, now.total ? { max: now.total, value: now.read } : {});
@@ -96,7 +96,7 @@ export function transfer() {
     input.value = '';
   });
 
-  /** A link would not carry the token. @param {string} format */
+  /** Downloads a file, because a link would not send the token. @param {string} format */
   const save = (format) => attempt(async () => {
     const { data, name } = await callFile(`/api/export?format=${format}`, undefined, true);
     const link = h('a', { href: URL.createObjectURL(data), download: name });

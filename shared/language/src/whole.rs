@@ -70,7 +70,7 @@ pub(crate) fn unread<'a>(words: &'a [Word], from: usize, found: &[Found]) -> Opt
     unread.filter_map(|at| Some((at, words[at].plain()?))).find(is_unread).map(|(_, word)| word)
 }
 
-/// Whether a word looks like a time of day or a quarter, whatever it is: "25:00", "13pm", "17z", "q2".
+/// True if a word looks like a time of day or a quarter, even an invalid one: "25:00", "13pm", "17z", "q2".
 fn is_time_like(word: &str) -> bool {
     let is_clock = |text: &str| {
         text.split_once(':').is_some_and(|(hour, minute)| figures(hour).is_some() && figures(minute).is_some() && minute.len() == 2)
@@ -384,7 +384,7 @@ impl Sentence<'_> {
         None
     }
 
-    /// Whether a number is one more day or year behind a date in figures: the 25 of "December 24 or 25".
+    /// True if a number is another day or year after a date in figures: the 25 of "December 24 or 25".
     fn is_listed(&self, at: usize, found: &Found) -> bool {
         let number = |at: usize| self.words.get(at).and_then(Word::plain).and_then(|word| figures(word).or_else(|| ordinal(word)));
         is_day(&found.phrase.meaning)
@@ -394,7 +394,7 @@ impl Sentence<'_> {
             && self.is_closed(at + 1)
     }
 
-    /// Whether the sentence ends at this word, or goes on with a mark, a joining word or another phrase.
+    /// True if the sentence ends at this word, or continues with a mark, a joining word or another phrase.
     fn is_closed(&self, at: usize) -> bool {
         self.words.get(at).is_none_or(|word| word.kind == WordKind::Mark) || self.is(at, JOINING) || self.is_read(at)
     }

@@ -120,7 +120,7 @@ impl FunctionsByUrl {
         let mut headers = self.headers(&request);
         let (parts, body) = request.into_parts();
         let is_streamed = parts.extensions.get::<Streamed>().is_some();
-        // Service invocation takes a few megabytes at most, so a file goes to the function itself.
+        // Service invocation accepts only a few megabytes, so a file goes to the function itself.
         let base = if is_streamed { directly(&base).to_owned() } else { base };
         let (body, patience, answer_max) = if is_streamed {
             (file(body)?, ANSWER + UPLOAD_TIMEOUT, DOWNLOAD_MAX)
@@ -194,7 +194,7 @@ impl Functions for FunctionsByUrl {
     }
 }
 
-/// A file as it comes, which breaks off after so many bytes. One that says that it is longer is refused at once.
+/// A file as it arrives, aborted after this many bytes. A longer Content-Length is refused at once.
 fn file(body: function::Body) -> Result<reqwest::Body, Error> {
     if body.size_hint().lower() > UPLOAD_MAX as u64 {
         return Err(Error::TooLarge(UPLOAD_MAX));

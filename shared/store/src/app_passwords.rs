@@ -1,4 +1,4 @@
-//! App passwords, as the digests of their secrets.
+//! App passwords. Only the digests of their secrets are stored.
 
 use domain::app_password::{AppPassword, AppPasswordKind};
 use domain::{Timestamp, USER_ID};
@@ -9,7 +9,7 @@ use crate::once::{Lock, lock_number};
 use crate::sql::{Columns, Time};
 use crate::{Store, Unit};
 
-/// Number of app passwords at most.
+/// Maximum number of app passwords.
 pub const APP_PASSWORDS_MAX: i64 = 50;
 
 macro_rules! columns {
@@ -23,14 +23,14 @@ const COUNT: &str = "SELECT count(*) FROM app_passwords";
 const SAVE: &str =
     concat!("INSERT INTO app_passwords (user_id, name, kind, digest, created_at) VALUES ($1, $2, $3, $4, $5) RETURNING ", columns!());
 const DELETE: &str = "DELETE FROM app_passwords WHERE id = $1";
-/// Notes the use once an hour: a client that polls does not write each time.
+/// Records the use at most once an hour, so that a polling client does not write each time.
 const USE: &str = "WITH found AS (SELECT id, used_at FROM app_passwords WHERE digest = $1 AND kind = $2), \
      noted AS (UPDATE app_passwords SET used_at = $3 FROM found \
          WHERE app_passwords.id = found.id AND (found.used_at IS NULL OR found.used_at < $3 - interval '1 hour')) \
      SELECT EXISTS (SELECT FROM found)";
 
 impl Store {
-    /// The app passwords, the oldest first.
+    /// Returns the app passwords, oldest first.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -39,7 +39,7 @@ impl Store {
         Ok(rows.iter().map(app_password_of).collect::<Result<_, _>>()?)
     }
 
-    /// Notes the use of the app password with this digest. False if there is none of this kind.
+    /// Records the use of the app password with this digest. Returns false if there is none of this kind.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -53,7 +53,7 @@ impl Store {
 }
 
 impl Unit {
-    /// Keeps an app password.
+    /// Stores an app password.
     ///
     /// # Errors
     /// [`Error::InTheWay`] if there are [`APP_PASSWORDS_MAX`]; [`Error::Unavailable`].
@@ -70,7 +70,7 @@ impl Unit {
         Ok(app_password_of(&query.fetch_one(&mut *self.transaction).await?)?)
     }
 
-    /// Removes an app password; one that is not there is fine.
+    /// Removes an app password. Does nothing if it does not exist.
     ///
     /// # Errors
     /// [`Error::Unavailable`].

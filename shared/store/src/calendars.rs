@@ -1,4 +1,4 @@
-//! Tasks as resources of calendar clients: their names, the texts that clients wrote, and what has changed since a token.
+//! Tasks as resources of calendar clients: their names, the texts that clients wrote, and the changes since a token.
 
 use domain::{Task, Timestamp};
 use sqlx::postgres::PgRow;
@@ -10,16 +10,16 @@ use crate::sql::{Columns, Record, Time};
 use crate::tasks::{COLUMNS, task_of};
 use crate::{Store, Unit};
 
-/// Resources that one statement reads.
+/// Maximum number of resources that one statement reads.
 pub const RESOURCES_MAX: i64 = 200;
-/// Days for which tombstones are kept: a client that was away for longer reads everything again.
+/// Days for which tombstones are kept. A client that was offline for longer reads everything again.
 pub const TOMBSTONE_DAYS: i32 = 180;
-/// Candidates for an occurrence that a client has created itself.
+/// Maximum number of candidates for an occurrence that a client has created itself.
 const CANDIDATES_MAX: i64 = 20;
-/// Occurrences before this one that a text may still mean.
+/// Maximum number of earlier occurrences that a text may still mean.
 const ANCESTORS_MAX: i64 = 20;
 
-/// The tasks with what clients call them, as `found`.
+/// The tasks with their names for clients, as `found`.
 const FOUND: &str = "tasks LEFT JOIN (SELECT task_id, name AS object_name, uid AS object_uid, written AS object_written, written_version AS \
      object_version FROM calendar_objects) AS object ON task_id = id";
 const OBJECT: &str =
@@ -30,7 +30,7 @@ const NAMED: &str = "id = ANY (ARRAY (SELECT task_id FROM calendar_objects WHERE
 const UID_TAKEN: &str = "SELECT coalesce(\
      (SELECT name FROM calendar_objects JOIN tasks ON id = task_id WHERE calendar_objects.uid = $1 LIMIT 1), \
      (SELECT tasks.uid || '.ics' FROM tasks WHERE tasks.uid = $2 AND NOT EXISTS (SELECT FROM calendar_objects WHERE task_id = id)))";
-/// A row of a task in the trash gives up its name.
+/// A task in the trash gives up its name.
 const TAKE_NAME: &str = "DELETE FROM calendar_objects WHERE name = $2 AND task_id <> $1";
 const WRITE: &str = "INSERT INTO calendar_objects (task_id, name, uid, written, written_version) VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT (task_id) DO UPDATE SET name = excluded.name, uid = excluded.uid, written = excluded.written, written_version = excluded.written_version";
@@ -43,7 +43,7 @@ const SYNC: &str = "SELECT greatest((SELECT max(changed_in) FROM tasks), (SELECT
 const GONE: &str = "SELECT name FROM calendar_tombstones WHERE changed_in >= $1 ORDER BY name";
 const ORPHANS: &str = "DELETE FROM calendar_objects WHERE NOT EXISTS (SELECT FROM tasks WHERE id = task_id) \
      AND NOT EXISTS (SELECT FROM trashed_tasks WHERE id = task_id)";
-/// After a restore into another server, numbers of transactions there begin anew.
+/// After a restore on another server, transaction numbers restart.
 const RENUMBER: [&str; 2] = [
     "UPDATE tasks SET changed_in = pg_current_xact_id()::text::bigint WHERE changed_in > pg_snapshot_xmax(pg_current_snapshot())::text::bigint",
     "UPDATE calendar_tombstones SET changed_in = pg_current_xact_id()::text::bigint \
@@ -65,7 +65,7 @@ pub struct Resource {
     pub written_version: i64,
 }
 
-/// Which resources to read: those with ids after `after`.
+/// The resources to read: those with ids after `after`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resources {
     /// Only those that have changed since this number, if there is one.
@@ -74,19 +74,19 @@ pub struct Resources {
     pub after: i64,
 }
 
-/// How far a client is in sync: a number of transactions.
+/// The sync position of a client: a transaction number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncPoint {
-    /// Everything below this number has been seen.
+    /// All changes below this number have been seen.
     pub now: i64,
-    /// No transaction has this number yet: a token that says so comes from another database.
+    /// No transaction has this number yet. A token with a higher one comes from another database.
     pub end: i64,
-    /// Below this number, deletions are forgotten: a token that says so comes from a client that was away for too long.
+    /// Deletions below this number have been pruned. A token with a lower one comes from a client that was offline for too long.
     pub floor: i64,
 }
 
 impl SyncPoint {
-    /// True if a client that was in sync up to this number can learn what has changed since.
+    /// True if the changes since this number are still known.
     #[must_use]
     pub fn is_known(&self, number: i64) -> bool {
         number > 0 && (self.floor..=self.end).contains(&number)
@@ -108,13 +108,13 @@ fn resource_of(row: &PgRow) -> Result<Resource, sqlx::Error> {
     })
 }
 
-/// The uids that names of tasks are made of, if no client has named them.
+/// Returns the uids in names of tasks that no client has named.
 fn uids(names: &[String]) -> Vec<Uuid> {
     names.iter().filter_map(|name| name.strip_suffix(".ics")?.parse().ok()).collect()
 }
 
 impl Store {
-    /// A page of resources, in the order of their tasks' ids; at most [`RESOURCES_MAX`].
+    /// Returns a page of resources, ordered by the tasks' ids; at most [`RESOURCES_MAX`].
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -129,7 +129,7 @@ impl Store {
         Ok(rows.iter().map(resource_of).collect::<Result<_, _>>()?)
     }
 
-    /// Those of these resources that are there.
+    /// Returns those of these resources that exist.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -143,7 +143,7 @@ impl Store {
         Ok(rows.iter().map(resource_of).collect::<Result<_, _>>()?)
     }
 
-    /// How far a client is in sync that reads everything from now on.
+    /// Returns the sync position of a client that reads everything from now on.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -151,11 +151,11 @@ impl Store {
         let row =
             self.run_unbroken(|connection| Box::pin(sqlx::query(SYNC).bind(Time(now)).bind(TOMBSTONE_DAYS).fetch_one(connection))).await?;
         let (next, open, end, floor): (i64, i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
-        // While nothing is under way that may commit below it, the number stays the same until something changes.
+        // If no transaction is open that may commit below it, the number stays the same until something changes.
         Ok(SyncPoint { now: next.min(open), end, floor })
     }
 
-    /// The names of resources that went since this number and are not there again.
+    /// Returns the names of resources that were deleted since this number and do not exist again.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -166,7 +166,7 @@ impl Store {
         Ok(names.into_iter().filter(|name| there.iter().all(|resource| resource.name != *name)).collect())
     }
 
-    /// Forgets what clients called tasks that are gone for good, and numbers rows anew that came from another server.
+    /// Deletes the names of permanently deleted tasks, and renumbers rows that come from another server.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -179,14 +179,14 @@ impl Store {
 }
 
 impl Unit {
-    /// The resource of this name, its task locked until the unit ends.
+    /// Returns the resource of this name. Its task is locked until the unit ends.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn resource(&mut self, name: &str) -> Result<Option<Resource>, Error> {
         let names = vec![name.to_owned()];
         let sql = select(NAMED);
-        // An occurrence that is spawned meanwhile takes the name: then the second look finds that one.
+        // A concurrently created occurrence takes the name. The second read finds it.
         for _ in 0..3 {
             let query = sqlx::query(AssertSqlSafe(sql.clone())).bind(names.clone()).bind(uids(&names));
             let Some(row) = query.fetch_optional(&mut *self.transaction).await? else { return Ok(None) };
@@ -201,7 +201,7 @@ impl Unit {
         Err(Error::InTheWay("the series moves on at this moment; try again"))
     }
 
-    /// The name of the resource that has this UID, if there is one.
+    /// Returns the name of the resource with this UID, if there is one.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -210,7 +210,7 @@ impl Unit {
         Ok(query.fetch_one(&mut *self.transaction).await?)
     }
 
-    /// Keeps what a client calls a task, and what it wrote.
+    /// Stores a client's name for a task, and the text that it wrote.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -222,7 +222,7 @@ impl Unit {
         Ok(())
     }
 
-    /// Drops a name: clients hear that the resource is gone, unless another task takes the name in this unit.
+    /// Removes a name. For clients, the resource is deleted, unless another task takes the name in this unit.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -232,7 +232,7 @@ impl Unit {
         Ok(())
     }
 
-    /// The resource of a task.
+    /// Returns the resource of a task.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
@@ -241,7 +241,7 @@ impl Unit {
         Ok(resource_of(&query.fetch_one(&mut *self.transaction).await?)?)
     }
 
-    /// The occurrences before this one, the last one first; at most 20.
+    /// Returns the earlier occurrences, the last one first; at most 20.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -256,7 +256,7 @@ impl Unit {
         Ok(ancestors)
     }
 
-    /// Tasks of the last day with this title that may be the same thing, made by a client and by Taskflow: the newest first.
+    /// Returns tasks of the last day with this title, newest first: a client and Taskflow may both have created the same occurrence.
     ///
     /// # Errors
     /// [`Error::Unavailable`].

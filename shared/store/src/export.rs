@@ -1,4 +1,4 @@
-//! What an export reads: pages by id, each one statement, so that a caller who reads slowly holds no connection and no snapshot.
+//! Reads an export: pages by id, each with one statement, so that a slow caller holds no connection and no snapshot.
 
 use std::collections::HashMap;
 
@@ -26,7 +26,7 @@ const AUDIT: &str = "SELECT 0::bigint, id, event_id, event_type, task_id, parent
      FROM audit_log WHERE id > $1 ORDER BY id LIMIT $2";
 
 impl Store {
-    /// The last ids that were given out.
+    /// Returns the last assigned ids.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -35,8 +35,8 @@ impl Store {
         Ok(LastIds { tasks: row.try_get(0)?, reminders: row.try_get(1)?, audit: row.try_get(2)? })
     }
 
-    /// Returns tasks with ids after `after`, in order, those of the trash among them, each with its reminders; at most [`EXPORT_PAGE`]. A task is
-    /// on one page, also if it moves to the trash or back meanwhile.
+    /// Returns tasks with ids after `after`, in order, including those in the trash, each with its reminders; at most [`EXPORT_PAGE`]. A task is on
+    /// exactly one page, even if it moves to the trash or back meanwhile.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -69,7 +69,7 @@ impl Store {
         Ok(tasks)
     }
 
-    /// Returns reminders with ids after `after`, in order, whose task is gone for good; at most [`EXPORT_PAGE`].
+    /// Returns reminders with ids after `after`, in order, whose task was deleted permanently; at most [`EXPORT_PAGE`].
     ///
     /// # Errors
     /// [`Error::Unavailable`].

@@ -51,12 +51,12 @@ const SENDS: &str = "DELETE FROM sends WHERE ctid = ANY (ARRAY \
      (SELECT ctid FROM sends WHERE reminder_id IS NULL AND status <> 'pending' AND created_at < $1 - make_interval(hours => $2) LIMIT $3 \
      FOR UPDATE SKIP LOCKED))";
 const LINKS: &str = older!("used_links", "created_at");
-/// The newest of the old ones stays: a token below its number is refused, because it may have missed one that is forgotten.
+/// The newest old tombstone stays. A token below its number is refused, because it may have missed a deleted one.
 const TOMBSTONES: &str = "WITH old AS (SELECT name, changed_in FROM calendar_tombstones WHERE deleted_at < $1 - make_interval(hours => $2)) \
      DELETE FROM calendar_tombstones WHERE name IN (SELECT name FROM old WHERE changed_in < (SELECT max(changed_in) FROM old) LIMIT $3)";
 const NOTIFICATIONS: &str = older!("notifications", "created_at");
 const IMPORTS: &str = older!("imports", "created_at");
-/// Files that nobody has sent to their end, and previews that nobody has confirmed.
+/// Files that were never sent completely, and previews that were not confirmed.
 const STALE_IMPORTS: &str = "DELETE FROM imports WHERE id = ANY (ARRAY (SELECT id FROM imports WHERE status IN ('receiving', 'checked') \
      AND created_at < $1 - make_interval(hours => $2) LIMIT $3 FOR UPDATE SKIP LOCKED))";
 const AUDIT: &str = older!("audit_log", "created_at");
@@ -83,7 +83,7 @@ pub struct Pruned {
     pub sends: u64,
     /// Links that were used more than 30 days ago.
     pub links: u64,
-    /// Resources of calendar clients that went half a year ago.
+    /// Tombstones of calendar resources that were deleted half a year ago.
     pub tombstones: u64,
     /// Imports older than 30 days, and previews older than a day.
     pub imports: u64,

@@ -1,6 +1,6 @@
-//! Imports: the file in parts, how far its job is, and the tasks that it brings, up to a few hundred for each statement.
+//! Imports: the file in parts, the progress of the job, and the imported tasks, up to a few hundred per statement.
 //!
-//! A batch, its report and the progress are one transaction, so a job that is killed goes on behind the last batch.
+//! A batch, its report and the progress are one transaction, so a killed job continues after the last batch.
 
 use std::collections::HashMap;
 
@@ -25,11 +25,11 @@ use crate::sql::{Columns, Named, Record, Time, rank};
 use crate::tasks::{folded, title_key};
 use crate::{Store, Unit};
 
-/// Bytes of a part of a file; the last one may have fewer.
+/// Bytes of a part of a file. The last one may have fewer.
 pub const PART: usize = 512 * 1024;
-/// Imports that are not over, at most: each keeps its file.
+/// Maximum number of unfinished imports, because each keeps its file.
 pub const IMPORTS_MAX: i64 = 10;
-/// The key of what the outbox holds of an import: it is of no task.
+/// The key of an import's rows in the outbox. It belongs to no task.
 const NO_TASK: i64 = 0;
 
 macro_rules! columns {
@@ -61,7 +61,7 @@ const NOTES: &str = "SELECT line, title, kind, text FROM import_notes WHERE impo
 /// Nobody has used it: no task, no reminder, nothing that happened.
 const IS_EMPTY: &str = "SELECT NOT EXISTS (SELECT FROM tasks) AND NOT EXISTS (SELECT FROM trashed_tasks) AND NOT EXISTS (SELECT FROM reminders) \
      AND NOT EXISTS (SELECT FROM audit_log)";
-/// What comes meanwhile gets ids behind those that are restored. A sequence never goes back.
+/// Later rows get ids after the restored ones. A sequence never decreases.
 const RESERVE: &str = "SELECT \
      CASE WHEN $1 > 0::bigint THEN setval('tasks_id_seq', greatest($1, (SELECT last_value FROM tasks_id_seq))) END, \
      CASE WHEN $2 > 0::bigint THEN setval('reminders_id_seq', greatest($2, (SELECT last_value FROM reminders_id_seq))) END, \
@@ -102,7 +102,7 @@ enum Table {
     Trash,
 }
 
-/// The statement that inserts tasks from a JSON array. The columns are those of the record, and what only the store knows.
+/// The statement that inserts tasks from a JSON array. Its columns are those of the record, and the store's internal ones.
 fn insert_tasks(table: Table, keeps_ids: bool) -> String {
     let own = Task::COLUMNS[usize::from(!keeps_ids)..].join(", ");
     let columns = format!("{own}, title_key, written_version, occurrence_owed{}", if table == Table::Trash { ", deleted_at" } else { "" });
@@ -129,7 +129,7 @@ fn row_of(exported: &ExportedTask) -> Result<Value, Error> {
 }
 
 impl Store {
-    /// Begins an import, whose file is to come. `None` if too many are not over.
+    /// Creates an import, whose file follows. Returns `None` if too many are unfinished.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -138,7 +138,7 @@ impl Store {
         query.fetch_optional(self.pool()).await?.map(|row| import_of(&row)).transpose()
     }
 
-    /// Keeps a part of the file of an import.
+    /// Stores a part of the file of an import.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -149,12 +149,12 @@ impl Store {
     /// Returns a part of the file of an import.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the import is over; [`Error::Unavailable`].
+    /// [`Error::NotFound`] if the import is finished; [`Error::Unavailable`].
     pub async fn import_part(&self, id: i64, part: i32) -> Result<Vec<u8>, Error> {
         self.run_unbroken(|connection| Box::pin(sqlx::query_scalar(PART_OF).bind(id).bind(part).fetch_one(connection))).await
     }
 
-    /// The import.
+    /// Returns an import.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
@@ -162,7 +162,7 @@ impl Store {
         import_of(&self.run_unbroken(|connection| Box::pin(sqlx::query(SELECT).bind(id).fetch_one(connection))).await?)
     }
 
-    /// Deletes an import with its file and its report. Does nothing if it is gone.
+    /// Deletes an import with its file and its report. Does nothing if it does not exist.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -170,7 +170,7 @@ impl Store {
         self.run_unbroken(|connection| Box::pin(sqlx::query(DELETE).bind(id).execute(connection))).await.map(drop)
     }
 
-    /// A page of the report of an import, in the order of the file.
+    /// Returns a page of the report of an import, in the order of the file.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
@@ -196,7 +196,7 @@ impl Store {
 }
 
 impl Unit {
-    /// The import, locked until the unit ends.
+    /// Returns an import, locked until the unit ends.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
@@ -204,7 +204,7 @@ impl Unit {
         import_of(&sqlx::query(LOCK).bind(id).fetch_one(&mut *self.transaction).await?)
     }
 
-    /// Keeps how far an import is. One that is over has no file any more.
+    /// Stores the progress of an import. When it is finished, its file is deleted.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -221,7 +221,7 @@ impl Unit {
         Ok(())
     }
 
-    /// Forgets the report of an import, which is checked or run anew.
+    /// Deletes the report of an import, before it is checked or run again.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -248,7 +248,7 @@ impl Unit {
         Ok(())
     }
 
-    /// True if nobody has used this Taskflow yet: an export can be restored as it was.
+    /// True if this Taskflow is unused, so that an export can be restored unchanged.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -256,7 +256,7 @@ impl Unit {
         Ok(sqlx::query_scalar(IS_EMPTY).fetch_one(&mut *self.transaction).await?)
     }
 
-    /// Has new rows get ids behind these.
+    /// Makes new rows get ids after these.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -273,8 +273,8 @@ impl Unit {
         Ok(sqlx::query_scalar(EXISTING).bind(uids).fetch_all(&mut *self.transaction).await?)
     }
 
-    /// Creates tasks with their reminders and their entries in the audit log, and announces how many there are by one event. Returns that number:
-    /// a task whose uid is there already is left out.
+    /// Creates tasks with their reminders and their entries in the audit log, and announces their number with one event. Returns that number. Skips
+    /// tasks whose uid already exists.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -285,7 +285,7 @@ impl Unit {
         let mut reminders = Vec::new();
         let mut count = 0;
         for exported in tasks {
-            // A uid that is there twice has been imported once.
+            // A uid that occurs twice was imported the first time.
             let Some(id) = ids.remove(&exported.task.uid) else { continue };
             count += 1;
             let task = Task { id, ..exported.task.clone() };
@@ -301,7 +301,7 @@ impl Unit {
         Ok(count)
     }
 
-    /// Restores tasks as they were, with their ids and reminders. Returns how many.
+    /// Restores tasks unchanged, with their ids and reminders. Returns their number.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -324,8 +324,8 @@ impl Unit {
         Ok(count)
     }
 
-    /// Restores reminders as they were, with their ids, what became of them on each channel, and their jobs. What was on its way when they were
-    /// exported is sent again by housekeeping.
+    /// Restores reminders unchanged, with their ids, the outcome on each channel, and their jobs. If one was being sent during the export,
+    /// housekeeping sends it again.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -425,14 +425,14 @@ impl Unit {
         Ok(())
     }
 
-    /// The event that tells of a resource as it is, which nobody is sent.
+    /// Returns an event about the current state of a resource, for the audit log only.
     fn event_of(&self, ty: EventType, resource: &impl Resource) -> Result<Event, Error> {
         let (origin, now) = (&self.work.origin, self.work.now);
         let data = resource.event(ty, now, &origin.correlation_id);
         origin.event(self.work.ids.next(), ty.as_str(), &resource.subject(), resource.key(), now, &data).map_err(Error::value)
     }
 
-    /// Tells the pages (task-updates) and the webhook (task-events) that tasks were imported.
+    /// Announces to pages (`task-updates`) and the webhook (`task-events`) that tasks were imported.
     fn announce_import(&mut self, import_id: i64, count: i64) -> Result<(), Error> {
         if count == 0 {
             return Ok(());
@@ -471,7 +471,7 @@ fn reminder_row(own: &ExportedReminder, task_id: i64, correlation_id: &str) -> V
     })
 }
 
-/// What became of a firing on each channel, as rows of `sends`. A delivery on its way has none: housekeeping has it sent.
+/// The outcome of a firing on each channel, as rows of `sends`. A delivery in progress has no row: housekeeping sends it again.
 fn sends_of(reminder: &Reminder, correlation_id: &str) -> Vec<Value> {
     let Some(fired_at) = reminder.triggered_at else { return Vec::new() };
     let settled = reminder.deliveries.iter().filter(|delivery| delivery.status != ReminderStatus::Pending);

@@ -135,7 +135,7 @@ pub(crate) enum Lock {
     Idempotency = 2,
     /// Counting the subscribed browsers.
     Subscriptions = 3,
-    /// Who counts the app passwords.
+    /// Counting the app passwords.
     AppPasswords = 4,
 }
 

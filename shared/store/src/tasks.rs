@@ -268,10 +268,10 @@ impl Unit {
         }
     }
 
-    /// Makes a task that a client has created the next occurrence of one that is completed.
+    /// Makes a task that a client has created the next occurrence of a completed task.
     ///
     /// # Errors
-    /// [`Error::Stale`] if `next` is not what is kept; [`Error::Unavailable`].
+    /// [`Error::Stale`] if `next` is not what is stored; [`Error::Unavailable`].
     pub async fn adopt_occurrence(&mut self, done: &Task, next: &Task) -> Result<Task, Error> {
         sqlx::query(SETTLE).bind(done.id).execute(&mut *self.transaction).await?;
         let adopted = Task { parent_task_id: Some(done.id), recurrence_number: done.recurrence_number.saturating_add(1), ..next.clone() };
@@ -320,10 +320,10 @@ impl Unit {
         if after == *before { Ok(after) } else { self.save_changed(before, after, announce).await }
     }
 
-    /// Makes a version of a task whose fields stay: something about it has changed that only calendar clients see.
+    /// Creates a version of a task without changed fields, after a change that only calendar clients see.
     ///
     /// # Errors
-    /// [`Error::Stale`] if `task` is not what is kept; [`Error::Unavailable`].
+    /// [`Error::Stale`] if `task` is not what is stored; [`Error::Unavailable`].
     pub async fn touch_task(&mut self, task: &Task) -> Result<Task, Error> {
         self.save_changed(task, task.clone(), EventType::TaskUpdated).await
     }

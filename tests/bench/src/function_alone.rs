@@ -63,7 +63,7 @@ fn resident(process: u32) -> Result<f64, BoxError> {
     memory(process, "VmRSS:")
 }
 
-/// A figure of the memory of a process, in MB: `VmRSS:`, or `VmHWM:` for the most so far.
+/// Returns a memory figure of a process in MB: `VmRSS:`, or `VmHWM:` for the peak.
 pub(crate) fn memory(process: u32, name: &str) -> Result<f64, BoxError> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let kilobytes = status.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB")?.parse::<u64>().ok());

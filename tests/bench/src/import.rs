@@ -1,4 +1,4 @@
-//! A file of many tasks: from the call until the last task is there, and the most memory that the program took meanwhile.
+//! Import of a large file: time until the last task exists, and the program's peak memory.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::function_alone::memory;
 use crate::world::World;
 use crate::{BoxError, report};
 
-/// Between two looks at how far the import is.
+/// Time between two checks of the import.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long an import may take before it counts as stuck.
 const PATIENCE: Duration = Duration::from_mins(10);
