@@ -66,15 +66,15 @@ async fn raw(address: SocketAddr, head: &str, body: &str) -> (u16, HeaderMap, St
 enum Door {
     /// `POST /` of the gateway.
     Command,
-    /// The same with a fact.
+    /// The same with an event.
     Fact,
     /// `POST /` at a function's own URL.
     OwnCommand,
-    /// The same with a fact.
+    /// The same with an event.
     OwnFact,
-    /// `POST /` at a function URL of AWS Lambda, which checks the name itself.
+    /// `POST /` at a function URL of AWS Lambda, which checks the host itself.
     Lambda,
-    /// The same with a fact.
+    /// The same with an event.
     LambdaFact,
     /// A changing REST call through the gateway.
     Change,
@@ -191,7 +191,7 @@ fn is_fact(door: Door) -> bool {
     matches!(door, Door::Fact | Door::OwnFact | Door::LambdaFact | Door::Letter)
 }
 
-/// The same request through AWS Lambda, and the answer.
+/// Sends the same request through AWS Lambda, and returns the answer.
 async fn invoked(service: &Service, head: &str, body: &str) -> (u16, HeaderMap) {
     let mut lines = head.lines();
     let mut line = lines.next().unwrap().split(' ');

@@ -158,7 +158,7 @@ async fn bad_parameters_have_the_code_of_json_rpc() {
         let answer = answer.json();
         assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(7), &json!(-32_602)), "{method} {params}: {answer}");
     }
-    // What a tool refuses is its result, for a model to read.
+    // A tool's refusal is part of its result, so that a model can read it.
     let params = json!({ "name": "get_task", "arguments": { "task_id": "seven" } });
     let answer = by_hand(&app, &[], &request(7, "tools/call", &params).to_string()).await.is(200).json();
     assert_eq!((&answer["result"]["isError"], &answer["error"]), (&json!(true), &Value::Null), "{answer}");
@@ -183,7 +183,7 @@ async fn messages_come_in_batches_where_the_version_of_the_protocol_has_them() {
         request(5, "initialize", &initialize),
         create(6, "two"),
     ]);
-    // Without a version, the one that has batches is meant.
+    // Without a version, the one with batches applies.
     for (headers, tasks) in [(&[BATCHED][..], 2), (&[], 4)] {
         let answers = by_hand(&app, headers, &messages.to_string()).await.is(200);
         assert_eq!(answers.header("content-type"), "application/json");

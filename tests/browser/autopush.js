@@ -1,4 +1,4 @@
-// A small autopush, the push service of Firefox: gives a browser that connects its endpoints, and hands on what is pushed to them as it is.
+// A small autopush, the push service of Firefox: gives a connected browser its endpoints, and forwards pushes unchanged.
 
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -6,9 +6,9 @@ import { createServer } from 'node:http';
 import { WebSocketServer } from 'ws';
 
 export class Autopush {
-  /** Where the browser of each endpoint is connected, by channel. @type {Map<string, import('ws').WebSocket>} */
+  /** The connection of each endpoint's browser, by channel. @type {Map<string, import('ws').WebSocket>} */
   #channels = new Map();
-  /** What the browser said of each push that it got. @type {any[]} */
+  /** The browser's acknowledgement of each push. @type {any[]} */
   acknowledged = [];
   #server = createServer(async (request, response) => {
     const body = Buffer.concat(await request.toArray());
@@ -32,7 +32,7 @@ export class Autopush {
     return `127.0.0.1:${port}`;
   }
 
-  /** What a Firefox is started with that is to use it. */
+  /** The preferences with which Firefox uses it. */
   get preferences() {
     return { 'dom.push.serverURL': `ws://${this.#authority}/`, 'dom.push.testing.allowInsecureServerURL': true };
   }

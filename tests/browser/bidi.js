@@ -1,4 +1,4 @@
-// A real Firefox, driven by WebDriver BiDi: as much of it as the one story needs that Firefox tells.
+// A real Firefox, driven by WebDriver BiDi, as far as its only story needs.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,13 +10,13 @@ import { createInterface } from 'node:readline';
 import { WebSocket } from 'ws';
 import { Missing } from './parts.js';
 
-/** Where Debian and others keep it; FIREFOX names another one. */
+/** The path in Debian and others. FIREFOX overrides it. */
 const FIREFOXES = ['/usr/bin/firefox-esr', '/usr/bin/firefox'];
 /** Milliseconds that a start, and one command, may take. */
 const START_MAX = 60_000;
 const COMMAND_MAX = 30_000;
 
-/** Without it, Firefox sets what it recommends for tests, and turns push off. */
+/** Without it, Firefox uses its recommended preferences for tests, which turn push off. */
 const OWN = { 'remote.prefs.recommended': false };
 
 /** @param {number} after in milliseconds @param {string} what */
@@ -28,7 +28,7 @@ export class Firefox {
   #process = null;
   /** @type {WebSocket | null} */
   #socket = null;
-  /** The commands that are under way, by id. @type {Map<number, (answer: any) => void>} */
+  /** The commands in progress, by id. @type {Map<number, (answer: any) => void>} */
   #sent = new Map();
   #last = 0;
   #context = '';

@@ -1,4 +1,4 @@
-// The whole path of a reminder in a real Firefox: somebody turns reminders on in the settings, Firefox subscribes at its push service, Taskflow
+// The whole path of a reminder in a real Firefox: the user turns on reminders in the settings, Firefox subscribes at its push service, Taskflow
 // pushes, the service worker shows the notification, and its button completes the task. `just firefox` runs it.
 
 import assert from 'node:assert/strict';

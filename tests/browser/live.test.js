@@ -1,10 +1,10 @@
-// What comes by itself: changes from another window, reminders, a connection that is lost and found again; and the token.
+// Live updates: changes from another window, reminders, a lost and restored connection; and the token.
 
 import assert from 'node:assert/strict';
 import { eventually, isReady, openTask, pane, row, showsTitles, stories, titles } from './story.js';
 
 const DAY = 86_400_000;
-/** What a browser logs of a server that is away, and of calls while it is offline. */
+/** What a browser logs if the server is unavailable, and for calls while it is offline. */
 const AWAY = [/WebSocket connection to .* failed/, /net::ERR_/];
 
 /** A task whose reminder is due at once. @param {import('./story.js').Stage['task']} task @param {string} title */
@@ -158,7 +158,7 @@ stories('reminders', {}, (story) => {
     await row(page, 'Soon').waitFor();
     await taskflow.call('POST', `/api/tasks/${late.id}/complete`);
     await shows(0);
-    // Time passes, and nobody changes anything.
+    // Time passes without a change.
     await eventually(() => assert.ok(Date.now() > due));
     await page.clock.fastForward(40_000);
     await shows(1);
@@ -259,7 +259,7 @@ stories('a connection that comes and goes', {}, (story) => {
   story('the assistant that is not there says so, and no message is lost', async ({ open, expectErrors }) => {
     expectErrors(/status of 404/);
     const page = await open();
-    // A Taskflow that was deployed without it.
+    // A Taskflow that was deployed without a token.
     await page.route('**/api/chat', (route) => route.fulfill({ status: 404, contentType: 'application/problem+json', body: '{"title":"Not Found","status":404}' }));
     const chat = page.getByRole('complementary', { name: 'Assistant' });
     const line = chat.getByLabel('Message to the assistant');

@@ -1,4 +1,4 @@
-// The notifications of a desktop: a D-Bus of its own, org.freedesktop.Notifications on it, and a person who presses their buttons. Browsers that
+// A desktop's notifications: a private D-Bus with org.freedesktop.Notifications, and a user who presses their buttons. Browsers that
 // are started with `env` show their notifications there.
 
 import { spawn } from 'node:child_process';
@@ -14,11 +14,11 @@ import { Missing } from './parts.js';
 const DAEMON = '/usr/bin/dbus-daemon';
 const NAME = 'org.freedesktop.Notifications';
 const PATH = '/org/freedesktop/Notifications';
-/** What the service can do. Chromium shows notifications by itself if the first two are missing. */
+/** The service's capabilities. Chromium shows notifications by itself if the first two are missing. */
 const CAPABILITIES = ['actions', 'body', 'persistence'];
 /** The action of a click on the notification itself. */
 const CLICK = 'default';
-/** The reason of NotificationClosed: the application closed it. */
+/** The reason in NotificationClosed: closed by the application. */
 const BY_APPLICATION = 3;
 
 /** A bus for everybody. It starts none of the machine's services. @param {string} path of its socket */
@@ -39,7 +39,7 @@ export class Desktop {
   /** By id. @type {Map<number, Shown>} */
   #shown = new Map();
   #last = 0;
-  /** What a browser is started with. @type {Record<string, string>} */
+  /** The environment of a browser. @type {Record<string, string>} */
   env = {};
 
   async start() {
@@ -93,7 +93,7 @@ export class Desktop {
     this.#bus?.send(Message.newSignal(PATH, NAME, signal, signature, body));
   }
 
-  /** What is shown now, the oldest first. */
+  /** The visible notifications, oldest first. */
   get shown() {
     return [...this.#shown.values()];
   }

@@ -1,4 +1,4 @@
-// A push service, and a browser that is subscribed there: it takes pushes and decrypts them with a package that has no part in Taskflow.
+// A push service, and a browser that is subscribed there: it receives pushes and decrypts them with an independent package.
 
 import { createECDH, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -6,11 +6,11 @@ import { createServer } from 'node:http';
 // @ts-expect-error The package has no types.
 import ece from 'http_ece';
 
-/** Milliseconds until a push has to be here. */
+/** Maximum milliseconds until a push arrives. */
 const PATIENCE = 20_000;
 
 export class PushService {
-  /** Takes what was pushed, by path. @type {Map<string, (body: Buffer) => void>} */
+  /** Handlers of pushes, by path. @type {Map<string, (body: Buffer) => void>} */
   #paths = new Map();
   #server = createServer(async (request, response) => {
     const body = Buffer.concat(await request.toArray());
@@ -26,7 +26,7 @@ export class PushService {
     return service;
   }
 
-  /** A browser: what it registers with, and the next payload that is pushed to it, decrypted. */
+  /** A browser: its registration, and its next decrypted payload. */
   browser() {
     const keys = createECDH('prime256v1');
     const auth = randomBytes(16);

@@ -1,4 +1,4 @@
-// Reminders that are pushed: the payload reaches the page's own service worker, and somebody presses the buttons of the notification on a desktop.
+// Reminders that are pushed: the payload reaches the page's own service worker, and the user presses the notification's buttons on a desktop.
 
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
@@ -21,7 +21,7 @@ after(async () => {
 });
 
 /**
- * A window with the service worker, a browser that is subscribed, and what brings it pushes: the browser's own connection to its push service.
+ * A window with the service worker, a subscribed browser, and the browser's own connection to its push service, which delivers the pushes.
  *
  * @param {Stage} stage
  */

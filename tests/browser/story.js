@@ -1,5 +1,4 @@
-// A story of a person with the page: a browser window of its own on a Taskflow that has no tasks yet. It fails if the page logs an
-// error that the story did not announce.
+// A story of a user: a browser window on a Taskflow without tasks. It fails if the page logs an error that the story did not announce.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -9,7 +8,7 @@ import { Taskflow, chromium } from './parts.js';
 /** @typedef {import('playwright-core').Page} Page */
 /** @typedef {import('playwright-core').BrowserContextOptions} Window */
 
-/** Milliseconds that a story waits for what has to come: far longer than it takes, for the machine may be busy. */
+/** Milliseconds that a story waits for an expected state: far longer than necessary, because the machine may be busy. */
 export const PATIENCE = 20_000;
 /** Milliseconds of a whole story. */
 const STORY_MAX = 120_000;
@@ -18,10 +17,10 @@ const STORY_MAX = 120_000;
 export const DESKTOP = Object.freeze({ viewport: { width: 1440, height: 900 } });
 export const PHONE = Object.freeze({ viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true });
 
-/** What a browser in Berlin that speaks British English is like. */
+/** A browser in Berlin, in British English. */
 const HOME = Object.freeze({ timezoneId: 'Europe/Berlin', locale: 'en-GB' });
 
-/** What a story has at hand. */
+/** The tools of a story. */
 export class Stage {
   /** @type {string[]} */
   #errors = [];
@@ -36,13 +35,13 @@ export class Stage {
     this.browser = browser;
   }
 
-  /** Announces errors in the browser's log, such as those of a server that is away. @param {...RegExp} patterns */
+  /** Announces errors in the browser's log, such as those of an unavailable server. @param {...RegExp} patterns */
   expectErrors = (...patterns) => void this.#announced.push(...patterns);
 
   /**
-   * A window of a browser of its own, on the page.
+   * Opens the page in a new browser.
    *
-   * The service worker is left out unless the story is about it: what it answers, no story can stand in for.
+   * Only stories about the service worker start it, because stories cannot replace its responses.
    *
    * @param {Window & { path?: string, ready?: boolean, init?: () => void, desktop?: import('./notifications.js').Desktop }} [options]
    *   `ready: false` does not wait for the list. With `desktop`, the browser shows its notifications there
@@ -51,14 +50,14 @@ export class Stage {
     /** @type {Window} */
     const options = { ...HOME, ...DESKTOP, serviceWorkers: 'block', ...window };
     const env = /** @type {Record<string, string>} */ ({ ...process.env, ...desktop?.env });
-    // Chromium hears of clicks on notifications of a profile only, which the windows of one browser do not have.
+    // Chromium only receives clicks on a profile's notifications, and the windows of one browser have no profile.
     const context = desktop ? await driver.launchPersistentContext('', { executablePath: chromium(), env, ...options }) : await this.browser.newContext(options);
     this.#contexts.push(context);
     if (init) await context.addInitScript(init);
     return this.tab(context, path, ready);
   };
 
-  /** Another window of the same browser. @param {import('playwright-core').BrowserContext} context */
+  /** Opens another window of the same browser. @param {import('playwright-core').BrowserContext} context */
   tab = async (context, path = '/', ready = true) => {
     const page = await context.newPage();
     page.setDefaultTimeout(PATIENCE);
@@ -66,14 +65,14 @@ export class Stage {
       const isOurs = !message.text().includes('registration blocked by Playwright');
       if (isOurs && (message.type() === 'error' || message.type() === 'warning')) this.#errors.push(message.text());
     });
-    // What the browser itself rejects with, such as a module that did not come, has no stack.
+    // The browser's own errors, such as a module that did not load, have no stack.
     page.on('pageerror', (error) => this.#errors.push(error.stack || String(error)));
     await page.goto(this.taskflow.url + path);
     if (ready) await isReady(page);
     return page;
   };
 
-  /** A task, made through the API. @param {Record<string, unknown>} task @returns {Promise<any>} */
+  /** Creates a task through the API. @param {Record<string, unknown>} task @returns {Promise<any>} */
   task = (task) => this.taskflow.call('POST', '/api/tasks', { time_zone: 'Europe/Berlin', ...task });
 
   /** Closes its windows. */
@@ -81,7 +80,7 @@ export class Stage {
     for (const context of this.#contexts) await context.close();
   }
 
-  /** Says what its windows show and what the service knows, for a story that failed. */
+  /** Reports what its windows show and what the service knows, after a failure. */
   async tell() {
     for (const page of this.#contexts.flatMap((context) => context.pages())) {
       const shown = await page.locator('body').innerText({ timeout: 2000 }).catch(String);
@@ -91,21 +90,21 @@ export class Stage {
     console.error(`# the service has: ${JSON.stringify(tasks)}`);
   }
 
-  /** Fails if the browser logged what was not announced. */
+  /** Fails if the browser logged an unannounced error. */
   checkLog() {
     const errors = this.#errors.filter((error) => !this.#announced.some((pattern) => pattern.test(error)));
     assert.deepEqual(errors, [], 'the browser logged errors');
   }
 }
 
-/** Waits until the list is answered and changes are told live. @param {Page} page */
+/** Waits until the list is loaded and live updates are connected. @param {Page} page */
 export async function isReady(page) {
   await page.locator('task-list:not([data-first])').waitFor();
   await page.locator('connection-state[data-state="live"]').waitFor();
 }
 
 /**
- * Tries an assertion until it holds; its last failure is the story's.
+ * Repeats an assertion until it holds. Its last failure fails the story.
  *
  * @param {() => Promise<void> | void} check
  */
@@ -179,7 +178,7 @@ export function stories(name, settings, tell) {
   });
 }
 
-/** Takes away the tasks of the story before. @param {Taskflow} taskflow */
+/** Removes the tasks of the previous story. @param {Taskflow} taskflow */
 async function clear(taskflow) {
   for (;;) {
     const tasks = await taskflow.call('GET', '/api/tasks?limit=500');

@@ -1,4 +1,4 @@
-// Files in and out: a file of another application is previewed, imported and shown, and everything is saved as a file.
+// Import and export: a file of another application is previewed, imported and shown, and everything is saved as a file.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -385,7 +385,7 @@ async fn channels(stack: &mut Stack) -> BTreeSet<i64> {
             tokio::time::sleep(AWAY / 5).await;
             function.start_again();
         }
-        // A sender that is killed at its start has sent nothing.
+        // A sender that is killed at its start has not sent anything.
         tokio::time::sleep(AWAY).await;
     }
     BTreeSet::new()
@@ -407,7 +407,7 @@ async fn retries(stack: &mut Stack, reach: &Reach) -> BTreeSet<i64> {
     BTreeSet::new()
 }
 
-/// The push service accepts calls and answers none. Nothing else is delayed.
+/// The push service accepts calls but does not answer. Nothing else is delayed.
 async fn push_hangs(stack: &mut Stack, reach: &Reach) -> BTreeSet<i64> {
     const SHOWN: &str = "SELECT max(extract(epoch FROM n.created_at - r.triggered_at))::float8 FROM notifications n JOIN reminders r USING (task_id) \
          WHERE task_id = ANY($1)";

@@ -1,4 +1,4 @@
-//! The receivers of reminders that a stack reaches: a push service with one browser, a mail server and a webhook.
+//! The receivers of a stack's reminders: a push service with one browser, a mail server and a webhook.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use tests::stack::Stack;
 use tests::{MailServer, PushService, Webhook};
 use tokio::sync::Mutex;
 
-/// What a reminder is called in a Topic and in a Message-ID.
+/// The name of a reminder in a Topic and in a Message-ID.
 const REMINDER: &str = "reminder-";
 
 /// The receivers.
 pub(crate) struct Reach {
-    /// Where pushes go.
+    /// The URL for pushes.
     pub(crate) push: PushService,
     mail: MailServer,
     webhook: Webhook,
@@ -21,13 +21,13 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    /// Receivers that take everything.
+    /// Starts receivers that accept everything.
     pub(crate) async fn start() -> Self {
         let (push, mail, webhook) = (PushService::start().await, MailServer::start().await, Webhook::start(200).await);
         Self { push, mail, webhook, heard: Mutex::default() }
     }
 
-    /// The settings with which Taskflow reaches them.
+    /// Returns Taskflow's settings for them.
     pub(crate) fn settings(&self) -> Vec<(String, String)> {
         let own = [
             ("TASKFLOW_SMTP_URL", self.mail.url.clone()),
@@ -44,7 +44,7 @@ impl Reach {
         let _ = stack.api.post("/api/push/subscriptions", &self.push.browser("laptop")).await.is(201);
     }
 
-    /// How often each channel has told of each reminder.
+    /// Returns how often each channel has delivered each reminder.
     pub(crate) async fn heard(&self) -> BTreeMap<(&'static str, i64), usize> {
         let mut heard = self.heard.lock().await;
         let pushes = self.push.taken().await.into_iter().map(|pushed| ("push", numbered(pushed.payload["tag"].as_str())));
@@ -57,18 +57,18 @@ impl Reach {
         heard.clone()
     }
 
-    /// The push service answers 503 and asks for this pause, from now on.
+    /// From now on, the push service answers 503 and asks for this pause.
     pub(crate) fn refuse_pushes(&self, pause: Duration) {
         self.push.answer(503, Some(&pause.as_secs().to_string()));
     }
 
-    /// The push service takes pushes from now on.
+    /// From now on, the push service accepts pushes.
     pub(crate) fn take_pushes(&self) {
         self.push.answer(201, None);
     }
 }
 
-/// The id in `reminder-7`, `<reminder-7-…>`.
+/// Returns the id in `reminder-7`, `<reminder-7-…>`.
 fn numbered(name: Option<&str>) -> Option<i64> {
     let digits = name?.trim_start_matches('<').strip_prefix(REMINDER)?;
     digits.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()

@@ -39,7 +39,7 @@ pub const NAME: &str = routes::GATEWAY.name;
 /// Returns the function: every operation of the table of routes, and the gateway's own paths.
 #[must_use]
 pub fn function() -> Function {
-    // In one process, functions do not sleep, so polls need no cache.
+    // In one process, functions do not sleep, so polling needs no cache.
     with(Arc::default(), Arc::new(Polls::new(false)))
 }
 
@@ -142,7 +142,7 @@ async fn answer(
     if *route == routes::WEB { Ok(own.web.handle(request).await) } else { own.health.answer(&app, request).await }
 }
 
-/// Answers a call of a calendar client, from the cache if nothing has changed since the same question.
+/// Answers a calendar client, from the cache if nothing has changed since its last identical request.
 async fn calendar(gateway: &Gateway, app: &Arc<App>, route: &'static Route, operation: &Operation, request: Request) -> Response {
     if !operation.changes() {
         return gateway.polls.around(request, |request| call(app, route, request)).await;
@@ -153,7 +153,7 @@ async fn calendar(gateway: &Gateway, app: &Arc<App>, route: &'static Route, oper
     response
 }
 
-/// Redirects clients that know only the host to the calendar, without waking it.
+/// Redirects clients that only know the host to the calendar, without waking the function.
 fn to_calendar() -> Response {
     let mut response = Response::new(full(""));
     *response.status_mut() = StatusCode::MOVED_PERMANENTLY;

@@ -71,7 +71,7 @@ pub struct Operation {
     pub command: Option<CommandType>,
     /// Who may call it.
     pub access: Access,
-    /// True if its body or its answer is a file, which the gateway passes on as it comes.
+    /// True if its body or its response is a file, which the gateway forwards while it arrives.
     pub is_streamed: bool,
 }
 
@@ -393,11 +393,11 @@ const fn dav(method: Method, id: &'static str, path: &'static str) -> Operation 
     Operation { access: Access::AppPassword, ..operation(method, id, path) }
 }
 
-/// Where calendar clients find their calendar: the principal, the home, the calendar and its resources are below it.
+/// The root of CalDAV. The principal, the home, the calendar and its resources are below it.
 pub const DAV_ROOT: &str = "/dav/";
-/// Where clients look for [`DAV_ROOT`] (RFC 6764).
+/// The well-known path that leads clients to [`DAV_ROOT`] (RFC 6764).
 pub const WELL_KNOWN_CALDAV: &str = "/.well-known/caldav";
-/// Where app passwords are made and revoked.
+/// The path of app passwords.
 pub const APP_PASSWORDS: &str = "/api/app-passwords";
 const DAV_PATH: &str = "/dav/{*path}";
 const DAV_SINGLE: &str = "/dav";
@@ -601,7 +601,7 @@ routes! {
         .announces(&[EventType::ReminderScheduled, EventType::ReminderCancelled])
         .job(Job::OnCall)
         .settings(&[VAPID_KEY, PUSH_TEST_ADDRESS, LINK_KEY]);
-    /// Tasks as a calendar: CalDAV, and a feed to subscribe to.
+    /// Tasks as a calendar: CalDAV, and a feed.
     CALENDAR = Route::new("calendar")
         .operations(&[
             get("getFeed", "/calendar.ics").feed_key(),

@@ -19,7 +19,7 @@ pub const DOWNLOAD_MAX: u64 = 16 * 1024 * 1024 * 1024;
 /// Time limit of receiving a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Marks a request inside a process whose body or answer is a file, which is forwarded as it arrives, within [`UPLOAD_MAX`] and [`DOWNLOAD_MAX`].
+/// Marks a request inside a process whose body or response is a file, which is forwarded while it arrives, within [`UPLOAD_MAX`] and [`DOWNLOAD_MAX`].
 #[derive(Clone, Copy, Debug)]
 pub struct Streamed;
 

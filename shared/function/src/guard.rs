@@ -253,7 +253,7 @@ pub async fn authorize(app: &App, headers: &HeaderMap) -> Result<(), Error> {
     Err(Error::Unauthorized)
 }
 
-/// Delays the answer to a wrong credential. The delay grows with the number of wrong ones.
+/// Delays the response to a wrong credential. The delay grows with the number of wrong ones.
 pub(crate) async fn pause_after_guess(app: &App) {
     tokio::select! {
         () = app.guesses.pause() => {}

@@ -12,7 +12,7 @@
 //! bench capacity              highest rate within the limits of p99 and lag
 //! bench cpu                   CPU of each program at 300 calls per second
 //! bench awake                 cost of waking consumers ahead, simulated
-//! bench import [tasks]         a file of tasks: time, most memory               50,000 tasks
+//! bench import [tasks]         a file of tasks: time, peak memory               50,000 tasks
 //! bench function [name…]      start to first answer, idle memory, size         complete-task
 //! ```
 //!
