@@ -1,4 +1,4 @@
-//! Calendar clients: CalDAV with app passwords, each client's way of completing a recurring task, and the feed.
+//! Calendar clients: CalDAV with app passwords, completion of a recurring task by each client, and the feed.
 //!
 //! The requests follow the clients' source code and documentation.
 
@@ -377,7 +377,7 @@ async fn an_exception_that_is_completed_completes_its_occurrence_once() {
     }
     let text = client.get("series-1.ics").await;
     assert!(text.contains("DUE;VALUE=DATE:20990302\r\n") && !text.contains("RECURRENCE-ID"), "{text}");
-    // One of a later slot waits for its turn, and is kept.
+    // An exception of a later slot is kept until its occurrence is pending.
     let _ = client.put("series-1.ics", &exception("20990305")).await.is(204);
     assert_eq!(days(&app).await.1.len(), 1);
     assert!(client.get("series-1.ics").await.contains("RECURRENCE-ID;VALUE=DATE:20990305\r\n"));

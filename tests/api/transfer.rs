@@ -115,7 +115,7 @@ async fn an_export_restores_everything_into_an_empty_taskflow() {
     })
     .await;
 
-    // Once more, it is no empty Taskflow: what is there stays, and nothing is doubled.
+    // The second import meets a Taskflow that is not empty: existing tasks stay, and nothing is duplicated.
     let again = import(&restored, "", answer.text).await;
     assert_eq!((&again["status"], &again["restores"], &again["created"]), (&json!("done"), &json!(false), &json!(0)));
     restored.stop().await;
@@ -252,7 +252,7 @@ async fn what_cannot_be_imported_is_refused_or_says_why() {
     assert!(broken["error"].as_str().is_some_and(|error| error.contains("zip")), "{broken}");
     let _ = app.post(&format!("/api/imports/{}/run", broken["id"]), &Value::Null).await.problem(409);
 
-    // Far more than other calls may send; and not more than a file may have.
+    // More than other calls may send, and at most the limit of a file.
     let padded = format!("{}task,Long,{},1,1,,\n", todoist(1), "x".repeat(3 * 1024 * 1024));
     assert_eq!(counts(&import(&app, "", padded).await), [2, 2, 0, 0]);
     let mut stream = TcpStream::connect(app.address).await.unwrap();

@@ -12,7 +12,7 @@ import { Missing } from './parts.js';
 
 /** The path in Debian and others. FIREFOX overrides it. */
 const FIREFOXES = ['/usr/bin/firefox-esr', '/usr/bin/firefox'];
-/** Milliseconds that a start, and one command, may take. */
+/** Maximum milliseconds of a start, and of one command. */
 const START_MAX = 60_000;
 const COMMAND_MAX = 30_000;
 
@@ -80,7 +80,7 @@ export class Firefox {
     await this.#send('browsingContext.navigate', { context: this.#context, url, wait: 'complete' });
   }
 
-  /** The string that a script in the page comes to, as one that a person has caused. @param {string} script an expression, which may be a promise */
+  /** Returns the string value of a script in the page, run with user activation. @param {string} script an expression, which may be a promise */
   async run(script) {
     const { type, result, exceptionDetails } = await this.#send('script.evaluate', { expression: script, target: { context: this.#context }, awaitPromise: true, userActivation: true });
     if (type !== 'success') throw new Error(`${script}: ${exceptionDetails.text}`);

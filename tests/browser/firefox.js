@@ -9,7 +9,7 @@ import { Desktop } from './notifications.js';
 import { Taskflow } from './parts.js';
 import { eventually } from './story.js';
 
-/** Milliseconds of the whole story. */
+/** Maximum milliseconds of the whole story. */
 const STORY_MAX = 180_000;
 const TITLE = 'Überweise die Miete ✓';
 

@@ -21,7 +21,7 @@ const CLICK = 'default';
 /** The reason in NotificationClosed: closed by the application. */
 const BY_APPLICATION = 3;
 
-/** A bus for everybody. It starts none of the machine's services. @param {string} path of its socket */
+/** Returns the configuration of an open bus, which starts none of the machine's services. @param {string} path of its socket */
 const configOf = (path) => `<busconfig>
   <type>session</type>
   <listen>unix:path=${path}</listen>
@@ -79,7 +79,7 @@ export class Desktop {
     return true;
   }
 
-  /** Keeps a notification; its id. @param {any[]} body application, id of the one that it replaces, icon, title, body, keys and labels in turn, … */
+  /** Stores a notification, and returns its id. @param {any[]} body application, id of the replaced one, icon, title, body, keys and labels in turn, … */
   #notify([, replaced, , title, body, pairs]) {
     const id = replaced || (this.#last += 1);
     const actions = new Map();

@@ -38,10 +38,10 @@ async function subscribed({ open, taskflow }) {
   return { page, pushed, deliver };
 }
 
-/** A task whose reminder fires at once. @param {Stage['task']} task @param {string} title */
+/** Creates a task whose reminder fires at once. @param {Stage['task']} task @param {string} title */
 const reminding = (task, title) => task({ title, due_date: new Date(Date.now() + 30 * 60_000).toISOString(), reminder_offset: '1 hour' });
 
-/** The notification with this title, as soon as the desktop shows it. @param {string} title */
+/** Waits until the desktop shows the notification with this title. @param {string} title */
 async function shown(title) {
   /** @type {import('./notifications.js').Shown | undefined} */
   let found;

@@ -99,7 +99,7 @@ fn make_hello() {
     kubectl(&["wait", "ksvc/hello", "--for", "condition=Ready", "--timeout", "2m"]);
 }
 
-/// Tasks whose reminders fire at their due dates, so far apart that everything is at zero before each.
+/// Creates tasks whose reminders fire at their due dates, so far apart that everything is at zero before each.
 async fn reminded(cluster: &Cluster, title: &str) -> Vec<Value> {
     at_zero().await;
     let mut tasks = Vec::new();
@@ -111,7 +111,7 @@ async fn reminded(cluster: &Cluster, title: &str) -> Vec<Value> {
     tasks
 }
 
-/// Waits until everything is at zero, which must be so before the reminder of this task wakes anything.
+/// Waits until everything is at zero. This must happen before the reminder of this task wakes a function.
 async fn at_zero_before(task: &Value) {
     at_zero().await;
     let ahead = moment(&task["due_date"]).as_second() - tests::now().as_second();

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# CalDAV against software of others, on a Taskflow of its own: the package caldav and its server tester, vdirsyncer in both directions with a conflict,
-# and todoman on what vdirsyncer has fetched.
+# Tests CalDAV with third-party clients on a Taskflow of its own: the package caldav and its server tester, vdirsyncer in both directions with a
+# conflict, and todoman on the files of vdirsyncer.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/tools/taskflow.sh

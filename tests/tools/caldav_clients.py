@@ -8,7 +8,7 @@ import caldav
 
 BASE, WORK = os.environ["TASKFLOW_URL"], pathlib.Path(os.environ["WORK"])
 BIN = pathlib.Path(sys.executable).parent
-# What a calendar of tasks has to support, by the names of caldav-server-tester. It knows many things that no calendar of tasks has.
+# Required features of a task calendar, by the names of caldav-server-tester, which also knows features that no task calendar has.
 FULL = [
     "get-current-user-principal", "save-load.todo", "save-load.todo.recurrences", "search.comp-type", "search.text", "search.time-range.todo", "sync-token",
     "sync-token.delete", "save-load.get-by-url", "delete-calendar.free-namespace",
@@ -121,7 +121,7 @@ item_types = ["VTODO"]
     own.write_text(own.read_text().replace("SUMMARY:From Taskflow", "SUMMARY:Edited in the file"))
     sync()
     assert len(tasks(title="From a file")) == 1 and len(tasks(title="Edited in the file")) == 1, tasks()
-    # Both sides change the same task: Taskflow's version wins here, and nothing is lost silently there.
+    # Both sides change the same task. Taskflow's version wins, and vdirsyncer reports the conflict.
     task, = tasks(title="From a file")
     api("PUT", f"/api/tasks/{task['id']}", {"title": "Edited in Taskflow"})
     (local / "mine.ics").write_text((local / "mine.ics").read_text().replace("From a file", "Edited in the other file"))

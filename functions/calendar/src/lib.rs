@@ -23,7 +23,7 @@ use http::{HeaderValue, StatusCode, header};
 const CALENDAR: &str = "/dav/calendars/tasks/";
 /// The server's capabilities, for `OPTIONS`.
 const DAV_CLASSES: &str = "1, 3, calendar-access";
-/// The methods of everything below [`DAV_ROOT`].
+/// Methods of all paths below [`DAV_ROOT`].
 const METHODS: &str = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, REPORT";
 
 /// Returns the function.
@@ -75,5 +75,5 @@ fn refusal(status: StatusCode, namespace: &str, condition: &str, content: &str, 
     answer(status, XML, xml::error(namespace, condition, content, detail))
 }
 
-/// The media type of WebDAV's bodies.
+/// Media type of WebDAV's bodies.
 const XML: &str = "application/xml; charset=utf-8";

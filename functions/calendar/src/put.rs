@@ -116,7 +116,7 @@ impl Writer<'_> {
         }
         if let Some(mut todo) = self.object.todo(&task.time_zone).filter(|todo| todo.recurrence_id.is_none()) {
             if is_moved && todo.due == begun.due() {
-                // The main component is as it was before the exceptions.
+                // The main component shows the state before the exceptions.
                 (todo.due, todo.status, todo.rule) = (task.due(), task.status, Todo::of(&task).rule);
             }
             self.apply(&task, &ancestors, &todo).await?;

@@ -208,7 +208,7 @@ impl Sorted {
         }
     }
 
-    /// Returns how many of the tasks an import would create.
+    /// Returns the number of tasks that an import would create.
     async fn count(&self, change: &mut Change) -> Result<i64, Error> {
         let mut uids: Vec<Uuid> = self.tasks.iter().map(|task| task.task.uid).collect();
         uids.sort_unstable();

@@ -9,7 +9,7 @@ const SECONDS = 6;
 /** Seconds for a toast with a button: enough to reach it by keyboard. */
 const SECONDS_WITH_ACTION = 10;
 
-/** @typedef {{ label: string, run: () => void, about?: string }} Action `about` is what a screen reader says instead of the label, which it contains */
+/** @typedef {{ label: string, run: () => void, about?: string }} Action `about` replaces the label for screen readers and contains it */
 /**
  * @typedef {object} ToastOptions
  * @property {string} [title]

@@ -59,7 +59,7 @@ pub struct AppPassword {
     pub kind: AppPasswordKind,
     /// When it was created.
     pub created_at: Timestamp,
-    /// When it was last used, to the hour.
+    /// Time of the last use, to the hour.
     pub used_at: Option<Timestamp>,
 }
 
@@ -69,7 +69,7 @@ pub struct NewAppPassword {
     /// The stored part.
     #[serde(flatten)]
     pub app_password: AppPassword,
-    /// The secret: 32 letters and digits. Taskflow keeps only its SHA-256.
+    /// The secret: 32 letters and digits. Taskflow stores only its SHA-256.
     pub password: String,
 }
 

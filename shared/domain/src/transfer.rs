@@ -58,7 +58,7 @@ pub enum ImportStatus {
     Importing,
     /// Every task is imported.
     Done,
-    /// The file could not be read to its end; `error` says why.
+    /// The file could not be read to its end; `error` has the reason.
     Failed,
 }
 
@@ -77,9 +77,9 @@ pub struct PreviewTask {
     pub line: i64,
     /// The title.
     pub title: String,
-    /// When it is due.
+    /// The due date.
     pub due_date: Option<Timestamp>,
-    /// The day on which it is due, if it is all-day.
+    /// The due day of an all-day task.
     pub due_day: Option<Day>,
     /// Its recurrence.
     pub recurrence: Recurrence,
@@ -94,7 +94,7 @@ pub struct PreviewTask {
 }
 
 impl PreviewTask {
-    /// The task of this line.
+    /// Returns the preview of a task at this line.
     #[must_use]
     pub fn of(line: i64, task: &Task) -> Self {
         Self {
@@ -120,7 +120,7 @@ pub struct ImportCounts {
     pub created: i64,
     /// Tasks that already existed, by their uid.
     pub existing: i64,
-    /// Items that could not be imported; the report says why.
+    /// Items that could not be imported; the report has the reasons.
     pub skipped: i64,
 }
 
@@ -147,22 +147,22 @@ pub struct Import {
     /// The first tasks, once a check has read them; at most 10.
     #[schemars(length(max = 10))]
     pub preview: Vec<PreviewTask>,
-    /// Why it failed.
+    /// The reason of its failure.
     pub error: Option<String>,
     /// Set by the service.
     pub created_at: Timestamp,
-    /// When it was done or failed.
+    /// Time of its end.
     pub finished_at: Option<Timestamp>,
 }
 
-/// Whether an item of a report was imported.
+/// Outcome of an item in a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum NoteKind {
     /// It was imported, except for something that Taskflow cannot represent.
     Changed,
-    /// It was not imported.
+    /// Not imported.
     Skipped,
 }
 
@@ -173,7 +173,7 @@ pub struct ImportNote {
     pub line: i64,
     /// The title of the item, if it has one.
     pub title: String,
-    /// Whether the item was imported.
+    /// The outcome.
     pub kind: NoteKind,
     /// What could not be imported, as a text for the user.
     pub text: String,
@@ -190,7 +190,7 @@ pub struct TasksImported {
     pub count: i64,
     /// The owner's id.
     pub user_id: i64,
-    /// When it happened.
+    /// Time of the import.
     pub timestamp: Timestamp,
     /// Connects everything that one call caused.
     pub correlation_id: String,
@@ -222,7 +222,7 @@ impl LastIds {
 pub struct ExportHead {
     /// [`EXPORT_VERSION`].
     pub taskflow: u32,
-    /// When it was written.
+    /// Time of the export.
     pub exported_at: Timestamp,
     /// The last ids.
     pub last_ids: LastIds,
@@ -281,7 +281,7 @@ pub struct ExportedTask {
     /// The task.
     #[serde(flatten)]
     pub task: Task,
-    /// When it was deleted, if it is in the trash.
+    /// Time of its deletion, if it is in the trash.
     #[serde(default)]
     pub deleted_at: Option<Timestamp>,
     /// True if it was completed and its next occurrence does not exist yet.

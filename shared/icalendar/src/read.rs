@@ -51,7 +51,7 @@ pub struct Todo {
     pub zone: Option<Zone>,
     /// RRULE, if Taskflow supports it.
     pub rule: Option<Rule>,
-    /// What the next occurrence is counted from: Tasks.org writes `FROM=COMPLETION`.
+    /// The date from which the next occurrence is counted. Tasks.org writes `FROM=COMPLETION`.
     pub recurrence_from: RecurrenceFrom,
     /// Why RRULE is not supported.
     pub rule_error: Option<RuleError>,
@@ -392,7 +392,7 @@ fn offset_of(alarm: &Component, due: &Read, start: Option<&Read>, zone: &Zone) -
             }
             due_at.get().as_second().checked_sub(at.as_second())?
         }
-        // An all-day task's reminder counts from the start of the user's day, which is not known here.
+        // An all-day task's reminder counts from the start of the user's day, which is unknown here.
         value if !due.is_day() => {
             due_at.get().as_second().checked_sub(read_moment(entry, value, zone)?.moment.instant(zone)?.get().as_second())?
         }

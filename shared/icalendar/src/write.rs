@@ -120,7 +120,7 @@ fn due_lines(component: &Component, was: &Todo, task: &Task) -> Vec<(&'static st
     };
     let recurs = task.rule_from_here().is_some();
     let zone = &task.time_zone;
-    // The client's own zone stays, unless the task has another one since.
+    // The client's own zone stays, unless the task's zone has changed since.
     let is_zone_kept = was.zone.is_none() || was.zone.as_ref() == Some(zone);
     let rewritten = |name: &str, line: &str, moment: Moment| match same_form(line, moment, zone).filter(|_| is_zone_kept) {
         Some(line) => line,

@@ -101,7 +101,7 @@ fn stretch_hours(first: &str, last: &str) -> Option<i8> {
     i8::try_from(hour(first).filter(|first| hour(last).is_some_and(|last| last != *first) && *first < 24)?).ok()
 }
 
-/// "this time tomorrow", "next Friday at the same time": the time that it is now.
+/// "this time tomorrow", "next Friday at the same time": the current time.
 fn same_time(view: View<'_>, at: usize) -> Option<Phrase> {
     let start = view.skip(view.skip(at, &["at", "around", "about"]), &["the"]);
     let end = (view.is_any(start, &["this", "same"]) && view.is(start + 1, "time")).then_some(start + 2)?;
@@ -347,7 +347,7 @@ fn range_end(view: View<'_>, at: usize) -> Option<Face> {
     view.is_free(last.end).then_some(last)
 }
 
-/// The most times of a list.
+/// Maximum times of a list.
 const LISTED_MAX: usize = 24;
 
 /// The end of ", 12 and 18" after "at 8".

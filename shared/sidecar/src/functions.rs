@@ -318,7 +318,7 @@ mod tests {
         let answering = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes()).await.unwrap();
-            // Until the gateway hangs up.
+            // Until the gateway closes the connection.
             let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
         });
         let lookup = |name: &str| (name == "TASKFLOW_FUNCTION_URL").then(|| url.clone());

@@ -58,7 +58,7 @@ impl Unit {
     /// # Errors
     /// [`Error::InTheWay`] if there are [`APP_PASSWORDS_MAX`]; [`Error::Unavailable`].
     pub async fn save_app_password(&mut self, name: &str, kind: AppPasswordKind, digest: &[u8]) -> Result<AppPassword, Error> {
-        // One at a time, so that none is counted twice.
+        // Under a lock, so the count is exact.
         let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(lock_number(Lock::AppPasswords, &[]));
         lock.execute(&mut *self.transaction).await?;
         let count: i64 = sqlx::query_scalar(COUNT).fetch_one(&mut *self.transaction).await?;

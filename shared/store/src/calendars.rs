@@ -59,7 +59,7 @@ pub struct Resource {
     pub name: String,
     /// Its UID.
     pub uid: String,
-    /// The text that a client wrote last; empty if none did.
+    /// The last text of a client; empty if there is none.
     pub written: String,
     /// The version of the task that it was written for.
     pub written_version: i64,
@@ -68,7 +68,7 @@ pub struct Resource {
 /// The resources to read: those with ids after `after`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resources {
-    /// Only those that have changed since this number, if there is one.
+    /// If set, only those that have changed since this number.
     pub since: Option<i64>,
     /// The id of the last task that was read.
     pub after: i64,

@@ -58,7 +58,7 @@ const ADD_NOTES: &str = "INSERT INTO import_notes (import_id, number, line, titl
      SELECT $1, $2 + r.place, r.line, r.title, r.kind, r.text \
      FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[]) WITH ORDINALITY AS r (line, title, kind, text, place)";
 const NOTES: &str = "SELECT line, title, kind, text FROM import_notes WHERE import_id = $1 ORDER BY number LIMIT $2 OFFSET $3";
-/// Nobody has used it: no task, no reminder, nothing that happened.
+/// True for an unused Taskflow: no task, no reminder, no history.
 const IS_EMPTY: &str = "SELECT NOT EXISTS (SELECT FROM tasks) AND NOT EXISTS (SELECT FROM trashed_tasks) AND NOT EXISTS (SELECT FROM reminders) \
      AND NOT EXISTS (SELECT FROM audit_log)";
 /// Later rows get ids after the restored ones. A sequence never decreases.
@@ -115,7 +115,7 @@ fn insert_tasks(table: Table, keeps_ids: bool) -> String {
     )
 }
 
-/// The row of a task, by the names of its columns.
+/// Returns the row of a task, by column.
 fn row_of(exported: &ExportedTask) -> Result<Value, Error> {
     let task = &exported.task;
     let mut row = serde_json::to_value(task).map_err(Error::value)?;
@@ -186,7 +186,7 @@ impl Store {
         Ok(Page { items: rows.iter().map(note).collect::<Result<_, Error>>()?, total_count })
     }
 
-    /// Returns ids of imports that a job should be working on.
+    /// Returns the ids of imports that need a job.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -351,7 +351,7 @@ impl Unit {
         Ok(())
     }
 
-    /// Restores entries of the audit log as they were, with their ids.
+    /// Restores entries of the audit log exactly, with their ids.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -373,14 +373,14 @@ impl Unit {
         Ok(())
     }
 
-    /// Inserts tasks. Returns id and uid of those that were not there.
+    /// Inserts tasks. Returns the id and uid of each new one.
     async fn insert_tasks(&mut self, table: Table, keeps_ids: bool, tasks: &[ExportedTask]) -> Result<Vec<(Uuid, i64)>, Error> {
         let rows = tasks.iter().map(row_of).collect::<Result<Vec<_>, _>>()?;
         let sql = sqlx::AssertSqlSafe(insert_tasks(table, keeps_ids));
         let inserted = sqlx::query(sql).bind(Value::Array(rows).to_string()).fetch_all(&mut *self.transaction).await?;
         let inserted = inserted.iter().map(|row| Ok((row.try_get(1)?, row.try_get(0)?))).collect::<Result<Vec<(Uuid, i64)>, Error>>()?;
         if table == Table::Tasks {
-            // Of two with the same uid, the first one is there.
+            // Of two tasks with the same uid, the first one is inserted.
             let by_uid: HashMap<Uuid, &Task> = tasks.iter().rev().map(|task| (task.task.uid, &task.task)).collect();
             let found = inserted.iter().filter_map(|(uid, id)| Some((*id, folded(by_uid.get(uid)?), by_uid.get(uid)?.version)));
             let (mut ids, mut titles, mut texts, mut versions) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -447,7 +447,7 @@ impl Unit {
     }
 }
 
-/// The row of a reminder, by the names of its columns.
+/// Returns the row of a reminder, by column.
 fn reminder_row(own: &ExportedReminder, task_id: i64, correlation_id: &str) -> Value {
     let reminder = &own.reminder;
     let channels: Vec<&str> = reminder.deliveries.iter().map(|delivery| delivery.channel.as_str()).collect();
@@ -494,7 +494,7 @@ fn sends_of(reminder: &Reminder, correlation_id: &str) -> Vec<Value> {
     settled.map(send).collect()
 }
 
-/// A task that is completed owes nothing if it comes from elsewhere: what follows it is in the file.
+/// A completed task from another application owes no occurrence, because its successor is in the file.
 #[must_use]
 pub fn owed_of(task: &Task) -> Option<bool> {
     (task.status == Status::Completed && task.recurrence != Recurrence::None).then_some(false)

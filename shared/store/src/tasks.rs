@@ -250,8 +250,8 @@ impl Unit {
         self.spawn(SELECT_OWED, id).await
     }
 
-    /// Creates the next occurrence of a task that the unit has just completed, due then if the series has such an occurrence. `None` if its chain
-    /// has ended.
+    /// Creates the next occurrence of a task that the unit has just completed, at this due date if the series has such an occurrence. `None` if its
+    /// chain has ended.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -357,7 +357,7 @@ impl Unit {
         self.complete_task_at(task, now).await
     }
 
-    /// The same for a task that was completed then, and not after now.
+    /// Completes a task with this time of completion, or now if that is earlier.
     ///
     /// # Errors
     /// [`Error::Unavailable`].

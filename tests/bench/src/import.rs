@@ -12,7 +12,7 @@ use crate::{BoxError, report};
 
 /// Time between two checks of the import.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long an import may take before it counts as stuck.
+/// Maximum time of an import before it counts as stuck.
 const PATIENCE: Duration = Duration::from_mins(10);
 
 pub(crate) async fn run(count: u32) -> Result<(), BoxError> {

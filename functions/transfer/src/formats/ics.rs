@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Ended, Namesakes, Sink};
 use crate::item::{Foreign, Read, Scene};
 
-/// Bytes that are read at once.
+/// Bytes per read.
 const PIECE: usize = 64 * 1024;
 
 pub(super) fn read(mut file: impl io::Read, scene: &Scene, sink: &mut Sink) -> Result<(), Ended> {

@@ -25,7 +25,7 @@ const ITEMS_MAX: i64 = 2_000_000;
 /// Number of bytes at the beginning of a file that identify its format.
 const BEGINNING: usize = 4 * 1024;
 
-/// Why a file was not read to its end.
+/// The reason why a file was not read to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Ended {
     /// The receiver has stopped.

@@ -51,10 +51,10 @@ pub(crate) fn month_day(view: View<'_>, at: usize) -> Option<MonthDay> {
     Some(MonthDay { month, day, phrase: if phrase.note.is_some() { phrase } else { phrase.with_note(stretch) } })
 }
 
-/// Words between the first and the last day of a stretch.
+/// Words between the first and the last day of a range.
 const STRETCHING: [&str; 6] = ["to", "-", "\u{2013}", "until", "till", "through"];
 
-/// The place after "to 7" behind a day of a month.
+/// Returns the place after "to 7" behind a day of a month.
 fn stretch_end(view: View<'_>, at: usize, first: u32) -> Option<usize> {
     let last_at = view.skip(at + 1, &["the"]);
     let word = view.word(last_at);
