@@ -22,6 +22,7 @@ target "images" {
   matrix = { program = [
     # Written by `just manifests` from shared/domain/src/routes.rs; edits are lost.
     "bulk-tasks",
+    "calendar",
     "cancel-reminder",
     "chat",
     "complete-task",

@@ -31,6 +31,7 @@ variable "functions" {
   default = [
     # Written by `just manifests` from shared/domain/src/routes.rs; edits are lost.
     "bulk-tasks",
+    "calendar",
     "cancel-reminder",
     "complete-task",
     "create-task",
