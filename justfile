@@ -138,8 +138,8 @@ reach:
     cargo build --workspace --bin taskflow
     TASKFLOW=target/debug/taskflow python3 tests/tools/reach.py
 
-# Test CalDAV with third-party clients: the package caldav with its server tester, vdirsyncer in both directions, todoman. Needs the Python packages of
-# tests/tools/caldav.txt.
+# Needs the Python packages of tests/tools/caldav.txt.
+# Test CalDAV with third-party clients: the package caldav with its server tester, vdirsyncer in both directions, todoman.
 caldav:
     cargo build --workspace --bin taskflow
     TASKFLOW=target/debug/taskflow tests/tools/caldav.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests CalDAV with third-party clients on a Taskflow of its own: the package caldav and its server tester, vdirsyncer in both directions with a
+# Tests CalDAV with third-party clients on a new Taskflow: the package caldav and its server tester, vdirsyncer in both directions with a
 # conflict, and todoman on the files of vdirsyncer.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""CalDAV as others speak it: the package caldav with its server tester, vdirsyncer, todoman. Called by `just caldav`; TASKFLOW_URL names a Taskflow with an
-empty database, WORK a folder of the test's own."""
+"""Tests CalDAV with other implementations: the package caldav with its server tester, vdirsyncer, todoman. Called by `just caldav`; TASKFLOW_URL names a Taskflow with an
+empty database, WORK a temporary folder."""
 
 import datetime, json, os, pathlib, re, subprocess, sys, urllib.error, urllib.request
 
