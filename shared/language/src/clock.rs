@@ -12,9 +12,10 @@ pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
     let read = if noon > start {
         named(view, noon, Lead::At)
     } else {
-        timed(view, start, lead, follows_day(view, at) || calendar::ends_date(view, at))
+        let follows_day = follows_day(view, at) || calendar::ends_date(view, at);
+        stretch(view, at, start, follows_day).or_else(|| timed(view, start, lead, follows_day))
     };
-    let read = read.or_else(|| stretch(view, at, start)).or_else(|| named(view, start, lead));
+    let read = read.or_else(|| named(view, start, lead));
     let read = read.or_else(|| same_time(view, at)).or_else(|| day_part(view, at)).map(|read| Phrase { role, ..read });
     // "from 5pm on".
     let is_on = |read: &Phrase| role == Role::From && view.is_any(read.end, &["on", "onwards"]) && view.is_end(read.end + 1);
@@ -76,7 +77,7 @@ fn follows_day(view: View<'_>, at: usize) -> bool {
 }
 
 /// "10-11", "from 10 to 11", "between 3 and 5": hours, where a day stands beside them.
-fn stretch(view: View<'_>, at: usize, start: usize) -> Option<Phrase> {
+fn stretch(view: View<'_>, at: usize, start: usize, is_behind_day: bool) -> Option<Phrase> {
     let is_led = view.is_any(at, &["from", "between"]);
     let (hour, end) = match view.word(start).split_once(['-', '\u{2013}']) {
         Some((first, last)) => (stretch_hours(first, last)?, start + 1),
@@ -86,13 +87,12 @@ fn stretch(view: View<'_>, at: usize, start: usize) -> Option<Phrase> {
         None => return None,
     };
     let is_before_day = is_led && view.known(end).is_some_and(|next| matches!(next.meaning, Meaning::Day { .. } | Meaning::Repeat(_)));
-    let is_behind_day = follows_day(view, at) || calendar::ends_date(view, at);
     let clock = Clock { hour, minute: 0, is_sure: !(1..=11).contains(&hour) };
     // "on Friday from 10 to 11 meet Ana".
     let is_clear = view.is_free(end) && (is_before_day || is_behind_day) || is_led && is_behind_day;
-    // "between 1 and 5 December" are days.
-    (is_clear && calendar::month(view.word(end)).is_none() && !view.is(end, "of"))
-        .then(|| Phrase::new(end, Meaning::Clock(clock)).with_note(Some(ONE_TIME.to_owned())))
+    // "between 1 and 5 December" are days, and "3 to 5 pm" says more.
+    let is_whole = calendar::month(view.word(end)).is_none() && !view.is_any(end, &["of", "am", "pm", "a.m.", "p.m.", "o'clock"]);
+    (is_clear && is_whole).then(|| Phrase::new(end, Meaning::Clock(clock)).with_note(Some(ONE_TIME.to_owned())))
 }
 
 /// The first hour of two in figures.
