@@ -335,12 +335,16 @@ pub(crate) fn types(id: &str) -> Option<Types> {
 
 #[cfg(test)]
 mod tests {
+    use domain::routes::{Access, WELL_KNOWN_CALDAV};
+
     use super::*;
 
     #[test]
     fn every_operation_has_an_entry() {
         let operations = domain::routes::ALL.iter().flat_map(|route| route.operations);
-        let missing: Vec<&str> = operations.map(|operation| operation.id).filter(|id| types(id).is_none()).collect();
+        // OpenAPI cannot describe CalDAV.
+        let described = operations.filter(|operation| operation.access != Access::AppPassword && operation.path != WELL_KNOWN_CALDAV);
+        let missing: Vec<&str> = described.map(|operation| operation.id).filter(|id| types(id).is_none()).collect();
         assert!(missing.is_empty(), "types() in shared/contract/src/operations.rs has no entry for {missing:?}");
     }
 
