@@ -73,7 +73,7 @@ export const isAborted = (error) => error instanceof DOMException && error.name 
 export function textOf(error) {
   if (error instanceof Problem) return error.text.charAt(0).toUpperCase() + error.text.slice(1);
   console.error(error);
-  return 'This page has a defect; details are in the browser's console.';
+  return 'This page has a defect; details are in the browser’s console.';
 }
 
 /** The access token of this browser; empty if there is none. */
@@ -103,6 +103,7 @@ export const enterToken = () => askToken(token() !== '');
  * @property {unknown} [body]
  * @property {Record<string, string>} [headers]
  * @property {AbortSignal | undefined} [signal]
+ * @property {number} [within] time limit in milliseconds
  * @property {boolean} [quiet] never asks for the token
  * @property {(response: Response) => Promise<string>} [read] reads the text of a streamed answer
  */
@@ -181,7 +182,7 @@ async function once(path, { method = 'GET', body, headers = {}, signal, within =
     // A proxy's page, not JSON.
   }
   if (!response.ok) throw new Problem(status, data);
-  if (text && data === null) throw new Problem(status, { detail: 'The service's answer is not JSON.' });
+  if (text && data === null) throw new Problem(status, { detail: 'The service’s answer is not JSON.' });
   return { status, data, headers: response.headers };
 }
 

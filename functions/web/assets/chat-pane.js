@@ -103,7 +103,7 @@ export class ChatPane extends HTMLElement {
   #input = h('textarea', { id: newId(), rows: 1, dir: 'auto', maxLength: MESSAGE_MAX, placeholder: 'Ask or tell: “what is overdue?”', enterKeyHint: 'send' });
   #send = h('button', { className: 'primary', textContent: 'Send' });
   #anew = h('button', { type: 'button', className: 'quiet', textContent: 'New conversation', onclick: () => this.#begin() });
-  #who = h('span', { className: 'who muted', hidden: true, textContent: 'offline', title: 'No language model is configured. Taskflow's offline assistant understands everyday sentences.' });
+  #who = h('span', { className: 'who muted', hidden: true, textContent: 'offline', title: 'No language model is configured. Taskflow’s offline assistant understands everyday sentences.' });
   #frame = 0;
 
   connectedCallback() {

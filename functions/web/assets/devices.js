@@ -12,7 +12,7 @@ import { toast } from './toasts.js';
 const WORDS = {
   on: 'This browser receives reminders, also while no window of Taskflow is open.',
   off: 'This browser shows reminders only while a window of Taskflow is open.',
-  denied: 'Notifications of this page are blocked. Allow them in the browser's site settings.',
+  denied: 'Notifications of this page are blocked. Allow them in the browser’s site settings.',
   insecure: 'Browsers allow push over HTTPS and on localhost only.',
   install: 'On an iPhone or iPad, add Taskflow to the Home Screen first, and open it from there.',
   none: 'This browser does not support push.',

@@ -91,7 +91,7 @@ let asking = null;
  * @param {boolean} wasWrong whether the service refused the current token
  */
 export function askForToken(wasWrong) {
-  asking ??= enterToken(wasWrong ? 'The service refused this browser's token.' : 'This service requires an access token.').finally(() => {
+  asking ??= enterToken(wasWrong ? 'The service refused this browser’s token.' : 'This service requires an access token.').finally(() => {
     asking = null;
   });
   return asking;
@@ -138,7 +138,7 @@ async function confirmLoss(count) {
 
 function tokenSetting() {
   const words = h('p', {});
-  const change = h('button', { type: 'button', onclick: () => void enterToken('Enter the service's access token.').then(draw) });
+  const change = h('button', { type: 'button', onclick: () => void enterToken('Enter the service’s access token.').then(draw) });
   const forget = h('button', {
     type: 'button',
     textContent: 'Forget it',
@@ -188,7 +188,7 @@ function dateSetting() {
 }
 
 function desktopSetting() {
-  const words = { on: 'On, while a window of this page is open.', off: 'Off.', denied: 'Blocked for this page. Allow them in the browser's site settings.', none: 'Not supported by this browser.' };
+  const words = { on: 'On, while a window of this page is open.', off: 'Off.', denied: 'Blocked for this page. Allow them in the browser’s site settings.', none: 'Not supported by this browser.' };
   const line = h('p', {});
   const press = h('button', { type: 'button', onclick: () => void setDesktop(desktopState() !== 'on').then(draw) });
   function draw() {

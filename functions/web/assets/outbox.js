@@ -13,18 +13,18 @@ import { erase, inStore, readAll, write } from './store.js';
 
 /**
  * @typedef {object} Change
- * @property {number} key its place
  * @property {number} key its position
- * @property {number} id of the task; negative while the service has given it none
+ * @property {'create' | 'update' | 'complete' | 'reopen' | 'delete' | 'restore' | 'skip' | 'undo' | 'bulk'} kind
  * @property {number} id of the task; negative until the service has assigned one
- * @property {any} [body] what the call carries
+ * @property {string} title of the task
  * @property {any} [body] body of the call
  * @property {Patch} [patch] the visible effect before the service has it
  * @property {Patch} [before] previous values of these fields
  * @property {number} [version] of the task that the user saw
- * @property {string} [once] makes sending it again after a lost answer safe
+ * @property {number[]} [ids] of the tasks, in bulk
  * @property {string} [once] makes a retry after a lost answer safe
  * @property {string} [line] as typed
+ * @property {Refusal} [refused]
  */
 /** @typedef {{ status: number, text: string, now?: Task | undefined, fields?: (keyof Task)[] | undefined }} Refusal why the service does not take it, and in a conflict the task as it is */
 /** @typedef {{ task: Task | null, change: string | null, isMerged: boolean, sent?: number, results?: import('../api.d.ts').BulkResult[] }} Answer */

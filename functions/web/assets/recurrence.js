@@ -9,8 +9,8 @@
  *
  * @typedef {object} Rule
  * @property {Freq} freq
+ * @property {number} interval
  * @property {string[]} days with WEEKLY: MO to SU; empty for the weekday of the due date
- * @property {string[]} days with WEEKLY: MO to SU; none for the weekday of the due date
  * @property {number | null} monthDay with MONTHLY: 1 to 31, or -1 for the last; null for the day of the due date, or `nth`
  * @property {NthWeekday | null} nth with MONTHLY
  * @property {End} end
