@@ -253,8 +253,13 @@ async fn what_cannot_be_imported_is_refused_or_says_why() {
     let _ = app.post(&format!("/api/imports/{}/run", broken["id"]), &Value::Null).await.problem(409);
 
     // More than other calls may send, and at most the limit of a file.
-    let padded = format!("{}task,Long,{},1,1,,\n", todoist(1), "x".repeat(3 * 1024 * 1024));
-    assert_eq!(counts(&import(&app, "", padded).await), [2, 2, 0, 0]);
+    let long: String = (0..300).map(|number| format!("task,Long {number},{},1,1,,\n", "x".repeat(9_000))).collect();
+    let file = format!("{}{long}", todoist(1));
+    assert_eq!(counts(&import(&app, "", file).await), [301, 301, 0, 0]);
+    // An item has its limit, too. Nothing of its batch is imported.
+    let endless = import(&app, "", format!("{}task,Endless,{},1,1,,\n", todoist(2), "x".repeat(2 * 1024 * 1024))).await;
+    assert_eq!((&endless["status"], &endless["created"]), (&json!("failed"), &json!(0)));
+    assert!(endless["error"].as_str().is_some_and(|error| error.contains("larger than")), "{endless}");
     let mut stream = TcpStream::connect(app.address).await.unwrap();
     stream
         .write_all(format!("POST /api/imports HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", 64 * 1024 * 1024 + 1).as_bytes())

@@ -119,7 +119,7 @@ impl<'a> New<'a> {
             Ok(())
         };
         let (description, operation, command, verb) = (self.description, self.operation(), self.command(), self.verb());
-        edit("shared/domain/src/routes.rs", &[("}\n\n/// Finds the function for everything from outside.", self.route())])?;
+        edit("shared/domain/src/routes.rs", &[("}\n\n/// Routes every call from outside to its function.", self.route())])?;
         if self.has("query") || self.has("command") {
             let (body, headers) = if self.has("command") { (".body::<TaskCommand>()", ".headers(TASK)") } else { ("", "") };
             let entry = format!("\"{operation}\" => Types::new(\"tasks\", \"{description}\"){body}.answers::<Task>(){headers},\n        ");
@@ -129,7 +129,7 @@ impl<'a> New<'a> {
             edit(
                 "shared/domain/src/event.rs",
                 &[
-                    ("}\n\nnames! {\n    /// Where events travel.", format!("    /// {description}.\n    {command} = \"task.{verb}\",\n")),
+                    ("}\n\nnames! {\n    /// Topics of events.", format!("    /// {description}.\n    {command} = \"task.{verb}\",\n")),
                     ("Self::TaskRemoveTags", format!("Self::{command} | ")),
                 ],
             )?;

@@ -132,8 +132,11 @@ async fn every_field_of_a_task_is_a_column_and_every_other_column_is_known() {
     let store = fresh().await;
     let sql = "SELECT column_name::text FROM information_schema.columns WHERE table_name = 'tasks' ORDER BY column_name";
     let columns: Vec<String> = sqlx::query_scalar(sql).fetch_all(store.pool()).await.unwrap();
-    let mut known: Vec<&str> =
-        store::TASK_COLUMNS.iter().copied().chain(["occurrence_owed", "recurrence_rule", "title_key", "written_version"]).collect();
+    let mut known: Vec<&str> = store::TASK_COLUMNS
+        .iter()
+        .copied()
+        .chain(["changed_in", "occurrence_owed", "recurrence_rule", "title_key", "written_version"])
+        .collect();
     known.sort_unstable();
     assert_eq!(columns, known);
 }
