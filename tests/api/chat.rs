@@ -240,9 +240,9 @@ async fn what_is_no_answer_is_a_clear_problem() {
     let app = app(&gemini).await;
     let three = |said: Said| vec![said.clone(), said.clone(), said];
     for (script, word) in [
-        (three(Said::Text("<html>Bad gateway</html>")), "cannot be used"),
-        (three(Said::Text("{}")), "cannot be used"),
-        (three(Said::Parts(vec![], "MALFORMED_FUNCTION_CALL")), "cannot be used"),
+        (three(Said::Text("<html>Bad gateway</html>")), "unusable"),
+        (three(Said::Text("{}")), "unusable"),
+        (three(Said::Parts(vec![], "MALFORMED_FUNCTION_CALL")), "unusable"),
         (vec![Said::Blocked("SAFETY")], "declined"),
         (vec![Said::Parts(vec![json!({ "text": "I" })], "SAFETY")], "declined"),
     ] {
@@ -436,7 +436,7 @@ async fn deleting_is_asked_first_unless_the_message_names_the_one() {
     let _ = app.delete("/api/tasks/4").await.is(204);
     let right = json!({ "message": "Delete them", "conversation_id": "deleting", "confirms": answer["question"]["id"] });
     let events = events(&app.send("POST", "/api/chat", &[("accept", "text/event-stream")], &right).await.is(200));
-    assert_eq!(events.last().unwrap().1["response"], "Deleted 1 task.\n- #4: no such thing here");
+    assert_eq!(events.last().unwrap().1["response"], "Deleted 1 task.\n- #4: not found");
     // One after the other is more than one, too.
     gemini.then([Said::calls(&[delete(5)]), Said::calls(&[delete(6)]), Said::text("Shall I?")]);
     let answer = say(&app, "deleting", "delete 5, then 6").await;

@@ -9,6 +9,7 @@ use domain::Timestamp;
 use domain::event::{EventType, ReminderEvent, TaskEvent};
 use domain::reminder::ReminderType;
 use domain::routes::{self, WEBHOOK_SECRET, WEBHOOK_TOKEN, WEBHOOK_URL};
+use domain::transfer::TasksImported;
 use function::cloud_event::STRUCTURED;
 use function::settings::{SettingError, Settings};
 use function::{App, Change, Delivery, Error, Function};
@@ -22,6 +23,8 @@ use tokio::sync::OnceCell;
 const CHANNEL: ReminderType = ReminderType::Webhook;
 /// Maximum number of concurrent posts.
 const PARALLEL: usize = 16;
+/// The key of events that belong to no task.
+const NO_TASK: i64 = 0;
 /// The prefix of a secret.
 const SECRET: &str = "whsec_";
 /// Number of bytes of a secret.
@@ -48,8 +51,10 @@ async fn take(change: &mut Change, delivery: Delivery) -> Result<(), Error> {
     }
     let key = match delivery.event_type.as_str().split_once('.') {
         Some(("task", _)) => delivery.data::<TaskEvent>()?.task_id,
-        // The event belongs to no task.
-        Some(("tasks", _)) => 0,
+        Some(("tasks", _)) => {
+            delivery.data::<TasksImported>()?;
+            NO_TASK
+        }
         _ => delivery.data::<ReminderEvent>()?.task_id,
     };
     if !change.app.settings.posted().contains(&delivery.event_type) {
