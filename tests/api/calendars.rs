@@ -330,7 +330,7 @@ async fn a_token_tells_what_has_changed_and_what_is_gone() {
     let names = client.sync(&third).await.0;
     assert!(names.contains(&"b.ics".to_owned()) && !names.contains(&"-b.ics".to_owned()), "{names:?}");
     assert_eq!(client.sync(&token).await.0, ["a.ics", "b.ics"]);
-    for token in ["urn:taskflow:sync:999999999999", "urn:taskflow:sync:0", "http://example.org/1"] {
+    for token in ["urn:taskflow:sync:999999999999.1", "urn:taskflow:sync:0.0", "urn:taskflow:sync:5", "http://example.org/1"] {
         let body = format!("<sync-collection xmlns=\"DAV:\"><sync-token>{token}</sync-token><prop><getetag/></prop></sync-collection>");
         assert!(client.report(&body).await.is(403).text.contains("<D:valid-sync-token>"), "{token}");
     }
@@ -377,9 +377,20 @@ async fn an_exception_that_is_completed_completes_its_occurrence_once() {
     }
     let text = client.get("series-1.ics").await;
     assert!(text.contains("DUE;VALUE=DATE:20990302\r\n") && !text.contains("RECURRENCE-ID"), "{text}");
+    // RECURRENCE-ID counts from DTSTART, which need not be the due date.
+    let spread = |text: &str| {
+        text.replace("DUE;VALUE=DATE:20990301", "DTSTART;VALUE=DATE:20990228\r\nDUE;VALUE=DATE:20990301").replace("series-1", "series-2")
+    };
+    let _ = client.put("series-2.ics", &spread(&daily("20990301", &["STATUS:NEEDS-ACTION"]))).await.is(201);
+    let done = spread(&exception("20990301")).replace("RECURRENCE-ID;VALUE=DATE:20990301", "RECURRENCE-ID;VALUE=DATE:20990228");
+    let _ = client.put("series-2.ics", &done).await.is(204);
+    assert_eq!(days(&app).await.1.len(), 2);
+    let text = client.get("series-2.ics").await;
+    assert!(text.contains("DTSTART;VALUE=DATE:20990301\r\nDUE;VALUE=DATE:20990302\r\n"), "{text}");
+    let _ = client.call("DELETE", &format!("{HOME}series-2.ics"), &[], "").await.is(204);
     // One of a later slot waits for its turn, and is kept.
     let _ = client.put("series-1.ics", &exception("20990305")).await.is(204);
-    assert_eq!(days(&app).await.1.len(), 1);
+    assert_eq!(days(&app).await.1.len(), 2);
     assert!(client.get("series-1.ics").await.contains("RECURRENCE-ID;VALUE=DATE:20990305\r\n"));
     app.stop().await;
 }

@@ -1,7 +1,7 @@
 //! The properties of what is below `/dav/`.
 
 use domain::routes::DAV_ROOT;
-use store::Resource;
+use store::{Resource, SyncPoint};
 
 use crate::CALENDAR;
 use crate::resource::{self, etag, path};
@@ -22,7 +22,7 @@ pub(crate) enum Node<'a> {
     /// The collection of calendars.
     Home,
     /// The calendar; how far a client is in sync that has just read it.
-    Calendar(i64),
+    Calendar(SyncPoint),
     /// A task.
     Resource(&'a Resource),
 }
@@ -53,13 +53,15 @@ impl Wanted {
 }
 
 /// The URI of a token of sync-collection.
-pub(crate) fn token(now: i64) -> String {
-    format!("urn:taskflow:sync:{now}")
+pub(crate) fn token(point: SyncPoint) -> String {
+    format!("urn:taskflow:sync:{}.{}", point.now, point.next)
 }
 
 /// The number of a token.
 pub(crate) fn number(token: &str) -> Option<i64> {
-    token.trim().strip_prefix("urn:taskflow:sync:")?.parse().ok().filter(|number| *number >= 0)
+    let (now, next) = token.trim().strip_prefix("urn:taskflow:sync:")?.split_once('.')?;
+    next.parse::<i64>().ok()?;
+    now.parse().ok()
 }
 
 impl Node<'_> {
