@@ -19,7 +19,8 @@ const SEQUENCE_BEGINS: i64 = 1_577_836_800;
 /// Returns the feed, or 304 if nothing has changed.
 pub(crate) async fn get(app: Arc<App>, request: Request) -> Result<Response, Error> {
     access::check_feed(&app, request.uri()).await?;
-    let etag = format!("\"{}\"", app.store()?.sync_point(app.now()).await?.now);
+    let point = app.store()?.sync_point(app.now()).await?;
+    let etag = format!("\"{}.{}\"", point.now, point.next);
     let is_known = request.headers().get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let mut tags = is_known.flat_map(|value| value.split(','));
     let mut response = if tags.any(|tag| matches!(tag.trim(), "*") || tag.trim().trim_start_matches("W/") == etag) {

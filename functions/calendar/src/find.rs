@@ -46,7 +46,7 @@ pub(crate) async fn propfind(app: Arc<App>, request: Request) -> Result<Response
     let (wanted, children) = (Wanted::read(root.as_ref()), has_children(&parts.headers));
     let path = parts.uri.path();
     let slashed = if path.ends_with('/') { path.to_owned() } else { format!("{path}/") };
-    let now = app.store()?.sync_point(app.now()).await?.now;
+    let now = app.store()?.sync_point(app.now()).await?;
     let nodes: Vec<Node<'_>> = match slashed.as_str() {
         "/dav/" if children => vec![Node::Root, Node::Principal, Node::Home],
         "/dav/" => vec![Node::Root],
@@ -145,7 +145,7 @@ async fn sync(app: Arc<App>, wanted: Wanted, root: &Element) -> Result<Response,
     if let Some(since) = since {
         first = app.store()?.resources_gone(since).await?.iter().map(|name| gone(&crate::resource::path(name))).collect();
     }
-    let last = element(DAV, "sync-token", &crate::xml::text(&token(point.now)));
+    let last = element(DAV, "sync-token", &crate::xml::text(&token(point)));
     stream(app, Pages::all(wanted, since), first, last).await
 }
 

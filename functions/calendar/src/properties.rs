@@ -1,7 +1,7 @@
 //! The properties of everything below `/dav/`.
 
 use domain::routes::DAV_ROOT;
-use store::Resource;
+use store::{Resource, SyncPoint};
 
 use crate::CALENDAR;
 use crate::resource::{self, etag, path};
@@ -22,7 +22,7 @@ pub(crate) enum Node<'a> {
     /// The collection of calendars.
     Home,
     /// The calendar, with the sync token of a client that has just read it.
-    Calendar(i64),
+    Calendar(SyncPoint),
     /// A task.
     Resource(&'a Resource),
 }
@@ -53,13 +53,15 @@ impl Wanted {
 }
 
 /// Returns the URI of a sync-collection token.
-pub(crate) fn token(now: i64) -> String {
-    format!("urn:taskflow:sync:{now}")
+pub(crate) fn token(point: SyncPoint) -> String {
+    format!("urn:taskflow:sync:{}.{}", point.now, point.next)
 }
 
 /// Returns the number of a token.
 pub(crate) fn number(token: &str) -> Option<i64> {
-    token.trim().strip_prefix("urn:taskflow:sync:")?.parse().ok().filter(|number| *number >= 0)
+    let (now, next) = token.trim().strip_prefix("urn:taskflow:sync:")?.split_once('.')?;
+    next.parse::<i64>().ok()?;
+    now.parse().ok()
 }
 
 impl Node<'_> {

@@ -68,10 +68,14 @@ impl Object {
         all.iter().find(|todo| todo.recurrence_id.is_none()).or(all.first()).cloned()
     }
 
-    /// Returns the meaning of its exceptions, by their slots.
+    /// Returns the meaning of its exceptions, by their slots. Each `recurrence_id` is the due date of the slot in the series.
     #[must_use]
     pub fn exceptions(&self, zone: &Zone) -> Vec<Todo> {
+        let main = self.todo(zone);
         let mut exceptions: Vec<Todo> = self.todos(zone).filter(|todo| todo.recurrence_id.is_some()).collect();
+        for exception in &mut exceptions {
+            exception.recurrence_id = exception.recurrence_id.map(|slot| due_of_slot(slot, main.as_ref(), zone));
+        }
         exceptions.sort_by_key(|todo| todo.recurrence_id.and_then(|slot| slot.instant(zone)));
         exceptions
     }
@@ -119,14 +123,32 @@ fn main_mut(root: &mut Component) -> Option<&mut Component> {
     (at < todos.len()).then(|| todos.swap_remove(at))
 }
 
+/// Returns the due date of a slot, because RECURRENCE-ID counts from DTSTART and Taskflow's slots from the due date.
+fn due_of_slot(slot: Moment, main: Option<&Todo>, zone: &Zone) -> Moment {
+    let Some((start, due)) = main.and_then(|main| main.start.zip(main.due)) else { return slot };
+    let moved = match (slot, start, due) {
+        (Moment::On(slot), Moment::On(start), Moment::On(due)) => {
+            slot.get().checked_add(due.get() - start.get()).ok().and_then(domain::Day::new).map(Moment::On)
+        }
+        (Moment::At(slot), Moment::At(start), Moment::At(due)) => {
+            let local = |at: Timestamp| zone.get().to_datetime(at.get());
+            let at = local(slot).checked_add(local(start).duration_until(local(due))).ok();
+            at.and_then(|at| domain::Day::new(at.date())?.at_time(at.time(), zone)).map(Moment::At)
+        }
+        _ => None,
+    };
+    moved.unwrap_or(slot)
+}
+
 /// Removes exceptions of slots before this one. Returns true if there was one.
 fn drop_past(root: &mut Component, slot: Timestamp, zone: &Zone) -> bool {
     let before = root.items.len();
-    let has_main = root.components("VTODO").any(|todo| todo.lines("RECURRENCE-ID").next().is_none());
+    let main = root.components("VTODO").filter_map(|todo| Todo::read(todo, zone)).find(|todo| todo.recurrence_id.is_none());
+    let has_main = main.is_some();
     root.items.retain(|item| match item {
         Item::Component(component) if has_main && component.name == "VTODO" => {
             let own = Todo::read(component, zone).and_then(|todo| todo.recurrence_id);
-            own.and_then(|own: Moment| own.instant(zone)).is_none_or(|own| own >= slot)
+            own.and_then(|own: Moment| due_of_slot(own, main.as_ref(), zone).instant(zone)).is_none_or(|own| own >= slot)
         }
         _ => true,
     });

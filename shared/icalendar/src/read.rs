@@ -39,8 +39,11 @@ pub struct Todo {
     pub kind: Kind,
     /// UID.
     pub uid: Option<String>,
-    /// RECURRENCE-ID: the slot that an exception replaces.
+    /// RECURRENCE-ID: the slot that an exception replaces. It counts from DTSTART; [`Object::exceptions`](crate::Object::exceptions) counts from the
+    /// due date, as Taskflow does.
     pub recurrence_id: Option<Moment>,
+    /// DTSTART.
+    pub start: Option<Moment>,
     /// SUMMARY, cut to the maximum length of a title.
     pub title: String,
     /// DESCRIPTION, cut to the maximum length of a description.
@@ -115,6 +118,7 @@ impl Todo {
             kind,
             uid: reader.text(&Property::Uid).map(|uid| uid.trim().to_owned()).filter(|uid| !uid.is_empty()),
             recurrence_id: reader.moment(&Property::RecurrenceId).map(|read| read.moment),
+            start: start.map(|start| start.moment),
             title: title_of(&reader.text(&Property::Summary).unwrap_or_default()),
             description: description_of(&reader.text(&Property::Description).unwrap_or_default()),
             zone: due.as_ref().and_then(|due| due.zone.clone()).filter(|zone| rule.is_some() || *zone != Zone::utc()),
@@ -143,6 +147,7 @@ impl Todo {
             kind: Kind::Todo,
             uid: None,
             recurrence_id: None,
+            start: None,
             title: task.title.clone(),
             description: task.description.clone(),
             due: task.due(),

@@ -79,6 +79,8 @@ pub struct Resources {
 pub struct SyncPoint {
     /// All changes below this number have been seen.
     pub now: i64,
+    /// The number after that of the last change. It is higher than `now` while a transaction is open that may commit below it.
+    pub next: i64,
     /// No transaction has this number yet. A token with a higher one comes from another database.
     pub end: i64,
     /// Deletions below this number have been pruned. A token with a lower one comes from a client that was offline for too long.
@@ -152,7 +154,7 @@ impl Store {
             self.run_unbroken(|connection| Box::pin(sqlx::query(SYNC).bind(Time(now)).bind(TOMBSTONE_DAYS).fetch_one(connection))).await?;
         let (next, open, end, floor): (i64, i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
         // If no transaction is open that may commit below it, the number stays the same until something changes.
-        Ok(SyncPoint { now: next.min(open), end, floor })
+        Ok(SyncPoint { now: next.min(open), next, end, floor })
     }
 
     /// Returns the names of resources that were deleted since this number and do not exist again.
