@@ -157,7 +157,7 @@ async fn an_order_that_it_cannot_carry_out_becomes_no_task() {
     assert!(say(&app, "not that").await.starts_with("Added “not that”"));
     ask(&app, "archive dentist tomorrow").await;
     assert_eq!(say(&app, "yes").await, "Created “archive dentist” (#2).");
-    assert_eq!(say(&app, "yes").await, "There is nothing to say yes to.");
+    assert_eq!(say(&app, "yes").await, "There is no open question to confirm.");
     assert_eq!(titles(&app).await, ["not that", "archive dentist"]);
     app.stop().await;
 }
@@ -373,7 +373,7 @@ async fn deleting_more_than_one_is_asked_first() {
     let answer = ask(&app, "yes").await;
     assert_eq!(answer["response"], "Deleted 35 tasks.");
     assert_eq!(app.list("/api/tasks").await.len(), 4);
-    assert_eq!(say(&app, "yes").await, "There is nothing to say yes to.");
+    assert_eq!(say(&app, "yes").await, "There is no open question to confirm.");
     // It does not start what it cannot complete.
     for number in 0..100 {
         app.create(&json!({ "title": format!("Another {number}") })).await;
