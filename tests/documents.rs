@@ -29,7 +29,7 @@ fn documents() -> Vec<PathBuf> {
             if entry.file_type().unwrap().is_dir() {
                 let is_ours = !["target", "node_modules"].contains(&name.as_str()) && (!name.starts_with('.') || name == ".ci");
                 folders.extend(is_ours.then_some(path));
-            } else if name.ends_with(".md") {
+            } else if path.extension().is_some_and(|extension| extension == "md") {
                 found.push(path.strip_prefix(root()).unwrap().to_owned());
             }
         }

@@ -253,7 +253,7 @@ async fn what_cannot_be_imported_is_refused_or_says_why() {
     let _ = app.post(&format!("/api/imports/{}/run", broken["id"]), &Value::Null).await.problem(409);
 
     // More than other calls may send, and at most the limit of a file.
-    let long: String = (0..300).map(|number| format!("task,Long {number},{},1,1,,\n", "x".repeat(9_000))).collect();
+    let long = (0..300).map(|number| format!("task,Long {number},{},1,1,,\n", "x".repeat(9_000))).collect::<Vec<_>>().concat();
     let file = format!("{}{long}", todoist(1));
     assert_eq!(counts(&import(&app, "", file).await), [301, 301, 0, 0]);
     // An item has its limit, too. Nothing of its batch is imported.

@@ -54,7 +54,10 @@ impl Filter {
                 },
                 is_negated: element.attribute("negate-condition") == Some("yes"),
             }),
-            "time-range" => Some(Self::During(time(element.attribute("start"))?, time(element.attribute("end"))?)),
+            "time-range" => {
+                let edge = |name| element.attribute(name).map(|text| time(text).ok_or(())).transpose().ok();
+                Some(Self::During(edge("start")?, edge("end")?))
+            }
             _ => None,
         }
     }
@@ -108,10 +111,9 @@ impl Filter {
     }
 }
 
-fn time(text: Option<&str>) -> Option<Option<Timestamp>> {
-    let Some(text) = text else { return Some(None) };
+fn time(text: &str) -> Option<Timestamp> {
     let at: jiff::civil::DateTime = text.strip_suffix('Z')?.parse().ok()?;
-    Some(Some(Timestamp::new(jiff::tz::Offset::UTC.to_timestamp(at).ok()?).ok()?))
+    Timestamp::new(jiff::tz::Offset::UTC.to_timestamp(at).ok()?).ok()
 }
 
 /// True if the task, or a later occurrence of its series, is due in this time. A task without a due date always matches (RFC 4791, section 9.9).

@@ -81,11 +81,11 @@ impl Node<'_> {
         let (mut there, mut missing) = (String::new(), String::new());
         match wanted {
             Wanted::All => {
-                self.all().iter().filter_map(|(namespace, name)| self.property(namespace, name)).for_each(|property| there += &property)
+                self.all().iter().filter_map(|(namespace, name)| self.property(namespace, name)).for_each(|property| there += &property);
             }
             Wanted::Names => self.all().iter().for_each(|(namespace, name)| there += &empty(namespace, name)),
-            Wanted::These(these) => {
-                for (namespace, name) in these {
+            Wanted::These(names) => {
+                for (namespace, name) in names {
                     match self.property(namespace, name) {
                         Some(property) => there += &property,
                         None => missing += &empty(namespace, name),
@@ -128,7 +128,9 @@ impl Node<'_> {
             (DAV, "displayname", Self::Resource(resource)) => text(&resource.task.title),
             (DAV, "displayname", Self::Principal) => "Taskflow".to_owned(),
             (DAV, "displayname", _) => "Tasks".to_owned(),
-            (DAV, "current-user-principal" | "owner", _) | (DAV, "principal-URL", Self::Principal) => href(PRINCIPAL),
+            (DAV, "current-user-principal" | "owner", _)
+            | (DAV, "principal-URL", Self::Principal)
+            | (CALDAV, "calendar-user-address-set", Self::Principal) => href(PRINCIPAL),
             (DAV, "principal-collection-set", _) => href(DAV_ROOT),
             (DAV, "current-user-privilege-set", _) => {
                 let privileges =
@@ -141,7 +143,6 @@ impl Node<'_> {
             }
             (DAV, "supported-report-set", _) => String::new(),
             (CALDAV, "calendar-home-set", Self::Principal | Self::Root) => href(HOME),
-            (CALDAV, "calendar-user-address-set", Self::Principal) => href(PRINCIPAL),
             (CALDAV, "supported-calendar-component-set", Self::Calendar(_)) => "<C:comp name=\"VTODO\"/>".to_owned(),
             (CALDAV, "supported-calendar-data", Self::Calendar(_)) => {
                 "<C:calendar-data content-type=\"text/calendar\" version=\"2.0\"/>".to_owned()

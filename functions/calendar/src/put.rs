@@ -157,16 +157,13 @@ impl Writer<'_> {
             let is_clients = task.parent_task_id.is_none() && !candidate.written.is_empty() && task.id > done.id;
             is_clients && task.status == Status::Pending && task.is_untouched() && is_same_occurrence(task, &expected)
         });
-        match own {
-            Some(own) => {
-                let own = self.unit.task(own.task.id).await?;
-                self.unit.adopt_occurrence(&done, &own).await?;
-                Ok((done, None))
-            }
-            None => {
-                let next = self.unit.spawn_next(&done, due).await?;
-                Ok((done, next))
-            }
+        if let Some(own) = own {
+            let own = self.unit.task(own.task.id).await?;
+            self.unit.adopt_occurrence(&done, &own).await?;
+            Ok((done, None))
+        } else {
+            let next = self.unit.spawn_next(&done, due).await?;
+            Ok((done, next))
         }
     }
 

@@ -179,7 +179,7 @@ pub(crate) fn error(namespace: &str, name: &str, content: &str, detail: &str) ->
          xmlns:CS=\"http://calendarserver.org/ns/\">"
         .to_owned();
     let _ =
-        write!(body, "{}<D:responsedescription>{}</D:responsedescription></D:error>\n", element(namespace, name, content), text(detail));
+        writeln!(body, "{}<D:responsedescription>{}</D:responsedescription></D:error>", element(namespace, name, content), text(detail));
     body
 }
 

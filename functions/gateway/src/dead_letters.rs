@@ -99,7 +99,6 @@ fn consumer(event: &Event) -> Result<&'static Route, Invalid> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use serde_json::json;
 

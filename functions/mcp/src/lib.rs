@@ -222,7 +222,6 @@ fn described(tool: &tools::Tool) -> Tool {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -98,7 +98,6 @@ fn due_text(task: &Task, zone: &Zone) -> Option<String> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

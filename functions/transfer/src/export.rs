@@ -114,25 +114,25 @@ impl Out {
         let mut list = List::default();
         loop {
             let page = store.export_tasks(list.last).await?;
-            let Some(last) = page.last().map(|task| task.task.id) else { break };
-            let text = list.page(&page, last)?;
+            let Some(end) = page.last().map(|task| task.task.id) else { break };
+            let text = list.page(&page, end)?;
             self.send(text).await?;
         }
         self.send("\n],\n\"reminders\": [").await?;
         let mut list = List::default();
         loop {
             let page = store.export_reminders(list.last).await?;
-            let Some(last) = page.last().map(|stored| stored.reminder.id) else { break };
+            let Some(end) = page.last().map(|stored| stored.reminder.id) else { break };
             let page: Vec<ExportedReminder> = page.into_iter().map(Into::into).collect();
-            let text = list.page(&page, last)?;
+            let text = list.page(&page, end)?;
             self.send(text).await?;
         }
         self.send("\n],\n\"audit\": [").await?;
         let mut list = List::default();
         loop {
             let page = store.export_audit(list.last).await?;
-            let Some(last) = page.last().map(|entry| entry.id) else { break };
-            let text = list.page(&page, last)?;
+            let Some(end) = page.last().map(|entry| entry.id) else { break };
+            let text = list.page(&page, end)?;
             self.send(text).await?;
         }
         self.send("\n]}\n").await

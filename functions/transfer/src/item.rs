@@ -56,11 +56,11 @@ impl Read {
 
     /// Creates an item that cannot be imported.
     pub(crate) fn skipped(line: i64, title: &str, why: impl Into<String>) -> Self {
-        Self { line, item: Item::Skipped, notes: vec![note(line, title, NoteKind::Skipped, why.into())] }
+        Self { line, item: Item::Skipped, notes: vec![note(line, title, NoteKind::Skipped, &why.into())] }
     }
 }
 
-fn note(line: i64, title: &str, kind: NoteKind, text: String) -> ImportNote {
+fn note(line: i64, title: &str, kind: NoteKind, text: &str) -> ImportNote {
     let is_plain = |letter: &char| *letter != '\0';
     ImportNote {
         line,
@@ -137,7 +137,7 @@ impl Foreign {
         };
         let task = self.complete(draft, scene.now);
         let (task, reminders) = self.remind(task, scene);
-        let notes = self.notes.iter().map(|text| note(line, &self.title, NoteKind::Changed, text.clone())).collect();
+        let notes = self.notes.iter().map(|text| note(line, &self.title, NoteKind::Changed, text)).collect();
         let occurrence_owed = store::owed_of(&task);
         Read { line, item: Item::Task(Box::new(ExportedTask { task, deleted_at: None, occurrence_owed, reminders })), notes }
     }
@@ -156,7 +156,7 @@ impl Foreign {
             self.description = if self.description.is_empty() { whole } else { format!("{whole}\n\n{}", self.description) };
             self.cannot(format!("the title is longer than {TITLE_MAX} characters: all of it is in the description"));
         } else {
-            self.title = title.to_owned();
+            title.clone_into(&mut self.title);
         }
         let more = std::mem::take(&mut self.more);
         if !more.is_empty() {
@@ -278,7 +278,7 @@ impl Foreign {
     }
 }
 
-/// Returns the uid for this key: a UUIDv8 of its SHA-256. This must never change, or a repeated import would create its tasks again.
+/// Returns the uid for this key: a `UUIDv8` of its SHA-256. This must never change, or a repeated import would create its tasks again.
 pub(crate) fn uid_of(key: &str) -> Uuid {
     let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
     uuid::Builder::from_custom_bytes(std::array::from_fn(|at| digest[at])).into_uuid()

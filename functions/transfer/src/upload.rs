@@ -36,12 +36,9 @@ pub(crate) async fn create(app: Arc<App>, request: Request) -> Result<Response, 
 async fn receive(app: &Arc<App>, asked: CreateImport, body: Body) -> Result<Response, Error> {
     let mut file = Arriving { body, rest: Bytes::new(), read: 0 };
     let first = file.part().await?;
-    let format = match asked.format.or_else(|| format_of(&first)) {
-        Some(format) => format,
-        None => {
-            file.pass_over().await?;
-            return Err(unknown_format());
-        }
+    let Some(format) = asked.format.or_else(|| format_of(&first)) else {
+        file.pass_over().await?;
+        return Err(unknown_format());
     };
     let Some(mut import) = app.store()?.create_import(format, app.now()).await? else {
         file.pass_over().await?;

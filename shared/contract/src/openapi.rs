@@ -87,6 +87,17 @@ fn tags() -> Value {
     tags.iter().map(|(name, description)| json!({ "name": name, "description": description })).collect()
 }
 
+/// The pages that explain why a link did nothing.
+fn link_pages() -> impl Iterator<Item = (String, Value)> {
+    let pages = [
+        ("401", "The link's signature is invalid."),
+        ("409", "Nothing was changed; the page gives the reason."),
+        ("410", "The link has expired."),
+    ];
+    let page = |description| json!({ "description": description, "content": { "text/html": { "schema": { "type": "string" } } } });
+    pages.into_iter().map(move |(status, description)| (status.to_owned(), page(description)))
+}
+
 fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Value {
     let names: Vec<&str> = operation.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
     let mut body = types.body.and_then(|body| request_body(&(body.name)(), body.reference, body.fields, &names, schemas));
@@ -151,15 +162,7 @@ fn operation(operation: &Operation, types: &Types, schemas: &mut Schemas) -> Val
         answers.insert("200".to_owned(), success(&there, schemas));
     }
     if operation.access == Access::Link {
-        let pages = [
-            ("401", "The link's signature is invalid."),
-            ("409", "Nothing was changed; the page gives the reason."),
-            ("410", "The link has expired."),
-        ];
-        for (status, description) in pages {
-            let page = json!({ "description": description, "content": { "text/html": { "schema": { "type": "string" } } } });
-            answers.insert(status.to_owned(), page);
-        }
+        answers.extend(link_pages());
     }
     if types.kind == Kind::Socket {
         answers.clear();

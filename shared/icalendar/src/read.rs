@@ -93,8 +93,8 @@ impl Todo {
         };
         let parsed = decode(component)?;
         let reader = Reader { component: &parsed, zone };
-        let rrule = component.lines("RRULE").next().map(|line| value_of(&unfold(line)).to_owned());
-        let (rule, recurrence_from, rule_error) = rrule.map_or((None, RecurrenceFrom::Due, None), |text| rule_of(&text));
+        let written = component.lines("RRULE").next().map(|line| value_of(&unfold(line)).to_owned());
+        let (rule, recurrence_from, rule_error) = written.map_or((None, RecurrenceFrom::Due, None), |text| rule_of(&text));
         let recurs = rule.is_some() || rule_error.is_some();
         let start = reader.moment(&Property::Dtstart);
         let span = reader.duration(&Property::Duration);

@@ -39,6 +39,7 @@ impl Splitter {
     }
 
     /// Receives the end of the file.
+    #[must_use]
     pub fn finish(mut self) -> Vec<Piece> {
         let mut pieces = self.push(b"\n");
         if self.inside.is_some() {

@@ -227,16 +227,15 @@ fn set_alarm(component: &mut Component, was: Option<ReminderOffset>, now: Option
         return;
     };
     let trigger = format!("TRIGGER;RELATED=END:{}", duration(offset));
-    match at.and_then(|at| component.items.get_mut(at)) {
-        Some(Item::Component(alarm)) => alarm.set("TRIGGER", vec![trigger]),
-        _ => {
-            let mut alarm = Component::new("VALARM");
-            alarm.set("ACTION", vec!["ACTION:DISPLAY".to_owned()]);
-            alarm.set("DESCRIPTION", vec![format!("DESCRIPTION:{}", escape(&task.title))]);
-            alarm.set("TRIGGER", vec![trigger]);
-            component.items.push(Item::Component(alarm));
-        }
+    if let Some(Item::Component(alarm)) = at.and_then(|at| component.items.get_mut(at)) {
+        alarm.set("TRIGGER", vec![trigger]);
+        return;
     }
+    let mut alarm = Component::new("VALARM");
+    alarm.set("ACTION", vec!["ACTION:DISPLAY".to_owned()]);
+    alarm.set("DESCRIPTION", vec![format!("DESCRIPTION:{}", escape(&task.title))]);
+    alarm.set("TRIGGER", vec![trigger]);
+    component.items.push(Item::Component(alarm));
 }
 
 /// Returns the component's lines without its alarms.

@@ -21,8 +21,8 @@ pub fn zone_of(tzid: &str) -> Option<Zone> {
         return Some(Zone::utc());
     }
     let parts: Vec<&str> = tzid.split('/').filter(|part| !part.is_empty()).collect();
-    let endings = (1..=parts.len().min(3)).rev().map(|count| parts[parts.len() - count..].join("/"));
-    endings.filter_map(|name| name.parse().ok()).next().or_else(|| {
+    let mut endings = (1..=parts.len().min(3)).rev().map(|count| parts[parts.len() - count..].join("/"));
+    endings.find_map(|name| name.parse().ok()).or_else(|| {
         let known: calcard::common::timezone::Tz = tzid.parse().ok()?;
         known.name()?.parse().ok()
     })

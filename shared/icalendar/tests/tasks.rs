@@ -1,4 +1,5 @@
 //! Round trips between tasks and the texts of clients.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Instant;
 
@@ -274,7 +275,7 @@ fn mutate(text: &mut String, words: &[&str], random: &mut Random) {
     }
 }
 
-/// A small generator (SplitMix64), so that the inputs are the same each time.
+/// A small generator (`SplitMix64`), so that the inputs are the same each time.
 struct Random(u64);
 
 impl Random {

@@ -25,6 +25,8 @@
 //! Ambiguous phrases: a phrase that is also an everyday word ("sun", "1/2", "urgent", "weekly") counts only if it stands free, before a full stop,
 //! another phrase or a word such as "with". Directly before another word it is part of the title ("sun cream", "1/2 cup", "urgent care", "weekly
 //! report"). Quoted text is never parsed.
+//!
+//! ```
 //! use domain::{Timestamp, zone::Zone};
 //!
 //! let now: Timestamp = "2026-11-25T14:00:00Z".parse()?;

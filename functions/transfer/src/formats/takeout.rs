@@ -92,9 +92,9 @@ fn task(line: i64, list: &str, item: &Value) -> Foreign {
         task.cannot("it is a sub-task, which Taskflow does not have: it is a task of its own");
     }
     for link in item["links"].as_array().into_iter().flatten() {
-        let link = link["link"].as_str().unwrap_or_default();
-        if !link.is_empty() {
-            task.more.push(link.to_owned());
+        let address = link["link"].as_str().unwrap_or_default();
+        if !address.is_empty() {
+            task.more.push(address.to_owned());
         }
     }
     task

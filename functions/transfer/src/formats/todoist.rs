@@ -129,16 +129,13 @@ fn date(task: &mut Foreign, text: &str, language: &str, zone: &Zone, scene: &Sce
     let draft = Some(language::draft(&sentence, &language::Scene::new(scene.now, zone))).filter(|_| is_english);
     let is_whole = |draft: &language::Draft| draft.notes.iter().all(|note| note.kind != language::NoteKind::Missed);
     let understood = draft.filter(is_whole).and_then(|draft| draft.task).filter(|own| own.title == TITLE && own.due_date.is_some());
-    match understood {
-        Some(own) => {
-            task.due = own.due_date;
-            (task.rule, task.frequency) = (own.recurrence_rule, own.recurrence);
-        }
-        None => {
-            task.from_completion = false;
-            task.more.push(format!("Date: {text}"));
-            task.cannot(format!("its date “{text}” is not understood: its description has it"));
-        }
+    if let Some(own) = understood {
+        task.due = own.due_date;
+        (task.rule, task.frequency) = (own.recurrence_rule, own.recurrence);
+    } else {
+        task.from_completion = false;
+        task.more.push(format!("Date: {text}"));
+        task.cannot(format!("its date “{text}” is not understood: its description has it"));
     }
 }
 
@@ -157,11 +154,10 @@ fn deadline(task: &mut Foreign, text: &str) {
     if text.is_empty() {
         return;
     }
-    match (task.due, text.get(..10).unwrap_or(text).parse::<Day>()) {
-        (None, Ok(day)) => task.due = Some(Moment::On(day)),
-        _ => {
-            task.more.push(format!("Deadline: {text}"));
-            task.cannot(format!("its deadline {text} is left out beside its date: its description has it"));
-        }
+    if let (None, Ok(day)) = (task.due, text.get(..10).unwrap_or(text).parse::<Day>()) {
+        task.due = Some(Moment::On(day));
+    } else {
+        task.more.push(format!("Deadline: {text}"));
+        task.cannot(format!("its deadline {text} is left out beside its date: its description has it"));
     }
 }

@@ -162,7 +162,7 @@ fn reminders(task: &mut Foreign, item: &Value) {
         match offset_of(seconds.div_euclid(60)).filter(|_| seconds % 60 == 0) {
             Some(offset) => task.reminders.push(offset),
             None => {
-                task.cannot(format!("its reminder at {at} is left out: Taskflow reminds a whole number of minutes before a task is due"))
+                task.cannot(format!("its reminder at {at} is left out: Taskflow reminds a whole number of minutes before a task is due"));
             }
         }
     }
