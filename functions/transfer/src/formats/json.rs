@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_json::Value;
 
 use super::{Ended, Meter, Metered, Sink};
-use crate::item::Read;
+use crate::item::{Foreign, Read, Scene};
 
 /// Handles the fields of an object, in order.
 pub(super) trait Walk {
@@ -151,5 +151,45 @@ impl<'de, T: Take> Visitor<'de> for Items<'_, T> {
             let Some(item) = items.next_element::<Value>()? else { return Ok(()) };
             self.taker.item(item)?;
         }
+    }
+}
+
+/// An object with a `title` and a list of tasks: a list of Google Tasks, a project of Vikunja.
+pub(super) struct NamedList<'a, 's> {
+    /// The name of the field with the tasks.
+    pub(super) items: &'static str,
+    pub(super) meter: Meter,
+    pub(super) sink: &'a mut Sink<'s>,
+    pub(super) refused: &'a Refused,
+    pub(super) scene: &'a Scene,
+    /// The number of the last task.
+    pub(super) line: i64,
+    /// The title of the current object; empty if it follows the tasks.
+    pub(super) title: String,
+    /// Reads a task from its number, the title and the item.
+    pub(super) task: fn(i64, &str, &Value) -> Foreign,
+}
+
+impl Walk for NamedList<'_, '_> {
+    fn begin(&mut self) {
+        self.title.clear();
+    }
+
+    fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, values: &mut A) -> Result<Taken, A::Error> {
+        if name == self.items {
+            values.next_value_seed(Items { meter: self.meter.clone(), taker: self })?;
+        } else if name == "title" {
+            self.title = values.next_value::<Option<String>>()?.unwrap_or_default();
+        } else {
+            return Ok(Taken::No);
+        }
+        Ok(Taken::Yes)
+    }
+}
+
+impl Take for NamedList<'_, '_> {
+    fn item<E: Error>(&mut self, item: Value) -> Result<(), E> {
+        self.line += 1;
+        hand(self.sink, self.refused, (self.task)(self.line, &self.title, &item).read(self.scene))
     }
 }

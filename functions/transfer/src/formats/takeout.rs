@@ -3,11 +3,11 @@
 use std::io;
 
 use domain::{Day, Moment, Timestamp};
-use serde::de::{Error, MapAccess};
+use serde::de::MapAccess;
 use serde_json::Value;
 
-use super::json::{Items, Object, Objects, Refused, Take, Taken, Walk, document, hand};
-use super::{Ended, Meter, Sink};
+use super::json::{NamedList, Object, Objects, Refused, Taken, Walk, document};
+use super::{Ended, Sink};
 use crate::item::{Foreign, Scene};
 
 /// Google's default list, which does not become a tag.
@@ -16,12 +16,12 @@ const DEFAULT_LIST: &str = "My Tasks";
 pub(super) fn read(file: impl io::Read, scene: &Scene, sink: &mut Sink) -> Result<(), Ended> {
     let refused = Refused::default();
     let (metered, meter) = super::Metered::new(file);
-    let mut takeout = Takeout(List { meter, tasks: Tasks { sink, refused: &refused, scene, line: 0, list: String::new() } });
+    let mut takeout = Takeout(NamedList { items: "items", meter, sink, refused: &refused, scene, line: 0, title: String::new(), task });
     document(metered, &refused, Object(&mut takeout))
 }
 
 /// The document: `items` are lists.
-struct Takeout<'a, 's>(List<'a, 's>);
+struct Takeout<'a, 's>(NamedList<'a, 's>);
 
 impl Walk for Takeout<'_, '_> {
     fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, values: &mut A) -> Result<Taken, A::Error> {
@@ -30,43 +30,6 @@ impl Walk for Takeout<'_, '_> {
         }
         values.next_value_seed(Objects { meter: self.0.meter.clone(), walker: &mut self.0 })?;
         Ok(Taken::Yes)
-    }
-}
-
-/// A list: `items` are tasks.
-struct List<'a, 's> {
-    meter: Meter,
-    tasks: Tasks<'a, 's>,
-}
-
-impl Walk for List<'_, '_> {
-    fn begin(&mut self) {
-        self.tasks.list.clear();
-    }
-
-    fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, values: &mut A) -> Result<Taken, A::Error> {
-        match name {
-            "title" => self.tasks.list = values.next_value::<Option<String>>()?.unwrap_or_default(),
-            "items" => values.next_value_seed(Items { meter: self.meter.clone(), taker: &mut self.tasks })?,
-            _ => return Ok(Taken::No),
-        }
-        Ok(Taken::Yes)
-    }
-}
-
-struct Tasks<'a, 's> {
-    sink: &'a mut Sink<'s>,
-    refused: &'a Refused,
-    scene: &'a Scene,
-    line: i64,
-    list: String,
-}
-
-impl Take for Tasks<'_, '_> {
-    fn item<E: Error>(&mut self, item: Value) -> Result<(), E> {
-        self.line += 1;
-        let task = task(self.line, &self.list, &item);
-        hand(self.sink, self.refused, task.read(self.scene))
     }
 }
 

@@ -5,11 +5,10 @@ use std::io::{self, Read as _, Seek, SeekFrom};
 use domain::recurrence::Rule;
 use domain::task::{Frequency, Priority};
 use domain::{Moment, Timestamp};
-use serde::de::{Error, MapAccess};
 use serde_json::Value;
 
-use super::json::{Items, Objects, Refused, Take, Taken, Walk, document, hand};
-use super::{Ended, Meter, Sink};
+use super::json::{NamedList, Objects, Refused, document};
+use super::{Ended, Sink};
 use crate::item::{Foreign, Scene, offset_of};
 
 /// The file in the zip file.
@@ -35,8 +34,8 @@ pub(super) fn read(mut file: impl io::Read + Seek, scene: &Scene, sink: &mut Sin
     }
     let refused = Refused::default();
     let (metered, meter) = super::Metered::new(data.take(UNPACKED_MAX));
-    let tasks = Tasks { sink, refused: &refused, scene, line: 0, project: String::new() };
-    let mut project = Project { meter: meter.clone(), tasks };
+    let mut project =
+        NamedList { items: "tasks", meter: meter.clone(), sink, refused: &refused, scene, line: 0, title: String::new(), task };
     document(metered, &refused, Objects { meter, walker: &mut project })
 }
 
@@ -49,42 +48,6 @@ fn refuse_zip64(file: &mut (impl io::Read + Seek)) -> Result<(), Ended> {
     file.rewind().map_err(unreadable)?;
     let is_zip64 = tail.windows(ZIP64.len()).any(|window| window == ZIP64);
     if is_zip64 { Err(Ended::wrong("it has more files than an export of Vikunja")) } else { Ok(()) }
-}
-
-struct Project<'a, 's> {
-    meter: Meter,
-    tasks: Tasks<'a, 's>,
-}
-
-impl Walk for Project<'_, '_> {
-    fn begin(&mut self) {
-        self.tasks.project.clear();
-    }
-
-    fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, values: &mut A) -> Result<Taken, A::Error> {
-        match name {
-            "title" => self.tasks.project = values.next_value::<Option<String>>()?.unwrap_or_default(),
-            "tasks" => values.next_value_seed(Items { meter: self.meter.clone(), taker: &mut self.tasks })?,
-            _ => return Ok(Taken::No),
-        }
-        Ok(Taken::Yes)
-    }
-}
-
-struct Tasks<'a, 's> {
-    sink: &'a mut Sink<'s>,
-    refused: &'a Refused,
-    scene: &'a Scene,
-    line: i64,
-    project: String,
-}
-
-impl Take for Tasks<'_, '_> {
-    fn item<E: Error>(&mut self, item: Value) -> Result<(), E> {
-        self.line += 1;
-        let task = task(self.line, &self.project, &item);
-        hand(self.sink, self.refused, task.read(self.scene))
-    }
 }
 
 fn task(line: i64, project: &str, item: &Value) -> Foreign {
