@@ -238,6 +238,23 @@ async fn an_export_for_others_has_the_tasks() {
 }
 
 #[tokio::test]
+async fn an_export_arrives_whole_when_it_is_compressed() {
+    use std::io::Read;
+    let app = App::start().await;
+    let _ = app.create(&json!({ "title": "Keep me" })).await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    for format in ["json", "csv", "ics"] {
+        let url = format!("http://{}/api/export?format={format}", app.address);
+        let response = client.get(url).header("accept-encoding", "br").send().await.unwrap();
+        assert_eq!(response.headers()["content-encoding"], "br", "{format}");
+        let (body, mut plain) = (response.bytes().await.unwrap(), String::new());
+        brotli::Decompressor::new(&*body, 4096).read_to_string(&mut plain).unwrap();
+        assert!(plain.contains("Keep me"), "{format}: {plain}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_imported_is_refused_or_says_why() {
     let app = App::start().await;
     assert_eq!(app.call("POST", "/api/imports", &[], "a,b\n1,2\n").await.problem(422), ["/format"]);

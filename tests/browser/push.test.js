@@ -103,7 +103,7 @@ stories('a reminder that is pushed', { TASKFLOW_PUSH_TEST_ADDRESS: '127.0.0.1' }
     for (const action of payload.actions) action.url = action.url.replace('complete', 'snooze-1h');
     await deliver(JSON.stringify(payload));
     desktop.press(await shown('Pay rent'), 'Complete');
-    assert.match((await shown('That did not work')).body, /Open Taskflow to see why/);
+    assert.match((await shown('The action failed')).body, /Open Taskflow to see why/);
     assert.equal((await stage.taskflow.call('GET', `/api/tasks/${id}`)).status, 'pending', 'a link for another action is no link');
     await deliver('not JSON');
     await shown('A reminder is due');

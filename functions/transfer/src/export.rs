@@ -58,7 +58,7 @@ pub(crate) async fn export(app: Arc<App>, request: Request) -> Result<Response, 
         ExportFormat::Csv => ("text/csv; charset=utf-8", "csv"),
         ExportFormat::Ics => ("text/calendar; charset=utf-8", "ics"),
     };
-    let (sender, receiver) = mpsc::channel(WAITING_MAX);
+    let (sender, mut receiver) = mpsc::channel::<Result<Bytes, BoxError>>(WAITING_MAX);
     let day = head.exported_at.to_string();
     let file_name = format!("attachment; filename=\"taskflow-{}.{name}\"", day.get(..10).unwrap_or_default());
     app.background.clone().spawn(async move {
@@ -68,10 +68,8 @@ pub(crate) async fn export(app: Arc<App>, request: Request) -> Result<Response, 
             let _ = out.sender.send_timeout(Err(error), SEND_MAX).await;
         }
     });
-    let frames = stream::unfold(receiver, |mut receiver| async move {
-        let next: Result<Bytes, BoxError> = receiver.recv().await?;
-        Some((next.map(Frame::data), receiver))
-    });
+    // A compressor polls once more after the end, which a channel permits.
+    let frames = stream::poll_fn(move |context| receiver.poll_recv(context).map(|next| next.map(|part| part.map(Frame::data))));
     let mut response = Response::new(BodyExt::boxed_unsync(StreamBody::new(frames)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));

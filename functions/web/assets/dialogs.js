@@ -207,17 +207,16 @@ function keysSetting() {
   return group('Keyboard', h('label', { className: 'choice' }, box, 'Keyboard shortcuts'), h('dl', { className: 'keys' }, ...rows));
 }
 
-function calendarSetting() {
-  const holder = h('div', {});
-  void part(() => import('./calendars.js')).then(({ calendars }) => holder.append(...calendars()));
-  return group('Calendars', holder);
-}
-
-/** Import and export. Only this loads the module, which needs the service and therefore a network. */
-function transferSetting() {
+/**
+ * A section whose module needs the service, so the worker does not keep it.
+ *
+ * @param {string} title
+ * @param {() => Promise<Node[]>} load
+ */
+function onlineSetting(title, load) {
   const words = h('p', { className: 'muted', textContent: 'This needs a connection to the service.' });
-  const own = group('Import and export', words);
-  if (navigator.onLine) import('./transfer.js').then(({ transfer }) => words.replaceWith(...transfer()), () => {});
+  const own = group(title, words);
+  if (navigator.onLine) load().then((nodes) => words.replaceWith(...nodes), () => {});
   return own;
 }
 
@@ -241,8 +240,8 @@ export async function openSettings(offer) {
     daySetting(),
     desktopSetting(),
     group('Reminders on your devices', ...devices()),
-    calendarSetting(),
-    transferSetting(),
+    onlineSetting('Calendars', async () => (await import('./calendars.js')).calendars()),
+    onlineSetting('Import and export', async () => (await import('./transfer.js')).transfer()),
     tokenSetting(),
     installSetting(offer),
     keysSetting(),

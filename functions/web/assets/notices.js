@@ -114,7 +114,7 @@ export class NotificationList extends HTMLElement {
     try {
       await act();
     } catch (error) {
-      toast(textOf(error), { title: 'That did not work', kind: 'bad' });
+      toast(textOf(error), { title: 'The action failed', kind: 'bad' });
       return;
     }
     await this.read(id);

@@ -23,8 +23,8 @@ const FIRST: &str = "first.js";
 const NO_FILES: &str = "const FILES = {};";
 /// Endings of the files that the worker caches: everything that the page needs.
 const KEPT: [&str; 4] = [".html", ".js", ".css", ".svg"];
-/// A script that works only with the service, so the worker does not cache it.
-const NOT_KEPT: &str = "transfer.js";
+/// Scripts that work only with the service, so the worker does not cache them.
+const NOT_KEPT: [&str; 2] = ["calendars.js", "transfer.js"];
 /// Bytes of the SHA-256 that distinguishes two contents of a file.
 const DIGEST_BYTES: usize = 12;
 
@@ -64,7 +64,7 @@ fn with_first(page: &str, first: &str) -> Result<String> {
 fn with_files(worker: &str, folder: &Path) -> Result<String> {
     let mut list = String::from("const FILES = {");
     for name in names(folder)? {
-        if name == WORKER || name == NOT_KEPT || !KEPT.iter().any(|ending| name.ends_with(ending)) {
+        if name == WORKER || NOT_KEPT.contains(&name.as_str()) || !KEPT.iter().any(|ending| name.ends_with(ending)) {
             continue;
         }
         let digest = Sha256::digest(file(folder, &name)?);
