@@ -6,7 +6,6 @@ import { fieldError, find, h, newId, setText } from './dom.js';
 import { Key, hasShortcuts, keep, kept } from './kept.js';
 import { desktopState, setDesktop } from './desktop.js';
 import { devices } from './devices.js';
-import { part } from './part.js';
 import { empty } from './store.js';
 import { placeToasts, toast } from './toasts.js';
 
