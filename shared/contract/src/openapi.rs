@@ -281,8 +281,12 @@ fn success(types: &Types, schemas: &mut Schemas) -> Value {
     let mut response = json!({ "description": if types.answer.is_some() { "The answer." } else { "Done." } });
     if let Some((media_types, make)) = types.answer {
         let schema = make(schemas);
-        response["content"] =
-            media_types.iter().map(|media_type| ((*media_type).to_owned(), json!({ "schema": schema }))).collect::<Map<_, _>>().into();
+        // Of several types, only those other than JSON are texts.
+        let content = |media_type: &str| {
+            let schema = if media_types.len() > 1 && media_type == "application/json" { json!({}) } else { schema.clone() };
+            (media_type.to_owned(), json!({ "schema": schema }))
+        };
+        response["content"] = media_types.iter().map(|media_type| content(media_type)).collect::<Map<_, _>>().into();
     }
     if let Some(stream) = types.stream {
         response["content"]["text/event-stream"] = json!({ "schema": stream(schemas) });
@@ -313,7 +317,7 @@ fn headers() -> Value {
             "schema": { "type": "string", "pattern": "^[!-~]{1,128}$" },
         },
         "Retry-After": { "description": "Seconds to wait before a retry.", "required": true, "schema": { "type": "integer", "minimum": 0 } },
-        "WWW-Authenticate": { "description": "The required credential.", "required": true, "schema": { "const": "Bearer" } },
+        "WWW-Authenticate": { "description": "The required credential.", "required": true, "schema": { "type": "string", "pattern": "^(Bearer|Basic )" } },
     })
 }
 

@@ -25,7 +25,7 @@ pub enum AppPasswordKind {
 #[serde(deny_unknown_fields)]
 pub struct CreateAppPassword {
     /// Its purpose, such as the name of a phone: 1 to 100 characters.
-    #[schemars(length(min = 1, max = 100))]
+    #[schemars(schema_with = "crate::schema::name")]
     pub name: String,
     /// What it gives access to.
     #[serde(default)]

@@ -128,6 +128,15 @@ pub fn new_uid(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["string", "null"], "format": "uuid", "not": { "const": uuid::Uuid::nil().to_string() } })
 }
 
+/// Schema of the name of an app password in requests.
+#[must_use]
+pub fn name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": 1, "maxLength": crate::app_password::NAME_MAX,
+        "pattern": "^[^\\u0000-\\u001F\\u007F-\\u009F]*[^\\s\\u0000-\\u001F\\u007F-\\u009F][^\\u0000-\\u001F\\u007F-\\u009F]*$",
+    })
+}
+
 /// Schema of a title in requests.
 #[must_use]
 pub fn title(_: &mut SchemaGenerator) -> Schema {
