@@ -11,7 +11,6 @@ use domain::command::{BulkAction, BulkTasks};
 use domain::event::EventType;
 use domain::{ChangeId, Task, routes};
 use function::error::Problem;
-use function::service::telling;
 use function::{Answer, App, Change, Error, Function, Published, Request, Response, input};
 use serde::Serialize;
 use serde_json::json;
@@ -72,7 +71,7 @@ async fn change_many(app: Arc<App>, request: Request) -> Result<Response, Error>
         }
     }
     let results: Vec<&Item> = bulk.command.ids.iter().filter_map(|id| bulk.items.get(id)).collect();
-    Ok(telling(Answer::json(&json!({ "results": results }))?.into(), bulk.published))
+    Ok(Answer::json(&json!({ "results": results }))?.telling(bulk.published).into())
 }
 
 impl Bulk {

@@ -7,7 +7,7 @@ use function::body::{boxed, collect};
 use function::{App, BoxError, Error, Request, Response};
 use futures_util::TryStreamExt;
 use futures_util::stream::try_unfold;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use store::Resources;
@@ -16,7 +16,7 @@ use crate::filter::Filter;
 use crate::properties::{HOME, Node, PRINCIPAL, Wanted, gone, number, propstat, token};
 use crate::resource::{missing, name, text};
 use crate::xml::{CALDAV, DAV, Element, FOOT, HEAD, element, empty};
-use crate::{CALENDAR, XML, access, answer, refusal};
+use crate::{CALENDAR, XML, access, answer, refusal, respond};
 
 /// Number of resources of one multiget that are read at once.
 const CHUNK: usize = 100;
@@ -201,9 +201,5 @@ async fn stream(app: Arc<App>, mut pages: Pages, first: String, last: String) ->
         Ok(end.take().map(|chunk| (chunk, (None, None, None))))
     });
     let body = boxed(StreamBody::new(chunks.map_ok(|chunk| Frame::data(Bytes::from(chunk)))));
-    let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::MULTI_STATUS;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(XML));
-    response.headers_mut().insert("dav", HeaderValue::from_static(crate::DAV_CLASSES));
-    Ok(response)
+    Ok(respond(StatusCode::MULTI_STATUS, XML, body))
 }

@@ -15,8 +15,8 @@ mod xml;
 
 use std::sync::Arc;
 
-use domain::routes::{self, DAV_ROOT, WELL_KNOWN_CALDAV};
-use function::{App, Error, Function, Request, Response, full};
+use domain::routes::{self, DAV_ROOT};
+use function::{App, Body, Error, Function, Request, Response, full};
 use http::{HeaderValue, StatusCode, header};
 
 /// The path of the calendar. Its resources are below it.
@@ -46,7 +46,6 @@ pub fn function() -> Function {
 
 /// Redirects clients that only know the host to the calendar (RFC 6764).
 async fn redirect(_: Arc<App>, _: Request) -> Result<Response, Error> {
-    debug_assert!(WELL_KNOWN_CALDAV.len() > 1);
     let mut response = answer(StatusCode::MOVED_PERMANENTLY, "", String::new());
     response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(DAV_ROOT));
     Ok(response)
@@ -61,7 +60,12 @@ async fn options(app: Arc<App>, request: Request) -> Result<Response, Error> {
 
 /// Returns a response of this type, with the headers that clients expect.
 fn answer(status: StatusCode, content_type: &'static str, body: String) -> Response {
-    let mut response = Response::new(full(body));
+    respond(status, content_type, full(body))
+}
+
+/// Returns the same for any body.
+fn respond(status: StatusCode, content_type: &'static str, body: Body) -> Response {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     if !content_type.is_empty() {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));

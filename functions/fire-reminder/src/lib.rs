@@ -45,7 +45,7 @@ pub fn function() -> Function {
 }
 
 async fn fire(app: Arc<App>, firing: Firing, call: JobCall) -> Result<Published, Error> {
-    // The job of a missing reminder ends here. With an error, it would be called for ever.
+    // The job of a missing reminder ends here. After an error, the scheduler would retry it forever.
     let Some(id) = call.id else { return Ok(Published::All) };
     loop {
         let (app_of_batch, called) = (app.clone(), (id, Current::get()));

@@ -8,8 +8,6 @@ use function::app_password::AppSecret;
 use function::{Answer, App, Error, Function};
 use http::{StatusCode, header};
 
-use crate::telling;
-
 /// Their path.
 const PATH: &str = "/api/app-passwords";
 
@@ -36,7 +34,7 @@ async fn create(app: Arc<App>, command: CreateAppPassword) -> Result<Answer, Err
     let app_password = change.unit.save_app_password(name, command.kind, &secret.digest()).await?;
     let answer = Answer::json(&NewAppPassword { app_password, password: secret.expose().to_owned() })?;
     let answer = answer.status(StatusCode::CREATED).header(header::LOCATION, PATH);
-    Ok(telling(answer, change.commit().await?))
+    Ok(answer.telling(change.commit().await?))
 }
 
 /// Revokes one. Does nothing if it does not exist.
@@ -46,5 +44,5 @@ async fn delete(app: Arc<App>, command: AppPasswordRef) -> Result<Answer, Error>
     }
     let mut change = app.change(app.origin(routes::PREFERENCES.name), None).await?;
     change.unit.delete_app_password(command.app_password_id).await?;
-    Ok(telling(Answer::empty(StatusCode::NO_CONTENT), change.commit().await?))
+    Ok(Answer::empty(StatusCode::NO_CONTENT).telling(change.commit().await?))
 }

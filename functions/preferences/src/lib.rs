@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use domain::preferences::SetPreferences;
 use domain::routes;
-use function::service::OUTBOX;
 use function::{Answer, App, Error, Function, JobCall, Published};
 
 /// Maximum tasks read at once.
@@ -46,15 +45,7 @@ async fn set(app: Arc<App>, command: SetPreferences) -> Result<Answer, Error> {
         change.unit.schedule_job(routes::PREFERENCES.name, NO_TASK, change.now());
     }
     let answer = Answer::json(&own.or(&app.settings.time_zone))?;
-    Ok(telling(answer, change.commit().await?))
-}
-
-/// Returns the answer of a change, and tells the gateway if outbox rows are pending.
-fn telling(answer: Answer, published: Published) -> Answer {
-    match published {
-        Published::All => answer,
-        Published::Pending => answer.header(OUTBOX, "pending"),
-    }
+    Ok(answer.telling(change.commit().await?))
 }
 
 /// Aligns the reminders of all-day tasks with the day start.

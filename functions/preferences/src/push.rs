@@ -12,7 +12,7 @@ use http::{StatusCode, header};
 use sends::push::{PushError, Receiver, addresses, vapid_key};
 use store::NewSend;
 
-use crate::{NO_TASK, telling};
+use crate::NO_TASK;
 
 /// Path of the browsers.
 const PATH: &str = "/api/push/subscriptions";
@@ -54,7 +54,7 @@ async fn create(app: Arc<App>, new: NewSubscription) -> Result<Answer, Error> {
     let (subscription, is_new) = change.unit.save_subscription(&new).await?;
     let answer = Answer::json(&subscription)?.status(if is_new { StatusCode::CREATED } else { StatusCode::OK });
     let published = change.commit().await?;
-    Ok(telling(if is_new { answer.header(header::LOCATION, PATH) } else { answer }, published))
+    Ok(if is_new { answer.header(header::LOCATION, PATH) } else { answer }.telling(published))
 }
 
 /// Refuses a subscription that no push could reach.
@@ -77,7 +77,7 @@ fn check(app: &App, new: &NewSubscription) -> Result<(), Error> {
 async fn delete(app: Arc<App>, command: SubscriptionRef) -> Result<Answer, Error> {
     let mut change = app.change(app.origin(routes::PREFERENCES.name), None).await?;
     change.unit.delete_subscription(command.subscription_id).await?;
-    Ok(telling(Answer::empty(StatusCode::NO_CONTENT), change.commit().await?))
+    Ok(Answer::empty(StatusCode::NO_CONTENT).telling(change.commit().await?))
 }
 
 /// Requests a test push from push-reminder.
@@ -96,5 +96,5 @@ async fn test(app: Arc<App>, command: SubscriptionRef) -> Result<Answer, Error> 
         expires_at: change.now().after(TEST),
     };
     change.unit.create_sends(&send).await?;
-    Ok(telling(Answer::empty(StatusCode::ACCEPTED), change.commit().await?))
+    Ok(Answer::empty(StatusCode::ACCEPTED).telling(change.commit().await?))
 }

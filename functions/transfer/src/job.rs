@@ -37,7 +37,7 @@ enum Batch {
 
 /// Works on an import until it is finished or the time is up.
 pub(crate) async fn work(app: Arc<App>, call: JobCall) -> Result<Published, Error> {
-    // The job of a missing import ends here. With an error, it would be called for ever.
+    // The job of a missing import ends here. After an error, the scheduler would retry it forever.
     let Some(id) = call.id else { return Ok(Published::All) };
     let Some(import) = found(app.store()?.import(id).await)?.filter(|import| import.status.is_working()) else { return Ok(Published::All) };
     match advance(&app, import).await {

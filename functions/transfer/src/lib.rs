@@ -18,7 +18,6 @@ use std::sync::Arc;
 use domain::query::{ImportRef, ListImportNotes};
 use domain::routes;
 use domain::transfer::{Import, ImportCounts, ImportStatus};
-use function::service::OUTBOX;
 use function::{Answer, App, Error, Function, Published};
 use http::{StatusCode, header};
 
@@ -70,11 +69,7 @@ async fn run(app: Arc<App>, command: ImportRef) -> Result<Answer, Error> {
 /// Returns the response to a call that starts the job of an import.
 fn told(import: &Import, published: Published) -> Result<Answer, Error> {
     let answer = Answer::json(import)?.status(StatusCode::ACCEPTED);
-    let answer = answer.header(header::LOCATION, format!("/api/imports/{}", import.id));
-    Ok(match published {
-        Published::All => answer,
-        Published::Pending => answer.header(OUTBOX, "pending"),
-    })
+    Ok(answer.header(header::LOCATION, format!("/api/imports/{}", import.id)).telling(published))
 }
 
 fn job_of(id: i64) -> String {

@@ -10,7 +10,7 @@ fn checked_in(name: &str) -> Value {
     serde_yaml_ng::from_str(&text).unwrap_or_default()
 }
 
-/// Lists the differences between two documents, so that nobody has to compare thousands of lines.
+/// Lists the differences between two documents, because each has thousands of lines.
 fn differences(pointer: &str, ours: &Value, theirs: &Value, found: &mut Vec<String>) {
     match (ours, theirs) {
         (Value::Object(ours), Value::Object(theirs)) => {

@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::accept::is_known;
-use crate::{Error, Response, full};
+use crate::service::{OUTBOX, PENDING};
+use crate::{Error, Published, Response, full};
 
 /// Header with the number of items on all pages.
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
@@ -61,6 +62,15 @@ impl Answer {
             answer = answer.header(header::ETAG, format!("\"{version}\""));
         }
         Ok(if status == StatusCode::CREATED { answer.header(header::LOCATION, resource.location()) } else { answer })
+    }
+
+    /// Returns the answer of a change, which tells the gateway if outbox rows are waiting.
+    #[must_use]
+    pub fn telling(self, published: Published) -> Self {
+        match published {
+            Published::All => self,
+            Published::Pending => self.header(OUTBOX, PENDING),
+        }
     }
 
     /// Returns a status without a body.

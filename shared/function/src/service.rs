@@ -35,6 +35,8 @@ use crate::{Answer, App, BoxError, BoxFuture, Error, Function, JobCall, Publishe
 
 /// Header that reports waiting outbox rows to the gateway, which removes it and has them published.
 pub const OUTBOX: HeaderName = HeaderName::from_static("taskflow-outbox");
+/// The value of [`OUTBOX`].
+pub(crate) const PENDING: HeaderValue = HeaderValue::from_static("pending");
 /// Header with the function's name. A response without it came from an intermediary, not from a function.
 pub const FUNCTION: HeaderName = HeaderName::from_static("taskflow-function");
 
@@ -224,7 +226,7 @@ impl Inner {
             Call::Events(Incoming::Batch(events), trust) => self.batch(events, trust, span).await,
             Call::Job(handler, call) => {
                 let published = handler(self.app.clone(), call).await?;
-                Ok(telling(Answer::empty(StatusCode::OK).into(), published))
+                Ok(Answer::empty(StatusCode::OK).telling(published).into())
             }
         }
     }
@@ -271,7 +273,7 @@ impl Inner {
         if let Some(once) = &once {
             once.remember(&mut change, &answer).await?;
         }
-        Ok(telling(answer.into(), change.commit().await?))
+        Ok(answer.telling(change.commit().await?).into())
     }
 
     fn job_call(&self, params: Params) -> Result<JobCall, Error> {
@@ -300,11 +302,11 @@ fn as_wanted(wants: Vec<HeaderValue>, response: Response) -> Result<Response, Er
     if is_taken { Ok(response) } else { Err(Error::NotAcceptable("another type")) }
 }
 
-/// Returns the answer of a change, and tells the gateway if outbox rows are waiting.
+/// Does for a raw response what [`Answer::telling`] does.
 #[must_use]
 pub fn telling(mut response: Response, published: Published) -> Response {
     if published == Published::Pending {
-        response.headers_mut().insert(OUTBOX, HeaderValue::from_static("pending"));
+        response.headers_mut().insert(OUTBOX, PENDING);
     }
     response
 }
