@@ -3,6 +3,8 @@
 mod days;
 mod limits;
 
+use std::iter;
+
 use domain::recurrence::{MAX_COUNT, MAX_INTERVAL};
 use jiff::civil::Weekday;
 
@@ -408,11 +410,17 @@ fn plural_days(view: View<'_>, at: usize) -> Option<Phrase> {
     }
     if !(is_plural || is_range || is_list) {
         let is_joined = words.iter().any(|word| word.lower.contains('/'));
-        return is_joined.then(|| impossible(end, WHICH_DAYS));
+        return is_joined.then(|| impossible(end_of_when(view, end), WHICH_DAYS));
     }
     let part = DayPart::named(view.word(end).trim_end_matches('s')).filter(|_| view.is_free(end + 1));
     let end = if part.is_some() { end + 1 } else { end };
     Some(found(view, end, Repeat { part, ..repeat(Unit::Week, 1, By::Weekdays(days)) }))
+}
+
+/// Returns where the dates and times that begin here end: "the 13th at 9" of "Friday / Friday the 13th at 9".
+fn end_of_when(view: View<'_>, at: usize) -> usize {
+    let is_when = |phrase: &&Phrase| matches!(phrase.meaning, Meaning::Day { .. } | Meaning::Clock(_) | Meaning::Part(_));
+    iter::successors(Some(at), |at| view.known(*at).filter(is_when).map(|phrase| phrase.end)).last().unwrap_or(at)
 }
 
 /// "fris", "Mondays": a weekday's name with a plural s.

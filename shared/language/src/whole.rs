@@ -57,6 +57,8 @@ pub(crate) fn leave(words: &[Word], from: usize, found: &mut [Found]) {
 pub(crate) fn unread<'a>(words: &'a [Word], from: usize, found: &[Found]) -> Option<&'a str> {
     let is_read = |at: usize| found.iter().any(|found| found.words.contains(&at));
     let is_day = |word: &str| calendar::is_day_word(word) || word.strip_suffix('s').is_some_and(calendar::is_day_word);
+    // "tomorrow/friday".
+    let are_days = |word: &str| word.split(['/', ',', '+', '&']).all(is_day);
     let is_ago =
         |at: usize| after(words, at, "ago").is_some() && at > 0 && words[at - 1].plain().is_some_and(|word| Unit::named(word).is_some());
     let is_week_of = |at: usize| {
@@ -65,7 +67,7 @@ pub(crate) fn unread<'a>(words: &'a [Word], from: usize, found: &[Found]) -> Opt
             && at > 0
             && words[at - 1].plain().is_some_and(|word| word == "last" || ordinal(word).is_some())
     };
-    let is_unread = |(at, word): &(usize, &str)| is_day(word) || is_ago(*at) || is_week_of(*at) || is_time_like(word);
+    let is_unread = |(at, word): &(usize, &str)| are_days(word) || is_ago(*at) || is_week_of(*at) || is_time_like(word);
     let unread = (from..words.len()).filter(|at| !is_read(*at));
     unread.filter_map(|at| Some((at, words[at].plain()?))).find(is_unread).map(|(_, word)| word)
 }

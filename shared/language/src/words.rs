@@ -228,13 +228,18 @@ fn opens(mark: char, chunk: &str) -> bool {
     let is_when =
         |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit()) || AT_WORDS.iter().any(|word| word.eq_ignore_ascii_case(rest));
     let is_at_time = mark == '@' && is_when(chunk[1..].trim_end_matches(CLOSING));
-    is_at_time || OPENING.contains(&mark)
+    is_at_time || OPENING.contains(&mark) || mark == '/' && is_lone_slash(chunk)
 }
 
 /// "24.12." and "p.m." keep their full stop.
 fn closes(mark: char, chunk: &str) -> bool {
     let is_part = mark == '.' && (chunk.ends_with(".m.") || is_dotted_date(chunk));
-    !is_part && CLOSING.contains(&mark)
+    !is_part && CLOSING.contains(&mark) || mark == '/' && is_lone_slash(chunk)
+}
+
+/// True for the slash of "Friday/ Saturday", but not of a path or an address.
+fn is_lone_slash(chunk: &str) -> bool {
+    chunk.len() > 1 && chunk.matches('/').count() == 1
 }
 
 /// "24.12.": a day and a month, each with its full stop.
@@ -261,6 +266,7 @@ mod tests {
         assert_eq!(split_up("gym @Friday, due:tomorrow"), ["gym", "@", "Friday", ",", "due", ":", "tomorrow"]);
         assert_eq!(split_up("at 17:00+02:00 or 5:30pm+2, 17:00Z"), ["at", "17:00", "+02:00", "or", "5:30pm", "+2", ",", "17:00", "Z"]);
         assert_eq!(split_up("2026-12-24T18:00Z http://a.b note:x at:"), ["2026-12-24T18:00Z", "http://a.b", "note:x", "at", ":"]);
+        assert_eq!(split_up("mon/ tue /wed 24/12 http://a.b/ /a/"), ["mon", "/", "tue", "/", "wed", "24/12", "http://a.b/", "/a/"]);
     }
 
     #[test]
