@@ -28,14 +28,12 @@ enum Fired {
     Settled(Published),
     /// The call is early by this duration.
     Ahead(Duration),
-    /// Its batch failed.
-    Failed,
 }
 
 /// A reminder whose job was called, and the call.
 type Called = (i64, Current);
 
-type Firing = Arc<Batches<Called, Fired>>;
+type Firing = Arc<Batches<Called, Option<Fired>>>;
 
 /// Returns the function.
 #[must_use]
@@ -48,36 +46,24 @@ async fn fire(app: Arc<App>, firing: Firing, call: JobCall) -> Result<Published,
     // The job of a missing reminder ends here. After an error, the scheduler would retry it forever.
     let Some(id) = call.id else { return Ok(Published::All) };
     loop {
-        let (app_of_batch, called) = (app.clone(), (id, Current::get()));
-        let together = Arc::new(move |called| -> BoxFuture<'static, _> { Box::pin(batch(app_of_batch.clone(), called)) });
-        let fired = match firing.join(called.clone(), together).await {
-            Some(fired @ (Fired::Settled(_) | Fired::Ahead(_))) => fired,
-            // One reminder of the batch made it fail, so each is tried on its own.
-            Some(Fired::Failed) | None => match attempt(&app, &[called]).await {
-                Ok(fired) => fired.first().copied().unwrap_or(Fired::Settled(Published::All)),
-                // The scheduler calls again after any error. Only the reminder's own failures are counted, because an outage must not end reminders.
-                Err(error) if error.status().is_server_error() && !error.is_unavailable() => return give_up(&app, id).await?.ok_or(error),
-                Err(error) => return Err(error),
-            },
+        let app_of_batch = app.clone();
+        let work = move |called| -> BoxFuture<'static, _> { Box::pin(attempt(app_of_batch.clone(), called)) };
+        let fired = match firing.join_or_alone((id, Current::get()), work).await {
+            Ok(fired) => fired.unwrap_or(Fired::Settled(Published::All)),
+            // The scheduler calls again after any error. Only the reminder's own failures are counted, because an outage must not end reminders.
+            Err(error) if error.status().is_server_error() && !error.is_unavailable() => return give_up(&app, id).await?.ok_or(error),
+            Err(error) => return Err(error),
         };
         match fired {
             Fired::Settled(published) => return Ok(published),
             // No connection or lock is held during the wait. Afterwards, the row is read again.
             Fired::Ahead(ahead) => tokio::time::sleep(ahead).await,
-            Fired::Failed => return Err(Error::internal("a reminder has no outcome")),
         }
     }
 }
 
-async fn batch(app: Arc<App>, called: Vec<Called>) -> Vec<Fired> {
-    attempt(&app, &called).await.unwrap_or_else(|error| {
-        tracing::debug!(%error, count = called.len(), "reminders did not fire together");
-        vec![Fired::Failed; called.len()]
-    })
-}
-
 /// Fires the due ones of these reminders in one transaction.
-async fn attempt(app: &Arc<App>, called: &[Called]) -> Result<Vec<Fired>, Error> {
+async fn attempt(app: Arc<App>, called: Vec<Called>) -> Result<Vec<Fired>, Error> {
     let mut change = app.change(app.origin(routes::FIRE_REMINDER.name), None).await?;
     let ids: Vec<i64> = called.iter().map(|(id, _)| *id).collect();
     let calls: HashMap<i64, &Current> = called.iter().map(|(id, call)| (*id, call)).collect();

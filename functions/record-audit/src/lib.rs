@@ -15,8 +15,8 @@ use store::NewAuditEntry;
 /// Maximum number of entries that one statement writes.
 const BATCH_MAX: usize = 100;
 
-/// Entries that arrive while a statement runs share the next statement, because most of an entry's cost is its commit. True: written.
-type Recording = Arc<Batches<NewAuditEntry, bool>>;
+/// Entries that arrive while a statement runs share the next statement, because most of an entry's cost is its commit.
+type Recording = Arc<Batches<NewAuditEntry, Option<()>>>;
 
 /// Returns the function.
 #[must_use]
@@ -52,19 +52,12 @@ async fn record(app: Arc<App>, recording: Recording, delivery: Delivery) -> Resu
         event: serde_json::to_string(&delivery.event)?,
         created_at: app.now(),
     };
-    let app_of_batch = app.clone();
-    let together = Arc::new(move |entries| -> BoxFuture<'static, _> { Box::pin(batch(app_of_batch.clone(), entries)) });
-    if recording.join(entry.clone(), together).await != Some(true) {
-        // One entry may have failed the batch, so each is written alone. This reports the error of this entry.
-        app.store()?.record(&[entry]).await?;
-    }
+    let work = move |entries| -> BoxFuture<'static, _> { Box::pin(write(app.clone(), entries)) };
+    recording.join_or_alone(entry, work).await?;
     Ok(Published::All)
 }
 
-async fn batch(app: Arc<App>, entries: Vec<NewAuditEntry>) -> Vec<bool> {
-    let written = match app.store() {
-        Ok(store) => store.record(&entries).await.is_ok(),
-        Err(_) => false,
-    };
-    vec![written; entries.len()]
+async fn write(app: Arc<App>, entries: Vec<NewAuditEntry>) -> Result<Vec<()>, Error> {
+    app.store()?.record(&entries).await?;
+    Ok(vec![(); entries.len()])
 }

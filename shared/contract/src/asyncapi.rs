@@ -194,7 +194,7 @@ fn happened(topic: Topic, schemas: &mut Schemas) -> Vec<Message> {
     own.map(|event| {
         let data = cloud_event::event_data(*event, schemas);
         let payload = cloud_event::event(&format!("{}Event", pascal(event.as_str())), *event, &data, schemas);
-        (event.as_str().to_owned(), "What happened", payload)
+        (event.as_str().to_owned(), "An event", payload)
     })
     .collect()
 }
@@ -223,7 +223,7 @@ fn sends(route: &Route) -> Vec<(String, Value)> {
     let on = |topic: Topic, is_there: &dyn Fn(EventType) -> bool| {
         let names: Vec<String> = events.iter().filter(|event| is_there(**event)).map(ToString::to_string).collect();
         let name = format!("{}.send.{topic}", route.name);
-        (!names.is_empty()).then(|| (name, operation("send", topic, &names, &format!("What {} announces.", route.name))))
+        (!names.is_empty()).then(|| (name, operation("send", topic, &names, &format!("Events that {} publishes.", route.name))))
     };
     let topics = [
         on(Topic::TaskEvents, &|event| home(event) == Topic::TaskEvents),
@@ -238,12 +238,12 @@ fn receives(route: &Route) -> Vec<(String, Value)> {
     for subscription in route.consumes {
         let names: Vec<String> = subscription.types.iter().map(ToString::to_string).collect();
         let name = format!("{}.receive.{}", route.name, subscription.topic);
-        operations.push((name, operation("receive", subscription.topic, &names, &format!("What {} hears.", route.name))));
+        operations.push((name, operation("receive", subscription.topic, &names, &format!("Events that {} consumes.", route.name))));
     }
     let commands: Vec<String> = route.commands().map(|command| command.to_string()).collect();
     if !commands.is_empty() {
         let name = format!("{}.receive.{}", route.name, Topic::TaskCommands);
-        operations.push((name, operation("receive", Topic::TaskCommands, &commands, &format!("What {} obeys.", route.name))));
+        operations.push((name, operation("receive", Topic::TaskCommands, &commands, &format!("Commands that {} executes.", route.name))));
     }
     operations
 }

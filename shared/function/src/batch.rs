@@ -1,6 +1,7 @@
 //! Combines small pieces of work that arrive at the same time into batches.
 
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -79,6 +80,38 @@ impl<I: Send + 'static, A: Send + 'static> Batches<I, A> {
     }
 }
 
+impl<I: Clone + Send + 'static, A: Send + 'static> Batches<I, Option<A>> {
+    /// Adds an item to the next batch, whose work succeeds or fails as a whole. If it fails or panics, does the item alone, because another item may be
+    /// the reason.
+    ///
+    /// # Errors
+    ///
+    /// The work on the item alone failed.
+    pub async fn join_or_alone<E: Display + Send + 'static>(
+        self: &Arc<Self>,
+        item: I,
+        work: impl Fn(Vec<I>) -> BoxFuture<'static, Result<Vec<A>, E>> + Clone + Send + Sync + 'static,
+    ) -> Result<Option<A>, E> {
+        let alone = work.clone();
+        let together = Arc::new(move |items: Vec<I>| -> BoxFuture<'static, Vec<Option<A>>> {
+            let (count, done) = (items.len(), work(items));
+            Box::pin(async move {
+                match done.await {
+                    Ok(answers) => answers.into_iter().map(Some).collect(),
+                    Err(error) => {
+                        tracing::debug!(%error, count, "a batch failed");
+                        (0..count).map(|_| None).collect()
+                    }
+                }
+            })
+        });
+        match self.join(item.clone(), together).await.flatten() {
+            Some(answer) => Ok(Some(answer)),
+            None => Ok(alone(vec![item]).await?.into_iter().next()),
+        }
+    }
+}
+
 /// Ends a run that panicked. Waiting callers get no answer, unless another run continues.
 struct Running<I: Send + 'static, A: Send + 'static>(Option<Arc<Batches<I, A>>>);
 
@@ -130,6 +163,20 @@ mod tests {
         });
         assert_eq!(batches.join(false, work.clone()).await, None);
         assert_eq!(batches.join(true, work).await, Some(true));
+    }
+
+    #[tokio::test]
+    async fn an_item_of_a_failed_batch_is_done_alone() {
+        let batches = Batches::new(4);
+        let work = |items: Vec<i32>| -> BoxFuture<'static, Result<Vec<i32>, &'static str>> {
+            Box::pin(async move {
+                tokio::task::yield_now().await;
+                if items.contains(&-1) { Err("negative") } else { Ok(items) }
+            })
+        };
+        let joined = [1, 2, -1, 3].map(|item| batches.join_or_alone(item, work));
+        let answers = futures_util::future::join_all(joined).await;
+        assert_eq!(answers, [Ok(Some(1)), Ok(Some(2)), Err("negative"), Ok(Some(3))]);
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use hyper_util::server::conn::auto as http1;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::Chain;
 use crate::framing::Strict;
@@ -141,6 +141,19 @@ pub async fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
+/// Returns the next connection with its permit, after one of `connections` is free. `None` if `stop` ends first.
+pub async fn accept_within(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+    stop: impl Future<Output = ()>,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let next = async {
+        let permit = connections.clone().acquire_owned().await.ok()?;
+        Some((accept(listener).await, permit))
+    };
+    tokio::select! { next = next => next, () = stop => None }
+}
+
 /// Serves until `stop` ends, then waits for work in progress, within a limit.
 pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Output = ()>) {
     let app = service.app().clone();
@@ -149,15 +162,7 @@ pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Ou
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(HEADERS_MAX);
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut stop = std::pin::pin!(stop);
-    loop {
-        let accept = async {
-            let permit = connections.clone().acquire_owned().await;
-            (self::accept(&listener).await, permit)
-        };
-        let (stream, permit) = tokio::select! {
-            accepted = accept => accepted,
-            () = &mut stop => break,
-        };
+    while let Some((stream, permit)) = accept_within(&listener, &connections, &mut stop).await {
         let connection =
             http.serve_connection_with_upgrades(TokioIo::new(Strict::http1(stream)), TowerToHyperService::new(service.clone()));
         let connection = graceful.watch(connection.into_owned());

@@ -67,15 +67,7 @@ impl Listener {
         let graceful = GracefulShutdown::new();
         let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let stopping = own.app.stopping.clone();
-        loop {
-            let accept = async {
-                let permit = connections.clone().acquire_owned().await;
-                (host::accept(&listener).await, permit)
-            };
-            let (stream, permit) = tokio::select! {
-                accepted = accept => accepted,
-                () = stopping.cancelled() => break,
-            };
+        while let Some((stream, permit)) = host::accept_within(&listener, &connections, stopping.cancelled()).await {
             let (own, configs, watcher) = (own.clone(), configs.clone(), graceful.watcher());
             tokio::spawn(async move {
                 let _permit = permit;

@@ -236,11 +236,13 @@ fn is_passing(tail: &str) -> bool {
     PASSING.iter().any(|passing| tail.contains(passing))
 }
 
-/// True if the server does not listen yet, or reports that it is still starting.
+/// True if the server does not listen yet, or reports that it is still starting. The socket of a server that was killed takes connections until the last
+/// of its processes ends, and then resets them.
 fn is_starting(error: &sqlx::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, NotFound, UnexpectedEof};
     match error {
         sqlx::Error::Io(error) => {
-            matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+            matches!(error.kind(), NotFound | ConnectionRefused | ConnectionReset | ConnectionAborted | BrokenPipe | UnexpectedEof)
         }
         sqlx::Error::Database(error) => error.code().as_deref() == Some(CANNOT_CONNECT_NOW),
         _ => false,

@@ -1,12 +1,11 @@
 //! Exactly-once processing: events, commands, and calls with an `Idempotency-Key`.
 
-use std::time::Duration;
-
 use serde_json::json;
 use store::{Idempotency, Unit};
 
 use crate::database::fresh;
 use crate::fixtures::{at, draft, work, work_at};
+use crate::locks::waiting_statements;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_is_the_first_once_and_again_after_a_rollback() {
@@ -47,7 +46,7 @@ async fn a_command_that_comes_twice_at_once_runs_once_and_is_answered_the_same()
                     return (false, answer);
                 }
                 unit.create_task(draft("once")).await.unwrap();
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                waiting_statements(&store, 5).await;
                 let answer = json!({ "b": number, "a": [1.5, null] });
                 unit.remember_answer("create-task", "/cli", "c1", &answer).await.unwrap();
                 unit.commit().await.unwrap();
