@@ -89,6 +89,7 @@ fn lead(view: View<'_>, at: usize) -> (Role, usize) {
         (&["til"], Role::Until),
         (&["through"], Role::Until),
         (&["ending", "on"], Role::Until),
+        (&["ending", "in"], Role::Until),
         (&["ending"], Role::Until),
         (&["only", "on"], Role::Plain),
         (&["all", "day", "on"], Role::Plain),

@@ -491,9 +491,9 @@ fn joined_rate(view: View<'_>, at: usize) -> Option<Phrase> {
     Some(if count == 1 { on_days(view, end, repeat(unit, 1, By::Start)) } else { impossible(end, WHICH_DAYS) })
 }
 
-/// "10 times", "for 8 weeks", "5x".
+/// "10 times", "for 8 weeks", "ending in 8 weeks", "5x".
 fn end(view: View<'_>, at: usize) -> Option<Phrase> {
-    let start = view.skip(at, &["for"]);
+    let start = if view.is_phrase(at, &["ending", "in"]) { at + 2 } else { view.skip(at, &["for"]) };
     let word = view.word(start);
     let joined = word.strip_suffix('x').and_then(figures);
     let note = joined.map(|count| format!("\u{201c}{word}\u{201d} is taken as {count} times in all."));
