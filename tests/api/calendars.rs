@@ -334,6 +334,21 @@ async fn a_token_tells_what_has_changed_and_what_is_gone() {
         let body = format!("<sync-collection xmlns=\"DAV:\"><sync-token>{token}</sync-token><prop><getetag/></prop></sync-collection>");
         assert!(client.report(&body).await.is(403).text.contains("<D:valid-sync-token>"), "{token}");
     }
+    // Results cannot be cut, so a limit below their number is refused (RFC 6578, section 3.6).
+    let limited = |token: &str, most: &str| {
+        format!(
+            "<sync-collection xmlns=\"DAV:\"><sync-token>{token}</sync-token><limit><nresults>{most}</nresults></limit>\
+             <prop><getetag/></prop></sync-collection>"
+        )
+    };
+    for token in ["", token.as_str()] {
+        let refused = client.report(&limited(token, "1")).await.is(507);
+        assert!(refused.text.contains("<D:number-of-matches-within-limits>"), "{}", refused.text);
+        assert_eq!(client.report(&limited(token, "2")).await.is(207).text.matches("<D:response>").count(), 2);
+    }
+    for most in ["0", "-1", "many", ""] {
+        let _ = client.report(&limited("", most)).await.is(400);
+    }
     app.stop().await;
 }
 

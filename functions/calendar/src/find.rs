@@ -141,12 +141,37 @@ async fn sync(app: Arc<App>, wanted: Wanted, root: &Element) -> Result<Response,
         Some(since) => since,
         None => None,
     };
-    let mut first = String::new();
-    if let Some(since) = since {
-        first = app.store()?.resources_gone(since).await?.iter().map(|name| gone(&crate::resource::path(name))).collect();
+    let deleted = match since {
+        Some(since) => app.store()?.resources_gone(since).await?,
+        None => Vec::new(),
+    };
+    if let Some(limit) = limit(root)?
+        && (deleted.len() > limit || exceed(&app, since, limit - deleted.len()).await?)
+    {
+        let detail = "there are more results than the limit, and they cannot be cut; send no limit";
+        return Ok(refusal(StatusCode::INSUFFICIENT_STORAGE, DAV, "number-of-matches-within-limits", "", detail));
     }
+    let first = deleted.iter().map(|name| gone(&crate::resource::path(name))).collect();
     let last = element(DAV, "sync-token", &crate::xml::text(&token(point)));
     stream(app, Pages::all(wanted, since), first, last).await
+}
+
+/// Returns the maximum number of results that a client wants (RFC 6578, section 3.7).
+fn limit(root: &Element) -> Result<Option<usize>, Error> {
+    let Some(limit) = root.child(DAV, "limit") else { return Ok(None) };
+    let number = limit.child(DAV, "nresults").and_then(|number| number.text.trim().parse().ok()).filter(|number| *number > 0);
+    number.map(Some).ok_or_else(|| Error::Malformed("the limit needs an nresults of 1 or more".to_owned()))
+}
+
+/// True if more than `most` resources have changed since this number.
+async fn exceed(app: &App, since: Option<i64>, most: usize) -> Result<bool, Error> {
+    let (mut after, mut count) = (0, 0);
+    while count <= most {
+        let page = app.store()?.resources(Resources { since, after }).await?;
+        let Some(last) = page.last() else { return Ok(false) };
+        (after, count) = (last.task.id, count + page.len());
+    }
+    Ok(true)
 }
 
 fn multistatus(responses: &str) -> Response {
