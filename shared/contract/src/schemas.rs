@@ -127,7 +127,8 @@ pub(crate) fn tell_defaults(schema: &mut Value) {
         Value::Object(fields) => {
             if let Some(Value::Object(properties)) = fields.get_mut("properties") {
                 for property in properties.values_mut().filter_map(Value::as_object_mut) {
-                    let Some(default) = property.remove("default") else { continue };
+                    // Null stands for a field that is left out, which the description explains.
+                    let Some(default) = property.remove("default").filter(|default| !default.is_null()) else { continue };
                     let description = property.get("description").and_then(Value::as_str).unwrap_or_default();
                     let told = format!("{description} The default is {default}.").trim_start().to_owned();
                     property.insert("description".to_owned(), told.into());

@@ -749,7 +749,8 @@ impl Dispatcher {
         self.post.notify_one();
         self.start.caller.metrics().dead_letter(consumer);
         let status = failure.status.map(|status| status.as_u16());
-        tracing::error!(consumer, id = item.mark.id, key = item.key, attempts, status, "an event was given up: it is a dead letter");
+        let (id, key, error) = (item.mark.id, item.key, &failure.text);
+        tracing::error!(consumer, id, key, attempts, status, %error, "an event was given up: it is a dead letter");
         Ok(Outcome::GivenUp)
     }
 

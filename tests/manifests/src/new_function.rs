@@ -35,6 +35,11 @@ fn scaffold(arguments: &[String]) -> io::Result<()> {
         path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
         std::fs::write(path, text)?;
     }
+    let mut out = io::stdout().lock();
+    writeln!(out, "Next: write the handlers in functions/{name}/src/lib.rs, and its Route in shared/domain/src/routes.rs.")?;
+    if function.has("consumer") {
+        writeln!(out, "It consumes task.updated until its Route names other events.")?;
+    }
     Ok(())
 }
 
