@@ -81,6 +81,9 @@ export function find(root, selector, type) {
   return element;
 }
 
+/** Returns a text that begins with a capital. @param {string} text */
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /**
  * Writes only changes, so that nothing is announced or laid out twice.
  *

@@ -1,7 +1,7 @@
 // <task-detail>: one task with editable fields. A change is saved when the field is left. If the same field was changed elsewhere, both values are
 // shown and the user decides. Loaded when the first task is opened.
 
-import { fieldNames, remove, setDone, skip, tasks } from './actions.js';
+import { fieldNames, record, remove, setDone, skip, tasks } from './actions.js';
 import { Problem, addReminder, cancelReminder, listOccurrences, listReminders, textOf } from './api.js';
 import { fieldError, find, h, icon, newId, setText } from './dom.js';
 import { notes, ticked } from './markdown.js';
@@ -448,7 +448,9 @@ export class TaskDetail extends HTMLElement {
     this.#begun.delete(name);
     this.#saving += 1;
     try {
-      const { answer } = tasks.update(base, change, true);
+      const made = tasks.update(base, change, true);
+      const { answer } = made;
+      record(made);
       this.#sayState();
       // The change is on disk with the others, so the draft is no longer needed.
       if (TEXTS.has(name)) keepDraft(draftKey(task.id, name), '');
