@@ -112,6 +112,27 @@ export function soon(act) {
   };
 }
 
+/**
+ * Shows a popover at an element, above it if there is no space below, and removes it when it closes.
+ *
+ * @param {HTMLElement} anchor
+ * @param {HTMLElement} element
+ * @param {() => void} [closed]
+ */
+export function openAt(anchor, element, closed) {
+  document.body.append(element);
+  element.addEventListener('toggle', (event) => {
+    if (/** @type {ToggleEvent} */ (event).newState !== 'closed') return;
+    element.remove();
+    closed?.();
+  });
+  element.showPopover();
+  const [at, size] = [anchor.getBoundingClientRect(), element.getBoundingClientRect()];
+  const top = at.bottom + size.height + 8 < innerHeight ? at.bottom + 4 : Math.max(8, Math.min(at.top - size.height - 4, innerHeight - size.height - 8));
+  element.style.setProperty('--left', `${Math.max(8, Math.min(at.left, innerWidth - size.width - 8))}px`);
+  element.style.setProperty('--top', `${top}px`);
+}
+
 let ids = 0;
 
 /** Returns a unique id, for labels and descriptions. */

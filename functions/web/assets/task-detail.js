@@ -3,13 +3,13 @@
 
 import { fieldNames, record, remove, setDone, skip, tasks } from './actions.js';
 import { Problem, addReminder, cancelReminder, listOccurrences, listReminders, textOf } from './api.js';
-import { fieldError, find, h, icon, newId, setText } from './dom.js';
+import { capital, fieldError, find, h, icon, newId, setText } from './dom.js';
 import { notes, ticked } from './markdown.js';
 import { WEEKDAYS, recurrenceOf } from './recurrence.js';
 import { Refused } from './outbox.js';
 import { draftOf, keepDraft } from './store.js';
 import { part } from './part.js';
-import { allZones, dueInFull, dueInWords, here, inWords, instantOf, isOverdue, moved, wallClock } from './time.js';
+import { allZones, beforeDue, dueInFull, dueInWords, here, inWords, instantOf, isOverdue, moved, wallClock } from './time.js';
 import { toast } from './toasts.js';
 import { closeTask, view } from './view.js';
 import { RecurrenceEditor } from './recurrence-editor.js';
@@ -96,6 +96,7 @@ export class TaskDetail extends HTMLElement {
   #custom = h('div', { className: 'line', hidden: true }, this.#amount, this.#unit, h('span', { textContent: 'before' }));
   #reminders = h('ul', { className: 'plain muted' });
   #more = h('ul', { className: 'plain' });
+  #addMore = h('button', { type: 'button', className: 'quiet', textContent: 'Add another reminder', onclick: () => this.#addReminder() });
   #next = h('p', { className: 'muted', role: 'status' });
   #skip = h('button', { type: 'button', textContent: 'Skip this one', onclick: () => this.#task && skip(this.#task) });
   #priority = h('fieldset', { className: 'segments' }, h('legend', { textContent: 'Priority' }));
@@ -221,7 +222,7 @@ export class TaskDetail extends HTMLElement {
       this.#state,
     );
     for (const value of /** @type {const} */ (['low', 'medium', 'high'])) {
-      this.#priority.append(h('label', {}, h('input', { type: 'radio', name: 'detail-priority', value }), value[0]?.toUpperCase() + value.slice(1)));
+      this.#priority.append(h('label', {}, h('input', { type: 'radio', name: 'detail-priority', value }), capital(value)));
     }
     this.#zone.append(...allZones().map((zone) => h('option', { value: zone, textContent: zone === here() ? `${zone} (here)` : zone })));
     this.#repeats.classList.add('field');
@@ -238,7 +239,7 @@ export class TaskDetail extends HTMLElement {
       h('div', { className: 'field notes' }, h('div', { className: 'line' }, h('label', { className: 'grow', for: this.#notes.id, textContent: 'Notes' }), this.#edit), this.#view, this.#notes),
       h('div', { className: 'field' }, h('div', { className: 'line properties' }, this.#due, this.#repeat, this.#remind, this.#flag), this.#dueWords),
       panel(this.#repeat, 'Repetition', this.#repeats, this.#fromField, this.#next, h('div', { className: 'line' }, this.#skip)),
-      panel(this.#remind, 'Reminders', field('Reminder', this.#reminder, this.#custom, this.#reminders), this.#more, h('button', { type: 'button', className: 'quiet', textContent: 'Add another reminder', onclick: () => this.#addReminder() })),
+      panel(this.#remind, 'Reminders', field('Reminder', this.#reminder, this.#custom, this.#reminders), this.#more, this.#addMore),
       panel(this.#flag, 'Priority', h('div', { className: 'field' }, this.#priority)),
       this.#tags,
       h('details', { className: 'history' }, h('summary', { textContent: 'More' }), field('Time zone', this.#zone), this.#facts),
@@ -312,7 +313,11 @@ export class TaskDetail extends HTMLElement {
     const task = this.#task;
     if (!task) return;
     const select = h('select', { 'aria-label': 'Another reminder' }, ...REMINDERS.map(([value, words]) => h('option', { value, textContent: value ? words : 'Choose…' })));
-    const item = h('li', { className: 'field' }, select);
+    const close = () => {
+      item.remove();
+      this.#addMore.focus();
+    };
+    const item = h('li', { className: 'line' }, select, h('button', { type: 'button', className: 'icon-button small', 'aria-label': 'Cancel the new reminder', onclick: close }, icon('close')));
     select.addEventListener('change', async () => {
       if (!select.value) return;
       try {
@@ -323,7 +328,8 @@ export class TaskDetail extends HTMLElement {
         fieldError(select, textOf(error));
       }
     });
-    this.#more.append(item);
+    // Instead of an unused one.
+    this.#more.replaceChildren(item);
     select.focus();
   }
 
@@ -495,7 +501,7 @@ export class TaskDetail extends HTMLElement {
       control.closest('.field')?.querySelector('.field-state .line')?.before(both);
       return;
     }
-    const reason = `Not saved. ${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+    const reason = `Not saved. ${capital(text)}`;
     if (TEXTS.has(name)) {
       // The text stays in its field.
       this.#begun.set(name, task);
@@ -578,7 +584,7 @@ export class TaskDetail extends HTMLElement {
 
   /** @param {string | null} offset */
   #fillReminder(offset) {
-    const own = offset && !REMINDERS.some(([value]) => value === offset) ? [[offset, `${offset} before`]] : [];
+    const own = offset && !REMINDERS.some(([value]) => value === offset) ? [[offset, capital(beforeDue(offset))]] : [];
     const options = [...REMINDERS, ...own, ['custom', 'Another time…']];
     if (options.length !== this.#reminder.options.length || own[0]?.[0] !== this.#reminder.options[REMINDERS.length]?.value) {
       this.#reminder.replaceChildren(...options.map(([value, textContent]) => h('option', { value, textContent })));
@@ -602,9 +608,9 @@ export class TaskDetail extends HTMLElement {
     this.#due.classList.toggle('late', isLate);
     this.#due.title = dueInFull(task);
     const repeats = recurrenceOf(task);
-    chip(this.#repeat, repeats ? repeats.charAt(0).toUpperCase() + repeats.slice(1) : 'Repeat', repeats !== '');
-    chip(this.#remind, task.reminder_offset ? `${task.reminder_offset.startsWith('0 ') ? 'When due' : `${task.reminder_offset} before`}` : 'Remind', task.reminder_offset !== null);
-    chip(this.#flag, task.priority === 'medium' ? 'Priority' : `${task.priority.charAt(0).toUpperCase()}${task.priority.slice(1)}`, task.priority !== 'medium');
+    chip(this.#repeat, repeats ? capital(repeats) : 'Repeat', repeats !== '');
+    chip(this.#remind, task.reminder_offset ? capital(beforeDue(task.reminder_offset)) : 'Remind', task.reminder_offset !== null);
+    chip(this.#flag, task.priority === 'medium' ? 'Priority' : capital(task.priority), task.priority !== 'medium');
     this.#flag.dataset.priority = task.priority;
     for (const button of [this.#repeat, this.#remind]) button.hidden = !hasDue;
     this.#repeats.disabled = !hasDue;
