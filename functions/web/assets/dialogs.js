@@ -15,18 +15,23 @@ import { placeToasts, toast } from './toasts.js';
 const SHORTCUTS = Object.freeze([
   ['/', 'Search'],
   ['n', 'New task'],
+  ['Shift+Enter', 'Add the task and open it'],
   ['↓ ↑ or j k', 'Next or previous task'],
   ['Enter or e', 'Open the task'],
   ['x', 'Complete the task'],
   ['t', 'Change the date'],
+  ['s or Ctrl+click', 'Select the task'],
   ['Shift+↓ ↑', 'Select tasks'],
+  ['Ctrl+A', 'Select the whole list'],
   ['1 2 3', 'Priority high, medium, low'],
   ['Delete or ⌫', 'Delete the task'],
+  ['r', 'Restore the task (in the trash)'],
   ['z or Ctrl+Z', 'Undo, up to 20 steps'],
   ['c', 'Open or close the assistant'],
   ['b', 'Notifications'],
   ['g t · g u', 'Go to Today, Upcoming'],
-  ['g i · g a', 'Go to Inbox, All tasks'],
+  ['g i · g a · g d', 'Go to Inbox, All tasks, Done'],
+  ['Ctrl+P', 'Print the whole list'],
   ['?', 'Keyboard shortcuts and settings'],
   ['Esc', 'Close what is open'],
 ]);
@@ -231,9 +236,11 @@ function installSetting(offer) {
  * Opens the settings.
  *
  * @param {InstallPrompt | null} offer the browser's install prompt, while there is one
+ * @param {boolean} [keysFirst] whether to begin with the shortcuts
  */
-export async function openSettings(offer) {
-  const body = [
+export async function openSettings(offer, keysFirst = false) {
+  const keys = keysSetting();
+  const rest = [
     themeSetting(),
     dateSetting(),
     daySetting(),
@@ -243,7 +250,8 @@ export async function openSettings(offer) {
     onlineSetting('Import and export', async () => (await import('./transfer.js')).transfer()),
     tokenSetting(),
     installSetting(offer),
-    keysSetting(),
   ];
-  await ask(dialogOf('Settings', body, [button('Done', '', { className: 'primary', autofocus: true })]));
+  // First, because sections that load late would move it out of sight.
+  const body = keysFirst ? [keys, ...rest] : [...rest, keys];
+  await ask(dialogOf('Settings', body, [button('Done', '', { className: 'primary', autofocus: !keysFirst })]));
 }

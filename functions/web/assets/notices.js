@@ -159,7 +159,7 @@ export class NotificationList extends HTMLElement {
     this.#badge.hidden = unread === 0;
     setText(this.#badge, unread > 99 ? '99+' : String(unread));
     this.#bell.setAttribute('aria-label', unread ? `Notifications, ${unread} unread` : 'Notifications');
-    document.title = unread ? `(${unread}) Taskflow` : 'Taskflow';
+    document.title = `${unread ? `(${unread}) ` : ''}${document.title.replace(/^\(\d+\) /, '')}`;
     this.#readAll.hidden = unread === 0;
     this.#none.hidden = sorted.length > 0;
     setText(this.#none, this.#failure ? `The notifications could not be loaded. ${this.#failure}` : 'Nothing yet. Reminders show up here.');
