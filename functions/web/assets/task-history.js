@@ -44,7 +44,7 @@ function differences(before, after) {
   const changed = fields.filter((field) => !SILENT.has(field) && JSON.stringify(before[field]) !== JSON.stringify(after[field]));
   if (!changed.includes('recurrence') && recurrenceOf(before) !== recurrenceOf(after)) changed.push('recurrence');
   return changed.map((field) => {
-    if (field === 'description') return 'description';
+    if (field === 'description') return fieldNames([field]);
     if (field === 'status') return after.status === 'pending' ? 'reopened' : 'completed';
     return `${fieldNames([field])}: ${valueOf(before, field)} → ${valueOf(after, field)}`;
   });

@@ -3,6 +3,7 @@
 import { tasks } from './actions.js';
 import { callFile, textOf, token } from './api.js';
 import { h, newId, setText } from './dom.js';
+import { dueInWords } from './time.js';
 
 /** @typedef {import('../api.d.ts').Import} Import */
 /** @typedef {import('../api.d.ts').ImportNote} ImportNote */
@@ -76,7 +77,7 @@ export function transfer() {
     if (now.status !== 'checked') return setText(status, summary(now, 'It cannot be read.'));
     checked = now;
     setText(status, summary(now, 'It would add'));
-    const titles = now.preview.map(({ title, due_day, due_date }) => `${title}${due_day || due_date ? ` (${(due_day ?? due_date ?? '').slice(0, 10)})` : ''}`);
+    const titles = now.preview.map(({ title, due_day, due_date }) => `${title}${due_date ? ` (${dueInWords({ due_date, due_day: due_day ?? null })})` : ''}`);
     if (titles.length) report.prepend(h('li', { className: 'muted', textContent: `The first: ${titles.join(' · ')}` }));
     run.textContent = `Import ${counted(now.created, 'task', 'tasks')}`;
     run.hidden = now.created === 0 && !now.restores;
