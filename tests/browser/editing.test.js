@@ -132,11 +132,11 @@ stories('fast editing', {}, (story) => {
     await page.keyboard.press('Shift+ArrowDown');
     await page.getByRole('toolbar', { name: 'Selected tasks' }).getByRole('button', { name: 'Done' }).click();
     await page.getByText('Completed 1 task.').waitFor();
-    await page.getByText('1 task was not completed').waitFor();
+    await page.getByText('Not completed: 1 task.').waitFor();
     assert.equal((await taskflow.call('GET', `/api/tasks/${a.id}`)).status, 'completed');
     await page.keyboard.press('z');
     await showsTitles(page, ['A']);
-    assert.equal(await page.getByText(/not reopened/).count(), 0, 'the deleted task is left alone');
+    assert.equal(await page.getByText(/Not reopened/).count(), 0, 'the deleted task is left alone');
   });
 
   story('a time alone keeps the day of each selected task, and an invalid time changes nothing', async ({ task, taskflow, open }) => {

@@ -14,8 +14,6 @@ import { queryOf, view, viewKey } from './view.js';
 
 /** Maximum undo steps. */
 const STEPS_MAX = 20;
-/** Maximum reasons in a toast. */
-const REASONS_MAX = 3;
 /** Maximum tasks of one call, as in the API. */
 const BULK_MAX = 500;
 
@@ -65,8 +63,11 @@ function sentence(step) {
   const [first] = step;
   const count = step.reduce((sum, { change: { ids }, failed = 0 }) => sum + (ids?.length ?? 1) - failed, 0);
   if (step.length === 1 && !first?.change.ids?.[1]) return `“${first?.change.title}”.`;
-  return count === 1 ? '1 task.' : `${count} tasks.`;
+  return counted(count);
 }
+
+/** @param {number} count of tasks */
+const counted = (count) => (count === 1 ? '1 task.' : `${count} tasks.`);
 
 /**
  * Records a step that can be undone. A step whose only change is refused is forgotten, because nothing was changed.
@@ -133,15 +134,14 @@ export function did(verb, made, { more = '', action } = {}) {
   const { made: step, toast: shown } = told;
   void made.answer.catch(() => null).then((answer) => {
     const failed = answer?.results?.filter(({ problem }) => problem) ?? [];
+    const [one] = failed;
     made.failed = failed.length;
     const isNothing = step.every(({ change, failed: own = 0 }) => own === change.ids?.length);
     if (isNothing) forget(step);
     // A refused change was not made; the list of refused changes reports it.
     if (isNothing || (answer === null && step.length === 1)) shown.remove();
-    else if (failed.length) shown.say(say(step));
-    if (!failed.length) return;
-    const reasons = failed.map(({ status, problem = null }) => new Problem(status, problem).text);
-    toast([...new Set(reasons)].slice(0, REASONS_MAX).join(' '), { title: `${failed.length === 1 ? '1 task was' : `${failed.length} tasks were`} not ${verb.toLowerCase()}`, kind: 'bad' });
+    else if (one) shown.say(say(step));
+    if (one) toast(new Problem(one.status, one.problem ?? null).text, { title: `Not ${verb.toLowerCase()}: ${counted(failed.length)}`, kind: 'bad' });
   });
 }
 

@@ -27,7 +27,7 @@ export function calendars() {
   /** @param {AppPassword} own */
   function item(own) {
     const used = own.used_at ? `used ${inWords(own.used_at)}` : 'not used yet';
-    const revoke = h('button', { type: 'button', textContent: 'Revoke', 'aria-label': `Revoke ${own.name}`, onclick: () => void call(`${PATH}/${own.id}`, { method: 'DELETE' }).then(draw, fail) });
+    const revoke = h('button', { textContent: 'Revoke', 'aria-label': `Revoke ${own.name}`, onclick: () => void call(`${PATH}/${own.id}`, { method: 'DELETE' }).then(draw, fail) });
     return h('li', {}, h('span', { textContent: `${own.name} (${own.kind === 'feed' ? 'feed' : 'app password'}, ${used})` }), h('div', { className: 'choices' }, revoke));
   }
 
@@ -49,7 +49,7 @@ export function calendars() {
   }
 
   /** @param {string} textContent @param {AppPassword['kind']} kind */
-  const press = (textContent, kind) => h('button', { type: 'button', textContent, onclick: () => void make(kind) });
+  const press = (textContent, kind) => h('button', { textContent, onclick: () => void make(kind) });
   void draw();
   return [
     words,

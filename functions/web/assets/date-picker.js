@@ -63,7 +63,6 @@ export function pickDate(anchor, { label, task, choose, read }) {
   const scope = repeats ? h('fieldset', { className: 'scope' }, h('legend', { className: 'sr', textContent: 'What moves' }), h('label', { className: 'choice' }, one, 'Only this one'), h('label', { className: 'choice' }, all, 'This and all after')) : null;
 
   const element = h('div', { className: 'menu date-picker', popover: 'auto', role: 'dialog', 'aria-label': label });
-  const before = document.activeElement;
 
   function close() {
     element.hidePopover();
@@ -81,9 +80,9 @@ export function pickDate(anchor, { label, task, choose, read }) {
   }
 
   const quick = quickDays().map(({ name, day }) =>
-    h('button', { type: 'button', className: 'menu-item', onclick: () => take(day) }, h('span', { className: 'grow', textContent: name }), h('span', { className: 'muted', textContent: weekdayOfDay(day) })),
+    h('button', { className: 'menu-item', onclick: () => take(day) }, h('span', { className: 'grow', textContent: name }), h('span', { className: 'muted', textContent: weekdayOfDay(day) })),
   );
-  const none = h('button', { type: 'button', className: 'menu-item', hidden: task !== null && own === null, onclick: () => take(null) }, h('span', { className: 'grow', textContent: 'No date' }));
+  const none = h('button', { className: 'menu-item', hidden: task !== null && own === null, onclick: () => take(null) }, h('span', { className: 'grow', textContent: 'No date' }));
 
   // ---- the month
 
@@ -101,7 +100,7 @@ export function pickDate(anchor, { label, task, choose, read }) {
   function cell(day) {
     const isOther = day.slice(0, 7) !== cursor.slice(0, 7);
     const className = [isOther && 'other', day === today && 'today', day === own && 'on'].filter(Boolean).join(' ');
-    const button = h('button', { type: 'button', className, tabIndex: day === cursor ? 0 : -1, textContent: String(Number(day.slice(8))), 'aria-label': saidInFull(day), 'data-day': day, onclick: () => take(day) });
+    const button = h('button', { className, tabIndex: day === cursor ? 0 : -1, textContent: String(Number(day.slice(8))), 'aria-label': saidInFull(day), 'data-day': day, onclick: () => take(day) });
     if (day === today) button.setAttribute('aria-current', 'date');
     return h('td', { role: 'gridcell', 'aria-selected': String(day === own) }, button);
   }
@@ -181,19 +180,17 @@ export function pickDate(anchor, { label, task, choose, read }) {
 
   // ---- the popover
 
-  const turn = (/** @type {number} */ by, /** @type {string} */ words) => h('button', { type: 'button', className: by < 0 ? 'icon-button small back' : 'icon-button small', 'aria-label': words, onclick: () => move(shiftMonth(cursor, by), false) }, icon('next'));
+  const turn = (/** @type {number} */ by, /** @type {string} */ words) => h('button', { className: by < 0 ? 'icon-button small back' : 'icon-button small', 'aria-label': words, onclick: () => move(shiftMonth(cursor, by), false) }, icon('next'));
   element.append(
     h('div', { className: 'date-line' }, line, reading),
     h('div', { className: 'menu-list' }, ...quick, none),
     h('div', { className: 'month' }, h('div', { className: 'line' }, month, turn(-1, 'Previous month'), turn(1, 'Next month')), grid),
-    h('div', { className: 'line time-line' }, h('label', { for: time.id, textContent: 'Time' }), time, h('label', { className: 'choice grow' }, allDay, 'All day'), h('button', { type: 'button', className: 'quiet', textContent: 'Set', onclick: () => take() })),
+    h('div', { className: 'line time-line' }, h('label', { for: time.id, textContent: 'Time' }), time, h('label', { className: 'choice grow' }, allDay, 'All day'), h('button', { className: 'quiet', textContent: 'Set', onclick: () => take() })),
     ...(scope ? [scope] : []),
   );
   if (task?.due_date) setText(reading, dueInWords(task));
   draw();
-  openAt(anchor, element, () => {
-    if (before instanceof HTMLElement && before.isConnected) before.focus();
-  });
+  openAt(anchor, element);
   line.focus();
 }
 

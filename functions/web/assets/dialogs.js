@@ -71,7 +71,7 @@ function dialogOf(title, body, buttons) {
 }
 
 /** @param {string} textContent @param {string} value @param {Record<string, unknown>} [props] */
-const button = (textContent, value, props = {}) => h('button', { textContent, value, ...props });
+const button = (textContent, value, props = {}) => h('button', { type: 'submit', textContent, value, ...props });
 
 /** Empties the trash after a confirmation, because this cannot be undone. */
 export async function confirmEmpty() {
@@ -142,9 +142,8 @@ async function confirmLoss(count) {
 
 function tokenSetting() {
   const words = h('p', {});
-  const change = h('button', { type: 'button', onclick: () => void enterToken('Enter the service’s access token.').then(draw) });
+  const change = h('button', { onclick: () => void enterToken('Enter the service’s access token.').then(draw) });
   const forget = h('button', {
-    type: 'button',
     textContent: 'Forget it',
     onclick: async () => {
       const waiting = tasks.outbox.waiting.length;
@@ -194,7 +193,7 @@ function dateSetting() {
 function desktopSetting() {
   const words = { on: 'On, while a window of this page is open.', off: 'Off.', denied: 'Blocked for this page. Allow them in the browser’s site settings.', none: 'Not supported by this browser.' };
   const line = h('p', {});
-  const press = h('button', { type: 'button', onclick: () => void setDesktop(desktopState() !== 'on').then(draw) });
+  const press = h('button', { onclick: () => void setDesktop(desktopState() !== 'on').then(draw) });
   function draw() {
     const state = desktopState();
     line.textContent = words[state];
@@ -229,7 +228,7 @@ function onlineSetting(title, load) {
 /** @param {InstallPrompt | null} offer the browser's, while there is one */
 function installSetting(offer) {
   if (!offer) return null;
-  return group('Application', h('div', { className: 'choices' }, h('button', { type: 'button', textContent: 'Install Taskflow…', onclick: () => void offer.prompt() })));
+  return group('Application', h('div', { className: 'choices' }, h('button', { textContent: 'Install Taskflow…', onclick: () => void offer.prompt() })));
 }
 
 /**

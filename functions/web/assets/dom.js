@@ -21,7 +21,7 @@ function dress(element, props) {
 }
 
 /**
- * Creates an element with properties and children.
+ * Creates an element with properties and children. A button submits its form only if its `type` says so.
  *
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
@@ -30,7 +30,7 @@ function dress(element, props) {
  * @returns {HTMLElementTagNameMap[K]}
  */
 export function h(tag, props = {}, ...children) {
-  const element = dress(document.createElement(tag), props);
+  const element = dress(document.createElement(tag), tag === 'button' ? { type: 'button', ...props } : props);
   element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
@@ -113,18 +113,15 @@ export function soon(act) {
 }
 
 /**
- * Shows a popover at an element, above it if there is no space below, and removes it when it closes.
+ * Shows a popover at an element, above it if there is no space below, and removes it when it closes. The browser then restores the focus.
  *
  * @param {HTMLElement} anchor
  * @param {HTMLElement} element
- * @param {() => void} [closed]
  */
-export function openAt(anchor, element, closed) {
+export function openAt(anchor, element) {
   document.body.append(element);
   element.addEventListener('toggle', (event) => {
-    if (/** @type {ToggleEvent} */ (event).newState !== 'closed') return;
-    element.remove();
-    closed?.();
+    if (/** @type {ToggleEvent} */ (event).newState === 'closed') element.remove();
   });
   element.showPopover();
   const [at, size] = [anchor.getBoundingClientRect(), element.getBoundingClientRect()];

@@ -141,7 +141,7 @@ export class PlaceList extends HTMLElement {
     };
     const places = PLACES.map(([name, sign, goal]) => item(name, sign, addressOf(goal), this.#counts.get(addressOf(goal)), goal.place === 'today' ? { 'data-day': 'today' } : {}));
     const tags = knownTags().slice(0, TAGS_MAX).map(({ tag, count }) => item(tag, 'tag', addressOf({ tags: [tag] }), count, { 'data-tag': tag }));
-    const saved = this.#saved.map((one) => h('li', { className: 'line' }, ...item(one.name, 'filter', `#${one.query}`, undefined).childNodes, h('button', { type: 'button', className: 'icon-button small', 'aria-label': `Remove the list ${one.name}`, onclick: () => void this.#remove(one) }, icon('close'))));
+    const saved = this.#saved.map((one) => h('li', { className: 'line' }, ...item(one.name, 'filter', `#${one.query}`, undefined).childNodes, h('button', { className: 'icon-button small', 'aria-label': `Remove the list ${one.name}`, onclick: () => void this.#remove(one) }, icon('close'))));
     const past = PAST.map(([name, sign, goal]) => item(name, sign, addressOf(goal), undefined));
     const group = (/** @type {string} */ title, /** @type {HTMLElement[]} */ items) => (items.length ? [h('h2', { textContent: title }), h('ul', { className: 'plain', 'aria-label': title }, ...items)] : []);
     this.replaceChildren(h('ul', { className: 'plain', 'aria-label': 'Places' }, ...places), ...group('Tags', tags), ...group('Saved lists', saved), h('ul', { className: 'plain', 'aria-label': 'Done and deleted' }, ...past));
@@ -158,7 +158,7 @@ export class PlaceList extends HTMLElement {
 
   #askName() {
     const input = h('input', { id: newId(), maxLength: 50, autocomplete: 'off' });
-    const form = h('form', { className: 'menu at save-list', popover: 'auto', role: 'dialog', 'aria-label': 'Save this list', noValidate: true }, h('div', { className: 'field' }, h('label', { for: input.id, textContent: 'Name of the list' }), input), h('button', { className: 'primary', textContent: 'Save' }));
+    const form = h('form', { className: 'menu at save-list', popover: 'auto', role: 'dialog', 'aria-label': 'Save this list', noValidate: true }, h('div', { className: 'field' }, h('label', { for: input.id, textContent: 'Name of the list' }), input), h('button', { type: 'submit', className: 'primary', textContent: 'Save' }));
     form.addEventListener('submit', (event) => {
       event.preventDefault();
       const name = input.value.trim();

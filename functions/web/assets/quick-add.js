@@ -195,7 +195,7 @@ export class QuickAdd extends HTMLElement {
     const said = from.join(' ');
     return h(
       'button',
-      { type: 'button', className: `chip of-${name}`, title: `Keep “${said}” in the title`, onclick: back },
+      { className: `chip of-${name}`, title: `Keep “${said}” in the title`, onclick: back },
       sign ? icon(sign) : null,
       h('span', { className: 'sr', textContent: `${name} ` }),
       words,
@@ -233,9 +233,9 @@ export class QuickAdd extends HTMLElement {
     };
     this.#understood.dataset.key = 'paste';
     this.#understood.replaceChildren(
-      h('button', { type: 'button', className: 'primary', textContent: `Add ${lines.length} tasks`, onclick: choose(() => void all()) }),
-      h('button', { type: 'button', textContent: 'Add as one task', onclick: choose(one) }),
-      h('button', { type: 'button', className: 'quiet', textContent: 'Cancel', onclick: choose(() => {}) }),
+      h('button', { className: 'primary', textContent: `Add ${lines.length} tasks`, onclick: choose(() => void all()) }),
+      h('button', { textContent: 'Add as one task', onclick: choose(one) }),
+      h('button', { className: 'quiet', textContent: 'Cancel', onclick: choose(() => {}) }),
     );
     find(this.#understood, 'button', HTMLElement).focus();
   }

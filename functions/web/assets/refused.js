@@ -54,7 +54,7 @@ class RefusedChanges extends HTMLElement {
     const { status = 0, text = '', now } = refused ?? {};
     const isGone = status === 404;
     const reason = isGone ? 'It was deleted elsewhere.' : capital(text);
-    const button = (/** @type {string} */ label, /** @type {() => void} */ run) => h('button', { type: 'button', textContent: label, onclick: run });
+    const button = (/** @type {string} */ label, /** @type {() => void} */ run) => h('button', { textContent: label, onclick: run });
     const edit = () => {
       const line = find(document, 'quick-add', QuickAdd);
       line.edit(change.line ?? title);

@@ -27,7 +27,7 @@ class SelectionBar extends HTMLElement {
       this.#count,
       ...this.#others,
       this.#restore,
-      h('button', { type: 'button', className: 'icon-button', 'aria-label': 'Clear the selection', onclick: () => this.#list.select([]) }, icon('close')),
+      h('button', { className: 'icon-button', 'aria-label': 'Clear the selection', onclick: () => this.#list.select([]) }, icon('close')),
     );
     this.#list.addEventListener('selection', () => this.#draw());
     this.#list.addEventListener('selected-key', (event) => this.#key(/** @type {CustomEvent<string>} */ (event)));
@@ -36,7 +36,7 @@ class SelectionBar extends HTMLElement {
 
   /** @param {string} sign @param {string} words @param {() => void} run */
   #button(sign, words, run) {
-    return h('button', { type: 'button', className: 'quiet', onclick: run }, icon(sign), h('span', { textContent: words }));
+    return h('button', { className: 'quiet', onclick: run }, icon(sign), h('span', { textContent: words }));
   }
 
   #draw() {
@@ -98,7 +98,6 @@ class SelectionBar extends HTMLElement {
   #choose() {
     const buttons = /** @type {const} */ (['high', 'medium', 'low']).map((priority) =>
       h('button', {
-        type: 'button',
         className: 'menu-item',
         textContent: capital(priority),
         onclick: () => {
@@ -116,7 +115,6 @@ class SelectionBar extends HTMLElement {
     const there = [...new Set(this.#selected.flatMap(({ tags }) => tags))].sort();
     const remove = (/** @type {string} */ tag) =>
       h('button', {
-        type: 'button',
         className: 'menu-item',
         onclick: () => {
           menu.hidePopover();

@@ -28,18 +28,8 @@ const OFFSET_MAX = 999;
 /** Number of future dates shown for a series. */
 const NEXT_DATES = 3;
 
-/** @type {readonly (readonly [string, string])[]} */
-const REMINDERS = [
-  ['', 'None'],
-  ['0 minutes', 'When it is due'],
-  ['5 minutes', '5 minutes before'],
-  ['15 minutes', '15 minutes before'],
-  ['30 minutes', '30 minutes before'],
-  ['1 hour', '1 hour before'],
-  ['2 hours', '2 hours before'],
-  ['1 day', '1 day before'],
-  ['1 week', '1 week before'],
-];
+/** Suggested offsets of reminders. */
+const REMINDERS = ['0 minutes', '5 minutes', '15 minutes', '30 minutes', '1 hour', '2 hours', '1 day', '1 week'];
 /** Number and pause of requests for a new reminder, which another function writes. */
 const REMINDER_TRIES = 8;
 const REMINDER_AFTER = 250;
@@ -58,6 +48,9 @@ function weekdayOf(task) {
   const name = new Intl.DateTimeFormat('en', { weekday: 'long', timeZone: task.time_zone }).format(task.due_date ? new Date(task.due_date) : new Date());
   return WEEKDAYS.find(([, own]) => own === name)?.[0] ?? 'MO';
 }
+
+/** The options of a reminder. @param {string} none the words of no offset @param {string[]} offsets */
+const offsetOptions = (none, offsets) => [h('option', { value: '', textContent: none }), ...offsets.map((value) => h('option', { value, textContent: capital(beforeDue(value)) }))];
 
 /** @param {string} words @param {HTMLElement} control @param {...(Node | null)} more */
 function field(words, control, ...more) {
@@ -80,7 +73,7 @@ export class TaskDetail extends HTMLElement {
   #title = h('textarea', { id: newId(), className: 'title-field', rows: 1, dir: 'auto', 'aria-label': 'Title', enterKeyHint: 'done' });
   #notes = h('textarea', { id: newId(), rows: 2, placeholder: 'Add notes', dir: 'auto' });
   #view = h('div', { className: 'markdown notes-view', dir: 'auto' });
-  #edit = h('button', { type: 'button', className: 'quiet', textContent: 'Edit notes', onclick: () => this.#editNotes() });
+  #edit = h('button', { className: 'quiet', textContent: 'Edit notes', onclick: () => this.#editNotes() });
   #due = this.#chip('calendar', 'Due');
   #repeat = this.#chip('repeat', 'Repeats');
   #remind = this.#chip('bell', 'Reminders');
@@ -96,9 +89,9 @@ export class TaskDetail extends HTMLElement {
   #custom = h('div', { className: 'line', hidden: true }, this.#amount, this.#unit, h('span', { textContent: 'before' }));
   #reminders = h('ul', { className: 'plain muted' });
   #more = h('ul', { className: 'plain' });
-  #addMore = h('button', { type: 'button', className: 'quiet', textContent: 'Add another reminder', onclick: () => this.#addReminder() });
+  #addMore = h('button', { className: 'quiet', textContent: 'Add another reminder', onclick: () => this.#addReminder() });
   #next = h('p', { className: 'muted', role: 'status' });
-  #skip = h('button', { type: 'button', textContent: 'Skip this one', onclick: () => this.#task && skip(this.#task) });
+  #skip = h('button', { textContent: 'Skip this one', onclick: () => this.#task && skip(this.#task) });
   #priority = h('fieldset', { className: 'segments' }, h('legend', { textContent: 'Priority' }));
   #tags = new TagEditor();
   #facts = h('p', { className: 'muted facts-line' });
@@ -109,7 +102,7 @@ export class TaskDetail extends HTMLElement {
 
   /** A button that shows a property and opens its panel. @param {string} sign @param {string} label */
   #chip(sign, label) {
-    return h('button', { type: 'button', className: 'pill property' }, icon(sign), h('span', { className: 'sr', textContent: `${label}: ` }), h('span', { className: 'words', textContent: label }));
+    return h('button', { className: 'pill property' }, icon(sign), h('span', { className: 'sr', textContent: `${label}: ` }), h('span', { className: 'words', textContent: label }));
   }
 
   connectedCallback() {
@@ -209,7 +202,7 @@ export class TaskDetail extends HTMLElement {
     this.#problem.replaceChildren(
       h('p', { className: 'note-title', textContent: isGone ? 'This task no longer exists' : 'The task could not be loaded' }),
       h('p', { textContent: isGone ? 'It was deleted.' : textOf(error) }),
-      h('button', { type: 'button', textContent: isGone ? 'Close' : 'Try again', onclick: () => (isGone ? closeTask() : void this.open(false)) }),
+      h('button', { textContent: isGone ? 'Close' : 'Try again', onclick: () => (isGone ? closeTask() : void this.open(false)) }),
     );
   }
 
@@ -217,7 +210,7 @@ export class TaskDetail extends HTMLElement {
     const bar = h(
       'div',
       { className: 'pane-bar' },
-      h('button', { type: 'button', className: 'icon-button', 'aria-label': 'Close the task', title: 'Close (Esc)', onclick: closeTask }, icon('close')),
+      h('button', { className: 'icon-button', 'aria-label': 'Close the task', title: 'Close (Esc)', onclick: closeTask }, icon('close')),
       this.#heading,
       this.#state,
     );
@@ -244,7 +237,7 @@ export class TaskDetail extends HTMLElement {
       this.#tags,
       h('details', { className: 'history' }, h('summary', { textContent: 'More' }), field('Time zone', this.#zone), this.#facts),
       this.#details,
-      h('button', { type: 'button', className: 'quiet danger-text', onclick: () => this.#task && remove(this.#task) }, icon('trash'), 'Delete the task'),
+      h('button', { className: 'quiet danger-text', onclick: () => this.#task && remove(this.#task) }, icon('trash'), 'Delete the task'),
     ];
     this.#due.addEventListener('click', () => void this.#pickDue());
     this.#body.append(...parts);
@@ -312,12 +305,12 @@ export class TaskDetail extends HTMLElement {
   #addReminder() {
     const task = this.#task;
     if (!task) return;
-    const select = h('select', { 'aria-label': 'Another reminder' }, ...REMINDERS.map(([value, words]) => h('option', { value, textContent: value ? words : 'Choose…' })));
+    const select = h('select', { 'aria-label': 'Another reminder' }, ...offsetOptions('Choose…', REMINDERS));
     const close = () => {
       item.remove();
       this.#addMore.focus();
     };
-    const item = h('li', { className: 'line' }, select, h('button', { type: 'button', className: 'icon-button small', 'aria-label': 'Cancel the new reminder', onclick: close }, icon('close')));
+    const item = h('li', { className: 'line' }, select, h('button', { className: 'icon-button small', 'aria-label': 'Cancel the new reminder', onclick: close }, icon('close')));
     select.addEventListener('change', async () => {
       if (!select.value) return;
       try {
@@ -527,7 +520,7 @@ export class TaskDetail extends HTMLElement {
       return;
     }
     const text = h('p', { id: `detail-${name}-state`, textContent: words });
-    const buttons = choices.map(([label, run]) => h('button', { type: 'button', textContent: label, onclick: run }));
+    const buttons = choices.map(([label, run]) => h('button', { textContent: label, onclick: run }));
     home.append(h('div', { className: 'field-state', role: 'alert' }, text, ...(buttons.length ? [h('div', { className: 'line' }, ...buttons)] : [])));
     control.setAttribute('aria-invalid', 'true');
     control.setAttribute('aria-describedby', text.id);
@@ -584,10 +577,9 @@ export class TaskDetail extends HTMLElement {
 
   /** @param {string | null} offset */
   #fillReminder(offset) {
-    const own = offset && !REMINDERS.some(([value]) => value === offset) ? [[offset, capital(beforeDue(offset))]] : [];
-    const options = [...REMINDERS, ...own, ['custom', 'Another time…']];
-    if (options.length !== this.#reminder.options.length || own[0]?.[0] !== this.#reminder.options[REMINDERS.length]?.value) {
-      this.#reminder.replaceChildren(...options.map(([value, textContent]) => h('option', { value, textContent })));
+    // An open list of options must not change.
+    if (![...this.#reminder.options].some(({ value }) => value === (offset ?? ''))) {
+      this.#reminder.replaceChildren(...offsetOptions('None', [...new Set([...REMINDERS, offset ?? '0 minutes'])]), h('option', { value: 'custom', textContent: 'Another time…' }));
     }
     this.#reminder.value = offset ?? '';
     this.#custom.hidden = true;
@@ -650,7 +642,7 @@ export class TaskDetail extends HTMLElement {
       ...told.map((one) => {
         const isMore = one.status === 'pending' && one.reminder_offset !== own;
         const words = `${inWords(one.scheduled_at)}: ${REMINDED[one.status]}`;
-        return h('li', { className: one.status === 'failed' ? 'line late' : 'line' }, h('span', { textContent: words }), isMore && h('button', { type: 'button', className: 'icon-button small', 'aria-label': `Remove the reminder of ${inWords(one.scheduled_at)}`, onclick: cancel(one.id) }, icon('close')));
+        return h('li', { className: one.status === 'failed' ? 'line late' : 'line' }, h('span', { textContent: words }), isMore && h('button', { className: 'icon-button small', 'aria-label': `Remove the reminder of ${inWords(one.scheduled_at)}`, onclick: cancel(one.id) }, icon('close')));
       }),
     );
   }

@@ -56,10 +56,10 @@ class Row {
     this.heading = h('h3', { className: 'group', hidden: true });
     this.check = h('input', { type: 'checkbox', className: 'check', tabIndex: -1 });
     this.title = h('span', { className: 'title', dir: 'auto' });
-    this.open = h('button', { type: 'button', className: 'open', tabIndex: -1 }, this.title);
+    this.open = h('button', { className: 'open', tabIndex: -1 }, this.title);
     this.tags = h('span', { className: 'tags' });
     this.due = h('time', { className: 'due' });
-    this.pick = h('button', { type: 'button', className: 'pick', tabIndex: -1 }, this.due);
+    this.pick = h('button', { className: 'pick', tabIndex: -1 }, this.due);
     this.facts = h('div', { className: 'facts' }, this.tags, this.pick);
     this.element = h('li', { className: 'task' }, this.heading, h('div', { className: 'row', draggable: true }, this.check, this.open, this.facts));
   }
@@ -167,7 +167,7 @@ let picker;
 function tagButton(tag) {
   const add = () => show({ tags: view().tags.includes(tag) ? view().tags : [...view().tags, tag] });
   // A shortcut for pointers; by keyboard, use the tag filter above the list.
-  return h('button', { type: 'button', className: 'tag', tabIndex: -1, textContent: tag, title: `Show tasks tagged ${tag}`, onclick: add });
+  return h('button', { className: 'tag', tabIndex: -1, textContent: tag, title: `Show tasks tagged ${tag}`, onclick: add });
 }
 
 export class TaskList extends HTMLElement {
@@ -511,7 +511,7 @@ export class TaskList extends HTMLElement {
     }
     if (isLate !== (row.action !== null)) {
       row.action?.remove();
-      row.action = isLate ? h('button', { type: 'button', className: 'quiet of-group', textContent: 'Reschedule all', onclick: (/** @type {Event} */ event) => void this.#reschedule(/** @type {HTMLElement} */ (event.target)) }) : null;
+      row.action = isLate ? h('button', { className: 'quiet of-group', textContent: 'Reschedule all', onclick: (/** @type {Event} */ event) => void this.#reschedule(/** @type {HTMLElement} */ (event.target)) }) : null;
       if (row.action) heading.after(row.action);
     }
     if (element.dataset.top !== top) {
@@ -729,7 +729,7 @@ export class TaskList extends HTMLElement {
     if (this.#note.dataset.key === key) return;
     this.#note.dataset.key = key;
     this.#note.className = `note ${kind}`;
-    this.#note.replaceChildren(h('p', { className: 'note-title', textContent: title }), h('p', { textContent: text }), ...choices.map(([words, act]) => h('button', { type: 'button', className: choices.length > 1 ? 'pill' : '', textContent: words, onclick: act })));
+    this.#note.replaceChildren(h('p', { className: 'note-title', textContent: title }), h('p', { textContent: text }), ...choices.map(([words, act]) => h('button', { className: choices.length > 1 ? 'pill' : '', textContent: words, onclick: act })));
   }
 }
 

@@ -208,7 +208,7 @@ export function moved(task, { day, time, all = false }) {
   if (day === null) return { due_date: null, ...(task.recurrence !== 'none' ? { recurrence: 'none' } : {}), ...(task.reminder_offset ? { reminder_offset: null } : {}) };
   const own = task.due_date && !task.due_day ? wallClock(new Date(task.due_date), task.time_zone).slice(11) : '';
   const at = time ?? own;
-  const on = day ?? task.due_day ?? dayIn(task.due_date ? new Date(task.due_date) : new Date(), task.due_date ? task.time_zone : here());
+  const on = day ?? task.due_day ?? dayIn(task.due_date ? new Date(task.due_date) : new Date(), task.time_zone);
   const due = at ? instantOf(`${on}T${at}`, task.time_zone).toISOString() : on;
   return all ? { recurrence_start: due } : { due_date: due };
 }

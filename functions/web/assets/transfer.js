@@ -26,7 +26,7 @@ const line = ({ line, title, text }) => h('li', { textContent: `Line ${line}${ti
 export function transfer() {
   const status = h('p', { role: 'status' });
   const bar = h('progress', { hidden: true, 'aria-label': 'Progress of the import' });
-  const run = h('button', { type: 'button', className: 'primary', hidden: true });
+  const run = h('button', { className: 'primary', hidden: true });
   const report = h('ul', { className: 'devices' });
   const input = h('input', { id: newId(), type: 'file', accept: '.csv,.json,.zip,.ics' });
   /** @type {Import | null} */
@@ -105,7 +105,7 @@ export function transfer() {
     URL.revokeObjectURL(link.href);
   });
   const download = (/** @type {string} */ format, /** @type {string} */ words) =>
-    token() ? h('button', { type: 'button', textContent: words, onclick: () => void save(format) }) : h('a', { href: `/api/export?format=${format}`, download: '', textContent: words });
+    token() ? h('button', { textContent: words, onclick: () => void save(format) }) : h('a', { href: `/api/export?format=${format}`, download: '', textContent: words });
 
   const drop = h(
     'div',
