@@ -265,5 +265,4 @@ delete document.documentElement.dataset.beside;
 await Promise.race([answered, shown]);
 await Promise.all([part(() => import('./live.js')), part(() => import('./places.js'))]);
 void part(() => import('./worker.js'));
-if (!kept(Key.introduced)) void part(() => import('./introduce.js'));
 await setChat(isChatOpen);

@@ -5,6 +5,7 @@ import { findTasks, getPreferences, setPreferences, textOf } from './api.js';
 import { showBadge } from './desktop.js';
 import { byId, fieldError, h, icon, newId, openAt, setText } from './dom.js';
 import { knownTags, tagChanges } from './filter-bar.js';
+import { Key, keep, kept } from './kept.js';
 import { latest } from './store.js';
 import { dayIn, here, isOverdue } from './time.js';
 import { toast } from './toasts.js';
@@ -45,6 +46,14 @@ function nameOf(asked, saved) {
   return asked.status === 'completed' ? 'Done' : 'All tasks';
 }
 
+/** Tells the service the user's time zone and language at the first visit, because it cannot know them otherwise. */
+async function introduce() {
+  if (kept(Key.introduced)) return;
+  const { updated_at } = await getPreferences();
+  if (updated_at === null) await setPreferences({ time_zone: here(), locale: navigator.language });
+  keep(Key.introduced, 'yes');
+}
+
 export class PlaceList extends HTMLElement {
   /** Counts by address. @type {Map<string, number>} */
   #counts = new Map();
@@ -74,8 +83,10 @@ export class PlaceList extends HTMLElement {
       this.#saved = filters ?? [];
       this.#draw();
     }).catch(() => {
-      // Without the service, only the places are shown.
+      // Without the service and without stored lists, only the places are shown.
     });
+    // After a failure, the next visit tries again.
+    introduce().catch(() => {});
   }
 
   #lookSoon() {
@@ -191,7 +202,8 @@ export class PlaceList extends HTMLElement {
     this.#draw();
     try {
       const { filters = [] } = await getPreferences();
-      this.#saved = (await setPreferences({ filters: change(filters) })).filters ?? [];
+      const answer = await setPreferences({ filters: change(filters) });
+      this.#saved = (await latest('preferences', async () => answer)).filters ?? [];
       return true;
     } catch (error) {
       this.#saved = before;
