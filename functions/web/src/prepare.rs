@@ -1,7 +1,7 @@
 //! Prepares the files of `assets/` for serving. `build.rs` prepares all of them once; a debug build prepares a file again after an edit.
 //!
-//! The page, scripts and the style sheet are served without indentation, without comment lines and without types inside lines, because the browser does
-//! not need them. The code style makes this safe: a comment begins its line, `/** @` begins a type, and no text spans lines.
+//! The page, scripts and the style sheet are served without indentation, without comment lines and without types inside lines, because the browser
+//! does not need them. The code style makes this safe: a comment begins its line, `/** @` begins a type, and no text spans lines.
 //!
 //! `first.js` becomes part of the page, because its requests must not wait for a file. `sw.js` gets the list of the files that it caches.
 
