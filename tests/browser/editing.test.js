@@ -59,8 +59,7 @@ stories('fast editing', {}, (story) => {
 
   story('selected tasks are changed in one call', async ({ task, taskflow, open }) => {
     for (const title of ['A', 'B', 'C', 'D']) await task({ title });
-    const page = await open();
-    await page.locator('filter-bar').getByLabel('Sort').selectOption('Title');
+    const page = await open({ path: '/#sort=title' });
     await showsTitles(page, ['A', 'B', 'C', 'D']);
     await row(page, 'A').getByRole('button', { name: 'A', exact: true }).focus();
     await page.keyboard.press('Shift+ArrowDown');
@@ -102,6 +101,101 @@ stories('fast editing', {}, (story) => {
     await showsTitles(page, ['A', 'B', 'C']);
   });
 
+  story('a change in the pane is undone before older changes', async ({ task, taskflow, open }) => {
+    const alpha = await task({ title: 'Alpha' });
+    const bravo = await task({ title: 'Bravo' });
+    const page = await open();
+    const priorities = async () => Promise.all([alpha, bravo].map(async ({ id }) => (await taskflow.call('GET', `/api/tasks/${id}`)).priority));
+    await row(page, 'Alpha').getByRole('button', { name: 'Alpha', exact: true }).focus();
+    await page.keyboard.press('1');
+    const detail = await openTask(page, 'Bravo');
+    await detail.getByRole('button', { name: 'Priority' }).click();
+    await detail.getByRole('radio', { name: 'Low' }).check();
+    await eventually(async () => assert.deepEqual(await priorities(), ['high', 'low']));
+    await page.keyboard.press('ControlOrMeta+z');
+    await page.getByText('Undone: “Bravo”.').waitFor();
+    await eventually(async () => assert.deepEqual(await priorities(), ['high', 'medium']));
+    await eventually(async () => assert.equal(await detail.getByRole('radio', { name: 'Medium' }).isChecked(), true));
+    await page.keyboard.press('ControlOrMeta+z');
+    await eventually(async () => assert.deepEqual(await priorities(), ['medium', 'medium']));
+  });
+
+  story('a change of several tasks that fails for some counts the others, and undoes only those', async ({ task, taskflow, open }) => {
+    const [a, b] = [await task({ title: 'A' }), await task({ title: 'B' })];
+    const page = await open({ path: '/#sort=title' });
+    await showsTitles(page, ['A', 'B']);
+    await page.route('**/api/tasks/bulk', async (route) => {
+      await taskflow.call('DELETE', `/api/tasks/${b.id}`);
+      await route.continue();
+    }, { times: 1 });
+    await row(page, 'A').getByRole('button', { name: 'A', exact: true }).focus();
+    await page.keyboard.press('Shift+ArrowDown');
+    await page.getByRole('toolbar', { name: 'Selected tasks' }).getByRole('button', { name: 'Done' }).click();
+    await page.getByText('Completed 1 task.').waitFor();
+    await page.getByText('Not completed: 1 task.').waitFor();
+    assert.equal((await taskflow.call('GET', `/api/tasks/${a.id}`)).status, 'completed');
+    await page.keyboard.press('z');
+    await showsTitles(page, ['A']);
+    assert.equal(await page.getByText(/Not reopened/).count(), 0, 'the deleted task is left alone');
+  });
+
+  story('a time alone keeps the day of each selected task, and an invalid time changes nothing', async ({ task, taskflow, open }) => {
+    await task({ title: 'A', due_date: berlinDay(2) });
+    await task({ title: 'B', due_date: `${berlinDay(3)}T10:00:00Z` });
+    const page = await open();
+    const due = async () => (await taskflow.call('GET', '/api/tasks?sort_by=title&order=asc')).map((/** @type {any} */ own) => own.due_day ?? own.due_date);
+    await row(page, 'A').getByRole('button', { name: 'A', exact: true }).focus();
+    await page.keyboard.press('Shift+ArrowDown');
+    await page.getByRole('toolbar', { name: 'Selected tasks' }).getByRole('button', { name: 'Date' }).click();
+    const picker = page.getByRole('dialog', { name: 'A date for the selected tasks' });
+    await picker.getByLabel('Time', { exact: true }).fill('25:99');
+    await picker.getByRole('button', { name: 'Set' }).click();
+    await picker.getByText('Enter a time such as 15:30 or 3pm.').waitFor();
+    await picker.getByLabel('Time', { exact: true }).fill('15:00');
+    await picker.getByRole('button', { name: 'Set' }).click();
+    const at = (/** @type {number} */ days) => new Date(`${berlinDay(days)}T15:00:00${new Date(`${berlinDay(days)}T12:00:00Z`).toLocaleString('en', { timeZone: 'Europe/Berlin', timeZoneName: 'longOffset' }).split('GMT')[1]}`).toISOString().replace('.000Z', '.000000Z');
+    await eventually(async () => assert.deepEqual(await due(), [at(2), at(3)]));
+    await page.getByText('Moved 2 tasks.').waitFor();
+  });
+
+  story('a sentence that repeats applies to every selected task', async ({ task, taskflow, open }) => {
+    for (const title of ['A', 'B']) await task({ title });
+    const page = await open({ path: '/#sort=title' });
+    await showsTitles(page, ['A', 'B']);
+    await row(page, 'A').getByRole('button', { name: 'A', exact: true }).focus();
+    await page.keyboard.press('Shift+ArrowDown');
+    await page.getByRole('toolbar', { name: 'Selected tasks' }).getByRole('button', { name: 'Date' }).click();
+    await page.getByLabel('Type a date').fill('every friday');
+    await page.getByText(/, repeating$/).waitFor();
+    await page.keyboard.press('Enter');
+    await eventually(async () => assert.deepEqual((await taskflow.call('GET', '/api/tasks')).map((/** @type {any} */ own) => own.recurrence), ['weekly', 'weekly']));
+  });
+
+  story('what is overdue beyond the loaded part is rescheduled, and Shift+End selects to the real end', async ({ taskflow, open }) => {
+    await Promise.all(Array.from({ length: 130 }, (_, at) => taskflow.call('POST', '/api/tasks', { title: `Task ${at}`, due_date: berlinDay(-3), time_zone: 'Europe/Berlin' })));
+    const page = await open();
+    await page.locator('.task[data-id] .open').first().focus();
+    await page.keyboard.press('Shift+End');
+    await page.getByText('130 selected').waitFor();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('ControlOrMeta+a');
+    await page.getByText('130 selected').waitFor();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('s');
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('Delete');
+    await page.getByText('129 tasks', { exact: true }).waitFor();
+    assert.equal(await page.locator('.selected').count(), 0, 'the selected task is deleted, not the focused one');
+    await page.getByText('Deleted “Task').waitFor();
+    await page.keyboard.press('z');
+    await page.getByText('130 tasks', { exact: true }).waitFor();
+    await page.reload();
+    await page.getByRole('button', { name: 'Reschedule all' }).click();
+    await page.getByRole('dialog', { name: 'A new date for everything overdue' }).getByRole('button', { name: 'Tomorrow' }).click();
+    await page.getByText('Moved 130 tasks.').waitFor();
+    await eventually(async () => assert.equal((await taskflow.call('GET', `/api/tasks?limit=500&due_after=${berlinDay(1)}`)).length, 130));
+  });
+
   story('a repeating task moves alone or with all after it, is skipped, and says what comes next', async ({ task, taskflow, open }) => {
     const { id } = await task({ title: 'Water', due_date: '2031-01-14T08:30:00Z', recurrence: 'weekly' });
     const page = await open();
@@ -127,6 +221,10 @@ stories('fast editing', {}, (story) => {
     const page = await open();
     const detail = await openTask(page, 'Fly');
     await detail.getByRole('button', { name: 'Reminders' }).click();
+    await detail.getByRole('button', { name: 'Add another reminder' }).click();
+    await detail.getByRole('button', { name: 'Add another reminder' }).click();
+    assert.equal(await detail.getByLabel('Another reminder').count(), 1, 'an unused one is replaced');
+    await detail.getByRole('button', { name: 'Cancel the new reminder' }).click();
     await detail.getByRole('button', { name: 'Add another reminder' }).click();
     await detail.getByLabel('Another reminder').selectOption('1 hour before');
     const waiting = async () => (await taskflow.call('GET', `/api/reminders?task_id=${id}&status=pending`)).map((/** @type {any} */ own) => own.reminder_offset).sort();

@@ -313,6 +313,29 @@ stories('the list', {}, (story) => {
     await eventually(async () => assert.equal((await taskflow.call('GET', '/api/tasks')).length, 1));
   });
 
+  story('the trash is worked with the keyboard: Tab and a key restore one task, the selection bar several', async ({ task, taskflow, open }) => {
+    for (const title of ['Fern', 'Moss', 'Reed', 'Sage']) await taskflow.call('DELETE', `/api/tasks/${(await task({ title })).id}`);
+    const page = await open({ path: '/#place=trash' });
+    assert.equal(await page.getByLabel('Search tasks').isVisible(), false, 'the trash cannot be searched');
+    const open_ = async () => (await taskflow.call('GET', '/api/tasks?sort_by=title&order=asc')).map((/** @type {any} */ own) => own.title);
+    await row(page, 'Fern').getByRole('button', { name: 'Fern', exact: true }).focus();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await eventually(async () => assert.deepEqual(await open_(), ['Fern']));
+    await row(page, 'Moss').getByRole('button', { name: 'Moss', exact: true }).focus();
+    await page.keyboard.press('r');
+    await eventually(async () => assert.deepEqual(await open_(), ['Fern', 'Moss']));
+    await row(page, 'Reed').getByRole('button', { name: 'Reed', exact: true }).focus();
+    await page.keyboard.press('s');
+    await row(page, 'Sage').getByRole('button', { name: 'Sage', exact: true }).focus();
+    await page.keyboard.press('s');
+    const bar = page.getByRole('toolbar', { name: 'Selected tasks' });
+    await bar.getByText('2 selected').waitFor();
+    assert.deepEqual(await bar.getByRole('button').filter({ visible: true }).evaluateAll((all) => all.map((one) => one.textContent || one.ariaLabel)), ['Restore', 'Clear the selection']);
+    await bar.getByRole('button', { name: 'Restore' }).click();
+    await eventually(async () => assert.deepEqual(await open_(), ['Fern', 'Moss', 'Reed', 'Sage']));
+  });
+
   story('deleting the open task stays on the page, however long the step back takes', async ({ task, open }) => {
     await task({ title: 'Old plan' });
     const page = await open({
@@ -370,6 +393,45 @@ stories('the list', {}, (story) => {
     await showsTitles(page, ['A', 'B', 'C', 'E']);
   });
 
+  story('the keys are listed first when asked for, and the notifications open and close with one key', async ({ task, taskflow, open }) => {
+    await task({ title: 'A' });
+    const page = await open();
+    await page.keyboard.press('?');
+    const box = page.getByRole('checkbox', { name: 'Keyboard shortcuts' });
+    await eventually(async () => assert.equal(await box.evaluate((element) => element === document.activeElement), true));
+    await page.getByText('Make an app password').waitFor();
+    assert.equal(await page.getByText('Print the whole list').evaluate((element) => element.getBoundingClientRect().bottom < innerHeight), true, 'late sections do not push them away');
+    await page.keyboard.press('Escape');
+    await row(page, 'A').getByRole('button', { name: 'A', exact: true }).focus();
+    await page.keyboard.press('b');
+    const notices = page.getByRole('dialog', { name: 'Notifications' });
+    await notices.waitFor();
+    await page.keyboard.press('x');
+    await page.keyboard.press('b');
+    await notices.waitFor({ state: 'hidden' });
+    assert.equal(await page.evaluate(() => document.activeElement?.className), 'open', 'the focus is back');
+    assert.equal((await taskflow.call('GET', '/api/tasks'))[0].status, 'pending', 'no key reaches the row behind');
+  });
+
+  story('a row says in words when its task repeats, when it reminds, and at what time next year', async ({ task, open }) => {
+    const day = new Date(Date.now() + 35 * DAY).toISOString().slice(0, 10);
+    const rules = [
+      ['FREQ=YEARLY;BYMONTH=1;BYMONTHDAY=27', 'every year on the 27th in January'],
+      ['FREQ=MONTHLY;BYMONTHDAY=1,15', 'every month on the 1st and the 15th'],
+      ['FREQ=MONTHLY;INTERVAL=3', 'every 3 months'],
+      ['FREQ=HOURLY;INTERVAL=2', 'every 2 hours'],
+      ['FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1', 'every month on the last weekday'],
+      ['FREQ=MONTHLY;BYMONTHDAY=28,29,30,31;BYSETPOS=-1', 'every month on the 31st'],
+      ['FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13', 'every month on Friday the 13th'],
+      ['FREQ=MONTHLY;BYDAY=-1FR;COUNT=1', 'every month on the last Friday, once'],
+    ];
+    for (const [at, [rule]] of rules.entries()) await task({ title: `Task ${at}`, due_date: `${day}T08:00:00Z`, recurrence_rule: rule, reminder_offset: '0 minutes' });
+    const page = await open();
+    for (const [at, [, words = '']] of rules.entries()) await row(page, `Task ${at}`).getByText(`repeats ${words}`, { exact: true }).waitFor({ state: 'attached' });
+    await row(page, 'Task 0').getByText('reminder when due').waitFor({ state: 'attached' });
+    assert.match((await row(page, 'Task 0').locator('.due').textContent()) ?? '', /\d\d:00$/);
+  });
+
   story('single keys can be turned off', async ({ task, taskflow, open }) => {
     await task({ title: 'A' });
     const page = await open();
@@ -398,7 +460,7 @@ stories('the list', {}, (story) => {
     await page.getByRole('checkbox', { name: `Completed: ${title}` }).first().click();
     await page.getByText(`Completed “${title}”`).waitFor();
     assert.equal(await page.locator('task-list img, task-list b, task-detail img, .toast img, .toast b, i').count(), 0);
-    assert.equal(await page.title(), 'Taskflow');
+    assert.equal(await page.title(), 'All tasks · Taskflow');
   });
 
   story('on a phone the list, a new task, an opened task and the way back work with a finger', async ({ task, open }) => {

@@ -78,7 +78,7 @@ stories('reminders', {}, (story) => {
     const toast = page.locator('.toast.reminder', { hasText: 'Call the dentist' });
     await toast.waitFor();
     await page.getByRole('button', { name: 'Notifications, 1 unread' }).waitFor();
-    assert.equal(await page.title(), '(1) Taskflow');
+    assert.equal(await page.title(), '(1) All tasks · Taskflow');
     await page.keyboard.press('b');
     const list = page.getByRole('dialog', { name: 'Notifications' });
     await list.getByText('Unread:').waitFor({ state: 'attached' });
@@ -86,7 +86,7 @@ stories('reminders', {}, (story) => {
     await toast.waitFor({ state: 'detached' });
     for (const window of [page, other]) {
       await window.getByRole('button', { name: 'Notifications', exact: true }).waitFor();
-      assert.equal(await window.title(), 'Taskflow');
+      assert.equal(await window.title(), 'All tasks · Taskflow');
     }
     await page.reload();
     await isReady(page);

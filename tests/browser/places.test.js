@@ -64,6 +64,34 @@ stories('places', {}, (story) => {
     });
   });
 
+  story('a search says where it looks, and can look everywhere', async ({ task, taskflow, open }) => {
+    await task({ title: 'Find the passport' });
+    const done = await task({ title: 'Renew the passport' });
+    await taskflow.call('POST', `/api/tasks/${done.id}/complete`);
+    const page = await open({ path: '/#place=today' });
+    await page.getByLabel('Search tasks').fill('passport');
+    await page.getByRole('heading', { level: 2, name: 'Search in Today' }).waitFor();
+    await page.getByText('Nothing matches').waitFor();
+    assert.equal(await page.title(), 'Search in Today · Taskflow');
+    await page.getByRole('button', { name: 'Search everything' }).click();
+    await eventually(async () => assert.deepEqual((await titles(page)).sort(), ['Find the passport', 'Renew the passport']));
+    await page.getByRole('heading', { level: 2, name: 'Search', exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Search everything' }).waitFor({ state: 'hidden' });
+  });
+
+  story('an added task that the place does not show is told with a way to it', async ({ open }) => {
+    const page = await open({ path: '/#place=upcoming' });
+    const line = page.getByRole('textbox', { name: 'New task' });
+    await line.fill('Read a book');
+    await line.press('Enter');
+    await page.getByText('Added “Read a book”. The current list does not show it.').waitFor();
+    await page.getByRole('button', { name: 'Show all' }).click();
+    await showsTitles(page, ['Read a book']);
+    await line.fill('Buy bread');
+    await line.press('Enter');
+    await page.getByText('Added “Buy bread”.', { exact: true }).waitFor();
+  });
+
   story('Upcoming has a heading for each day of two weeks, then for each week', async ({ task, open }) => {
     for (const days of [0, 1, 4, 40]) await task({ title: `In ${days}`, due_date: berlinDay(days) });
     const page = await open({ path: '/#place=upcoming' });
@@ -92,6 +120,21 @@ stories('places', {}, (story) => {
     await eventually(async () => assert.equal((await taskflow.call('GET', `/api/tasks/${id}`)).due_date, `${berlinDay(3)}T14:00:00.000000Z`));
   });
 
+  story('all selected tasks are dropped together, and a tag named like a place is a tag', async ({ task, taskflow, open }) => {
+    for (const title of ['A', 'B']) await task({ title });
+    await task({ title: 'C', tags: ['today'] });
+    const page = await open({ path: '/#sort=title' });
+    await showsTitles(page, ['A', 'B', 'C']);
+    await row(page, 'A').getByRole('button', { name: 'A', exact: true }).focus();
+    await page.keyboard.press('Shift+ArrowDown');
+    await page.getByText('2 selected').waitFor();
+    await row(page, 'B').locator('.row').dragTo(page.getByRole('link', { name: /^today/ }).last());
+    await eventually(async () => {
+      const all = await taskflow.call('GET', '/api/tasks?sort_by=title&order=asc');
+      assert.deepEqual(all.map((/** @type {any} */ own) => [own.tags, own.due_day]), [[['today'], null], [['today'], null], [['today'], null]]);
+    });
+  });
+
   story('a list is saved under a name, in every browser of its user', async ({ task, open, taskflow }) => {
     await task({ title: 'A', priority: 'high' });
     await task({ title: 'B' });
@@ -106,7 +149,22 @@ stories('places', {}, (story) => {
     const other = await open();
     await other.getByRole('link', { name: 'Urgent' }).click();
     await showsTitles(other, ['A']);
-    await other.getByRole('button', { name: 'Remove the list Urgent' }).click();
+    const saved = async () => ((await taskflow.call('GET', '/api/preferences')).filters ?? []).map((/** @type {any} */ own) => own.name);
+    await page.locator('filter-bar').getByLabel('Priority').selectOption('Low');
+    await other.locator('filter-bar').getByLabel('Priority').selectOption('Medium');
+    for (const [window, name] of /** @type {const} */ ([[page, 'Later'], [other, 'Normal']])) {
+      await window.getByRole('button', { name: 'Save list' }).click();
+      await window.getByLabel('Name of the list').fill(name);
+      await window.getByLabel('Name of the list').press('Enter');
+      await eventually(async () => assert.ok((await saved()).includes(name)));
+    }
+    assert.deepEqual(await saved(), ['Urgent', 'Later', 'Normal'], 'no window drops the list of another one');
+    await other.getByRole('button', { name: 'Remove the list Later' }).click();
+    await eventually(async () => assert.deepEqual(await saved(), ['Urgent', 'Normal']));
+    await eventually(async () => assert.equal(await other.evaluate(() => document.activeElement?.ariaLabel ?? document.activeElement?.getAttribute('href')), 'Remove the list Normal'));
+    await other.getByRole('button', { name: 'Undo' }).click();
+    await eventually(async () => assert.deepEqual(await saved(), ['Urgent', 'Later', 'Normal']));
+    for (const name of ['Urgent', 'Later', 'Normal']) await other.getByRole('button', { name: `Remove the list ${name}` }).click();
     await eventually(async () => assert.equal((await taskflow.call('GET', '/api/preferences')).filters, undefined));
   });
 

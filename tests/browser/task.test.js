@@ -289,7 +289,7 @@ stories('one task', {}, (story) => {
 
   story('the history tells in words what happened, along the whole chain', async ({ task, taskflow, open }) => {
     const { id } = await task({ title: 'Water the plants', due_date: new Date(Date.now() + DAY).toISOString(), recurrence: 'daily', priority: 'low' });
-    await taskflow.call('PUT', `/api/tasks/${id}`, { priority: 'high', tags: ['home'] });
+    await taskflow.call('PUT', `/api/tasks/${id}`, { priority: 'high', tags: ['home'], description: 'Not the cactus.' });
     await taskflow.call('POST', `/api/tasks/${id}/complete`);
     await eventually(async () => assert.equal((await taskflow.call('GET', '/api/tasks?status=pending')).length, 1));
     await eventually(async () => assert.equal((await taskflow.call('GET', `/api/audit?task_id=${id}&chain=true`)).length, 4));
@@ -300,6 +300,7 @@ stories('one task', {}, (story) => {
     await detail.getByText('Occurrence 1 · due').waitFor();
     await detail.getByText('priority: low → high').waitFor();
     await detail.getByText('tags: none → home').waitFor();
+    await detail.locator('.timeline').getByText('notes', { exact: true }).waitFor();
     assert.deepEqual(await detail.locator('.timeline strong').allTextContents(), ['Created', 'Completed', 'Changed', 'Created']);
     await detail.getByRole('button', { name: 'Open occurrence 1' }).click();
     await eventually(async () => assert.equal(await detail.getByRole('checkbox', { name: /Completed/ }).isChecked(), true));

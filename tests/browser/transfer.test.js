@@ -18,7 +18,7 @@ stories('transfer', {}, (story) => {
     await input.setInputFiles({ name: 'todoist.csv', mimeType: 'text/csv', buffer: Buffer.from(TODOIST) });
     await settings.getByText('It would add 2 tasks.').waitFor();
     await settings.getByText(/Line 3, “Termin”: its date “jeden Montag” is not understood/).waitFor();
-    await settings.getByText(/The first: Water the plants \(2199-01-05\) · Termin/).waitFor();
+    await settings.getByText(/The first: Water the plants \(5 Jan 2199\) · Termin/).waitFor();
     await settings.getByRole('button', { name: 'Import 2 tasks' }).click();
     await settings.getByText('Imported 2 tasks.').waitFor();
     await input.setInputFiles({ name: 'todoist.csv', mimeType: 'text/csv', buffer: Buffer.from(TODOIST) });

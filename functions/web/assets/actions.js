@@ -1,5 +1,6 @@
 // Actions on tasks, from anywhere on the page: shown at once, reported in a toast, and undone by it or by a key, step by step.
 
+import { Problem } from './api.js';
 import { part } from './part.js';
 import { Tasks } from './tasks.js';
 import { moved } from './time.js';
@@ -9,10 +10,15 @@ import { queryOf, view, viewKey } from './view.js';
 /** @typedef {import('./api.js').Task} Task */
 /** @typedef {import('./api.js').TaskChange} TaskChange */
 /** @typedef {import('./outbox.js').Change} Change */
-/** @typedef {{ change: Change, answer: Promise<import('./outbox.js').Answer | null> }} Made a change and what becomes of it */
+/** @typedef {{ change: Change, answer: Promise<import('./outbox.js').Answer | null>, failed?: number }} Made a change, what becomes of it, and how many of its tasks were refused */
 
 /** Maximum undo steps. */
 const STEPS_MAX = 20;
+/** Maximum tasks of one call, as in the API. */
+const BULK_MAX = 500;
+
+/** Data type of dragged tasks: their ids. */
+export const DRAGGED = 'application/x-taskflow-task';
 
 /** The tasks of this page. */
 export const tasks = new Tasks(() => queryOf(view()), viewKey);
@@ -52,26 +58,56 @@ export function undo() {
   return true;
 }
 
-/** @param {Made[]} step */
+/** The tasks of a step: the title of the only one, or their number. @param {Made[]} step */
 function sentence(step) {
-  const [{ change } = { change: { title: '' } }] = step;
-  return step.length > 1 ? `${step.length} tasks.` : `“${change.title}”.`;
+  const [first] = step;
+  const count = step.reduce((sum, { change: { ids }, failed = 0 }) => sum + (ids?.length ?? 1) - failed, 0);
+  if (step.length === 1 && !first?.change.ids?.[1]) return `“${first?.change.title}”.`;
+  return counted(count);
+}
+
+/** @param {number} count of tasks */
+const counted = (count) => (count === 1 ? '1 task.' : `${count} tasks.`);
+
+/**
+ * Records a step that can be undone. A step whose only change is refused is forgotten, because nothing was changed.
+ *
+ * @param {Made} made
+ */
+export function record(made) {
+  const step = [made];
+  steps.push(step);
+  steps.splice(0, steps.length - STEPS_MAX);
+  // Later changes must not join an earlier step, because they would be undone before this one.
+  told = null;
+  made.answer.catch(() => null).then((answer) => {
+    if (answer === null && step.length === 1) forget(step);
+  });
+  return step;
+}
+
+/** Returns false if the step was forgotten or undone before. @param {Made[]} step */
+function forget(step) {
+  const at = steps.indexOf(step);
+  if (at >= 0) steps.splice(at, 1);
+  return at >= 0;
 }
 
 /** @param {Made} made */
 async function takeBack({ change, answer }) {
   const { outbox } = tasks;
   if (outbox.isUnsent(change)) return outbox.withdraw(change);
-  const answered = await answer;
+  const answered = await answer.catch(() => null);
   if (!answered) return undefined;
-  const { kind, id, ids = [], title, body } = change;
+  const { kind, id, title, body } = change;
+  const results = (answered.results ?? []).filter(({ problem }) => !problem);
   const task = /** @type {Task} */ (answered.task ?? tasks.get(id) ?? { id, title, version: 0 });
   const opposite = /** @type {const} */ ({ complete: 'reopen', reopen: 'complete', delete: 'restore', restore: 'delete' });
   if (kind === 'create') tasks.remove(task);
   else if (kind === 'delete') tasks.restore(task);
   else if (kind === 'complete' || kind === 'reopen') tasks.setDone(task, kind === 'reopen');
-  else if (kind === 'bulk' && body.action in opposite) tasks.bulk(ids, opposite[/** @type {keyof typeof opposite} */ (body.action)]);
-  else if (kind === 'bulk') for (const one of answered.results ?? []) if (one.change_id) tasks.undo({ ...change, id: one.id, title: one.task?.title ?? '' }, one.change_id);
+  else if (kind === 'bulk' && body.action in opposite) tasks.bulk(results.map((one) => one.id), opposite[/** @type {keyof typeof opposite} */ (body.action)]);
+  else if (kind === 'bulk') for (const one of results) if (one.change_id) tasks.undo({ ...change, id: one.id, title: one.task?.title ?? '' }, one.change_id);
   if (answered.change && (kind === 'update' || kind === 'skip')) tasks.undo(change, answered.change);
   return undefined;
 }
@@ -84,32 +120,29 @@ async function takeBack({ change, answer }) {
  * @param {{ more?: string, action?: { label: string, run: () => void } }} [options] further text, and an action beside undo
  */
 export function did(verb, made, { more = '', action } = {}) {
+  const say = (/** @type {Made[]} */ step) => `${verb} ${sentence(step)}`;
   if (told?.verb === verb && told.toast.isShown()) {
     told.made.push(made);
-    told.toast.say(`${verb} ${told.made.reduce((sum, { change }) => sum + (change.ids?.length ?? 1), 0)} tasks.`);
-    return told.toast;
+    told.toast.say(say(told.made));
+  } else {
+    const step = record(made);
+    const back = () => {
+      if (forget(step)) for (const one of [...step].reverse()) void takeBack(one);
+    };
+    told = { verb, made: step, toast: toast(`${say(step)}${more && ` ${more}`}`, { actions: [...(action ? [action] : []), { label: 'Undo', run: back }] }) };
   }
-  const step = [made];
-  steps.push(step);
-  steps.splice(0, steps.length - STEPS_MAX);
-  const count = made.change.ids?.length;
-  const words = count ? `${verb} ${count === 1 ? '1 task' : `${count} tasks`}.` : `${verb} “${made.change.title}”.`;
-  const back = () => {
-    const at = steps.indexOf(step);
-    if (at < 0) return;
-    steps.splice(at, 1);
-    for (const one of [...step].reverse()) void takeBack(one);
-  };
-  const shown = toast(`${words}${more && ` ${more}`}`, { actions: [...(action ? [action] : []), { label: 'Undo', run: back }] });
-  told = { verb, made: step, toast: shown };
-  // A refused change was not made; the list of refused changes reports it.
+  const { made: step, toast: shown } = told;
   void made.answer.catch(() => null).then((answer) => {
-    if (answer !== null || step.length > 1) return;
-    shown.remove();
-    const at = steps.indexOf(step);
-    if (at >= 0) steps.splice(at, 1);
+    const failed = answer?.results?.filter(({ problem }) => problem) ?? [];
+    const [one] = failed;
+    made.failed = failed.length;
+    const isNothing = step.every(({ change, failed: own = 0 }) => own === change.ids?.length);
+    if (isNothing) forget(step);
+    // A refused change was not made; the list of refused changes reports it.
+    if (isNothing || (answer === null && step.length === 1)) shown.remove();
+    else if (one) shown.say(say(step));
+    if (one) toast(new Problem(one.status, one.problem ?? null).text, { title: `Not ${verb.toLowerCase()}: ${counted(failed.length)}`, kind: 'bad' });
   });
-  return shown;
 }
 
 /**
@@ -149,7 +182,7 @@ export const restore = (task) => void did('Restored', tasks.restore(task));
  */
 export function move(some, pick) {
   const [only] = some;
-  if (some.length === 1 && only) return change(only, moved(only, pick), pick.day ? 'Moved' : 'Removed the date');
+  if (some.length === 1 && only) return change(only, moved(only, pick), pick.day === null ? 'Removed the date' : 'Moved');
   /** @type {Map<string, { fields: TaskChange, ids: number[] }>} */
   const calls = new Map();
   for (const task of some) {
@@ -163,13 +196,25 @@ export function move(some, pick) {
   return undefined;
 }
 
+/** What a date picker does with the tasks that are selected then. @param {() => Task[] | Promise<Task[]>} some */
+export const dating = (some) => ({
+  choose: async (/** @type {import('./time.js').Picked} */ pick) => move(await some(), pick),
+  read: async (/** @type {TaskChange} */ fields) => bulk((await some()).map(({ id }) => id), 'update', fields, 'Moved'),
+});
+
+/** Returns the tasks that are dropped. @param {DragEvent} event */
+export function dragged({ dataTransfer }) {
+  const ids = dataTransfer?.getData(DRAGGED).split(',') ?? [];
+  return /** @type {Task[]} */ (ids.map((id) => tasks.get(Number(id))).filter(Boolean));
+}
+
 /** Moves a recurring task to its next occurrence. @param {Task} task */
 export const skip = (task) => void did('Skipped', tasks.skip(task), { more: 'It is now at its next date.' });
 
-/** Changes many tasks in one call. @param {number[]} ids @param {Parameters<Tasks['bulk']>[1]} action @param {TaskChange} [fields] @param {string} [verb] */
+/** Changes many tasks, in as few calls as the API permits. @param {number[]} ids @param {Parameters<Tasks['bulk']>[1]} action @param {TaskChange} [fields] @param {string} [verb] */
 export function bulk(ids, action, fields, verb) {
   const verbs = { update: 'Changed', complete: 'Completed', reopen: 'Reopened', delete: 'Deleted', restore: 'Restored', add_tags: 'Tagged', remove_tags: 'Untagged' };
-  did(verb ?? verbs[action], tasks.bulk(ids, action, fields));
+  for (let at = 0; at < ids.length; at += BULK_MAX) did(verb ?? verbs[action], tasks.bulk(ids.slice(at, at + BULK_MAX), action, fields));
 }
 
 tasks.addEventListener('merged', (event) => {

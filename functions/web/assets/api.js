@@ -1,5 +1,6 @@
 // The REST API of tests/contract/openapi.yaml: calls, problems (RFC 9457), and types.
 
+import { capital } from './dom.js';
 import { Key, keep, kept } from './kept.js';
 
 /** @typedef {import('../api.d.ts').Task} Task */
@@ -71,7 +72,7 @@ export const isAborted = (error) => error instanceof DOMException && error.name 
  * @returns {string}
  */
 export function textOf(error) {
-  if (error instanceof Problem) return error.text.charAt(0).toUpperCase() + error.text.slice(1);
+  if (error instanceof Problem) return capital(error.text);
   console.error(error);
   return 'This page has a defect; details are in the browser’s console.';
 }

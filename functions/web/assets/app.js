@@ -9,7 +9,7 @@ import { part } from './part.js';
 import { QuickAdd } from './quick-add.js';
 import { TaskList } from './task-list.js';
 import { toast } from './toasts.js';
-import { closeTask, go, queryOf, show, view, viewChanges } from './view.js';
+import { closeTask, go, isNarrowed, queryOf, show, view, viewChanges } from './view.js';
 
 whenTokenIsNeeded(async (wasWrong) => (await part(() => import('./dialogs.js'))).askForToken(wasWrong));
 
@@ -56,6 +56,7 @@ function follow() {
     void tasks.load();
   }
   emptyButton.hidden = now.place !== 'trash';
+  everywhere.hidden = !now.text.trim() || !isNarrowed(now);
   document.body.dataset.place = now.place;
   list.repaint();
   void followDetail();
@@ -87,7 +88,8 @@ async function followDetail(edit = false) {
   }
   const { TaskDetail } = await part(() => import('./task-detail.js'));
   const element = detail.querySelector('task-detail');
-  if (element instanceof TaskDetail && view().task === task) await element.open(edit);
+  // A new task may have got its id meanwhile.
+  if (element instanceof TaskDetail && view().task === tasks.idNow(task)) await element.open(edit);
 }
 
 // ---- the assistant
@@ -134,9 +136,10 @@ addEventListener('beforeinstallprompt', (event) => {
   installOffer = event;
 });
 
-async function openSettings() {
+/** @param {boolean} [keysFirst] */
+async function openSettings(keysFirst) {
   const dialogs = await part(() => import('./dialogs.js'));
-  await dialogs.openSettings(installOffer);
+  await dialogs.openSettings(installOffer, keysFirst);
 }
 
 byId('settings', HTMLButtonElement).addEventListener('click', () => void openSettings());
@@ -171,14 +174,16 @@ tasks.addEventListener('gone', (event) => {
 
 // ---- keys
 
+const notices = byId('notifications', HTMLElement);
+
 /** @type {Record<string, () => void>} */
 const KEYS = {
   '/': () => search.select(),
   n: () => byId('new-title', HTMLInputElement).focus(),
   c: () => void toggleChat(Boolean(chat.hidden)),
-  b: () => byId('notifications', HTMLElement).showPopover(),
+  b: () => void (notices.togglePopover() && notices.focus()),
   z: () => void (undo() || setText(byId('spoken', HTMLElement), 'There is nothing to undo.')),
-  '?': () => void openSettings(),
+  '?': () => void openSettings(true),
 };
 
 /** Places that `g` and a second key lead to. @type {Record<string, Partial<import('./view.js').View>>} */
@@ -224,6 +229,12 @@ addEventListener('keydown', (event) => {
 
 list.addEventListener('selection', () => void part(() => import('./selection-bar.js')), { once: true });
 
+const everywhere = byId('search-all', HTMLButtonElement);
+everywhere.addEventListener('click', () => {
+  go({ text: view().text, status: '' });
+  search.focus();
+});
+
 const emptyButton = byId('empty-trash', HTMLButtonElement);
 emptyButton.addEventListener('click', async () => {
   const { confirmEmpty } = await part(() => import('./dialogs.js'));
@@ -254,5 +265,4 @@ delete document.documentElement.dataset.beside;
 await Promise.race([answered, shown]);
 await Promise.all([part(() => import('./live.js')), part(() => import('./places.js'))]);
 void part(() => import('./worker.js'));
-if (!kept(Key.introduced)) void part(() => import('./introduce.js'));
 await setChat(isChatOpen);

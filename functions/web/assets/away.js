@@ -10,7 +10,7 @@ const PATIENCE = 1_500;
 
 export class AwayBanner extends HTMLElement {
   #words = h('p', { className: 'grow', role: 'status' });
-  #again = h('button', { type: 'button', className: 'quiet', textContent: 'Try now', onclick: () => this.#try() });
+  #again = h('button', { className: 'quiet', textContent: 'Try now', onclick: () => this.#try() });
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   /** True if changes have waited for a while. */

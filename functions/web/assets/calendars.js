@@ -2,6 +2,7 @@
 
 import { call, textOf } from './api.js';
 import { fieldError, h, newId, setText } from './dom.js';
+import { inWords } from './time.js';
 
 /** @typedef {import('../api.d.ts').AppPassword} AppPassword */
 
@@ -25,8 +26,8 @@ export function calendars() {
 
   /** @param {AppPassword} own */
   function item(own) {
-    const used = own.used_at ? `used ${new Date(own.used_at).toLocaleDateString()}` : 'not used yet';
-    const revoke = h('button', { type: 'button', textContent: 'Revoke', 'aria-label': `Revoke ${own.name}`, onclick: () => void call(`${PATH}/${own.id}`, { method: 'DELETE' }).then(draw, fail) });
+    const used = own.used_at ? `used ${inWords(own.used_at)}` : 'not used yet';
+    const revoke = h('button', { textContent: 'Revoke', 'aria-label': `Revoke ${own.name}`, onclick: () => void call(`${PATH}/${own.id}`, { method: 'DELETE' }).then(draw, fail) });
     return h('li', {}, h('span', { textContent: `${own.name} (${own.kind === 'feed' ? 'feed' : 'app password'}, ${used})` }), h('div', { className: 'choices' }, revoke));
   }
 
@@ -48,7 +49,7 @@ export function calendars() {
   }
 
   /** @param {string} textContent @param {AppPassword['kind']} kind */
-  const press = (textContent, kind) => h('button', { type: 'button', textContent, onclick: () => void make(kind) });
+  const press = (textContent, kind) => h('button', { textContent, onclick: () => void make(kind) });
   void draw();
   return [
     words,

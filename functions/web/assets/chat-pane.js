@@ -36,7 +36,7 @@ function cardOf(card, isGone) {
   if (isGone) return h('li', {}, h('span', { className: 'card gone' }, h('span', { className: 'grow', textContent: title }), ...rest));
   const isDone = status === 'completed';
   const words = h('span', { className: 'grow' }, h('span', { className: 'sr', textContent: 'Open ' }), title, isDone && h('span', { className: 'sr', textContent: ', completed' }));
-  return h('li', {}, h('button', { type: 'button', className: isDone ? 'card done' : 'card', onclick: () => show({ task: card.id }) }, words, ...rest));
+  return h('li', {}, h('button', { className: isDone ? 'card done' : 'card', onclick: () => show({ task: card.id }) }, words, ...rest));
 }
 
 /** @param {TaskCard[]} cards @param {boolean} isGone */
@@ -46,7 +46,6 @@ function cardsOf(cards, isGone) {
   const rest = cards.slice(CARDS_MAX);
   if (rest.length === 0) return all;
   const more = h('button', {
-    type: 'button',
     className: 'quiet',
     textContent: `${rest.length} more`,
     onclick: () => {
@@ -101,15 +100,15 @@ export class ChatPane extends HTMLElement {
   #hello = this.#welcome();
   #log = h('div', { className: 'chat-log', role: 'log', 'aria-label': 'Conversation', tabIndex: 0 });
   #input = h('textarea', { id: newId(), rows: 1, dir: 'auto', maxLength: MESSAGE_MAX, placeholder: 'Ask or tell: “what is overdue?”', enterKeyHint: 'send' });
-  #send = h('button', { className: 'primary', textContent: 'Send' });
-  #anew = h('button', { type: 'button', className: 'quiet', textContent: 'New conversation', onclick: () => this.#begin() });
+  #send = h('button', { type: 'submit', className: 'primary', textContent: 'Send' });
+  #anew = h('button', { className: 'quiet', textContent: 'New conversation', onclick: () => this.#begin() });
   #who = h('span', { className: 'who muted', hidden: true, textContent: 'offline', title: 'No language model is configured. Taskflow’s offline assistant understands everyday sentences.' });
   #frame = 0;
 
   connectedCallback() {
     if (this.#log.isConnected) return;
     const form = h('form', { className: 'chat-form', noValidate: true }, h('label', { className: 'sr', for: this.#input.id, textContent: 'Message to the assistant' }), this.#input, this.#send);
-    const close = h('button', { type: 'button', className: 'icon-button', 'aria-label': 'Close the assistant', onclick: () => this.dispatchEvent(new Event('close')) }, icon('close'));
+    const close = h('button', { className: 'icon-button', 'aria-label': 'Close the assistant', onclick: () => this.dispatchEvent(new Event('close')) }, icon('close'));
     this.replaceChildren(h('div', { className: 'pane-bar' }, close, h('h2', { textContent: 'Assistant' }), h('span', { className: 'grow' }, this.#who), this.#anew), this.#log, form);
     form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -203,7 +202,7 @@ export class ChatPane extends HTMLElement {
     const greet = () => setText(due, greeting());
     tasks.addEventListener('change', greet);
     greet();
-    return h('div', { className: 'welcome' }, due, h('p', { textContent: 'I find, add, change and complete tasks for you. Use your own words, for example:' }), ...EXAMPLES.map((text) => h('button', { type: 'button', className: 'pill', textContent: text, onclick: () => use(text) })));
+    return h('div', { className: 'welcome' }, due, h('p', { textContent: 'I find, add, change and complete tasks for you. Use your own words, for example:' }), ...EXAMPLES.map((text) => h('button', { className: 'pill', textContent: text, onclick: () => use(text) })));
   }
 
   /** @param {Message} message @returns {HTMLElement} */
@@ -230,7 +229,7 @@ export class ChatPane extends HTMLElement {
       return parts;
     }
     const parts = [h('span', { className: 'sr', textContent: 'You: ' }), h('p', { dir: 'auto', textContent: text })];
-    if (problem) parts.push(h('div', { className: 'chat-problem', role: 'alert' }, h('p', { textContent: problem }), h('button', { type: 'button', textContent: 'Send again', onclick: () => void this.#talk.send(message) })));
+    if (problem) parts.push(h('div', { className: 'chat-problem', role: 'alert' }, h('p', { textContent: problem }), h('button', { textContent: 'Send again', onclick: () => void this.#talk.send(message) })));
     return parts;
   }
 
@@ -240,7 +239,6 @@ export class ChatPane extends HTMLElement {
     setText(title, text);
     const answer = (/** @type {string} */ words, /** @type {string} */ label, /** @type {string} */ className, /** @type {string} */ confirms = '') =>
       h('button', {
-        type: 'button',
         className,
         textContent: label,
         onclick: () => {

@@ -2,7 +2,7 @@
 // date is chosen.
 
 import { draftTask } from './api.js';
-import { h, icon, newId, setText } from './dom.js';
+import { h, icon, newId, openAt, setText } from './dom.js';
 import { isDay, dayIn, dueInWords, here, monthInWords, quickDays, readTime, saidInFull, saidInWords, timeOfDay, wallClock, weekdayOfDay, weekStart } from './time.js';
 
 /** @typedef {import('./api.js').Task} Task */
@@ -55,32 +55,34 @@ export function pickDate(anchor, { label, task, choose, read }) {
   const month = h('p', { className: 'grow', role: 'status' });
   const grid = h('table', { role: 'grid' });
   const time = h('input', { id: newId(), className: 'narrow', placeholder: '15:30', autocomplete: 'off', value: ownTime ? timeOfDay(ownTime) : '', 'aria-describedby': reading.id });
-  const allDay = h('input', { type: 'checkbox', checked: !ownTime });
+  // Several tasks may have times: they become all-day tasks only on request.
+  const allDay = h('input', { type: 'checkbox', checked: task !== null && !ownTime });
   const all = h('input', { type: 'radio', name: 'date-picker-scope', value: 'all' });
   const one = h('input', { type: 'radio', name: 'date-picker-scope', value: 'one', checked: true });
   const repeats = task !== null && task.recurrence !== 'none';
   const scope = repeats ? h('fieldset', { className: 'scope' }, h('legend', { className: 'sr', textContent: 'What moves' }), h('label', { className: 'choice' }, one, 'Only this one'), h('label', { className: 'choice' }, all, 'This and all after')) : null;
 
   const element = h('div', { className: 'menu date-picker', popover: 'auto', role: 'dialog', 'aria-label': label });
-  const before = document.activeElement;
 
   function close() {
     element.hidePopover();
   }
 
-  /** @param {string | null} day @param {string} [at] */
-  function take(day, at) {
-    const typed = readTime(time.value);
-    const changed = time.value.trim() === '' ? (ownTime ? '' : undefined) : typed !== null && typed !== ownTime ? typed : undefined;
-    const picked = at ?? changed;
+  /** Chooses a day with the time, or only the time. @param {string | null} [day] */
+  function take(day) {
+    const at = readTime(time.value);
+    if (day !== null && at === null && (time.value.trim() || (day === undefined && !allDay.checked))) {
+      setText(reading, 'Enter a time such as 15:30 or 3pm.');
+      return time.focus();
+    }
     close();
-    choose({ day, ...(picked === undefined ? {} : { time: picked }), all: all.checked });
+    return choose({ day, time: at ?? (allDay.checked ? '' : undefined), all: all.checked });
   }
 
   const quick = quickDays().map(({ name, day }) =>
-    h('button', { type: 'button', className: 'menu-item', onclick: () => take(day) }, h('span', { className: 'grow', textContent: name }), h('span', { className: 'muted', textContent: weekdayOfDay(day) })),
+    h('button', { className: 'menu-item', onclick: () => take(day) }, h('span', { className: 'grow', textContent: name }), h('span', { className: 'muted', textContent: weekdayOfDay(day) })),
   );
-  const none = h('button', { type: 'button', className: 'menu-item', hidden: task !== null && own === null, onclick: () => take(null) }, h('span', { className: 'grow', textContent: 'No date' }));
+  const none = h('button', { className: 'menu-item', hidden: task !== null && own === null, onclick: () => take(null) }, h('span', { className: 'grow', textContent: 'No date' }));
 
   // ---- the month
 
@@ -98,7 +100,7 @@ export function pickDate(anchor, { label, task, choose, read }) {
   function cell(day) {
     const isOther = day.slice(0, 7) !== cursor.slice(0, 7);
     const className = [isOther && 'other', day === today && 'today', day === own && 'on'].filter(Boolean).join(' ');
-    const button = h('button', { type: 'button', className, tabIndex: day === cursor ? 0 : -1, textContent: String(Number(day.slice(8))), 'aria-label': saidInFull(day), 'data-day': day, onclick: () => take(day) });
+    const button = h('button', { className, tabIndex: day === cursor ? 0 : -1, textContent: String(Number(day.slice(8))), 'aria-label': saidInFull(day), 'data-day': day, onclick: () => take(day) });
     if (day === today) button.setAttribute('aria-current', 'date');
     return h('td', { role: 'gridcell', 'aria-selected': String(day === own) }, button);
   }
@@ -170,41 +172,25 @@ export function pickDate(anchor, { label, task, choose, read }) {
   time.addEventListener('input', () => {
     allDay.checked = time.value.trim() === '';
   });
-  time.addEventListener('change', () => {
-    if (time.value.trim() && readTime(time.value) === null) setText(reading, 'Enter a time such as 15:30 or 3pm.');
-  });
   time.addEventListener('keydown', (event) => {
     if (event.key !== 'Enter' || event.isComposing) return;
     event.preventDefault();
-    if (time.value.trim() && readTime(time.value) === null) setText(reading, 'Enter a time such as 15:30 or 3pm.');
-    else take(own ?? today, readTime(time.value) ?? '');
+    take();
   });
 
   // ---- the popover
 
-  const turn = (/** @type {number} */ by, /** @type {string} */ words) => h('button', { type: 'button', className: by < 0 ? 'icon-button small back' : 'icon-button small', 'aria-label': words, onclick: () => move(shiftMonth(cursor, by), false) }, icon('next'));
+  const turn = (/** @type {number} */ by, /** @type {string} */ words) => h('button', { className: by < 0 ? 'icon-button small back' : 'icon-button small', 'aria-label': words, onclick: () => move(shiftMonth(cursor, by), false) }, icon('next'));
   element.append(
     h('div', { className: 'date-line' }, line, reading),
     h('div', { className: 'menu-list' }, ...quick, none),
     h('div', { className: 'month' }, h('div', { className: 'line' }, month, turn(-1, 'Previous month'), turn(1, 'Next month')), grid),
-    h('div', { className: 'line time-line' }, h('label', { for: time.id, textContent: 'Time' }), time, h('label', { className: 'choice grow' }, allDay, 'All day'), h('button', { type: 'button', className: 'quiet', textContent: 'Set', onclick: () => take(own ?? today, readTime(time.value) ?? '') })),
+    h('div', { className: 'line time-line' }, h('label', { for: time.id, textContent: 'Time' }), time, h('label', { className: 'choice grow' }, allDay, 'All day'), h('button', { className: 'quiet', textContent: 'Set', onclick: () => take() })),
     ...(scope ? [scope] : []),
   );
   if (task?.due_date) setText(reading, dueInWords(task));
   draw();
-  document.body.append(element);
-  element.addEventListener('toggle', (event) => {
-    if (/** @type {ToggleEvent} */ (event).newState !== 'closed') return;
-    element.remove();
-    if (before instanceof HTMLElement && before.isConnected) before.focus();
-  });
-  element.showPopover();
-  // Below the element, or above it if there is more space; a sheet on phones.
-  const [at, size] = [anchor.getBoundingClientRect(), element.getBoundingClientRect()];
-  const left = Math.max(8, Math.min(at.left, innerWidth - size.width - 8));
-  const top = at.bottom + size.height + 8 < innerHeight ? at.bottom + 4 : Math.max(8, Math.min(at.top - size.height - 4, innerHeight - size.height - 8));
-  element.style.setProperty('--left', `${left}px`);
-  element.style.setProperty('--top', `${top}px`);
+  openAt(anchor, element);
   line.focus();
 }
 

@@ -81,7 +81,7 @@ export async function refreshPush() {
 /** The section of the settings. @returns {Node[]} */
 export function devices() {
   const words = h('p', { role: 'status' });
-  const press = h('button', { type: 'button', textContent: 'Turn on…', hidden: true });
+  const press = h('button', { textContent: 'Turn on…', hidden: true });
   const list = h('ul', { className: 'devices' });
 
   /** @param {() => Promise<unknown>} work */
@@ -97,8 +97,8 @@ export function devices() {
   /** @param {Device} device */
   function item(device) {
     const isOwn = kept(Key.device) === String(device.id);
-    const test = h('button', { type: 'button', textContent: 'Send a test', 'aria-label': `Send a test to ${device.name}`, onclick: () => void attempt(() => testSubscription(device.id)) });
-    const remove = h('button', { type: 'button', textContent: 'Remove', 'aria-label': `Remove ${device.name}`, onclick: () => void attempt(() => turnOff(device.id)) });
+    const test = h('button', { textContent: 'Send a test', 'aria-label': `Send a test to ${device.name}`, onclick: () => void attempt(() => testSubscription(device.id)) });
+    const remove = h('button', { textContent: 'Remove', 'aria-label': `Remove ${device.name}`, onclick: () => void attempt(() => turnOff(device.id)) });
     return h('li', {}, h('span', { textContent: isOwn ? `${device.name} (this browser)` : device.name }), h('div', { className: 'choices' }, test, remove));
   }
 

@@ -15,18 +15,23 @@ import { placeToasts, toast } from './toasts.js';
 const SHORTCUTS = Object.freeze([
   ['/', 'Search'],
   ['n', 'New task'],
+  ['Shift+Enter', 'Add the task and open it'],
   ['↓ ↑ or j k', 'Next or previous task'],
   ['Enter or e', 'Open the task'],
   ['x', 'Complete the task'],
   ['t', 'Change the date'],
+  ['s or Ctrl+click', 'Select the task'],
   ['Shift+↓ ↑', 'Select tasks'],
+  ['Ctrl+A', 'Select the whole list'],
   ['1 2 3', 'Priority high, medium, low'],
   ['Delete or ⌫', 'Delete the task'],
+  ['r', 'Restore the task (in the trash)'],
   ['z or Ctrl+Z', 'Undo, up to 20 steps'],
   ['c', 'Open or close the assistant'],
   ['b', 'Notifications'],
   ['g t · g u', 'Go to Today, Upcoming'],
-  ['g i · g a', 'Go to Inbox, All tasks'],
+  ['g i · g a · g d', 'Go to Inbox, All tasks, Done'],
+  ['Ctrl+P', 'Print the whole list'],
   ['?', 'Keyboard shortcuts and settings'],
   ['Esc', 'Close what is open'],
 ]);
@@ -66,7 +71,7 @@ function dialogOf(title, body, buttons) {
 }
 
 /** @param {string} textContent @param {string} value @param {Record<string, unknown>} [props] */
-const button = (textContent, value, props = {}) => h('button', { textContent, value, ...props });
+const button = (textContent, value, props = {}) => h('button', { type: 'submit', textContent, value, ...props });
 
 /** Empties the trash after a confirmation, because this cannot be undone. */
 export async function confirmEmpty() {
@@ -137,9 +142,8 @@ async function confirmLoss(count) {
 
 function tokenSetting() {
   const words = h('p', {});
-  const change = h('button', { type: 'button', onclick: () => void enterToken('Enter the service’s access token.').then(draw) });
+  const change = h('button', { onclick: () => void enterToken('Enter the service’s access token.').then(draw) });
   const forget = h('button', {
-    type: 'button',
     textContent: 'Forget it',
     onclick: async () => {
       const waiting = tasks.outbox.waiting.length;
@@ -189,7 +193,7 @@ function dateSetting() {
 function desktopSetting() {
   const words = { on: 'On, while a window of this page is open.', off: 'Off.', denied: 'Blocked for this page. Allow them in the browser’s site settings.', none: 'Not supported by this browser.' };
   const line = h('p', {});
-  const press = h('button', { type: 'button', onclick: () => void setDesktop(desktopState() !== 'on').then(draw) });
+  const press = h('button', { onclick: () => void setDesktop(desktopState() !== 'on').then(draw) });
   function draw() {
     const state = desktopState();
     line.textContent = words[state];
@@ -224,16 +228,18 @@ function onlineSetting(title, load) {
 /** @param {InstallPrompt | null} offer the browser's, while there is one */
 function installSetting(offer) {
   if (!offer) return null;
-  return group('Application', h('div', { className: 'choices' }, h('button', { type: 'button', textContent: 'Install Taskflow…', onclick: () => void offer.prompt() })));
+  return group('Application', h('div', { className: 'choices' }, h('button', { textContent: 'Install Taskflow…', onclick: () => void offer.prompt() })));
 }
 
 /**
  * Opens the settings.
  *
  * @param {InstallPrompt | null} offer the browser's install prompt, while there is one
+ * @param {boolean} [keysFirst] whether to begin with the shortcuts
  */
-export async function openSettings(offer) {
-  const body = [
+export async function openSettings(offer, keysFirst = false) {
+  const keys = keysSetting();
+  const rest = [
     themeSetting(),
     dateSetting(),
     daySetting(),
@@ -243,7 +249,8 @@ export async function openSettings(offer) {
     onlineSetting('Import and export', async () => (await import('./transfer.js')).transfer()),
     tokenSetting(),
     installSetting(offer),
-    keysSetting(),
   ];
-  await ask(dialogOf('Settings', body, [button('Done', '', { className: 'primary', autofocus: true })]));
+  // First, because sections that load late would move it out of sight.
+  const body = keysFirst ? [keys, ...rest] : [...rest, keys];
+  await ask(dialogOf('Settings', body, [button('Done', '', { className: 'primary', autofocus: !keysFirst })]));
 }

@@ -21,7 +21,7 @@ function dress(element, props) {
 }
 
 /**
- * Creates an element with properties and children.
+ * Creates an element with properties and children. A button submits its form only if its `type` says so.
  *
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
@@ -30,7 +30,7 @@ function dress(element, props) {
  * @returns {HTMLElementTagNameMap[K]}
  */
 export function h(tag, props = {}, ...children) {
-  const element = dress(document.createElement(tag), props);
+  const element = dress(document.createElement(tag), tag === 'button' ? { type: 'button', ...props } : props);
   element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
@@ -81,6 +81,9 @@ export function find(root, selector, type) {
   return element;
 }
 
+/** Returns a text that begins with a capital. @param {string} text */
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /**
  * Writes only changes, so that nothing is announced or laid out twice.
  *
@@ -107,6 +110,24 @@ export function soon(act) {
       act();
     });
   };
+}
+
+/**
+ * Shows a popover at an element, above it if there is no space below, and removes it when it closes. The browser then restores the focus.
+ *
+ * @param {HTMLElement} anchor
+ * @param {HTMLElement} element
+ */
+export function openAt(anchor, element) {
+  document.body.append(element);
+  element.addEventListener('toggle', (event) => {
+    if (/** @type {ToggleEvent} */ (event).newState === 'closed') element.remove();
+  });
+  element.showPopover();
+  const [at, size] = [anchor.getBoundingClientRect(), element.getBoundingClientRect()];
+  const top = at.bottom + size.height + 8 < innerHeight ? at.bottom + 4 : Math.max(8, Math.min(at.top - size.height - 4, innerHeight - size.height - 8));
+  element.style.setProperty('--left', `${Math.max(8, Math.min(at.left, innerWidth - size.width - 8))}px`);
+  element.style.setProperty('--top', `${top}px`);
 }
 
 let ids = 0;

@@ -3,6 +3,7 @@
 import { tasks } from './actions.js';
 import { listTags } from './api.js';
 import { find, h, setText } from './dom.js';
+import { latest } from './store.js';
 import { clearFilters, queryOf, show, view, viewChanges } from './view.js';
 
 /** Maximum tags of the menu; a search finds the others. */
@@ -104,7 +105,7 @@ export class FilterBar extends HTMLElement {
       this.#timer = undefined;
       this.#tagsAt = performance.now();
       try {
-        known = (await listTags()).sort((a, b) => b.count - a.count || a.tag.localeCompare(b.tag));
+        known = (await latest('tags', listTags)).sort((a, b) => b.count - a.count || a.tag.localeCompare(b.tag));
         tagChanges.dispatchEvent(new Event('change'));
         // An open menu does not change under the user's hands, unless it is empty.
         if (this.#tagMenu.matches(':popover-open') && !this.#tagMenu.querySelector('input')) this.#drawTags();

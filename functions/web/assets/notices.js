@@ -159,7 +159,7 @@ export class NotificationList extends HTMLElement {
     this.#badge.hidden = unread === 0;
     setText(this.#badge, unread > 99 ? '99+' : String(unread));
     this.#bell.setAttribute('aria-label', unread ? `Notifications, ${unread} unread` : 'Notifications');
-    document.title = unread ? `(${unread}) Taskflow` : 'Taskflow';
+    document.title = `${unread ? `(${unread}) ` : ''}${document.title.replace(/^\(\d+\) /, '')}`;
     this.#readAll.hidden = unread === 0;
     this.#none.hidden = sorted.length > 0;
     setText(this.#none, this.#failure ? `The notifications could not be loaded. ${this.#failure}` : 'Nothing yet. Reminders show up here.');
@@ -171,20 +171,20 @@ export class NotificationList extends HTMLElement {
   /** @param {Notice} notice */
   #item(notice) {
     const isUnread = !notice.read_at;
-    const read = isUnread && h('button', { type: 'button', className: 'icon-button small', 'aria-label': `Mark read: ${notice.title}`, title: 'Mark read', onclick: () => void this.read(notice.id) }, icon('check'));
+    const read = isUnread && h('button', { className: 'icon-button small', 'aria-label': `Mark read: ${notice.title}`, title: 'Mark read', onclick: () => void this.read(notice.id) }, icon('check'));
     return h(
       'li',
       { className: isUnread ? 'notice unread' : 'notice', 'data-id': notice.id },
       h(
         'button',
-        { type: 'button', className: 'notice-open', onclick: () => this.#open(notice) },
+        { className: 'notice-open', onclick: () => this.#open(notice) },
         isUnread && h('span', { className: 'sr', textContent: 'Unread: ' }),
         h('span', { className: 'notice-title', textContent: tasks.get(notice.task_id)?.title ?? notice.title }),
         h('span', { className: 'muted', textContent: notice.body }),
         h('time', { className: 'muted', dateTime: notice.created_at, title: inFull(notice.created_at), textContent: `Reminded ${inWords(notice.created_at)}` }),
       ),
       read,
-      isUnread && h('div', { className: 'answers' }, ...this.#answers(notice).map(({ label, about, run }) => h('button', { type: 'button', className: 'quiet', 'aria-label': about, textContent: label, onclick: run }))),
+      isUnread && h('div', { className: 'answers' }, ...this.#answers(notice).map(({ label, about, run }) => h('button', { className: 'quiet', 'aria-label': about, textContent: label, onclick: run }))),
     );
   }
 }

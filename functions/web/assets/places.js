@@ -1,13 +1,15 @@
 // <place-list>: the places of the rail: the fixed ones, a list per tag, and saved lists, each with its count. On small screens the rail is a drawer.
 
-import { change, move, tasks } from './actions.js';
+import { DRAGGED, bulk, dragged, move, tasks } from './actions.js';
 import { findTasks, getPreferences, setPreferences, textOf } from './api.js';
 import { showBadge } from './desktop.js';
-import { byId, fieldError, h, icon, newId, setText } from './dom.js';
+import { byId, fieldError, h, icon, newId, openAt, setText } from './dom.js';
 import { knownTags, tagChanges } from './filter-bar.js';
+import { Key, keep, kept } from './kept.js';
+import { latest } from './store.js';
 import { dayIn, here, isOverdue } from './time.js';
 import { toast } from './toasts.js';
-import { addressOf, go, isFiltered, queryOf, view, viewChanges, viewKey, viewOf } from './view.js';
+import { addressOf, go, isFiltered, isNarrowed, queryOf, view, viewChanges, viewKey, viewOf } from './view.js';
 
 /** @typedef {Partial<import('./view.js').View>} Goal */
 /** @typedef {{ name: string, query: string }} Saved */
@@ -34,14 +36,22 @@ const PAST = [
   ['Trash', 'trash', { place: 'trash' }],
 ];
 
-/** Returns the name of a view: its place, tag or saved name. @param {import('./view.js').View} asked @param {readonly Saved[]} saved */
+/** Returns the name of a view: its place, tag or saved name. @param {import('./view.js').View} asked @param {readonly Saved[]} saved @returns {string} */
 function nameOf(asked, saved) {
   const own = saved.find(({ query }) => query === viewKey());
   if (own) return own.name;
-  if (asked.text.trim()) return 'Search';
+  if (asked.text.trim()) return isNarrowed(asked) ? `Search in ${nameOf({ ...asked, text: '' }, [])}` : 'Search';
   if (asked.place) return [...PLACES, ...PAST].find(([, , goal]) => goal.place === asked.place)?.[0] ?? '';
   if (asked.tags.length) return asked.tags.map((tag) => `#${tag}`).join(asked.match === 'any' ? ' or ' : ' ');
   return asked.status === 'completed' ? 'Done' : 'All tasks';
+}
+
+/** Tells the service the user's time zone and language at the first visit, because it cannot know them otherwise. */
+async function introduce() {
+  if (kept(Key.introduced)) return;
+  const { updated_at } = await getPreferences();
+  if (updated_at === null) await setPreferences({ time_zone: here(), locale: navigator.language });
+  keep(Key.introduced, 'yes');
 }
 
 export class PlaceList extends HTMLElement {
@@ -69,12 +79,14 @@ export class PlaceList extends HTMLElement {
     }, CLOCK);
     this.#drops();
     this.#draw();
-    getPreferences().then(({ filters }) => {
+    latest('preferences', getPreferences).then(({ filters }) => {
       this.#saved = filters ?? [];
       this.#draw();
     }).catch(() => {
-      // Without the service, only the places are shown.
+      // Without the service and without stored lists, only the places are shown.
     });
+    // After a failure, the next visit tries again.
+    introduce().catch(() => {});
   }
 
   #lookSoon() {
@@ -104,13 +116,13 @@ export class PlaceList extends HTMLElement {
     if (byId('rail', HTMLElement).matches(':popover-open')) byId('rail', HTMLElement).hidePopover();
   }
 
-  /** A task dropped on Today moves there; dropped on a tag, it gets the tag. */
+  /** Tasks dropped on Today move there; dropped on a tag, they get the tag. */
   #drops() {
-    const goalOf = (/** @type {Event} */ { target }) => /** @type {Element} */ (target).closest('[data-drop]');
+    const goalOf = (/** @type {Event} */ { target }) => /** @type {HTMLElement | null} */ (/** @type {Element} */ (target).closest('[data-day], [data-tag]'));
     this.addEventListener('dragover', (event) => {
       const goal = goalOf(event);
       for (const other of this.querySelectorAll('.aim')) other.classList.toggle('aim', other === goal);
-      if (!goal || !event.dataTransfer?.types.includes('application/x-taskflow-task')) return;
+      if (!goal || !event.dataTransfer?.types.includes(DRAGGED)) return;
       goal.classList.add('aim');
       event.preventDefault();
     });
@@ -118,32 +130,38 @@ export class PlaceList extends HTMLElement {
     this.addEventListener('drop', (event) => {
       const goal = goalOf(event);
       goal?.classList.remove('aim');
-      const task = tasks.get(Number(event.dataTransfer?.getData('application/x-taskflow-task')));
-      if (!task || !(goal instanceof HTMLElement)) return;
+      const some = dragged(event);
+      if (!goal || !some.length) return;
       event.preventDefault();
-      const { drop = '' } = goal.dataset;
-      if (drop === 'today') move([task], { day: dayIn(new Date(), here()) });
-      else change(task, { tags: [...new Set([...task.tags, drop])] }, 'Tagged');
+      const { tag } = goal.dataset;
+      if (tag) bulk(some.map(({ id }) => id), 'add_tags', { tags: [tag] });
+      else move(some, { day: dayIn(new Date(), here()) });
     });
   }
 
   #draw() {
     const now = viewKey();
-    const focused = this.contains(document.activeElement) ? document.activeElement?.closest('a')?.getAttribute('href') : null;
-    const item = (/** @type {string} */ name, /** @type {string} */ sign, /** @type {string} */ address, /** @type {number | undefined} */ count, /** @type {string} */ drop = '') => {
-      const link = h('a', { href: address.startsWith('#') ? address : '/', className: 'place', ...(drop ? { 'data-drop': drop } : {}) }, icon(sign), h('span', { className: 'grow', dir: 'auto', textContent: name }), h('span', { className: 'muted', textContent: count ? String(count) : '' }));
+    const targets = () => /** @type {HTMLElement[]} */ ([...this.querySelectorAll('a, button')]);
+    const keyOf = (/** @type {Element} */ element) => element.getAttribute('href') ?? element.ariaLabel;
+    const before = targets();
+    const focused = before.findIndex((target) => target === document.activeElement);
+    const item = (/** @type {string} */ name, /** @type {string} */ sign, /** @type {string} */ address, /** @type {number | undefined} */ count, /** @type {Record<string, string>} */ drop = {}) => {
+      const link = h('a', { href: address.startsWith('#') ? address : '/', className: 'place', ...drop }, icon(sign), h('span', { className: 'grow', dir: 'auto', textContent: name }), h('span', { className: 'muted', textContent: count ? String(count) : '' }));
       if (address.replace(/^[^#]*#?/, '') === now) link.setAttribute('aria-current', 'page');
       return h('li', {}, link);
     };
-    const places = PLACES.map(([name, sign, goal]) => item(name, sign, addressOf(goal), this.#counts.get(addressOf(goal)), goal.place === 'today' ? 'today' : ''));
-    const tags = knownTags().slice(0, TAGS_MAX).map(({ tag, count }) => item(tag, 'tag', addressOf({ tags: [tag] }), count, tag));
-    const saved = this.#saved.map((one) => h('li', { className: 'line' }, ...item(one.name, 'filter', `#${one.query}`, undefined).childNodes, h('button', { type: 'button', className: 'icon-button small', 'aria-label': `Remove the list ${one.name}`, onclick: () => void this.#keep(this.#saved.filter((other) => other !== one)) }, icon('close'))));
+    const places = PLACES.map(([name, sign, goal]) => item(name, sign, addressOf(goal), this.#counts.get(addressOf(goal)), goal.place === 'today' ? { 'data-day': 'today' } : {}));
+    const tags = knownTags().slice(0, TAGS_MAX).map(({ tag, count }) => item(tag, 'tag', addressOf({ tags: [tag] }), count, { 'data-tag': tag }));
+    const saved = this.#saved.map((one) => h('li', { className: 'line' }, ...item(one.name, 'filter', `#${one.query}`, undefined).childNodes, h('button', { className: 'icon-button small', 'aria-label': `Remove the list ${one.name}`, onclick: () => void this.#remove(one) }, icon('close'))));
     const past = PAST.map(([name, sign, goal]) => item(name, sign, addressOf(goal), undefined));
     const group = (/** @type {string} */ title, /** @type {HTMLElement[]} */ items) => (items.length ? [h('h2', { textContent: title }), h('ul', { className: 'plain', 'aria-label': title }, ...items)] : []);
     this.replaceChildren(h('ul', { className: 'plain', 'aria-label': 'Places' }, ...places), ...group('Tags', tags), ...group('Saved lists', saved), h('ul', { className: 'plain', 'aria-label': 'Done and deleted' }, ...past));
-    const again = focused ? [...this.querySelectorAll('a')].find((link) => link.getAttribute('href') === focused) : null;
-    again?.focus();
-    setText(this.#title, nameOf(view(), this.#saved));
+    const [old, after] = [before[focused], targets()];
+    if (old) (after.find((target) => keyOf(target) === keyOf(old)) ?? after[focused])?.focus();
+    const name = nameOf(view(), this.#saved);
+    setText(this.#title, name);
+    // The number of unread notifications stays in front.
+    document.title = document.title.replace(/^(\(\d+\) )?.*/, (_, count = '') => `${count}${name} · Taskflow`);
     this.#save.hidden = !isFiltered(view()) || this.#saved.some(({ query }) => query === now);
   }
 
@@ -151,37 +169,48 @@ export class PlaceList extends HTMLElement {
 
   #askName() {
     const input = h('input', { id: newId(), maxLength: 50, autocomplete: 'off' });
-    const form = h('form', { className: 'menu at save-list', popover: 'auto', role: 'dialog', 'aria-label': 'Save this list', noValidate: true }, h('div', { className: 'field' }, h('label', { for: input.id, textContent: 'Name of the list' }), input), h('button', { className: 'primary', textContent: 'Save' }));
+    const form = h('form', { className: 'menu at save-list', popover: 'auto', role: 'dialog', 'aria-label': 'Save this list', noValidate: true }, h('div', { className: 'field' }, h('label', { for: input.id, textContent: 'Name of the list' }), input), h('button', { type: 'submit', className: 'primary', textContent: 'Save' }));
     form.addEventListener('submit', (event) => {
       event.preventDefault();
       const name = input.value.trim();
       if (!name) return fieldError(input, 'Write a name.');
       form.hidePopover();
-      void this.#keep([...this.#saved, { name, query: viewKey() }]);
+      const one = { name, query: viewKey() };
+      void this.#keep((all) => [...all, one]);
       return undefined;
     });
-    form.addEventListener('toggle', (event) => {
-      if (/** @type {ToggleEvent} */ (event).newState === 'closed') form.remove();
-    });
-    document.body.append(form);
-    form.showPopover();
-    const at = this.#save.getBoundingClientRect();
-    form.style.setProperty('--left', `${Math.max(8, Math.min(at.left, innerWidth - form.getBoundingClientRect().width - 8))}px`);
-    form.style.setProperty('--top', `${at.bottom + 4}px`);
+    openAt(this.#save, form);
     input.focus();
   }
 
-  /** @param {Saved[]} filters */
-  async #keep(filters) {
+  /** @param {Saved} one */
+  async #remove(one) {
+    const at = this.#saved.indexOf(one);
+    const isRemoved = await this.#keep((all) => all.filter(({ name, query }) => name !== one.name || query !== one.query));
+    if (isRemoved) toast(`Removed the list “${one.name}”.`, { actions: [{ label: 'Undo', run: () => void this.#keep((all) => all.toSpliced(at, 0, one)) }] });
+  }
+
+  /**
+   * Changes the saved lists. They are read again first, because the service replaces all of them, and another window may have changed some.
+   *
+   * @param {(all: Saved[]) => Saved[]} change
+   * @returns {Promise<boolean>} false if it failed
+   */
+  async #keep(change) {
     const before = this.#saved;
-    this.#saved = filters;
+    this.#saved = change(before);
     this.#draw();
     try {
-      await setPreferences({ filters });
+      const { filters = [] } = await getPreferences();
+      const answer = await setPreferences({ filters: change(filters) });
+      this.#saved = (await latest('preferences', async () => answer)).filters ?? [];
+      return true;
     } catch (error) {
       this.#saved = before;
+      toast(textOf(error), { title: 'The lists could not be saved', kind: 'bad' });
+      return false;
+    } finally {
       this.#draw();
-      toast(textOf(error), { title: 'The list could not be saved', kind: 'bad' });
     }
   }
 }

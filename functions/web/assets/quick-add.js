@@ -6,7 +6,7 @@ import { Problem, draftTask } from './api.js';
 import { find, h, icon, setText } from './dom.js';
 import { draftOf, keepDraft } from './store.js';
 import { here, quickDays, saidInWords } from './time.js';
-import { clearFilters, isFiltered, show, view } from './view.js';
+import { go, show, view } from './view.js';
 
 /** @typedef {import('./api.js').NewTask} NewTask */
 
@@ -19,6 +19,8 @@ const LINE_MAX = 1_000;
 const LINES_MAX = 200;
 /** Milliseconds without a key press after which a line is parsed. */
 const PAUSE = 120;
+/** What a line is not parsed for without the service. */
+const UNREAD = 'Dates and times cannot be read now. They stay in the title.';
 /** Key of the line's draft. */
 const DRAFT = 'new';
 /** Invisible character inside words that must not be parsed. */
@@ -89,7 +91,7 @@ export class QuickAdd extends HTMLElement {
   #form = find(this, 'form', HTMLFormElement);
   #title = find(this, '#new-title', HTMLInputElement);
   #understood = find(this, '.understood', HTMLElement);
-  /** The last parsed line, and its draft. @type {{ line: string, draft: Draft } | null} */
+  /** The last line, and its draft; null if it could not be parsed. @type {{ line: string, draft: Draft | null } | null} */
   #read = null;
   /** Words that belong to the title, whatever they look like. @type {string[]} */
   #plain = [];
@@ -143,8 +145,8 @@ export class QuickAdd extends HTMLElement {
   }
 
   /** Returns the line with protected words masked. @param {string} line */
-  #masked(line) {
-    return this.#plain.reduce((text, words) => text.replace(words, words.replace(/\S/gu, (sign) => sign + JOINER)), line);
+  #masked(line, plain = this.#plain) {
+    return plain.reduce((text, words) => text.replace(words, words.replace(/\S/gu, (sign) => sign + JOINER)), line);
   }
 
   async #readSoon() {
@@ -154,7 +156,7 @@ export class QuickAdd extends HTMLElement {
     const draft = await this.#draft(line, flight.signal);
     if (this.#flight !== flight) return;
     this.#flight = null;
-    this.#read = draft && { line, draft };
+    this.#read = { line, draft };
     this.#tell();
   }
 
@@ -171,9 +173,10 @@ export class QuickAdd extends HTMLElement {
 
   /** Shows the parsed parts. The previous result stays until the next one arrives, so that nothing flickers. */
   #tell() {
-    const { line = this.#masked(this.#title.value), draft = null } = this.#read ?? {};
+    const draft = this.#read?.draft ?? null;
+    const line = (draft && this.#read?.line) || this.#masked(this.#title.value);
     const chips = draft ? chipsOf(draft, line) : signsOf(readLine(line), line);
-    const notes = draft ? draft.notes.filter(({ kind }) => kind === 'missed' || draft.task).map(({ text }) => text) : [];
+    const notes = draft ? draft.notes.filter(({ kind }) => kind === 'missed' || draft.task).map(({ text }) => text) : this.#read ? [UNREAD] : [];
     this.#title.removeAttribute('aria-invalid');
     const key = JSON.stringify([chips, notes]);
     if (this.#understood.dataset.key === key) return;
@@ -192,7 +195,7 @@ export class QuickAdd extends HTMLElement {
     const said = from.join(' ');
     return h(
       'button',
-      { type: 'button', className: `chip of-${name}`, title: `Keep “${said}” in the title`, onclick: back },
+      { className: `chip of-${name}`, title: `Keep “${said}” in the title`, onclick: back },
       sign ? icon(sign) : null,
       h('span', { className: 'sr', textContent: `${name} ` }),
       words,
@@ -230,9 +233,9 @@ export class QuickAdd extends HTMLElement {
     };
     this.#understood.dataset.key = 'paste';
     this.#understood.replaceChildren(
-      h('button', { type: 'button', className: 'primary', textContent: `Add ${lines.length} tasks`, onclick: choose(() => void all()) }),
-      h('button', { type: 'button', textContent: 'Add as one task', onclick: choose(one) }),
-      h('button', { type: 'button', className: 'quiet', textContent: 'Cancel', onclick: choose(() => {}) }),
+      h('button', { className: 'primary', textContent: `Add ${lines.length} tasks`, onclick: choose(() => void all()) }),
+      h('button', { textContent: 'Add as one task', onclick: choose(one) }),
+      h('button', { className: 'quiet', textContent: 'Cancel', onclick: choose(() => {}) }),
     );
     find(this.#understood, 'button', HTMLElement).focus();
   }
@@ -265,7 +268,7 @@ export class QuickAdd extends HTMLElement {
    * @param {Draft | null} [known]
    */
   async #add(whole, plain, open, known = null) {
-    const line = plain.reduce((text, words) => text.replace(words, words.replace(/\S/gu, (sign) => sign + JOINER)), whole);
+    const line = this.#masked(whole, plain);
     const draft = known ?? (await this.#draft(line, new AbortController().signal));
     const read = draft?.task ?? readLine(line);
     const { place, tags: listed } = view();
@@ -280,8 +283,8 @@ export class QuickAdd extends HTMLElement {
 
   /** @param {ReturnType<typeof tasks.create>} made */
   #say(made) {
-    const isHidden = tasks.indexOf(made.id) < 0 && isFiltered(view());
+    const isHidden = tasks.total !== null && tasks.indexOf(made.id) < 0;
     const open = () => show({ task: tasks.idNow(made.id) });
-    did('Added', made, isHidden ? { more: 'The current list does not show it.', action: { label: 'Show all', run: clearFilters } } : { action: { label: 'Open', run: open } });
+    did('Added', made, isHidden ? { more: 'The current list does not show it.', action: { label: 'Show all', run: () => go({}) } } : { action: { label: 'Open', run: open } });
   }
 }

@@ -69,7 +69,7 @@ function partsOf(text) {
   const parts = new Map();
   for (const part of text.trim().toUpperCase().replace(/^RRULE:/, '').split(';')) {
     const [name = '', value] = part.split('=');
-    if (!KNOWN.has(name) || !value || parts.has(name)) return null;
+    if (!value || parts.has(name)) return null;
     parts.set(name, value);
   }
   return parts;
@@ -100,7 +100,7 @@ function endOf(parts) {
 export function parse(text) {
   const parts = partsOf(text);
   const freq = UNITS.map(([name]) => name).find((name) => name === parts?.get('FREQ'));
-  if (!parts || !freq) return null;
+  if (!parts || !freq || [...parts.keys()].some((name) => !KNOWN.has(name))) return null;
   const interval = parts.has('INTERVAL') ? number(parts.get('INTERVAL')) : 1;
   const end = endOf(parts);
   if (interval === null || end === null) return null;
@@ -148,28 +148,44 @@ function nth(value) {
 /** @param {string} code */
 const nameOf = (code) => WEEKDAYS.find(([own]) => own === code)?.[1] ?? code;
 
-/** @param {Rule} rule */
-function which(rule) {
-  if (rule.freq === 'WEEKLY' && rule.days.length) return ` on ${listed(rule.days.map(nameOf))}`;
-  if (rule.freq !== 'MONTHLY') return '';
-  if (rule.nth) return ` on the ${ORDINALS.find(([value]) => value === rule.nth?.ordinal)?.[1]} ${nameOf(rule.nth.weekday)}`;
-  if (rule.monthDay === null) return '';
-  return rule.monthDay === -1 ? ' on the last day' : ` on the ${nth(rule.monthDay)}`;
-}
+/** "first", "last", "2nd to last", "15th". @param {number} value */
+const place = (value) => ORDINALS.find(([own]) => own === value)?.[1] ?? (value < 0 ? `${nth(-value)} to last` : nth(value));
+
+/** @param {string} month 1 to 12 */
+const monthOf = (month) => new Date(2027, Number(month) - 1).toLocaleString('en', { month: 'long' });
 
 /**
- * Describes a rule: "every 2 weeks on Monday and Friday, 10 times". A rule that the form cannot express is returned unchanged.
+ * Describes a rule: "every 2 weeks on Monday and Friday, 10 times". A rule with other parts is returned unchanged.
  *
  * @param {string} text
  */
 export function describe(text) {
-  const rule = parse(text);
-  if (!rule) return text;
-  const unit = UNITS.find(([freq]) => freq === rule.freq)?.[1] ?? '';
-  const isWorkdays = rule.freq === 'WEEKLY' && rule.interval === 1 && rule.days.join() === WORKDAYS.join();
-  const often = rule.interval === 1 ? `every ${unit}` : `every ${rule.interval} ${unit}s`;
-  const end = { never: '', count: rule.end.kind === 'count' ? `, ${rule.end.count} time${rule.end.count === 1 ? '' : 's'}` : '', until: rule.end.kind === 'until' ? `, until ${rule.end.date}` : '' };
-  return `${isWorkdays ? 'every weekday' : `${often}${which(rule)}`}${end[rule.end.kind]}`;
+  const parts = partsOf(text);
+  const take = (/** @type {string} */ name) => {
+    const value = parts?.get(name);
+    parts?.delete(name);
+    return value?.split(',') ?? [];
+  };
+  const [freq] = take('FREQ');
+  const unit = freq === 'HOURLY' ? 'hour' : UNITS.find(([own]) => own === freq)?.[1];
+  const [interval = '1'] = take('INTERVAL');
+  const days = take('BYDAY').sort((a, b) => CODES.indexOf(a) - CODES.indexOf(b));
+  const dates = take('BYMONTHDAY').map(Number);
+  const places = take('BYSETPOS').map(Number);
+  const months = take('BYMONTH').map(monthOf);
+  const [[count], [until]] = [take('COUNT'), take('UNTIL')];
+  take('WKST');
+  if (!unit || parts?.size) return text;
+  const often = interval === '1' ? `every ${unit}` : `every ${interval} ${unit}s`;
+  const isWorkdays = days.join() === WORKDAYS.join();
+  // The 31st, or the last day of a shorter month.
+  if (places[0] === -1 && dates.length > 1 && dates.every((date, at) => date === 28 + at)) dates.splice(0, dates.length - 1), places.pop();
+  const names = isWorkdays ? ['weekday'] : days.map((day) => `${day[2] ? `the ${place(parseInt(day))} ` : ''}${nameOf(day.slice(-2))}`);
+  const all = [names, dates.map((date) => `the ${date < 0 ? `${place(date)} day` : nth(date)}`)].map(listed).filter(Boolean).join(' ');
+  const on = places.length ? ` on the ${listed(places.map(place))}${all ? ` ${isWorkdays ? '' : 'of '}${all}` : ' day'}` : all && ` on ${all}`;
+  const month = months.length ? ` in ${listed(months)}` : '';
+  const end = count ? (count === '1' ? ', once' : `, ${count} times`) : until ? `, until ${until.replace(/^(\d{4})(\d\d)(\d\d).*/, '$1-$2-$3')}` : '';
+  return `${isWorkdays && freq === 'WEEKLY' && interval === '1' ? 'every weekday' : often + on}${month}${end}`;
 }
 
 const FREQUENCIES = Object.freeze({ daily: 'every day', weekly: 'every week', monthly: 'every month' });

@@ -3,7 +3,7 @@
 
 import { fieldNames, tasks } from './actions.js';
 import { newUid } from './api.js';
-import { find, h } from './dom.js';
+import { capital, find, h } from './dom.js';
 import { QuickAdd } from './quick-add.js';
 import { dueInWords } from './time.js';
 
@@ -53,8 +53,8 @@ class RefusedChanges extends HTMLElement {
     const { kind, title, refused, patch = {}, id } = change;
     const { status = 0, text = '', now } = refused ?? {};
     const isGone = status === 404;
-    const reason = isGone ? 'It was deleted elsewhere.' : text.charAt(0).toUpperCase() + text.slice(1);
-    const button = (/** @type {string} */ label, /** @type {() => void} */ run) => h('button', { type: 'button', textContent: label, onclick: run });
+    const reason = isGone ? 'It was deleted elsewhere.' : capital(text);
+    const button = (/** @type {string} */ label, /** @type {() => void} */ run) => h('button', { textContent: label, onclick: run });
     const edit = () => {
       const line = find(document, 'quick-add', QuickAdd);
       line.edit(change.line ?? title);

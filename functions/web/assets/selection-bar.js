@@ -1,10 +1,12 @@
 // <selection-bar>: actions on all selected tasks, one call each. Loaded when the first task is selected.
 
-import { bulk, move, tasks } from './actions.js';
+import { bulk, dating, tasks } from './actions.js';
 import { pickDate } from './date-picker.js';
-import { byId, h, icon, newId, setText } from './dom.js';
+import { byId, capital, h, icon, newId, openAt, setText } from './dom.js';
 import { knownTags } from './filter-bar.js';
-import { TaskList } from './task-list.js';
+import { hasShortcuts } from './kept.js';
+import { PRIORITY_KEYS, TaskList } from './task-list.js';
+import { view } from './view.js';
 
 /** @typedef {import('./api.js').Task} Task */
 
@@ -14,18 +16,18 @@ class SelectionBar extends HTMLElement {
   #date = this.#button('calendar', 'Date', () => this.#pick());
   #priority = this.#button('flag', 'Priority', () => this.#choose());
   #tags = this.#button('tag', 'Tags', () => this.#tag());
+  #restore = this.#button('repeat', 'Restore', () => this.#apply('restore'));
+  /** What the trash does not have. */
+  #others = [this.#date, this.#priority, this.#tags, this.#button('check', 'Done', () => this.#done()), this.#button('trash', 'Delete', () => this.#apply('delete'))];
 
   connectedCallback() {
     this.setAttribute('role', 'toolbar');
     this.setAttribute('aria-label', 'Selected tasks');
     this.append(
       this.#count,
-      this.#date,
-      this.#priority,
-      this.#tags,
-      this.#button('check', 'Done', () => this.#done()),
-      this.#button('trash', 'Delete', () => this.#apply('delete')),
-      h('button', { type: 'button', className: 'icon-button', 'aria-label': 'Clear the selection', onclick: () => this.#list.select([]) }, icon('close')),
+      ...this.#others,
+      this.#restore,
+      h('button', { className: 'icon-button', 'aria-label': 'Clear the selection', onclick: () => this.#list.select([]) }, icon('close')),
     );
     this.#list.addEventListener('selection', () => this.#draw());
     this.#list.addEventListener('selected-key', (event) => this.#key(/** @type {CustomEvent<string>} */ (event)));
@@ -34,13 +36,16 @@ class SelectionBar extends HTMLElement {
 
   /** @param {string} sign @param {string} words @param {() => void} run */
   #button(sign, words, run) {
-    return h('button', { type: 'button', className: 'quiet', onclick: run }, icon(sign), h('span', { textContent: words }));
+    return h('button', { className: 'quiet', onclick: run }, icon(sign), h('span', { textContent: words }));
   }
 
   #draw() {
     const { size } = this.#list.selected;
     this.hidden = size === 0;
     if (size) setText(this.#count, `${size} selected`);
+    const isTrash = view().place === 'trash';
+    for (const button of this.#others) button.hidden = isTrash;
+    this.#restore.hidden = !isTrash;
   }
 
   get #ids() {
@@ -63,13 +68,17 @@ class SelectionBar extends HTMLElement {
   }
 
   #pick() {
-    pickDate(this.#date, { label: 'A date for the selected tasks', task: null, choose: (picked) => move(this.#selected, picked) });
+    pickDate(this.#date, { label: 'A date for the selected tasks', task: null, ...dating(() => this.#selected) });
   }
 
   /** @param {CustomEvent<string>} event */
   #key(event) {
-    const priority = /** @type {Record<string, 'high' | 'medium' | 'low'>} */ ({ 1: 'high', 2: 'medium', 3: 'low' })[event.detail];
-    if (event.detail === 'Delete' || event.detail === 'Backspace') this.#apply('delete');
+    const priority = PRIORITY_KEYS[event.detail];
+    if (view().place === 'trash') {
+      if (event.detail !== 'r' || !hasShortcuts()) return;
+      this.#apply('restore');
+    } else if (event.detail === 'Delete' || event.detail === 'Backspace') this.#apply('delete');
+    else if (!hasShortcuts()) return;
     else if (event.detail === 'x') this.#done();
     else if (event.detail === 't') this.#pick();
     else if (priority) this.#apply('update', { priority });
@@ -80,14 +89,7 @@ class SelectionBar extends HTMLElement {
   /** Opens a menu at a button. @param {HTMLElement} anchor @param {string} label @param {...Node} children */
   #menu(anchor, label, ...children) {
     const menu = h('div', { className: 'menu at', popover: 'auto', role: 'dialog', 'aria-label': label }, ...children);
-    document.body.append(menu);
-    menu.addEventListener('toggle', (event) => {
-      if (/** @type {ToggleEvent} */ (event).newState === 'closed') menu.remove();
-    });
-    menu.showPopover();
-    const [at, size] = [anchor.getBoundingClientRect(), menu.getBoundingClientRect()];
-    menu.style.setProperty('--left', `${Math.max(8, Math.min(at.left, innerWidth - size.width - 8))}px`);
-    menu.style.setProperty('--top', `${Math.max(8, at.top - size.height - 4)}px`);
+    openAt(anchor, menu);
     const first = menu.querySelector('button, input');
     if (first instanceof HTMLElement) first.focus();
     return menu;
@@ -96,9 +98,8 @@ class SelectionBar extends HTMLElement {
   #choose() {
     const buttons = /** @type {const} */ (['high', 'medium', 'low']).map((priority) =>
       h('button', {
-        type: 'button',
         className: 'menu-item',
-        textContent: `${priority.charAt(0).toUpperCase()}${priority.slice(1)}`,
+        textContent: capital(priority),
         onclick: () => {
           menu.hidePopover();
           this.#apply('update', { priority });
@@ -114,7 +115,6 @@ class SelectionBar extends HTMLElement {
     const there = [...new Set(this.#selected.flatMap(({ tags }) => tags))].sort();
     const remove = (/** @type {string} */ tag) =>
       h('button', {
-        type: 'button',
         className: 'menu-item',
         onclick: () => {
           menu.hidePopover();

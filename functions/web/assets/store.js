@@ -1,6 +1,6 @@
 // This browser's IndexedDB: recent lists, waiting changes, and drafts. A browser that stores nothing behaves as if it were empty.
 
-/** `lists` by the address of the view, `changes` in order, `drafts` by their field. @typedef {'lists' | 'changes' | 'drafts'} StoreName */
+/** `lists` by the address of the view, `changes` in order, `drafts` by their field, and the rail's tags and saved lists. @typedef {'lists' | 'changes' | 'drafts'} StoreName */
 
 /** Equal to the name in first.js. */
 const NAME = 'taskflow';
@@ -65,6 +65,26 @@ export const write = (name, value) => inStore(name, 'readwrite', (store) => stor
 
 /** @param {StoreName} name @param {IDBValidKey} key */
 export const erase = (name, key) => inStore(name, 'readwrite', (store) => store.delete(key));
+
+/**
+ * Loads a value and stores it. If that fails, returns the stored value.
+ *
+ * @template T
+ * @param {string} key
+ * @param {() => Promise<T>} load
+ * @returns {Promise<T>}
+ */
+export async function latest(key, load) {
+  try {
+    const value = await load();
+    write('drafts', { key, value }).catch(() => {});
+    return value;
+  } catch (error) {
+    const kept = await read('drafts', key).catch(() => null);
+    if (!kept) throw error;
+    return kept.value;
+  }
+}
 
 /** Deletes everything. */
 export async function empty() {

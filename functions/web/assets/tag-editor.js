@@ -83,7 +83,7 @@ export class TagEditor extends HTMLElement {
       this.#input.focus();
     };
     this.#chips.replaceChildren(
-      ...this.#tags.map((tag) => h('li', { className: 'chip' }, tag, h('button', { type: 'button', className: 'icon-button small', 'aria-label': `Remove tag ${tag}`, onclick: () => remove(tag) }, icon('close')))),
+      ...this.#tags.map((tag) => h('li', { className: 'chip' }, tag, h('button', { className: 'icon-button small', 'aria-label': `Remove tag ${tag}`, onclick: () => remove(tag) }, icon('close')))),
     );
     this.#chips.hidden = this.#tags.length === 0;
   }

@@ -1,15 +1,15 @@
 // <task-detail>: one task with editable fields. A change is saved when the field is left. If the same field was changed elsewhere, both values are
 // shown and the user decides. Loaded when the first task is opened.
 
-import { fieldNames, remove, setDone, skip, tasks } from './actions.js';
+import { fieldNames, record, remove, setDone, skip, tasks } from './actions.js';
 import { Problem, addReminder, cancelReminder, listOccurrences, listReminders, textOf } from './api.js';
-import { fieldError, find, h, icon, newId, setText } from './dom.js';
+import { capital, fieldError, find, h, icon, newId, setText } from './dom.js';
 import { notes, ticked } from './markdown.js';
 import { WEEKDAYS, recurrenceOf } from './recurrence.js';
 import { Refused } from './outbox.js';
 import { draftOf, keepDraft } from './store.js';
 import { part } from './part.js';
-import { allZones, dueInFull, dueInWords, here, inWords, instantOf, isOverdue, moved, wallClock } from './time.js';
+import { allZones, beforeDue, dueInFull, dueInWords, here, inWords, instantOf, isOverdue, moved, wallClock } from './time.js';
 import { toast } from './toasts.js';
 import { closeTask, view } from './view.js';
 import { RecurrenceEditor } from './recurrence-editor.js';
@@ -28,18 +28,8 @@ const OFFSET_MAX = 999;
 /** Number of future dates shown for a series. */
 const NEXT_DATES = 3;
 
-/** @type {readonly (readonly [string, string])[]} */
-const REMINDERS = [
-  ['', 'None'],
-  ['0 minutes', 'When it is due'],
-  ['5 minutes', '5 minutes before'],
-  ['15 minutes', '15 minutes before'],
-  ['30 minutes', '30 minutes before'],
-  ['1 hour', '1 hour before'],
-  ['2 hours', '2 hours before'],
-  ['1 day', '1 day before'],
-  ['1 week', '1 week before'],
-];
+/** Suggested offsets of reminders. */
+const REMINDERS = ['0 minutes', '5 minutes', '15 minutes', '30 minutes', '1 hour', '2 hours', '1 day', '1 week'];
 /** Number and pause of requests for a new reminder, which another function writes. */
 const REMINDER_TRIES = 8;
 const REMINDER_AFTER = 250;
@@ -58,6 +48,9 @@ function weekdayOf(task) {
   const name = new Intl.DateTimeFormat('en', { weekday: 'long', timeZone: task.time_zone }).format(task.due_date ? new Date(task.due_date) : new Date());
   return WEEKDAYS.find(([, own]) => own === name)?.[0] ?? 'MO';
 }
+
+/** The options of a reminder. @param {string} none the words of no offset @param {string[]} offsets */
+const offsetOptions = (none, offsets) => [h('option', { value: '', textContent: none }), ...offsets.map((value) => h('option', { value, textContent: capital(beforeDue(value)) }))];
 
 /** @param {string} words @param {HTMLElement} control @param {...(Node | null)} more */
 function field(words, control, ...more) {
@@ -80,7 +73,7 @@ export class TaskDetail extends HTMLElement {
   #title = h('textarea', { id: newId(), className: 'title-field', rows: 1, dir: 'auto', 'aria-label': 'Title', enterKeyHint: 'done' });
   #notes = h('textarea', { id: newId(), rows: 2, placeholder: 'Add notes', dir: 'auto' });
   #view = h('div', { className: 'markdown notes-view', dir: 'auto' });
-  #edit = h('button', { type: 'button', className: 'quiet', textContent: 'Edit notes', onclick: () => this.#editNotes() });
+  #edit = h('button', { className: 'quiet', textContent: 'Edit notes', onclick: () => this.#editNotes() });
   #due = this.#chip('calendar', 'Due');
   #repeat = this.#chip('repeat', 'Repeats');
   #remind = this.#chip('bell', 'Reminders');
@@ -96,8 +89,9 @@ export class TaskDetail extends HTMLElement {
   #custom = h('div', { className: 'line', hidden: true }, this.#amount, this.#unit, h('span', { textContent: 'before' }));
   #reminders = h('ul', { className: 'plain muted' });
   #more = h('ul', { className: 'plain' });
+  #addMore = h('button', { className: 'quiet', textContent: 'Add another reminder', onclick: () => this.#addReminder() });
   #next = h('p', { className: 'muted', role: 'status' });
-  #skip = h('button', { type: 'button', textContent: 'Skip this one', onclick: () => this.#task && skip(this.#task) });
+  #skip = h('button', { textContent: 'Skip this one', onclick: () => this.#task && skip(this.#task) });
   #priority = h('fieldset', { className: 'segments' }, h('legend', { textContent: 'Priority' }));
   #tags = new TagEditor();
   #facts = h('p', { className: 'muted facts-line' });
@@ -108,7 +102,7 @@ export class TaskDetail extends HTMLElement {
 
   /** A button that shows a property and opens its panel. @param {string} sign @param {string} label */
   #chip(sign, label) {
-    return h('button', { type: 'button', className: 'pill property' }, icon(sign), h('span', { className: 'sr', textContent: `${label}: ` }), h('span', { className: 'words', textContent: label }));
+    return h('button', { className: 'pill property' }, icon(sign), h('span', { className: 'sr', textContent: `${label}: ` }), h('span', { className: 'words', textContent: label }));
   }
 
   connectedCallback() {
@@ -208,7 +202,7 @@ export class TaskDetail extends HTMLElement {
     this.#problem.replaceChildren(
       h('p', { className: 'note-title', textContent: isGone ? 'This task no longer exists' : 'The task could not be loaded' }),
       h('p', { textContent: isGone ? 'It was deleted.' : textOf(error) }),
-      h('button', { type: 'button', textContent: isGone ? 'Close' : 'Try again', onclick: () => (isGone ? closeTask() : void this.open(false)) }),
+      h('button', { textContent: isGone ? 'Close' : 'Try again', onclick: () => (isGone ? closeTask() : void this.open(false)) }),
     );
   }
 
@@ -216,12 +210,12 @@ export class TaskDetail extends HTMLElement {
     const bar = h(
       'div',
       { className: 'pane-bar' },
-      h('button', { type: 'button', className: 'icon-button', 'aria-label': 'Close the task', title: 'Close (Esc)', onclick: closeTask }, icon('close')),
+      h('button', { className: 'icon-button', 'aria-label': 'Close the task', title: 'Close (Esc)', onclick: closeTask }, icon('close')),
       this.#heading,
       this.#state,
     );
     for (const value of /** @type {const} */ (['low', 'medium', 'high'])) {
-      this.#priority.append(h('label', {}, h('input', { type: 'radio', name: 'detail-priority', value }), value[0]?.toUpperCase() + value.slice(1)));
+      this.#priority.append(h('label', {}, h('input', { type: 'radio', name: 'detail-priority', value }), capital(value)));
     }
     this.#zone.append(...allZones().map((zone) => h('option', { value: zone, textContent: zone === here() ? `${zone} (here)` : zone })));
     this.#repeats.classList.add('field');
@@ -238,12 +232,12 @@ export class TaskDetail extends HTMLElement {
       h('div', { className: 'field notes' }, h('div', { className: 'line' }, h('label', { className: 'grow', for: this.#notes.id, textContent: 'Notes' }), this.#edit), this.#view, this.#notes),
       h('div', { className: 'field' }, h('div', { className: 'line properties' }, this.#due, this.#repeat, this.#remind, this.#flag), this.#dueWords),
       panel(this.#repeat, 'Repetition', this.#repeats, this.#fromField, this.#next, h('div', { className: 'line' }, this.#skip)),
-      panel(this.#remind, 'Reminders', field('Reminder', this.#reminder, this.#custom, this.#reminders), this.#more, h('button', { type: 'button', className: 'quiet', textContent: 'Add another reminder', onclick: () => this.#addReminder() })),
+      panel(this.#remind, 'Reminders', field('Reminder', this.#reminder, this.#custom, this.#reminders), this.#more, this.#addMore),
       panel(this.#flag, 'Priority', h('div', { className: 'field' }, this.#priority)),
       this.#tags,
       h('details', { className: 'history' }, h('summary', { textContent: 'More' }), field('Time zone', this.#zone), this.#facts),
       this.#details,
-      h('button', { type: 'button', className: 'quiet danger-text', onclick: () => this.#task && remove(this.#task) }, icon('trash'), 'Delete the task'),
+      h('button', { className: 'quiet danger-text', onclick: () => this.#task && remove(this.#task) }, icon('trash'), 'Delete the task'),
     ];
     this.#due.addEventListener('click', () => void this.#pickDue());
     this.#body.append(...parts);
@@ -311,8 +305,12 @@ export class TaskDetail extends HTMLElement {
   #addReminder() {
     const task = this.#task;
     if (!task) return;
-    const select = h('select', { 'aria-label': 'Another reminder' }, ...REMINDERS.map(([value, words]) => h('option', { value, textContent: value ? words : 'Choose…' })));
-    const item = h('li', { className: 'field' }, select);
+    const select = h('select', { 'aria-label': 'Another reminder' }, ...offsetOptions('Choose…', REMINDERS));
+    const close = () => {
+      item.remove();
+      this.#addMore.focus();
+    };
+    const item = h('li', { className: 'line' }, select, h('button', { className: 'icon-button small', 'aria-label': 'Cancel the new reminder', onclick: close }, icon('close')));
     select.addEventListener('change', async () => {
       if (!select.value) return;
       try {
@@ -323,7 +321,8 @@ export class TaskDetail extends HTMLElement {
         fieldError(select, textOf(error));
       }
     });
-    this.#more.append(item);
+    // Instead of an unused one.
+    this.#more.replaceChildren(item);
     select.focus();
   }
 
@@ -448,7 +447,9 @@ export class TaskDetail extends HTMLElement {
     this.#begun.delete(name);
     this.#saving += 1;
     try {
-      const { answer } = tasks.update(base, change, true);
+      const made = tasks.update(base, change, true);
+      const { answer } = made;
+      record(made);
       this.#sayState();
       // The change is on disk with the others, so the draft is no longer needed.
       if (TEXTS.has(name)) keepDraft(draftKey(task.id, name), '');
@@ -493,7 +494,7 @@ export class TaskDetail extends HTMLElement {
       control.closest('.field')?.querySelector('.field-state .line')?.before(both);
       return;
     }
-    const reason = `Not saved. ${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+    const reason = `Not saved. ${capital(text)}`;
     if (TEXTS.has(name)) {
       // The text stays in its field.
       this.#begun.set(name, task);
@@ -519,7 +520,7 @@ export class TaskDetail extends HTMLElement {
       return;
     }
     const text = h('p', { id: `detail-${name}-state`, textContent: words });
-    const buttons = choices.map(([label, run]) => h('button', { type: 'button', textContent: label, onclick: run }));
+    const buttons = choices.map(([label, run]) => h('button', { textContent: label, onclick: run }));
     home.append(h('div', { className: 'field-state', role: 'alert' }, text, ...(buttons.length ? [h('div', { className: 'line' }, ...buttons)] : [])));
     control.setAttribute('aria-invalid', 'true');
     control.setAttribute('aria-describedby', text.id);
@@ -576,10 +577,9 @@ export class TaskDetail extends HTMLElement {
 
   /** @param {string | null} offset */
   #fillReminder(offset) {
-    const own = offset && !REMINDERS.some(([value]) => value === offset) ? [[offset, `${offset} before`]] : [];
-    const options = [...REMINDERS, ...own, ['custom', 'Another time…']];
-    if (options.length !== this.#reminder.options.length || own[0]?.[0] !== this.#reminder.options[REMINDERS.length]?.value) {
-      this.#reminder.replaceChildren(...options.map(([value, textContent]) => h('option', { value, textContent })));
+    // An open list of options must not change.
+    if (![...this.#reminder.options].some(({ value }) => value === (offset ?? ''))) {
+      this.#reminder.replaceChildren(...offsetOptions('None', [...new Set([...REMINDERS, offset ?? '0 minutes'])]), h('option', { value: 'custom', textContent: 'Another time…' }));
     }
     this.#reminder.value = offset ?? '';
     this.#custom.hidden = true;
@@ -600,9 +600,9 @@ export class TaskDetail extends HTMLElement {
     this.#due.classList.toggle('late', isLate);
     this.#due.title = dueInFull(task);
     const repeats = recurrenceOf(task);
-    chip(this.#repeat, repeats ? repeats.charAt(0).toUpperCase() + repeats.slice(1) : 'Repeat', repeats !== '');
-    chip(this.#remind, task.reminder_offset ? `${task.reminder_offset.startsWith('0 ') ? 'When due' : `${task.reminder_offset} before`}` : 'Remind', task.reminder_offset !== null);
-    chip(this.#flag, task.priority === 'medium' ? 'Priority' : `${task.priority.charAt(0).toUpperCase()}${task.priority.slice(1)}`, task.priority !== 'medium');
+    chip(this.#repeat, repeats ? capital(repeats) : 'Repeat', repeats !== '');
+    chip(this.#remind, task.reminder_offset ? capital(beforeDue(task.reminder_offset)) : 'Remind', task.reminder_offset !== null);
+    chip(this.#flag, task.priority === 'medium' ? 'Priority' : capital(task.priority), task.priority !== 'medium');
     this.#flag.dataset.priority = task.priority;
     for (const button of [this.#repeat, this.#remind]) button.hidden = !hasDue;
     this.#repeats.disabled = !hasDue;
@@ -642,7 +642,7 @@ export class TaskDetail extends HTMLElement {
       ...told.map((one) => {
         const isMore = one.status === 'pending' && one.reminder_offset !== own;
         const words = `${inWords(one.scheduled_at)}: ${REMINDED[one.status]}`;
-        return h('li', { className: one.status === 'failed' ? 'line late' : 'line' }, h('span', { textContent: words }), isMore && h('button', { type: 'button', className: 'icon-button small', 'aria-label': `Remove the reminder of ${inWords(one.scheduled_at)}`, onclick: cancel(one.id) }, icon('close')));
+        return h('li', { className: one.status === 'failed' ? 'line late' : 'line' }, h('span', { textContent: words }), isMore && h('button', { className: 'icon-button small', 'aria-label': `Remove the reminder of ${inWords(one.scheduled_at)}`, onclick: cancel(one.id) }, icon('close')));
       }),
     );
   }

@@ -44,7 +44,7 @@ function differences(before, after) {
   const changed = fields.filter((field) => !SILENT.has(field) && JSON.stringify(before[field]) !== JSON.stringify(after[field]));
   if (!changed.includes('recurrence') && recurrenceOf(before) !== recurrenceOf(after)) changed.push('recurrence');
   return changed.map((field) => {
-    if (field === 'description') return 'description';
+    if (field === 'description') return fieldNames([field]);
     if (field === 'status') return after.status === 'pending' ? 'reopened' : 'completed';
     return `${fieldNames([field])}: ${valueOf(before, field)} → ${valueOf(after, field)}`;
   });
@@ -96,7 +96,7 @@ export class TaskHistory extends HTMLElement {
     this.replaceChildren(
       ...sections,
       h('p', { className: 'muted', role: 'status', textContent: state }),
-      ...(more ? [h('button', { type: 'button', className: 'quiet', textContent: problem ? 'Try again' : 'Show more', onclick: () => void this.#more() })] : []),
+      ...(more ? [h('button', { className: 'quiet', textContent: problem ? 'Try again' : 'Show more', onclick: () => void this.#more() })] : []),
     );
   }
 
@@ -107,7 +107,7 @@ export class TaskHistory extends HTMLElement {
     if (!isChain) return list;
     const last = entries.find(({ event_data }) => event_data.data?.task_data)?.event_data.data?.task_data;
     const words = `${id === this.#task ? 'This one' : `Occurrence ${last?.recurrence_number ?? ''}`}${last?.due_date ? ` · due ${dueInWords(last)}` : ''}`;
-    const open = id === this.#task || entries.some(({ event_type }) => event_type === 'task.deleted') ? null : h('button', { type: 'button', className: 'quiet', textContent: 'Open', 'aria-label': `Open occurrence ${last?.recurrence_number ?? id}`, onclick: () => show({ task: id }) });
+    const open = id === this.#task || entries.some(({ event_type }) => event_type === 'task.deleted') ? null : h('button', { className: 'quiet', textContent: 'Open', 'aria-label': `Open occurrence ${last?.recurrence_number ?? id}`, onclick: () => show({ task: id }) });
     return h('section', {}, h('h4', {}, words, open), list);
   }
 

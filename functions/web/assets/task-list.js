@@ -1,14 +1,14 @@
 // <task-list>: the list of tasks. Only visible rows are in the document, so that ten thousand tasks are as light as ten. The focused row stays in the
 // document, so that the focus is not lost.
 
-import { change, move, remove, restore, setDone, tasks } from './actions.js';
+import { DRAGGED, change, dating, dragged, move, remove, restore, setDone, tasks } from './actions.js';
 import { textOf } from './api.js';
 import { byId, find, h, icon, setText } from './dom.js';
 import { hasShortcuts } from './kept.js';
 import { part } from './part.js';
 import { QuickAdd } from './quick-add.js';
 import { recurrenceOf } from './recurrence.js';
-import { dueInWords, groupOf, inWords, isOverdue, saidInFull, startOfDay, timeInWords } from './time.js';
+import { beforeDue, dueInWords, groupOf, inWords, isOverdue, saidInFull, startOfDay, timeInWords } from './time.js';
 import { clearFilters, isFiltered, isGrouped, show, view } from './view.js';
 
 /** @typedef {import('./api.js').Task} Task */
@@ -22,17 +22,14 @@ const LEAP = 10;
 
 /** Examples in an empty list. */
 const EXAMPLES = ['Buy bread tomorrow at 9 #home', 'Pay the rent monthly on the 1st !high', 'Call Mira on Friday at 3pm'];
-/** Data type of a dragged row. */
-const DRAGGED = 'application/x-taskflow-task';
-
 /** Returns the progress of the checkboxes in the notes, such as "2/5"; empty without any. @param {string} notes */
 function progressOf(notes) {
   const boxes = notes.match(/^\s*[-*+] \[[ xX]\] /gm) ?? [];
   return boxes.length ? `${boxes.filter((box) => !box.includes('[ ]')).length}/${boxes.length}` : '';
 }
 
-/** @type {Record<string, import('./api.js').Priority>} */
-const PRIORITY_KEYS = { 1: 'high', 2: 'medium', 3: 'low' };
+/** Priorities by their keys. @type {Record<string, import('./api.js').Priority>} */
+export const PRIORITY_KEYS = { 1: 'high', 2: 'medium', 3: 'low' };
 
 /** Maximum tags shown in a row; the number of further ones is shown. */
 const TAGS_SHOWN = 4;
@@ -59,10 +56,10 @@ class Row {
     this.heading = h('h3', { className: 'group', hidden: true });
     this.check = h('input', { type: 'checkbox', className: 'check', tabIndex: -1 });
     this.title = h('span', { className: 'title', dir: 'auto' });
-    this.open = h('button', { type: 'button', className: 'open', tabIndex: -1 }, this.title);
+    this.open = h('button', { className: 'open', tabIndex: -1 }, this.title);
     this.tags = h('span', { className: 'tags' });
     this.due = h('time', { className: 'due' });
-    this.pick = h('button', { type: 'button', className: 'pick', tabIndex: -1 }, this.due);
+    this.pick = h('button', { className: 'pick', tabIndex: -1 }, this.due);
     this.facts = h('div', { className: 'facts' }, this.tags, this.pick);
     this.element = h('li', { className: 'task' }, this.heading, h('div', { className: 'row', draggable: true }, this.check, this.open, this.facts));
   }
@@ -113,7 +110,7 @@ class Row {
     this.#mark('flag', priority === 'medium' ? '' : `${priority} priority`);
     this.#mark('list', progress && `${progress} done`, progress);
     this.#mark('repeat', repeats && `repeats ${repeats}`);
-    this.#mark('bell', !isDone && task.reminder_offset ? `reminder ${task.reminder_offset} before` : '');
+    this.#mark('bell', !isDone && task.reminder_offset ? `reminder ${beforeDue(task.reminder_offset)}` : '');
     this.#showDue(task, now, grouped);
     this.#showTags(task.tags);
   }
@@ -170,7 +167,7 @@ let picker;
 function tagButton(tag) {
   const add = () => show({ tags: view().tags.includes(tag) ? view().tags : [...view().tags, tag] });
   // A shortcut for pointers; by keyboard, use the tag filter above the list.
-  return h('button', { type: 'button', className: 'tag', tabIndex: -1, textContent: tag, title: `Show tasks tagged ${tag}`, onclick: add });
+  return h('button', { className: 'tag', tabIndex: -1, textContent: tag, title: `Show tasks tagged ${tag}`, onclick: add });
 }
 
 export class TaskList extends HTMLElement {
@@ -218,6 +215,10 @@ export class TaskList extends HTMLElement {
     }).observe(this.#scroller);
     tasks.addEventListener('change', () => this.#changed());
     tasks.addEventListener('reset', () => this.#reset());
+    tasks.addEventListener('gone', (event) => {
+      const { detail: id } = /** @type {CustomEvent<number>} */ (event);
+      if (this.selected.has(id)) this.select([...this.selected].filter((own) => own !== id));
+    });
     this.addEventListener('change', (event) => this.#checked(event));
     this.addEventListener('click', (event) => this.#clicked(event));
     this.addEventListener('focusin', (event) => this.#focused(event));
@@ -242,7 +243,7 @@ export class TaskList extends HTMLElement {
 
   /** Prints the whole list, after loading it. */
   async print() {
-    await tasks.loadAll(PRINTED_MAX);
+    await tasks.loadRange(0, PRINTED_MAX - 1);
     print();
   }
 
@@ -260,7 +261,7 @@ export class TaskList extends HTMLElement {
 
   /** Selects exactly these tasks. @param {Iterable<number>} ids */
   select(ids) {
-    this.selected = new Set(ids);
+    this.selected = tasks.pinned = new Set(ids);
     this.#render();
     this.dispatchEvent(new Event('selection'));
   }
@@ -276,9 +277,18 @@ export class TaskList extends HTMLElement {
   /** Extends the selection from its start to this position. @param {number} index */
   #extend(index) {
     if (this.#from === null || this.selected.size === 0) this.#from = this.#at.index;
-    const ids = [];
-    for (let at = Math.min(this.#from, index); at <= Math.max(this.#from, index); at += 1) ids.push(tasks.at(at)?.id);
-    this.select(ids.filter((id) => id !== undefined));
+    void this.#selectRange(Math.min(this.#from, index), Math.max(this.#from, index));
+  }
+
+  /** Selects these positions, first the loaded ones. @param {number} first @param {number} last */
+  async #selectRange(first, last) {
+    const found = () => [...tasks.loaded()].filter(([at]) => at >= first && at <= last).map(([, { id }]) => id);
+    this.select(found());
+    const { selected } = this;
+    if (selected.size > last - first) return;
+    await tasks.loadRange(first, last);
+    // Another selection may have been made meanwhile.
+    if (this.selected === selected) this.select(found());
   }
 
   /** A long press selects on touch screens. @param {MouseEvent} event */
@@ -294,7 +304,7 @@ export class TaskList extends HTMLElement {
   #drags() {
     this.addEventListener('dragstart', (event) => {
       const row = this.#place(/** @type {Element} */ (event.target));
-      if (row?.task && event.dataTransfer) event.dataTransfer.setData(DRAGGED, String(row.task.id));
+      if (row?.task) event.dataTransfer?.setData(DRAGGED, [...(this.selected.has(row.task.id) ? this.selected : [row.task.id])].join());
     });
     this.addEventListener('dragover', (event) => {
       const day = event.dataTransfer?.types.includes(DRAGGED) ? this.#dayAt(event) : null;
@@ -305,10 +315,9 @@ export class TaskList extends HTMLElement {
     this.addEventListener('drop', (event) => {
       const day = this.#dayAt(event);
       this.#aim(null);
-      const task = tasks.get(Number(event.dataTransfer?.getData(DRAGGED)));
-      if (!day || !task) return;
+      if (!day) return;
       event.preventDefault();
-      move([task], { day });
+      move(dragged(event), { day });
     });
   }
 
@@ -502,7 +511,7 @@ export class TaskList extends HTMLElement {
     }
     if (isLate !== (row.action !== null)) {
       row.action?.remove();
-      row.action = isLate ? h('button', { type: 'button', className: 'quiet of-group', textContent: 'Reschedule all', onclick: (/** @type {Event} */ event) => void this.#reschedule(/** @type {HTMLElement} */ (event.target)) }) : null;
+      row.action = isLate ? h('button', { className: 'quiet of-group', textContent: 'Reschedule all', onclick: (/** @type {Event} */ event) => void this.#reschedule(/** @type {HTMLElement} */ (event.target)) }) : null;
       if (row.action) heading.after(row.action);
     }
     if (element.dataset.top !== top) {
@@ -527,9 +536,12 @@ export class TaskList extends HTMLElement {
   #rove() {
     const rows = [...this.#shown.values()];
     const current = rows.find(({ task }) => task !== null && task.id === this.#at.id) ?? rows.find(({ index }) => index === this.#at.index) ?? rows[0];
+    const isTrash = view().place === 'trash';
     for (const row of rows) {
       const tabIndex = row === current ? 0 : -1;
       if (row.open.tabIndex !== tabIndex) row.open.tabIndex = row.check.tabIndex = tabIndex;
+      // In the trash it restores the task.
+      row.pick.tabIndex = isTrash ? tabIndex : -1;
     }
   }
 
@@ -606,14 +618,19 @@ export class TaskList extends HTMLElement {
   /** @param {HTMLElement} anchor */
   async #reschedule(anchor) {
     picker ??= await part(() => import('./date-picker.js'));
-    const late = () => [...tasks.loaded()].map(([, task]) => task).filter((task) => isOverdue(task));
-    picker.pickDate(anchor, { label: 'A new date for everything overdue', task: null, choose: (picked) => move(late(), picked) });
+    picker.pickDate(anchor, { label: 'A new date for everything overdue', task: null, ...dating(() => tasks.matching({ due: 'overdue' })) });
   }
 
   /** @param {KeyboardEvent} event */
   #key(event) {
     const row = this.#place(/** @type {Element} */ (event.target));
-    if (!row || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (!row || event.altKey || event.defaultPrevented) return;
+    if (event.ctrlKey || event.metaKey) {
+      if (event.key !== 'a' || event.shiftKey) return;
+      event.preventDefault();
+      void this.#selectRange(0, (tasks.total ?? 0) - 1);
+      return;
+    }
     if (event.key === 'Escape' && this.selected.size) {
       event.preventDefault();
       this.select([]);
@@ -641,14 +658,23 @@ export class TaskList extends HTMLElement {
   /** @param {string} key @param {Row} row whether it did something */
   #act(key, row) {
     const { task } = row;
-    if (!task || view().place === 'trash') return false;
-    // A selection has keys of its own, in its bar.
-    if (this.selected.size > 1 && this.dispatchEvent(new CustomEvent('selected-key', { detail: key, cancelable: true })) === false) return true;
+    if (!task) return false;
+    const letters = hasShortcuts();
+    if (letters && key === 's') {
+      this.#toggle(task.id);
+      return true;
+    }
+    // The selection bar handles the keys of a selection, wherever the focus is.
+    if (this.selected.size) return !this.dispatchEvent(new CustomEvent('selected-key', { detail: key, cancelable: true }));
+    if (view().place === 'trash') {
+      if (letters && key === 'r') restore(task);
+      return letters && key === 'r';
+    }
     if (key === 'Delete' || key === 'Backspace') {
       remove(task);
       return true;
     }
-    if (!hasShortcuts()) return false;
+    if (!letters) return false;
     const priority = PRIORITY_KEYS[key];
     if (priority) {
       if (priority !== task.priority) change(task, { priority });
@@ -678,13 +704,13 @@ export class TaskList extends HTMLElement {
 
   /** @param {unknown} failure */
   #trouble(failure) {
-    this.#say('trouble', 'The tasks could not be loaded', textOf(failure), 'Try again', () => void tasks.load());
+    this.#say('trouble', 'The tasks could not be loaded', textOf(failure), ['Try again', () => void tasks.load()]);
   }
 
   /** @param {boolean} filtered */
   #empty(filtered) {
     const { place, tags } = view();
-    if (filtered && !(tags.length === 1 && !view().text)) this.#say('empty', 'Nothing matches', 'No task meets these conditions.', 'Clear search and filters', clearFilters);
+    if (filtered && !(tags.length === 1 && !view().text)) this.#say('empty', 'Nothing matches', 'No task meets these conditions.', ['Clear search and filters', clearFilters]);
     else if (place === 'trash') this.#say('empty', 'The trash is empty', 'What you delete stays here for 30 days.');
     else {
       const use = (/** @type {string} */ line) => {
@@ -696,16 +722,14 @@ export class TaskList extends HTMLElement {
     }
   }
 
-  /** @param {'trouble' | 'empty'} kind @param {string} title @param {string} text @param {...(string | (() => void) | [string, () => void])} choices */
+  /** @param {'trouble' | 'empty'} kind @param {string} title @param {string} text @param {...[string, () => void]} choices */
   #say(kind, title, text, ...choices) {
     const key = `${kind} ${title} ${text}`;
     this.#note.hidden = false;
     if (this.#note.dataset.key === key) return;
     this.#note.dataset.key = key;
     this.#note.className = `note ${kind}`;
-    const [label, run] = choices;
-    const pairs = typeof label === 'string' ? [/** @type {[string, () => void]} */ ([label, run])] : /** @type {[string, () => void][]} */ (choices);
-    this.#note.replaceChildren(h('p', { className: 'note-title', textContent: title }), h('p', { textContent: text }), ...pairs.map(([words, act]) => h('button', { type: 'button', className: pairs.length > 1 ? 'pill' : '', textContent: words, onclick: act })));
+    this.#note.replaceChildren(h('p', { className: 'note-title', textContent: title }), h('p', { textContent: text }), ...choices.map(([words, act]) => h('button', { className: choices.length > 1 ? 'pill' : '', textContent: words, onclick: act })));
   }
 }
 

@@ -17,6 +17,8 @@ import { here, instantOf, isDay } from './time.js';
 
 /** Tasks per call: more than are visible, and few enough to arrive at once. */
 export const PAGE = 50;
+/** Tasks per call if all are needed, as in the API. */
+const FOUND = 500;
 /** Maximum pages in memory; those farthest from the visible part go first. */
 const PAGES_MAX = 100;
 /** Maximum further tasks in memory, for the detail pane and for changes in progress. */
@@ -89,6 +91,8 @@ export class Tasks extends EventTarget {
   #patches = new Map();
   /** Tasks that the service does not have yet. @type {Map<number, Task>} */
   #made = new Map();
+  /** Tasks that stay in memory, because they are selected. @type {Set<number>} */
+  pinned = new Set();
   /** Tasks being deleted. @type {Set<number>} */
   #leaving = new Set();
   /** Tasks removed from the list since it was loaded. @type {Set<number>} */
@@ -279,11 +283,30 @@ export class Tasks extends EventTarget {
     if (missing.length) void this.#fetch(missing, false);
   }
 
-  /** Loads the list from its beginning, for printing. @param {number} max tasks */
-  async loadAll(max) {
+  /** Loads these positions, which need not be visible. Does nothing without the service. @param {number} first @param {number} last */
+  async loadRange(first, last) {
     const pages = [];
-    for (let page = 0; page * PAGE < Math.min(max, this.#served); page += 1) if (!this.#pages.has(page)) pages.push(page);
+    for (let page = Math.floor(first / PAGE); page * PAGE <= Math.min(last, this.#served - 1); page += 1) if (!this.#pages.has(page)) pages.push(page);
     if (pages.length && this.failure === null && !this.isKept) await this.#fetch(pages, false);
+  }
+
+  /** Returns the tasks of the list that also meet these filters, loaded or not. Without the service, the loaded ones. @param {Query['filters']} filters */
+  async matching(filters) {
+    const query = this.#query();
+    Object.assign(query.filters, filters);
+    /** @type {Map<number, Task>} */
+    const found = new Map([...this.loaded()].map(([, task]) => [task.id, task]));
+    try {
+      for (let offset = 0, total = 1; offset < total; offset += FOUND) {
+        const answer = await findTasks(query, offset, FOUND);
+        total = answer.total;
+        for (const task of answer.tasks) found.set(task.id, this.get(task.id) ?? task);
+      }
+    } catch {
+      // The banner reports the error.
+    }
+    const now = new Date();
+    return [...found.values()].filter((task) => matches(task, query, now));
   }
 
   /** Requests the visible part again soon; the rest when it becomes visible. */
@@ -448,7 +471,7 @@ export class Tasks extends EventTarget {
     let strays = this.#known.size - held.size - STRAYS_MAX;
     for (const id of this.#known.keys()) {
       if (strays <= 0) break;
-      if (held.has(id) || this.#patches.has(id)) continue;
+      if (held.has(id) || this.pinned.has(id) || this.#patches.has(id)) continue;
       this.#known.delete(id);
       strays -= 1;
     }
@@ -552,6 +575,7 @@ export class Tasks extends EventTarget {
     // An id that no other window uses; the service assigns another one.
     const id = -Math.ceil(Math.random() * Number.MAX_SAFE_INTEGER);
     const sent = this.outbox.add({ kind: 'create', id, title: body.title, body: { ...body, uid: newUid() }, ...(line ? { line } : {}) });
+    this.#follow();
     this.dispatchEvent(new Event('touched'));
     return { id, ...sent };
   }
@@ -611,8 +635,9 @@ export class Tasks extends EventTarget {
    * @param {TaskChange} [fields]
    */
   bulk(ids, action, fields) {
+    const [first = 0, second] = ids;
     const patch = action === 'complete' || action === 'reopen' ? statusOf(action === 'complete') : action === 'update' && fields ? foreseen(fields) : {};
-    return this.outbox.add({ kind: 'bulk', id: 0, ids, title: `${ids.length} tasks`, body: { ids, action, ...(fields ? { fields } : {}) }, patch });
+    return this.outbox.add({ kind: 'bulk', id: 0, ids, title: second === undefined ? (this.get(first)?.title ?? '') : `${ids.length} tasks`, body: { ids, action, ...(fields ? { fields } : {}) }, patch });
   }
 
   /** Restores a deleted task. @param {Task} task */

@@ -62,6 +62,9 @@ const wholeDay = format({ dateStyle: 'full' });
 const monthYear = format({ month: 'long', year: 'numeric' });
 const dayMonth = format({ day: 'numeric', month: 'short' });
 
+/** Milliseconds within which a date needs no year. */
+const NEAR = 183 * 86_400_000;
+
 /** @typedef {Pick<Task, 'due_date' | 'due_day'>} Due when a task is due: at an instant, or on a day; a card of a conversation may lack the day */
 
 /**
@@ -78,7 +81,7 @@ export function startOfDay(days, now = new Date()) {
 export const dayAhead = (days, now = new Date()) => dayIn(startOfDay(days, now), here());
 
 /**
- * A short text for a time, relative to now: "Today 18:00", "Mon 09:00", "3 Aug", "3 Aug 2031".
+ * A short text for a time, relative to now: "Today 18:00", "Mon 09:00", "Tue, 3 Aug 09:00", "3 Aug 2031 09:00".
  *
  * @param {string} iso
  * @param {Date} [now]
@@ -90,8 +93,11 @@ export function inWords(iso, now = new Date()) {
   if (date >= startOfDay(0, now) && date < startOfDay(1, now)) return `Today ${time}`;
   if (date >= startOfDay(1, now) && date < startOfDay(2, now)) return `Tomorrow ${time}`;
   if (date >= startOfDay(0, now) && date < startOfDay(7, now)) return `${weekday(date)} ${time}`;
-  return date.getFullYear() === now.getFullYear() ? `${weekdayDay(date)} ${time}` : dayYear(date);
+  return `${dateInWords(date, now)} ${time}`;
 }
+
+/** "3 Aug", with the weekday, or "3 Aug 2031" if the year is not clear. @param {Date} date @param {Date} now */
+const dateInWords = (date, now) => (Math.abs(date.getTime() - now.getTime()) < NEAR ? weekdayDay : dayYear)(date);
 
 /** The beginning of a day in this browser's zone. @param {string} day as 2027-01-31 */
 const beginOf = (day) => new Date(`${day}T00:00`);
@@ -104,8 +110,11 @@ export function dueInWords({ due_date, due_day }, now = new Date()) {
   const near = { '-1': 'Yesterday', 0: 'Today', 1: 'Tomorrow' }[days];
   if (near) return near;
   if (days > 0 && days < 7) return weekday(date);
-  return date.getFullYear() === now.getFullYear() ? weekdayDay(date) : dayYear(date);
+  return dateInWords(date, now);
 }
+
+/** When a reminder is due: "1 hour before", "when due". @param {string} offset as the service spells it */
+export const beforeDue = (offset) => (offset.startsWith('0 ') ? 'when due' : `${offset} before`);
 
 /** The full text for a due date. @param {Due} due */
 export const dueInFull = ({ due_date, due_day }) => (due_day ? wholeDay(beginOf(due_day)) : due_date ? inFull(due_date) : '');
@@ -186,10 +195,10 @@ export function readTime(text) {
 /** The text for a time of day such as 15:30. @param {string} time */
 export const timeOfDay = (time) => clock(new Date(`2027-01-04T${time}`));
 
-/** @typedef {{ day: string | null, time?: string | undefined, all?: boolean }} Picked a day, a time if it is to be another one ("" for none), and whether the whole series moves */
+/** @typedef {{ day?: string | null | undefined, time?: string | undefined, all?: boolean }} Picked a day, a time if it is to be another one ("" for none), and whether the whole series moves */
 
 /**
- * The change that moves a task to a day. Its time stays, unless another one was picked.
+ * The change that moves a task to a day. Its day and its time stay, unless others were picked; a time alone means today if there is no day.
  *
  * @param {Task} task
  * @param {Picked} pick
@@ -199,7 +208,8 @@ export function moved(task, { day, time, all = false }) {
   if (day === null) return { due_date: null, ...(task.recurrence !== 'none' ? { recurrence: 'none' } : {}), ...(task.reminder_offset ? { reminder_offset: null } : {}) };
   const own = task.due_date && !task.due_day ? wallClock(new Date(task.due_date), task.time_zone).slice(11) : '';
   const at = time ?? own;
-  const due = at ? instantOf(`${day}T${at}`, task.time_zone).toISOString() : day;
+  const on = day ?? task.due_day ?? dayIn(task.due_date ? new Date(task.due_date) : new Date(), task.time_zone);
+  const due = at ? instantOf(`${on}T${at}`, task.time_zone).toISOString() : on;
   return all ? { recurrence_start: due } : { due_date: due };
 }
 

@@ -33,9 +33,9 @@ export function toast(text, { title, kind = 'plain', sticky = false, actions = [
       remove();
       run();
     };
-    return h('button', { type: 'button', className: 'quiet', textContent: label, 'aria-label': about, onclick: press });
+    return h('button', { className: 'quiet', textContent: label, 'aria-label': about, onclick: press });
   });
-  const dismiss = h('button', { type: 'button', className: 'icon-button small', 'aria-label': 'Dismiss', onclick: remove }, icon('close'));
+  const dismiss = h('button', { className: 'icon-button small', 'aria-label': 'Dismiss', onclick: remove }, icon('close'));
   const element = h('div', { className: `toast ${kind}` }, h('div', { className: 'grow' }, title ? h('p', { className: 'toast-title', dir: 'auto', textContent: title }) : null, words), ...buttons, dismiss);
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;

@@ -3,6 +3,7 @@
 import { tasks } from './actions.js';
 import { callFile, textOf, token } from './api.js';
 import { h, newId, setText } from './dom.js';
+import { dueInWords } from './time.js';
 
 /** @typedef {import('../api.d.ts').Import} Import */
 /** @typedef {import('../api.d.ts').ImportNote} ImportNote */
@@ -25,7 +26,7 @@ const line = ({ line, title, text }) => h('li', { textContent: `Line ${line}${ti
 export function transfer() {
   const status = h('p', { role: 'status' });
   const bar = h('progress', { hidden: true, 'aria-label': 'Progress of the import' });
-  const run = h('button', { type: 'button', className: 'primary', hidden: true });
+  const run = h('button', { className: 'primary', hidden: true });
   const report = h('ul', { className: 'devices' });
   const input = h('input', { id: newId(), type: 'file', accept: '.csv,.json,.zip,.ics' });
   /** @type {Import | null} */
@@ -76,7 +77,7 @@ export function transfer() {
     if (now.status !== 'checked') return setText(status, summary(now, 'It cannot be read.'));
     checked = now;
     setText(status, summary(now, 'It would add'));
-    const titles = now.preview.map(({ title, due_day, due_date }) => `${title}${due_day || due_date ? ` (${(due_day ?? due_date ?? '').slice(0, 10)})` : ''}`);
+    const titles = now.preview.map(({ title, due_day, due_date }) => `${title}${due_date ? ` (${dueInWords({ due_date, due_day: due_day ?? null })})` : ''}`);
     if (titles.length) report.prepend(h('li', { className: 'muted', textContent: `The first: ${titles.join(' · ')}` }));
     run.textContent = `Import ${counted(now.created, 'task', 'tasks')}`;
     run.hidden = now.created === 0 && !now.restores;
@@ -104,7 +105,7 @@ export function transfer() {
     URL.revokeObjectURL(link.href);
   });
   const download = (/** @type {string} */ format, /** @type {string} */ words) =>
-    token() ? h('button', { type: 'button', textContent: words, onclick: () => void save(format) }) : h('a', { href: `/api/export?format=${format}`, download: '', textContent: words });
+    token() ? h('button', { textContent: words, onclick: () => void save(format) }) : h('a', { href: `/api/export?format=${format}`, download: '', textContent: words });
 
   const drop = h(
     'div',

@@ -130,6 +130,9 @@ addEventListener('popstate', () => {
   viewChanges.dispatchEvent(new Event('change'));
 });
 
+/** True if a search of the view leaves out some tasks. @param {View} asked */
+export const isNarrowed = ({ place, status, due, priority, tags }) => Boolean(place || status || due || priority || tags.length);
+
 /** True if the view has conditions besides its place. @param {View} asked */
 export const isFiltered = (asked) => Boolean(asked.text.trim() || asked.status !== START.status || asked.due || asked.priority || asked.tags.length);
 

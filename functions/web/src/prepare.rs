@@ -1,7 +1,7 @@
 //! Prepares the files of `assets/` for serving. `build.rs` prepares all of them once; a debug build prepares a file again after an edit.
 //!
-//! Scripts and the style sheet are served without indentation, without comment lines and without types inside lines, because the browser does not need
-//! them. The code style makes this safe: a comment begins its line, `/** @` begins a type, and no text spans lines.
+//! The page, scripts and the style sheet are served without indentation, without comment lines and without types inside lines, because the browser
+//! does not need them. The code style makes this safe: a comment begins its line, `/** @` begins a type, and no text spans lines.
 //!
 //! `first.js` becomes part of the page, because its requests must not wait for a file. `sw.js` gets the list of the files that it caches.
 
@@ -44,7 +44,7 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<String>> {
 pub(crate) fn file(folder: &Path, name: &str) -> Result<Vec<u8>> {
     let text = |name: &str| fs::read_to_string(folder.join(name));
     match name {
-        PAGE => with_first(&text(PAGE)?, &bare(&text(FIRST)?)).map(String::into_bytes),
+        PAGE => with_first(&dense(&text(PAGE)?), &dense(&bare(&text(FIRST)?))).map(String::into_bytes),
         WORKER => with_files(&bare(&text(WORKER)?), folder).map(String::into_bytes),
         code if Path::new(code).extension().is_some_and(|ending| ending == "js" || ending == "css") => Ok(bare(&text(code)?).into_bytes()),
         other => fs::read(folder.join(other)),
@@ -55,8 +55,12 @@ pub(crate) fn file(folder: &Path, name: &str) -> Result<Vec<u8>> {
 fn with_first(page: &str, first: &str) -> Result<String> {
     let named = format!("<script src=\"/assets/{FIRST}\"></script>");
     let (before, after) = page.split_once(&named).ok_or_else(|| Error::other(format!("{PAGE} does not have {named}")))?;
-    let lines: Vec<&str> = first.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    Ok(format!("{before}<script>{}</script>{after}", lines.join("\n")))
+    Ok(format!("{before}<script>{first}</script>{after}"))
+}
+
+/// Returns the text without indentation and empty lines.
+fn dense(text: &str) -> String {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns the worker with the paths of the cached files, each with its digest. Each release has another text, by which a browser recognises a new
