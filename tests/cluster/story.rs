@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::{Api, Socket, eventually, in_seconds, moment};
+use tests::{Api, Socket, eventually, eventually_within, in_seconds, moment};
 
 use crate::cluster::{API_TOKEN, Cluster, at_zero, awake, host_of, url_of};
 
 /// How long nothing may wake a function.
 const QUIET: Duration = Duration::from_secs(30);
+/// Number of tasks of the imported file.
+const IMPORTED: i64 = 1_000;
+/// How long an import may take, its cold starts included.
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Seconds until a reminder that must find everything at zero.
 const AHEAD: i64 = 60;
 
@@ -25,6 +29,8 @@ pub(crate) async fn tell(cluster: &Cluster) {
     a_recurring_task_comes_again(cluster).await;
     eprintln!("a command comes from Kafka");
     a_command_from_kafka_is_obeyed(cluster).await;
+    eprintln!("a file is imported");
+    a_file_is_imported_once(cluster).await;
     eprintln!("a function is called at its own URL");
     a_function_answers_at_its_own_url(cluster).await;
     at_zero().await;
@@ -103,6 +109,25 @@ async fn a_command_from_kafka_is_obeyed(cluster: &Cluster) {
         (count(cluster, "SELECT count(*) FROM tasks WHERE title = 'from Kafka'").await == 1).then_some(())
     })
     .await;
+}
+
+/// The file is larger than the body of any other call.
+async fn a_file_is_imported_once(cluster: &Cluster) {
+    at_zero().await;
+    let head = "TYPE,CONTENT,DESCRIPTION,PRIORITY,INDENT,DATE,DATE_LANG\n";
+    let line = |number| format!("task,Imported {number},{},4,1,2030-02-01,en\n", "x".repeat(300));
+    let file = head.to_owned() + &(0..IMPORTED).map(line).collect::<String>();
+    assert!(file.len() > 256 * 1024, "it is too small to show anything");
+    for _ in 0..2 {
+        let import = cluster.api.call("POST", "/api/imports", &[], file.clone()).await.is(202).json();
+        let done = eventually_within(PATIENCE, "the import", async || {
+            let import = cluster.api.get(&format!("/api/imports/{}", import["id"])).await.is(200).json();
+            (import["status"] != "receiving" && import["status"] != "importing").then_some(import)
+        })
+        .await;
+        assert_eq!((&done["status"], &done["read"]), (&json!("done"), &json!(IMPORTED)), "{done}");
+        assert_eq!(count(cluster, "SELECT count(*) FROM tasks WHERE title LIKE 'Imported %'").await, IMPORTED);
+    }
 }
 
 async fn a_function_answers_at_its_own_url(cluster: &Cluster) {
