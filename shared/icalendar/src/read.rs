@@ -359,7 +359,9 @@ fn rule_of(text: &str) -> (Option<Rule>, RecurrenceFrom, Option<RuleError>) {
 }
 
 fn with_utc_until(part: &str) -> String {
-    let is_local = part.len() == "UNTIL=20270105T090000".len() && part[..6].eq_ignore_ascii_case("UNTIL=") && part.as_bytes()[14] == b'T';
+    let is_local = part.len() == "UNTIL=20270105T090000".len()
+        && part.get(..6).is_some_and(|name| name.eq_ignore_ascii_case("UNTIL="))
+        && part.as_bytes()[14] == b'T';
     if is_local { format!("{part}Z") } else { part.to_owned() }
 }
 

@@ -287,3 +287,11 @@ impl Random {
         usize::try_from((value ^ (value >> 31)) % u64::try_from(limit.max(1)).unwrap()).unwrap()
     }
 }
+
+#[test]
+fn a_rule_with_letters_beyond_ascii_is_no_rule() {
+    for rule in ["FREQ=é0270119T090000", "UNTIé=0270119T09000", "ééééééé-T-------"] {
+        let text = RICH.replace("FREQ=WEEKLY;BYDAY=TU;COUNT=5", rule);
+        assert!(task_of(&Object::parse(&text).unwrap()).recurrence_rule.is_none(), "{rule}");
+    }
+}
