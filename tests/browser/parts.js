@@ -148,6 +148,6 @@ export class Taskflow {
     }
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-    return text ? JSON.parse(text) : null;
+    return response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text;
   }
 }

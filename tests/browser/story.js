@@ -10,6 +10,8 @@ import { Taskflow, chromium } from './parts.js';
 
 /** Milliseconds that a story waits for an expected state: far longer than necessary, because the machine may be busy. */
 export const PATIENCE = 20_000;
+/** Milliseconds that the end of a story waits for answers. Some stories never answer a request. */
+const ANSWER_MAX = 5_000;
 /** Milliseconds of a whole story. */
 const STORY_MAX = 120_000;
 
@@ -28,6 +30,8 @@ export class Stage {
   #announced = [];
   /** @type {import('playwright-core').BrowserContext[]} */
   #contexts = [];
+  /** Changes that its windows have sent, until they are answered. @type {Set<import('playwright-core').Request>} */
+  #sent = new Set();
 
   /** @param {Taskflow} taskflow @param {import('playwright-core').Browser} browser */
   constructor(taskflow, browser) {
@@ -53,6 +57,8 @@ export class Stage {
     // Chromium only receives clicks on a profile's notifications, and the windows of one browser have no profile.
     const context = desktop ? await driver.launchPersistentContext('', { executablePath: chromium(), env, ...options }) : await this.browser.newContext(options);
     this.#contexts.push(context);
+    context.on('request', (request) => void (request.method() !== 'GET' && this.#sent.add(request)));
+    for (const end of /** @type {const} */ (['requestfinished', 'requestfailed'])) context.on(end, (request) => void this.#sent.delete(request));
     if (init) await context.addInitScript(init);
     return this.tab(context, path, ready);
   };
@@ -75,8 +81,12 @@ export class Stage {
   /** Creates a task through the API. @param {Record<string, unknown>} task @returns {Promise<any>} */
   task = (task) => this.taskflow.call('POST', '/api/tasks', { time_zone: 'Europe/Berlin', ...task });
 
-  /** Closes its windows. */
+  /**
+   * Closes its windows. What they have sent is answered first, because the service goes on without them: a task could be created in the next story.
+   */
   async end() {
+    const end = Date.now() + ANSWER_MAX;
+    while (this.#sent.size > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 25));
     for (const context of this.#contexts) await context.close();
   }
 
@@ -178,11 +188,12 @@ export function stories(name, settings, tell) {
   });
 }
 
-/** Removes the tasks of the previous story. @param {Taskflow} taskflow */
+/** Removes the tasks of the previous story, and those that its events still create, such as a next occurrence. @param {Taskflow} taskflow */
 async function clear(taskflow) {
   for (;;) {
+    const isQuiet = /outbox_depth 0$/m.test(await taskflow.call('GET', '/metrics'));
     const tasks = await taskflow.call('GET', '/api/tasks?limit=500');
-    if (tasks.length === 0) return;
+    if (tasks.length === 0 && isQuiet) return;
     for (const { id } of tasks) await taskflow.call('DELETE', `/api/tasks/${id}`).catch(() => {});
   }
 }
