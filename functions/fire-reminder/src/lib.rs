@@ -79,6 +79,11 @@ async fn attempt(app: Arc<App>, called: Vec<Called>) -> Result<Vec<Fired>, Error
         }
     }
     let channels = app.settings.channels();
+    // The functions of the channels start during the wait.
+    let early: Vec<i64> = ahead.keys().copied().collect();
+    if !early.is_empty() {
+        change.unit.channels(&early, &channels).await?.into_iter().map(routes::of_channel).for_each(|route| app.wake(route));
+    }
     let fired = change.unit.trigger_reminders(&fire.iter().map(|due| due.reminder.id).collect::<Vec<_>>(), &channels).await?;
     let fired: HashMap<i64, Reminder> = fired.into_iter().map(|reminder| (reminder.id, reminder)).collect();
     for due in fire {

@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::event::{EventType, Topic};
-use domain::routes::{self, Audience, Concern, NOTIFY, Route, SENDING};
-use function::{App, Request, full};
-use http::Method;
+use domain::routes::{self, Audience, Concern, Route};
+use function::App;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -31,16 +30,6 @@ impl Ahead {
         let mut needed = self.needed();
         for route in routes::ALL.iter().filter(|route| is_woken(route, topic, ty)) {
             needed.insert((route.name, ty), route.has_to_do(topic, ty, data, Audience { is_watched: true, posted }));
-        }
-    }
-
-    /// Wakes the functions that receive a fired reminder: notify, and the channels of the last reminder.
-    #[cfg_attr(not(feature = "sidecar"), expect(dead_code, reason = "only a sidecar makes early calls"))]
-    pub(crate) fn with_reminder(&self, app: &Arc<App>) {
-        const FIRED: EventType = EventType::ReminderTriggered;
-        let channels = SENDING.into_iter().map(|(_, route)| route).filter(|route| self.needed().get(&(route.name, FIRED)) == Some(&true));
-        for route in std::iter::once(&NOTIFY).chain(channels.collect::<Vec<_>>()) {
-            wake(app, route);
         }
     }
 
@@ -70,21 +59,13 @@ impl Ahead {
         }
         let is_awake = |route: &Route| app.functions.answered_ago(route).is_some_and(|ago| ago < AWAKE);
         for route in self.choose(called, Instant::now(), is_awake) {
-            wake(app, route);
+            app.wake(route);
         }
     }
 
     fn needed(&self) -> MutexGuard<'_, HashMap<(&'static str, EventType), bool>> {
         self.needed.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Wakes a function. Any request does; its answer does not matter.
-pub(crate) fn wake(app: &Arc<App>, route: &'static Route) {
-    let mut request = Request::new(full(""));
-    *request.method_mut() = Method::HEAD;
-    let functions = app.functions.clone();
-    app.background.spawn(async move { functions.call(route, request).await });
 }
 
 /// True if such an event wakes this consumer ahead. Live updates wake none, because open pages have woken it. Webhooks are not woken, because no user

@@ -690,6 +690,17 @@ pub fn of_job(name: &str) -> Option<&'static Route> {
 pub const SENDING: [(ReminderType, &Route); 3] =
     [(ReminderType::Push, &PUSH_REMINDER), (ReminderType::Email, &MAIL_REMINDER), (ReminderType::Webhook, &POST_WEBHOOK)];
 
+/// Returns the function that a channel of reminders wakes.
+#[must_use]
+pub const fn of_channel(channel: ReminderType) -> &'static Route {
+    match channel {
+        ReminderType::Websocket => &NOTIFY,
+        ReminderType::Push => &PUSH_REMINDER,
+        ReminderType::Email => &MAIL_REMINDER,
+        ReminderType::Webhook => &POST_WEBHOOK,
+    }
+}
+
 /// Returns the functions whose jobs repeat, with their periods.
 pub fn repeating() -> impl Iterator<Item = (&'static Route, Duration)> {
     ALL.iter().filter_map(|route| match route.job {

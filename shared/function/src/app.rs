@@ -8,6 +8,8 @@ use domain::ambient::{Clock, Ids};
 use domain::event::Origin;
 use domain::preferences::Preferences;
 use domain::query::Today;
+use domain::routes::Route;
+use http::Method;
 use store::{IfMatch, Store, Subject, Work};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::otlp::Traces;
 use crate::ports::{Alone, DeadLetters, Functions, Publisher, State};
 use crate::settings::{DB_POOL_DEFAULT, Settings};
-use crate::{Change, Error, span};
+use crate::{Change, Error, Request, full, span};
 
 /// Everything a function can use. Created once at the start; connections are opened on first use.
 pub struct App {
@@ -107,6 +109,14 @@ impl App {
             Some(store) => Ok(store.own_preferences().await?.or(&self.settings.time_zone)),
             None => Ok(Preferences::of_service(self.settings.time_zone.clone())),
         }
+    }
+
+    /// Wakes a function in the background. Any request does; its answer does not matter.
+    pub fn wake(&self, route: &'static Route) {
+        let mut request = Request::new(full(""));
+        *request.method_mut() = Method::HEAD;
+        let functions = self.functions.clone();
+        self.background.spawn(async move { functions.call(route, request).await });
     }
 
     /// Returns the origin of announced events: the current request, or a new trace and correlation id without one.

@@ -93,11 +93,26 @@ const RESCHEDULE: &str = changed!(
      cancelled_with_task = false, correlation_id = $4, traceparent = $5, snoozed_from = $6"
 );
 const CANCEL: &str = changed!("status = 'cancelled', cancelled_with_task = $2");
-/// Web Push is a channel while a browser is subscribed.
-const TRIGGER: &str = "UPDATE reminders SET triggered_at = $2, channels = CASE WHEN channel IS NULL THEN open.channels \
-     WHEN channel = ANY(open.channels) THEN ARRAY[channel] ELSE '{}' END \
-     FROM (SELECT CASE WHEN EXISTS (SELECT FROM push_subscriptions) THEN $3::text[] ELSE array_remove($3::text[], 'push') END) AS open (channels) \
-     WHERE id = ANY($1) RETURNING id";
+/// The channels that a reminder uses, of those configured as `$2`. Web Push is one while a browser is subscribed.
+macro_rules! channels {
+    () => {
+        "CASE WHEN channel IS NULL THEN open.channels WHEN channel = ANY(open.channels) THEN ARRAY[channel] ELSE '{}' END"
+    };
+}
+macro_rules! open {
+    () => {
+        "(SELECT CASE WHEN EXISTS (SELECT FROM push_subscriptions) THEN $2::text[] ELSE array_remove($2::text[], 'push') END) AS open (channels)"
+    };
+}
+const TRIGGER: &str =
+    concat!("UPDATE reminders SET triggered_at = $3, channels = ", channels!(), " FROM ", open!(), " WHERE id = ANY($1) RETURNING id");
+const CHANNELS: &str = concat!(
+    "SELECT DISTINCT channel FROM (SELECT unnest(",
+    channels!(),
+    ") FROM reminders, ",
+    open!(),
+    " WHERE id = ANY($1)) AS used (channel)"
+);
 const SELECT_ALL: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE id = ANY($1) ORDER BY id");
 const FINISH: &str = changed!("status = $2, sent_at = $3");
 const COUNT_RETRY: &str = "UPDATE reminders SET retry_count = retry_count + 1 WHERE id = $1 RETURNING retry_count";
@@ -350,9 +365,17 @@ impl Unit {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let configured: Vec<&str> = configured.iter().map(|channel| channel.as_str()).collect();
-        sqlx::query(TRIGGER).bind(ids).bind(Time(self.now())).bind(configured).execute(&mut *self.transaction).await?;
+        sqlx::query(TRIGGER).bind(ids).bind(as_text(configured)).bind(Time(self.now())).execute(&mut *self.transaction).await?;
         reminders_of(&sqlx::query(SELECT_ALL).bind(ids).fetch_all(&mut *self.transaction).await?)
+    }
+
+    /// Returns the channels that these reminders would use if they fired now, of those that are configured.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn channels(&mut self, ids: &[i64], configured: &[ReminderType]) -> Result<Vec<ReminderType>, Error> {
+        let used: Vec<String> = sqlx::query_scalar(CHANNELS).bind(ids).bind(as_text(configured)).fetch_all(&mut *self.transaction).await?;
+        Ok(configured.iter().filter(|channel| used.iter().any(|used| used == channel.as_str())).copied().collect())
     }
 
     /// Announces to consumers (`reminders`) and pages (`task-updates`) that a reminder fired.
@@ -504,4 +527,8 @@ pub(crate) fn reminder_of(row: &PgRow) -> Result<StoredReminder, sqlx::Error> {
 
 fn decode(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
     sqlx::Error::Decode(Box::new(error))
+}
+
+fn as_text(channels: &[ReminderType]) -> Vec<&'static str> {
+    channels.iter().map(|channel| channel.as_str()).collect()
 }

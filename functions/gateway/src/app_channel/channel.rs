@@ -217,9 +217,6 @@ impl Channel {
             tracing::warn!(name, "the scheduler called a job that no function has; the job ends");
             return Err(Error::NotFound(format!("no function has the job {name}")));
         };
-        if is_ahead(app, route) {
-            self.ahead_of_calls.with_reminder(app);
-        }
         match self.post(app, route, &format!("{JOBS}{name}"), None, Bytes::new()).await {
             Ok(()) => Ok(Response::new(full(""))),
             Err(failure) => {
