@@ -13,7 +13,6 @@ use domain::{ChangeId, Task, routes};
 use function::error::Problem;
 use function::{Answer, App, Change, Error, Function, Published, Request, Response, input};
 use serde::Serialize;
-use serde_json::json;
 use tokio::time::Instant;
 
 /// Number of tasks that share a transaction. Other changes of these tasks wait until it ends.
@@ -43,6 +42,12 @@ struct Item {
     problem: Option<Problem>,
 }
 
+/// The answer.
+#[derive(Serialize)]
+struct Results<'a> {
+    results: Vec<&'a Item>,
+}
+
 /// One call.
 struct Bulk {
     app: Arc<App>,
@@ -70,8 +75,8 @@ async fn change_many(app: Arc<App>, request: Request) -> Result<Response, Error>
             }
         }
     }
-    let results: Vec<&Item> = bulk.command.ids.iter().filter_map(|id| bulk.items.get(id)).collect();
-    Ok(Answer::json(&json!({ "results": results }))?.telling(bulk.published).into())
+    let results = bulk.command.ids.iter().filter_map(|id| bulk.items.get(id)).collect();
+    Ok(Answer::json(&Results { results })?.telling(bulk.published).into())
 }
 
 impl Bulk {

@@ -3,9 +3,16 @@
 use std::sync::Arc;
 
 use domain::query::SearchTasks;
-use domain::routes;
+use domain::{Task, routes};
 use function::{Answer, App, Error, Function};
-use serde_json::json;
+use serde::Serialize;
+
+/// A page of results.
+#[derive(Serialize)]
+struct Found {
+    results: Vec<Task>,
+    total_count: i64,
+}
 
 /// Returns the function.
 #[must_use]
@@ -16,5 +23,5 @@ pub fn function() -> Function {
 async fn search(app: Arc<App>, query: SearchTasks) -> Result<Answer, Error> {
     let today = app.today(query.filters.is_by_calendar()).await?;
     let page = app.store()?.tasks(&query.checked(&today)?).await?;
-    Answer::json(&json!({ "results": page.items, "total_count": page.total_count }))
+    Answer::json(&Found { results: page.items, total_count: page.total_count })
 }
