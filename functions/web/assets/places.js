@@ -59,6 +59,8 @@ export class PlaceList extends HTMLElement {
   #counts = new Map();
   /** @type {Saved[]} */
   #saved = [];
+  /** What the rail shows. */
+  #content = '';
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #lookedAt = 0;
@@ -141,14 +143,29 @@ export class PlaceList extends HTMLElement {
 
   #draw() {
     const now = viewKey();
+    // Building the rail costs more than a search may take, and each key of a search changes the view.
+    const content = JSON.stringify([...this.#counts, knownTags(), this.#saved]);
+    if (content !== this.#content) this.#build();
+    this.#content = content;
+    for (const link of this.querySelectorAll('a')) {
+      if (link.getAttribute('href')?.slice(1) === now) link.setAttribute('aria-current', 'page');
+      else link.removeAttribute('aria-current');
+    }
+    const name = nameOf(view(), this.#saved);
+    setText(this.#title, name);
+    // The number of unread notifications stays in front.
+    document.title = document.title.replace(/^(\(\d+\) )?.*/, (_, count = '') => `${count}${name} · Taskflow`);
+    this.#save.hidden = !isFiltered(view()) || this.#saved.some(({ query }) => query === now);
+  }
+
+  #build() {
     const targets = () => /** @type {HTMLElement[]} */ ([...this.querySelectorAll('a, button')]);
     const keyOf = (/** @type {Element} */ element) => element.getAttribute('href') ?? element.ariaLabel;
     const before = targets();
     const focused = before.findIndex((target) => target === document.activeElement);
     const item = (/** @type {string} */ name, /** @type {string} */ sign, /** @type {string} */ address, /** @type {number | undefined} */ count, /** @type {Record<string, string>} */ drop = {}) => {
-      const link = h('a', { href: address.startsWith('#') ? address : '/', className: 'place', ...drop }, icon(sign), h('span', { className: 'grow', dir: 'auto', textContent: name }), h('span', { className: 'muted', textContent: count ? String(count) : '' }));
-      if (address.replace(/^[^#]*#?/, '') === now) link.setAttribute('aria-current', 'page');
-      return h('li', {}, link);
+      const parts = [icon(sign), h('span', { className: 'grow', dir: 'auto', textContent: name }), h('span', { className: 'muted', textContent: count ? String(count) : '' })];
+      return h('li', {}, h('a', { href: address.startsWith('#') ? address : '/', className: 'place', ...drop }, ...parts));
     };
     const places = PLACES.map(([name, sign, goal]) => item(name, sign, addressOf(goal), this.#counts.get(addressOf(goal)), goal.place === 'today' ? { 'data-day': 'today' } : {}));
     const tags = knownTags().slice(0, TAGS_MAX).map(({ tag, count }) => item(tag, 'tag', addressOf({ tags: [tag] }), count, { 'data-tag': tag }));
@@ -158,11 +175,6 @@ export class PlaceList extends HTMLElement {
     this.replaceChildren(h('ul', { className: 'plain', 'aria-label': 'Places' }, ...places), ...group('Tags', tags), ...group('Saved lists', saved), h('ul', { className: 'plain', 'aria-label': 'Done and deleted' }, ...past));
     const [old, after] = [before[focused], targets()];
     if (old) (after.find((target) => keyOf(target) === keyOf(old)) ?? after[focused])?.focus();
-    const name = nameOf(view(), this.#saved);
-    setText(this.#title, name);
-    // The number of unread notifications stays in front.
-    document.title = document.title.replace(/^(\(\d+\) )?.*/, (_, count = '') => `${count}${name} · Taskflow`);
-    this.#save.hidden = !isFiltered(view()) || this.#saved.some(({ query }) => query === now);
   }
 
   // ---- saved lists

@@ -143,7 +143,7 @@ class Row {
     this.tags.replaceChildren(...tags.slice(0, TAGS_SHOWN).map(tagButton), ...(more > 0 ? [h('span', { textContent: `+${more}`, title: tags.slice(TAGS_SHOWN).join(', ') })] : []));
   }
 
-  /** @param {typeof MARKS[number]} name of the symbol @param {string} words empty to remove it @param {string} [text] beside it @param {typeof MARKS[number]} name of the symbol @param {string} words none to take it away @param {string} [text] beside it */
+  /** @param {typeof MARKS[number]} name of the symbol @param {string} words empty to remove it @param {string} [text] beside it */
   #mark(name, words, text = '') {
     const mark = this.#marks.get(name);
     if (!words) {

@@ -116,7 +116,7 @@ export class Tasks extends EventTarget {
   #retry;
   #tell = soon(() => this.dispatchEvent(new Event('change')));
 
-  /** @param {() => Query} query the request, evaluated for each call @param {() => string} key of the stored list @param {() => Query} query what to ask for, read anew for each call @param {() => string} key what the list is kept under */
+  /** @param {() => Query} query the request, evaluated for each call @param {() => string} key of the stored list */
   constructor(query, key) {
     super();
     this.#query = query;
