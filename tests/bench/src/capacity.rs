@@ -32,6 +32,11 @@ const CPU_RATE: u32 = 300;
 const CPU_LASTING: Duration = Duration::from_secs(30);
 const OVERLOAD: u32 = 1_000;
 const OVERLOAD_LASTING: Duration = Duration::from_mins(1);
+/// The consumer that does not work in [`lag`], and how long.
+const SLOW: &str = "spawn-recurrence";
+const SLOW_LASTING: Duration = Duration::from_secs(30);
+/// Characters of a process's name that the kernel keeps.
+const NAME_MAX: usize = 15;
 
 /// Events of this period, and how long after it the last of them was in the audit log.
 const LAG: &str = "SELECT coalesce(max(extract(epoch FROM created_at - (event_data->>'time')::timestamptz)), 0)::float8 \
@@ -51,10 +56,10 @@ impl Step {
         self.figures.errors == 0 && self.figures.quantile(0.99) <= P99_MAX && self.lag <= LAG_MAX
     }
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self) -> [String; 7] {
         let [p50, p99, max] = self.figures.cells();
         let verdict = if self.is_met() { "yes" } else { "no" };
-        vec![self.rate.to_string(), p50, p99, max, report::ms(self.lag), self.figures.errors(), verdict.to_owned()]
+        [self.rate.to_string(), p50, p99, max, report::ms(self.lag), self.figures.errors(), verdict.to_owned()]
     }
 }
 
@@ -73,7 +78,7 @@ pub(crate) async fn capacity() -> Result<(), BoxError> {
     let (mut best, mut failed) = (0, None);
     let mut rate = FIRST;
     while rate <= RATE_MAX {
-        let step = step(&world, &taskflow, rate, LASTING).await?;
+        let step = step(&world, &taskflow, rate, LASTING, false).await?;
         report::row(&step.cells());
         if step.is_met() {
             best = rate;
@@ -86,7 +91,7 @@ pub(crate) async fn capacity() -> Result<(), BoxError> {
             Some(failed) => best.midpoint(failed),
         };
     }
-    report::row(&step(&world, &taskflow, OVERLOAD, OVERLOAD_LASTING).await?.cells());
+    report::row(&step(&world, &taskflow, OVERLOAD, OVERLOAD_LASTING, false).await?.cells());
     report::end();
     report::block("capacity", &format!("{best} calls a second, {} of them changes", best / 5));
     drop(taskflow);
@@ -97,14 +102,13 @@ pub(crate) async fn capacity() -> Result<(), BoxError> {
 pub(crate) async fn cpu() -> Result<(), BoxError> {
     let world = World::new(ROWS).await?;
     let taskflow = world.taskflow().await?;
-    let root = taskflow.id().or_else(|| std::env::var("TASKFLOW_PID").ok()?.parse().ok());
-    let root = root.ok_or("TASKFLOW_PID: the process that has started all the others")?;
+    let root = root_of(&taskflow)?;
     let postgres = std::process::id();
     report::setting(&format!("CPU at {CPU_RATE} calls a second of the mixed work, a fifth of them changes; {}", world.setting().await?));
     // Connections and plans.
-    let _ = paced(&taskflow, CPU_RATE, LASTING).await?;
+    let _ = paced(&taskflow, CPU_RATE, LASTING, false).await?;
     let before = used(&[root, postgres])?;
-    let figures = paced(&taskflow, CPU_RATE, CPU_LASTING).await?;
+    let figures = paced(&taskflow, CPU_RATE, CPU_LASTING, false).await?;
     drained(&world).await?;
     let after = used(&[root, postgres])?;
     let calls = f64::from(u32::try_from(figures.count())?);
@@ -124,25 +128,59 @@ pub(crate) async fn cpu() -> Result<(), BoxError> {
     world.stop().await
 }
 
+/// Measures the lag of the audit log while another consumer works, hangs, and has no process. In one process, a function cannot hang alone.
+pub(crate) async fn lag() -> Result<(), BoxError> {
+    let world = World::new(ROWS).await?;
+    let taskflow = world.taskflow().await?;
+    let name = &SLOW[..NAME_MAX.min(SLOW.len())];
+    let slow = processes(&[root_of(&taskflow)?])?.into_iter().find(|process| process.name == name);
+    let slow = slow.ok_or("no process of its own for spawn-recurrence; run `just bench-dapr lag`")?.id.to_string();
+    let signal = |name: &str| std::process::Command::new("kill").args(["-s", name, &slow]).status();
+    report::setting(&format!(
+        "Lag: the mixed work for {} s each, one of five new tasks recurs; {}",
+        SLOW_LASTING.as_secs(),
+        world.setting().await?
+    ));
+    report::head(&["spawn-recurrence", "calls per second", "p50", "p99", "max", "lag of the audit log", "errors", "deliveries that wait"]);
+    for (state, before, after) in [("works", None, None), ("hangs", Some("STOP"), Some("CONT")), ("is gone", Some("KILL"), None)] {
+        before.map(signal).transpose()?;
+        let step = step(&world, &taskflow, OVERLOAD, SLOW_LASTING, true).await?;
+        let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM deliveries").fetch_one(world.store.pool()).await?;
+        after.map(signal).transpose()?;
+        let [rate, p50, p99, max, lag, errors, _] = step.cells();
+        report::row(&[state.to_owned(), rate, p50, p99, max, lag, errors, waiting.to_string()]);
+        drained(&world).await?;
+    }
+    report::end();
+    drop(taskflow);
+    world.stop().await
+}
+
+/// Returns the process that has started all the others.
+fn root_of(taskflow: &Program) -> Result<u32, BoxError> {
+    let root = taskflow.id().or_else(|| std::env::var("TASKFLOW_PID").ok()?.parse().ok());
+    root.ok_or_else(|| "TASKFLOW_PID: the process that has started all the others".into())
+}
+
 fn cpu_row(name: &str, seconds: f64, calls: f64) {
     let cores = seconds / CPU_LASTING.as_secs_f64();
     let ms = seconds * 1_000.0 / calls;
     report::row(&[name.to_owned(), format!("{cores:.2}"), format!("{ms:.2}"), format!("{:.2}", ms * 5.0)]);
 }
 
-async fn step(world: &World, taskflow: &Program, rate: u32, lasting: Duration) -> Result<Step, BoxError> {
+async fn step(world: &World, taskflow: &Program, rate: u32, lasting: Duration, recurs: bool) -> Result<Step, BoxError> {
     let begin = SystemClock.now().after(WARM_UP);
-    let figures = paced(taskflow, rate, lasting).await?;
+    let figures = paced(taskflow, rate, lasting, recurs).await?;
     let end = SystemClock.now();
     drained(world).await?;
     let lag: f64 = sqlx::query_scalar(LAG).bind(Time(begin)).bind(Time(end)).fetch_one(world.store.pool()).await?;
     Ok(Step { rate, figures, lag: Duration::from_secs_f64(lag.max(0.0)) })
 }
 
-/// One connection per call per second: each is a user who calls once per second.
-async fn paced(taskflow: &Program, rate: u32, lasting: Duration) -> Result<Figures, BoxError> {
+/// One connection per call per second: each is a user who calls once per second. `recurs`: whether some new tasks recur.
+async fn paced(taskflow: &Program, rate: u32, lasting: Duration, recurs: bool) -> Result<Figures, BoxError> {
     let plan = Plan { connections: rate, warm_up: WARM_UP, lasting, pace: Some(Duration::from_secs(1)) };
-    load::run(taskflow.address, plan, |connection| work::mix(ROWS, connection)).await
+    load::run(taskflow.address, plan, |connection| work::mix(ROWS, connection, recurs)).await
 }
 
 /// Waits until the consumers have no backlog.
@@ -162,11 +200,27 @@ async fn drained(world: &World) -> Result<(), BoxError> {
     Ok(())
 }
 
+/// A process, with the CPU seconds that it has used.
+struct Process {
+    id: u32,
+    name: String,
+    seconds: f64,
+}
+
 /// Returns the CPU seconds of these processes and their descendants, by program.
 fn used(roots: &[u32]) -> Result<BTreeMap<String, f64>, BoxError> {
+    let mut sums = BTreeMap::new();
+    for Process { name, seconds, .. } in processes(roots)? {
+        *sums.entry(name).or_insert(0.0) += seconds;
+    }
+    Ok(sums)
+}
+
+/// Returns these processes and their descendants.
+fn processes(roots: &[u32]) -> Result<Vec<Process>, BoxError> {
     const TICKS_A_SECOND: f64 = 100.0;
     let mut parents = BTreeMap::new();
-    let mut found = BTreeMap::new();
+    let mut found = Vec::new();
     for entry in fs::read_dir("/proc")?.flatten() {
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
         // A process may end meanwhile.
@@ -175,7 +229,7 @@ fn used(roots: &[u32]) -> Result<BTreeMap<String, f64>, BoxError> {
         let fields: Vec<&str> = fields.split_whitespace().collect();
         let field = |place: usize| fields.get(place).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
         parents.insert(id, field(1));
-        found.insert(id, (name.to_owned(), f64::from(field(11) + field(12)) / TICKS_A_SECOND));
+        found.push(Process { id, name: name.to_owned(), seconds: f64::from(field(11) + field(12)) / TICKS_A_SECOND });
     }
     let is_below = |mut id: u32| {
         while let Some(parent) = parents.get(&id) {
@@ -186,11 +240,5 @@ fn used(roots: &[u32]) -> Result<BTreeMap<String, f64>, BoxError> {
         }
         false
     };
-    let mut sums = BTreeMap::new();
-    for (id, (name, seconds)) in &found {
-        if is_below(*id) {
-            *sums.entry(name.clone()).or_insert(0.0) += seconds;
-        }
-    }
-    Ok(sums)
+    Ok(found.into_iter().filter(|process| is_below(process.id)).collect())
 }

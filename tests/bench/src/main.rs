@@ -11,6 +11,7 @@
 //! bench users [connections]   one call per second each; then full speed        1,000 connections
 //! bench capacity              highest rate within the limits of p99 and lag
 //! bench cpu                   CPU of each program at 300 calls per second
+//! bench lag                   lag of the consumers while one of them hangs or is gone
 //! bench awake                 cost of waking consumers ahead, simulated
 //! bench import [tasks]         a file of tasks: time, peak memory               50,000 tasks
 //! bench function [name…]      start to first answer, idle memory, size         complete-task
@@ -44,7 +45,7 @@ use std::process::ExitCode;
 /// Any error; a benchmark reports it and ends.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-const USAGE: &str = "bench search [rows…] | tags [rows] | reads | writes | recurrence | reminder | chat | users [connections] | capacity | cpu | awake | import [tasks] | function [name…]";
+const USAGE: &str = "bench search [rows…] | tags [rows] | reads | writes | recurrence | reminder | chat | users [connections] | capacity | cpu | lag | awake | import [tasks] | function [name…]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -71,6 +72,7 @@ async fn run(arguments: &[String]) -> Result<(), BoxError> {
         "users" => users::run(numbers(rest, &[1_000])?.first().copied().unwrap_or(1)).await,
         "capacity" => capacity::capacity().await,
         "cpu" => capacity::cpu().await,
+        "lag" => capacity::lag().await,
         "awake" => awake::run(),
         "import" => import::run(numbers(rest, &[50_000])?.first().copied().unwrap_or(1)).await,
         "function" => function_alone::run(rest).await,

@@ -30,7 +30,7 @@ pub(crate) async fn run(connections: u32) -> Result<(), BoxError> {
     };
     let second = Duration::from_secs(1);
     let paced = Plan { connections, warm_up: 5 * second, lasting: second * u32::try_from(PACED_SECONDS)?, pace: Some(second) };
-    let figures = load::run(taskflow.address, paced, |connection| work::mix(ROWS, connection)).await?;
+    let figures = load::run(taskflow.address, paced, |connection| work::mix(ROWS, connection, false)).await?;
     row("mix, one call per second each", PACED_SECONDS, &figures, None);
     for (kind, figures) in &figures.kinds {
         row(&format!("of these, {kind}"), PACED_SECONDS, figures, None);
@@ -38,7 +38,7 @@ pub(crate) async fn run(connections: u32) -> Result<(), BoxError> {
     let full = Plan { warm_up: 2 * second, ..Plan::full_speed(connections, FULL_SECONDS) };
     let get = async |address| load::run(address, full, |connection| work::get(ROWS, connection)).await;
     row("get, full speed", FULL_SECONDS, &get(taskflow.address).await?, Some(&get(floor.address).await?));
-    let mix = async |address| load::run(address, full, |connection| work::mix(ROWS, connection)).await;
+    let mix = async |address| load::run(address, full, |connection| work::mix(ROWS, connection, false)).await;
     row("mix, full speed", FULL_SECONDS, &mix(taskflow.address).await?, Some(&mix(floor.address).await?));
     report::end();
     drop((taskflow, floor));

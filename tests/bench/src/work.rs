@@ -47,11 +47,12 @@ pub(crate) struct Mix<G> {
     number: u32,
     mine: Option<i64>,
     created: bool,
+    recurs: bool,
 }
 
-/// Creates the mix on this many seeded tasks.
-pub(crate) fn mix(rows: u32, connection: u32) -> Mix<impl FnMut() -> Call + Send> {
-    Mix { get: get(rows, connection), number: connection, mine: None, created: false }
+/// Creates the mix on this many seeded tasks. `recurs`: whether one of five new tasks recurs.
+pub(crate) fn mix(rows: u32, connection: u32, recurs: bool) -> Mix<impl FnMut() -> Call + Send> {
+    Mix { get: get(rows, connection), number: connection, mine: None, created: false, recurs }
 }
 
 impl<G: FnMut() -> Call + Send + 'static> Work for Mix<G> {
@@ -63,6 +64,10 @@ impl<G: FnMut() -> Call + Send + 'static> Work for Mix<G> {
             (1 | 6, _) => list().kind("list"),
             (2, _) => search(seed::RARE).kind("search"),
             (7, _) => search("project report").kind("search"),
+            (4, _) if self.recurs && self.number % 50 == 4 => {
+                let fields = json!({ "title": "Water the plants", "due_date": "2030-01-31T09:00:00Z", "recurrence": "daily" });
+                create(&fields).kind("create")
+            }
             (4, _) => create(&json!({ "title": format!("Order coffee for meeting {}", self.number) })).kind("create"),
             (9, Some(id)) => complete(id).kind("complete"),
             _ => (self.get)().kind("get"),
