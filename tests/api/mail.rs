@@ -101,19 +101,10 @@ async fn a_server_that_is_busy_gets_the_same_mail_again_and_one_that_refuses_get
     let server = MailServer::start().await;
     let settings = settings(&server);
     let functions = Functions::with(&settings.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>()).await;
-    let fire = async |title: &str| {
-        let due = functions.after(SignedDuration::from_secs(600));
-        let task = functions.create(&json!({ "title": title, "due_date": due, "reminder_offset": "1 hour" })).await;
-        let created = functions.announced().await;
-        functions.deliver_all(created).await;
-        let (_, events) = functions.call_due("fire-reminder").await;
-        functions.deliver_all(events).await;
-        task
-    };
     let email = async |task: &Value| functions.reminders(task).await.remove(0)["deliveries"][1].clone();
 
     server.answer(451);
-    let task = fire("Pay rent").await;
+    let task = functions.fired("Pay rent").await;
     assert_eq!(functions.call_due("mail-reminder").await.0, [200]);
     let waiting = email(&task).await;
     assert_eq!((&waiting["type"], &waiting["status"], &waiting["attempts"]), (&json!("email"), &json!("pending"), &json!(1)));
@@ -132,7 +123,7 @@ async fn a_server_that_is_busy_gets_the_same_mail_again_and_one_that_refuses_get
     assert_eq!(server.mail().await.headers("message-id"), first);
 
     server.answer(550);
-    let task = fire("Rest").await;
+    let task = functions.fired("Rest").await;
     assert_eq!(functions.call_due("mail-reminder").await.0, [200]);
     let failed = email(&task).await;
     assert_eq!(failed["status"], "failed", "{failed}");

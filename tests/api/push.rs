@@ -28,13 +28,7 @@ fn delivery<'a>(reminder: &'a Value, channel: &str) -> &'a Value {
 async fn fired(push: &PushService) -> (Functions, Value) {
     let functions = Functions::with(&PushService::settings()).await;
     functions.done("preferences", "POST", SUBSCRIPTIONS, &push.browser("laptop")).await;
-    let due = functions.after(SignedDuration::from_secs(600));
-    let task = functions.create(&json!({ "title": "Pay rent", "due_date": due, "reminder_offset": "1 hour" })).await;
-    let created = functions.announced().await;
-    functions.deliver_all(created).await;
-    let (statuses, events) = functions.call_due("fire-reminder").await;
-    assert_eq!(statuses, [200]);
-    functions.deliver_all(events).await;
+    let task = functions.fired("Pay rent").await;
     (functions, task)
 }
 
@@ -423,4 +417,37 @@ async fn a_thousand_reminders_at_one_instant_are_all_pushed() {
     app.settled().await;
     assert_eq!(push.waiting().await, 1_000, "each once");
     app.stop().await;
+}
+
+#[tokio::test]
+async fn an_early_call_starts_the_functions_that_the_reminder_will_need_and_no_others() {
+    for (channel, is_subscribed, needed) in [
+        (Value::Null, false, vec!["notify"]),
+        (Value::Null, true, vec!["notify", "push-reminder"]),
+        (json!("push"), true, vec!["push-reminder"]),
+        (json!("websocket"), true, vec!["notify"]),
+    ] {
+        let push = PushService::start().await;
+        let functions = Functions::with(&PushService::settings()).await;
+        if is_subscribed {
+            functions.done("preferences", "POST", SUBSCRIPTIONS, &push.browser("laptop")).await;
+        }
+        let due = functions.after(SignedDuration::from_secs(600));
+        let task = functions.create(&json!({ "title": "Pay rent", "due_date": due })).await;
+        let asked = json!({ "task_id": task["id"], "reminder_offset": "5 minutes", "reminder_type": channel });
+        let reminder = functions.done("schedule-reminder", "POST", "/api/reminders", &asked).await;
+        functions.set_clock(&(moment(&reminder["scheduled_at"]) - SignedDuration::from_millis(100)).to_string());
+        let fires = async { assert_eq!(functions.job(&format!("fire-reminder-{}", reminder["id"])).await, 200) };
+        let comes = async {
+            eventually("a function that starts", async || (functions.woken().len() >= needed.len()).then_some(())).await;
+            assert_eq!(the_reminder(&functions, &task).await["triggered_at"], Value::Null, "it is early");
+            functions.pass(SignedDuration::from_secs(1));
+        };
+        tokio::join!(fires, comes);
+        assert_ne!(the_reminder(&functions, &task).await["triggered_at"], Value::Null);
+        let mut woken = functions.woken();
+        woken.dedup();
+        assert_eq!(woken, needed, "{channel}, subscribed: {is_subscribed}");
+        functions.stop().await;
+    }
 }

@@ -10,12 +10,7 @@ const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// Returns a fired reminder whose post to this URL is pending.
 async fn fired(url: &str) -> (Functions, Value) {
     let functions = Functions::with(&[("TASKFLOW_WEBHOOK_URL", url)]).await;
-    let due = functions.after(SignedDuration::from_secs(600));
-    let task = functions.create(&json!({ "title": "Pay rent", "due_date": due, "reminder_offset": "1 hour" })).await;
-    let created = functions.announced().await;
-    functions.deliver_all(created).await;
-    let (_, events) = functions.call_due("fire-reminder").await;
-    functions.deliver_all(events).await;
+    let task = functions.fired("Pay rent").await;
     (functions, task)
 }
 

@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex};
 use domain::Timestamp;
 use domain::ambient::Clock;
 use domain::event::Topic;
-use domain::routes;
+use domain::routes::{self, Route};
 use embedded::testing::TestDatabase;
 use function::ambient::SystemClock;
 use function::guard::Trust;
 use function::service::Service;
 use function::settings::Settings;
-use function::{App, full};
+use function::{App, BoxFuture, Request, Response, full, ports};
 use jiff::SignedDuration;
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::{Entry, Store};
 
 /// Maximum keys of the outbox read at once: far more than a test has.
@@ -28,6 +28,7 @@ pub struct Functions {
     clock: Arc<Hands>,
     services: HashMap<&'static str, Service>,
     jobs: Mutex<BTreeMap<String, Timestamp>>,
+    woken: Arc<Woken>,
     database: TestDatabase,
 }
 
@@ -37,6 +38,17 @@ struct Hands(Mutex<Timestamp>);
 impl Clock for Hands {
     fn now(&self) -> Timestamp {
         *self.0.lock().unwrap()
+    }
+}
+
+/// Records the functions that others call.
+#[derive(Default)]
+struct Woken(Mutex<Vec<&'static str>>);
+
+impl ports::Functions for Woken {
+    fn call(&self, function: &Route, _: Request) -> BoxFuture<'_, Response> {
+        self.0.lock().unwrap().push(function.name);
+        Box::pin(async { Response::new(full("")) })
     }
 }
 
@@ -55,12 +67,13 @@ impl Functions {
             _ => given.iter().find(|(own, _)| *own == name).map(|(_, value)| (*value).to_owned()),
         };
         let clock = Arc::new(Hands(Mutex::new(SystemClock.now())));
+        let woken = Arc::new(Woken::default());
         let settings = Settings::read(&lookup, Ipv4Addr::LOCALHOST.into()).unwrap();
-        let app = Arc::new(App { clock: clock.clone(), ..App::alone(settings).unwrap() });
+        let app = Arc::new(App { clock: clock.clone(), functions: woken.clone(), ..App::alone(settings).unwrap() });
         let store = app.store.clone().unwrap();
         let services = taskflow::functions().into_iter().map(|function| Service::new(app.clone(), function).unwrap());
         let services = services.map(|service| (service.name(), service)).collect();
-        Self { store, clock, services, jobs: Mutex::default(), database }
+        Self { store, clock, services, jobs: Mutex::default(), woken, database }
     }
 
     /// Calls a function, and returns status and JSON of the answer.
@@ -92,6 +105,13 @@ impl Functions {
     /// Calls a job, and returns the status.
     pub async fn job(&self, name: &str) -> u16 {
         self.call(routes::of_job(name).unwrap().name, "POST", &format!("/job/{name}"), &Value::Null).await.0
+    }
+
+    /// Returns the functions that others have called, sorted.
+    pub fn woken(&self) -> Vec<&'static str> {
+        let mut woken = self.woken.0.lock().unwrap().clone();
+        woken.sort_unstable();
+        woken
     }
 
     /// Calls housekeeping, which must succeed, once the events of all changes have had time to arrive.
@@ -181,6 +201,18 @@ impl Functions {
         }
         events.extend(self.announced().await);
         (statuses, events)
+    }
+
+    /// Creates a task whose reminder fires at once, and delivers everything up to its sends.
+    pub async fn fired(&self, title: &str) -> Value {
+        let due = self.after(SignedDuration::from_secs(600));
+        let task = self.create(&json!({ "title": title, "due_date": due, "reminder_offset": "1 hour" })).await;
+        let created = self.announced().await;
+        self.deliver_all(created).await;
+        let (statuses, events) = self.call_due("fire-reminder").await;
+        assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+        self.deliver_all(events).await;
+        task
     }
 
     /// Returns the reminders of a task, newest first.

@@ -15,6 +15,7 @@ mod socket;
 pub mod stack;
 mod webhook;
 
+use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -23,8 +24,12 @@ use std::time::Duration;
 use domain::ambient::Clock;
 use embedded::Process;
 use embedded::testing::TestDatabase;
+use function::BoxError;
 use function::ambient::SystemClock;
 use function::settings::Settings;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use hyper_util::rt::TokioIo;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use store::Store;
@@ -177,6 +182,20 @@ impl Deref for App {
 
 async fn database() -> TestDatabase {
     TestDatabase::new(|url| async move { Store::connect_lazy(&url, 1)?.migrate().await }).await.unwrap()
+}
+
+/// Answers the requests of every connection.
+fn serve<B, F>(listener: TcpListener, answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static)
+where
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+    F: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
+{
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = hyper::service::service_fn(answer.clone());
+            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        }
+    });
 }
 
 /// Polls until this returns a value.

@@ -15,7 +15,6 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use serde_json::{Value, json};
@@ -23,7 +22,7 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::{PATIENCE, now};
+use crate::{PATIENCE, now, serve};
 
 /// The service's key in tests: `TASKFLOW_VAPID_KEY`, from the example of RFC 8291.
 pub const VAPID_KEY: &str = "q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94";
@@ -96,13 +95,7 @@ impl PushService {
             pushed,
         });
         let serving = shared.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let shared = serving.clone();
-                let service = hyper::service::service_fn(move |request| take(request, shared.clone()));
-                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-            }
-        });
+        serve(listener, move |request| take(request, serving.clone()));
         Self { shared, pushes: tokio::sync::Mutex::new(arriving) }
     }
 

@@ -8,12 +8,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 
-use crate::PATIENCE;
+use crate::{PATIENCE, serve};
 
 /// A small HTTP server that stores its posts.
 pub struct Webhook {
@@ -35,13 +34,7 @@ impl Webhook {
         let manner: Manner = Arc::new(StdMutex::new((status, None)));
         let (posted, posts) = mpsc::unbounded_channel();
         let answered = manner.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (posted, answered) = (posted.clone(), answered.clone());
-                let service = hyper::service::service_fn(move |request| take(request, posted.clone(), answered.clone()));
-                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-            }
-        });
+        serve(listener, move |request| take(request, posted.clone(), answered.clone()));
         Self { url, manner, posts: Mutex::new(posts), last: StdMutex::default() }
     }
 

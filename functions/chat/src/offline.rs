@@ -5,7 +5,6 @@
 
 use domain::chat::Assistant;
 use domain::command::CreateTask;
-use domain::command::UpdateTask;
 use domain::query::{Order, SearchTasks, SortBy, TERMS_MAX, TagsMatch};
 use domain::recurrence::Rule;
 use domain::task::{Priority, Recurrence, Status};
@@ -417,7 +416,7 @@ impl Plan<'_> {
             match change.update(&task, self.now) {
                 Ok((update, own)) => {
                     notes.extend(own);
-                    calls.push(("update_task", update_arguments(&update)));
+                    calls.push(("update_task", json!(update)));
                     called.push(*id);
                 }
                 Err(note) => lines.push(format!("#{id}: {}", note.text)),
@@ -613,32 +612,6 @@ fn with_id(more: &Value, id: i64) -> Value {
     let mut arguments = more.clone();
     arguments["task_id"] = id.into();
     arguments
-}
-
-/// Returns a change in a tool's form: the fields that are set.
-fn update_arguments(update: &UpdateTask) -> Value {
-    use domain::command::Field;
-    fn set<T: Serialize>(fields: &mut Map<String, Value>, name: &str, field: &Field<T>) {
-        if let Field::Set(value) = field {
-            fields.insert(name.to_owned(), json!(value));
-        }
-    }
-    let mut fields = Map::new();
-    fields.insert("task_id".to_owned(), update.task_id.into());
-    set(&mut fields, "title", &update.title);
-    set(&mut fields, "description", &update.description);
-    set(&mut fields, "due_date", &update.due_date);
-    set(&mut fields, "all_day", &update.all_day);
-    set(&mut fields, "time_zone", &update.time_zone);
-    set(&mut fields, "recurrence", &update.recurrence);
-    set(&mut fields, "recurrence_rule", &update.recurrence_rule);
-    set(&mut fields, "recurrence_from", &update.recurrence_from);
-    set(&mut fields, "recurrence_start", &update.recurrence_start);
-    set(&mut fields, "recurrence_exdates", &update.recurrence_exdates);
-    set(&mut fields, "priority", &update.priority);
-    set(&mut fields, "tags", &update.tags);
-    set(&mut fields, "reminder_offset", &update.reminder_offset);
-    Value::Object(fields)
 }
 
 /// Returns a search in a tool's form.

@@ -250,14 +250,7 @@ async fn as_a_lambda_function_url() {
     let (database, store) = database().await;
     let runtime_api = RuntimeApi::start().await;
     let mut collector = Collector::start(200).await;
-    let _child = program(&database)
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url)
-        .env("AWS_LAMBDA_RUNTIME_API", runtime_api.address.to_string())
-        .env("AWS_LAMBDA_FUNCTION_NAME", "complete-task")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-        .spawn()
-        .unwrap();
+    let _child = on_lambda(program(&database), &runtime_api).env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url).spawn().unwrap();
     let tasks = tasks(&store).await;
     let [rest, structured, binary, batch] = calls(tasks);
     let mut answers = [const { Value::Null }; 4];
@@ -276,9 +269,7 @@ async fn a_lambda_function_url_checks_page_token_and_body_and_never_takes_a_fact
     let event = |ty: &str| json!({ "specversion": "1.0", "id": "1", "source": "/tests", "type": ty, "data": { "task_id": i64::MAX } });
     for token in [false, true] {
         let runtime_api = RuntimeApi::start().await;
-        let mut child = program(&database);
-        let child = child.env("AWS_LAMBDA_RUNTIME_API", runtime_api.address.to_string()).env("AWS_LAMBDA_FUNCTION_NAME", "complete-task");
-        let child = child.env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128").env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
+        let mut child = on_lambda(program(&database), &runtime_api);
         // The gateway's secret does not make a caller the gateway here.
         let child = child.env("APP_API_TOKEN", "what-the-gateway-knows").env("TASKFLOW_ORIGINS", "https://app.example.org");
         let _child = if token { child.env("TASKFLOW_API_TOKEN", TOKEN) } else { child }.spawn().unwrap();
@@ -332,15 +323,8 @@ async fn a_lambda_function_url_checks_page_token_and_body_and_never_takes_a_fact
 async fn as_a_target_of_eventbridge() {
     let (database, store) = database().await;
     let runtime_api = RuntimeApi::start().await;
-    let _child = program(&database)
-        .env("AWS_LAMBDA_RUNTIME_API", runtime_api.address.to_string())
-        .env("AWS_LAMBDA_FUNCTION_NAME", "complete-task")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-        // IAM authorises invocations; a function URL checks the token.
-        .env("TASKFLOW_API_TOKEN", "token-of-a-url")
-        .spawn()
-        .unwrap();
+    // IAM authorises invocations; a function URL checks the token.
+    let _child = on_lambda(program(&database), &runtime_api).env("TASKFLOW_API_TOKEN", "token-of-a-url").spawn().unwrap();
     let [first, ..] = tasks(&store).await;
     let envelope = |detail: Value| {
         json!({
@@ -442,17 +426,10 @@ async fn behind_a_rest_api_and_a_load_balancer() {
 #[tokio::test]
 async fn an_event_that_lambda_could_not_take_is_an_invocation_error() {
     let runtime_api = RuntimeApi::start().await;
+    let mut program = Command::new(env!("CARGO_BIN_EXE_complete-task"));
     // Nothing listens there.
-    let _child = Command::new(env!("CARGO_BIN_EXE_complete-task"))
-        .env_clear()
-        .env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")
-        .env("AWS_LAMBDA_RUNTIME_API", runtime_api.address.to_string())
-        .env("AWS_LAMBDA_FUNCTION_NAME", "complete-task")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+    program.env_clear().env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none").kill_on_drop(true);
+    let _child = on_lambda(program, &runtime_api).spawn().unwrap();
     let event = json!({ "specversion": "1.0", "id": "1", "source": "/tests", "type": "task.complete", "data": { "task_id": 1 } });
     let failed = runtime_api.answer(&event).await;
     assert!(failed["error"]["errorMessage"].as_str().is_some_and(|message| message.starts_with("503")), "{failed}");

@@ -6,7 +6,7 @@ use domain::routes::{self, Route};
 use domain::transfer::TasksImported;
 use serde_json::{Map, Value, json};
 
-use crate::cloud_event::{self, is_of_task, is_shown, pascal};
+use crate::cloud_event::{self, is_of_task, is_shown};
 use crate::schemas::Schemas;
 
 const CONTENT_TYPE: &str = "application/cloudevents+json";
@@ -154,10 +154,11 @@ fn socket(messages: &mut Map<String, Value>, schemas: &mut Schemas) -> Value {
 }
 
 fn channel(topic: Topic, messages: &mut Map<String, Value>, schemas: &mut Schemas) -> Value {
+    let is_home = |event| home(event) == topic;
     let (description, own) = match topic {
-        Topic::TaskEvents => ("Changes of tasks.", happened(topic, schemas)),
-        Topic::Reminders => ("Changes of reminders.", happened(topic, schemas)),
-        Topic::TaskUpdates => ("Live changes for open pages.", updates(schemas)),
+        Topic::TaskEvents => ("Changes of tasks.", announced("An event", is_home, cloud_event::event, schemas)),
+        Topic::Reminders => ("Changes of reminders.", announced("An event", is_home, cloud_event::event, schemas)),
+        Topic::TaskUpdates => ("Live changes for open pages.", announced("A change for pages", is_shown, cloud_event::update, schemas)),
         Topic::TaskCommands => ("Commands from any producer. Each runs once per source and id.", commands(schemas)),
         Topic::DeadLetters => (
             "Events that a consumer could not process, unchanged, with the consumer's name, the attempts and the last error as extensions.",
@@ -189,24 +190,14 @@ fn channel(topic: Topic, messages: &mut Map<String, Value>, schemas: &mut Schema
 
 type Message = (String, &'static str, Value);
 
-fn happened(topic: Topic, schemas: &mut Schemas) -> Vec<Message> {
-    let own = EventType::ALL.iter().filter(|event| home(**event) == topic);
-    own.map(|event| {
-        let data = cloud_event::event_data(*event, schemas);
-        let payload = cloud_event::event(&format!("{}Event", pascal(event.as_str())), *event, &data, schemas);
-        (event.as_str().to_owned(), "An event", payload)
-    })
-    .collect()
-}
-
-fn updates(schemas: &mut Schemas) -> Vec<Message> {
-    let own = EventType::ALL.iter().filter(|event| is_shown(**event));
-    own.map(|event| {
-        let data = cloud_event::update_data(*event, schemas);
-        let payload = cloud_event::event(&format!("{}Update", pascal(event.as_str())), *event, &data, schemas);
-        (event.as_str().to_owned(), "A change for pages", payload)
-    })
-    .collect()
+fn announced(
+    title: &'static str,
+    is_there: impl Fn(EventType) -> bool,
+    schema: fn(EventType, &mut Schemas) -> Value,
+    schemas: &mut Schemas,
+) -> Vec<Message> {
+    let own = EventType::ALL.iter().filter(|event| is_there(**event));
+    own.map(|event| (event.as_str().to_owned(), title, schema(*event, schemas))).collect()
 }
 
 fn commands(schemas: &mut Schemas) -> Vec<Message> {

@@ -43,22 +43,8 @@ pub(crate) fn is_shown(event: EventType) -> bool {
     is_of_task(event) || event == EventType::ReminderTriggered
 }
 
-/// Returns the schema of an event's data on task-events or reminders.
-pub(crate) fn event_data(event: EventType, schemas: &mut Schemas) -> Value {
-    match subject(event) {
-        "task" => schemas.written::<TaskEvent>(),
-        "import" => schemas.written::<TasksImported>(),
-        _ => schemas.written::<ReminderEvent>(),
-    }
-}
-
-/// Returns the schema of an event's data on task-updates.
-pub(crate) fn update_data(event: EventType, schemas: &mut Schemas) -> Value {
-    if event == EventType::TasksImported { schemas.written::<TasksImported>() } else { schemas.written::<TaskUpdate>() }
-}
-
 /// Returns the name of a component, such as `TaskCreate` for `task.create`.
-pub(crate) fn pascal(name: &str) -> String {
+fn pascal(name: &str) -> String {
     let mut pascal = String::with_capacity(name.len());
     for word in name.split(['.', '-']) {
         let mut letters = word.chars();
@@ -103,12 +89,28 @@ pub(crate) fn command(command: CommandType, schemas: &mut Schemas) -> Value {
     schemas.define(&format!("{}Command", pascal(command.as_str())), schema)
 }
 
-/// Returns the schema of an event as Taskflow announces it. `name` is the component's name.
-pub(crate) fn event(name: &str, event: EventType, data: &Value, schemas: &mut Schemas) -> Value {
-    let subject = match subject(event) {
-        "reminder" if name.ends_with("Update") => "task",
-        subject => subject,
+/// Returns the schema of an event on task-events or reminders.
+pub(crate) fn event(event: EventType, schemas: &mut Schemas) -> Value {
+    let subject = subject(event);
+    let data = match subject {
+        "task" => schemas.written::<TaskEvent>(),
+        "import" => schemas.written::<TasksImported>(),
+        _ => schemas.written::<ReminderEvent>(),
     };
+    announced(event, "Event", subject, data, schemas)
+}
+
+/// Returns the schema of an event on task-updates. It describes tasks, even if a reminder caused it.
+pub(crate) fn update(event: EventType, schemas: &mut Schemas) -> Value {
+    let (subject, data) = match event {
+        EventType::TasksImported => ("import", schemas.written::<TasksImported>()),
+        _ => ("task", schemas.written::<TaskUpdate>()),
+    };
+    announced(event, "Update", subject, data, schemas)
+}
+
+/// Returns the schema of an event as Taskflow announces it. `kind` ends the component's name.
+fn announced(event: EventType, kind: &str, subject: &str, data: Value, schemas: &mut Schemas) -> Value {
     let mut properties = attributes();
     let time = timestamp(schemas);
     let own = [
@@ -125,7 +127,7 @@ pub(crate) fn event(name: &str, event: EventType, data: &Value, schemas: &mut Sc
             json!({ "type": "string", "pattern": "^[0-9]+$", "description": "The task's id, and the Kafka key. Events of one task stay in order." }),
         ),
         ("traceparent", json!({ "type": "string", "description": "W3C Trace Context." })),
-        ("data", data.clone()),
+        ("data", data),
     ];
     properties.extend(own.map(|(name, schema)| (name.to_owned(), schema)));
     let schema = json!({
@@ -134,7 +136,7 @@ pub(crate) fn event(name: &str, event: EventType, data: &Value, schemas: &mut Sc
         "required": ["specversion", "id", "source", "type", "subject", "time", "datacontenttype", "correlationid", "partitionkey", "data"],
         "properties": properties,
     });
-    schemas.define(name, schema)
+    schemas.define(&format!("{}{kind}", pascal(event.as_str())), schema)
 }
 
 /// Returns the schema of any event, such as a dead letter.

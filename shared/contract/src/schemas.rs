@@ -1,6 +1,7 @@
 //! Collects JSON Schemas (draft 2020-12) of the types as the components of a document.
 
 use domain::Timestamp;
+use domain::schema::{constants_as_enum, null_as_type};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -80,29 +81,6 @@ fn tidy(schema: &mut Value) {
         }
         _ => {}
     }
-}
-
-fn constants_as_enum(fields: &mut Map<String, Value>) {
-    let Some(choices) = fields.get("oneOf").and_then(Value::as_array) else { return };
-    let text: Option<Vec<Value>> = choices.iter().map(|choice| choice.get("const").filter(|value| value.is_string()).cloned()).collect();
-    if let Some(text) = text {
-        fields.remove("oneOf");
-        fields.insert("type".to_owned(), "string".into());
-        fields.insert("enum".to_owned(), text.into());
-    }
-}
-
-fn null_as_type(fields: &mut Map<String, Value>) {
-    let Some([Value::Object(value), null]) = fields.get("anyOf").and_then(Value::as_array).map(Vec::as_slice) else { return };
-    let Some(ty) = value.get("type").filter(|ty| ty.is_string() && null.get("type") == Some(&"null".into())) else { return };
-    let mut value = value.clone();
-    value.insert("type".to_owned(), json!([ty, "null"]));
-    if let Some(Value::Array(choices)) = value.get_mut("enum") {
-        choices.push(Value::Null);
-    }
-    fields.remove("anyOf");
-    value.append(fields);
-    *fields = value;
 }
 
 /// Adds the range of an integer's format, because many readers ignore the format.

@@ -124,53 +124,53 @@ pub struct CreateTask {
 }
 
 /// `task.update`, `PUT /api/tasks/{id}`: fields left out stay unchanged.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateTask {
     /// The task.
     pub task_id: i64,
     /// 1 to 200 characters after trimming; no control characters.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Field::is_keep")]
     #[schemars(schema_with = "crate::schema::title")]
     pub title: Field<String>,
     /// At most 10,000 characters.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Field::is_keep")]
     #[schemars(schema_with = "crate::schema::description")]
     pub description: Field<String>,
     /// When it is due. A date without a time makes it all-day; null clears it. In a series, only this occurrence moves.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Field::is_keep")]
     pub due_date: Field<Option<Moment>>,
     /// True if the task is due on a day rather than at a time. An instant then means its date in `time_zone`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Field::is_keep")]
     pub all_day: Field<bool>,
     /// An IANA time zone. An all-day task keeps its date.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Field::is_keep")]
     pub time_zone: Field<Zone>,
     /// How often the task repeats; replaces a rule.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Field::is_keep")]
     pub recurrence: Field<Frequency>,
     /// An RFC 5545 RRULE, instead of `recurrence`; null clears it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Field::is_keep")]
     pub recurrence_rule: Field<Option<Rule>>,
     /// What the next occurrence counts from.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Field::is_keep")]
     pub recurrence_from: Field<RecurrenceFrom>,
     /// The first slot of a new series (DTSTART); this occurrence moves to it. COUNT keeps the number of remaining slots.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Field::is_keep")]
     pub recurrence_start: Field<Moment>,
     /// Slots and days that the series excludes (EXDATE): the complete new list; at most 366.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Field::is_keep")]
     #[schemars(length(max = 366))]
     pub recurrence_exdates: Field<Vec<Moment>>,
     /// The priority.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Field::is_keep")]
     pub priority: Field<Priority>,
     /// The complete new list of tags.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Field::is_keep")]
     #[schemars(schema_with = "crate::schema::tags")]
     pub tags: Field<Vec<String>>,
     /// How long before the due date to remind, such as "15 minutes", "1 hour", "2 days" or PT1H; null clears it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Field::is_keep")]
     pub reminder_offset: Field<Option<ReminderOffset>>,
 }
 

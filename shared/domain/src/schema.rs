@@ -1,8 +1,9 @@
-//! JSON Schemas of the types that are text on the wire, for the OpenAPI and AsyncAPI documents.
+//! JSON Schemas of the types that are text on the wire, for the OpenAPI and AsyncAPI documents, and forms that most readers know.
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Map, Value, json};
 
 use crate::change::ChangeId;
 use crate::chat::{ConversationId, LINE_MAX, MESSAGE_MAX};
@@ -167,7 +168,7 @@ pub fn tags(_: &mut SchemaGenerator) -> Schema {
 /// Changes the schema of a filter's tags to the form of a query string.
 pub(crate) fn comma_tags(schema: &mut Schema) {
     let Some(tags) = schema.get_mut("properties").and_then(|properties| properties.get_mut("tags")) else { return };
-    *tags = serde_json::json!({
+    *tags = json!({
         "description": "Only tasks with these tags, separated by commas.",
         "type": "string", "pattern": "^[^,\\u0000-\\u001F\\u007F-\\u009F]{0,50}(,[^,\\u0000-\\u001F\\u007F-\\u009F]{0,50}){0,19}$",
         "default": [],
@@ -194,4 +195,30 @@ pub fn line(_: &mut SchemaGenerator) -> Schema {
 
 fn said(max: usize) -> Schema {
     json_schema!({ "type": "string", "minLength": 1, "maxLength": max, "pattern": "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$" })
+}
+
+/// Writes `enum` instead of a choice of constants, without their descriptions.
+pub fn constants_as_enum(fields: &mut Map<String, Value>) {
+    let Some(choices) = fields.get("oneOf").and_then(Value::as_array) else { return };
+    let text: Option<Vec<Value>> = choices.iter().map(|choice| choice.get("const").filter(|value| value.is_string()).cloned()).collect();
+    if let Some(text) = text {
+        fields.remove("oneOf");
+        fields.insert("type".to_owned(), "string".into());
+        fields.insert("enum".to_owned(), text.into());
+    }
+}
+
+/// Writes a list of types instead of a choice with null. The field's own keywords are more specific than its type's.
+pub fn null_as_type(fields: &mut Map<String, Value>) {
+    let Some([Value::Object(value), null]) = fields.get("anyOf").and_then(Value::as_array).map(Vec::as_slice) else { return };
+    let mut value = value.clone();
+    constants_as_enum(&mut value);
+    let Some(ty) = value.get("type").filter(|ty| ty.is_string() && null.get("type") == Some(&"null".into())).cloned() else { return };
+    value.insert("type".to_owned(), json!([ty, "null"]));
+    if let Some(Value::Array(choices)) = value.get_mut("enum") {
+        choices.push(Value::Null);
+    }
+    fields.remove("anyOf");
+    value.append(fields);
+    *fields = value;
 }

@@ -85,7 +85,7 @@ pub async fn open(gateway: &Service, functions: impl IntoIterator<Item = (String
     let url = settings.url.as_deref().filter(|url| url.starts_with("https://"));
     let home = url.and_then(HostName::of_url).unwrap_or(HostName { host: home, port: None });
     let redirect = Redirect { app: app.clone(), certificates: certificates.clone(), names, home };
-    let services = Named { gateway: gateway.clone(), functions: Arc::new(functions) };
+    let services = Named { gateway: gateway.clone(), functions };
     let listener = Listener { app: app.clone(), named: services, certificates, keeper, last_read: Mutex::default() };
     let background = &app.background;
     background.spawn(renewals.run());

@@ -17,10 +17,10 @@ use function::{App, BoxError, BoxFuture, Request, Response, host};
 use http::{HeaderValue, header};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, Semaphore, watch};
@@ -76,7 +76,8 @@ impl Listener {
                 let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 let http = if is_http2 { &configs.http2 } else { &configs.http1 };
                 let calls = Calls::default();
-                let service = TowerToHyperService::new(Connection { named: own.named.clone(), calls: calls.clone() });
+                let opening = calls.clone();
+                let service = service_fn(move |request| own.named.answer(opening.open(), request));
                 let stream = if is_http2 { Strict::opaque(stream) } else { Strict::http1(stream) };
                 let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
                 tokio::select! {
@@ -217,10 +218,9 @@ impl Configs {
 }
 
 /// The service for each name: the gateway's, or that of a function with its own name.
-#[derive(Clone)]
 pub(crate) struct Named {
     pub(crate) gateway: Service,
-    pub(crate) functions: Arc<HashMap<String, Service>>,
+    pub(crate) functions: HashMap<String, Service>,
 }
 
 impl Named {
@@ -229,29 +229,12 @@ impl Named {
         let called = request.uri().authority().map(http::uri::Authority::as_str).or(host).and_then(Authority::read);
         called.and_then(|called| self.functions.get(&called.host)).unwrap_or(&self.gateway)
     }
-}
 
-/// The service of one connection.
-#[derive(Clone)]
-struct Connection {
-    named: Named,
-    calls: Calls,
-}
-
-impl tower_service::Service<http::Request<Incoming>> for Connection {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: http::Request<Incoming>) -> Self::Future {
-        let call = self.calls.open();
+    /// Answers a request. The call is open until the response was sent.
+    fn answer(&self, call: OpenCall, request: http::Request<Incoming>) -> BoxFuture<'static, Result<Response, Infallible>> {
         let mut request = request.map(boxed);
         request.extensions_mut().insert(Encrypted);
-        let service = self.named.of(&request).clone();
+        let service = self.of(&request).clone();
         Box::pin(async move {
             let mut response = service.handle(request).await;
             response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HSTS);

@@ -5,7 +5,7 @@ mod limits;
 
 use std::iter;
 
-use domain::recurrence::{MAX_COUNT, MAX_INTERVAL};
+use domain::recurrence::{MAX_COUNT, MAX_INTERVAL, joined};
 use jiff::civil::Weekday;
 
 use self::days::{NthSet, Of, dates, end_day, list, months, nth_set, of, weekday, weekdays};
@@ -320,7 +320,7 @@ fn every_date(view: View<'_>, at: usize) -> Option<Phrase> {
     }
     let names = months.iter().map(|month| tell::month(*month).to_owned()).collect::<Vec<_>>();
     let each = if names.len() == 1 { "is taken as its" } else { "are taken as their" };
-    let note = format!("{} {each} first day.", crate::repeats::joined(&names));
+    let note = format!("{} {each} first day.", joined(&names));
     Some(found(view, end, Repeat { note: Some(note), ..yearly(months, vec![1]) }))
 }
 

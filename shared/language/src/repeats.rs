@@ -1,6 +1,6 @@
 //! Converts a recurrence to a preset or a rule, and its first due date.
 
-use domain::recurrence::{MAX_COUNT, Pattern, Rule, Series, weekday_code};
+use domain::recurrence::{MAX_COUNT, Pattern, Rule, Series, joined, weekday_code};
 use domain::task::Frequency;
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::{SignedDuration, Span};
@@ -260,14 +260,5 @@ fn nth(number: i8) -> String {
         -1 => "last".to_owned(),
         number if number < 0 => format!("{} last", tell::ordinal(-number)),
         number => tell::ordinal(number),
-    }
-}
-
-/// "a", "a and b", "a, b and c".
-pub(crate) fn joined(items: &[String]) -> String {
-    match items {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }

@@ -1,10 +1,11 @@
 //! JSON Schemas of the arguments, from the operations' types: without references, and with keywords that models know.
 
 use domain::schedule::Occurrence;
+use domain::schema::{constants_as_enum, null_as_type};
 use domain::{Reminder, Task};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::call::{LIMIT_DEFAULT, LIMIT_MAX};
 
@@ -154,36 +155,5 @@ fn tidy(schema: &mut Value) {
     }
     if let Some(Value::Object(properties)) = fields.get_mut("properties") {
         properties.values_mut().for_each(tidy);
-    }
-}
-
-/// Writes `enum` instead of a choice of constants, without their descriptions.
-fn constants_as_enum(fields: &mut Map<String, Value>) {
-    let Some(choices) = fields.get("oneOf").and_then(Value::as_array) else { return };
-    let constants: Option<Vec<Value>> = choices.iter().map(|choice| choice.get("const").cloned()).collect();
-    if let Some(constants) = constants {
-        fields.remove("oneOf");
-        fields.insert("type".to_owned(), "string".into());
-        fields.insert("enum".to_owned(), constants.into());
-    }
-}
-
-/// Writes a list of types instead of a choice with null.
-fn null_as_type(fields: &mut Map<String, Value>) {
-    let Some([Value::Object(value), null]) = fields.get("anyOf").and_then(Value::as_array).map(Vec::as_slice) else { return };
-    if null.get("type") != Some(&"null".into()) {
-        return;
-    }
-    let mut value = value.clone();
-    constants_as_enum(&mut value);
-    let Some(ty) = value.get("type").filter(|ty| ty.is_string()).cloned() else { return };
-    value.insert("type".to_owned(), json!([ty, "null"]));
-    if let Some(Value::Array(choices)) = value.get_mut("enum") {
-        choices.push(Value::Null);
-    }
-    fields.remove("anyOf");
-    // The field's own description is more specific than its type's.
-    for (name, inner) in value {
-        fields.entry(name).or_insert(inner);
     }
 }

@@ -29,12 +29,12 @@ pub(super) enum Taken {
 pub(super) type Refused = Cell<Option<Ended>>;
 
 /// Reads the only value of a document.
-pub(super) fn document<R: io::Read, S>(metered: Metered<R>, refused: &Refused, seed: S) -> Result<(), Ended>
+pub(super) fn document<R: io::Read, V>(metered: Metered<R>, refused: &Refused, visitor: V) -> Result<(), Ended>
 where
-    S: for<'de> DeserializeSeed<'de, Value = ()>,
+    V: for<'de> Visitor<'de, Value = ()>,
 {
     let mut reader = serde_json::Deserializer::from_reader(metered);
-    let read = seed.deserialize(&mut reader).and_then(|()| reader.end());
+    let read = By(visitor).deserialize(&mut reader).and_then(|()| reader.end());
     read.map_err(|error| refused.take().unwrap_or_else(|| Ended::Wrong(format!("it is not as expected: {error}"))))
 }
 
@@ -46,16 +46,19 @@ pub(super) fn hand<E: Error>(sink: &mut Sink, refused: &Refused, read: Read) -> 
     })
 }
 
-/// An object.
-pub(super) struct Object<'w, W>(pub(super) &'w mut W);
+/// Reads any value by a visitor.
+pub(super) struct By<V>(pub(super) V);
 
-impl<'de, W: Walk> DeserializeSeed<'de> for Object<'_, W> {
-    type Value = ();
+impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for By<V> {
+    type Value = V::Value;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
+        deserializer.deserialize_any(self.0)
     }
 }
+
+/// An object.
+pub(super) struct Object<'w, W>(pub(super) &'w mut W);
 
 impl<'de, W: Walk> Visitor<'de> for Object<'_, W> {
     type Value = ();
@@ -84,14 +87,6 @@ pub(super) struct Objects<'w, W> {
     pub(super) walker: &'w mut W,
 }
 
-impl<'de, W: Walk> DeserializeSeed<'de> for Objects<'_, W> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
 impl<'de, W: Walk> Visitor<'de> for Objects<'_, W> {
     type Value = ();
 
@@ -107,7 +102,7 @@ impl<'de, W: Walk> Visitor<'de> for Objects<'_, W> {
         loop {
             self.meter.begin();
             self.walker.begin();
-            if items.next_element_seed(Object(self.walker))?.is_none() {
+            if items.next_element_seed(By(Object(self.walker)))?.is_none() {
                 return Ok(());
             }
         }
@@ -124,14 +119,6 @@ pub(super) trait Take {
 pub(super) struct Items<'t, T> {
     pub(super) meter: Meter,
     pub(super) taker: &'t mut T,
-}
-
-impl<'de, T: Take> DeserializeSeed<'de> for Items<'_, T> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
 }
 
 impl<'de, T: Take> Visitor<'de> for Items<'_, T> {
@@ -177,7 +164,7 @@ impl Walk for NamedList<'_, '_> {
 
     fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, values: &mut A) -> Result<Taken, A::Error> {
         if name == self.items {
-            values.next_value_seed(Items { meter: self.meter.clone(), taker: self })?;
+            values.next_value_seed(By(Items { meter: self.meter.clone(), taker: self }))?;
         } else if name == "title" {
             self.title = values.next_value::<Option<String>>()?.unwrap_or_default();
         } else {

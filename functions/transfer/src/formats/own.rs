@@ -8,7 +8,7 @@ use domain::transfer::{EXPORT_VERSION, ExportedReminder, ExportedTask, LastIds, 
 use serde::de::{DeserializeOwned, Error, MapAccess};
 use serde_json::Value;
 
-use super::json::{Items, Object, Refused, Take, Taken, Walk, document, hand};
+use super::json::{By, Items, Object, Refused, Take, Taken, Walk, document, hand};
 use super::{Ended, Meter, Sink};
 use crate::item::{Item, Read, told};
 
@@ -61,7 +61,7 @@ impl Walk for Export<'_, '_> {
             let head = Item::Head(self.last_ids.bounded(), Box::new(self.preferences.clone()));
             hand(self.items.sink, self.items.refused, Read::new(0, head))?;
         }
-        values.next_value_seed(Items { meter: self.meter.clone(), taker: &mut self.items })?;
+        values.next_value_seed(By(Items { meter: self.meter.clone(), taker: &mut self.items }))?;
         self.meter.begin();
         Ok(Taken::Yes)
     }

@@ -6,7 +6,7 @@ use domain::{Day, Moment, Timestamp};
 use serde::de::MapAccess;
 use serde_json::Value;
 
-use super::json::{NamedList, Object, Objects, Refused, Taken, Walk, document};
+use super::json::{By, NamedList, Object, Objects, Refused, Taken, Walk, document};
 use super::{Ended, Sink};
 use crate::item::{Foreign, Scene};
 
@@ -28,7 +28,7 @@ impl Walk for Takeout<'_, '_> {
         if name != "items" {
             return Ok(Taken::No);
         }
-        values.next_value_seed(Objects { meter: self.0.meter.clone(), walker: &mut self.0 })?;
+        values.next_value_seed(By(Objects { meter: self.0.meter.clone(), walker: &mut self.0 }))?;
         Ok(Taken::Yes)
     }
 }

@@ -37,7 +37,7 @@ mod words;
 pub use parse::RuleError;
 pub use rule::{Rule, weekday_code};
 pub use series::{Completion, Pattern, Series};
-pub use words::ordinal;
+pub use words::{joined, ordinal};
 
 /// Maximum bytes of a rule's text. A rule that lists every month, day and weekday takes about 300.
 pub const MAX_RULE_LENGTH: usize = 500;

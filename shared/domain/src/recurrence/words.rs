@@ -97,7 +97,8 @@ fn name(names: &[&str], index: i16) -> String {
 }
 
 /// "a", "a and b", "a, b and c".
-fn joined(items: &[String]) -> String {
+#[must_use]
+pub fn joined(items: &[String]) -> String {
     match items {
         [] => String::new(),
         [one] => one.clone(),

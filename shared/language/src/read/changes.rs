@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use domain::command::Field;
+use domain::recurrence::joined;
 use domain::task::Status;
 
 use super::{Intent, Named, Reader, Reading};
@@ -12,7 +13,6 @@ use crate::grammar::{Clock, Meaning};
 use crate::moment::TimeSaid;
 use crate::numbers::{Length, figures, length};
 use crate::part::{Kind, Note};
-use crate::repeats::joined;
 use crate::words::WordKind;
 
 impl Reader<'_> {

@@ -1,5 +1,6 @@
 //! Showing a task, a list, or a number of tasks.
 
+use domain::recurrence::joined;
 use domain::task::Status;
 
 use domain::query::{Order, SearchTasks, SortBy, TaskFilter};
@@ -9,7 +10,6 @@ use super::{Intent, Named, Reader, Reading, Selection, Target};
 use crate::listing::{self, Listing};
 use crate::numbers::cardinal;
 use crate::part::{Kind, Note};
-use crate::repeats::joined;
 
 impl Reader<'_> {
     /// "show 12", "what is 12?", "when is 12 due?", "12".

@@ -1,5 +1,6 @@
 //! The tasks of a sentence: by number, by title, or all that match.
 
+use domain::recurrence::joined;
 use domain::task::Status;
 
 use super::{Intent, Named, Reader, Reading, Selection, Target};
@@ -7,7 +8,6 @@ use crate::draft::{Heard, clean, unquoted};
 use crate::grammar::Meaning;
 use crate::numbers::length;
 use crate::part::{Kind, Note};
-use crate::repeats::joined;
 use crate::words::{Word, WordKind, after, skip};
 use crate::{FEW_MAX, TARGETS_MAX, listing};
 
