@@ -58,7 +58,8 @@ export class Stage {
     const context = desktop ? await driver.launchPersistentContext('', { executablePath: chromium(), env, ...options }) : await this.browser.newContext(options);
     this.#contexts.push(context);
     context.on('request', (request) => void (request.method() !== 'GET' && this.#sent.add(request)));
-    for (const end of /** @type {const} */ (['requestfinished', 'requestfailed'])) context.on(end, (request) => void this.#sent.delete(request));
+    context.on('requestfinished', (request) => void this.#sent.delete(request));
+    context.on('requestfailed', (request) => void this.#sent.delete(request));
     if (init) await context.addInitScript(init);
     return this.tab(context, path, ready);
   };
