@@ -4,9 +4,8 @@
 
 use std::fmt::Write as _;
 
-use base64::Engine;
 use serde_json::{Value, json};
-use tests::{Answer, App, eventually};
+use tests::{Answer, App, basic, between, eventually};
 
 const HOME: &str = "/dav/calendars/tasks/";
 
@@ -58,15 +57,6 @@ impl<'a> Client<'a> {
         names.sort();
         (names, between(&answer.text, "<D:sync-token>", "</D:sync-token>").to_owned())
     }
-}
-
-fn basic(password: &str) -> String {
-    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("me:{password}")))
-}
-
-fn between<'t>(text: &'t str, begin: &str, end: &str) -> &'t str {
-    let rest = text.split_once(begin).unwrap_or_else(|| panic!("no {begin} in {text}")).1;
-    rest.split_once(end).unwrap_or_else(|| panic!("no {end} in {text}")).0
 }
 
 fn todo(uid: &str, lines: &[&str]) -> String {

@@ -4,6 +4,7 @@
 mod assistant;
 mod bad;
 mod dead_letters;
+mod polls;
 mod ports;
 mod reach;
 mod secrets;

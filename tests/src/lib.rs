@@ -21,6 +21,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use domain::ambient::Clock;
 use embedded::Process;
 use embedded::testing::TestDatabase;
@@ -244,4 +246,17 @@ pub fn composed(tags: &Value) -> Value {
 #[must_use]
 pub fn moment(value: &Value) -> Timestamp {
     value.as_str().unwrap_or_else(|| panic!("{value} is no moment")).parse().unwrap()
+}
+
+/// Returns the `Authorization` of a calendar client with this app password.
+#[must_use]
+pub fn basic(password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("me:{password}")))
+}
+
+/// Returns the part of a text between these two.
+#[must_use]
+pub fn between<'t>(text: &'t str, begin: &str, end: &str) -> &'t str {
+    let rest = text.split_once(begin).unwrap_or_else(|| panic!("no {begin} in {text}")).1;
+    rest.split_once(end).unwrap_or_else(|| panic!("no {end} in {text}")).0
 }

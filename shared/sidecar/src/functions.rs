@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use domain::routes::Route;
+use domain::routes::{CALENDAR, Route};
 use function::body::{DOWNLOAD_MAX, Streamed, UPLOAD_MAX, UPLOAD_TIMEOUT, boxed, collect, limited};
 use function::call::TIMEOUT;
 use function::guard::{MARK, Trust};
@@ -120,8 +120,9 @@ impl FunctionsByUrl {
         let mut headers = self.headers(&request);
         let (parts, body) = request.into_parts();
         let is_streamed = parts.extensions.get::<Streamed>().is_some();
-        // Service invocation accepts only a few megabytes, so a file goes to the function itself.
-        let base = if is_streamed { directly(&base).to_owned() } else { base };
+        // Service invocation accepts only a few megabytes, so a file goes to the function itself. So does a calendar client's call: daprd sends
+        // PROPFIND and REPORT as POST, and answers without the length that the gateway needs to cache an answer.
+        let base = if is_streamed || name == CALENDAR.name { directly(&base).to_owned() } else { base };
         let (body, patience, answer_max) = if is_streamed {
             (file(body)?, ANSWER + UPLOAD_TIMEOUT, DOWNLOAD_MAX)
         } else {
