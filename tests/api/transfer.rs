@@ -238,6 +238,22 @@ async fn an_export_for_others_has_the_tasks() {
 }
 
 #[tokio::test]
+async fn every_reminder_is_in_a_calendar_file() {
+    let app = App::start().await;
+    let task = app.create(&json!({ "title": "Dentist", "due_date": AHEAD, "reminder_offset": "1 hour" })).await;
+    let _ = app.post("/api/reminders", &json!({ "task_id": task["id"], "reminder_offset": "1 day" })).await.is(201);
+    let file = app.get("/api/export?format=ics").await.is(200).text;
+    app.stop().await;
+    let app = App::start().await;
+    assert_eq!(counts(&import(&app, "", file).await), [1, 1, 0, 0]);
+    let mut offsets: Vec<Value> =
+        app.list("/api/reminders?status=pending").await.iter().map(|own| own["reminder_offset"].clone()).collect();
+    offsets.sort_by_key(ToString::to_string);
+    assert_eq!(offsets, ["1 day", "1 hour"]);
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn an_export_arrives_whole_when_it_is_compressed() {
     use std::io::Read;
     let app = App::start().await;

@@ -16,14 +16,16 @@ pub(crate) const TYPE: &str = "text/calendar; charset=utf-8; component=VTODO";
 
 /// Returns the text of a resource: what the client wrote, with Taskflow's changes since.
 pub(crate) fn text(resource: &Resource) -> String {
-    let stamp = Stamp { uid: &resource.uid, changes: resource.task.version.saturating_sub(resource.written_version) };
+    let changes = resource.task.version.saturating_sub(resource.written_version);
+    let stamp = Stamp { uid: &resource.uid, changes, reminders: &resource.reminders };
     let object = Object::parse(&resource.written).unwrap_or_else(|_| Object::empty(&resource.task, &resource.uid));
     object.with(&resource.task, stamp)
 }
 
-/// Returns the ETag of a resource. Each task and each version of it has another text.
+/// Returns the ETag of a resource. Each task, each version of it and each list of its other reminders has another text.
 pub(crate) fn etag(resource: &Resource) -> String {
-    format!("\"{}-{}\"", resource.task.id, resource.task.version)
+    let reminders: String = resource.reminders.iter().map(|offset| format!("-{offset}").replace(' ', "")).collect();
+    format!("\"{}-{}{reminders}\"", resource.task.id, resource.task.version)
 }
 
 /// Returns the path of a resource.

@@ -6,6 +6,7 @@ use crate::audit::AuditLogEntry;
 use crate::event::EventType;
 use crate::invalid::{Checks, Invalid};
 use crate::moment::Day;
+use crate::offset::ReminderOffset;
 use crate::preferences::OwnPreferences;
 use crate::recurrence::Rule;
 use crate::reminder::{Reminder, ReminderStatus, StoredReminder};
@@ -251,7 +252,20 @@ impl From<StoredReminder> for ExportedReminder {
     }
 }
 
+impl From<ExportedReminder> for StoredReminder {
+    fn from(exported: ExportedReminder) -> Self {
+        let ExportedReminder { reminder, of_task, cancelled_with_task, snoozed_from } = exported;
+        Self { reminder, of_task, cancelled_with_task, snoozed_from }
+    }
+}
+
 impl ExportedReminder {
+    /// Returns the same as [`StoredReminder::goes_along`].
+    #[must_use]
+    pub fn goes_along(&self) -> Option<ReminderOffset> {
+        StoredReminder::from(self.clone()).goes_along()
+    }
+
     /// Returns the same reminder, if it can be stored.
     ///
     /// # Errors
