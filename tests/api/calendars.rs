@@ -8,31 +8,38 @@ use base64::Engine;
 use serde_json::{Value, json};
 use tests::{Answer, App, eventually};
 
-const HOME: &str = "/dav/calendars/tasks/";
+pub(crate) const HOME: &str = "/dav/calendars/tasks/";
 
 /// A calendar client with its password.
-struct Client<'a> {
+pub(crate) struct Client<'a> {
     app: &'a App,
     authorization: String,
 }
 
 impl<'a> Client<'a> {
-    async fn new(app: &'a App) -> Self {
+    pub(crate) async fn new(app: &'a App) -> Self {
         let made = app.post("/api/app-passwords", &json!({ "name": "phone" })).await.is(201).json();
         Self { app, authorization: basic(made["password"].as_str().unwrap()) }
     }
 
-    async fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) async fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let headers: Vec<_> = headers.iter().copied().chain([("authorization", self.authorization.as_str())]).collect();
         self.app.call(method, path, &headers, body.to_owned()).await
     }
 
-    async fn put(&self, name: &str, text: &str) -> Answer {
+    pub(crate) async fn put(&self, name: &str, text: &str) -> Answer {
         self.call("PUT", &format!("{HOME}{name}"), &[("content-type", "text/calendar; charset=utf-8")], text).await
     }
 
     async fn get(&self, name: &str) -> String {
         self.call("GET", &format!("{HOME}{name}"), &[], "").await.is(200).text
+    }
+
+    /// Returns every resource, with its name, its ETag and its text.
+    pub(crate) async fn everything(&self) -> String {
+        let wanted =
+            "<propfind xmlns=\"DAV:\"><prop><getetag/><C:calendar-data xmlns:C=\"urn:ietf:params:xml:ns:caldav\"/></prop></propfind>";
+        self.call("PROPFIND", HOME, &[("depth", "1")], wanted).await.is(207).text
     }
 
     async fn report(&self, body: &str) -> Answer {

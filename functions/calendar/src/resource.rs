@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::routes;
+use domain::transfer::is_resource_name;
 use function::service::telling;
 use function::{App, Error, Request, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -39,8 +40,7 @@ pub(crate) fn path(name: &str) -> String {
 /// Returns the name of the resource with this path.
 pub(crate) fn name(path: &str) -> Option<String> {
     let name = percent_encoding::percent_decode_str(path.strip_prefix(CALENDAR)?).decode_utf8().ok()?;
-    let is_name = !name.is_empty() && name.chars().count() <= 250 && !name.contains('/') && !name.chars().any(char::is_control);
-    is_name.then(|| name.into_owned())
+    is_resource_name(&name).then(|| name.into_owned())
 }
 
 pub(crate) fn missing(path: &str) -> Error {
