@@ -614,6 +614,8 @@ async fn what_is_no_task_or_too_much_is_refused() {
         ("no calendar", "valid-calendar-data"),
         ("BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n", "supported-calendar-component"),
         ("BEGIN:VCALENDAR\r\nBEGIN:VTODO\r\nSUMMARY:x\r\nEND:VTODO\r\nEND:VCALENDAR\r\n", "valid-calendar-object-resource"),
+        (&todo(&"x".repeat(1_001), &[]), "valid-calendar-object-resource"),
+        (&todo("x", &["SUMMARY:\0"]), "valid-calendar-data"),
     ] {
         assert!(client.put("x.ics", text).await.is(403).text.contains(&format!("<C:{condition}>")), "{condition}");
     }

@@ -7,6 +7,7 @@ use domain::command::Field;
 use domain::event::EventType;
 use domain::routes;
 use domain::task::{Recurrence, Status};
+use domain::transfer::UID_MAX;
 use domain::zone::Zone;
 use domain::{Invalid, Moment, ReminderOffset, Task, Timestamp};
 use function::body::collect;
@@ -37,6 +38,10 @@ pub(crate) async fn put(app: Arc<App>, request: Request) -> Result<Response, Err
         Ok(object) => object,
         Err(refused) => return Ok(refuse(refused)),
     };
+    if object.uid().len() > UID_MAX {
+        let detail = format!("the UID is longer than {UID_MAX} bytes");
+        return Ok(refusal(StatusCode::FORBIDDEN, CALDAV, "valid-calendar-object-resource", "", &detail));
+    }
     let mut change = app.change_on(subject(&name), app.origin(routes::CALENDAR.name), None).await?;
     let zone = change.preferences().await?.time_zone;
     let before = change.unit.resource(&name).await?;
