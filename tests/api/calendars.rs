@@ -7,31 +7,38 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use tests::{Answer, App, basic, between, eventually};
 
-const HOME: &str = "/dav/calendars/tasks/";
+pub(crate) const HOME: &str = "/dav/calendars/tasks/";
 
 /// A calendar client with its password.
-struct Client<'a> {
+pub(crate) struct Client<'a> {
     app: &'a App,
     authorization: String,
 }
 
 impl<'a> Client<'a> {
-    async fn new(app: &'a App) -> Self {
+    pub(crate) async fn new(app: &'a App) -> Self {
         let made = app.post("/api/app-passwords", &json!({ "name": "phone" })).await.is(201).json();
         Self { app, authorization: basic(made["password"].as_str().unwrap()) }
     }
 
-    async fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) async fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let headers: Vec<_> = headers.iter().copied().chain([("authorization", self.authorization.as_str())]).collect();
         self.app.call(method, path, &headers, body.to_owned()).await
     }
 
-    async fn put(&self, name: &str, text: &str) -> Answer {
+    pub(crate) async fn put(&self, name: &str, text: &str) -> Answer {
         self.call("PUT", &format!("{HOME}{name}"), &[("content-type", "text/calendar; charset=utf-8")], text).await
     }
 
     async fn get(&self, name: &str) -> String {
         self.call("GET", &format!("{HOME}{name}"), &[], "").await.is(200).text
+    }
+
+    /// Returns every resource, with its name, its ETag and its text.
+    pub(crate) async fn everything(&self) -> String {
+        let wanted =
+            "<propfind xmlns=\"DAV:\"><prop><getetag/><C:calendar-data xmlns:C=\"urn:ietf:params:xml:ns:caldav\"/></prop></propfind>";
+        self.call("PROPFIND", HOME, &[("depth", "1")], wanted).await.is(207).text
     }
 
     async fn report(&self, body: &str) -> Answer {
@@ -230,29 +237,150 @@ async fn what_a_client_writes_is_a_task_and_comes_back_byte_for_byte() {
     app.stop().await;
 }
 
+/// A VALARM with what a client keeps in it.
+fn alarm(trigger: &str) -> String {
+    format!(
+        "BEGIN:VALARM\r\nUID:{trigger}\r\nACTION:DISPLAY\r\nTRIGGER{trigger}\r\nACKNOWLEDGED:20260101T000000Z\r\nX-MINE:1\r\nEND:VALARM"
+    )
+}
+
+/// The offsets of a task's pending reminders.
+async fn waiting(app: &App, task: &Value) -> Vec<String> {
+    app.settled().await;
+    let reminders = app.list(&format!("/api/reminders?task_id={}&status=pending", task["id"])).await;
+    let mut offsets: Vec<String> = reminders.iter().map(|reminder| reminder["reminder_offset"].as_str().unwrap().to_owned()).collect();
+    offsets.sort();
+    offsets
+}
+
 #[tokio::test]
 async fn alarms_are_reminders() {
     let app = App::start().await;
     let client = Client::new(&app).await;
-    let alarm = |trigger: &str| format!("BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER;RELATED=END:{trigger}\r\nEND:VALARM");
-    let (first, second) = (alarm("-PT15M"), alarm("-P1D"));
-    let lines = |alarms: &[&str]| todo("a", &[&["SUMMARY:A", "DUE:20990301T090000Z"], alarms].concat());
-    let _ = client.put("a.ics", &lines(&[&first, &second])).await.is(201);
+    let (first, second, later) = (alarm(";RELATED=END:-PT15M"), alarm(";RELATED=END:-P1D"), alarm(";RELATED=END:PT5M"));
+    let text = |alarms: &[&str]| todo("a", &[&["SUMMARY:A", "DUE:20990301T090000Z"], alarms].concat());
+    let _ = client.put("a.ics", &text(&[&first, &second, &later])).await.is(201);
+    assert_eq!(client.get("a.ics").await, text(&[&first, &second, &later]), "with the one after the due date, which is no reminder");
     let task = tasks(&app).await.remove(0);
-    let waiting = async || {
-        app.settled().await;
-        let mut offsets: Vec<String> = Vec::new();
-        for reminder in app.list(&format!("/api/reminders?task_id={}&status=pending", task["id"])).await {
-            offsets.push(reminder["reminder_offset"].as_str().unwrap().to_owned());
-        }
-        offsets.sort();
-        offsets
+    assert_eq!(
+        (&task["reminder_offset"], waiting(&app, &task).await),
+        (&json!("15 minutes"), vec!["1 day".to_owned(), "15 minutes".to_owned()])
+    );
+    let _ = client.put("a.ics", &text(&[&second, &first])).await.is(204);
+    assert_eq!(
+        (client.get("a.ics").await, waiting(&app, &task).await.len()),
+        (text(&[&second, &first]), 2),
+        "in another order, they are the same"
+    );
+    // A change of one changes no other.
+    let third = alarm(";RELATED=END:-PT2H");
+    let _ = client.put("a.ics", &text(&[&third, &first])).await.is(204);
+    assert_eq!(waiting(&app, &task).await, ["15 minutes", "2 hours"]);
+    let _ = app.put(&format!("/api/tasks/{}", task["id"]), &json!({ "reminder_offset": "1 hour" })).await.is(200);
+    let moved = client.get("a.ics").await;
+    assert!(moved.contains(&third) && moved.contains(&first.replace("END:-PT15M\r\nACK", "END:-PT1H\r\nACK")), "{moved}");
+    let _ = client.put("a.ics", &text(&[&first])).await.is(204);
+    assert_eq!(waiting(&app, &task).await, ["15 minutes"]);
+    let _ = client.put("a.ics", &text(&[])).await.is(204);
+    assert!(waiting(&app, &task).await.is_empty());
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn reminders_that_were_added_in_taskflow_are_alarms() {
+    let app = App::start().await;
+    let client = Client::new(&app).await;
+    let task = app.create(&json!({ "title": "Call", "due_date": "2099-03-01T09:00:00Z", "reminder_offset": "60 minutes" })).await;
+    let (name, _) = (format!("{}.ics", task["uid"].as_str().unwrap()), app.settled().await);
+    let (path, (_, token)) = (format!("{HOME}{name}"), client.sync("").await);
+    let plain = client.call("GET", &path, &[], "").await.is(200);
+    let add = async |offset: &str| {
+        let new = json!({ "task_id": task["id"], "reminder_offset": offset, "reminder_type": "websocket" });
+        app.post("/api/reminders", &new).await.is(201).json()
     };
-    assert_eq!(waiting().await, ["1 day", "15 minutes"]);
-    let _ = client.put("a.ics", &lines(&[&first])).await.is(204);
-    assert_eq!(waiting().await, ["15 minutes"]);
-    let _ = client.put("a.ics", &lines(&[])).await.is(204);
-    assert!(waiting().await.is_empty());
+    let (day, week) = (add("1 day").await, add("1 week").await);
+    let read = client.call("GET", &path, &[], "").await.is(200);
+    let triggers = |text: &str| -> Vec<String> {
+        text.split("TRIGGER;RELATED=END:").skip(1).map(|rest| rest.split("\r\n").next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(triggers(&read.text), ["-PT1H", "-P1D", "-P1W"], "{}", read.text);
+    assert_ne!(read.header("etag"), plain.header("etag"));
+    assert_eq!(client.sync(&token).await.0, std::slice::from_ref(&name), "clients learn of it");
+    // Written as it was read, nothing changes.
+    let same = client.call("PUT", &path, &[("if-match", read.header("etag"))], &read.text).await.is(204);
+    assert_eq!(same.header("etag"), read.header("etag"));
+    assert_eq!((app.task(&task["id"]).await, waiting(&app, &task).await.len()), (task.clone(), 3));
+    assert_eq!(client.get(&name).await, read.text);
+    // The client deletes one, and keeps something in another.
+    let kept = read.text.replace("TRIGGER;RELATED=END:-P1W\r\n", "TRIGGER;RELATED=END:-P1W\r\nX-MINE:1\r\n");
+    let day_alarm = "BEGIN:VALARM\r\nACTION:DISPLAY\r\nDESCRIPTION:Call\r\nTRIGGER;RELATED=END:-P1D\r\nEND:VALARM\r\n";
+    assert!(kept.contains(day_alarm), "{kept}");
+    let _ = client.put(&name, &kept.replace(day_alarm, "")).await.is(204);
+    assert_eq!(waiting(&app, &task).await, ["1 week", "60 minutes"]);
+    assert_eq!(app.list("/api/reminders?status=cancelled").await.remove(0)["id"], day["id"]);
+    let before = client.get(&name).await;
+    assert!(before.contains("X-MINE:1") && !before.contains("-P1D"), "{before}");
+    // Cancelled in Taskflow, its alarm goes, and the rest of the text stays.
+    let (_, token) = client.sync("").await;
+    let _ = app.delete(&format!("/api/reminders/{}", week["id"])).await.is(204);
+    assert_eq!(triggers(&client.get(&name).await), ["-PT1H"]);
+    assert_eq!(client.sync(&token).await.0, [name]);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn alarms_stay_with_a_series_and_with_what_is_overdue() {
+    let app = App::start().await;
+    let client = Client::new(&app).await;
+    let (first, second) = (alarm(";RELATED=END:-PT15M"), alarm(";RELATED=END:-P1D"));
+    let series = |due: &str| daily(due, &["STATUS:NEEDS-ACTION", &first, &second]);
+    let _ = client.put("series-1.ics", &series("20990301")).await.is(201);
+    let task = tasks(&app).await.remove(0);
+    let _ = app.post("/api/reminders", &json!({ "task_id": task["id"], "reminder_offset": "2 days" })).await.is(201);
+    let read = client.get("series-1.ics").await;
+    assert_eq!(read.matches("BEGIN:VALARM").count(), 3, "{read}");
+    // Tasks.org rolls it, twice.
+    for _ in 0..2 {
+        let _ = client.put("series-1.ics", &read.replace("20990301\r\nRRULE", "20990302\r\nRRULE")).await.is(204);
+        assert_eq!(days(&app).await, (vec!["2099-03-02".to_owned()], vec!["2099-03-01".to_owned()]));
+    }
+    let next = tasks(&app).await.into_iter().find(|task| task["status"] == "pending").unwrap();
+    assert_eq!(waiting(&app, &next).await, ["1 day", "15 minutes", "2 days"]);
+    let text = client.get("series-1.ics").await;
+    assert!(text.contains(&first) && text.contains(&second) && text.matches("BEGIN:VALARM").count() == 3, "{text}");
+    // Completed in Taskflow, the next occurrence has the same alarms.
+    let _ = app.post(&format!("/api/tasks/{}/complete", next["id"]), &Value::Null).await.is(200);
+    app.settled().await;
+    assert_eq!(client.get("series-1.ics").await.matches("BEGIN:VALARM").count(), 3);
+    // Those of an overdue task stay, too, and remind once it is moved ahead.
+    let overdue = todo("late", &["SUMMARY:Late", "DUE:20200301T090000Z", &first, &second]);
+    let _ = client.put("late.ics", &overdue).await.is(201);
+    let late = tasks(&app).await.into_iter().find(|task| task["title"] == "Late").unwrap();
+    assert_eq!((client.get("late.ics").await, waiting(&app, &late).await.len()), (overdue, 0));
+    let _ = app.put(&format!("/api/tasks/{}", late["id"]), &json!({ "due_date": "2099-03-01T09:00:00Z" })).await.is(200);
+    assert_eq!(waiting(&app, &late).await, ["1 day", "15 minutes"]);
+    let _ = app.put(&format!("/api/tasks/{}", late["id"]), &json!({ "due_date": "2020-03-01T09:00:00Z" })).await.is(200);
+    assert!(waiting(&app, &late).await.is_empty());
+    let text = client.get("late.ics").await;
+    assert!(text.contains(&first) && text.contains(&second), "{text}");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_alarm_at_a_fixed_time_moves_with_its_task() {
+    let app = App::start().await;
+    let client = Client::new(&app).await;
+    let fixed = alarm(";VALUE=DATE-TIME:20990301T080000Z");
+    let text = todo("a", &["SUMMARY:A", "DUE:20990301T090000Z", &fixed]);
+    let _ = client.put("a.ics", &text).await.is(201);
+    assert_eq!(client.get("a.ics").await, text);
+    let task = tasks(&app).await.remove(0);
+    assert_eq!(task["reminder_offset"], "1 hour");
+    let _ = app.put(&format!("/api/tasks/{}", task["id"]), &json!({ "due_date": "2099-03-05T09:00:00Z" })).await.is(200);
+    let moved = client.get("a.ics").await;
+    assert!(moved.contains(&fixed.replace("TRIGGER;VALUE=DATE-TIME:20990301T080000Z", "TRIGGER;RELATED=END:-PT1H")), "{moved}");
+    let _ = client.put("a.ics", &moved).await.is(204);
+    assert_eq!(app.task(&task["id"]).await["reminder_offset"], "1 hour");
     app.stop().await;
 }
 
@@ -476,6 +604,8 @@ async fn what_is_no_task_or_too_much_is_refused() {
         ("no calendar", "valid-calendar-data"),
         ("BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n", "supported-calendar-component"),
         ("BEGIN:VCALENDAR\r\nBEGIN:VTODO\r\nSUMMARY:x\r\nEND:VTODO\r\nEND:VCALENDAR\r\n", "valid-calendar-object-resource"),
+        (&todo(&"x".repeat(1_001), &[]), "valid-calendar-object-resource"),
+        (&todo("x", &["SUMMARY:\0"]), "valid-calendar-data"),
     ] {
         assert!(client.put("x.ics", text).await.is(403).text.contains(&format!("<C:{condition}>")), "{condition}");
     }

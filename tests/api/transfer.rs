@@ -5,6 +5,8 @@ use tests::{App, Socket, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::calendars::{Client, HOME};
+
 const AHEAD: &str = "2199-03-31T09:00:00Z";
 
 /// Sends a file, and waits until its job is finished.
@@ -84,7 +86,24 @@ async fn an_export_restores_everything_into_an_empty_taskflow() {
     let _ = app.delete("/api/trash").await.is(204);
     let _ = app.delete(&format!("/api/tasks/{}", gone["id"])).await.is(204);
     let _ = app.put(&format!("/api/tasks/{}", plain["id"]), &json!({ "title": "Übung 2" })).await.is(200);
+    // A series and a deleted task that a calendar client wrote, and an edit since.
+    let client = Client::new(&app).await;
+    let todo = |uid: &str| {
+        format!(
+            "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VTODO\r\nUID:{uid}\r\nDTSTAMP:20260101T000000Z\r\nSUMMARY:{uid}\r\nX-MINE;A=\"b:c\":1\r\n\
+             DUE;VALUE=DATE:21990131\r\nRRULE:FREQ=DAILY\r\nBEGIN:VALARM\r\nTRIGGER;RELATED=END:-P1D\r\nX-MINE:1\r\nEND:VALARM\r\nEND:VTODO\r\n\
+             END:VCALENDAR\r\n"
+        )
+    };
+    for name in ["series.ics", "trash.ics"] {
+        let _ = client.put(name, &todo(name)).await.is(201);
+    }
+    let done = todo("series.ics").replace("DUE;", "STATUS:COMPLETED\r\nDUE;");
+    let _ = client.put("series.ics", &done).await.is(204);
+    let _ = client.call("DELETE", &format!("{HOME}trash.ics"), &[], "").await.is(204);
     app.settled().await;
+    let resources = client.everything().await;
+    assert_eq!(resources.matches("X-MINE;A=").count(), 2, "the completed occurrence and the next: {resources}");
     let answer = app.get("/api/export").await.is(200);
     assert_eq!(answer.header("content-type"), "application/json");
     assert!(answer.header("content-disposition").contains(".json"));
@@ -101,14 +120,21 @@ async fn an_export_restores_everything_into_an_empty_taskflow() {
     restored.settled().await;
     assert_eq!(everything(&restored).await, before);
     assert_eq!(without_time(&restored.get("/api/export").await.text), without_time(&answer.text));
+    let client = Client::new(&restored).await;
+    assert_eq!(client.everything().await, resources);
+    // A deleted task comes back with its resource.
+    let trashed = restored.list("/api/trash").await.into_iter().find(|task| task["title"] == "trash.ics").unwrap();
+    let _ = restored.post(&format!("/api/tasks/{}/restore", trashed["id"]), &Value::Null).await.is(200);
+    assert!(client.everything().await.contains("/trash.ics</D:href>"));
+    let _ = restored.delete(&format!("/api/tasks/{}", trashed["id"])).await.is(204);
 
     // It continues from there: ids in the history are not assigned again, a series gets its next occurrence, and the search works.
     let next = restored.create(&json!({ "title": "Next" })).await;
     assert!(next["id"].as_i64() > lost["id"].as_i64());
     let found: Value = restored.post("/api/tasks/search", &json!({ "query": "übung" })).await.is(200).json();
     assert_eq!(found["total_count"], 1);
-    let child = restored.list("/api/tasks?status=pending&recurring=true").await.remove(0);
-    assert_eq!(child["parent_task_id"], series["id"]);
+    let recurring = restored.list("/api/tasks?status=pending&recurring=true").await;
+    let child = recurring.into_iter().find(|task| task["parent_task_id"] == series["id"]).unwrap();
     let _ = restored.post(&format!("/api/tasks/{}/complete", child["id"]), &Value::Null).await.is(200);
     eventually("the occurrence after the restored one", async || {
         restored.list("/api/tasks?status=pending&recurring=true").await.into_iter().find(|task| task["parent_task_id"] == child["id"])
@@ -119,6 +145,28 @@ async fn an_export_restores_everything_into_an_empty_taskflow() {
     let again = import(&restored, "", answer.text).await;
     assert_eq!((&again["status"], &again["restores"], &again["created"]), (&json!("done"), &json!(false), &json!(0)));
     restored.stop().await;
+}
+
+#[tokio::test]
+async fn an_import_beside_other_tasks_keeps_what_clients_wrote() {
+    let app = App::start().await;
+    let client = Client::new(&app).await;
+    let text = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VTODO\r\nUID:a\r\nSUMMARY:A\r\nX-MINE:1\r\nEND:VTODO\r\nEND:VCALENDAR\r\n";
+    let _ = client.put("a.ics", text).await.is(201);
+    let export = app.get("/api/export").await.is(200).text;
+    app.stop().await;
+    // An export of a release that did not have it.
+    let mut older: Value = serde_json::from_str(&export).unwrap();
+    assert!(older["tasks"][0].as_object_mut().unwrap().remove("calendar_object").is_some());
+    for (file, name) in [(export, "a.ics".to_owned()), (older.to_string(), format!("{}.ics", older["tasks"][0]["uid"].as_str().unwrap()))] {
+        let app = App::start().await;
+        let _ = app.create(&json!({ "title": "Here" })).await;
+        assert_eq!(import(&app, "", file).await["created"], 1);
+        let client = Client::new(&app).await;
+        let read = client.call("GET", &format!("{HOME}{name}"), &[], "").await.is(200).text;
+        assert_eq!((read == text, read.contains("SUMMARY:A\r\n")), (name == "a.ics", true), "{read}");
+        app.stop().await;
+    }
 }
 
 #[tokio::test]
@@ -238,6 +286,22 @@ async fn an_export_for_others_has_the_tasks() {
 }
 
 #[tokio::test]
+async fn every_reminder_is_in_a_calendar_file() {
+    let app = App::start().await;
+    let task = app.create(&json!({ "title": "Dentist", "due_date": AHEAD, "reminder_offset": "1 hour" })).await;
+    let _ = app.post("/api/reminders", &json!({ "task_id": task["id"], "reminder_offset": "1 day" })).await.is(201);
+    let file = app.get("/api/export?format=ics").await.is(200).text;
+    app.stop().await;
+    let app = App::start().await;
+    assert_eq!(counts(&import(&app, "", file).await), [1, 1, 0, 0]);
+    let mut offsets: Vec<Value> =
+        app.list("/api/reminders?status=pending").await.iter().map(|own| own["reminder_offset"].clone()).collect();
+    offsets.sort_by_key(ToString::to_string);
+    assert_eq!(offsets, ["1 day", "1 hour"]);
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn an_export_arrives_whole_when_it_is_compressed() {
     use std::io::Read;
     let app = App::start().await;
@@ -274,7 +338,7 @@ async fn what_cannot_be_imported_is_refused_or_says_why() {
     let file = format!("{}{long}", todoist(1));
     assert_eq!(counts(&import(&app, "", file).await), [301, 301, 0, 0]);
     // An item has its limit, too. Nothing of its batch is imported.
-    let endless = import(&app, "", format!("{}task,Endless,{},1,1,,\n", todoist(2), "x".repeat(2 * 1024 * 1024))).await;
+    let endless = import(&app, "", format!("{}task,Endless,{},1,1,,\n", todoist(2), "x".repeat(3 * 1024 * 1024))).await;
     assert_eq!((&endless["status"], &endless["created"]), (&json!("failed"), &json!(0)));
     assert!(endless["error"].as_str().is_some_and(|error| error.contains("larger than")), "{endless}");
     let mut stream = TcpStream::connect(app.address).await.unwrap();

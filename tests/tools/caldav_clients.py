@@ -4,7 +4,7 @@ empty database, WORK a temporary folder."""
 
 import datetime, json, os, pathlib, re, subprocess, sys, urllib.error, urllib.request
 
-import caldav
+import caldav, icalendar
 
 BASE, WORK = os.environ["TASKFLOW_URL"], pathlib.Path(os.environ["WORK"])
 BIN = pathlib.Path(sys.executable).parent
@@ -51,6 +51,21 @@ def package(password):
     api("PUT", f"/api/tasks/{task['id']}", {"title": "Call Ann back"})
     todo.load()
     assert todo.icalendar_component["summary"] == "Call Ann back"
+    # A reminder that is added in Taskflow is an alarm, and an alarm that the client adds or deletes is a reminder.
+    pending = lambda: sorted(own["reminder_offset"] for own in api("GET", f"/api/reminders?task_id={task['id']}&status=pending"))
+    api("POST", "/api/reminders", {"task_id": task["id"], "reminder_offset": "1 day"})
+    todo.load()
+    alarm, = todo.icalendar_component.walk("VALARM")
+    assert alarm["trigger"].dt == datetime.timedelta(days=-1), alarm
+    other = icalendar.Alarm()
+    other.add("action", "DISPLAY")
+    other.add("trigger", datetime.timedelta(hours=-1))
+    todo.icalendar_component.add_component(other)
+    todo.save()
+    assert pending() == ["1 day", "1 hour"], pending()
+    todo.icalendar_component.subcomponents.clear()
+    todo.save()
+    assert pending() == [], pending()
     todo.complete()
     assert tasks(title="Call Ann back")[0]["status"] == "completed"
     assert [found.icalendar_component["summary"] for found in calendar.todos()] == [], "what is completed is no open task"

@@ -8,7 +8,7 @@ use domain::command::{Field, UpdateTask};
 use domain::recurrence::Rule;
 use domain::task::{Frequency, Recurrence, RecurrenceFrom, Status};
 use domain::zone::Zone;
-use domain::{Moment, Task, Timestamp};
+use domain::{Moment, ReminderOffset, Task, Timestamp};
 use icalendar::Todo;
 
 /// The changes of a text to a task.
@@ -17,9 +17,11 @@ pub(crate) struct Intent {
     /// The changed fields.
     pub(crate) update: UpdateTask,
     /// The reminder, if it changes.
-    pub(crate) reminder: Field<Option<domain::ReminderOffset>>,
+    pub(crate) reminder: Field<Option<ReminderOffset>>,
     /// The change of the status.
     pub(crate) step: Step,
+    /// True if the text is about an earlier occurrence. Its alarms change nothing.
+    pub(crate) is_over: bool,
 }
 
 /// The change of a task's status.
@@ -60,7 +62,30 @@ pub(crate) fn intent(task: &Task, ancestors: &[Task], todo: &Todo, now: Timestam
     if !keeps_series {
         series(&mut update, task, &is, todo);
     }
-    Intent { update, reminder: if is_over { Field::Keep } else { changed(&is.reminder, &todo.reminder) }, step }
+    Intent { update, reminder: if is_over { Field::Keep } else { changed(&is.reminder, &todo.reminder) }, step, is_over }
+}
+
+/// What the alarms of a text mean for the reminders of a task.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Alarms {
+    /// The task's own reminder.
+    pub(crate) own: Option<ReminderOffset>,
+    /// Other reminders to add.
+    pub(crate) added: Vec<ReminderOffset>,
+    /// Other reminders to cancel.
+    pub(crate) removed: Vec<ReminderOffset>,
+}
+
+/// Compares the reminders of a text with a task's own reminder and its others. The own one stays if the text has it. Otherwise the first new one
+/// becomes the own.
+pub(crate) fn alarms(own: Option<ReminderOffset>, others: &[ReminderOffset], wanted: &[ReminderOffset]) -> Alarms {
+    let own = own.map(ReminderOffset::normalized).filter(|own| wanted.contains(own));
+    let own = own.or_else(|| wanted.iter().copied().find(|offset| !others.contains(offset)));
+    Alarms {
+        own,
+        added: wanted.iter().copied().filter(|offset| Some(*offset) != own && !others.contains(offset)).collect(),
+        removed: others.iter().copied().filter(|offset| !wanted.contains(offset)).collect(),
+    }
 }
 
 /// Returns the slots of completed exceptions, in order. Each is one completion, if its occurrence is next.
@@ -237,6 +262,27 @@ mod tests {
             Step::Roll("2027-01-11T09:00:00Z".parse().unwrap())
         );
         assert_eq!(intent(&first, &[], &todo("2027-01-08T09:00:00Z", &first), now()).step, Step::Stay);
+    }
+
+    #[test]
+    fn alarms_add_and_cancel_reminders() {
+        let offsets = |list: &str| -> Vec<ReminderOffset> { list.split_terminator(", ").map(|text| text.parse().unwrap()).collect() };
+        for (own, others, wanted, result) in [
+            ("", "", "1 day, 1 hour", ("1 day", "1 hour", "")),
+            ("1 hour", "1 day", "1 day, 1 hour", ("1 hour", "", "")),
+            ("60 minutes", "1 day", "1 hour, 1 day", ("1 hour", "", "")),
+            ("", "1 day", "1 day", ("", "", "")),
+            ("", "1 day", "1 day, 1 hour", ("1 hour", "", "")),
+            ("1 hour", "1 day", "1 day, 2 hours", ("2 hours", "", "")),
+            ("1 hour", "1 day", "1 hour, 2 days", ("1 hour", "2 days", "1 day")),
+            ("1 hour", "1 hour, 1 day", "1 day", ("", "", "1 hour")),
+            ("1 hour", "1 day", "", ("", "", "1 day")),
+        ] {
+            let found = alarms(offsets(own).first().copied(), &offsets(others), &offsets(wanted));
+            let (own_now, added, removed) = result;
+            let expected = Alarms { own: offsets(own_now).first().copied(), added: offsets(added), removed: offsets(removed) };
+            assert_eq!(found, expected, "{own} + {others} to {wanted}");
+        }
     }
 
     #[test]

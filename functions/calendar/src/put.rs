@@ -7,6 +7,7 @@ use domain::command::Field;
 use domain::event::EventType;
 use domain::routes;
 use domain::task::{Recurrence, Status};
+use domain::transfer::UID_MAX;
 use domain::zone::Zone;
 use domain::{Invalid, Moment, ReminderOffset, Task, Timestamp};
 use function::body::collect;
@@ -17,7 +18,7 @@ use icalendar::{Object, Refused, Stamp, Todo};
 use store::{NewReminder, Resource, Unit, found};
 use uuid::Uuid;
 
-use crate::intent::{Step, completed_slots, intent, is_same_occurrence, is_slot_of};
+use crate::intent::{Alarms, Step, alarms, completed_slots, intent, is_same_occurrence, is_slot_of};
 use crate::resource::{check_preconditions, etag, missing, name, path, subject, with_etag};
 use crate::xml::{CALDAV, element, text};
 use crate::{access, answer, refusal};
@@ -37,6 +38,10 @@ pub(crate) async fn put(app: Arc<App>, request: Request) -> Result<Response, Err
         Ok(object) => object,
         Err(refused) => return Ok(refuse(refused)),
     };
+    if object.uid().len() > UID_MAX {
+        let detail = format!("the UID is longer than {UID_MAX} bytes");
+        return Ok(refusal(StatusCode::FORBIDDEN, CALDAV, "valid-calendar-object-resource", "", &detail));
+    }
     let mut change = app.change_on(subject(&name), app.origin(routes::CALENDAR.name), None).await?;
     let zone = change.preferences().await?.time_zone;
     let before = change.unit.resource(&name).await?;
@@ -119,14 +124,19 @@ impl Writer<'_> {
                 // The main component shows the state before the exceptions.
                 (todo.due, todo.status, todo.rule) = (task.due(), task.status, Todo::of(&task).rule);
             }
-            self.apply(&task, &ancestors, &todo).await?;
-            let written = Object::parse(&before.written).ok().and_then(|object| object.todo(&task.time_zone));
-            self.remind(&written.map(|written| written.other_reminders).unwrap_or_default(), &todo.other_reminders).await?;
+            let alarms = alarms(task.reminder_offset, &before.reminders, &todo.reminders());
+            todo.reminder = alarms.own;
+            let is_over = self.apply(&task, &ancestors, &todo).await?;
+            // Without a due date, alarms mean nothing.
+            if !is_over && todo.due.is_some() {
+                self.remind(&alarms).await?;
+            }
         }
         self.keep(Some(&before)).await
     }
 
-    async fn apply(&mut self, task: &Task, ancestors: &[Task], todo: &Todo) -> Result<(), Error> {
+    /// Changes a task as its text means it. Returns true if the text is about an earlier occurrence.
+    async fn apply(&mut self, task: &Task, ancestors: &[Task], todo: &Todo) -> Result<bool, Error> {
         let intent = intent(task, ancestors, todo, self.unit.now());
         // A due date in the past needs no new reminder, but the client's alarm must stay.
         let mut base = task.clone();
@@ -142,7 +152,7 @@ impl Writer<'_> {
             Step::Roll(due) => drop(self.complete(saved, None, Some(due)).await?),
             Step::Reopen => drop(self.unit.reopen_task(saved).await?),
         }
-        Ok(())
+        Ok(intent.is_over)
     }
 
     /// Completes a task, and has its next occurrence created, unless the client has created it already.
@@ -193,35 +203,34 @@ impl Writer<'_> {
         }
         // Before it is completed, because the next occurrence takes the name.
         self.write(&task, task.version).await?;
-        self.remind(&[], &todo.other_reminders).await?;
+        self.remind(&alarms(None, &[], &todo.reminders())).await?;
         if todo.status == Status::Completed {
             self.complete(task, todo.completed_at, None).await?;
         }
         Ok(())
     }
 
-    /// Schedules and cancels the reminders of a client's other alarms, if they have changed.
-    async fn remind(&mut self, before: &[ReminderOffset], wanted: &[ReminderOffset]) -> Result<(), Error> {
-        if before == wanted {
+    /// Adds and cancels reminders besides the task's own, as the client's alarms say.
+    async fn remind(&mut self, alarms: &Alarms) -> Result<(), Error> {
+        if alarms.added.is_empty() && alarms.removed.is_empty() {
             return Ok(());
         }
         let Some(Resource { task, .. }) = self.unit.resource(&self.name).await? else { return Ok(()) };
-        let waiting: Vec<_> = self.unit.reminders_of(task.id).await?.into_iter().filter(|stored| stored.reminder.is_waiting()).collect();
-        for stored in waiting.iter().filter(|stored| !stored.of_task) {
-            let offset = stored.reminder.reminder_offset;
-            if before.contains(&offset) && !wanted.contains(&offset) {
+        let mut there: Vec<ReminderOffset> = Vec::new();
+        for stored in self.unit.reminders_of(task.id).await? {
+            let Some(offset) = stored.goes_along().map(ReminderOffset::normalized) else { continue };
+            if alarms.removed.contains(&offset) {
                 self.unit.cancel_reminder(&stored.reminder, false).await?;
+            } else {
+                there.push(offset);
             }
         }
-        if task.status == Status::Completed || !task.is_due_after(self.unit.now()) {
-            return Ok(());
-        }
+        let is_ahead = task.status == Status::Pending && task.is_due_after(self.unit.now());
         let day_start = self.unit.day_start_of(Some(&task)).await?;
-        for offset in wanted.iter().copied().filter(|offset| !before.contains(offset)) {
-            let is_there = waiting.iter().any(|stored| stored.reminder.reminder_offset == offset);
-            if let Some(at) = task.reminder_at(offset, day_start).filter(|_| !is_there) {
+        for offset in alarms.added.iter().copied().filter(|offset| !there.contains(offset)) {
+            if let Some(at) = task.reminder_at(offset, day_start) {
                 let new = NewReminder { task_id: task.id, scheduled_at: at, offset, channel: None, of_task: false };
-                self.unit.create_reminder(new).await?;
+                self.unit.add_reminder(new, is_ahead).await?;
             }
         }
         Ok(())
@@ -271,6 +280,7 @@ impl Writer<'_> {
             uid: self.object.uid().to_owned(),
             written: self.object.to_string(),
             written_version,
+            reminders: Vec::new(),
         };
         Ok(self.unit.write_resource(&resource).await?)
     }
@@ -278,16 +288,16 @@ impl Writer<'_> {
     /// Stores the text with the task that has the name now. Returns its ETag, if the text means exactly that task.
     async fn keep(&mut self, before: Option<&Resource>) -> Result<Option<String>, Error> {
         let Some(mut now) = self.unit.resource(&self.name).await? else { return Err(missing(&self.name)) };
-        let written = self.object.to_string();
+        let (written, text) = (self.object.to_string(), crate::resource::text(&now));
         let is_unchanged = before.is_some_and(|before| before.task == now.task);
-        if is_unchanged && before.is_some_and(|before| before.written == written) {
-            let is_same = crate::resource::text(&now) == written;
-            return Ok(is_same.then(|| etag(&now)));
+        // What a client reads or wrote already is not written again.
+        if is_unchanged && (text == written || before.is_some_and(|before| before.written == written)) {
+            return Ok((text == written).then(|| etag(&now)));
         }
         if is_unchanged {
             now.task = self.unit.touch_task(&now.task).await?;
         }
-        let stamp = Stamp { uid: self.object.uid(), changes: 0 };
+        let stamp = Stamp { uid: self.object.uid(), changes: 0, reminders: &now.reminders };
         let is_same = self.object.with(&now.task, stamp) == written;
         // Where Taskflow differs from the client, it changes the client's text.
         self.write(&now.task, now.task.version - i64::from(!is_same)).await?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::routes;
+use domain::transfer::is_resource_name;
 use function::service::telling;
 use function::{App, Error, Request, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -16,14 +17,16 @@ pub(crate) const TYPE: &str = "text/calendar; charset=utf-8; component=VTODO";
 
 /// Returns the text of a resource: what the client wrote, with Taskflow's changes since.
 pub(crate) fn text(resource: &Resource) -> String {
-    let stamp = Stamp { uid: &resource.uid, changes: resource.task.version.saturating_sub(resource.written_version) };
+    let changes = resource.task.version.saturating_sub(resource.written_version);
+    let stamp = Stamp { uid: &resource.uid, changes, reminders: &resource.reminders };
     let object = Object::parse(&resource.written).unwrap_or_else(|_| Object::empty(&resource.task, &resource.uid));
     object.with(&resource.task, stamp)
 }
 
-/// Returns the ETag of a resource. Each task and each version of it has another text.
+/// Returns the ETag of a resource. Each task, each version of it and each list of its other reminders has another text.
 pub(crate) fn etag(resource: &Resource) -> String {
-    format!("\"{}-{}\"", resource.task.id, resource.task.version)
+    let reminders: String = resource.reminders.iter().map(|offset| format!("-{offset}").replace(' ', "")).collect();
+    format!("\"{}-{}{reminders}\"", resource.task.id, resource.task.version)
 }
 
 /// Returns the path of a resource.
@@ -37,8 +40,7 @@ pub(crate) fn path(name: &str) -> String {
 /// Returns the name of the resource with this path.
 pub(crate) fn name(path: &str) -> Option<String> {
     let name = percent_encoding::percent_decode_str(path.strip_prefix(CALENDAR)?).decode_utf8().ok()?;
-    let is_name = !name.is_empty() && name.chars().count() <= 250 && !name.contains('/') && !name.chars().any(char::is_control);
-    is_name.then(|| name.into_owned())
+    is_resource_name(&name).then(|| name.into_owned())
 }
 
 pub(crate) fn missing(path: &str) -> Error {

@@ -7,6 +7,7 @@ use domain::command::CancelReminder;
 use domain::event::{CommandType, TaskEvent};
 use domain::routes;
 use function::{App, Change, Delivery, Error, Function, Published};
+use store::found;
 
 /// Returns the function.
 #[must_use]
@@ -15,7 +16,10 @@ pub fn function() -> Function {
 }
 
 async fn cancel(change: &mut Change, command: CancelReminder) -> Result<Reminder, Error> {
-    let reminder = change.unit.reminder(command.reminder_id).await?;
+    let reminder = change.unit.reminder_unlocked(command.reminder_id).await?;
+    // The task is locked before its reminder. A deleted task may still have some.
+    found(change.unit.task(reminder.task_id).await)?;
+    let reminder = change.unit.reminder(reminder.id).await?;
     if reminder.is_waiting() { Ok(change.unit.cancel_reminder(&reminder, false).await?) } else { Ok(reminder) }
 }
 

@@ -191,7 +191,8 @@ impl Out {
 /// Returns the calendar's parts for one task.
 fn calendar_of(exported: &ExportedTask) -> Result<Vec<Item>, BoxError> {
     let (task, uid) = (&exported.task, exported.task.uid.to_string());
-    let text = Object::empty(task, &uid).with(task, Stamp { uid: &uid, changes: task.version - 1 });
+    let reminders: Vec<_> = exported.reminders.iter().filter_map(ExportedReminder::goes_along).collect();
+    let text = Object::empty(task, &uid).with(task, Stamp { uid: &uid, changes: task.version - 1, reminders: &reminders });
     Ok(Document::parse(&text)?.root.items)
 }
 

@@ -54,6 +54,12 @@ impl Read {
         Self { line, item, notes: Vec::new() }
     }
 
+    /// Adds notes about what cannot be imported with the item.
+    pub(crate) fn without(mut self, title: &str, lost: impl IntoIterator<Item = String>) -> Self {
+        self.notes.extend(lost.into_iter().map(|text| note(self.line, title, NoteKind::Changed, &text)));
+        self
+    }
+
     /// Creates an item that cannot be imported.
     pub(crate) fn skipped(line: i64, title: &str, why: impl Into<String>) -> Self {
         Self { line, item: Item::Skipped, notes: vec![note(line, title, NoteKind::Skipped, &why.into())] }
@@ -139,7 +145,8 @@ impl Foreign {
         let (task, reminders) = self.remind(task, scene);
         let notes = self.notes.iter().map(|text| note(line, &self.title, NoteKind::Changed, text)).collect();
         let occurrence_owed = store::owed_of(&task);
-        Read { line, item: Item::Task(Box::new(ExportedTask { task, deleted_at: None, occurrence_owed, reminders })), notes }
+        let task = ExportedTask { task, deleted_at: None, occurrence_owed, reminders, calendar_object: None };
+        Read { line, item: Item::Task(Box::new(task)), notes }
     }
 
     /// Shortens title and description to their limits. The rest of a long title goes to the description.

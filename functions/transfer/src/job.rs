@@ -235,8 +235,14 @@ impl Sorted {
 
 /// Converts a task of another Taskflow to a new task, with its future reminders.
 fn adopt(exported: &mut ExportedTask) {
+    let changes = exported.task.version - 1;
     exported.task.parent_task_id = None;
     exported.task.version = 1;
+    // A name without a text is of no use here.
+    exported.calendar_object = exported.calendar_object.take().filter(|own| !own.written.is_empty());
+    if let Some(own) = &mut exported.calendar_object {
+        own.written_version = own.written_version.saturating_sub(changes);
+    }
     exported.occurrence_owed = store::owed_of(&exported.task);
     exported.reminders.retain(|own| own.reminder.is_waiting());
 }

@@ -118,6 +118,16 @@ impl ReminderOffset {
         Self::new(u16::try_from(amount).map_err(|_| OffsetError::Amount)?, unit)
     }
 
+    /// Returns the same span with whole hours in hours, and none as 0 minutes, so that equal spans are equal: 120 minutes and 2 hours.
+    #[must_use]
+    pub fn normalized(self) -> Self {
+        match (self.amount, self.unit) {
+            (0, _) => Self { unit: OffsetUnit::Minute, ..self },
+            (minutes, OffsetUnit::Minute) if minutes % 60 == 0 => Self { amount: minutes / 60, unit: OffsetUnit::Hour },
+            _ => self,
+        }
+    }
+
     /// Number of units, 0 to [`MAX_AMOUNT`].
     #[must_use]
     pub fn amount(self) -> u16 {

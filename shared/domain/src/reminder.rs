@@ -164,7 +164,7 @@ pub struct StoredReminder {
     pub reminder: Reminder,
     /// True if it comes from the task's `reminder_offset`, false if a call created it.
     pub of_task: bool,
-    /// True if it was cancelled because its task was completed or deleted, so that reopening the task restores it.
+    /// True if it was cancelled because its task was completed, deleted or moved into the past, so that it returns with the task.
     pub cancelled_with_task: bool,
     /// For a snoozed reminder, when its task would have it fire.
     pub snoozed_from: Option<Timestamp>,
@@ -193,7 +193,7 @@ pub enum Step {
     Cancel {
         /// The current reminder.
         reminder: Reminder,
-        /// True if the reason is that its task is over, so that reopening the task restores it.
+        /// True if the reason is that its task is over or in the past, so that it returns with the task.
         with_task: bool,
     },
 }
@@ -220,14 +220,14 @@ pub fn steps(task: Option<&Task>, reminders: &[StoredReminder], day_start: DaySt
         // A snooze holds until the task would have it fire at another time, also while the task is overdue.
         let is_snoozed =
             stored.snoozed_from.is_some_and(|from| wanted.and_then(|offset| task.reminder_at(offset, day_start)) == Some(from));
-        if is_snoozed && stored.reminder.is_waiting() { None } else { step(stored, at(wanted)) }
+        if is_snoozed && stored.reminder.is_waiting() { None } else { step(stored, at(wanted), task.due_date.is_some()) }
     };
     let missing = at(task.reminder_offset).filter(|(at, offset)| !reminders.iter().any(|stored| stored.stands_for(*at, *offset)));
     reminders.iter().filter_map(follow).chain(missing.map(|(at, offset)| Step::Create { at, offset })).collect()
 }
 
-/// Returns the step for one reminder of a pending task that should fire at this moment, or not at all.
-fn step(stored: &StoredReminder, wanted: Option<(Timestamp, ReminderOffset)>) -> Option<Step> {
+/// Returns the step for one reminder of a pending task that should fire at this moment, or not at all. Without the due date, it does not return.
+fn step(stored: &StoredReminder, wanted: Option<(Timestamp, ReminderOffset)>, has_due: bool) -> Option<Step> {
     let reminder = &stored.reminder;
     match wanted {
         Some((at, offset)) => {
@@ -235,12 +235,12 @@ fn step(stored: &StoredReminder, wanted: Option<(Timestamp, ReminderOffset)>) ->
             let moves = stored.cancelled_with_task || (reminder.is_waiting() && is_elsewhere);
             moves.then(|| Step::Reschedule { reminder: reminder.clone(), at, offset })
         }
-        None => reminder.is_waiting().then(|| Step::Cancel { reminder: reminder.clone(), with_task: false }),
+        None => reminder.is_waiting().then(|| Step::Cancel { reminder: reminder.clone(), with_task: has_due && !stored.of_task }),
     }
 }
 
 impl StoredReminder {
-    /// Returns the offset of a reminder that a caller added and did not cancel; the next occurrence inherits it.
+    /// Returns the offset of a reminder that a caller added and did not cancel; the next occurrence inherits it, and calendar clients see it.
     #[must_use]
     pub fn goes_along(&self) -> Option<ReminderOffset> {
         let is_cancelled = self.reminder.status == ReminderStatus::Cancelled && !self.cancelled_with_task;

@@ -6,6 +6,7 @@ use crate::audit::AuditLogEntry;
 use crate::event::EventType;
 use crate::invalid::{Checks, Invalid};
 use crate::moment::Day;
+use crate::offset::ReminderOffset;
 use crate::preferences::OwnPreferences;
 use crate::recurrence::Rule;
 use crate::reminder::{Reminder, ReminderStatus, StoredReminder};
@@ -16,6 +17,10 @@ use crate::time::Timestamp;
 pub const PREVIEW_MAX: usize = 10;
 /// The largest id that is restored: far above any assigned id, and far below the last one of a sequence.
 const ID_MAX: i64 = 1_000_000_000_000_000;
+/// Maximum number of characters of the name of a calendar resource.
+pub const RESOURCE_NAME_MAX: usize = 250;
+/// Maximum number of bytes of the UID that a calendar client writes. An index contains it.
+pub const UID_MAX: usize = 1_000;
 /// The version of the document that begins with [`ExportHead`].
 pub const EXPORT_VERSION: u32 = 1;
 
@@ -251,7 +256,20 @@ impl From<StoredReminder> for ExportedReminder {
     }
 }
 
+impl From<ExportedReminder> for StoredReminder {
+    fn from(exported: ExportedReminder) -> Self {
+        let ExportedReminder { reminder, of_task, cancelled_with_task, snoozed_from } = exported;
+        Self { reminder, of_task, cancelled_with_task, snoozed_from }
+    }
+}
+
 impl ExportedReminder {
+    /// Returns the same as [`StoredReminder::goes_along`].
+    #[must_use]
+    pub fn goes_along(&self) -> Option<ReminderOffset> {
+        StoredReminder::from(self.clone()).goes_along()
+    }
+
     /// Returns the same reminder, if it can be stored.
     ///
     /// # Errors
@@ -275,6 +293,46 @@ impl ExportedReminder {
     }
 }
 
+/// The resource of a task for calendar clients, if a client wrote it or its series has moved on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CalendarObject {
+    /// The last part of its path.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// The last text of a client; empty if there is none.
+    pub written: String,
+    /// The version of the task that the text was written for.
+    pub written_version: i64,
+}
+
+impl CalendarObject {
+    /// Returns the same object, if it can be stored.
+    ///
+    /// # Errors
+    /// Every invalid field.
+    pub fn checked(self) -> Result<Self, Invalid> {
+        let mut checks = Checks::new();
+        checks.require(
+            is_resource_name(&self.name),
+            "/name",
+            format_args!("1 to {RESOURCE_NAME_MAX} characters, without / and control characters"),
+        );
+        // The UIDs of completed occurrences have prefixes.
+        let is_uid = (1..=2 * UID_MAX).contains(&self.uid.len()) && is_plain(&self.uid);
+        checks.require(is_uid, "/uid", format_args!("1 to {} bytes, without NUL", 2 * UID_MAX));
+        checks.require(is_plain(&self.written), "/written", "no NUL character");
+        checks.require((-ID_MAX..=ID_MAX).contains(&self.written_version), "/written_version", format_args!("-{ID_MAX} to {ID_MAX}"));
+        checks.finish(self)
+    }
+}
+
+/// True if a resource can have this name.
+#[must_use]
+pub fn is_resource_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().count() <= RESOURCE_NAME_MAX && !name.contains('/') && !name.chars().any(char::is_control)
+}
+
 /// A task with its reminders.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExportedTask {
@@ -290,6 +348,9 @@ pub struct ExportedTask {
     /// All of its reminders, of any status.
     #[serde(default)]
     pub reminders: Vec<ExportedReminder>,
+    /// Its resource, if it is not the one that every task has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar_object: Option<CalendarObject>,
 }
 
 impl ExportedTask {

@@ -20,8 +20,8 @@ pub enum Refused {
     /// Components are nested too deeply, or there are too many lines.
     #[error("more than {DEPTH_MAX} components inside each other, or more than {ITEMS_MAX} lines")]
     TooComplex,
-    /// BEGIN and END do not match, or there is no VCALENDAR.
-    #[error("not one VCALENDAR whose BEGIN and END match")]
+    /// BEGIN and END do not match, there is no VCALENDAR, or a NUL character, which cannot be stored.
+    #[error("not one VCALENDAR whose BEGIN and END match, or with a NUL character")]
     Malformed,
     /// There is no VTODO.
     #[error("no VTODO")]
@@ -64,6 +64,9 @@ impl Document {
     pub fn parse(text: &str) -> Result<Self, Refused> {
         if text.len() > DOCUMENT_MAX {
             return Err(Refused::TooLarge);
+        }
+        if text.contains('\0') {
+            return Err(Refused::Malformed);
         }
         let (mut open, mut root): (Vec<Component>, Option<Component>) = (Vec::new(), None);
         for (count, line) in folded_lines(text.trim_start_matches('\u{feff}')).enumerate() {
@@ -261,6 +264,7 @@ mod tests {
         for text in ["", "BEGIN:VTODO\nEND:VTODO", "BEGIN:VCALENDAR", "BEGIN:VCALENDAR\nEND:VTODO", "X:1\nBEGIN:VCALENDAR\nEND:VCALENDAR"] {
             assert_eq!(Document::parse(text), Err(Refused::Malformed), "{text}");
         }
+        assert_eq!(Document::parse("BEGIN:VCALENDAR\nX:\0\nEND:VCALENDAR"), Err(Refused::Malformed));
         assert_eq!(Document::parse(&"BEGIN:VCALENDAR\n".repeat(9)), Err(Refused::TooComplex));
         assert_eq!(Document::parse(&"X".repeat(DOCUMENT_MAX + 1)), Err(Refused::TooLarge));
     }

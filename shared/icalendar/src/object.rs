@@ -1,19 +1,21 @@
 //! A calendar object resource (RFC 4791, section 4.1): a task, or a series with exceptions, with one UID.
 
 use domain::zone::Zone;
-use domain::{Moment, Task, Timestamp};
+use domain::{Moment, ReminderOffset, Task, Timestamp};
 
 use crate::document::{Component, Document, Item, Refused};
 use crate::read::Todo;
 use crate::write;
 
-/// What an object contains besides the task: its identity, and the number of changes.
+/// What an object contains besides the task: its identity, the number of changes, and further reminders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp<'a> {
     /// UID.
     pub uid: &'a str,
     /// Number of changes of the task since the client wrote the text. With none, the text is written unchanged if it means the task.
     pub changes: i64,
+    /// The reminders besides the task's own. Each is a VALARM.
+    pub reminders: &'a [ReminderOffset],
 }
 
 /// The text of a resource, parsed into its components.

@@ -19,7 +19,7 @@ use crate::document::{Component, unfold, value_of};
 use crate::zones::zone_of;
 
 /// Maximum number of alarms of a component that are read.
-const ALARMS_MAX: usize = 20;
+const ALARMS_MAX: usize = 100;
 /// The title of a component without one.
 const UNTITLED: &str = "(untitled)";
 
@@ -68,10 +68,10 @@ pub struct Todo {
     pub status: Status,
     /// COMPLETED.
     pub completed_at: Option<Timestamp>,
-    /// The first VALARM that fires once and before the due date.
+    /// The first of the reminders.
     pub reminder: Option<ReminderOffset>,
-    /// The other VALARMs of that kind, each once.
-    pub other_reminders: Vec<ReminderOffset>,
+    /// How long before the due date each VALARM fires, in their order. `None` if a reminder cannot represent it.
+    pub alarms: Vec<Option<ReminderOffset>>,
     /// RELATED-TO.
     pub related_to: Option<String>,
     /// CREATED.
@@ -107,13 +107,8 @@ impl Todo {
         };
         let rule = rule.filter(|rule| due.as_ref().is_some_and(|due| !(rule.is_hourly() && due.is_day())));
         let completed_at = reader.moment(&Property::Completed).and_then(|read| read.moment.instant(zone));
-        let mut reminders: Vec<ReminderOffset> = Vec::new();
-        for alarm in component.components("VALARM").take(ALARMS_MAX) {
-            let offset = due.as_ref().and_then(|due| offset_of(alarm, due, start.as_ref(), zone));
-            reminders.extend(offset.filter(|offset| !reminders.contains(offset)));
-        }
-        let mut reminders = reminders.into_iter();
-        let (reminder, other_reminders) = (reminders.next(), reminders.collect());
+        let offset = |alarm| due.as_ref().and_then(|due| offset_of(alarm, due, start.as_ref(), zone));
+        let alarms: Vec<_> = component.components("VALARM").take(ALARMS_MAX).map(offset).collect();
         Some(Self {
             kind,
             uid: reader.text(&Property::Uid).map(|uid| uid.trim().to_owned()).filter(|uid| !uid.is_empty()),
@@ -131,8 +126,8 @@ impl Todo {
             tags: reader.tags(),
             status: reader.status(completed_at),
             completed_at,
-            reminder,
-            other_reminders,
+            reminder: alarms.iter().flatten().next().copied(),
+            alarms,
             related_to: reader.text(&Property::RelatedTo),
             created_at: reader.moment(&Property::Created).and_then(|read| read.moment.instant(zone)),
             modified_at: reader.moment(&Property::LastModified).and_then(|read| read.moment.instant(zone)),
@@ -161,13 +156,25 @@ impl Todo {
             tags: task.tags.clone(),
             status: task.status,
             completed_at: task.completed_at,
-            reminder: task.reminder_offset,
-            other_reminders: Vec::new(),
+            reminder: task.reminder_offset.map(ReminderOffset::normalized),
+            alarms: Vec::new(),
             related_to: None,
             created_at: Some(task.created_at),
             modified_at: Some(task.updated_at),
             sequence: task.version,
         }
+    }
+
+    /// Returns the reminders that its alarms stand for, each once, in their order.
+    #[must_use]
+    pub fn reminders(&self) -> Vec<ReminderOffset> {
+        let mut reminders: Vec<ReminderOffset> = Vec::new();
+        for offset in self.alarms.iter().flatten() {
+            if !reminders.contains(offset) {
+                reminders.push(*offset);
+            }
+        }
+        reminders
     }
 
     /// Returns the task that it describes.

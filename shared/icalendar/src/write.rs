@@ -52,24 +52,24 @@ pub(crate) fn task(component: &mut Component, task: &Task, stamp: Stamp<'_>, has
         lines.push(("CATEGORIES", if tags.is_empty() { Vec::new() } else { vec![format!("CATEGORIES:{}", tags.join(","))] }));
     }
     lines.extend(status_lines(&was, task, is_new));
-    let alarm = (was.reminder != now.reminder).then_some(now.reminder);
     if was.uid.as_deref() != Some(stamp.uid) {
         lines.push(("UID", vec![format!("UID:{}", escape(stamp.uid))]));
     }
-    let is_changed = !lines.is_empty() || alarm.is_some();
-    if is_changed || has_changed {
-        lines.push(("SEQUENCE", vec![format!("SEQUENCE:{}", was.sequence.saturating_add(stamp.changes.max(0)))]));
-        lines.push(("LAST-MODIFIED", vec![format!("LAST-MODIFIED:{}", utc(task.updated_at))]));
-        lines.push(("DTSTAMP", vec![format!("DTSTAMP:{}", utc(task.updated_at))]));
-        if component.lines("CREATED").next().is_none() {
-            lines.push(("CREATED", vec![format!("CREATED:{}", utc(task.created_at))]));
-        }
-    }
+    let has_lines = !lines.is_empty();
     for (name, new) in lines {
         component.set(name, new);
     }
-    if let Some(reminder) = alarm {
-        set_alarm(component, was.reminder, reminder, task);
+    let sequence = was.sequence;
+    // A trigger may be an instant: what it means depends on the due date, which may have changed.
+    let read = if has_lines { Todo::read(component, &task.time_zone) } else { Some(was) };
+    let is_changed = read.is_some_and(|read| set_alarms(component, &read, task, stamp.reminders)) || has_lines;
+    if is_changed || has_changed {
+        component.set("SEQUENCE", vec![format!("SEQUENCE:{}", sequence.saturating_add(stamp.changes.max(0)))]);
+        component.set("LAST-MODIFIED", vec![format!("LAST-MODIFIED:{}", utc(task.updated_at))]);
+        component.set("DTSTAMP", vec![format!("DTSTAMP:{}", utc(task.updated_at))]);
+        if component.lines("CREATED").next().is_none() {
+            component.set("CREATED", vec![format!("CREATED:{}", utc(task.created_at))]);
+        }
     }
     is_changed
 }
@@ -209,39 +209,47 @@ pub(crate) fn utc(at: Timestamp) -> String {
     at.get().strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
-/// Replaces the VALARM of the task's reminder, or adds or removes it. Other alarms stay.
-fn set_alarm(component: &mut Component, was: Option<ReminderOffset>, now: Option<ReminderOffset>, task: &Task) {
-    let is_it = |item: &Item| match item {
-        Item::Component(alarm) if alarm.name == "VALARM" && was.is_some() => {
-            let mut alone = without_alarms(component);
-            alone.items.push(Item::Component(alarm.clone()));
-            Todo::read(&alone, &task.time_zone).and_then(|todo| todo.reminder).is_some()
+/// Makes the VALARMs those of the task's reminders. One that is not a reminder any more gets the trigger of a new one, or is removed. VALARMs that a
+/// reminder cannot represent stay. Returns true if one was changed.
+fn set_alarms(component: &mut Component, read: &Todo, task: &Task, others: &[ReminderOffset]) -> bool {
+    let mut wanted: Vec<ReminderOffset> = Vec::new();
+    for offset in task.reminder_offset.iter().chain(others).filter(|_| task.due_date.is_some()) {
+        let offset = offset.normalized();
+        if !wanted.contains(&offset) {
+            wanted.push(offset);
         }
-        _ => false,
-    };
-    let at = component.items.iter().position(is_it);
-    let Some(offset) = now else {
-        if let Some(at) = at {
-            component.items.remove(at);
-        }
-        return;
-    };
-    let trigger = format!("TRIGGER;RELATED=END:{}", duration(offset));
-    if let Some(Item::Component(alarm)) = at.and_then(|at| component.items.get_mut(at)) {
-        alarm.set("TRIGGER", vec![trigger]);
-        return;
     }
-    let mut alarm = Component::new("VALARM");
-    alarm.set("ACTION", vec!["ACTION:DISPLAY".to_owned()]);
-    alarm.set("DESCRIPTION", vec![format!("DESCRIPTION:{}", escape(&task.title))]);
-    alarm.set("TRIGGER", vec![trigger]);
-    component.items.push(Item::Component(alarm));
+    let mut missing = wanted.iter().filter(|offset| !read.alarms.contains(&Some(**offset)));
+    let mut alarms = read.alarms.iter();
+    let mut replaced: Vec<(ReminderOffset, Option<ReminderOffset>)> = Vec::new();
+    let mut is_changed = false;
+    component.items.retain_mut(|item| {
+        let Item::Component(alarm) = item else { return true };
+        let offset = if alarm.name == "VALARM" { alarms.next().copied().flatten() } else { None };
+        let Some(offset) = offset.filter(|offset| !wanted.contains(offset)) else { return true };
+        is_changed = true;
+        // Several alarms of one time stay together.
+        let known = replaced.iter().find(|(before, _)| *before == offset).map(|(_, after)| *after);
+        let after = known.unwrap_or_else(|| missing.next().copied());
+        replaced.push((offset, after));
+        if let Some(after) = after {
+            alarm.set("TRIGGER", vec![trigger(after)]);
+        }
+        after.is_some()
+    });
+    for offset in missing {
+        let mut alarm = Component::new("VALARM");
+        alarm.set("ACTION", vec!["ACTION:DISPLAY".to_owned()]);
+        alarm.set("DESCRIPTION", vec![format!("DESCRIPTION:{}", escape(&task.title))]);
+        alarm.set("TRIGGER", vec![trigger(*offset)]);
+        component.items.push(Item::Component(alarm));
+        is_changed = true;
+    }
+    is_changed
 }
 
-/// Returns the component's lines without its alarms.
-fn without_alarms(component: &Component) -> Component {
-    let items = component.items.iter().filter(|item| matches!(item, Item::Line(_))).cloned().collect();
-    Component { name: component.name.clone(), items }
+fn trigger(offset: ReminderOffset) -> String {
+    format!("TRIGGER;RELATED=END:{}", duration(offset))
 }
 
 fn duration(offset: ReminderOffset) -> String {

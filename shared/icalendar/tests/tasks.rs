@@ -1,12 +1,13 @@
 //! Round trips between tasks and the texts of clients.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use domain::command::UpdateTask;
 use domain::task::{Draft, Priority, Status};
 use domain::zone::Zone;
-use domain::{Task, Timestamp};
+use domain::{ReminderOffset, Task, Timestamp};
 use icalendar::{Document, Object, Stamp, Todo};
 
 const NOW: &str = "2027-01-01T00:00:00Z";
@@ -68,8 +69,10 @@ fn task_of(object: &Object) -> Task {
     todo.create().draft(now(), &berlin()).unwrap().created(1, now())
 }
 
+/// Returns a stamp with the reminder of [`RICH`] that is not the task's own.
 fn stamp(object: &Object, changes: i64) -> Stamp<'_> {
-    Stamp { uid: object.uid(), changes }
+    static OTHERS: LazyLock<Vec<ReminderOffset>> = LazyLock::new(|| vec!["2 hours".parse().unwrap()]);
+    Stamp { uid: object.uid(), changes, reminders: &OTHERS }
 }
 
 #[test]
@@ -112,6 +115,34 @@ fn an_edit_replaces_the_lines_that_it_changes_and_no_other() {
 }
 
 #[test]
+fn the_alarms_are_those_of_the_reminders() {
+    let twice = RICH.replace(
+        "BEGIN:VALARM\r\nACTION:AUDIO",
+        "BEGIN:VALARM\r\nACTION:EMAIL\r\nTRIGGER;RELATED=END:-PT15M\r\nEND:VALARM\r\nBEGIN:VALARM\r\nACTION:AUDIO",
+    );
+    let after = "BEGIN:VALARM\r\nTRIGGER;RELATED=END:PT1H\r\nEND:VALARM\r\n";
+    let object = Object::parse(&twice.replace("END:VTODO\r\n", &format!("{after}END:VTODO\r\n"))).unwrap();
+    let task = task_of(&object);
+    let triggers = |own: &str, others: &[&str]| -> Vec<String> {
+        let others: Vec<ReminderOffset> = others.iter().map(|text| text.parse().unwrap()).collect();
+        let task = Task { reminder_offset: own.parse().ok(), ..task.clone() };
+        let text = object.with(&task, Stamp { reminders: &others, ..stamp(&object, 0) });
+        assert!(text.contains(after), "an alarm that no reminder can represent stays");
+        text.split("BEGIN:VALARM\r\n")
+            .skip(1)
+            .map(|alarm| alarm.split("\r\n").find(|line| line.starts_with("TRIGGER")).unwrap()[7..].to_owned())
+            .collect()
+    };
+    let (end, fixed) = (|text: &str| format!(";RELATED=END:{text}"), ";VALUE=DATE-TIME:20270105T060000Z".to_owned());
+    let later = end("PT1H");
+    assert_eq!(triggers("15 minutes", &["2 hours"]), [end("-PT15M"), end("-PT15M"), fixed.clone(), later.clone()]);
+    assert_eq!(triggers("30 minutes", &["120 minutes"]), [end("-PT30M"), end("-PT30M"), fixed.clone(), later.clone()]);
+    assert_eq!(triggers("", &["2 hours", "1 week"]), [end("-P1W"), end("-P1W"), fixed, later.clone()]);
+    assert_eq!(triggers("15 minutes", &[]), [end("-PT15M"), end("-PT15M"), later.clone()]);
+    assert_eq!(triggers("", &[]), [later]);
+}
+
+#[test]
 fn the_next_occurrence_moves_the_dates_and_counts_down() {
     let object = Object::parse(RICH).unwrap();
     let done = Task { status: Status::Completed, completed_at: Some("2027-01-05T09:00:00Z".parse().unwrap()), ..task_of(&object) };
@@ -144,14 +175,14 @@ fn a_task_of_taskflow_is_written_and_read_back_the_same() {
         let command: domain::command::CreateTask = serde_json::from_str(fields).unwrap();
         let task = command.draft(now(), &berlin()).unwrap().created(1, now());
         let uid = task.uid.to_string();
-        let text = Object::empty(&task, &uid).with(&task, Stamp { uid: &uid, changes: 1 });
+        let text = Object::empty(&task, &uid).with(&task, Stamp { uid: &uid, changes: 1, reminders: &[] });
         let object = Object::parse(&text).unwrap();
         let (read, meant) = (object.todo(&berlin()).unwrap(), Todo::of(&task));
         assert_eq!(read.title, meant.title);
         assert_eq!(read.description, meant.description);
         assert_eq!((read.due, &read.rule, &read.exdates), (meant.due, &meant.rule, &meant.exdates), "{text}");
         assert_eq!((read.priority, &read.tags, read.reminder), (meant.priority, &meant.tags, meant.reminder), "{text}");
-        assert_eq!(object.with(&task, Stamp { uid: &uid, changes: 0 }), text, "what is written is what it means");
+        assert_eq!(object.with(&task, Stamp { uid: &uid, changes: 0, reminders: &[] }), text, "what is written is what it means");
     }
 }
 

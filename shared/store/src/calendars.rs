@@ -1,6 +1,6 @@
 //! Tasks as resources of calendar clients: their names, the texts that clients wrote, and the changes since a token.
 
-use domain::{Task, Timestamp};
+use domain::{ReminderOffset, Task, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
@@ -12,6 +12,8 @@ use crate::{Store, Unit};
 
 /// Maximum number of resources that one statement reads.
 pub const RESOURCES_MAX: i64 = 200;
+/// Maximum number of reminders of a task, besides its own, that a client sees.
+pub const RESOURCE_REMINDERS_MAX: usize = 50;
 /// Days for which tombstones are kept. A client that was offline for longer reads everything again.
 pub const TOMBSTONE_DAYS: i32 = 180;
 /// Maximum number of candidates for an occurrence that a client has created itself.
@@ -22,8 +24,10 @@ const ANCESTORS_MAX: i64 = 20;
 /// The tasks with their names for clients, as `found`.
 const FOUND: &str = "tasks LEFT JOIN (SELECT task_id, name AS object_name, uid AS object_uid, written AS object_written, written_version AS \
      object_version FROM calendar_objects) AS object ON task_id = id";
-const OBJECT: &str =
-    "coalesce(object_name, uid || '.ics'), coalesce(object_uid, uid::text), coalesce(object_written, ''), coalesce(object_version, 0)";
+/// The reminders are those that [`StoredReminder::goes_along`](domain::reminder::StoredReminder::goes_along) returns.
+const OBJECT: &str = "coalesce(object_name, uid || '.ics'), coalesce(object_uid, uid::text), coalesce(object_written, ''), coalesce(object_version, 0), \
+     ARRAY (SELECT reminder_offset FROM reminders r WHERE r.task_id = tasks.id AND NOT of_task AND (r.status <> 'cancelled' OR cancelled_with_task) \
+     ORDER BY r.id)";
 /// $1: names; $2: the uids among them.
 const NAMED: &str = "id = ANY (ARRAY (SELECT task_id FROM calendar_objects WHERE name = ANY ($1) \
      UNION ALL SELECT id FROM tasks WHERE uid = ANY ($2) AND NOT EXISTS (SELECT FROM calendar_objects WHERE task_id = id)))";
@@ -63,6 +67,8 @@ pub struct Resource {
     pub written: String,
     /// The version of the task that it was written for.
     pub written_version: i64,
+    /// The reminders that were added by hand and not cancelled, normalized, each once; at most [`RESOURCE_REMINDERS_MAX`].
+    pub reminders: Vec<ReminderOffset>,
 }
 
 /// The resources to read: those with ids after `after`.
@@ -107,7 +113,20 @@ fn resource_of(row: &PgRow) -> Result<Resource, sqlx::Error> {
         uid: columns.get()?,
         written: columns.get()?,
         written_version: columns.get()?,
+        reminders: reminders_of(&columns.get::<Vec<String>>()?)?,
     })
+}
+
+fn reminders_of(texts: &[String]) -> Result<Vec<ReminderOffset>, sqlx::Error> {
+    let mut reminders: Vec<ReminderOffset> = Vec::new();
+    for text in texts {
+        let offset: ReminderOffset = text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+        if !reminders.contains(&offset.normalized()) {
+            reminders.push(offset.normalized());
+        }
+    }
+    reminders.truncate(RESOURCE_REMINDERS_MAX);
+    Ok(reminders)
 }
 
 /// Returns the uids in names of tasks that no client has named.
@@ -220,7 +239,12 @@ impl Unit {
         sqlx::query(TAKE_NAME).bind(resource.task.id).bind(&resource.name).execute(&mut *self.transaction).await?;
         let query = sqlx::query(WRITE).bind(resource.task.id).bind(&resource.name).bind(&resource.uid);
         query.bind(&resource.written).bind(resource.written_version).execute(&mut *self.transaction).await?;
-        sqlx::query(TOUCH).bind(resource.task.id).execute(&mut *self.transaction).await?;
+        self.touch_resource(resource.task.id).await
+    }
+
+    /// Makes clients read a resource again. The unit holds its task.
+    pub(crate) async fn touch_resource(&mut self, task_id: i64) -> Result<(), Error> {
+        sqlx::query(TOUCH).bind(task_id).execute(&mut *self.transaction).await?;
         Ok(())
     }
 

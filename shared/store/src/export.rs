@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use domain::audit::AuditLogEntry;
 use domain::reminder::StoredReminder;
-use domain::transfer::{ExportedTask, LastIds};
+use domain::transfer::{CalendarObject, ExportedTask, LastIds};
 use sqlx::Row;
 
 use crate::Store;
@@ -21,6 +21,8 @@ const LAST_IDS: &str = "SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 
      (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM reminders_id_seq), \
      (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM audit_log_id_seq)";
 
+const OBJECTS: &str = "SELECT task_id, name, uid, written, written_version FROM calendar_objects WHERE task_id = ANY ($1)";
+
 /// The first column is where [`entry_of`] expects a count.
 const AUDIT: &str = "SELECT 0::bigint, id, event_id, event_type, task_id, parent_task_id, user_id, event_data::text, created_at \
      FROM audit_log WHERE id > $1 ORDER BY id LIMIT $2";
@@ -35,8 +37,8 @@ impl Store {
         Ok(LastIds { tasks: row.try_get(0)?, reminders: row.try_get(1)?, audit: row.try_get(2)? })
     }
 
-    /// Returns tasks with ids after `after`, in order, including those in the trash, each with its reminders; at most [`EXPORT_PAGE`]. A task is on
-    /// exactly one page, even if it moves to the trash or back meanwhile.
+    /// Returns tasks with ids after `after`, in order, including those in the trash, each with its reminders and its calendar object; at most
+    /// [`EXPORT_PAGE`]. A task is on exactly one page, even if it moves to the trash or back meanwhile.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -54,7 +56,8 @@ impl Store {
         let mut tasks = Vec::with_capacity(rows.len());
         for row in &rows {
             let deleted_at = row.try_get::<Option<Time>, _>(0)?.map(|time| time.0);
-            tasks.push(ExportedTask { task: task_of(row, 2)?, deleted_at, occurrence_owed: row.try_get(1)?, reminders: Vec::new() });
+            let (task, occurrence_owed) = (task_of(row, 2)?, row.try_get(1)?);
+            tasks.push(ExportedTask { task, deleted_at, occurrence_owed, reminders: Vec::new(), calendar_object: None });
         }
         let ids: Vec<i64> = tasks.iter().map(|task| task.task.id).collect();
         let rows = self.run_unbroken(|connection| Box::pin(sqlx::query(SELECT_OF_TASKS).bind(&ids).fetch_all(connection))).await?;
@@ -63,8 +66,15 @@ impl Store {
             let stored = reminder_of(row)?;
             reminders.entry(stored.reminder.task_id).or_default().push(stored.into());
         }
+        let rows = self.run_unbroken(|connection| Box::pin(sqlx::query(OBJECTS).bind(&ids).fetch_all(connection))).await?;
+        let mut objects = HashMap::new();
+        for row in &rows {
+            let (name, uid, written, written_version) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?, row.try_get(4)?);
+            objects.insert(row.try_get::<i64, _>(0)?, CalendarObject { name, uid, written, written_version });
+        }
         for task in &mut tasks {
             task.reminders = reminders.remove(&task.task.id).unwrap_or_default();
+            task.calendar_object = objects.remove(&task.task.id);
         }
         Ok(tasks)
     }

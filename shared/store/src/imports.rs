@@ -11,7 +11,8 @@ use domain::query::Window;
 use domain::reminder::{Delivery, ReminderStatus};
 use domain::task::{Recurrence, Status};
 use domain::transfer::{
-    ExportedReminder, ExportedTask, Import, ImportCounts, ImportFormat, ImportNote, ImportStatus, LastIds, NoteKind, TasksImported,
+    CalendarObject, ExportedReminder, ExportedTask, Import, ImportCounts, ImportFormat, ImportNote, ImportStatus, LastIds, NoteKind,
+    TasksImported,
 };
 use domain::{Page, Reminder, Resource, Task, Timestamp, USER_ID};
 use serde_json::{Value, json};
@@ -83,6 +84,10 @@ const RESTORE_REMINDERS: &str = concat!(
     reminder_columns!(),
     " FROM json_populate_recordset(NULL::reminders, $1::text::json) ON CONFLICT (id) DO NOTHING"
 );
+/// Each name is unique. $2: so is each UID; only a restored task in the trash may have that of another.
+const ADD_OBJECTS: &str = "INSERT INTO calendar_objects (task_id, name, uid, written, written_version) \
+     SELECT task_id, name, uid, written, written_version FROM json_populate_recordset(NULL::calendar_objects, $1::text::json) AS new \
+     WHERE NOT ($2 AND EXISTS (SELECT FROM calendar_objects WHERE uid = new.uid)) ON CONFLICT DO NOTHING";
 const RESTORE_SENDS: &str = "INSERT INTO sends (channel, key, reminder_id, fired_at, status, attempts, error, next_at, expires_at, created_at, \
      sent_at, correlation_id) SELECT channel, key, reminder_id, fired_at, status, attempts, error, next_at, expires_at, created_at, sent_at, \
      correlation_id FROM json_populate_recordset(NULL::sends, $1::text::json)";
@@ -282,7 +287,7 @@ impl Unit {
         let created = self.insert_tasks(Table::Tasks, false, tasks).await?;
         let mut ids: HashMap<Uuid, i64> = created.into_iter().collect();
         let mut audit = Vec::with_capacity(ids.len());
-        let mut reminders = Vec::new();
+        let (mut reminders, mut objects) = (Vec::new(), Vec::new());
         let mut count = 0;
         for exported in tasks {
             // A uid that occurs twice was imported the first time.
@@ -291,7 +296,9 @@ impl Unit {
             let task = Task { id, ..exported.task.clone() };
             audit.push((id, EventType::TaskCreated, self.event_of(EventType::TaskCreated, &task)?));
             reminders.extend(exported.reminders.iter().map(|own| (id, own)));
+            objects.extend(exported.calendar_object.iter().map(|own| (id, own)));
         }
+        self.add_objects(&objects, true).await?;
         for reminder in self.insert_reminders(&reminders).await? {
             audit.push((reminder.task_id, EventType::ReminderScheduled, self.event_of(EventType::ReminderScheduled, &reminder)?));
             self.schedule_job(&reminder.dapr_job_id, reminder.task_id, reminder.scheduled_at);
@@ -308,6 +315,9 @@ impl Unit {
     pub async fn restore_tasks(&mut self, import_id: i64, tasks: Vec<ExportedTask>) -> Result<i64, Error> {
         let last = tasks.iter().map(|task| task.task.id).max();
         self.reserve_ids(LastIds { tasks: last.unwrap_or_default(), ..LastIds::default() }).await?;
+        // Before the tasks, because an occurrence without a calendar object takes that of its parent.
+        let objects: Vec<_> = tasks.iter().filter_map(|task| Some((task.task.id, task.calendar_object.as_ref()?))).collect();
+        self.add_objects(&objects, false).await?;
         let mut count = 0;
         let (trashed, kept): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|task| task.deleted_at.is_some());
         for (table, tasks) in [(Table::Tasks, kept), (Table::Trash, trashed)] {
@@ -370,6 +380,19 @@ impl Unit {
         let created: Vec<Time> = entries.iter().map(|entry| Time(entry.created_at)).collect();
         let query = sqlx::query(RESTORE_AUDIT).bind(ids).bind(event_ids).bind(types).bind(tasks).bind(parents).bind(users).bind(data);
         query.bind(created).execute(&mut *self.transaction).await?;
+        Ok(())
+    }
+
+    async fn add_objects(&mut self, objects: &[(i64, &CalendarObject)], has_own_uids: bool) -> Result<(), Error> {
+        if objects.is_empty() {
+            return Ok(());
+        }
+        let row = |(task_id, own): &(i64, &CalendarObject)| {
+            let CalendarObject { name, uid, written, written_version } = own;
+            json!({ "task_id": task_id, "name": name, "uid": uid, "written": written, "written_version": written_version })
+        };
+        let rows = Value::Array(objects.iter().map(row).collect()).to_string();
+        sqlx::query(ADD_OBJECTS).bind(rows).bind(has_own_uids).execute(&mut *self.transaction).await?;
         Ok(())
     }
 

@@ -34,7 +34,7 @@ mod unit;
 
 pub use app_passwords::APP_PASSWORDS_MAX;
 pub use audit::NewAuditEntry;
-pub use calendars::{RESOURCES_MAX, Resource, Resources, SyncPoint, TOMBSTONE_DAYS};
+pub use calendars::{RESOURCE_REMINDERS_MAX, RESOURCES_MAX, Resource, Resources, SyncPoint, TOMBSTONE_DAYS};
 pub use changes::{Changes, Place, Subject};
 pub use deliveries::{DeadLetter, Deliveries, Delivery, End};
 pub use error::{Error, found, is_locked};

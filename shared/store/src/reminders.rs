@@ -85,14 +85,15 @@ pub(crate) const SELECT_WITHOUT_TASK: &str = concat!(
 const HAS_WAITING: &str = "SELECT EXISTS (SELECT FROM reminders WHERE task_id = $1 AND status = 'pending' AND triggered_at IS NULL)";
 const INSERT: &str = concat!(
     "INSERT INTO reminders (task_id, user_id, scheduled_at, reminder_offset, channel, status, retry_count, created_at, of_task, ",
-    "cancelled_with_task, correlation_id, traceparent) VALUES ($1, $2, $3, $4, $5, 'pending', 0, $6, $7, false, $8, $9) RETURNING ",
+    "cancelled_with_task, correlation_id, traceparent) VALUES ($1, $2, $3, $4, $5, CASE WHEN $10 THEN 'cancelled' ELSE 'pending' END, 0, $6, $7, \
+     $10, $8, $9) RETURNING ",
     columns!()
 );
 const RESCHEDULE: &str = changed!(
     "scheduled_at = $2, reminder_offset = $3, status = 'pending', triggered_at = NULL, sent_at = NULL, retry_count = 0, \
      cancelled_with_task = false, correlation_id = $4, traceparent = $5, snoozed_from = $6"
 );
-const CANCEL: &str = changed!("status = 'cancelled', cancelled_with_task = $2");
+const CANCEL: &str = changed!("status = 'cancelled', cancelled_with_task = $2, sent_at = NULL");
 /// The channels that a reminder uses, of those configured as `$2`. Web Push is one while a browser is subscribed.
 macro_rules! channels {
     () => {
@@ -301,6 +302,20 @@ impl Unit {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn create_reminder(&mut self, new: NewReminder) -> Result<Reminder, Error> {
+        let reminder = self.insert_reminder(new, false).await?;
+        self.scheduled(reminder)
+    }
+
+    /// Creates a reminder, or a dormant one if its task is not pending and ahead: it is scheduled once the task is reopened or moved ahead.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn add_reminder(&mut self, new: NewReminder, is_ahead: bool) -> Result<(), Error> {
+        let reminder = self.insert_reminder(new, !is_ahead).await?;
+        if is_ahead { self.scheduled(reminder).map(drop) } else { Ok(()) }
+    }
+
+    async fn insert_reminder(&mut self, new: NewReminder, is_dormant: bool) -> Result<Reminder, Error> {
         let query = sqlx::query(INSERT)
             .bind(new.task_id)
             .bind(USER_ID)
@@ -310,9 +325,13 @@ impl Unit {
             .bind(Time(self.now()))
             .bind(new.of_task)
             .bind(&self.work.origin.correlation_id)
-            .bind(&self.work.origin.traceparent);
+            .bind(&self.work.origin.traceparent)
+            .bind(is_dormant);
         let reminder = reminder_of(&query.fetch_one(&mut *self.transaction).await?)?.reminder;
-        self.scheduled(reminder)
+        if !new.of_task {
+            self.touch_resource(new.task_id).await?;
+        }
+        Ok(reminder)
     }
 
     /// Moves a reminder to another time, as if it had never fired. Announces it, and registers its job again.
@@ -345,13 +364,17 @@ impl Unit {
         self.scheduled(reminder)
     }
 
-    /// Cancels a reminder and its job, and announces it.
+    /// Cancels a reminder and its job, and announces it. `with_task`: it returns with its task. Otherwise the unit holds the task, because clients of
+    /// its calendar read it again.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].
     pub async fn cancel_reminder(&mut self, reminder: &Reminder, with_task: bool) -> Result<Reminder, Error> {
         let row = sqlx::query(CANCEL).bind(reminder.id).bind(with_task).fetch_one(&mut *self.transaction).await?;
         let reminder = reminder_of(&row)?.reminder;
+        if !with_task {
+            self.touch_resource(reminder.task_id).await?;
+        }
         self.announce_reminder(EventType::ReminderCancelled, &reminder)?;
         self.cancel_job(&reminder.dapr_job_id, reminder.task_id);
         Ok(reminder)
@@ -448,19 +471,19 @@ impl Unit {
     }
 
     /// Copies to `next` those manually added reminders of `from` that `next` does not have yet. `next` is the next occurrence, or the same task after
-    /// it was moved on.
+    /// it was moved on. If it is in the past, they are dormant.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn carry_reminders(&mut self, from: i64, next: &Task) -> Result<(), Error> {
         let rows = sqlx::query(SELECT_BY_HAND).bind(from).fetch_all(&mut *self.transaction).await?;
         let reminders = rows.iter().map(reminder_of).collect::<Result<Vec<_>, _>>()?;
-        if reminders.is_empty() || !next.is_due_after(self.now()) {
+        if reminders.is_empty() {
             return Ok(());
         }
-        let day_start = self.day_start_of(Some(next)).await?;
+        let (is_ahead, day_start) = (next.is_due_after(self.now()), self.day_start_of(Some(next)).await?);
         let mut there: Vec<ReminderOffset> = if from == next.id {
-            let waiting = reminders.iter().filter(|stored| stored.reminder.is_waiting());
+            let waiting = reminders.iter().filter(|stored| stored.reminder.is_waiting() || stored.cancelled_with_task);
             waiting.map(|stored| stored.reminder.reminder_offset).collect()
         } else {
             Vec::new()
@@ -470,7 +493,7 @@ impl Unit {
             there.push(offset);
             if let Some(scheduled_at) = next.reminder_at(offset, day_start) {
                 let channel = stored.reminder.reminder_type;
-                self.create_reminder(NewReminder { task_id: next.id, scheduled_at, offset, channel, of_task: false }).await?;
+                self.add_reminder(NewReminder { task_id: next.id, scheduled_at, offset, channel, of_task: false }, is_ahead).await?;
             }
         }
         Ok(())

@@ -45,6 +45,8 @@ const PARALLEL_AHEAD: usize = 128;
 /// Time after the start in which the age of a delivery is ignored. Deliveries may be old because the whole deployment was down, and parts of it may
 /// still be starting.
 const RETURN_MAX: Duration = Duration::from_hours(1);
+/// Events that change the alarms of a task, which calendar clients see besides the tasks themselves.
+const ALARMS: [EventType; 2] = [EventType::ReminderScheduled, EventType::ReminderCancelled];
 /// Type of the event into which another app's daprd wraps data that is no event.
 const WRAPPED: &str = "com.dapr.event.sent";
 
@@ -175,7 +177,7 @@ impl Channel {
         let partition_key = cloud_event::extension(event, PARTITION_KEY);
         let key = key(partition_key.as_deref().or(event.subject()).unwrap_or(record_key));
         let text = serde_json::to_string(event).map_err(|error| sqlx::Error::Encode(error.into()))?;
-        if to.topic() == Topic::TaskEvents {
+        if to.topic() == Topic::TaskEvents || ALARMS.iter().any(|ty| ty.as_str() == event.ty()) {
             self.polls.forget();
         }
         let consumers = match to {

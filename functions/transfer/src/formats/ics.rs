@@ -41,7 +41,7 @@ fn task(line: i64, todo: Todo, namesakes: &mut Namesakes, scene: &Scene) -> Read
     if todo.recurrence_id.is_some() {
         return Read::skipped(line, &todo.title, "it is a changed occurrence of a series: the series is imported without the change");
     }
-    let create = todo.create();
+    let (create, reminders) = (todo.create(), todo.reminders());
     let mut task = Foreign {
         line,
         key: match &todo.uid {
@@ -59,7 +59,7 @@ fn task(line: i64, todo: Todo, namesakes: &mut Namesakes, scene: &Scene) -> Read
         from_completion: todo.recurrence_from == domain::task::RecurrenceFrom::Completion,
         priority: todo.priority,
         tags: todo.tags,
-        reminders: todo.reminder.into_iter().collect(),
+        reminders,
         is_completed: todo.status == domain::task::Status::Completed,
         completed_at: todo.completed_at,
         created_at: todo.created_at,

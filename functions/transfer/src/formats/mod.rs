@@ -18,8 +18,9 @@ use uuid::Uuid;
 
 use crate::item::{Read, Scene, uid_of};
 
-/// Maximum number of bytes of an item, which limits the memory.
-const ITEM_MAX: usize = 1024 * 1024;
+/// Maximum number of bytes of an item, which limits the memory. The text of a calendar client has up to 256 KiB, and some of its characters take 6
+/// bytes in JSON.
+const ITEM_MAX: usize = 2 * 1024 * 1024;
 /// Maximum number of items in a file.
 const ITEMS_MAX: i64 = 2_000_000;
 /// Number of bytes at the beginning of a file that identify its format.

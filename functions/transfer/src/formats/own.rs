@@ -4,7 +4,7 @@ use std::io;
 
 use domain::Invalid;
 use domain::preferences::OwnPreferences;
-use domain::transfer::{EXPORT_VERSION, ExportedReminder, ExportedTask, LastIds, checked_entry};
+use domain::transfer::{CalendarObject, EXPORT_VERSION, ExportedReminder, ExportedTask, LastIds, checked_entry};
 use serde::de::{DeserializeOwned, Error, MapAccess};
 use serde_json::Value;
 
@@ -72,7 +72,7 @@ struct ItemsOf<'a, 's> {
     sink: &'a mut Sink<'s>,
     refused: &'a Refused,
     line: i64,
-    of: fn(Value) -> Result<Item, String>,
+    of: fn(Value) -> Result<(Item, Option<String>), String>,
 }
 
 impl Take for ItemsOf<'_, '_> {
@@ -80,23 +80,36 @@ impl Take for ItemsOf<'_, '_> {
         self.line += 1;
         let title = item["title"].as_str().unwrap_or_default().to_owned();
         let read = match (self.of)(item) {
-            Ok(item) => Read::new(self.line, item),
+            Ok((item, lost)) => Read::new(self.line, item).without(&title, lost),
             Err(why) => Read::skipped(self.line, &title, why),
         };
         hand(self.sink, self.refused, read)
     }
 }
 
-fn read_task(value: Value) -> Result<Item, String> {
-    value_of(value, ExportedTask::checked).map(|task| Item::Task(Box::new(task)))
+/// Reads an item, and what is lost of it.
+fn read_task(value: Value) -> Result<(Item, Option<String>), String> {
+    let mut task = value_of(value, ExportedTask::checked)?;
+    let object = task.calendar_object.take().map(read_object).transpose();
+    let lost = object.as_ref().err().map(|why| format!("what its calendar client wrote cannot be kept: {why}"));
+    task.calendar_object = object.ok().flatten();
+    Ok((Item::Task(Box::new(task)), lost))
 }
 
-fn read_reminder(value: Value) -> Result<Item, String> {
-    value_of(value, ExportedReminder::checked).map(|reminder| Item::Reminder(Box::new(reminder)))
+fn read_object(object: CalendarObject) -> Result<CalendarObject, String> {
+    let object = object.checked().map_err(|invalid| told(&invalid))?;
+    if !object.written.is_empty() {
+        icalendar::Object::parse(&object.written).map_err(|refused| refused.to_string())?;
+    }
+    Ok(object)
 }
 
-fn read_entry(value: Value) -> Result<Item, String> {
-    value_of(value, checked_entry).map(|entry| Item::Audit(Box::new(entry)))
+fn read_reminder(value: Value) -> Result<(Item, Option<String>), String> {
+    value_of(value, ExportedReminder::checked).map(|reminder| (Item::Reminder(Box::new(reminder)), None))
+}
+
+fn read_entry(value: Value) -> Result<(Item, Option<String>), String> {
+    value_of(value, checked_entry).map(|entry| (Item::Audit(Box::new(entry)), None))
 }
 
 fn value_of<T: DeserializeOwned>(value: Value, check: fn(T) -> Result<T, Invalid>) -> Result<T, String> {

@@ -269,3 +269,39 @@ fn what_breaks_a_rule_is_cut_or_passed_over_and_told() {
     let own = r#"{"taskflow":1,"tasks":[{"title":"no task"}],"reminders":[],"audit":[]}"#;
     assert_eq!(notes(ImportFormat::Taskflow, own.as_bytes())[0].1, NoteKind::Skipped);
 }
+
+#[test]
+fn a_task_is_kept_without_a_calendar_object_that_cannot_be_stored() {
+    let task = Task { id: 1, uid: uid_of("1"), title: "Here".to_owned(), version: 1, recurrence_number: 1, ..Task::default() };
+    let text = "BEGIN:VCALENDAR\r\nBEGIN:VTODO\r\nUID:a\r\nX-MINE:1\r\nEND:VTODO\r\nEND:VCALENDAR\r\n";
+    let read = |object: serde_json::Value| {
+        let mut task = serde_json::to_value(&task).unwrap();
+        task["calendar_object"] = object;
+        let file = serde_json::json!({ "taskflow": 1, "tasks": [task] }).to_string();
+        let Read { item: Item::Task(task), notes, .. } = items(ImportFormat::Taskflow, file.as_bytes()).pop().unwrap() else {
+            panic!("no task")
+        };
+        (task.calendar_object, notes)
+    };
+    let object = |name: &str, uid: &str, text: &str| serde_json::json!({ "name": name, "uid": uid, "written": text, "written_version": 1 });
+    let (kept, notes) = read(object("a.ics", "a", text));
+    assert_eq!((kept.map(|kept| kept.written).as_deref(), notes.len()), (Some(text), 0));
+    assert_eq!(read(serde_json::Value::Null).1.len(), 0);
+    let long = format!("BEGIN:VCALENDAR\r\nX:{}\r\nEND:VCALENDAR\r\n", "x".repeat(icalendar::DOCUMENT_MAX));
+    for bad in [
+        object("", "a", text),
+        object("a/b.ics", "a", text),
+        object(&"a".repeat(251), "a", text),
+        object("a.ics", "", text),
+        object("a.ics", &"a".repeat(2_001), text),
+        object("a.ics", "a\0", text),
+        object("a.ics", "a", "no calendar"),
+        object("a.ics", "a", &text.replace("X-MINE:1", "X-MINE:\0")),
+        object("a.ics", "a", &long),
+        serde_json::json!({ "name": "a.ics", "uid": "a", "written": text, "written_version": i64::MIN }),
+    ] {
+        let (kept, notes) = read(bad.clone());
+        assert_eq!((kept, notes.len(), notes[0].kind), (None, 1, NoteKind::Changed), "{bad}");
+        assert!(notes[0].text.contains("calendar client"), "{notes:?}");
+    }
+}
