@@ -291,7 +291,8 @@ async fn reminders_that_were_added_in_taskflow_are_alarms() {
     let app = App::start().await;
     let client = Client::new(&app).await;
     let task = app.create(&json!({ "title": "Call", "due_date": "2099-03-01T09:00:00Z", "reminder_offset": "60 minutes" })).await;
-    let (name, _) = (format!("{}.ics", task["uid"].as_str().unwrap()), app.settled().await);
+    app.settled().await;
+    let name = format!("{}.ics", task["uid"].as_str().unwrap());
     let (path, (_, token)) = (format!("{HOME}{name}"), client.sync("").await);
     let plain = client.call("GET", &path, &[], "").await.is(200);
     let add = async |offset: &str| {

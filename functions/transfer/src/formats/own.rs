@@ -67,12 +67,15 @@ impl Walk for Export<'_, '_> {
     }
 }
 
+/// An item and what is lost of it, or why it cannot be imported.
+type ItemRead = Result<(Item, Option<String>), String>;
+
 /// The items of the list that is being read.
 struct ItemsOf<'a, 's> {
     sink: &'a mut Sink<'s>,
     refused: &'a Refused,
     line: i64,
-    of: fn(Value) -> Result<(Item, Option<String>), String>,
+    of: fn(Value) -> ItemRead,
 }
 
 impl Take for ItemsOf<'_, '_> {
@@ -87,8 +90,7 @@ impl Take for ItemsOf<'_, '_> {
     }
 }
 
-/// Reads an item, and what is lost of it.
-fn read_task(value: Value) -> Result<(Item, Option<String>), String> {
+fn read_task(value: Value) -> ItemRead {
     let mut task = value_of(value, ExportedTask::checked)?;
     let object = task.calendar_object.take().map(read_object).transpose();
     let lost = object.as_ref().err().map(|why| format!("what its calendar client wrote cannot be kept: {why}"));
@@ -104,11 +106,11 @@ fn read_object(object: CalendarObject) -> Result<CalendarObject, String> {
     Ok(object)
 }
 
-fn read_reminder(value: Value) -> Result<(Item, Option<String>), String> {
+fn read_reminder(value: Value) -> ItemRead {
     value_of(value, ExportedReminder::checked).map(|reminder| (Item::Reminder(Box::new(reminder)), None))
 }
 
-fn read_entry(value: Value) -> Result<(Item, Option<String>), String> {
+fn read_entry(value: Value) -> ItemRead {
     value_of(value, checked_entry).map(|entry| (Item::Audit(Box::new(entry)), None))
 }
 
