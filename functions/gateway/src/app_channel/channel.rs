@@ -13,7 +13,7 @@ use bytes::Bytes;
 use cloudevents::{AttributesReader, Event};
 use deliveries::{Arrival, Dispatcher, Start};
 use domain::event::{CommandType, EventType, PARTITION_KEY, Topic};
-use domain::routes::{self, Audience, FIRE_REMINDER, Job, Route};
+use domain::routes::{self, Audience, FIRE_REMINDER, Job, NOTIFY, Route};
 use function::call::{Caller, Failure};
 use function::cloud_event::{self, Incoming};
 use function::guard;
@@ -219,6 +219,10 @@ impl Channel {
             tracing::warn!(name, "the scheduler called a job that no function has; the job ends");
             return Err(Error::NotFound(format!("no function has the job {name}")));
         };
+        if is_ahead(app, route) {
+            // fire-reminder wakes the functions that the reminder needs. Nearly all need this one, so it starts at the same time.
+            app.wake(&NOTIFY);
+        }
         match self.post(app, route, &format!("{JOBS}{name}"), None, Bytes::new()).await {
             Ok(()) => Ok(Response::new(full(""))),
             Err(failure) => {
