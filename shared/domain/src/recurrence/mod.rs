@@ -16,12 +16,14 @@
 //!
 //! ```
 //! use domain::recurrence::{Pattern, Series};
-//! use jiff::{Timestamp, tz::TimeZone};
+//! use jiff::tz::TimeZone;
 //!
 //! let series = Series {
-//!     start: "2025-03-28T09:00+01:00".parse::<Timestamp>()?,
+//!     start: "2025-03-28T09:00+01:00".parse()?,
 //!     zone: TimeZone::get("Europe/Berlin")?,
 //!     pattern: Pattern::Rule("FREQ=MONTHLY;BYDAY=-1FR".parse()?),
+//!     all_day: false,
+//!     excluded: Vec::new(),
 //! };
 //! // The clocks have changed in between, and it is still nine o'clock.
 //! assert_eq!(series.next_after(series.start), Some("2025-04-25T09:00+02:00".parse()?));
