@@ -106,7 +106,7 @@ add_field() {
   edit shared/store/src/tasks.rs 's/reminder_offset, version, created_at/reminder_offset, location, version, created_at/'
   edit shared/domain/src/task.rs '/^pub struct Task/,/^\}/ s|^    pub version: i64,|&\n    /// Where it is done.\n    pub location: Option<String>,|'
   edit shared/domain/src/command.rs '/^pub struct CreateTask/,/^\}/ s|^    pub reminder_offset: .*|&\n    /// Where it is done.\n    #[serde(default)]\n    pub location: Option<String>,|
-    /^pub struct UpdateTask/,/^\}/ s|^    pub reminder_offset: .*|&\n    /// Where it is done; null clears it.\n    #[serde(default)]\n    pub location: Field<Option<String>>,|
+    /^pub struct UpdateTask/,/^\}/ s|^    pub reminder_offset: .*|&\n    /// Where it is done; null clears it.\n    #[serde(default, skip_serializing_if = "Field::is_keep")]\n    pub location: Field<Option<String>>,|
     s|^( *)reminder_offset: Field::Set.*|&\n\1location: Field::Set(create.location),|
     s|^( *)self\.reminder_offset\.write_to.*|&\n\1self.location.write_to(\&mut changed.location);|'
   edit shared/tools/src/call.rs 's|^( *)\("parent_task_id", .*|&\n\1("location", json!(task.location)),|'

@@ -504,3 +504,16 @@ pub struct CancelReminder {
     /// The reminder.
     pub reminder_id: i64,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_change_is_written_with_the_fields_that_it_sets() {
+        let update = UpdateTask { task_id: 1, title: Field::Set("Rest".to_owned()), due_date: Field::Set(None), ..UpdateTask::default() };
+        assert_eq!(json!(update), json!({ "task_id": 1, "title": "Rest", "due_date": null }));
+    }
+}
