@@ -1,23 +1,22 @@
 //! Every entry point, and its access rules: names, pages, tokens, bodies.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use domain::Timestamp;
 use domain::ambient::Clock;
 use domain::event::{EventType, Topic};
 use domain::routes::{self, Access, Route};
 use function::guard::Trust;
-use function::ports::Functions;
 use function::service::Service;
 use function::settings::Settings;
-use function::{BoxFuture, Request, Response, full, host};
+use function::{full, host};
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use store::Store;
-use tests::{App, PATIENCE};
+use tests::{App, PATIENCE, Woken};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -613,17 +612,6 @@ fn is_read(route: &Route, ty: EventType) -> bool {
 }
 
 // What the gateway forwards.
-
-/// Records the called functions.
-#[derive(Default)]
-struct Woken(Mutex<Vec<&'static str>>);
-
-impl Functions for Woken {
-    fn call(&self, function: &Route, _: Request) -> BoxFuture<'_, Response> {
-        self.0.lock().unwrap().push(function.name);
-        Box::pin(async { Response::new(full("{}")) })
-    }
-}
 
 /// A clock that tests advance.
 #[derive(Default)]

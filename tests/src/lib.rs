@@ -41,7 +41,7 @@ use tokio::task::JoinHandle;
 
 pub use api::{Answer, Api};
 pub use collector::{Collected, Collector};
-pub use functions::Functions;
+pub use functions::{Functions, Woken};
 pub use gemini::{Gemini, KEY as GEMINI_KEY, Said};
 pub use mail::{Mail, MailServer};
 pub use proxy::Proxy;
