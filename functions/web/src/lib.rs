@@ -4,7 +4,6 @@
 //! compressed to callers that accept it, scripts and the style sheet without comments; `build.rs` prepares both. A debug build serves the current
 //! content of an edited file.
 
-#[cfg_attr(not(debug_assertions), expect(dead_code, reason = "only a debug build prepares files"))]
 mod prepare;
 
 use std::borrow::Cow;
@@ -116,7 +115,6 @@ static ASSETS: LazyLock<HashMap<&str, Document>> = LazyLock::new(|| {
 });
 
 /// Returns the current content of a file that was edited after the build.
-#[cfg(debug_assertions)]
 fn edited(name: &str) -> Option<Document> {
     let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/assets"));
     let is_there = prepare::names(folder).ok()?.iter().any(|own| own == name);
@@ -152,8 +150,7 @@ fn content_type(name: &str) -> &'static str {
 }
 
 fn find(name: &str, request: &Request) -> Result<Response, Error> {
-    #[cfg(debug_assertions)]
-    if let Some(document) = edited(name) {
+    if cfg!(debug_assertions) && let Some(document) = edited(name) {
         return Ok(document.answer(request.headers()));
     }
     let document = ASSETS.get(name).ok_or_else(|| Error::NotFound(format!("no file at {}", request.uri().path())))?;

@@ -128,6 +128,18 @@ impl ReminderOffset {
         }
     }
 
+    /// Returns each span once, normalized, in the given order.
+    #[must_use]
+    pub fn distinct(offsets: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut distinct = Vec::new();
+        for offset in offsets.into_iter().map(Self::normalized) {
+            if !distinct.contains(&offset) {
+                distinct.push(offset);
+            }
+        }
+        distinct
+    }
+
     /// Number of units, 0 to [`MAX_AMOUNT`].
     #[must_use]
     pub fn amount(self) -> u16 {

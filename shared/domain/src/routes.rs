@@ -686,9 +686,10 @@ pub fn of_job(name: &str) -> Option<&'static Route> {
     })
 }
 
-/// Functions whose jobs send something to an external receiver, with their channels.
-pub const SENDING: [(ReminderType, &Route); 3] =
-    [(ReminderType::Push, &PUSH_REMINDER), (ReminderType::Email, &MAIL_REMINDER), (ReminderType::Webhook, &POST_WEBHOOK)];
+/// Returns the functions whose jobs send something to an external receiver.
+pub fn sending() -> impl Iterator<Item = &'static Route> {
+    ALL.iter().filter(|route| route.job == Some(Job::Sending))
+}
 
 /// Returns the function that a channel of reminders wakes.
 #[must_use]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::Timestamp;
 use domain::ambient::Clock;
-use domain::routes::{self, HOUSEKEEPING, SENDING};
+use domain::routes::{self, HOUSEKEEPING};
 use sqlx::PgPool;
 use store::Time;
 use tokio::sync::Notify;
@@ -97,7 +97,7 @@ impl Jobs {
 
     /// Creates every timer.
     pub(crate) fn all(pool: &PgPool, clock: &Arc<dyn Clock>) -> Vec<Arc<Self>> {
-        let own = SENDING.into_iter().map(|(_, route)| Some(route.name));
+        let own = routes::sending().map(|route| Some(route.name));
         own.chain([None]).map(|of| Arc::new(Self::new(of, pool.clone(), clock.clone()))).collect()
     }
 
@@ -105,7 +105,7 @@ impl Jobs {
     pub(crate) fn changed(&self, functions: &[String], earliest: Timestamp) {
         let is_own = |function: &String| match self.of {
             Some(own) => function == own,
-            None => SENDING.iter().all(|(_, route)| route.name != function),
+            None => routes::sending().all(|route| route.name != function),
         };
         if functions.iter().any(is_own) && earliest.as_microsecond() <= self.horizon.load(Ordering::SeqCst) {
             self.changed.notify_one();
@@ -241,7 +241,7 @@ impl Jobs {
         }
         let mut transaction = begin(&self.pool, BEGIN_QUICK).await?;
         let limit = i64::try_from(AHEAD).unwrap_or(i64::MAX);
-        let functions: Vec<&str> = self.of.map_or_else(|| SENDING.iter().map(|(_, route)| route.name).collect(), |own| vec![own]);
+        let functions: Vec<&str> = self.of.map_or_else(|| routes::sending().map(|route| route.name).collect(), |own| vec![own]);
         let query = sqlx::query_as(LOAD).bind(in_flight).bind(limit).bind(functions).bind(self.of.is_some());
         let jobs: Vec<Job> = query.fetch_all(&mut *transaction).await?;
         transaction.commit().await?;

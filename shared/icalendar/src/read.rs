@@ -168,13 +168,7 @@ impl Todo {
     /// Returns the reminders that its alarms stand for, each once, in their order.
     #[must_use]
     pub fn reminders(&self) -> Vec<ReminderOffset> {
-        let mut reminders: Vec<ReminderOffset> = Vec::new();
-        for offset in self.alarms.iter().flatten() {
-            if !reminders.contains(offset) {
-                reminders.push(*offset);
-            }
-        }
-        reminders
+        ReminderOffset::distinct(self.alarms.iter().flatten().copied())
     }
 
     /// Returns the task that it describes.

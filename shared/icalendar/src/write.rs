@@ -212,13 +212,8 @@ pub(crate) fn utc(at: Timestamp) -> String {
 /// Makes the VALARMs those of the task's reminders. One that is not a reminder any more gets the trigger of a new one, or is removed. VALARMs that a
 /// reminder cannot represent stay. Returns true if one was changed.
 fn set_alarms(component: &mut Component, read: &Todo, task: &Task, others: &[ReminderOffset]) -> bool {
-    let mut wanted: Vec<ReminderOffset> = Vec::new();
-    for offset in task.reminder_offset.iter().chain(others).filter(|_| task.due_date.is_some()) {
-        let offset = offset.normalized();
-        if !wanted.contains(&offset) {
-            wanted.push(offset);
-        }
-    }
+    let all = task.reminder_offset.iter().chain(others).filter(|_| task.due_date.is_some());
+    let wanted = ReminderOffset::distinct(all.copied());
     let mut missing = wanted.iter().filter(|offset| !read.alarms.contains(&Some(**offset)));
     let mut alarms = read.alarms.iter();
     let mut replaced: Vec<(ReminderOffset, Option<ReminderOffset>)> = Vec::new();

@@ -118,13 +118,8 @@ fn resource_of(row: &PgRow) -> Result<Resource, sqlx::Error> {
 }
 
 fn reminders_of(texts: &[String]) -> Result<Vec<ReminderOffset>, sqlx::Error> {
-    let mut reminders: Vec<ReminderOffset> = Vec::new();
-    for text in texts {
-        let offset: ReminderOffset = text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-        if !reminders.contains(&offset.normalized()) {
-            reminders.push(offset.normalized());
-        }
-    }
+    let offsets: Result<Vec<_>, _> = texts.iter().map(|text| text.parse()).collect();
+    let mut reminders = ReminderOffset::distinct(offsets.map_err(|error| sqlx::Error::Decode(Box::new(error)))?);
     reminders.truncate(RESOURCE_REMINDERS_MAX);
     Ok(reminders)
 }

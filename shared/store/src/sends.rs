@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::event::{EventType, Topic};
 use domain::reminder::{Delivery, ReminderStatus, ReminderType, status_of};
-use domain::routes::SENDING;
+use domain::routes::{self, Job};
 use domain::{Reminder, Resource, Timestamp};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -119,10 +119,11 @@ pub enum Settled {
     Cancelled,
 }
 
-/// Returns the name of the job of a send.
+/// Returns the name of the job of a send; `None` for a channel that sends without a job.
 #[must_use]
 pub fn send_job(channel: ReminderType, id: i64) -> Option<String> {
-    SENDING.iter().find(|(own, _)| *own == channel).map(|(_, route)| format!("{}-{id}", route.name))
+    let route = routes::of_channel(channel);
+    (route.job == Some(Job::Sending)).then(|| format!("{}-{id}", route.name))
 }
 
 impl Store {
