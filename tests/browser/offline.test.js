@@ -102,6 +102,43 @@ stories('offline', {}, (story) => {
     }
   });
 
+  story('the first frame shows the last picture of the list, before any module is there', async ({ task, taskflow, open }) => {
+    await task({ title: 'Water the *plants*', tags: ['home'], priority: 'high', due_date: '2099-01-05T08:00:00Z', recurrence: 'weekly', reminder_offset: '1 hour' });
+    await task({ title: 'Pay the rent', due_date: '2099-01-05' });
+    const page = await open();
+    const rows = page.locator('.rows');
+    const picture = () => page.evaluate(() => localStorage.getItem('taskflow.picture') ?? '');
+    const looks = () => rows.evaluate((list) => [...list.children].map((child) => child.outerHTML));
+    await eventually(async () => assert.match(await picture(), /Pay the rent.*Water the/));
+    const before = await looks();
+
+    /** @type {import('playwright-core').Route[]} */
+    const held = [];
+    const hold = (/** @type {import('playwright-core').Route} */ route) => void held.push(route);
+    await page.context().route('**/assets/*.js', hold);
+    await page.reload({ waitUntil: 'commit' });
+    await row(page, 'Pay the rent').waitFor();
+    assert.deepEqual(await looks(), before);
+    assert.ok(await rows.evaluate((list) => /** @type {HTMLElement} */ (list).inert), 'nothing can be clicked that would not be noticed');
+
+    await page.context().unroute('**/assets/*.js', hold);
+    for (const route of held.splice(0)) await route.continue();
+    await isReady(page);
+    await page.getByRole('checkbox', { name: 'Completed: Pay the rent' }).click();
+    await eventually(async () => assert.ok(!(await picture()).includes('Pay the rent')));
+
+    // Another view, another width or another day would look different.
+    await page.context().route('**/assets/*.js', hold);
+    for (const [path, width] of /** @type {const} */ ([['/#place=today', 1440], ['/', 700]])) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.goto('about:blank');
+      await page.goto(taskflow.url + path, { waitUntil: 'commit' });
+      await page.waitForFunction(() => document.readyState === 'interactive');
+      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+      assert.deepEqual(await looks(), []);
+    }
+  });
+
   story('the page opens without a network, shows what it had, and how old that is', async ({ task, open, expectErrors }) => {
     expectErrors(...AWAY);
     await task({ title: 'Kept', tags: ['home'] });
@@ -324,6 +361,7 @@ stories('offline behind a token', { TASKFLOW_API_TOKEN: TOKEN }, (story) => {
     await dialog.getByLabel('Access token').press('Enter');
     await isReady(page);
     await hasList(page, 'Behind the door');
+    await eventually(async () => assert.match((await page.evaluate(() => localStorage.getItem('taskflow.picture'))) ?? '', /Behind the door/));
     await page.context().setOffline(true);
     await page.getByRole('checkbox', { name: 'Completed: Behind the door' }).click();
     await page.locator('away-banner').getByText('1 change waits').waitFor();
@@ -332,6 +370,6 @@ stories('offline behind a token', { TASKFLOW_API_TOKEN: TOKEN }, (story) => {
     const question = page.getByRole('dialog', { name: 'Delete unsent changes?' });
     await question.getByRole('button', { name: 'Forget', exact: true }).click();
     for (const store of ['lists', 'changes', 'drafts']) await eventually(async () => assert.deepEqual(await inStore(page, store), [], store));
-    assert.equal(await page.evaluate(() => localStorage.getItem('taskflow.token')), null);
+    for (const key of ['taskflow.token', 'taskflow.picture']) assert.equal(await page.evaluate((name) => localStorage.getItem(name), key), null);
   });
 });

@@ -110,7 +110,7 @@ export class Stage {
 
 /** Waits until the list is loaded and live updates are connected. @param {Page} page */
 export async function isReady(page) {
-  await page.locator('task-list:not([data-first])').waitFor();
+  await page.locator('task-list:not([data-first]) .rows:not([inert])').waitFor({ state: 'attached' });
   await page.locator('connection-state[data-state="live"]').waitFor();
 }
 

@@ -1,10 +1,9 @@
 // Actions on tasks, from anywhere on the page: shown at once, reported in a toast, and undone by it or by a key, step by step.
 
 import { Problem } from './api.js';
-import { part } from './part.js';
 import { Tasks } from './tasks.js';
 import { moved } from './time.js';
-import { toast } from './toasts.js';
+import { part, toast } from './toasts.js';
 import { queryOf, view, viewKey } from './view.js';
 
 /** @typedef {import('./api.js').Task} Task */

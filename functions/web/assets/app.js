@@ -5,10 +5,9 @@ import { token, whenTokenIsNeeded } from './api.js';
 import { byId, setText } from './dom.js';
 import { FilterBar } from './filter-bar.js';
 import { Key, changes, hasShortcuts, keep, kept } from './kept.js';
-import { part } from './part.js';
 import { QuickAdd } from './quick-add.js';
 import { TaskList } from './task-list.js';
-import { toast } from './toasts.js';
+import { part, toast } from './toasts.js';
 import { closeTask, go, isNarrowed, queryOf, show, view, viewChanges } from './view.js';
 
 whenTokenIsNeeded(async (wasWrong) => (await part(() => import('./dialogs.js'))).askForToken(wasWrong));

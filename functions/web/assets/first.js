@@ -1,6 +1,6 @@
-// Work that cannot wait for the modules: applies the theme, so that a dark page never flashes white, and requests the tasks, both the stored copy and
-// the service's, while the page is still being parsed. api.js uses the answer if the page requests the same first. This file becomes part of the
-// page, before the style, which it would otherwise wait for.
+// Work that cannot wait for the modules: applies the theme, so that a dark page never flashes white, shows the last picture of the list, and requests
+// the tasks, both the stored copy and the service's, while the page is still being parsed. api.js uses the answer if the page requests the same first.
+// This file becomes part of the page, before the style, which it would otherwise wait for.
 (() => {
   const kept = (/** @type {string} */ key) => {
     try {
@@ -21,6 +21,28 @@
   const asked = new URLSearchParams(location.hash.slice(1));
   asked.delete('task');
   const key = asked.toString();
+  // Loading the modules takes longer than the first frame. The picture is inert until task-list.js, which keeps it, replaces it.
+  const picture = JSON.parse(kept('taskflow.picture') ?? 'null');
+  const draw = (/** @type {any} */ node) => {
+    if (typeof node === 'string') return node;
+    const [name, attributes, ...children] = node;
+    const element = /** @type {HTMLElement} */ (document.createElementNS(`http://www.w3.org/${name === 'svg' || name === 'use' ? '2000/svg' : '1999/xhtml'}`, name));
+    for (const [attribute, value] of attributes) {
+      if (attribute === 'style') element.style.cssText = value;
+      else element.setAttribute(attribute, value);
+    }
+    element.append(...children.map(draw));
+    return element;
+  };
+  const show = () => {
+    const rows = /** @type {HTMLElement | null} */ (document.querySelector('[data-first] .rows'));
+    if (rows) {
+      rows.inert = true;
+      rows.append(...picture.rows.map(draw));
+      rows.closest('[data-first]')?.removeAttribute('data-first');
+    } else if (document.readyState === 'loading') requestAnimationFrame(show);
+  };
+  if (picture?.key === `${key} ${innerWidth} ${new Date().toDateString()}`) requestAnimationFrame(show);
   const keeps = new Promise((resolve) => {
     const opening = indexedDB.open('taskflow', 1);
     opening.onupgradeneeded = () => opening.transaction?.abort();

@@ -7,6 +7,8 @@ export const Key = Object.freeze({
   desktop: 'taskflow.desktop-notifications',
   shortcuts: 'taskflow.single-key-shortcuts',
   chat: 'taskflow.chat-open',
+  /** How the list looked last, for first.js. */
+  picture: 'taskflow.picture',
   conversation: 'taskflow.conversation',
   introduced: 'taskflow.introduced',
   device: 'taskflow.push-device',

@@ -1,5 +1,7 @@
 // This browser's IndexedDB: recent lists, waiting changes, and drafts. A browser that stores nothing behaves as if it were empty.
 
+import { Key, keep } from './kept.js';
+
 /** `lists` by the address of the view, `changes` in order, `drafts` by their field, and the rail's tags and saved lists. @typedef {'lists' | 'changes' | 'drafts'} StoreName */
 
 /** Equal to the name in first.js. */
@@ -88,7 +90,11 @@ export async function latest(key, load) {
 
 /** Deletes everything. */
 export async function empty() {
-  for (const name of STORES) await inStore(name, 'readwrite', (store) => store.clear());
+  try {
+    for (const name of STORES) await inStore(name, 'readwrite', (store) => store.clear());
+  } finally {
+    keep(Key.picture, null);
+  }
 }
 
 /** @typedef {{ key: string, text: string, at: number, base?: any }} Draft what was typed and is not saved: its text, when, and what it was typed over */

@@ -4,12 +4,13 @@
 import { DRAGGED, change, dating, dragged, move, remove, restore, setDone, tasks } from './actions.js';
 import { textOf } from './api.js';
 import { byId, find, h, icon, setText } from './dom.js';
-import { hasShortcuts } from './kept.js';
-import { part } from './part.js';
+import { Key, hasShortcuts, keep } from './kept.js';
 import { QuickAdd } from './quick-add.js';
 import { recurrenceOf } from './recurrence.js';
+import { read } from './store.js';
 import { beforeDue, dueInWords, groupOf, inWords, isOverdue, saidInFull, startOfDay, timeInWords } from './time.js';
-import { clearFilters, isFiltered, isGrouped, show, view } from './view.js';
+import { part } from './toasts.js';
+import { clearFilters, isFiltered, isGrouped, show, view, viewKey } from './view.js';
 
 /** @typedef {import('./api.js').Task} Task */
 
@@ -37,6 +38,8 @@ const TAGS_SHOWN = 4;
 const PRINTED_MAX = 2_000;
 /** Milliseconds after a new list until rows may be animated. */
 const GLIDE_AFTER = 300;
+/** Milliseconds of rest until the rows are kept as the picture of the next visit's first frame. */
+const PICTURE_AFTER = 1_000;
 
 /** Symbols of a row, in order. */
 const MARKS = /** @type {const} */ (['flag', 'list', 'repeat', 'bell']);
@@ -160,6 +163,13 @@ class Row {
   }
 }
 
+/** Describes an element for `draw` in first.js. @param {Element} element @returns {unknown[]} */
+function described(element) {
+  const attributes = [...element.attributes].map(({ name, value }) => [name, value]);
+  if (element instanceof HTMLInputElement && element.checked) attributes.push(['checked', '']);
+  return [element.localName, attributes, ...[...element.childNodes].map((child) => (child instanceof Element ? described(child) : child.textContent))];
+}
+
 /** The date picker, once it was loaded. @type {typeof import('./date-picker.js') | undefined} */
 let picker;
 
@@ -198,6 +208,8 @@ export class TaskList extends HTMLElement {
   #ahead = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #glide;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #resting;
   /** The position that the Tab key leads to, and the part of its row. @type {{ index: number, id: number | null, part: 'open' | 'check' }} */
   #at = { index: 0, id: null, part: 'open' };
   /** A position that gets the focus as soon as it is loaded. @type {number | null} */
@@ -457,8 +469,21 @@ export class TaskList extends HTMLElement {
     this.#stuck.classList.toggle('late', group?.name === 'Overdue');
     setText(this.#stuck, group?.name ?? '');
     this.#tell();
+    clearTimeout(this.#resting);
+    this.#resting = setTimeout(() => void this.#keepPicture(), PICTURE_AFTER);
     if (this.#goal !== null && this.#goal < total) this.#go(this.#goal, this.#at.part);
     else this.#goal = null;
+  }
+
+  /** Keeps how the top of a stored list looks. */
+  async #keepPicture() {
+    const key = viewKey();
+    if (this.#scroller.scrollTop > 0 || !(await read('lists', key).catch(() => null))) return;
+    if (key !== viewKey() || tasks.isLoading || tasks.total === null || this.selected.size) return;
+    const rows = [...this.#shown.values()].filter(({ element }) => Number(element.dataset.top) < this.#height);
+    if (rows.every(({ task }) => task)) {
+      keep(Key.picture, JSON.stringify({ key: `${key} ${innerWidth} ${new Date().toDateString()}`, rows: rows.map(({ element }) => described(element)) }));
+    }
   }
 
   /** The current position of a row. @param {Row} row */
@@ -468,6 +493,10 @@ export class TaskList extends HTMLElement {
 
   /** @param {number[]} places @param {Row | null} focused */
   #arrange(places, focused) {
+    if (this.#rows.inert && (tasks.total !== null || tasks.failure !== null)) {
+      this.#rows.replaceChildren();
+      this.#rows.inert = false;
+    }
     const now = new Date();
     const groups = new Map(this.#groups);
     const wanted = places.map((index) => {
@@ -691,7 +720,7 @@ export class TaskList extends HTMLElement {
   #tell() {
     const { total, failure, isLoading } = tasks;
     this.#rows.setAttribute('aria-busy', String(isLoading));
-    const isFirst = total === null && failure === null;
+    const isFirst = total === null && failure === null && !this.#rows.inert;
     this.toggleAttribute('data-first', isFirst);
     const filtered = isFiltered(view());
     const count = byId('count', HTMLElement);

@@ -1,4 +1,4 @@
-// Short messages: what was done, with an undo button; errors; reminders.
+// Short messages: what was done, with an undo button; errors; reminders. Parts of the page are loaded here, because a failure is told by a message.
 
 import { byId, h, icon, setText } from './dom.js';
 
@@ -8,6 +8,9 @@ const TOASTS_MAX = 3;
 const SECONDS = 6;
 /** Seconds for a toast with a button: enough to reach it by keyboard. */
 const SECONDS_WITH_ACTION = 10;
+/** Milliseconds before loading a part is first retried, and maximum pause. */
+const RETRY_MIN = 500;
+const RETRY_MAX = 10_000;
 
 /** @typedef {{ label: string, run: () => void, about?: string }} Action `about` replaces the label for screen readers and contains it */
 /**
@@ -65,4 +68,24 @@ export function placeToasts() {
   const home = [...document.querySelectorAll('dialog[open]')].at(-1) ?? document.body;
   const toasts = byId('toasts', HTMLElement);
   if (toasts.parentElement !== home) home.append(toasts);
+}
+
+/**
+ * Loads a part, and retries with growing pauses, so that it opens as soon as the service is reachable.
+ *
+ * @template T
+ * @param {() => Promise<T>} load an `import()`
+ * @returns {Promise<T>}
+ */
+export async function part(load) {
+  for (let wait = RETRY_MIN; ; wait = Math.min(wait * 2, RETRY_MAX)) {
+    try {
+      return await load();
+    } catch (error) {
+      // The error of a module that could not be loaded.
+      if (!(error instanceof TypeError)) throw error;
+      if (wait === RETRY_MIN) toast('A part of the page could not be loaded. Retrying.', { kind: 'bad' });
+    }
+    await new Promise((resolve) => setTimeout(resolve, wait));
+  }
 }

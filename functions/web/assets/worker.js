@@ -1,8 +1,7 @@
 // Registers the service worker, which caches the page for visits without a network, and activates new releases.
 
 import { Key, kept } from './kept.js';
-import { part } from './part.js';
-import { toast } from './toasts.js';
+import { part, toast } from './toasts.js';
 import { show } from './view.js';
 
 /** Milliseconds between two checks for a new release. */

@@ -8,13 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::Timestamp;
 use domain::ambient::Clock;
-use domain::event::Topic;
+use domain::event::{CORRELATION_ID, Topic};
 use domain::routes::{self, Route};
 use function::Published;
 use function::call::{Caller, Failure, Next, PAUSE_MAX, Tries, pause};
 use function::cloud_event::STRUCTURED;
 use function::ports::{Broker, Publisher};
 use futures_util::future::join_all;
+use serde_json::Value;
 use store::{Deliveries, Delivery, End};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
@@ -182,7 +183,8 @@ impl Dispatcher {
     /// The database is unavailable, or the program stops.
     pub async fn set_aside(&self, consumer: &'static str, key: i64, topic: Topic, event: &str, error: &str) -> Result<(), sqlx::Error> {
         self.start.caller.metrics().dead_letter(consumer);
-        tracing::error!(consumer, key, error, "an event was given up: it is a dead letter");
+        let correlation_id = correlation_id(event.as_bytes());
+        tracing::error!(consumer, key, correlation_id, error, "an event was given up: it is a dead letter");
         // PostgreSQL cannot store NUL in a text.
         let error = &error.replace('\0', "");
         let now = self.start.clock.now();
@@ -749,8 +751,8 @@ impl Dispatcher {
         self.post.notify_one();
         self.start.caller.metrics().dead_letter(consumer);
         let status = failure.status.map(|status| status.as_u16());
-        let (id, key, error) = (item.mark.id, item.key, &failure.text);
-        tracing::error!(consumer, id, key, attempts, status, %error, "an event was given up: it is a dead letter");
+        let (id, key, correlation_id, error) = (item.mark.id, item.key, correlation_id(&item.event), &failure.text);
+        tracing::error!(consumer, id, key, correlation_id, attempts, status, %error, "an event was given up: it is a dead letter");
         Ok(Outcome::GivenUp)
     }
 
@@ -778,4 +780,9 @@ impl Dispatcher {
 /// Returns the answer of a call that ran in a task of its own.
 fn answered(answer: Result<Result<Published, Failure>, tokio::task::JoinError>) -> Result<Published, Failure> {
     answer.unwrap_or_else(|error| Err(Failure::of_event(error.to_string())))
+}
+
+/// Returns the correlation id of an event in its structured JSON form; `None` for text that is no event.
+fn correlation_id(event: &[u8]) -> Option<String> {
+    serde_json::from_slice::<Value>(event).ok()?.get(CORRELATION_ID)?.as_str().map(str::to_owned)
 }
