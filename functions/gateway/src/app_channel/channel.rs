@@ -36,8 +36,10 @@ pub(crate) const DELIVERIES: &str = "/deliveries/";
 pub(crate) const JOBS: &str = "/job/";
 /// The token that daprd sends with every call.
 pub(crate) const TOKEN: HeaderName = HeaderName::from_static("dapr-api-token");
-/// Maximum parallel calls to one function: many reminders are due at 09:00.
+/// Maximum parallel calls of jobs to one function.
 const PARALLEL: usize = 16;
+/// Maximum parallel calls to fire-reminder. Many reminders are due at 09:00, and those of parallel calls fire in one transaction.
+const PARALLEL_FIRING: usize = 256;
 /// Maximum parallel calls to a function that sends to external receivers, and mostly waits for them.
 const PARALLEL_SENDING: usize = 64;
 /// Maximum early calls of fire-reminder. They have their own limit, so they cannot delay reminders that are due.
@@ -81,7 +83,11 @@ impl Channel {
         table: Deliveries,
         (ahead_of_calls, polls): (Arc<Ahead>, Arc<Polls>),
     ) -> Self {
-        let parallel = |route: &Route| if route.job == Some(Job::Sending) { PARALLEL_SENDING } else { PARALLEL };
+        let parallel = |route: &Route| match route.job {
+            Some(Job::Sending) => PARALLEL_SENDING,
+            _ if route.name == FIRE_REMINDER.name => PARALLEL_FIRING,
+            _ => PARALLEL,
+        };
         let permits = routes::ALL.iter().map(|route| (route.name, Semaphore::new(parallel(route)))).collect();
         let (ahead, refused) = (Semaphore::new(PARALLEL_AHEAD), AtomicBool::new(false));
         Self {
