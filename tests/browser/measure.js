@@ -16,21 +16,31 @@ export function watchPaints() {
   /** @type {number[]} */
   const waits = [];
   Object.assign(window, { waits, firstPaint: null });
-  const painted = (/** @type {(at: number) => void} */ then) =>
+  let isInFrame = false;
+  const afterFrame = (/** @type {(at: number) => void} */ then) => {
     // A frame's callbacks run before it is painted; a message that they post arrives afterwards.
-    requestAnimationFrame(() => {
-      const { port1, port2 } = new MessageChannel();
-      port1.onmessage = () => then(performance.now());
-      port2.postMessage(null);
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => then(performance.now());
+    port2.postMessage(null);
+  };
+  const painted = (/** @type {(at: number) => void} */ then) => (isInFrame ? afterFrame(then) : requestAnimationFrame(() => afterFrame(then)));
+  requestAnimationFrame(function frame() {
+    isInFrame = true;
+    afterFrame(() => (isInFrame = false));
+    if (Reflect.get(window, 'firstPaint') === null) requestAnimationFrame(frame);
+  });
+  const onFirst = () => {
+    if (Reflect.get(window, 'firstPaint') !== null || !document.querySelector('.task[data-id]')) return;
+    firsts.disconnect();
+    Reflect.set(window, 'firstPaint', 0);
+    painted((at) => {
+      Reflect.set(window, 'firstPaint', at);
+      console.debug('first tasks painted');
     });
+  };
+  const firsts = new MutationObserver(onFirst);
+  firsts.observe(document, { childList: true, subtree: true });
   const onChange = () => {
-    if (Reflect.get(window, 'firstPaint') === null && document.querySelector('.task[data-id]')) {
-      Reflect.set(window, 'firstPaint', 0);
-      painted((at) => {
-        Reflect.set(window, 'firstPaint', at);
-        console.debug('first tasks painted');
-      });
-    }
     if (pressed === null) return;
     const start = pressed;
     pressed = null;
@@ -42,8 +52,6 @@ export function watchPaints() {
   document.addEventListener('DOMContentLoaded', () => {
     const rows = document.querySelector('.rows');
     if (rows) new MutationObserver(onChange).observe(rows, { childList: true, characterData: true, subtree: true });
-    // Tasks that the browser has cached may be there already.
-    onChange();
   });
 }
 

@@ -128,7 +128,7 @@ export async function call(path, options = {}) {
 }
 
 /**
- * The calls that first.js has started: the first list, and its stored copy.
+ * What first.js has started: the call for the first list, the reading of its stored copy, and its last picture.
  *
  * @typedef {object} First
  * @property {string} path
@@ -136,6 +136,7 @@ export async function call(path, options = {}) {
  * @property {Promise<Response> | null} response
  * @property {string} key of the list
  * @property {Promise<{ list?: any, changes: any[] } | null>} kept
+ * @property {Promise<unknown> | false} painted resolves after the frame with the list's last picture, if there is one
  */
 export const first = /** @type {First} */ (Reflect.get(window, 'first'));
 

@@ -34,15 +34,19 @@
     element.append(...children.map(draw));
     return element;
   };
-  const show = () => {
-    const rows = /** @type {HTMLElement | null} */ (document.querySelector('[data-first] .rows'));
-    if (rows) {
+  // The modules run after that frame. A page in the background has none, so this wait ends anyway.
+  const painted = picture?.key === `${key} ${innerWidth} ${new Date().toDateString()}` && new Promise((resolve) => {
+    setTimeout(resolve, 200);
+    requestAnimationFrame(function show() {
+      const rows = /** @type {HTMLElement | null} */ (document.querySelector('[data-first] .rows'));
+      if (!rows && document.readyState === 'loading') return void requestAnimationFrame(show);
+      setTimeout(resolve);
+      if (!rows) return;
       rows.inert = true;
       rows.append(...picture.rows.map(draw));
       rows.closest('[data-first]')?.removeAttribute('data-first');
-    } else if (document.readyState === 'loading') requestAnimationFrame(show);
-  };
-  if (picture?.key === `${key} ${innerWidth} ${new Date().toDateString()}`) requestAnimationFrame(show);
+    });
+  });
   const keeps = new Promise((resolve) => {
     const opening = indexedDB.open('taskflow', 1);
     opening.onupgradeneeded = () => opening.transaction?.abort();
@@ -68,5 +72,5 @@
   const response = key ? null : fetch(path, { headers });
   // The reader of the answer handles a failure; without a reader it is ignored.
   response?.catch(() => {});
-  Object.assign(window, { first: { path, token, response, key, kept: keeps } });
+  Object.assign(window, { first: { path, token, response, key, kept: keeps, painted } });
 })();
