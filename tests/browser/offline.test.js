@@ -112,23 +112,29 @@ stories('offline', {}, (story) => {
     await eventually(async () => assert.match(await picture(), /Pay the rent.*Water the/));
     const before = await looks();
 
-    /** @type {import('playwright-core').Route[]} */
-    const held = [];
-    const hold = (/** @type {import('playwright-core').Route} */ route) => void held.push(route);
-    await page.context().route('**/assets/*.js', hold);
+    let release = () => {};
+    /** Modules arrive only after this. @type {Promise<void>} */
+    let gate;
+    const hold = () => {
+      gate = new Promise((resolve) => {
+        release = resolve;
+      });
+    };
+    hold();
+    // A request may be gone by then.
+    await page.context().route('**/assets/*.js', (route) => gate.then(() => route.continue()).catch(() => {}));
     await page.reload({ waitUntil: 'commit' });
     await row(page, 'Pay the rent').waitFor();
     assert.deepEqual(await looks(), before);
     assert.ok(await rows.evaluate((list) => /** @type {HTMLElement} */ (list).inert), 'nothing can be clicked that would not be noticed');
 
-    await page.context().unroute('**/assets/*.js', hold);
-    for (const route of held.splice(0)) await route.continue();
+    release();
     await isReady(page);
     await page.getByRole('checkbox', { name: 'Completed: Pay the rent' }).click();
     await eventually(async () => assert.ok(!(await picture()).includes('Pay the rent')));
 
     // Another view, another width or another day would look different.
-    await page.context().route('**/assets/*.js', hold);
+    hold();
     for (const [path, width] of /** @type {const} */ ([['/#place=today', 1440], ['/', 700]])) {
       await page.setViewportSize({ width, height: 900 });
       await page.goto('about:blank');
@@ -137,6 +143,7 @@ stories('offline', {}, (story) => {
       await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
       assert.deepEqual(await looks(), []);
     }
+    release();
   });
 
   story('the page opens without a network, shows what it had, and how old that is', async ({ task, open, expectErrors }) => {

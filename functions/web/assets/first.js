@@ -22,7 +22,12 @@
   asked.delete('task');
   const key = asked.toString();
   // Loading the modules takes longer than the first frame. The picture is inert until task-list.js, which keeps it, replaces it.
-  const picture = JSON.parse(kept('taskflow.picture') ?? 'null');
+  let picture = /** @type {any} */ (null);
+  try {
+    picture = JSON.parse(kept('taskflow.picture') ?? 'null');
+  } catch {
+    // Not what task-list.js has kept; it is replaced.
+  }
   const draw = (/** @type {any} */ node) => {
     if (typeof node === 'string') return node;
     const [name, attributes, ...children] = node;
@@ -34,9 +39,10 @@
     element.append(...children.map(draw));
     return element;
   };
-  // The modules run after that frame. A page in the background has none, so this wait ends anyway.
+  // The modules run after that frame. A page in the background has none, so the wait for it has a limit, in milliseconds.
+  const frameMax = 200;
   const painted = picture?.key === `${key} ${innerWidth} ${new Date().toDateString()}` && new Promise((resolve) => {
-    setTimeout(resolve, 200);
+    setTimeout(resolve, frameMax);
     requestAnimationFrame(function show() {
       const rows = /** @type {HTMLElement | null} */ (document.querySelector('[data-first] .rows'));
       if (!rows && document.readyState === 'loading') return void requestAnimationFrame(show);
