@@ -150,7 +150,9 @@ fn content_type(name: &str) -> &'static str {
 }
 
 fn find(name: &str, request: &Request) -> Result<Response, Error> {
-    if cfg!(debug_assertions) && let Some(document) = edited(name) {
+    if cfg!(debug_assertions)
+        && let Some(document) = edited(name)
+    {
         return Ok(document.answer(request.headers()));
     }
     let document = ASSETS.get(name).ok_or_else(|| Error::NotFound(format!("no file at {}", request.uri().path())))?;
