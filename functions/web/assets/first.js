@@ -31,7 +31,8 @@
   const draw = (/** @type {any} */ node) => {
     if (typeof node === 'string') return node;
     const [name, attributes, ...children] = node;
-    const element = /** @type {HTMLElement} */ (document.createElementNS(`http://www.w3.org/${name === 'svg' || name === 'use' ? '2000/svg' : '1999/xhtml'}`, name));
+    const like = name === 'svg' || name === 'use' ? document.querySelector('.symbols') : document.body;
+    const element = /** @type {HTMLElement} */ (document.createElementNS(like?.namespaceURI ?? null, name));
     for (const [attribute, value] of attributes) {
       if (attribute === 'style') element.style.cssText = value;
       else element.setAttribute(attribute, value);
