@@ -4,7 +4,7 @@
 import { DRAGGED, change, dating, dragged, move, remove, restore, setDone, tasks } from './actions.js';
 import { textOf } from './api.js';
 import { byId, find, h, icon, setText } from './dom.js';
-import { Key, hasShortcuts, keep } from './kept.js';
+import { Key, hasShortcuts, keep, kept } from './kept.js';
 import { QuickAdd } from './quick-add.js';
 import { recurrenceOf } from './recurrence.js';
 import { read } from './store.js';
@@ -478,12 +478,12 @@ export class TaskList extends HTMLElement {
   /** Keeps how the top of a stored list looks. */
   async #keepPicture() {
     const key = viewKey();
-    if (this.#scroller.scrollTop > 0 || !(await read('lists', key).catch(() => null))) return;
+    if (document.hidden || this.#scroller.scrollTop > 0 || !(await read('lists', key).catch(() => null))) return;
     if (key !== viewKey() || tasks.isLoading || tasks.total === null || this.selected.size) return;
     const rows = [...this.#shown.values()].filter(({ element }) => Number(element.dataset.top) < this.#height);
-    if (rows.every(({ task }) => task)) {
-      keep(Key.picture, JSON.stringify({ key: `${key} ${innerWidth} ${new Date().toDateString()}`, rows: rows.map(({ element }) => described(element)) }));
-    }
+    if (!rows.every(({ task }) => task)) return;
+    const picture = JSON.stringify({ key: `${key} ${innerWidth} ${new Date().toDateString()}`, rows: rows.map(({ element }) => described(element)) });
+    if (kept(Key.picture) !== picture) keep(Key.picture, picture);
   }
 
   /** The current position of a row. @param {Row} row */
