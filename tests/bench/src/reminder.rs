@@ -21,10 +21,13 @@ const ROWS: u32 = 10_000;
 /// Numbers of reminders, and the microseconds between them.
 const GROUPS: [(&str, u32, i64); 3] =
     [("spread over 12 s", 300, 40_000), ("at the same instant", 200, 0), ("at the same instant", 1_000, 0)];
-/// Time to create the tasks of a group.
+/// Time to create the tasks of a group and to schedule their reminders: at least, and for each.
 const AHEAD: Duration = Duration::from_secs(8);
+const AHEAD_EACH: Duration = Duration::from_millis(25);
+const LOOK: Duration = Duration::from_millis(100);
 const WAIT_MAX: Duration = Duration::from_mins(2);
 
+const SCHEDULED: &str = "SELECT count(*) FROM reminders WHERE task_id = ANY($1)";
 const FIRED: &str = "SELECT task_id, (extract(epoch FROM triggered_at) * 1000000)::bigint FROM reminders \
      WHERE task_id = ANY($1) AND triggered_at IS NOT NULL";
 
@@ -34,14 +37,17 @@ pub(crate) async fn run() -> Result<(), BoxError> {
     report::setting(&format!("Reminders: lateness against scheduled_at; {}", world.setting().await?));
     report::head(&["reminders", "due", "tasks", "fired p50", "p99", "max", "arrived on a WebSocket p50", "p99", "max"]);
     for (name, count, apart) in GROUPS {
-        let first = SystemClock.now().as_microsecond() + i64::try_from(AHEAD.as_micros())?;
+        let first = SystemClock.now().as_microsecond() + i64::try_from((AHEAD + AHEAD_EACH * count).as_micros())?;
         let mut socket = socket(taskflow.address).await?;
         let due = tasks(taskflow.address, (0..i64::from(count)).map(|number| first + number * apart).collect()).await?;
-        if SystemClock.now().as_microsecond() >= first {
-            return Err("creating the tasks took too long".into());
+        let ids: Vec<i64> = due.keys().copied().collect();
+        while sqlx::query_scalar::<_, i64>(SCHEDULED).bind(&ids).fetch_one(world.store.pool()).await? < i64::from(count) {
+            if SystemClock.now().as_microsecond() >= first {
+                return Err("creating the tasks and scheduling their reminders took too long".into());
+            }
+            tokio::time::sleep(LOOK).await;
         }
         let arrived = tokio::time::timeout(WAIT_MAX, arrivals(&mut socket, due.len())).await??;
-        let ids: Vec<i64> = due.keys().copied().collect();
         let fired: Vec<(i64, i64)> = sqlx::query_as(FIRED).bind(ids).fetch_all(world.store.pool()).await?;
         if fired.len() != due.len() {
             return Err(format!("{} of {} reminders fired", fired.len(), due.len()).into());
