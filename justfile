@@ -36,9 +36,9 @@ e2e: stack-build
 https: stack-build
     cargo test --package tests --features stack --test https -- --test-threads=1 --nocapture
 
-# Cause every fault under load, or those of a comma-separated list, and count lost and duplicated events. Needs what run-dapr needs.
+# Cause every fault under load, or the named ones, and count lost and duplicated events. Needs what run-dapr needs.
 faults *names: stack-build
-    FAULTS={{ names }} cargo test --package tests --features stack --test faults -- --nocapture
+    FAULTS={{ quote(replace(names, " ", ",")) }} cargo test --package tests --features stack --test faults -- --nocapture
 
 # Builds the previous release once, from the repository's history.
 # The upgrade from the previous release: both releases at once, as real processes, on one database.
