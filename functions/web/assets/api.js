@@ -136,6 +136,7 @@ export async function call(path, options = {}) {
  * @property {Promise<Response> | null} response
  * @property {string} key of the list
  * @property {Promise<{ list?: any, changes: any[] } | null>} kept
+ * @property {(key: string) => string} lookOf names everything that decides how the list with this key looks, besides its tasks
  * @property {Promise<unknown> | false} painted resolves after the frame with the list's last picture, if there is one
  */
 export const first = /** @type {First} */ (Reflect.get(window, 'first'));

@@ -22,6 +22,7 @@
   asked.delete('task');
   const key = asked.toString();
   // Loading the modules takes longer than the first frame. The picture is inert until task-list.js, which keeps it, replaces it.
+  const lookOf = (/** @type {string} */ list) => `${list} ${innerWidth} ${new Date().toDateString()}`;
   let picture = /** @type {any} */ (null);
   try {
     picture = JSON.parse(kept('taskflow.picture') ?? 'null');
@@ -42,7 +43,7 @@
   };
   // The modules run after that frame. A page in the background has none, so the wait for it has a limit, in milliseconds.
   const frameMax = 200;
-  const painted = picture?.key === `${key} ${innerWidth} ${new Date().toDateString()}` && new Promise((resolve) => {
+  const painted = picture?.key === lookOf(key) && new Promise((resolve) => {
     setTimeout(resolve, frameMax);
     requestAnimationFrame(function show() {
       const rows = /** @type {HTMLElement | null} */ (document.querySelector('[data-first] .rows'));
@@ -79,5 +80,5 @@
   const response = key ? null : fetch(path, { headers });
   // The reader of the answer handles a failure; without a reader it is ignored.
   response?.catch(() => {});
-  Object.assign(window, { first: { path, token, response, key, kept: keeps, painted } });
+  Object.assign(window, { first: { path, token, response, key, kept: keeps, lookOf, painted } });
 })();

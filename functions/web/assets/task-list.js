@@ -2,12 +2,12 @@
 // document, so that the focus is not lost.
 
 import { DRAGGED, change, dating, dragged, move, remove, restore, setDone, tasks } from './actions.js';
-import { textOf } from './api.js';
+import { first, textOf } from './api.js';
 import { byId, find, h, icon, setText } from './dom.js';
 import { Key, hasShortcuts, keep, kept } from './kept.js';
 import { QuickAdd } from './quick-add.js';
 import { recurrenceOf } from './recurrence.js';
-import { read } from './store.js';
+import { inStore } from './store.js';
 import { beforeDue, dueInWords, groupOf, inWords, isOverdue, saidInFull, startOfDay, timeInWords } from './time.js';
 import { part } from './toasts.js';
 import { clearFilters, isFiltered, isGrouped, show, view, viewKey } from './view.js';
@@ -478,11 +478,11 @@ export class TaskList extends HTMLElement {
   /** Keeps how the top of a stored list looks. */
   async #keepPicture() {
     const key = viewKey();
-    if (document.hidden || this.#scroller.scrollTop > 0 || !(await read('lists', key).catch(() => null))) return;
+    if (document.hidden || this.#scroller.scrollTop > 0 || !(await inStore('lists', 'readonly', (store) => store.count(key)).catch(() => null))) return;
     if (key !== viewKey() || tasks.isLoading || tasks.total === null || this.selected.size) return;
     const rows = [...this.#shown.values()].filter(({ element }) => Number(element.dataset.top) < this.#height);
     if (!rows.every(({ task }) => task)) return;
-    const picture = JSON.stringify({ key: `${key} ${innerWidth} ${new Date().toDateString()}`, rows: rows.map(({ element }) => described(element)) });
+    const picture = JSON.stringify({ key: first.lookOf(key), rows: rows.map(({ element }) => described(element)) });
     if (kept(Key.picture) !== picture) keep(Key.picture, picture);
   }
 
