@@ -60,6 +60,8 @@ pub struct App {
     pub store: Store,
     /// The proxy before its database, if [`App::behind_a_proxy`] created one.
     pub proxy: Option<Proxy>,
+    /// Its clock, which the database's need not agree with.
+    clock: Arc<dyn Clock>,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
     database: TestDatabase,
@@ -103,13 +105,13 @@ impl App {
         let lookup = |name: &str| given_value(name).or_else(|| (name == "TASKFLOW_TIME_ZONE").then(|| "UTC".to_owned()));
         let settings = Settings::read(&lookup, Ipv4Addr::LOCALHOST.into()).unwrap();
         let store = Store::connect_lazy(url, settings.db_pool.unwrap_or(POOL)).unwrap();
-        let process = Process::start_by(clock, settings, store.clone(), taskflow::gateway(), taskflow::functions()).await.unwrap();
+        let process = Process::start_by(Arc::clone(&clock), settings, store.clone(), taskflow::gateway(), taskflow::functions()).await.unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(process.serve(listener, async move { drop(stopped.await) }));
         let api = Api::new(address, given_value("TASKFLOW_API_TOKEN"));
-        Self { api, store, proxy, stop, serving, database }
+        Self { api, store, proxy, clock, stop, serving, database }
     }
 
     /// Stops it, after all work in progress.
@@ -151,9 +153,10 @@ impl App {
 
     /// Waits until the housekeeping of the start is done.
     pub async fn kept_house(&self) {
-        const LATER: &str = "SELECT EXISTS (SELECT 1 FROM embedded.jobs WHERE name = 'housekeeping' AND due_at > now())";
+        const LATER: &str = "SELECT EXISTS (SELECT 1 FROM embedded.jobs WHERE name = 'housekeeping' AND due_at > $1::timestamptz)";
         eventually("housekeeping's next time", async || {
-            let is_done: bool = sqlx::query_scalar(LATER).fetch_one(self.store.pool()).await.unwrap();
+            let now = written(self.clock.now().get());
+            let is_done: bool = sqlx::query_scalar(LATER).bind(now).fetch_one(self.store.pool()).await.unwrap();
             is_done.then_some(())
         })
         .await;
