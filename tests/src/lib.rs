@@ -105,7 +105,8 @@ impl App {
         let lookup = |name: &str| given_value(name).or_else(|| (name == "TASKFLOW_TIME_ZONE").then(|| "UTC".to_owned()));
         let settings = Settings::read(&lookup, Ipv4Addr::LOCALHOST.into()).unwrap();
         let store = Store::connect_lazy(url, settings.db_pool.unwrap_or(POOL)).unwrap();
-        let process = Process::start_by(Arc::clone(&clock), settings, store.clone(), taskflow::gateway(), taskflow::functions()).await.unwrap();
+        let process =
+            Process::start_by(Arc::clone(&clock), settings, store.clone(), taskflow::gateway(), taskflow::functions()).await.unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
