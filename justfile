@@ -52,7 +52,7 @@ upgrade-dump:
     OLD_TASKFLOW="$(tests/tools/old_taskflow.sh)" cargo test --workspace --features tests/stack --test upgrade -- --ignored dump
 
 # Needs CLUSTER_EXEC, CLUSTER_IMAGE, KAFKA_LIBS, and for https PEBBLE and PEBBLE_CHALLTESTSRV.
-# Test Taskflow on a running cluster, all parts or a comma-separated list: story, https, strangers, cold, reminders, recurrences, trouble.
+# Test Taskflow on a running cluster, all parts or a comma-separated list: story, https, strangers, cold, reminders, recurrences, page, trouble.
 cluster-e2e parts="":
     cargo build --release --workspace --bins --features tests/stack
     CLUSTER_PARTS={{ quote(parts) }} tests/tools/cluster.sh

@@ -1,25 +1,32 @@
 //! Measurements on the cluster, each from zero.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tests::{Api, PushService, eventually_within, in_seconds, moment};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::Command;
 
-use crate::cluster::{Cluster, NAMESPACE, all_gone, at_zero, awake, host_of, kubectl, kubectl_with, memory, node, pods, url_of};
+use crate::cluster::{
+    API_TOKEN, Cluster, NAMESPACE, all_gone, at_zero, awake, host_of, kubectl, kubectl_with, memory, node, pods, repository, url_of,
+};
 use crate::story::eventually_sent;
 
 /// Number of measurements of each cold start, unless `CLUSTER_ROUNDS` is set.
 const ROUNDS: usize = 5;
-/// Number of measurements of a recurrence, which takes longer.
-const RECURRENCES: usize = 3;
+/// Number of measurements of a recurrence with each setting. They take longer.
+const RECURRENCES: usize = 4;
 /// Seconds between reminders, in which everything scales to zero again.
 const APART: i64 = 45;
 /// Seconds until the first one.
 const AHEAD: i64 = 60;
 /// Seconds by which a reminder's job calls early, as in `knative/base`.
 const LEAD: i64 = 5;
-/// Functions whose cold start is measured: without and with a query.
-const COLD: [(&str, &str); 2] = [("web", "/"), ("list-tags", "/api/tags")];
+/// Functions whose cold start is measured, each with a query. The gateway itself answers what needs none.
+const COLD: [(&str, &str); 2] = [("list-tags", "/api/tags"), ("list-tasks", "/api/tasks")];
+/// Time limit of opening a browser, and of a visit.
+const VISIT: Duration = Duration::from_mins(1);
 
 #[derive(Default)]
 pub(crate) struct Figures {
@@ -51,6 +58,9 @@ pub(crate) async fn measure(cluster: &Cluster, figures: &mut Figures, is_wanted:
     }
     if is_wanted("recurrences") {
         recurrences(cluster, figures).await;
+    }
+    if is_wanted("page") {
+        page(cluster, figures).await;
     }
     idle(figures).await;
 }
@@ -160,25 +170,70 @@ async fn pushes(cluster: &Cluster, figures: &mut Figures) {
     figures.row("reminder from zero, how late its push is at the push service, median / most", figure, "1 s");
 }
 
+/// Compares waking the consumers of a call ahead with not doing so, in turn.
 async fn recurrences(cluster: &Cluster, figures: &mut Figures) {
-    let mut times = Vec::new();
+    let mut times = [Vec::new(), Vec::new()];
     for _ in 0..RECURRENCES {
-        at_zero().await;
-        let task = json!({ "title": "again", "due_date": "2030-01-31T09:00:00Z", "recurrence": "daily" });
-        let task = cluster.api.create(&task).await;
+        for (index, is_ahead) in [false, true].into_iter().enumerate() {
+            kubectl(&["set", "env", "deployment/gateway", &format!("TASKFLOW_WAKE_AHEAD={is_ahead}")]);
+            kubectl(&["rollout", "status", "deployment/gateway", "--timeout", "2m"]);
+            at_zero().await;
+            let task = json!({ "title": "again", "due_date": "2030-01-31T09:00:00Z", "recurrence": "daily" });
+            let task = cluster.api.create(&task).await;
+            all_gone().await;
+            let begin = Instant::now();
+            let _ = cluster.api.post(&format!("/api/tasks/{}/complete", task["id"]), &Value::Null).await.is(200);
+            eventually_within(Duration::from_mins(1), "the next occurrence", async || {
+                let child = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM tasks WHERE parent_task_id = $1").bind(task["id"].as_i64());
+                (child.fetch_one(cluster.store.pool()).await.unwrap() == 1).then_some(())
+            })
+            .await;
+            times[index].push(begin.elapsed());
+        }
+    }
+    kubectl(&["set", "env", "deployment/gateway", "TASKFLOW_WAKE_AHEAD-"]);
+    kubectl(&["rollout", "status", "deployment/gateway", "--timeout", "2m"]);
+    let [mut without, mut ahead] = times;
+    let (floor, median, last) = (median(&mut without), median(&mut ahead), ahead[ahead.len() - 1]);
+    let what = "recurrence from zero, from the call that completes to the next occurrence, median";
+    figures.row(format!("{what}, TASKFLOW_WAKE_AHEAD=false"), format!("{} of {}", milliseconds(floor), without.len()), "");
+    let ratio = median.as_secs_f64() / floor.as_secs_f64();
+    let figure = format!("{} / {} of {}, {ratio:.2} ×", milliseconds(median), milliseconds(last), ahead.len());
+    figures.row(format!("{what} / most, woken ahead"), figure, "0.55 ×");
+}
+
+/// Compares a first visit in a browser with the cold start of the one function that it needs, in turn.
+async fn page(cluster: &Cluster, figures: &mut Figures) {
+    let (mut visits, mut starts) = (Vec::new(), Vec::new());
+    let _ = cluster.api.create(&json!({ "title": "on the page" })).await;
+    for _ in 0..rounds() {
         all_gone().await;
         let begin = Instant::now();
-        let _ = cluster.api.post(&format!("/api/tasks/{}/complete", task["id"]), &Value::Null).await.is(200);
-        eventually_within(Duration::from_mins(1), "the next occurrence", async || {
-            let child = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM tasks WHERE parent_task_id = $1").bind(task["id"].as_i64());
-            (child.fetch_one(cluster.store.pool()).await.unwrap() == 1).then_some(())
-        })
-        .await;
-        times.push(begin.elapsed());
+        let _ = cluster.api.get("/api/tasks").await.is(200);
+        starts.push(begin.elapsed());
+        visits.push(visit(&format!("http://{}/", cluster.api.address)).await);
     }
-    let (median, last) = (median(&mut times), times[times.len() - 1]);
-    let figure = format!("{} / {} of {}", milliseconds(median), milliseconds(last), times.len());
-    figures.row("recurrence from zero, from the call that completes to the next occurrence, median / most", figure, "5 s");
+    let (start, visit, last) = (median(&mut starts), median(&mut visits), visits[visits.len() - 1]);
+    figures.row("cold start of list-tasks through the gateway, median", milliseconds(start), "");
+    let ratio = visit.as_secs_f64() / start.as_secs_f64();
+    let figure = format!("{} / {} of {}, {ratio:.2} ×", milliseconds(visit), milliseconds(last), visits.len());
+    figures.row("the page from zero, from the start of a first visit to tasks painted, median / most", figure, "1.2 ×");
+}
+
+/// Visits the page in a new browser as soon as everything is at zero. Returns the time until tasks were painted.
+async fn visit(url: &str) -> Duration {
+    let script = repository().join("tests/browser/from-zero.js");
+    let mut browser = Command::new("node");
+    browser.arg(script).args([url, API_TOKEN]).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut browser = browser.spawn().unwrap_or_else(|error| panic!("node does not start: {error}"));
+    let mut lines = BufReader::new(browser.stdout.take().unwrap()).lines();
+    let mut line = async || tokio::time::timeout(VISIT, lines.next_line()).await.unwrap().unwrap();
+    assert_eq!(line().await.as_deref(), Some("ready"), "no browser: its own output says why");
+    all_gone().await;
+    browser.stdin.take().unwrap().write_all(b"\n").await.unwrap();
+    let milliseconds = line().await.unwrap_or_else(|| panic!("no task was painted: the browser's output says why"));
+    assert!(browser.wait().await.unwrap().success());
+    Duration::from_millis(milliseconds.parse().unwrap())
 }
 
 async fn idle(figures: &mut Figures) {

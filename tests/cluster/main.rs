@@ -1,7 +1,7 @@
 //! Taskflow on a real cluster: Kubernetes, Knative and Dapr, with the deployed manifests, and every function at zero before each step.
 //!
 //! It runs inside the network of the cluster (`just cluster-e2e`), with Kafka and PostgreSQL beside it, and uses the namespace `taskflow`. It prints
-//! its figures at the end. `CLUSTER_PARTS` selects parts: story, https, strangers, cold, reminders, recurrences, trouble. The story runs without a
+//! its figures at the end. `CLUSTER_PARTS` selects parts: story, https, strangers, cold, reminders, recurrences, page, trouble. The story runs without a
 //! token, and all later parts with one.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
