@@ -5,7 +5,7 @@ import { Problem, findTasks, first, getTask, isAborted, newUid } from './api.js'
 import { soon } from './dom.js';
 import { matches, orderOf } from './local.js';
 import { Outbox } from './outbox.js';
-import { read, readAll, erase, write } from './store.js';
+import { erase, inStore, read, readAll, write } from './store.js';
 import { here, instantOf, isDay } from './time.js';
 
 /** @typedef {import('./api.js').Task} Task */
@@ -31,6 +31,10 @@ const CALM = 250;
 const KEPT_TASKS = 200;
 const KEPT_LISTS = 30;
 const KEEP_AFTER = 800;
+/** Stored lists that stay when there are too many: fewer, because finding the oldest reads all. */
+const KEPT_LISTS_THEN = 20;
+/** Milliseconds until a stored list is read. Most answers come sooner, and reading would slow them down. */
+const STORED_AFTER = 100;
 /** Milliseconds before a failed list is requested again. */
 const RETRY = 5_000;
 
@@ -216,7 +220,9 @@ export class Tasks extends EventTarget {
     const answered = this.#fetch([0], true);
     const kept = begins ? await first.kept : null;
     if (begins) this.outbox.resume(kept?.changes ?? []);
-    const list = begins && key === first.key ? kept?.list : await read('lists', key).catch(() => null);
+    const isFirst = begins && key === first.key;
+    if (!isFirst) await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, STORED_AFTER))]);
+    const list = isFirst ? kept?.list : this.isLoading && this.#key() === key ? await read('lists', key).catch(() => null) : null;
     if (list && this.isLoading && this.#key() === key) this.#show(list);
     await answered;
   }
@@ -267,8 +273,9 @@ export class Tasks extends EventTarget {
       for (let page = 0; tasks.length < KEPT_TASKS && this.#pages.has(page); page += 1) for (const id of this.#pages.get(page) ?? []) tasks.push(this.#known.get(id));
       if (key !== this.#key() || this.failure !== null) return;
       await write('lists', { key, at: Date.now(), tasks: tasks.filter(Boolean).slice(0, KEPT_TASKS), total: this.#served });
+      if (((await inStore('lists', 'readonly', (store) => store.count())) ?? 0) <= KEPT_LISTS) return;
       const lists = await readAll('lists');
-      for (const old of lists.sort((a, b) => b.at - a.at).slice(KEPT_LISTS)) await erase('lists', old.key);
+      for (const old of lists.sort((a, b) => b.at - a.at).slice(KEPT_LISTS_THEN)) await erase('lists', old.key);
     }, KEEP_AFTER);
   }
 
