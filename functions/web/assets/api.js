@@ -128,7 +128,7 @@ export async function call(path, options = {}) {
 }
 
 /**
- * What first.js has started: the call for the first list, the reading of its stored copy, and its last picture.
+ * What first.js has started: the call for the first list, and the reading of its stored copy.
  *
  * @typedef {object} First
  * @property {string} path
@@ -137,7 +137,6 @@ export async function call(path, options = {}) {
  * @property {string} key of the list
  * @property {Promise<{ list?: any, changes: any[] } | null>} kept
  * @property {(key: string) => string} lookOf names everything that decides how the list with this key looks, besides its tasks
- * @property {Promise<unknown> | false} painted resolves after the frame with the list's last picture, if there is one
  */
 export const first = /** @type {First} */ (Reflect.get(window, 'first'));
 

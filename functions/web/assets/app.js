@@ -1,7 +1,7 @@
 // Starts the page: first the list, then the rest when it is needed; handles the keys that work everywhere.
 
 import { tasks, undo } from './actions.js';
-import { first, token, whenTokenIsNeeded } from './api.js';
+import { token, whenTokenIsNeeded } from './api.js';
 import { byId, setText } from './dom.js';
 import { FilterBar } from './filter-bar.js';
 import { Key, changes, hasShortcuts, keep, kept } from './kept.js';
@@ -9,8 +9,6 @@ import { QuickAdd } from './quick-add.js';
 import { TaskList } from './task-list.js';
 import { part, toast } from './toasts.js';
 import { closeTask, go, isNarrowed, queryOf, show, view, viewChanges } from './view.js';
-
-await first.painted;
 
 whenTokenIsNeeded(async (wasWrong) => (await part(() => import('./dialogs.js'))).askForToken(wasWrong));
 

@@ -15,13 +15,11 @@
   // The assistant's space beside the list is reserved from the first frame, so that nothing moves; app.js opens it.
   const chat = kept('taskflow.chat-open');
   if (chat === 'open' || (chat === null && matchMedia('(min-width: 80rem)').matches)) document.documentElement.dataset.beside = 'yes';
-  // A browser's first formatter takes tens of milliseconds, for which the list would wait. Nothing else needs the time yet.
-  setTimeout(() => Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' }).format());
   // The stored list and the waiting changes, painted before the service answers. store.js creates the database.
   const asked = new URLSearchParams(location.hash.slice(1));
   asked.delete('task');
   const key = asked.toString();
-  // Loading the modules takes longer than the first frame. The picture is inert until task-list.js, which keeps it, replaces it.
+  // Loading the modules takes longer than the first frame, and would delay it. The picture is inert until task-list.js, which keeps it, replaces it.
   const lookOf = (/** @type {string} */ list) => `${list} ${innerWidth} ${new Date().toDateString()}`;
   let picture = /** @type {any} */ (null);
   try {
@@ -41,9 +39,9 @@
     element.append(...children.map(draw));
     return element;
   };
-  // The modules run after that frame. A page in the background has none, so the wait for it has a limit, in milliseconds.
+  // A page in the background has no frame, so the wait for it has a limit, in milliseconds.
   const frameMax = 200;
-  const painted = picture?.key === lookOf(key) && new Promise((resolve) => {
+  const painted = picture?.key !== lookOf(key) ? null : new Promise((resolve) => {
     setTimeout(resolve, frameMax);
     requestAnimationFrame(function show() {
       const rows = /** @type {HTMLElement | null} */ (document.querySelector('[data-first] .rows'));
@@ -55,6 +53,19 @@
       rows.closest('[data-first]')?.removeAttribute('data-first');
     });
   });
+  const begin = async () => {
+    await painted;
+    document.head.append(/** @type {HTMLTemplateElement} */ (document.querySelector('#modules')).content);
+    // A browser's first formatter takes tens of milliseconds, for which the list would wait. Nothing else needs the time yet.
+    setTimeout(() => Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' }).format());
+    if (document.readyState === 'loading') await new Promise((resolve) => document.addEventListener('DOMContentLoaded', resolve));
+    // Without the style, the list would measure wrong heights.
+    const style = /** @type {HTMLLinkElement} */ (document.querySelector('[rel=stylesheet]'));
+    if (!style.sheet) await new Promise((resolve) => Object.assign(style, { onload: resolve, onerror: resolve }));
+    const app = '/assets/app.js';
+    await import(app);
+  };
+  void begin();
   const keeps = new Promise((resolve) => {
     const opening = indexedDB.open('taskflow', 1);
     opening.onupgradeneeded = () => opening.transaction?.abort();
@@ -80,5 +91,5 @@
   const response = key ? null : fetch(path, { headers });
   // The reader of the answer handles a failure; without a reader it is ignored.
   response?.catch(() => {});
-  Object.assign(window, { first: { path, token, response, key, kept: keeps, lookOf, painted } });
+  Object.assign(window, { first: { path, token, response, key, kept: keeps, lookOf } });
 })();
