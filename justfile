@@ -24,15 +24,15 @@ run-beside-dapr: stack-build
 stack-build:
     cargo build --workspace --bins --features tests/stack
 
-# The tests that need only Rust.
+# Run the tests that need only Rust.
 test:
     cargo test --workspace
 
-# The user story on real Dapr and Kafka, over bindings and over pub/sub. Needs what run-dapr needs.
+# Test the user story on real Dapr and Kafka, over bindings and over pub/sub. Needs what run-dapr needs.
 e2e: stack-build
     cargo test --package tests --features stack --test e2e -- --test-threads=1
 
-# HTTPS with certificates from a real ACME authority. Needs PEBBLE and PEBBLE_CHALLTESTSRV.
+# Test HTTPS with certificates from a real ACME authority. Needs PEBBLE and PEBBLE_CHALLTESTSRV.
 https: stack-build
     cargo test --package tests --features stack --test https -- --test-threads=1 --nocapture
 
@@ -41,12 +41,12 @@ faults *names: stack-build
     FAULTS={{ quote(replace(names, " ", ",")) }} cargo test --package tests --features stack --test faults -- --nocapture
 
 # Builds the previous release once, from the repository's history.
-# The upgrade from the previous release: both releases at once, as real processes, on one database.
+# Test the upgrade from the previous release: both releases at once, as real processes, on one database.
 upgrade-check:
     cargo build --workspace --bin taskflow --features tests/stack
     OLD_TASKFLOW="$(tests/tools/old_taskflow.sh)" cargo test --workspace --features tests/stack --test upgrade
 
-# Update what `cargo test` upgrades from: the database that the previous release leaves, and its responses.
+# Update the data of the upgrade tests in `cargo test`: the previous release's database and responses.
 upgrade-dump:
     cargo build --workspace --bin taskflow --features tests/stack
     OLD_TASKFLOW="$(tests/tools/old_taskflow.sh)" cargo test --workspace --features tests/stack --test upgrade -- --ignored dump
@@ -57,17 +57,17 @@ cluster-e2e parts="":
     cargo build --release --workspace --bins --features tests/stack
     CLUSTER_PARTS={{ quote(parts) }} tests/tools/cluster.sh
 
-# Do everything from `minikube start` to a URL. Needs minikube, kubectl, helm, docker with buildx.
+# Run Taskflow on Minikube: everything from `minikube start` to a URL. Needs minikube, kubectl, helm, docker with buildx.
 minikube-up:
     knative/scripts/minikube-up.sh
 
-# Zip functions for AWS Lambda on arm64 into target/lambda: all that are useful there, or those of a list. Needs cargo-lambda.
+# Zip functions for AWS Lambda on arm64 into target/lambda: all that Lambda can run, or the named ones. Needs cargo-lambda.
 lambda *names:
     names={{ quote(names) }}; names=${names:-$(cargo run --quiet --package manifests --bin manifests -- lambda)}; for name in $names; do \
       cargo lambda build --profile image --arm64 --output-format zip --package "$name" --bin "$name" --features sidecar/lambda; \
     done
 
-# Diagnose the Taskflow in the cluster of kubectl's context: what is wrong, and what to do.
+# Diagnose Taskflow in the cluster of kubectl's context: report each problem and its remedy.
 doctor:
     knative/scripts/doctor.sh
 
@@ -99,7 +99,7 @@ contract:
     cargo run --quiet --package contract --example contract -- openapi > tests/contract/openapi.yaml
     cargo run --quiet --package contract --example contract -- asyncapi > tests/contract/events.yaml
 
-# Update the manifests and lists that are generated from the table of functions: Knative, Dapr, images, Lambda, the single process.
+# Update the manifests and lists that are generated from the table of functions: Knative, Dapr, images, Lambda, the one process.
 manifests:
     cargo run --quiet --package manifests --bin manifests
 
@@ -144,7 +144,7 @@ caldav:
     cargo build --workspace --bin taskflow
     TASKFLOW=target/debug/taskflow tests/tools/caldav.sh
 
-# Read and write a million mutated iCalendar texts: none panics or takes longer than 50 ms.
+# Read and write a million mutated iCalendar texts. Fails on a panic, and on a text that takes longer than 50 ms.
 fuzz-icalendar inputs="1000000":
     ICALENDAR_FUZZ={{ inputs }} ICALENDAR_FUZZ_MS=50 cargo test --release --package icalendar --test tasks mutated -- --nocapture
 
@@ -170,7 +170,7 @@ screenshots: page-tools browser-tools
     cargo build --workspace --bin taskflow
     TASKFLOW=target/debug/taskflow node tests/browser/screenshots.js
 
-# Update the page's icons that are PNG files. Needs Node and Chromium.
+# Update the page's PNG icons. Needs Node and Chromium.
 icons: page-tools browser-tools
     node tests/browser/icons.js
 
@@ -184,10 +184,10 @@ page-tools:
 browser-tools:
     @node --input-type=module --eval 'import { chromium } from "./tests/browser/parts.js"; try { chromium(); } catch ({ message }) { console.error(message); process.exit(1); }'
 
-# Everything that CI checks of the programs, except the fuzzing.
+# Run all checks that CI runs on the Rust code, except fuzzing.
 check: format-check lint doc test deny
 
-# Terraform: format, validity, tests against mock providers, tflint, checkov, secrets. Needs terraform, tflint, checkov, jq.
+# Check Terraform: format, validity, tests against mock providers, tflint, checkov, secrets. Needs terraform, tflint, checkov, jq.
 terraform-check:
     tests/tools/terraform_check.sh
 
@@ -211,7 +211,7 @@ deploy digests registry overlay="knative/overlays/oke":
     OVERLAY={{ quote(overlay) }} IMAGES="$(jq --raw-output --arg registry {{ quote(registry) }} '.image_digests | to_entries[] | "\(.key)=\($registry)/\(.key)@\(.value)"' {{ quote(digests) }})" \
       terraform/scripts/rollout.sh
 
-# Roll back to the images of the previous release; if the last rollout failed, to those of the last one that succeeded.
+# Roll back to the images of the previous release; if the last roll-out failed, to those of the last one that succeeded.
 roll-back overlay="knative/overlays/oke":
     OVERLAY={{ quote(overlay) }} terraform/scripts/rollout.sh --back
 
@@ -219,7 +219,7 @@ roll-back overlay="knative/overlays/oke":
 smoke url:
     tests/tools/smoke.sh {{ quote(url) }}
 
-# The smoke test against a new Taskflow.
+# Run the smoke test against a new Taskflow.
 smoke-check:
     tests/tools/smoke_check.sh
 
@@ -235,7 +235,7 @@ restore file:
 backup-check:
     tests/tools/backup_check.sh
 
-# From: Taskflow's URL (single process), strimzi (kubectl's context), redpanda (rpk), HOST:PORT (KAFKA_LIBS).
+# From: Taskflow's URL (one process), strimzi (kubectl's context), redpanda (rpk), HOST:PORT (KAFKA_LIBS).
 # Print the dead letters, one JSON line each.
 dead-letters where="http://127.0.0.1:8080":
     tests/tools/dead_letters.sh read {{ quote(where) }}
@@ -266,12 +266,12 @@ load *names:
     cargo build --profile {{ env("LOAD_PROFILE", "release") }} --package taskflow
     tests/tools/load.sh process {{ names }}
 
-# The same on real Dapr and Kafka, with one process per function. Needs k6 and what run-dapr needs.
+# Put the same load on real Dapr and Kafka, with one process per function. Needs k6 and what run-dapr needs.
 load-dapr *names:
     cargo build --profile {{ env("LOAD_PROFILE", "release") }} --workspace --bins --features tests/stack
     tests/tools/load.sh dapr {{ names }}
 
-# A short load test, on the single process or on dapr: nothing may fail. Times are shown but not checked, because CI's machines are shared.
+# Run a short load test, on one process or on dapr. Fails on any error; shows times without checking them, because CI's machines are shared.
 load-short on="process":
     LOAD_PROFILE=dev LOAD_USERS=50 LOAD_SECONDS=10 LOAD_JUDGE=errors just {{ if on == "dapr" { "load-dapr" } else { "load" } }}
 
@@ -301,7 +301,7 @@ bench-chat: (bench "chat")
 # 1,000 connections, or the given number: one call per second each, then full speed.
 bench-users *connections: (bench "users" connections)
 
-# The highest rate that callers and consumers of the single process sustain; `just bench-dapr capacity` for the whole deployment.
+# The highest rate that callers and consumers of the one process sustain; `just bench-dapr capacity` for the whole deployment.
 bench-capacity: (bench "capacity")
 
 # The cost of a call in each program; `just bench-dapr cpu` for the whole deployment.
@@ -310,7 +310,7 @@ bench-cpu: (bench "cpu")
 # The cost of waking the consumers of a call ahead, on a simulated day.
 bench-awake: (bench "awake")
 
-# A file of 50,000 tasks, or of so many: the time, and the most memory that it takes.
+# The time and peak memory of an import of 50,000 tasks, or of the given number.
 bench-import *tasks: (bench "import" tasks)
 
 # One function: start to first answer, idle memory, stripped size.

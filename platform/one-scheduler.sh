@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Reduces the three schedulers of Dapr's chart to one: helm's post-renderer, from stdin to stdout. Fails if the chart no longer contains what it
-# edits, because an unchanged rendering would start three schedulers.
+# Reduces the three schedulers of Dapr's chart to one: helm's post-renderer, from stdin to stdout. Fails if the chart no longer contains the lines to
+# edit, because an unchanged rendering would start three schedulers.
 set -euo pipefail
 
 rendered=$(cat)

@@ -1,4 +1,4 @@
-# What costs money. `billed` is one of every plan's outputs, so a plan shows it before anything is built.
+# Costs. The output `billed` lists the parts that may be billed, so a plan shows them before anything is built.
 
 locals {
   free = { ocpus = 2, memory_gb = 12, block_gb = 200 }
@@ -16,16 +16,16 @@ locals {
     var.kafka == "redpanda" ? "Redpanda Serverless: uptime and partitions by the hour while it has topics, traffic and storage by the GB" : "",
     var.database == "neon" ? "Neon: nothing on its free plan; compute and storage on a paid one" : "",
     var.create_registry ? "Oracle's registry: storage beyond the free object storage" : "",
-    nonsensitive(try(length(var.gemini_api_key) > 0, false)) ? "Gemini: as the key's plan says" : "",
+    nonsensitive(try(length(var.gemini_api_key) > 0, false)) ? "Gemini: depends on the plan of the key" : "",
   ])
 }
 
-# Oracle refuses everything beyond the free allowance, whoever requests it: the allowance belongs to the tenancy, and so does the quota. A limit of A1
+# Makes Oracle refuse everything beyond the free allowance. Quota and allowance apply to the whole tenancy, and so to every user of it. A limit of A1
 # has two names, one for an availability domain and one for a region. Existing resources stay.
 resource "oci_limits_quota" "free" {
   count = var.stay_free ? 1 : 0
 
-  compartment_id = var.tenancy_id # where quotas are kept
+  compartment_id = var.tenancy_id # quotas belong to the tenancy's root
   name           = "${var.name}-free"
   description    = "No more than is free; stay_free = false removes it"
   freeform_tags  = local.tags
@@ -42,9 +42,9 @@ resource "oci_limits_quota" "free" {
 resource "oci_budget_budget" "this" {
   count = var.budget_email == null ? 0 : 1
 
-  compartment_id = var.tenancy_id # where budgets are kept
+  compartment_id = var.tenancy_id # budgets belong to the tenancy's root
   display_name   = var.name
-  description    = "What ${var.name} costs in a month"
+  description    = "Monthly cost of ${var.name}"
   amount         = var.budget_amount
   reset_period   = "MONTHLY"
   target_type    = "COMPARTMENT"

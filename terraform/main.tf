@@ -10,7 +10,7 @@ locals {
   tags   = merge(var.tags, { project = "taskflow", environment = var.name, managed-by = "terraform" })
   labels = { "app.kubernetes.io/part-of" = "taskflow", "app.kubernetes.io/managed-by" = "terraform" }
 
-  # What is installed in the cluster. Minikube and the tests use the same files.
+  # The charts that are installed in the cluster. Minikube and the tests use the same files.
   platform = "${local.repository}/platform"
 
   node_ports = yamldecode(file("${local.platform}/gateway-public/values.yaml")).nodePorts
@@ -60,8 +60,8 @@ data "oci_identity_region_subscriptions" "this" {
   }
 }
 
-# An account that was not upgraded to pay-as-you-go may have a limit of 0 for what every cluster needs. Oracle would only report that after building
-# the rest.
+# An account that was not upgraded to pay-as-you-go may have a limit of 0 for parts that every cluster needs. Oracle would report that only after the
+# rest is built.
 data "oci_limits_limit_values" "this" {
   for_each = var.check_capacity ? local.needed_limits : {}
 

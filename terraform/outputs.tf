@@ -1,5 +1,5 @@
 output "url" {
-  description = "Where Taskflow is. The first certificate takes a minute or two."
+  description = "Taskflow's URL. The first certificate takes a minute or two."
   value       = module.taskflow.url
 }
 
@@ -15,7 +15,7 @@ output "public_address" {
 }
 
 output "kubeconfig_command" {
-  description = "Makes kubectl speak to the cluster."
+  description = "Command that writes the cluster's kubeconfig."
   value = join(" ", [
     "oci ce cluster create-kubeconfig --cluster-id ${module.oke.cluster_id} --file $HOME/.kube/config --region ${var.region}",
     "--token-version 2.0.0 --kube-endpoint PUBLIC_ENDPOINT --profile ${var.oci_profile} --auth ${var.oci_auth}",
@@ -33,7 +33,7 @@ output "overlay" {
 }
 
 output "image_registry" {
-  description = "Where images of this release are pulled from, and the repositories in Oracle's registry if there are any."
+  description = "Registry that nodes pull images from, and the prefix of the repositories in Oracle's registry, if any."
   value = {
     used    = var.image_registry
     created = one(module.registry[*].prefix)
@@ -41,16 +41,16 @@ output "image_registry" {
 }
 
 output "api_security_group_id" {
-  description = "Security group of the Kubernetes API; the pipeline lets its runner in here for as long as it runs."
+  description = "Security group of the Kubernetes API. The pipeline adds a rule for its runner to it, and removes the rule at the end."
   value       = module.network.security_group_ids["api"]
 }
 
 output "billed" {
-  description = "What of this may be billed; empty where all is free."
+  description = "Parts of the deployment that may be billed; empty if all are free."
   value       = local.billed
 }
 
 output "block_storage_gb" {
-  description = "Block storage in GB: boot volumes and disks. Free are 200."
+  description = "Block storage in GB: boot volumes and disks. 200 are free."
   value       = local.used.block_gb
 }

@@ -1,4 +1,4 @@
-# The providers and their credentials. The cluster's address is only known after it is built; until then, its providers have nothing to do.
+# The providers and their credentials. The cluster's address is known only after the cluster is built; until then, its providers have nothing to do.
 
 locals {
   oci_auth = {

@@ -61,7 +61,7 @@ variable "operator_cidrs" {
 
   validation {
     condition     = length(var.operator_cidrs) > 0 && alltrue([for cidr in var.operator_cidrs : can(cidrhost(cidr, 0)) && !strcontains(cidr, ":")])
-    error_message = "operator_cidrs: must be IPv4 networks, such as [\"203.0.113.7/32\"]; without one, nobody can reach the cluster, not even Terraform."
+    error_message = "operator_cidrs: must be IPv4 networks, such as [\"203.0.113.7/32\"]; without one, neither kubectl nor Terraform can reach the cluster."
   }
 
   validation {
@@ -79,7 +79,7 @@ variable "stay_free" {
 }
 
 variable "budget_email" {
-  description = "Recipient of an e-mail when the compartment's bill of a month exceeds budget_amount; null for nobody."
+  description = "Recipient of an e-mail when the compartment's bill of a month exceeds budget_amount; null for none."
   type        = string
   default     = null
 
@@ -211,7 +211,7 @@ variable "boot_volume_gb" {
 }
 
 variable "check_capacity" {
-  description = "Whether to ask for capacity and limits before building. Needs the right to read both of the whole tenancy; without it set false."
+  description = "Whether a plan checks capacity and limits before anything is built. Needs the right to read both in the whole tenancy; set false without it."
   type        = bool
   default     = true
 }
@@ -219,7 +219,7 @@ variable "check_capacity" {
 # --- Address
 
 variable "domain" {
-  description = "Name under which Taskflow is reached. Point it, and *.NAME with function_hosts, at the output public_address. Null for a name that is derived from the address and needs no domain."
+  description = "Public name of Taskflow. Point it, and *.NAME with function_hosts, at the output public_address. Null derives a name from the address, which needs no domain."
   type        = string
   default     = null
 
@@ -258,7 +258,7 @@ variable "acme_email" {
 }
 
 variable "acme_server" {
-  description = "Directory of the certificate authority; Let's Encrypt's staging one has no weekly limit, and no trust."
+  description = "Directory of the certificate authority; Let's Encrypt's staging directory has no weekly limit, but browsers do not trust its certificates."
   type        = string
   default     = "https://acme-v02.api.letsencrypt.org/directory"
 
@@ -269,7 +269,7 @@ variable "acme_server" {
 }
 
 variable "egress_ports" {
-  description = "TCP ports on the internet that pods may reach besides 443 and those of Neon and Redpanda, each with what for, such as { 8443 = \"webhook\" }."
+  description = "TCP ports on the internet that pods may reach besides 443 and those of Neon and Redpanda, each with its purpose, such as { 8443 = \"webhook\" }."
   type        = map(string)
   default     = {}
 
@@ -298,7 +298,7 @@ variable "kafka" {
 }
 
 variable "kafka_partitions" {
-  description = "Partitions of each topic: how many records of it are delivered at once. It can only grow: Kafka never removes a partition."
+  description = "Partitions of each topic: the number of its records that are delivered at once. It can only grow, because Kafka never removes a partition."
   type        = number
   default     = 3
 
@@ -309,7 +309,7 @@ variable "kafka_partitions" {
 }
 
 variable "redpanda_region" {
-  description = "Region of Redpanda Serverless, near the cluster's. Redpanda's own list decides."
+  description = "Region of Redpanda Serverless, near the cluster's. A plan checks it against Redpanda's list."
   type        = string
   default     = "eu-central-1"
 }
@@ -322,7 +322,7 @@ variable "redpanda_client_id" {
 
   validation {
     condition     = var.kafka != "redpanda" || try(length(var.redpanda_client_id) > 0, false)
-    error_message = "redpanda_client_id: kafka = \"redpanda\" needs one; make a service account in Redpanda Cloud and set TF_VAR_redpanda_client_id."
+    error_message = "redpanda_client_id: kafka = \"redpanda\" needs one; create a service account in Redpanda Cloud and set TF_VAR_redpanda_client_id."
   }
 }
 
@@ -334,12 +334,12 @@ variable "redpanda_client_secret" {
 
   validation {
     condition     = var.kafka != "redpanda" || try(length(var.redpanda_client_secret) > 0, false)
-    error_message = "redpanda_client_secret: kafka = \"redpanda\" needs one; make a service account in Redpanda Cloud and set TF_VAR_redpanda_client_secret."
+    error_message = "redpanda_client_secret: kafka = \"redpanda\" needs one; create a service account in Redpanda Cloud and set TF_VAR_redpanda_client_secret."
   }
 }
 
 variable "database" {
-  description = "cluster: PostgreSQL in the cluster, on a disk of its own. neon: Neon, which sleeps while nobody asks."
+  description = "cluster: PostgreSQL in the cluster, on a disk of its own. neon: Neon, which sleeps when idle."
   type        = string
   default     = "cluster"
 
@@ -350,7 +350,7 @@ variable "database" {
 }
 
 variable "backups" {
-  description = "Whether to back the database up each day into Object Storage, for 14 days."
+  description = "Whether to back up the database each day to Object Storage, which keeps a backup for 14 days."
   type        = bool
   default     = true
 }
@@ -363,7 +363,7 @@ variable "neon_api_key" {
 
   validation {
     condition     = var.database != "neon" || try(length(var.neon_api_key) > 0, false)
-    error_message = "neon_api_key: database = \"neon\" needs one; make it in Neon's console, Account settings, API keys, and set TF_VAR_neon_api_key."
+    error_message = "neon_api_key: database = \"neon\" needs one; create it in Neon's console, Account settings, API keys, and set TF_VAR_neon_api_key."
   }
 }
 
@@ -387,7 +387,7 @@ variable "neon_region" {
 # --- Taskflow
 
 variable "time_zone" {
-  description = "The user's time zone, such as Europe/Berlin. A pod's own is UTC, in which \"today\", 09:00 and reminders would be wrong."
+  description = "The user's time zone, such as Europe/Berlin. Without it, \"today\", 09:00 and reminders would be in UTC, the pods' zone."
   type        = string
 
   validation {
@@ -404,7 +404,7 @@ variable "gemini_api_key" {
 }
 
 variable "smtp_url" {
-  description = "Mail server of reminders, such as smtps://user:password@mail.example.org; null for none. TASKFLOW_MAIL_TO in `settings` says who gets them."
+  description = "Mail server of reminders, such as smtps://user:password@mail.example.org; null for none. TASKFLOW_MAIL_TO in `settings` sets the recipient."
   type        = string
   default     = null
   sensitive   = true
@@ -416,7 +416,7 @@ variable "smtp_url" {
 }
 
 variable "webhook_token" {
-  description = "Bearer token that the receiver of TASKFLOW_WEBHOOK_URL asks for; null for none."
+  description = "Bearer token that the receiver of TASKFLOW_WEBHOOK_URL requires; null for none."
   type        = string
   default     = null
   sensitive   = true
@@ -446,12 +446,12 @@ variable "settings" {
 
   validation {
     condition     = length(setintersection(keys(var.settings), ["TASKFLOW_DOMAIN", "TASKFLOW_ACME_DIRECTORY", "TASKFLOW_ACME_EMAIL", "TASKFLOW_FUNCTION_HOSTS", "TASKFLOW_TIME_ZONE"])) == 0
-    error_message = "settings: set domain, acme_server, acme_email, function_hosts and time_zone instead of the settings that follow from them."
+    error_message = "settings: set domain, acme_server, acme_email, function_hosts and time_zone instead of the settings that are derived from them."
   }
 }
 
 variable "secrets_rotation" {
-  description = "Raise it to replace the API token, Dapr's tokens and Redpanda's password."
+  description = "Raise this number to replace the API token, Dapr's tokens and Redpanda's password."
   type        = number
   default     = 1
 
@@ -462,7 +462,7 @@ variable "secrets_rotation" {
 }
 
 variable "plan_group_id" {
-  description = "OCID of the group whose members may read what a plan refreshes in the cluster, the Secrets among it; null for none."
+  description = "OCID of the group whose members may read the cluster's objects that a plan refreshes, including Secrets; null for none."
   type        = string
   default     = null
 
@@ -473,13 +473,13 @@ variable "plan_group_id" {
 }
 
 variable "create_registry" {
-  description = "Whether to make a repository in Oracle's registry for each image."
+  description = "Whether to create a repository in Oracle's registry for each image."
   type        = bool
   default     = false
 }
 
 variable "image_registry" {
-  description = "What stands before an image's name, such as ghcr.io/OWNER/taskflow."
+  description = "Prefix of the images' names, such as ghcr.io/OWNER/taskflow."
   type        = string
 
   validation {
@@ -499,7 +499,7 @@ variable "image_digests" {
 
   validation {
     condition     = length(setsubtract(local.functions, keys(var.image_digests))) == 0 || !var.rollout
-    error_message = "image_digests: none for ${join(", ", setsubtract(local.functions, keys(var.image_digests)))}; take the file of a release, or set rollout = false."
+    error_message = "image_digests: has no digest for ${join(", ", setsubtract(local.functions, keys(var.image_digests)))}; use a release's image-digests.tfvars.json, or set rollout = false."
   }
 }
 
@@ -515,7 +515,7 @@ variable "overlay" {
 }
 
 variable "rollout" {
-  description = "Whether apply rolls out the overlay. The pipeline says false and does so itself, so that a roll-back is not undone by the next apply."
+  description = "Whether apply rolls out the overlay. The pipeline sets false and rolls out itself, so that the next apply does not undo a roll-back."
   type        = bool
   default     = true
 }

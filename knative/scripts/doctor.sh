@@ -79,7 +79,7 @@ check_functions() {
   while IFS=$'\t' read -r name reason message; do
     bad "function $name is not ready: $reason: $message"
   done <"$scratch/functions"
-  # Everything that the gateway routes to, according to this checkout's manifests.
+  # Every function that the gateway routes to, according to this checkout's manifests.
   for name in "$(dirname "$0")"/../base/functions/*.yaml; do
     name=$(basename "$name" .yaml)
     case $name in kustomization | every-function) continue ;; esac
@@ -127,8 +127,8 @@ ask_health() {
     "http://localhost/api/v1/namespaces/$namespace/services/gateway:http/proxy/health" || true
 }
 
-# Through the API server, so that it needs no ingress; through a proxy, because `kubectl get --raw` hides the body of a 503. A function that cannot
-# start delays its caller by a minute.
+# Calls /health through the API server, because that needs no ingress, and through a proxy, because `kubectl get --raw` hides the body of a 503. A
+# function that cannot start delays its caller by a minute.
 check_health() {
   local health status age part advice words try
   kubectl proxy --unix-socket "$scratch/api" >"$scratch/proxy" 2>&1 &
@@ -155,7 +155,7 @@ check_health() {
     case $part in
       database)
         words=$(last_words --selector serving.knative.dev/service=health --container user-container)
-        # It was called for the first time, or did not answer in time: then its last log line is about something else.
+        # If the function has just started, or did not answer in time, its last log line is about something else.
         [[ $words == *database* ]] || words=
         advice="is neon-connection-string in secret taskflow-secrets right, and the database there?${words:+ Its function says: $words}"
         ;;
@@ -172,7 +172,7 @@ proxy=
 trap '[ -z "$proxy" ] || kill "$proxy" 2>/dev/null; rm -rf "$scratch"' EXIT
 check_secrets
 check_migration
-# Before the pods, because it wakes a function, and one that cannot start shows up there.
+# Runs before the check of the pods, because it wakes a function. If that function cannot start, the check of the pods shows it.
 check_health
 check_functions
 check_pods

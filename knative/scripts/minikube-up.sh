@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Does everything from `minikube start` to a URL: `just minikube-up`. Running it again updates what exists. Needs minikube, kubectl, helm, jq, docker
-# with buildx, openssl, curl, and 4 CPUs, 8 GB of memory and 20 GB of disk for the node. `minikube delete --profile taskflow` removes everything.
-# platform/ defines what is installed, and in which versions, for Terraform as well. Environment: PROFILE (taskflow); PORT (8080), Taskflow's port on
+# Does everything from `minikube start` to a URL: `just minikube-up`. A second run updates the first one's cluster. Needs minikube, kubectl, helm, jq,
+# docker with buildx, openssl, curl, and 4 CPUs, 8 GB of memory and 20 GB of disk for the node. `minikube delete --profile taskflow` removes
+# everything. platform/ lists the charts and their versions, for Terraform as well. Environment: PROFILE (taskflow); PORT (8080), Taskflow's port on
 # this machine.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 readonly profile=${PROFILE:-taskflow} port=${PORT:-8080} node_port=30080
 readonly kubernetes=v1.35.2
 readonly patience=10m
-# There is no load balancer and no object store: the gateway is reached through a port of the node.
+# Minikube has no load balancer and no object store. Callers reach the gateway through a port of the node.
 readonly left_out='["gateway-public", "backup"]'
 
 say() { echo "minikube-up: $*" >&2; }
@@ -79,7 +79,7 @@ install_dashboard() {
     --namespace dapr-system --wait --timeout "$patience" >&2
 }
 
-# Loaded into the node's own Docker, so that no registry is needed. Knative does not look up digests for names of dev.local.
+# Loads the images into the node's own Docker, so that no registry is needed. Knative does not look up digests for names of dev.local.
 build_images() {
   local tag platform name
   tag=$(git rev-parse --short=12 HEAD)$(git diff --quiet HEAD -- || echo "-$(git diff HEAD -- | openssl sha256 -r | cut -c 1-8)")

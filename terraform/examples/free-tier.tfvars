@@ -1,4 +1,4 @@
-# Nothing to pay: one node of 2 OCPU and 12 GB, Kafka and PostgreSQL on it, 150 GB of disks, a load balancer that costs nothing.
+# Free of charge: one node of 2 OCPU and 12 GB with Kafka and PostgreSQL, 150 GB of disks, and the free load balancer.
 #
 #   export TF_VAR_tenancy_id=ocid1.tenancy.oc1..…
 #   export TF_VAR_operator_cidrs='["203.0.113.7/32"]'          # your own address

@@ -1,5 +1,5 @@
-# Kafka and PostgreSQL run by others: Redpanda Serverless, billed by the hour while it has topics, and Neon, free for this size. The cluster
-# holds nothing that cannot be built anew but the scheduler's jobs, which come back from the database.
+# Kafka and PostgreSQL as managed services: Redpanda Serverless, billed by the hour while it has topics, and Neon, free for this size. The cluster
+# then stores no data: the scheduler's jobs are registered again from the database.
 #
 #   export TF_VAR_tenancy_id=… TF_VAR_operator_cidrs=… TF_VAR_image_registry=…      as in free-tier.tfvars
 #   export TF_VAR_redpanda_client_id=… TF_VAR_redpanda_client_secret=… TF_VAR_neon_api_key=…

@@ -1,5 +1,6 @@
-# What the pipeline needs before it can plan or apply anything: its two groups, their permissions, and the bucket of the state. An administrator
-# applies it once, by hand, with its own state; the pipeline cannot change its own permissions. See "The pipeline's rights" in docs/runbook.md.
+# The parts that the pipeline needs before it can plan or apply anything: its two groups, their permissions, and the bucket of the state. An
+# administrator applies it once, by hand, with its own state; the pipeline cannot change its own permissions. See "The pipeline's rights" in
+# docs/runbook.md.
 
 locals {
   tags  = { project = "taskflow", managed-by = "terraform" }
@@ -18,7 +19,7 @@ locals {
       "manage usage-budgets in tenancy",
     ])
 
-    # Reads what a plan refreshes, and the state, without its lock. Allows its runner to reach the Kubernetes API.
+    # Reads the resources that a plan refreshes, and the state, without its lock. Allows its runner to reach the Kubernetes API.
     plan = concat(local.checks, [
       "read all-resources in ${local.place}",
       "read quota in tenancy",
@@ -32,7 +33,7 @@ locals {
 resource "oci_identity_group" "this" {
   for_each = local.rights
 
-  compartment_id = var.tenancy_id # where groups are kept
+  compartment_id = var.tenancy_id # groups belong to the tenancy's root
   name           = "${var.name}-${each.key}"
   description    = "Taskflow's pipeline: ${each.key}"
   freeform_tags  = local.tags
@@ -41,7 +42,7 @@ resource "oci_identity_group" "this" {
 resource "oci_identity_policy" "this" {
   for_each = local.rights
 
-  compartment_id = var.tenancy_id # some rights are the tenancy's
+  compartment_id = var.tenancy_id # some rights apply to the whole tenancy
   name           = "${var.name}-${each.key}"
   description    = "Rights of Taskflow's pipeline: ${each.key}"
   statements     = [for right in each.value : "allow group ${oci_identity_group.this[each.key].name} to ${right}"]

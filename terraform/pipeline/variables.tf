@@ -9,7 +9,7 @@ variable "tenancy_id" {
 }
 
 variable "compartment_id" {
-  description = "OCID of the compartment that the deployment is in; the tenancy's own for the root."
+  description = "OCID of the deployment's compartment; the tenancy's OCID for the root."
   type        = string
 
   validation {
@@ -19,7 +19,7 @@ variable "compartment_id" {
 }
 
 variable "region" {
-  description = "Home region: groups and policies can be changed there only."
+  description = "Home region, because groups and policies can be changed only there."
   type        = string
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Deletes old images from Oracle's registry, whose storage is billed beyond the free object storage: in each repository whose name begins with
-# PREFIX/, those that are older than 60 days and not among the newest 30. So every release that a rollback can need is kept. Environment: COMPARTMENT,
-# its OCID; PREFIX (taskflow). Uses the profile DEFAULT of the oci command.
+# PREFIX/, those that are older than 60 days and not among the newest 30. That keeps every release that a roll-back can need. Environment:
+# COMPARTMENT, its OCID; PREFIX (taskflow). Uses the profile DEFAULT of the oci command.
 set -euo pipefail
 
 : "${COMPARTMENT:?the OCID of the compartment}"

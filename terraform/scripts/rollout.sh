@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Rolls out a kustomize overlay with the images of one release, in the order that an upgrade needs: settings, then migrations, then programs.
-# Terraform and the pipeline call it, and so can you: rollout.sh [--render | --back]
+# Terraform and the pipeline call it; you can call it too: rollout.sh [--render | --back]
 #   --render  prints the manifests, applies nothing
 #   --back    rolls back: to the images of the last finished rollout or, if that was the last one, of the one before it. Runs no migrations: the
 #             schema does not go back, and the previous release may refuse migrations that it does not know
@@ -19,8 +19,8 @@ say() { echo "rollout: $*" >&2; }
 fail() { say "$*"; exit 1; }
 cluster() { kubectl --namespace "$namespace" "$@"; }
 
-# The records of rollouts about their images: of one that was started and has not finished (unfinished), of the last that finished (current), and of
-# the one before it (previous). If there is an unfinished one, programs may already use its images.
+# Returns the images of a recorded roll-out: of the one that has not finished (unfinished), of the last one that finished (current), or of the one
+# before it (previous). If there is an unfinished one, programs may already use its images.
 images() { # key
   cluster get configmap rollouts --ignore-not-found --output "jsonpath={.data.$1}"
 }
@@ -109,7 +109,7 @@ migrate() {
 
 await() {
   local deployment function
-  # Except revisions' pods, which Knative creates: a revision that never started does no harm.
+  # Except revisions' Deployments, which Knative creates: a revision that never started does no harm.
   for deployment in $(cluster get deployments --selector '!serving.knative.dev/revision' --output name); do
     cluster rollout status "$deployment" --timeout "$wait_for_programs" || return 1
   done
@@ -131,13 +131,13 @@ if [ "${1:-}" != --render ]; then
   previous=$(images previous)
 fi
 if [ "${1:-}" = --back ]; then
-  # A failed rollout is not the previous release; the previous release is the last one that finished.
+  # After a failed roll-out, the previous release is the last one that finished.
   if [ -n "$unfinished" ]; then IMAGES=$current; else IMAGES=$previous; fi
   [ -n "$IMAGES" ] || fail "there is no release to roll back to: no earlier rollout has finished"
 fi
 
-IMAGES=$(printf '%s' "${IMAGES:-}") # as it comes back from the cluster: without a line's end at its end
-# Before anything can fail, so that a rollback does not take the previous release for this one.
+IMAGES=$(printf '%s' "${IMAGES:-}") # without a line break at the end, as the cluster returns it
+# Recorded before anything can fail, so that a roll-back does not mistake this release for the previous one.
 [ "${1:-}" = --render ] || note "$IMAGES" "$current" "$previous"
 
 declare -A image_of=()
@@ -164,6 +164,6 @@ if ! await "$scratch"; then
   fail "not every program became ready; see above. To roll back: rollout.sh --back"
 fi
 
-# The same images again are not a new rollout: the target of a rollback stays the same.
+# A roll-out of the same images is not recorded as a new one, so the target of a roll-back stays the same.
 if [ "$current" = "$IMAGES" ]; then note "" "$current" "$previous"; else note "" "$IMAGES" "$current"; fi
 say "done"

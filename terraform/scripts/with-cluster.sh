@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs a command against the cluster whose kubeconfig is in $CLUSTER_KUBECONFIG: with-cluster.sh COMMAND [ARGUMENT…]. Terraform calls it for what has
-# no resource: waiting for a custom resource, rolling out an overlay. If the cluster refuses, it says what to do.
+# Runs a command against the cluster whose kubeconfig is in $CLUSTER_KUBECONFIG: with-cluster.sh COMMAND [ARGUMENT…]. Terraform calls it for steps
+# that no resource can express: waiting for a custom resource, rolling out an overlay. If the cluster refuses, it prints the remedy.
 set -euo pipefail
 
 fail() { echo "with-cluster: $*" >&2; exit 1; }

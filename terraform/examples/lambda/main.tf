@@ -1,4 +1,4 @@
-# Taskflow's REST functions on AWS Lambda, each with a function URL: the same programs, zipped by `just lambda`. A URL only answers callers that IAM
+# Taskflow's REST functions on AWS Lambda, each with a function URL: the same programs, zipped by `just lambda`. A URL answers only callers that IAM
 # allows; nothing here is public.
 #
 # A function here has no Dapr. Its events and the jobs of reminders wait in the database's outbox until the `publish-events` of a deployment in a

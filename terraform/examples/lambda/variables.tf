@@ -63,7 +63,7 @@ variable "functions" {
 
   validation {
     condition     = !contains(var.functions, "gateway") && !contains(var.functions, "notify") && !contains(var.functions, "taskflow")
-    error_message = "functions: gateway, notify and taskflow hold connections open, which Lambda does not."
+    error_message = "functions: gateway, notify and taskflow keep connections open, which Lambda does not support; remove them."
   }
 }
 
@@ -74,7 +74,7 @@ variable "packages" {
 }
 
 variable "database_url" {
-  description = "Connection string of PostgreSQL, such as Neon's; the database is brought up to date by functions/migrate."
+  description = "Connection string of PostgreSQL, such as Neon's. Run functions/migrate to migrate the database."
   type        = string
   sensitive   = true
 
@@ -96,7 +96,7 @@ variable "settings" {
 }
 
 variable "concurrency" {
-  description = "How many of one function may run at once, each with a connection to the database; -1 for the account's limit."
+  description = "Maximum instances of a function, each with a connection to the database; -1 for the account's limit."
   type        = number
   default     = -1
 
@@ -107,7 +107,7 @@ variable "concurrency" {
 }
 
 variable "log_retention_days" {
-  description = "How long logs are kept, in days."
+  description = "Days for which logs are kept."
   type        = number
   default     = 7
 

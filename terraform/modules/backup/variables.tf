@@ -1,5 +1,5 @@
 variable "platform" {
-  description = "Path of the folder that says what is installed: platform/ of the repository."
+  description = "Path of the repository's folder platform/, which lists the charts."
   type        = string
 }
 
@@ -24,7 +24,7 @@ variable "tags" {
 }
 
 variable "labels" {
-  description = "Labels of every object in the cluster that is made here."
+  description = "Labels of every object that this module creates in the cluster."
   type        = map(string)
 }
 
@@ -34,6 +34,6 @@ variable "namespace" {
 }
 
 variable "secrets_rotation" {
-  description = "A number; another one makes a new URL."
+  description = "Rotation number; changing it creates a new URL."
   type        = number
 }

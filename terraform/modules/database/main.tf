@@ -24,7 +24,7 @@ resource "neon_project" "this" {
     role_name     = local.role
   }
 
-  # The smallest size and no larger, and asleep after Neon's five minutes, so that the cost has a limit.
+  # The smallest size and no larger, and asleep after Neon's five idle minutes, so that the cost has a limit.
   default_endpoint_settings {
     autoscaling_limit_min_cu = 0.25
     autoscaling_limit_max_cu = 0.25

@@ -1,5 +1,5 @@
 variable "platform" {
-  description = "Path of the folder that says what is installed: platform/ of the repository."
+  description = "Path of the repository's folder platform/, which lists the charts."
   type        = string
 }
 
@@ -9,7 +9,7 @@ variable "name" {
 }
 
 variable "labels" {
-  description = "Labels of every object in the cluster that is made here."
+  description = "Labels of every object that this module creates in the cluster."
   type        = map(string)
 }
 

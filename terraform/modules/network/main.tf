@@ -109,7 +109,7 @@ resource "oci_core_subnet" "this" {
   freeform_tags              = var.tags
 }
 
-# Known before anything listens there, so that the public name can be derived from it, and kept when load balancers are replaced.
+# Reserved before anything listens on it, so that the public name can be derived from it. It stays when load balancers are replaced.
 resource "oci_core_public_ip" "lb" {
   compartment_id = var.compartment_id
   display_name   = "${var.name}-lb"

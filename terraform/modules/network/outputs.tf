@@ -17,7 +17,7 @@ output "security_group_ids" {
 }
 
 output "internet_ports" {
-  description = "TCP ports on the internet that pods may reach, each with what for."
+  description = "TCP ports on the internet that pods may reach, each with its purpose."
   value       = { for port, why in var.egress_ports : port => oci_core_network_security_group_security_rule.this["nodes-to-internet-${port}"].description }
 }
 

@@ -6,7 +6,7 @@ locals {
   tcp  = "6"
   icmp = "1"
 
-  # What the load balancer reaches on a node: the gateway, and kube-proxy's health check.
+  # Ports that the load balancer reaches on a node: the gateway, and kube-proxy's health check.
   lb_ports = merge(var.node_ports, { health = 10256 })
 
   # group: the rule's owner; peer: a group, "oracle" for Oracle's services, or a CIDR; port: null for all.

@@ -30,7 +30,7 @@ variable "operator_cidrs" {
 }
 
 variable "egress_ports" {
-  description = "TCP ports on the internet that pods may reach, each with what for."
+  description = "TCP ports on the internet that pods may reach, each with its purpose."
   type        = map(string)
 }
 

@@ -42,7 +42,7 @@ data "oci_containerengine_node_pool_option" "this" {
 }
 
 # Checked before anything is built, because a pool without capacity fails only after a long time, with "Out of host capacity". The result stays in the
-# state, so that existing nodes are not refused because they use the capacity; to check again, use -replace.
+# state, because a new check would count the existing nodes against the capacity; to check again, use -replace.
 resource "oci_core_compute_capacity_report" "nodes" {
   count = var.check_capacity ? 1 : 0
 
@@ -94,7 +94,7 @@ resource "oci_containerengine_cluster" "this" {
   kubernetes_version = "v${var.kubernetes_version}"
   freeform_tags      = var.tags
 
-  # An overlay: with pods in the VCN, a node of this size only had addresses for 31 of them.
+  # An overlay network, because with pods in the VCN a node of this size has addresses for only 31 pods.
   cluster_pod_network_options {
     cni_type = "FLANNEL_OVERLAY"
   }
@@ -113,7 +113,7 @@ resource "oci_containerengine_cluster" "this" {
       services_cidr = "10.96.0.0/16"
     }
 
-    # What the cluster creates itself is tagged as well.
+    # Tags the resources that the cluster creates itself.
     persistent_volume_config {
       freeform_tags = var.tags
     }
@@ -168,7 +168,7 @@ resource "oci_containerengine_node_pool" "this" {
     }
   }
 
-  # A pod that does not stop must not block a node, and therefore a destroy, for ever.
+  # Evicts a pod that does not stop, so that it cannot block the node, and with it a destroy, forever.
   node_eviction_node_pool_settings {
     eviction_grace_duration              = "PT10M"
     is_force_delete_after_grace_duration = true
@@ -178,8 +178,8 @@ resource "oci_containerengine_node_pool" "this" {
   depends_on = [oci_core_compute_capacity_report.nodes, data.oci_limits_resource_availability.nodes, oci_core_volume.disk]
 }
 
-# Disks are resources here, and not claims that the cluster fulfils: the plan shows them, their sum can be checked against the free allowance, and a
-# destroy removes them.
+# Disks are Terraform resources, not claims that the cluster fulfils. So the plan shows them, their sum can be checked against the free allowance, and
+# a destroy removes them.
 resource "oci_core_volume" "disk" {
   #checkov:skip=CKV_OCI_2:the database is backed up by pg_dump, away from the disk (docs/runbook.md); the rest is built anew from it
   #checkov:skip=CKV_OCI_3:encrypted with Oracle's key; a key of one's own needs a vault, which takes a week to delete

@@ -4,7 +4,7 @@ output "cluster_id" {
 }
 
 output "kubeconfig" {
-  description = "A kubeconfig that gets its tokens from the oci command; no secret in it."
+  description = "A kubeconfig that gets its tokens from the oci command and contains no secret."
   value       = data.oci_containerengine_cluster_kube_config.this.content
 }
 

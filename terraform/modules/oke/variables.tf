@@ -1,5 +1,5 @@
 variable "tenancy_id" {
-  description = "OCID of the tenancy; capacity and limits are asked of it."
+  description = "OCID of the tenancy whose capacity and limits are checked."
   type        = string
 }
 
@@ -69,11 +69,11 @@ variable "disks" {
 }
 
 variable "check_capacity" {
-  description = "Whether to ask for room and limits before building; needs the right to read both of the whole tenancy."
+  description = "Whether to check capacity and limits before anything is built; needs the right to read both in the whole tenancy."
   type        = bool
 }
 
 variable "encryption_in_transit" {
-  description = "Whether nodes encrypt the traffic to their disks; the volumes have to be attached accordingly."
+  description = "Whether nodes encrypt the traffic to their disks; the volumes must use the attachment type that supports it."
   type        = bool
 }

@@ -1,5 +1,4 @@
-# What Taskflow needs inside the cluster: the releases of platform/charts.json, and their disks. redpanda.tf contains Redpanda, which can replace
-# Kafka.
+# The releases of platform/charts.json, which Taskflow needs in the cluster, and their disks. redpanda.tf contains Redpanda, which can replace Kafka.
 
 locals {
   cluster  = "${path.module}/../../scripts/with-cluster.sh"
@@ -93,7 +92,7 @@ resource "helm_release" "part" {
   depends_on = [helm_release.operator]
 }
 
-# An operator is ready before its work is done. The next steps need the types and servers that it creates.
+# Waits for the types and servers that an operator creates, because the next steps need them and the operator is ready earlier.
 resource "terraform_data" "ready" {
   for_each = merge({ "knative-serving" = "knativeserving/knative-serving" }, local.in_kafka ? { kafka = "kafka/taskflow" } : {})
 

@@ -1,5 +1,5 @@
 output "kafka" {
-  description = "How to reach Kafka: bootstrap servers; user and password, both empty for the broker in the cluster, which only the cluster reaches."
+  description = "Bootstrap servers, user and password of Kafka. User and password are empty for the broker in the cluster, which only the cluster reaches."
   sensitive   = true
   value = {
     bootstrap_servers = local.in_kafka ? "taskflow-kafka-bootstrap.kafka.svc.cluster.local:9092" : join(",", redpanda_serverless_cluster.this[0].kafka_api.seed_brokers)

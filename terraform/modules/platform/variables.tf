@@ -1,5 +1,5 @@
 variable "platform" {
-  description = "Path of the folder that says what is installed: platform/ of the repository."
+  description = "Path of the repository's folder platform/, which lists the charts."
   type        = string
 }
 
@@ -14,7 +14,7 @@ variable "tags" {
 }
 
 variable "labels" {
-  description = "Labels of every object in the cluster that is made here."
+  description = "Labels of every object that this module creates in the cluster."
   type        = map(string)
 }
 
@@ -34,7 +34,7 @@ variable "encryption_in_transit" {
 }
 
 variable "namespaces" {
-  description = "Namespaces of platform/namespaces.yaml to make besides those of the releases."
+  description = "Namespaces of platform/namespaces.yaml to create besides those of the releases."
   type        = list(string)
 }
 
@@ -54,11 +54,11 @@ variable "redpanda_region" {
 }
 
 variable "redpanda_regions" {
-  description = "Regions that Redpanda Serverless offers; empty where Redpanda did not say."
+  description = "Regions that Redpanda Serverless offers; empty if Redpanda was not asked."
   type        = list(string)
 }
 
 variable "secrets_rotation" {
-  description = "A number; another one makes new passwords."
+  description = "Rotation number; changing it creates new passwords."
   type        = number
 }

@@ -1,5 +1,5 @@
-# A repository in Oracle's registry for each image, if images should be there. Public, so that nodes pull without a stored credential; the images only
-# contain published code. Storage is billed beyond the free object storage.
+# A repository in Oracle's registry for each image, if create_registry is set. Public, so that nodes pull without a stored credential; the images
+# contain published code only. Storage is billed beyond the free object storage.
 
 resource "oci_artifacts_container_repository" "this" {
   for_each = var.images

@@ -1,5 +1,5 @@
 output "prefix" {
-  description = "What stands before an image's name: host, namespace and prefix, without a slash at the end."
+  description = "Prefix of the images' names: host, namespace and prefix, without a slash at the end."
   value       = "ocir.${var.region}.oci.oraclecloud.com/${data.oci_objectstorage_namespace.this.namespace}/${var.name}"
 }
 

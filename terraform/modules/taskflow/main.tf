@@ -1,7 +1,7 @@
 # Taskflow itself: its secrets and settings, the ingress from the internet, and the kustomize overlay with the images of this release.
 
 locals {
-  # Everything that a rollout reads, so that a change of any file changes the plan.
+  # Every file that a roll-out reads, so that a change of any of them changes the plan.
   sources = sort(concat(
     [for file in fileset(var.repository, "knative/**") : file],
     [for file in fileset(var.repository, "dapr-components/**") : file],
@@ -19,8 +19,8 @@ resource "random_password" "this" {
   keepers = { rotation = var.secrets_rotation }
 }
 
-# The private key of Web Push, as base64url, and the key that signs links. Rotation does not replace them: subscribed browsers know the first, and
-# links in sent mails depend on the second.
+# The private key of Web Push, as base64url, and the key that signs links. Rotation does not replace them: subscribed browsers need the first, and
+# links in sent mails need the second.
 resource "random_bytes" "kept" {
   for_each = toset(["vapid-key", "link-key"])
 
@@ -50,7 +50,7 @@ resource "kubernetes_secret_v1" "taskflow" {
   }
 }
 
-# The token sent to daprd, and the one that daprd sends. Dapr's annotations need one secret each, with the key `token`.
+# The token that callers send to daprd, and the token that daprd sends. Dapr's annotations need one secret each, with the key `token`.
 resource "kubernetes_secret_v1" "token" {
   for_each = toset(["dapr-api-token", "app-api-token"])
 

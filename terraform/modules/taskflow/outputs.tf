@@ -5,7 +5,7 @@ output "api_token" {
 }
 
 output "url" {
-  description = "Where Taskflow is."
+  description = "Taskflow's URL."
   value       = "https://${var.hostname}"
 
   depends_on = [terraform_data.rollout]

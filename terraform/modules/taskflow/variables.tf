@@ -9,7 +9,7 @@ variable "tags" {
 }
 
 variable "load_balancer" {
-  description = "Where the load balancer stands: its reserved address, subnet, security group, and the node ports behind it."
+  description = "The load balancer's reserved address, subnet and security group, and the node ports behind it."
   type = object({
     address           = string
     subnet_id         = string
@@ -19,7 +19,7 @@ variable "load_balancer" {
 }
 
 variable "labels" {
-  description = "Labels of every object in the cluster that is made here."
+  description = "Labels of every object that this module creates in the cluster."
   type        = map(string)
 }
 
@@ -29,7 +29,7 @@ variable "kubeconfig" {
 }
 
 variable "hostname" {
-  description = "Name under which Taskflow is reached."
+  description = "Public name of Taskflow."
   type        = string
 }
 
@@ -75,7 +75,7 @@ variable "settings" {
 }
 
 variable "secrets_rotation" {
-  description = "A number; another one makes new tokens."
+  description = "Rotation number; changing it creates new tokens."
   type        = number
 }
 
@@ -95,7 +95,7 @@ variable "overlay" {
 }
 
 variable "image_prefix" {
-  description = "What stands before an image's name, without a slash at the end."
+  description = "Prefix of the images' names, without a slash at the end."
   type        = string
 }
 
@@ -105,6 +105,6 @@ variable "image_digests" {
 }
 
 variable "plan_group_id" {
-  description = "OCID of the group that may read what a plan refreshes in the cluster; null for none."
+  description = "OCID of the group that may read the cluster's objects that a plan refreshes; null for none."
   type        = string
 }
