@@ -1,8 +1,8 @@
-// Writes and reads raw records of Kafka for tests, with Kafka's own client: our code has none. One file, run by `java Records.java`.
+// Writes and reads raw Kafka records for tests, with Kafka's own client, because Taskflow has none. One file, run by `java Records.java`.
 //
-//   produce <bootstrap> <topic>    lines of standard input, key|value; a key hex:… is of these bytes, and has headers as nobody should make them
-//   consume <bootstrap> <topic>    all that is there now, to standard output, partition|offset|key|value, the key URL-encoded
-//   committed <bootstrap> <topic> <group>    what the group has committed of the topic, partition|offset
+//   produce <bootstrap> <topic>    writes lines of standard input, key|value; a key hex:… is these bytes, and adds malformed headers
+//   consume <bootstrap> <topic>    prints all current records as partition|offset|key|value, the key URL-encoded
+//   committed <bootstrap> <topic> <group>    prints the group's committed offsets in the topic as partition|offset
 
 import java.io.BufferedReader;
 import java.io.InputStreamReader;

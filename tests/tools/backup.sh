@@ -37,14 +37,14 @@ case $1 in
     pg_restore --list "$file" >/dev/null || fail "$file is not a backup"
     [ ! -e "$file.before" ] || fail "$file.before exists, from another restore; move or remove it first"
     dump "$file.before"
-    # Through SQL, because pg_restore itself waits for locks for ever. The SQL is complete before any of it runs.
+    # Restores through SQL, because pg_restore itself waits for locks without a limit. The SQL is complete before any of it runs.
     sql=$(mktemp)
     trap 'rm -f "$sql"' EXIT
     pg_restore --clean --if-exists --exit-on-error --no-owner --no-privileges --no-comments --file - "$file" |
       sed "1,40s/^SET lock_timeout = 0;$/SET lock_timeout = '$lock_timeout';/" >"$sql" || fail "$file is damaged; the database was not changed"
     psql --no-psqlrc --quiet --dbname "$url" --single-transaction --set ON_ERROR_STOP=1 --file "$sql" >/dev/null ||
       fail "nothing was restored; the database was not changed. If a lock timed out, Taskflow still uses the database: stop it first"
-    echo "backup: restored from $file; what was there before is in $file.before"
+    echo "backup: restored from $file; the previous content is in $file.before"
     ;;
   *) fail "usage: backup.sh dump FILE | restore FILE" ;;
 esac

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Backs up and restores a real Taskflow on a real PostgreSQL: the content of the dump is there after the restore, and a broken backup changes nothing.
-# Tests the cluster's daily backup script as well, with a small object store. Needs PostgreSQL's programs, curl, jq. TASKFLOW_PROGRAM is the path of a
-# built taskflow; without it, cargo builds one.
+# Backs up and restores a real Taskflow on a real PostgreSQL. Checks that a restore brings back the dump's content, and that a broken backup changes
+# nothing. Tests the cluster's daily backup script as well, with a small object store. Needs PostgreSQL's programs, curl, jq. TASKFLOW_PROGRAM is the
+# path of a built taskflow; without it, cargo builds one.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -69,10 +69,10 @@ daily=(env "FILE=$scratch/daily" "BACKUP_URL=http://127.0.0.1:$(cat "$scratch/st
 "${daily[@]}" upload >"$scratch/daily-said"
 daily_backup=$(find "$scratch/bucket" -name 'taskflow-*.dump')
 if [ ! -s "$daily_backup" ] || ! grep -q "bytes in ${daily_backup##*/}" "$scratch/daily-said"; then fail "the daily backup did not arrive: $(cat "$scratch/daily-said")"; fi
-! DATABASE_URL="postgres://taskflow:wrong@127.0.0.1:$port/postgres" "${daily[@]}" dump 2>/dev/null || fail "a daily backup of nothing succeeded" # checkov:skip=CKV_SECRET_4:wrong on purpose
+! DATABASE_URL="postgres://taskflow:wrong@127.0.0.1:$port/postgres" "${daily[@]}" dump 2>/dev/null || fail "a daily backup without access to the database succeeded" # checkov:skip=CKV_SECRET_4:wrong on purpose
 
 create three
-[ "$(titles)" = '["one","three","two"]' ] || fail "three tasks were made: $(titles)"
+[ "$(titles)" = '["one","three","two"]' ] || fail "the three tasks do not exist: $(titles)"
 
 ! tests/tools/backup.sh dump "$scratch/backup" 2>/dev/null || fail "a backup was overwritten"
 [ "$(stat -c %a "$scratch/backup")" = 600 ] || fail "others may read the backup"
@@ -86,25 +86,25 @@ start_taskflow
 stop_taskflow
 tests/tools/backup.sh restore "$scratch/backup" >/dev/null
 start_taskflow
-[ "$(titles)" = '["one","two"]' ] || fail "the restore is not what was backed up: $(titles)"
-create four || fail "after the restore no task can be made"
+[ "$(titles)" = '["one","two"]' ] || fail "the restored tasks differ from the backup: $(titles)"
+create four || fail "no task can be created after the restore"
 stop_taskflow
 
 tests/tools/backup.sh restore "$scratch/backup.before" >/dev/null
 start_taskflow
-[ "$(titles)" = '["one","three","two"]' ] || fail "what was there before the restore is not to be had: $(titles)"
+[ "$(titles)" = '["one","three","two"]' ] || fail "the content from before the restore cannot be restored: $(titles)"
 stop_taskflow
 
 rm "$scratch/backup.before"
 tests/tools/backup.sh restore "$daily_backup" >/dev/null
 start_taskflow
-[ "$(titles)" = '["one","two"]' ] || fail "the restore of the daily backup is not what was backed up: $(titles)"
+[ "$(titles)" = '["one","two"]' ] || fail "the tasks restored from the daily backup differ from the backup: $(titles)"
 stop_taskflow
 
-! DATABASE_URL="postgres://taskflow:wrong@127.0.0.1:$port/postgres" tests/tools/backup.sh dump "$scratch/other" 2>/dev/null || fail "a wrong password was taken" # checkov:skip=CKV_SECRET_4:wrong on purpose
-[ ! -e "$scratch/other" ] && [ ! -e "$scratch/other.part" ] || fail "half a backup was left"
+! DATABASE_URL="postgres://taskflow:wrong@127.0.0.1:$port/postgres" tests/tools/backup.sh dump "$scratch/other" 2>/dev/null || fail "a backup with a wrong password succeeded" # checkov:skip=CKV_SECRET_4:wrong on purpose
+[ ! -e "$scratch/other" ] && [ ! -e "$scratch/other.part" ] || fail "a failed backup left a file"
 
-# Another session uses the database: the restore gives up instead of waiting for ever.
+# If another session uses the database, the restore gives up instead of waiting without a limit.
 psql --quiet --no-psqlrc "$DATABASE_URL" --command "begin" --command "select 1 from tasks" --command "select pg_sleep(120)" >/dev/null 2>&1 &
 holder=$!
 for _ in {1..100}; do
@@ -115,4 +115,4 @@ done
 kill "$holder" && wait "$holder" 2>/dev/null || true
 grep -q "stop it first" "$scratch/error" || fail "the message does not say what to do: $(cat "$scratch/error")"
 
-echo "backup-check: dump while working, daily backup, broken backup, restore, way back, wrong password, table in use: all as they should be"
+echo "backup-check: dump while working, daily backup, broken backup, restore, way back, wrong password, table in use: all passed"

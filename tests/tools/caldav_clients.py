@@ -85,7 +85,7 @@ def package(password):
         title = f"Water the plants ({mode})"
         now = datetime.datetime.now(datetime.timezone.utc)
         first = (now - datetime.timedelta(days=1)).replace(hour=23, minute=59, second=0, microsecond=0)
-        # With BYDAY the package keeps to the rule's dates; without, it counts from the completion.
+        # With BYDAY, the package follows the rule's dates. Without it, the package counts from the completion.
         rule = {"FREQ": "WEEKLY", "BYDAY": ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]}
         series = calendar.save_todo(summary=title, due=first, dtstart=first - datetime.timedelta(hours=1), rrule=rule)
         series.complete(handle_rrule=True, rrule_mode=mode, completion_timestamp=now)
@@ -163,7 +163,7 @@ item_types = ["VTODO"]
     sync()
     assert tasks(title="Edited in Taskflow")[0]["status"] == "completed"
     own.unlink()
-    # vdirsyncer refuses to empty a side.
+    # vdirsyncer refuses to delete all items of one side.
     api("POST", "/api/tasks", {"title": "Stays"})
     sync()
     assert tasks(title="Edited in the file") == []

@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 for name in CLUSTER_EXEC CLUSTER_IMAGE KAFKA_LIBS; do
-  [ -n "${!name:-}" ] || { echo "cluster-e2e: $name is not set; tests/README.md says what it is" >&2; exit 1; }
+  [ -n "${!name:-}" ] || { echo "cluster-e2e: $name is not set; tests/README.md describes it" >&2; exit 1; }
 done
 
 programs=target/release
@@ -16,13 +16,13 @@ IMAGES=
 for folder in functions/*/; do
   name=$(basename "$folder")
   [ "$name" != taskflow ] || continue
-  # Named by content, because the same name would not start new instances.
+  # Names the image by its content, because the same name would not start new instances.
   tag=$(sha256sum "$programs/$name" | cut -c 1-12)
   IMAGES+=$name=$($CLUSTER_IMAGE -t "$tag" "$name" "$programs/$name")$'\n'
 done
 hello=$($CLUSTER_IMAGE -t "$(sha256sum "$programs/hello" | cut -c 1-12)" hello "$programs/hello")
 export IMAGES HELLO_IMAGE=$hello
 
-# Built outside, because the cluster's network has no internet access.
+# Built outside the cluster's network, because it has no internet access.
 cargo test --package tests --features stack --test cluster --no-run
 $CLUSTER_EXEC cargo test --offline --package tests --features stack --test cluster -- --nocapture

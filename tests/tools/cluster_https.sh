@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# HTTPS from outside into the running cluster: a load balancer's address, a certificate of Pebble, a real ACME authority, and the smoke test by it, from
-# functions at zero. tests/cluster calls it inside the cluster's network, with Taskflow there. Needs root, for a list of hosts of its own. Environment:
+# Tests HTTPS from outside the running cluster: a load balancer's address, a certificate from Pebble (a real ACME authority), and the smoke test over
+# HTTPS with all functions at zero. tests/cluster calls it inside the network of a cluster that runs Taskflow. Needs root, because it uses its own
+# hosts file. Environment:
 #   PEBBLE, PEBBLE_CHALLTESTSRV   the authority and its DNS server
 #   CLUSTER_NODE                  an address of this machine that pods reach
 #   IMAGES, OVERLAY               as for rollout.sh
 #   TASKFLOW_API_TOKEN            the API's token
-#   LOAD_BALANCER (10.96.255.250) an address that nobody has; kube-proxy leads it to the Service as it does a real load balancer's
-# Prints `orders: N`, and leaves the gateway as it was.
+#   LOAD_BALANCER (10.96.255.250) an unused address; kube-proxy routes it to the Service, like a real load balancer's
+# Prints `orders: N`, and restores the gateway's configuration.
 set -euo pipefail
 [ -n "${HTTPS_PRIVATE:-}" ] || HTTPS_PRIVATE=yes exec unshare --mount --propagation private "$0" "$@"
 cd "$(dirname "$0")/../.."
 
 : "${PEBBLE:?}" "${PEBBLE_CHALLTESTSRV:?}" "${CLUSTER_NODE:?}" "${IMAGES:?}" "${OVERLAY:?}" "${TASKFLOW_API_TOKEN:?}"
 readonly domain=tasks.test address=${LOAD_BALANCER:-10.96.255.250} api=14000 management=15000 dns=8053
-readonly seconds=420 # a gateway that is killed while it orders keeps the order for 5 minutes
+readonly seconds=420 # a killed gateway holds its order for 5 minutes
 
 scratch=$(mktemp -d)
 started=()
@@ -85,17 +86,17 @@ spec:
 # --- a roll-out while the order is open
 
 ordered() { [ "$(orders)" -ge 1 ]; }
-within ordered || fail "the gateway orders no certificate"
+within ordered || fail "the gateway ordered no certificate"
 cluster rollout restart deployment/gateway
 export CURL_CA_BUNDLE=$scratch/issuer.pem
 live() { curl --silent --show-error --fail --max-time 5 "https://$domain/health/live"; }
-within live || fail "no certificate from outside"
+within live || fail "HTTPS does not work from outside"
 cluster rollout status deployment/gateway --timeout 3m
 serial() { openssl s_client -connect "$address:443" -servername "$domain" </dev/null 2>/dev/null | openssl x509 -noout -serial; }
 first=$(serial)
 [ "$(orders)" = 1 ] || fail "$(orders) orders for a roll-out while the first was open"
 
-# --- what users notice
+# --- checks from outside
 
 tests/tools/smoke.sh "https://$domain"
 own=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 60 --header "Authorization: Bearer $TASKFLOW_API_TOKEN" "https://list-tags.$domain/api/tags")

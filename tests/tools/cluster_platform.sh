@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The part of platform/ that the test cluster can run, from the very files that are installed elsewhere: cluster_platform.sh settings FILE | install.
-#   settings FILE  Knative's settings for the cluster's start: those of platform/knative-serving, and over them those of BASE
+# Installs the part of platform/ that the test cluster can run, from the files that other clusters use: cluster_platform.sh settings FILE | install.
+#   settings FILE  Knative's settings for the cluster's start: those of platform/knative-serving, overridden by those of BASE
 #   install        namespaces, Dapr's chart with platform's values, and the types of Knative's operator
 # Environment: BASE, a file of ConfigMaps and their keys, for `settings`; CLUSTER_EXEC, for `install`. Charts and types come from Go's module cache.
 set -euo pipefail
@@ -35,7 +35,7 @@ yaml.safe_dump(settings, sys.stdout)' "${BASE:?}" >"${2:?usage: cluster_platform
     platform/one-scheduler.sh <"$scratch/rendered.yaml" >"$scratch/dapr.yaml"
     awk -v types="$scratch/types.yaml" -v rest="$scratch/rest.yaml" 'BEGIN { RS = "(^|\n)---\n"; ORS = "\n---\n" }
       /\nkind: CustomResourceDefinition\n/ { print > types; next } { print > rest }' "$scratch/dapr.yaml"
-    # The operator converts its older versions, but it is not installed here.
+    # Without the conversion webhook, because the operator that serves it is not installed here.
     python3 -c '
 import sys, yaml
 for document in yaml.safe_load_all(sys.stdin):

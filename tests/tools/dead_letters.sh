@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Reads dead letters, and replays them to their consumers.
-#   dead_letters.sh read WHERE        one JSON line for each, to standard output. WHERE is
+#   dead_letters.sh read WHERE        prints one JSON line for each letter. WHERE is
 #                                       http://… or https://…   Taskflow in one process
 #                                       strimzi                 Kafka in the cluster of kubectl's context
-#                                       redpanda                Redpanda, by rpk as it is set up here (rpk profile)
+#                                       redpanda                Redpanda, by rpk and its current profile
 #                                       HOST:PORT               a Kafka without a password; KAFKA_LIBS is the folder of its jars
-#   dead_letters.sh replay URL FILE   posts each line to the Taskflow at this URL; fails unless all were taken
-# Environment: TASKFLOW_API_TOKEN, if Taskflow has one. Posting a letter twice within seven days is harmless: its consumer remembers it.
+#   dead_letters.sh replay URL FILE   posts each line to the Taskflow at this URL; fails unless all are accepted
+# Environment: TASKFLOW_API_TOKEN, if Taskflow has one. Posting a letter twice within 15 days is harmless, because its consumer remembers it.
 set -euo pipefail
 
 readonly topic=dead-letters letters_max=100000
-readonly quiet_ms=10000 # Kafka's own consumer ends when nothing has come for so long
+readonly quiet_ms=10000 # Kafka's console consumer ends after this time without a message
 
 fail() { echo "dead-letters: $*" >&2; exit 1; }
 need() { command -v "$1" >/dev/null || fail "$1 is missing"; }
@@ -23,7 +23,7 @@ trap 'rm -rf "$scratch"' EXIT
 touch "$scratch/curlrc"
 call() { curl --config "$scratch/curlrc" --silent --show-error --max-time 90 "$@"; }
 
-# Kafka's console consumer ends with an error when there are no more messages. This is not a failure.
+# Kafka's console consumer ends with an error if there are no more messages. That is not a failure.
 records() {
   local status=0
   case $1 in

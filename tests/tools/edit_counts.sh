@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Adds one function and one field of a task, as CONTRIBUTING.md describes, to a copy of the repository, checks that they compile and pass, and counts
-# the files that were edited by hand. Fails if a count is above its limit. Generated files are not counted.
+# Adds one function and one field of a task, as CONTRIBUTING.md describes, to a copy of the repository, checks that they compile and pass the tests,
+# and counts the files that were edited by hand. Fails if a count is above its limit. Generated files are not counted.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 readonly function_max=6 field_max=7
@@ -11,7 +11,7 @@ copy=$root/target/edit-counts
 export CARGO_TARGET_DIR=$root/target CARGO_INCREMENTAL=0
 trap forget_copy EXIT
 
-# Removes the copy. Cargo compares times, so it would take the build of an edited file for that of the repository's own, unless that file is newer.
+# Removes the copy. Cargo compares times, so it would reuse the build of an edited file for the repository's file, unless that file is newer.
 forget_copy() {
   local first file
   if first=$(in_copy rev-list --max-parents=0 HEAD 2>/dev/null); then
@@ -30,7 +30,7 @@ copy_repository() {
   commit
 }
 
-# Names the copy's own .git, so that Git never uses the surrounding repository.
+# Sets the copy's own .git, so that Git never uses the surrounding repository.
 in_copy() {
   git --git-dir="$copy/.git" --work-tree="$copy" "$@"
 }
@@ -55,7 +55,7 @@ count() {
   commit
   echo "$what: $(wc -l <<<"$files") files by hand, of at most $limit:"
   awk '{ print "  " $0 }' <<<"$files"
-  [ "$(wc -l <<<"$files")" -le "$limit" ] || { echo "edit-counts: $what takes more files than $limit; derive a fact instead of writing it again" >&2; exit 1; }
+  [ "$(wc -l <<<"$files")" -le "$limit" ] || { echo "edit-counts: $what needs edits in more than $limit files; derive a fact instead of repeating it" >&2; exit 1; }
 }
 
 # Runs the generating recipes, and checks all crates and the tests that know every function.

@@ -10,7 +10,7 @@ for tool in node npm go python3; do
 done
 cargo build --quiet --workspace --bin taskflow
 
-# One Taskflow for each, because each counts its tasks.
+# Starts one Taskflow for each program, because each counts its tasks.
 if [ $# -eq 0 ]; then
   for client in typescript python go; do "$0" "$client"; done
   exit

@@ -11,7 +11,7 @@ cache=${UPGRADE_CACHE:-$HOME/.cache/taskflow-upgrade}
 program=$cache/$release/taskflow
 if [ ! -x "$program" ]; then
   git cat-file -e "$release^{commit}" 2>/dev/null || {
-    echo "upgrade: this clone has no commit $release, of which the upgrade starts; it is shallow: git fetch --unshallow" >&2
+    echo "upgrade: this clone is shallow and has no commit $release, from which the upgrade starts; run git fetch --unshallow" >&2
     exit 1
   }
   mkdir -p "$cache/$release"

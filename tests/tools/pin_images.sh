@@ -9,7 +9,7 @@ sed -nE 's/^FROM (--[^ ]+ )*([^ ]+[:@][^ ]+).*/\2/p' Dockerfile | while read -r 
   manifest=$(docker buildx imagetools inspect --format '{{json .Manifest}}' "$name")
   for architecture in amd64 arm64; do
     jq --exit-status --arg architecture "$architecture" 'any(.manifests[]?; .platform.os == "linux" and .platform.architecture == $architecture)' <<<"$manifest" >/dev/null ||
-      { echo "pin-images: $name is not for $architecture" >&2; exit 1; }
+      { echo "pin-images: $name has no image for $architecture" >&2; exit 1; }
   done
   digest=$(jq --raw-output .digest <<<"$manifest")
   sed -i "s#^\(FROM .*\)$image#\1$name@$digest#" Dockerfile

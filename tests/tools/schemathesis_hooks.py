@@ -95,11 +95,11 @@ def before_call(context, case, kwargs):
         return
     operation = case.operation.definition.raw.get("operationId")
     if case.headers and "Idempotency-Key" in case.headers:
-        # The same key with another body is 422, and short keys occur repeatedly.
+        # Taskflow refuses a key that it has seen with another body (422), and short keys occur repeatedly.
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
     for name in ("If-Match", "If-None-Match"):
         if case.headers and not case.headers.get(name, "*"):
-            # Schemathesis 4.32 makes an empty value of this pattern, which neither the pattern nor minLength allows.
+            # Schemathesis 4.32 generates an empty value for this pattern, which neither the pattern nor minLength allows.
             del case.headers[name]
     if operation in ("sendBatch", "sendEvent"):
         repair_event(case)

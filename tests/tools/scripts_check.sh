@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the shell scripts of deployment with stand-ins: kubectl and oci are recorded, kustomize is kubectl's own, and Oracle's token endpoint is a
-# small server. Needs kubectl, jq, openssl, python3, shellcheck.
+# Tests the shell scripts of deployment with stand-ins: it records calls of kubectl and oci, uses kubectl's own kustomize, and replaces Oracle's token
+# endpoint with a small server. Needs kubectl, jq, openssl, python3, shellcheck.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=$PWD

@@ -32,11 +32,11 @@ within() {
 }
 
 within "$tries" call GET /health/ready || fail "$url is not ready"
-# The gateway caches its health for a minute, and the first response may be of a database that is just starting.
+# The gateway caches its health for a minute, and the first response may be from a time when the database was still starting.
 healthy() { call GET /health | jq -e '.status == "healthy"'; }
 within "$tries" healthy || fail "$url/health is not healthy: $(call GET /health || true)"
 
-# Opened before the change, like a page: its Origin must be accepted, and the change must arrive by itself.
+# Opens the WebSocket before the change, like a page. Taskflow must accept the page's Origin and push the change.
 python3 "$(dirname "$0")/smoke_socket.py" "$url" >"$scratch/socket" 2>"$scratch/socket-error" &
 socket=$!
 opened() { grep -qx open "$scratch/socket"; }

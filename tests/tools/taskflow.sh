@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# To be sourced: a Taskflow for the script, on a free port and in a temporary folder. Both are gone when the script ends.
+# Source this file to get a Taskflow for a script, on a free port and in a temporary folder. When the script ends, Taskflow stops and the folder is
+# deleted.
 
 # Starts PROGRAM, and waits until it reports its address. Sets `url`; `said`, its log; and `work`, the folder, with its data in `data`.
 start_taskflow() {

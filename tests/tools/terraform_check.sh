@@ -34,7 +34,7 @@ for example in $examples; do
   terraform -chdir="$copy/terraform" test -no-color -test-directory=examples -filter="examples/$example.tftest.hcl" -var-file="examples/$example.tfvars"
 done
 
-# There is no cluster to wait for, so every condition counts as met.
+# There is no cluster, so the stand-in for kubectl reports every condition as met.
 echo "--- terraform/tests/apply"
 mkdir "$copy/stand-ins"
 # shellcheck disable=SC2016 # for the stand-in
@@ -49,8 +49,8 @@ done
 echo "--- tflint"
 tflint --chdir=terraform --recursive --config="$PWD/terraform/.tflint.hcl"
 
-# checkov reports a skip once per instance of its resource (a function, a log group …), and does not report one whose object is gone. So each written
-# skip is listed here with its reason; a written skip that skips nothing fails, and so does an unwritten one.
+# checkov reports a skip once per instance of its resource (a function, a log group …), and does not report a skip whose object is gone. So this check
+# compares the reported skips with the written ones. A written skip that skips nothing fails the check, and so does an unwritten one.
 echo "--- checkov"
 failed=false
 checkov --directory terraform --framework terraform --compact --skip-download --output json >"$copy/checkov.json" || failed=true

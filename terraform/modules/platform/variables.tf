@@ -54,7 +54,7 @@ variable "redpanda_region" {
 }
 
 variable "redpanda_regions" {
-  description = "Regions that Redpanda Serverless offers; empty if Redpanda was not asked."
+  description = "Regions that Redpanda Serverless offers; empty if they are unknown."
   type        = list(string)
 }
 
