@@ -202,7 +202,7 @@ terraform-lock:
 upgrade-crds:
     platform/upgrade-crds.sh
 
-# Accept what the secrets scan finds now as known and harmless. Read the list first. Needs checkov.
+# Accept the current findings of the secrets scan as known and harmless. Read the list first. Needs checkov.
 secrets-known:
     checkov --directory . --framework secrets --enable-secret-scan-all-files --skip-path target --skip-path .git --compact --skip-download --create-baseline || true
 

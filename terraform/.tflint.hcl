@@ -1,4 +1,4 @@
-# Every rule that tflint has for the language itself.
+# Enables all of tflint's rules for the language itself.
 plugin "terraform" {
   enabled = true
   preset  = "all"

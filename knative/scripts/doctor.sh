@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Diagnoses a Taskflow in a cluster, and says what to do about each problem: `just doctor`. Changes nothing. Environment: NAMESPACE (taskflow). Uses
+# Diagnoses Taskflow in a cluster, and prints a remedy for each problem: `just doctor`. Changes nothing. Environment: NAMESPACE (taskflow). Uses
 # kubectl's current context. Exits with 1 if there is a problem.
 set -euo pipefail
 
@@ -50,7 +50,7 @@ check_certificate() {
   if ! said=$(curl --silent --show-error --fail --max-time "$health_seconds" --output /dev/null "https://$domain/health/live" 2>&1); then
     reason=$(cluster get secret taskflow-certificate --ignore-not-found --output json |
       jq -r '.data["certificate.json"] // empty | @base64d | fromjson | .failures[0].reason // empty' 2>/dev/null) || true
-    bad "https://$domain does not answer: ${said:-no reason given}: does the name lead to the load balancer's address? kubectl --namespace $namespace get service gateway-public. If the authority refuses the name, set domain (terraform/README.md).${reason:+ The last order failed: $reason}"
+    bad "https://$domain does not answer: ${said:-no reason given}: does the name resolve to the load balancer's address? kubectl --namespace $namespace get service gateway-public. If the authority refuses the name, set domain (terraform/README.md).${reason:+ The last order failed: $reason}"
   fi
 }
 
@@ -157,11 +157,11 @@ check_health() {
         words=$(last_words --selector serving.knative.dev/service=health --container user-container)
         # If the function has just started, or did not answer in time, its last log line is about something else.
         [[ $words == *database* ]] || words=
-        advice="is neon-connection-string in secret taskflow-secrets right, and the database there?${words:+ Its function says: $words}"
+        advice="check that the database runs, and neon-connection-string in secret taskflow-secrets.${words:+ Last log line of the function: $words}"
         ;;
-      events) advice="is Kafka there, and do daprd and redpanda-bootstrap-servers in secret taskflow-secrets agree with it?" ;;
-      jobs) advice="kubectl --namespace dapr-system get pods: is the scheduler there?" ;;
-      *) advice="see what daprd says" ;;
+      events) advice="check that Kafka runs, daprd's log, and redpanda-bootstrap-servers in secret taskflow-secrets" ;;
+      jobs) advice="check that the scheduler runs: kubectl --namespace dapr-system get pods" ;;
+      *) advice="see daprd's log" ;;
     esac
     bad "/health: $part is down: $advice"
   done < <(jq -r '.services | to_entries[] | select(.value != "up") | .key' <<<"$health")

@@ -34,7 +34,7 @@ run "free" {
 
   assert {
     condition     = output.url == "https://taskflow.203-0-113-10.nip.io"
-    error_message = "The public name is derived from the address, and https."
+    error_message = "The URL is https, with a name derived from the address."
   }
 
   assert {

@@ -1,4 +1,4 @@
-# The example managed.tfvars says what it costs: terraform test -test-directory=examples -filter=… -var-file=examples/managed.tfvars
+# A plan of the example managed.tfvars shows its costs: terraform test -test-directory=examples -filter=… -var-file=examples/managed.tfvars
 
 mock_provider "oci" {
   source          = "./tests/mocks/oci"
@@ -31,7 +31,7 @@ run "billed" {
 
   assert {
     condition     = length([for item in output.billed : item if startswith(item, "Redpanda Serverless: uptime")]) == 1
-    error_message = "The plan says that Redpanda Serverless is billed."
+    error_message = "The plan shows that Redpanda Serverless is billed."
   }
 
   assert {
@@ -41,6 +41,6 @@ run "billed" {
 
   assert {
     condition     = output.block_storage_gb == 50
-    error_message = "The boot volume is all the block storage."
+    error_message = "The boot volume is the only block storage."
   }
 }

@@ -55,7 +55,7 @@ data "oci_objectstorage_namespace" "this" {
 
 # Versions are kept, because a lost or broken state is worse than an old one.
 resource "oci_objectstorage_bucket" "state" {
-  #checkov:skip=CKV_OCI_9:encrypted with Oracle's key; a key of one's own needs a vault, which takes a week to delete
+  #checkov:skip=CKV_OCI_9:encrypted with Oracle's key; a customer-managed key needs a vault, which takes a week to delete
   compartment_id        = var.compartment_id
   namespace             = data.oci_objectstorage_namespace.this.namespace
   name                  = local.bucket

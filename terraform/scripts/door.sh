@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Gives this machine access to the Kubernetes API while it needs it: door.sh open | close. For the pipeline, whose runners have a new address each
-# time; people are listed in operator_cidrs. Terraform does not manage the rule, so no plan shows it. Environment: API_SECURITY_GROUP, the OCID that
-# `terraform output -raw api_security_group_id` prints. Uses the profile DEFAULT of the oci command.
+# Gives this machine access to the Kubernetes API while it needs it: door.sh open | close. The pipeline uses it, because its runners have a new
+# address each time; operator_cidrs lists people's addresses. Terraform does not manage the rule, so no plan shows it. Environment:
+# API_SECURITY_GROUP, the OCID that `terraform output -raw api_security_group_id` prints. Uses the profile DEFAULT of the oci command.
 set -euo pipefail
 
 : "${API_SECURITY_GROUP:?the security group of the Kubernetes API}"

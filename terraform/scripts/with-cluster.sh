@@ -7,7 +7,7 @@ fail() { echo "with-cluster: $*" >&2; exit 1; }
 
 : "${CLUSTER_KUBECONFIG:?the kubeconfig itself, not a path}"
 for tool in kubectl oci; do
-  command -v "$tool" >/dev/null || fail "$tool is missing: install it and apply again; what was built stays"
+  command -v "$tool" >/dev/null || fail "$tool is missing: install it and apply again; the existing resources stay"
 done
 
 scratch=$(mktemp -d)

@@ -1,4 +1,4 @@
-# The daily backup: where it goes, how long it stays, and what the cluster may do there.
+# The daily backup: its bucket, its retention, and the cluster's rights in the bucket.
 
 mock_provider "oci" {
   source          = "./tests/mocks/oci"
@@ -33,12 +33,12 @@ run "kept_for_14_days" {
 
   assert {
     condition     = oci_identity_policy.retention.statements == tolist(["allow service objectstorage-eu-frankfurt-1 to manage object-family in compartment id ocid1.compartment.oc1..c where target.bucket.name = 'taskflow-backups'"])
-    error_message = "Object Storage may delete in this bucket, and in no other."
+    error_message = "Object Storage may delete objects in this bucket, and in no other."
   }
 
   assert {
     condition     = oci_objectstorage_bucket.this.access_type == "NoPublicAccess" && oci_objectstorage_preauthrequest.this.access_type == "AnyObjectWrite"
-    error_message = "The bucket is private, and the cluster writes without reading."
+    error_message = "The bucket is private, and the cluster may write to it but not read it."
   }
 
   assert {

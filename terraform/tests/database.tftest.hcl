@@ -1,4 +1,4 @@
-# PostgreSQL is never open to the world.
+# PostgreSQL is never public.
 
 mock_provider "helm" {}
 mock_provider "kubernetes" {}
@@ -24,12 +24,12 @@ run "in_the_cluster" {
 
   assert {
     condition     = helm_release.this[0].chart == "../platform/postgres" && helm_release.this[0].values[0] == file("../platform/oke/postgres.yaml")
-    error_message = "The server is the one of platform/, on its disk."
+    error_message = "The server is the chart of platform/, on its disk."
   }
 
   assert {
     condition     = "${kubernetes_secret_v1.this[0].metadata[0].namespace}/${kubernetes_secret_v1.this[0].metadata[0].name}" == "postgres/postgres"
-    error_message = "The password is where the server looks for it."
+    error_message = "The password is in the Secret that the server reads."
   }
 
   assert {

@@ -1,7 +1,7 @@
-# One plan is enough where there is nothing yet: no count and no key of a for_each waits for an address or an id that only an apply brings.
+# A first deployment needs only one plan: no count and no key of a for_each depends on an address or an id that is known only after an apply.
 
 mock_provider "oci" {
-  source = "./tests/mocks/oci" # what is computed stays unknown, as in a first plan
+  source = "./tests/mocks/oci" # computed values stay unknown, as in a first plan
 }
 
 mock_provider "helm" {}

@@ -1,4 +1,4 @@
-# Bad input is refused before anything is built, by the variable that is to be changed.
+# A plan refuses invalid input before anything is built, and names the variable to change.
 
 mock_provider "oci" {
   source          = "./tests/mocks/oci"
@@ -30,12 +30,12 @@ run "defaults_are_free" {
 
   assert {
     condition     = length(output.billed) == 0 && output.block_storage_gb == 150
-    error_message = "Without a choice, nothing is billed."
+    error_message = "With the defaults, nothing is billed."
   }
 
   assert {
     condition     = length(oci_budget_budget.this) == 0
-    error_message = "There is no budget without somebody to write to."
+    error_message = "There is no budget without a recipient."
   }
 
   assert {
@@ -46,7 +46,7 @@ run "defaults_are_free" {
       "set compute-memory quota standard-a1-memory-regional-count to 12 in tenancy",
       "set block-storage quota total-storage-gb to 200 in tenancy",
     ])
-    error_message = "Oracle itself refuses what is not free."
+    error_message = "A quota makes Oracle refuse resources beyond the free allowance."
   }
 
   assert {
@@ -71,12 +71,12 @@ run "defaults_are_free" {
 
   assert {
     condition     = length(local.functions) > 20 && !contains(local.functions, "taskflow") && contains(local.functions, "gateway")
-    error_message = "Every function but the one of the laptop has an image."
+    error_message = "Every function except taskflow has an image."
   }
 
   assert {
     condition     = local.tags == { project = "taskflow", environment = "taskflow", managed-by = "terraform" }
-    error_message = "Everything is tagged with project, environment and who manages it."
+    error_message = "Every resource has the tags project, environment and managed-by."
   }
 }
 
@@ -153,7 +153,7 @@ run "two_small_nodes_are_free_with_neon" {
 
   assert {
     condition     = output.block_storage_gb == 150
-    error_message = "Two boot volumes and one disk."
+    error_message = "Block storage is two boot volumes and one disk."
   }
 }
 
@@ -171,7 +171,7 @@ run "more_than_free_says_what_is_billed" {
 
   assert {
     condition     = length(oci_limits_quota.free) == 0
-    error_message = "Nothing keeps a deployment free that shall not be."
+    error_message = "With stay_free = false there is no quota."
   }
 
   assert {
@@ -180,12 +180,12 @@ run "more_than_free_says_what_is_billed" {
       "12 GB of memory beyond the free 12, by the hour",
       "50 GB of block storage beyond the free 200, by the month",
     ])
-    error_message = "The plan says what is billed."
+    error_message = "The plan lists the parts that are billed."
   }
 
   assert {
     condition     = oci_budget_budget.this[0].amount == 1 && toset([for rule in oci_budget_alert_rule.this : rule.type]) == toset(["ACTUAL", "FORECAST"]) && alltrue([for rule in oci_budget_alert_rule.this : rule.recipients == "me@example.org"])
-    error_message = "Somebody is written to before the money is spent, and after."
+    error_message = "Oracle sends a mail for the forecast and for the actual bill."
   }
 }
 
@@ -455,6 +455,6 @@ run "a_registry_of_oracles" {
 
   assert {
     condition     = contains(output.billed, "Oracle's registry: storage beyond the free object storage")
-    error_message = "What it may cost is said."
+    error_message = "The output billed lists the registry's storage."
   }
 }

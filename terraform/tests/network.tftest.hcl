@@ -1,4 +1,4 @@
-# Who may reach what from where.
+# The allowed connections.
 
 mock_provider "oci" {
   source          = "./tests/mocks/oci"
@@ -25,7 +25,7 @@ run "exposure" {
     condition = toset([
       for name, rule in oci_core_network_security_group_security_rule.this : name if rule.source == "0.0.0.0/0"
     ]) == toset(["lb-from-internet-http", "lb-from-internet-https"])
-    error_message = "Only the load balancer lets the internet in."
+    error_message = "Only the load balancer accepts connections from the internet."
   }
 
   assert {
@@ -54,7 +54,7 @@ run "exposure" {
       contains(["NETWORK_SECURITY_GROUP", "SERVICE_CIDR_BLOCK"], rule.direction == "INGRESS" ? rule.source_type : rule.destination_type)
       || contains(["0.0.0.0/0", "198.51.100.7/32", "10.0.0.0/16"], rule.direction == "INGRESS" ? rule.source : rule.destination)
     ])
-    error_message = "Everything else is between groups."
+    error_message = "All other rules are between security groups."
   }
 
   assert {
@@ -64,7 +64,7 @@ run "exposure" {
 
   assert {
     condition     = length(oci_core_default_security_list.empty.ingress_security_rules) == 0 && length(oci_core_default_security_list.empty.egress_security_rules) == 0
-    error_message = "The VCN's own list, which lets SSH in, is emptied."
+    error_message = "The VCN's default security list, which allows SSH, is empty."
   }
 
   assert {
@@ -80,7 +80,7 @@ run "exposure" {
 
   assert {
     condition     = oci_core_public_ip.lb.lifetime == "RESERVED"
-    error_message = "The address stays when the load balancer goes."
+    error_message = "The address survives the load balancer."
   }
 }
 

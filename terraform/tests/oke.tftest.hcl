@@ -1,4 +1,4 @@
-# The cluster: what is free, what is newest, what is said before it is too late.
+# The cluster: free sizes, the newest image, and checks before anything is built.
 
 mock_provider "oci" {
   source          = "./tests/mocks/oci"
@@ -39,7 +39,7 @@ run "free" {
 
   assert {
     condition     = oci_containerengine_node_pool.this.node_shape == "VM.Standard.A1.Flex" && one(oci_containerengine_node_pool.this.node_shape_config).ocpus == 2 && one(oci_containerengine_node_pool.this.node_shape_config).memory_in_gbs == 12
-    error_message = "The node is the free shape in the size that was asked for."
+    error_message = "The node has the free shape and the requested size."
   }
 
   assert {
@@ -49,27 +49,27 @@ run "free" {
 
   assert {
     condition     = toset([for disk in oci_core_volume.disk : "${disk.size_in_gbs} GB, ${disk.vpus_per_gb} units"]) == toset(["50 GB, 10 units"]) && length(oci_core_volume.disk) == 2
-    error_message = "Disks are of the smallest size and of balanced performance, which is what is free."
+    error_message = "Disks have the smallest size and balanced performance, which are free."
   }
 
   assert {
     condition     = alltrue([for disk in oci_core_volume.disk : disk.availability_domain == one(one(oci_containerengine_node_pool.this.node_config_details).placement_configs).availability_domain])
-    error_message = "Disks are where the nodes are."
+    error_message = "Disks are in the nodes' availability domain."
   }
 
   assert {
     condition     = one(one(oci_containerengine_node_pool.this.node_config_details).placement_configs).availability_domain == "Uocm:EU-FRANKFURT-1-AD-2"
-    error_message = "The availability domain is the one with the number that was asked for."
+    error_message = "The availability domain has the requested number."
   }
 
   assert {
     condition     = oci_containerengine_cluster.this.kubernetes_version == "v1.35.2" && oci_containerengine_node_pool.this.kubernetes_version == "v1.35.2"
-    error_message = "Control plane and nodes are of the pinned patch."
+    error_message = "Control plane and nodes have the pinned patch version."
   }
 
   assert {
     condition     = one(oci_containerengine_node_pool.this.node_source_details).image_id == "new"
-    error_message = "The newest arm64 image of that patch is taken: 1.35.20 is another."
+    error_message = "Nodes use the newest arm64 image of that patch; 1.35.20 is another patch."
   }
 
   assert {
@@ -84,12 +84,12 @@ run "free" {
 
   assert {
     condition     = strcontains(base64decode(oci_containerengine_node_pool.this.node_metadata["user_data"]), "oci-growfs") && strcontains(base64decode(oci_containerengine_node_pool.this.node_metadata["user_data"]), "oke-init.sh")
-    error_message = "A node starts as OKE wants it, and uses all of its boot volume."
+    error_message = "A node runs OKE's start script, and uses its whole boot volume."
   }
 
   assert {
     condition     = oci_containerengine_node_pool.this.node_metadata["areLegacyImdsEndpointsDisabled"] == "true"
-    error_message = "The old metadata service, which answers any pod's plain request, is off."
+    error_message = "The legacy metadata service, which answers any pod, is off."
   }
 
   assert {
@@ -102,7 +102,7 @@ run "free" {
         one(one(oci_containerengine_cluster.this.options).persistent_volume_config).freeform_tags,
       ],
     ) : tags == tomap({ project = "taskflow" })])
-    error_message = "Cluster, nodes, disks and what the cluster makes are tagged."
+    error_message = "Cluster, nodes, disks and the resources that the cluster creates are tagged."
   }
 }
 
@@ -210,6 +210,6 @@ run "without_the_right_to_ask" {
 
   assert {
     condition     = length(oci_core_compute_capacity_report.nodes) == 0 && length(data.oci_limits_resource_availability.nodes) == 0
-    error_message = "Nothing is asked of the tenancy."
+    error_message = "The plan checks no capacity and no limits."
   }
 }

@@ -1,4 +1,4 @@
-# What runs in the cluster before Taskflow does: the releases of platform/, on the disks of Oracle Cloud.
+# The releases of platform/, which run in the cluster before Taskflow, on the disks of Oracle Cloud.
 
 mock_provider "helm" {}
 mock_provider "kubernetes" {}
@@ -45,7 +45,7 @@ run "strimzi" {
 
   assert {
     condition     = toset(keys(kubernetes_namespace_v1.this)) == toset(["knative-operator", "knative-serving", "dapr-system", "kafka", "postgres", "taskflow"])
-    error_message = "Every namespace that a release names is made."
+    error_message = "Every namespace that a release names is created."
   }
 
   assert {
@@ -55,12 +55,12 @@ run "strimzi" {
 
   assert {
     condition     = alltrue([for disk in kubernetes_persistent_volume_v1.disk : disk.spec[0].persistent_volume_reclaim_policy == "Retain"]) && length(kubernetes_persistent_volume_v1.disk) == 2
-    error_message = "Disks are Terraform's to remove, not the cluster's."
+    error_message = "Terraform deletes the disks, not the cluster."
   }
 
   assert {
     condition     = alltrue([for disk in kubernetes_persistent_volume_v1.disk : disk.spec[0].persistent_volume_source[0].csi[0].volume_attributes["attachment-type"] == "paravirtualized"])
-    error_message = "A node that encrypts in transit refuses disks of every other attachment."
+    error_message = "Volumes declare the paravirtualized attachment, because a node that encrypts in transit refuses any other."
   }
 
   assert {
@@ -78,7 +78,7 @@ run "strimzi" {
 
   assert {
     condition     = alltrue([for release in helm_release.part : can(regex("^[0-9a-f]{64}$", yamldecode(release.values[length(release.values) - 1]).sources))])
-    error_message = "A change of a chart's file is a change of the plan."
+    error_message = "A change of a chart's file changes the plan."
   }
 
   assert {
@@ -88,7 +88,7 @@ run "strimzi" {
 
   assert {
     condition     = length(redpanda_serverless_cluster.this) == 0 && length(redpanda_topic.this) == 0
-    error_message = "Nothing of Redpanda's is there to be billed."
+    error_message = "There are no Redpanda resources, which would be billed."
   }
 
   assert {
@@ -110,7 +110,7 @@ run "without_encryption" {
 
   assert {
     condition     = alltrue([for disk in kubernetes_persistent_volume_v1.disk : disk.spec[0].persistent_volume_source[0].csi[0].volume_attributes["attachment-type"] == "iscsi"])
-    error_message = "The attachment follows the encryption."
+    error_message = "The attachment type depends on the encryption."
   }
 }
 
@@ -133,12 +133,12 @@ run "redpanda" {
 
   assert {
     condition     = toset([for name, topic in redpanda_topic.this : "${name} ${topic.partition_count}"]) == toset([for name in keys(yamldecode(file("../platform/kafka/values.yaml")).topics) : "${name} 6"])
-    error_message = "The topics are those of the broker in the cluster, with as many partitions."
+    error_message = "The topics and their partitions are the same as in the cluster's broker."
   }
 
   assert {
     condition     = alltrue([for topic in redpanda_topic.this : topic.allow_deletion]) && redpanda_serverless_cluster.this[0].allow_deletion
-    error_message = "A destroy takes topics and cluster along; topics that stay are billed."
+    error_message = "A destroy deletes topics and cluster; remaining topics would be billed."
   }
 
   assert {
@@ -172,7 +172,7 @@ run "a_region_by_its_whole_name" {
 
   assert {
     condition     = redpanda_serverless_cluster.this[0].serverless_region == "pro-us-east-1"
-    error_message = "Redpanda's list decides, whatever a name looks like."
+    error_message = "Redpanda's list of regions decides, not the form of the name."
   }
 }
 

@@ -1,4 +1,4 @@
-# Taskflow's own part: secrets under the names that the functions read, the way in, the roll-out.
+# Taskflow itself: secrets under the names that the functions read, the load balancer, the roll-out.
 
 mock_provider "helm" {}
 mock_provider "kubernetes" {}
@@ -75,12 +75,12 @@ run "secrets" {
 
   assert {
     condition     = toset([for secret in kubernetes_secret_v1.token : join(" ", concat([secret.metadata[0].name], keys(nonsensitive(secret.data))))]) == toset(["dapr-api-token token", "app-api-token token"])
-    error_message = "Dapr's tokens are where its annotations look for them."
+    error_message = "Dapr's tokens are in the Secrets that its annotations name."
   }
 
   assert {
     condition     = alltrue([for password in random_password.this : password.length >= 48 && !password.special])
-    error_message = "Tokens are long, and of letters and digits."
+    error_message = "Tokens are long, and consist of letters and digits."
   }
 
   assert {
@@ -100,7 +100,7 @@ run "secrets" {
       "oci-network-load-balancer.oraclecloud.com/oci-network-security-groups" = "ocid1.networksecuritygroup.lb"
       "oci-network-load-balancer.oraclecloud.com/subnet"                      = "ocid1.subnet.lb"
     } : yamldecode(helm_release.public.values[0]).annotations[name] == value]) && yamldecode(helm_release.public.values[0]).address == "203.0.113.10"
-    error_message = "The load balancer is the free kind, on the reserved address, in our security group, and nobody else writes rules."
+    error_message = "The load balancer is the free kind, on the reserved address, in our security group, and only Terraform writes its rules."
   }
 
   assert {
@@ -115,17 +115,17 @@ run "secrets" {
 
   assert {
     condition     = kubernetes_config_map_v1.settings.data == tomap({ TASKFLOW_TIME_ZONE = "Europe/Berlin" })
-    error_message = "The settings are as given."
+    error_message = "The ConfigMap has the given settings."
   }
 
   assert {
     condition     = length(kubernetes_cluster_role_binding_v1.plan) == 0
-    error_message = "Nobody may read the cluster unless a group is named."
+    error_message = "Without plan_group_id, no group may read the cluster."
   }
 
   assert {
     condition     = length(terraform_data.rollout) == 0
-    error_message = "Nothing is rolled out where the pipeline does it."
+    error_message = "With rollout = false, an apply rolls out nothing."
   }
 }
 

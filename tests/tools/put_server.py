@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A small object store: accepts PUT below a path that ends with /o/, and writes the body to a file in a folder: put_server.py FOLDER.
 
-Prints its port. Refuses everything else, as a URL does that may write only, and an object that is there already.
+Prints its port. Refuses all other requests, like a write-only URL, and an object that exists already.
 """
 import http.server
 import os

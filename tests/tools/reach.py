@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A reminder reaches a real mail server (aiosmtpd), is decrypted by http_ece, its VAPID token checked by py_vapid and its webhook by standardwebhooks:
-packages that have no part in Taskflow. Called by `just reach`; TASKFLOW names the program."""
+"""Tests a reminder with independent implementations: a real mail server (aiosmtpd) receives it, http_ece decrypts its push, py_vapid checks the VAPID
+token, and standardwebhooks verifies the webhook. Called by `just reach`; TASKFLOW names the program."""
 
 import base64, datetime, http.server, json, os, queue, re, socket, ssl, subprocess, sys, tempfile, threading, time, urllib.request
 

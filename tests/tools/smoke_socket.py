@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Opens Taskflow's WebSocket as the page does, with its Origin, and prints each message on a line: smoke_socket.py URL.
 
-The first line is `open`: the server has answered a ping by then, so it misses no change from there on. Runs until it is ended. Needs nothing but Python,
+The first line is `open`, printed after the server has answered a ping, so that no later change is missed. Runs until it is killed. Needs only Python,
 which every machine of the pipeline has. Environment: TASKFLOW_API_TOKEN, if there is one; CURL_CA_BUNDLE, another list of authorities.
 """
 import base64
@@ -27,7 +27,7 @@ def connect(parts):
 
 
 def upgrade(stream, parts):
-    """Returns what came after the handshake."""
+    """Returns the bytes that arrived after the handshake."""
     protocols = ["taskflow"]
     token = os.environ.get("TASKFLOW_API_TOKEN")
     if token:

@@ -65,7 +65,7 @@ jq --raw-output 'if type == "array" then .[] else . end | .summary | "passed: \(
 written=$(git ls-files --cached --others --exclude-standard -- 'terraform/*.tf' | xargs grep --no-filename '#checkov:skip=' | wc -l)
 [ "$(wc -l <"$copy/skipped")" -eq "$written" ] || { echo "terraform-check: $written skips are written, and $(wc -l <"$copy/skipped") skip anything" >&2; exit 1; }
 
-# .checkov.baseline lists the examples of connection strings in tests. `just secrets-known` updates it, after somebody has read the list.
+# .checkov.baseline lists the examples of connection strings in tests. Read the list before `just secrets-known` updates it.
 echo "--- secrets"
 checkov --directory . --framework secrets --enable-secret-scan-all-files --skip-path target --skip-path .git --baseline .checkov.baseline \
   --quiet --compact --skip-download

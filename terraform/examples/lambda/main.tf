@@ -35,7 +35,7 @@ data "aws_iam_policy_document" "assume" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_158:encrypted with AWS's key; one of one's own is billed by the month
+  #checkov:skip=CKV_AWS_158:encrypted with AWS's key; a customer-managed key is billed by the month
   #checkov:skip=CKV_AWS_338:how long logs are kept is a variable; a year of them is billed
   for_each = var.functions
 
@@ -73,7 +73,7 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_115:concurrency is a variable; accounts whose limit is 10 may reserve nothing
   #checkov:skip=CKV_AWS_116:nothing here calls a function but its URL, which is answered at once; there is no event to lose
   #checkov:skip=CKV_AWS_117:the database is reached over the internet with TLS; inside a VPC that would take a NAT gateway, billed by the hour
-  #checkov:skip=CKV_AWS_173:encrypted with AWS's key; one of one's own is billed by the month
+  #checkov:skip=CKV_AWS_173:encrypted with AWS's key; a customer-managed key is billed by the month
   #checkov:skip=CKV_AWS_272:packages come from this very apply
   for_each = var.functions
 

@@ -10,8 +10,8 @@ data "oci_objectstorage_namespace" "this" {
 }
 
 resource "oci_objectstorage_bucket" "this" {
-  #checkov:skip=CKV_OCI_9:encrypted with Oracle's key; a key of one's own needs a vault, which takes a week to delete
-  #checkov:skip=CKV_OCI_8:nothing is overwritten, because each backup has a name of its own; versions would outlive the 14 days
+  #checkov:skip=CKV_OCI_9:encrypted with Oracle's key; a customer-managed key needs a vault, which takes a week to delete
+  #checkov:skip=CKV_OCI_8:nothing is overwritten, because each backup has its own name; versions would outlive the 14 days
   compartment_id        = var.compartment_id
   namespace             = data.oci_objectstorage_namespace.this.namespace
   name                  = "${var.name}-backups"

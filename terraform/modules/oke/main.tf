@@ -181,8 +181,8 @@ resource "oci_containerengine_node_pool" "this" {
 # Disks are Terraform resources, not claims that the cluster fulfils. So the plan shows them, their sum can be checked against the free allowance, and
 # a destroy removes them.
 resource "oci_core_volume" "disk" {
-  #checkov:skip=CKV_OCI_2:the database is backed up by pg_dump, away from the disk (docs/runbook.md); the rest is built anew from it
-  #checkov:skip=CKV_OCI_3:encrypted with Oracle's key; a key of one's own needs a vault, which takes a week to delete
+  #checkov:skip=CKV_OCI_2:the database is backed up by pg_dump, away from the disk (docs/runbook.md); the other disk's data is recreated from it
+  #checkov:skip=CKV_OCI_3:encrypted with Oracle's key; a customer-managed key needs a vault, which takes a week to delete
   for_each = var.disks
 
   compartment_id      = var.compartment_id

@@ -58,7 +58,7 @@ resource "redpanda_user" "this" {
 }
 
 locals {
-  # Only what a producer and a consumer of these topics need, and consumer groups, which Dapr names after its bindings.
+  # Only the rights that a producer and a consumer of these topics need. Dapr names consumer groups after its bindings, so all groups are allowed.
   grants = local.in_kafka ? {} : merge(
     { for pair in setproduct(keys(local.kafka.topics), ["READ", "WRITE", "DESCRIBE"]) : "topic/${pair[0]}/${pair[1]}" => {
       type = "TOPIC", name = pair[0], operation = pair[1]

@@ -1,4 +1,4 @@
-# The pipeline's rights, and what they leave out.
+# The rights of the pipeline, and their limits.
 
 mock_provider "oci" {
   mock_data "oci_objectstorage_namespace" {
@@ -19,12 +19,12 @@ run "rights" {
 
   assert {
     condition     = alltrue([for statement in oci_identity_policy.this["plan"].statements : can(regex(" to (read|inspect|use) ", statement)) || endswith(statement, "manage network-security-groups in compartment id ocid1.compartment.oc1..c") || endswith(statement, "manage compute-capacity-reports in tenancy")])
-    error_message = "A plan reads; it changes its door only, and asks for capacity."
+    error_message = "A plan may only read, change network security groups, and check capacity."
   }
 
   assert {
     condition     = toset([for statement in oci_identity_policy.this["pipeline"].statements : statement if endswith(statement, " in tenancy") && strcontains(statement, "manage")]) == toset([for right in ["compute-capacity-reports", "quota", "usage-budgets"] : "allow group taskflow-pipeline to manage ${right} in tenancy"])
-    error_message = "Outside its compartment the pipeline changes the quota and the budget only."
+    error_message = "Outside its compartment, the pipeline may change only the quota and the budget."
   }
 
   assert {
@@ -34,7 +34,7 @@ run "rights" {
 
   assert {
     condition     = [for rule in oci_objectstorage_object_lifecycle_policy.state.rules : "${rule.target} ${rule.time_amount} ${rule.time_unit}"] == ["previous-object-versions 90 DAYS"]
-    error_message = "Old versions, which hold old secrets, are deleted."
+    error_message = "Old versions of the state, which contain old secrets, are deleted."
   }
 }
 

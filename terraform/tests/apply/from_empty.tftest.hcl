@@ -1,5 +1,5 @@
-# One apply from nothing, and a destroy of all of it, with clouds that answer as tests/mocks says: what is known only while applying fits together.
-# Waiting for the cluster runs with-cluster.sh, so `oci` and `kubectl` on the PATH must be stand-ins: tests/tools/terraform_check.sh in the repository's root.
+# One apply from nothing and a destroy, with the mock clouds of tests/mocks. Checks the values that are known only during an apply. Waiting for the
+# cluster runs with-cluster.sh, so `oci` and `kubectl` on the PATH must be stand-ins: tests/tools/terraform_check.sh in the repository's root.
 
 mock_provider "oci" {
   source = "./tests/mocks/oci"
@@ -45,12 +45,12 @@ run "everything_in_the_cluster" {
 
   assert {
     condition     = issensitive(output.api_token) && nonsensitive(output.api_token) == "generated"
-    error_message = "The token is generated, and an output that is not printed."
+    error_message = "The token is generated, and its output is sensitive."
   }
 
   assert {
     condition     = strcontains(output.kubeconfig_command, "--cluster-id ocid1.cluster.oc1..c ") && strcontains(output.kubeconfig_command, "--auth api_key")
-    error_message = "The kubeconfig command names the cluster, and who asks."
+    error_message = "The kubeconfig command names the cluster and the authentication."
   }
 
   assert {
@@ -64,12 +64,12 @@ run "everything_in_the_cluster" {
       && slice(yamldecode(local.kubeconfig)["users"][0]["user"]["exec"]["args"], 0, 5) == ["ce", "cluster", "generate-token", "--cluster-id", "ocid1.cluster.oc1..c"]
       && !strcontains(local.kubeconfig, "password")
     )
-    error_message = "The kubeconfig asks the oci command for tokens, and holds none."
+    error_message = "The kubeconfig gets its tokens from the oci command, and contains none."
   }
 
   assert {
     condition     = output.api_security_group_id == "ocid1.networksecuritygroup.oc1..g"
-    error_message = "The pipeline is told where its door is."
+    error_message = "The output names the security group of the Kubernetes API."
   }
 }
 
@@ -85,16 +85,16 @@ run "managed" {
 
   assert {
     condition     = nonsensitive(module.database.url) == "postgres://ep.example.neon.tech/taskflow?sslmode=require"
-    error_message = "Functions reach Neon by TLS."
+    error_message = "Functions reach Neon over TLS."
   }
 
   assert {
     condition     = nonsensitive(module.platform.kafka) == { bootstrap_servers = "seed.example.fmc.prd.cloud.redpanda.com:9092", password = "generated", username = "taskflow" }
-    error_message = "Functions reach Redpanda as the user that was made for them."
+    error_message = "Functions reach Redpanda as the user that Terraform creates for them."
   }
 
   assert {
     condition     = length(module.oke.disks) == 0
-    error_message = "An existing deployment can change its broker and its database: what it no longer needs goes."
+    error_message = "An existing deployment can change its broker and its database, and unused resources are destroyed."
   }
 }

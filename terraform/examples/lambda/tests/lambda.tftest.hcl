@@ -1,4 +1,4 @@
-# Lambda: nothing is public, every function may do little.
+# Lambda: nothing is public, and each function has few rights.
 
 mock_provider "aws" {
   mock_data "aws_iam_policy_document" {
@@ -20,12 +20,12 @@ run "private" {
 
   assert {
     condition     = alltrue([for url in aws_lambda_function_url.this : url.authorization_type == "AWS_IAM"])
-    error_message = "A URL answers only whom IAM lets in."
+    error_message = "A function URL requires IAM authentication."
   }
 
   assert {
     condition     = aws_lambda_function.this["complete-task"].runtime == "provided.al2023" && aws_lambda_function.this["complete-task"].architectures == tolist(["arm64"]) && aws_lambda_function.this["complete-task"].memory_size == 128
-    error_message = "The program runs as it is, on arm64, in the smallest memory."
+    error_message = "The program runs unchanged, on arm64, in the smallest memory."
   }
 
   assert {
@@ -35,7 +35,7 @@ run "private" {
 
   assert {
     condition     = aws_cloudwatch_log_group.this["complete-task"].retention_in_days == 7
-    error_message = "Logs end."
+    error_message = "Logs expire."
   }
 
   assert {
@@ -45,7 +45,7 @@ run "private" {
 
   assert {
     condition     = toset(data.aws_iam_policy_document.caller.statement[0].actions) == toset(["lambda:InvokeFunctionUrl", "lambda:InvokeFunction"])
-    error_message = "Whoever holds the policy may call the functions, and nothing else."
+    error_message = "The policy allows calls of the functions, and nothing else."
   }
 }
 

@@ -1,4 +1,4 @@
-# What Oracle answers in the tests: a tenancy at home in Frankfurt, as the API shows it.
+# Oracle's responses in the tests: a tenancy whose home region is Frankfurt.
 
 mock_data "oci_identity_region_subscriptions" {
   defaults = {
@@ -97,7 +97,7 @@ mock_resource "oci_core_network_security_group" {
   }
 }
 
-# Of source and destination a rule has one; the provider computes the other.
+# A rule has either a source or a destination; the provider computes the other.
 mock_resource "oci_core_network_security_group_security_rule" {
   defaults = {
     destination      = ""

@@ -1,4 +1,4 @@
-# What Redpanda Cloud answers in the tests.
+# Redpanda Cloud's responses in the tests.
 
 mock_resource "redpanda_serverless_cluster" {
   defaults = {
