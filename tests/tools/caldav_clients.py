@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Tests CalDAV with other implementations: the package caldav with its server tester, vdirsyncer, todoman. Called by `just caldav`; TASKFLOW_URL names a Taskflow with an
-empty database, WORK a temporary folder."""
+"""Tests CalDAV with other implementations: the package caldav with its server tester, vdirsyncer, todoman. Called by `just caldav`; TASKFLOW_URL names
+a Taskflow with an empty database, and WORK a temporary folder."""
 
 import datetime, json, os, pathlib, re, subprocess, sys, time, urllib.error, urllib.request
 
@@ -39,7 +39,7 @@ def tasks(**wanted):
 
 
 def reminded(task, offsets):
-    """Waits until a task has these pending reminders. The task's own follows it with an event."""
+    """Waits until a task has these pending reminders. An event creates the task's own reminder, so it arrives later."""
     for _ in range(100):
         pending = sorted(own["reminder_offset"] for own in api("GET", f"/api/reminders?task_id={task['id']}&status=pending"))
         if pending == offsets:
@@ -49,7 +49,7 @@ def reminded(task, offsets):
 
 
 def package(password):
-    """The package caldav: discovery, a task there and back, each mode of completing a series, deletion."""
+    """Tests the package caldav: discovery, a task written and read, each mode of completing a series, deletion."""
     client = caldav.DAVClient(url=f"{BASE}/dav/", username="me", password=password)
     calendars = client.principal().calendars()
     assert [calendar.get_display_name() for calendar in calendars] == ["Tasks"], calendars
@@ -98,7 +98,7 @@ def package(password):
 
 
 def tester(password):
-    """The server tester: the features that it finds fully supported."""
+    """Checks the features that the server tester finds fully supported."""
     found = {}
     for check in CHECKS:
         command = [BIN / "caldav-server-tester", "--caldav-url", f"{BASE}/dav/", "--caldav-user", "me", "--caldav-pass", password, "--caldav-calendar", "Tasks",
@@ -113,7 +113,7 @@ def tester(password):
 
 
 def vdirsyncer(password):
-    """vdirsyncer both ways, with a conflict, and todoman on its folder."""
+    """Tests vdirsyncer in both directions, with a conflict, and todoman on its folder."""
     folder = WORK / "vdir"
     (folder / "status").mkdir(parents=True)
     config = folder / "config"

@@ -18,29 +18,33 @@ same bytes. Columns, separated by tabs; local times as 20250328T090000, instants
     expected   up to five instants after it (one where "completed" says something), joined by ","; "-" if the series is over
 
 dateutil works on naive local times. The dates are its own; zoneinfo turns them into instants with fold=0, which is what
-RFC 5545, section 3.3.5, asks for: the offset before a gap, the first of two equal times. Where the module and dateutil
-mean different things the case is not left out but altered, and its class says so; the Rust test asserts how many there are:
+RFC 5545, section 3.3.5, asks for: the offset before a gap, the first of two equal times. If the module and dateutil
+differ, the script alters the case instead of omitting it, and its class says so; the Rust test asserts the number of such cases:
 
-    start       DTSTART does not match the rule. dateutil leaves it out; here it is always the first occurrence, as the due
-                date that somebody chose, and counts for COUNT (RFC 5545: "always counts as the first occurrence").
-                So DTSTART is put in front of dateutil's dates, and dateutil is asked for one less.
+    start       DTSTART does not match the rule. dateutil omits it; here it is always the first occurrence, because the user
+                chose that due date, and counts for COUNT (RFC 5545: "always counts as the first occurrence").
+                So the script prepends DTSTART to dateutil's dates, and requests one date fewer.
     until-date  UNTIL is a date. dateutil ends at its midnight; here that whole day belongs to the series.
                 So dateutil gets 23:59:59 of the day.
     until-utc   UNTIL is in UTC. dateutil cannot compare that with naive times.
                 So dateutil gets no UNTIL, and instants are compared.
     week-set    BYSETPOS with FREQ=WEEKLY. dateutil's first week begins at DTSTART and not at WKST, so it chooses from
                 fewer dates. So dateutil starts at the week's first day, and dates before DTSTART are dropped.
-    mixed-days  BYDAY with and without numbers, such as MO,1TU. dateutil wants both to hold, which never happens; RFC 5545
-                lists alternatives. So MO becomes 1MO,2MO,3MO, ... for dateutil.
+    mixed-days  BYDAY with and without numbers, such as MO,1TU. dateutil requires both, which never happens; in
+                RFC 5545 they are alternatives. So MO becomes 1MO,2MO,3MO, ... for dateutil.
     same-time   A day that the zone skipped falls on the next one's instant (Samoa, 30 December 2011). dateutil's two dates
                 are one occurrence.
 
-Two more classes are not disagreements, only counted so that the table is known to reach them: "gap" and "fold", where an
-expected occurrence lies in a gap or a fold of the local clock. "pattern" is for the plain patterns; monthly is computed
-with relativedelta, which clamps to the month's last day. "completion" starts the rule anew on the completion's local date, and a rule
-with a part BY... also leaves out what is not after the slot. "moved" and "skipped" go on after both the slot and the completion, wherever
-the occurrence was moved to. "all-day" has days for slots: dateutil gets their midnights, and an instant is where the day begins. "exdate"
-leaves out some dates (an rruleset of dateutil). "hourly" is FREQ=HOURLY, by the wall clock as everything else.
+Other classes are not disagreements. The Rust test counts "gap" and "fold", to prove that the table reaches them: an expected
+occurrence lies in a gap or a fold of the local clock.
+
+    pattern     a plain pattern. Monthly is computed with relativedelta, which clamps to the month's last day
+    completion  restarts the rule on the completion's local date. A rule with a part BY... also omits dates up to the slot
+    moved       continues after both the slot and the completion, regardless of the date that the occurrence was moved to
+    skipped     the same for an occurrence that was skipped
+    all-day     the slots are days. dateutil gets their midnights, and an instant is the beginning of the day
+    exdate      omits some dates (an rruleset of dateutil)
+    hourly      FREQ=HOURLY, by the wall clock like all others
 """
 
 import argparse
@@ -116,7 +120,7 @@ def is_numbered(day):
 
 
 def number_all_days(parts):
-    """MO as 1MO,2MO,..., as many as a month or a year can have."""
+    """Returns the rule with MO as 1MO,2MO,..., up to the maximum of a month or a year."""
     in_month = parts["FREQ"] == "MONTHLY" or "BYMONTH" in parts
     numbers = range(1, 6 if in_month else 54)
     days = parts["BYDAY"].split(",")
@@ -129,7 +133,7 @@ def week_start(parts, start):
 
 
 def local_dates(parts, start, counts_start=True):
-    """The naive occurrences of a rule without UTC UNTIL from `start` on, and the classes of dateutil that were used."""
+    """Returns the naive occurrences of a rule without UTC UNTIL from `start` on, and the classes of the case."""
     module.MAXYEAR = LAST_YEAR[parts["FREQ"]]
     classes, parts = set(), dict(parts)
     count = int(parts.pop("COUNT", 0))
@@ -167,7 +171,7 @@ def instant(local, zone):
 
 
 def clock_classes(local, zone):
-    """Whether the local time falls in a gap or a fold."""
+    """Returns the class of a local time in a gap or a fold, or no class."""
     first, second = (local.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
     if first == second:
         return set()
@@ -175,7 +179,7 @@ def clock_classes(local, zone):
 
 
 def utc_until(parts):
-    """UNTIL as an instant, if it is one, and the rule without it."""
+    """Returns the rule without a UNTIL in UTC, and that UNTIL as an instant or None."""
     if not parts.get("UNTIL", "").endswith("Z"):
         return parts, None
     until = datetime.strptime(parts["UNTIL"], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
@@ -183,7 +187,7 @@ def utc_until(parts):
 
 
 def following(dates, zone, after, until, limit):
-    """The first instants of the naive dates after `after`, each once, and their classes."""
+    """Returns the first instants of the naive dates after `after`, each once, and their classes."""
     classes, found, previous = set(), [], None
     for local in dates:
         if len(found) == limit:
@@ -243,7 +247,7 @@ def completion_case(rule, start, zone, at, due, number):
 
 
 def moved_case(kind, rule, start, zone, slot, due, done):
-    """What follows an occurrence that was moved from its slot to another due date."""
+    """Returns the case of an occurrence that was moved from its slot to another due date."""
     parts, until = utc_until(parse(rule))
     dates, classes = local_dates(parts, start)
     if until:
@@ -253,7 +257,7 @@ def moved_case(kind, rule, start, zone, slot, due, done):
 
 
 def exdate_case(rule, start, zone, after, excluded):
-    """A series without some of its slots and days. They count for COUNT."""
+    """Returns the case of a series without some of its slots and days, which still count for COUNT."""
     parts, until = utc_until(parse(rule))
     dates, classes = local_dates(parts, start)
     if until:
@@ -290,7 +294,7 @@ class Dice:
         return zoneinfo.ZoneInfo(self.random.choice(ZONES))
 
     def start(self, zone):
-        """A local time that exists, mostly in this century, with the month's last days more often than by chance."""
+        """Returns a local time that exists, mostly in this century, and often on a month's last days."""
         year, month = self.random.randint(1970, 2045), self.random.randint(1, 12)
         last = calendar.monthrange(year, month)[1]
         day = self.random.randint(27, last) if self.maybe(0.25) else self.random.randint(1, last)
@@ -360,7 +364,7 @@ class Dice:
         return self.listed([*range(1, 32), 29, 30, 31, -1, -1, -2, -5, -15, -29, -30, -31], 4)
 
     def end(self, parts, start):
-        """Returns COUNT, UNTIL or nothing."""
+        """Adds COUNT, UNTIL or nothing to the rule."""
         if "COUNT" in parts or self.maybe(0.5):
             return
         if self.maybe(0.5):
@@ -373,7 +377,7 @@ class Dice:
             parts["UNTIL"] = (until + timedelta(hours=self.random.randint(-12, 12))).strftime("%Y%m%dT%H%M%SZ")
 
     def after(self, parts, start, zone):
-        """Before the start, at it, at an occurrence, years later or decades later."""
+        """Returns an instant before the start, at it, at an occurrence, years later or decades later."""
         kind = self.random.random()
         begin = instant(start, zone)
         if kind < 0.05:
@@ -410,14 +414,14 @@ def random_case(dice):
 
 
 def clock_changes(zone, year):
-    """The days of that year on which the zone's clock changes."""
+    """Returns the days of a year on which the zone's clock changes."""
     days = [datetime(year, 1, 1, tzinfo=zone) + timedelta(days=number) for number in range(366)]
     changing = (day for day in days if day.utcoffset() != (day + timedelta(days=1)).utcoffset())
     return [day.replace(tzinfo=None) for day in changing]
 
 
 def clock_change_case(dice):
-    """A daily or weekly time close to where the clock jumps."""
+    """Returns the case of a daily or weekly time close to a clock change."""
     while True:
         zone, year = dice.zone(), dice.random.choice([1995, 2005, 2011, 2016, 2022, 2025, 2031])
         days = clock_changes(zone, year)
@@ -478,7 +482,7 @@ def moved_or_skipped(dice):
 
 
 def all_day_case(dice):
-    """Days, often close to where the clock leaves out midnight."""
+    """Returns the case of an all-day series, often close to a clock change that skips midnight."""
     zone, year = dice.zone(), dice.random.choice([1995, 2005, 2016, 2018, 2022, 2031])
     days = clock_changes(zone, year) if dice.maybe(0.6) else []
     start = dice.start(zone).replace(hour=0, minute=0, second=0)

@@ -26,8 +26,8 @@ describe = lambda_sources._lambda_description
 
 
 def describe_anyhow(function, *arguments, **options):
-    """Hypothesis parses source to describe a lambda, and CPython 3.11 may fail to, deep in a stack (gh-106905): then the description is
-    missing, not the run."""
+    """Hypothesis parses source to describe a lambda. Deep in a stack, CPython 3.11 may fail to parse it (gh-106905). Then only the
+    description is missing, and the run continues."""
     try:
         return describe(function, *arguments, **options)
     except SystemError:
@@ -41,7 +41,7 @@ lambda_sources._lambda_description = describe_anyhow
 
 @st.composite
 def rrules(draw):
-    """RFC 5545 rules that Taskflow supports. Each frequency has other parts."""
+    """Generates RFC 5545 rules that Taskflow supports. Each frequency has different parts."""
     frequency = draw(st.sampled_from(["DAILY", "WEEKLY", "MONTHLY", "YEARLY"]))
     parts = [f"FREQ={frequency}"]
     if draw(st.booleans()):
@@ -55,7 +55,7 @@ def rrules(draw):
 
 
 def rfc3339(moment, offset):
-    """Any offset is accepted. The dates are far enough from the years 0001 and 9999 that no offset, rule or reminder exceeds them."""
+    """Formats a time with an offset. Generated times are far enough from the years 0001 and 9999 that no offset, rule or reminder exceeds them."""
     hours, minutes = divmod(abs(offset), 60)
     zone = "Z" if offset == 0 else f"{'+' if offset > 0 else '-'}{hours:02}:{minutes:02}"
     return moment.isoformat() + zone
@@ -140,7 +140,7 @@ def repair_task(task):
 
 
 def repair_ids(parameters):
-    """The stateful phase guesses links: an event's id, which is a UUID, is no task's."""
+    """Replaces ids that are not numbers, because the stateful phase guesses links: an event's id is a UUID, not a task's id."""
     for name, value in list(parameters.items()):
         if (name == "after" or name.endswith("_id")) and name != "conversation_id" and not re.fullmatch(r"-?\d+", str(value)):
             parameters[name] = 1
@@ -200,7 +200,7 @@ def validator_of(case):
 
 
 class Components(dict):
-    """The components of the one document, as a key of the cache below."""
+    """The components of the document, hashable as a key of the cache below."""
 
     def __hash__(self):
         return 0

@@ -132,43 +132,43 @@ echo Complete >"$scratch/state/job"
 run "${rollout[@]}" --render
 check "a rendering names every image by its digest" succeeds
 for name in complete-task gateway migrate; do check "$name by digest" output_has "image: ghcr.io/x/$name@$digest"; done
-check "an image of others stays" output_has "image: docker.io/library/busybox:1.37"
-check "new secrets start functions and gateway anew" test "$(grep -c 'taskflow/secrets-rotation: "7"' "$scratch/out")" = 2
-check "annotations that were there stay" output_has 'autoscaling.knative.dev/min-scale: "0"'
+check "third-party images stay" output_has "image: docker.io/library/busybox:1.37"
+check "new secrets restart functions and gateway" test "$(grep -c 'taskflow/secrets-rotation: "7"' "$scratch/out")" = 2
+check "existing annotations stay" output_has 'autoscaling.knative.dev/min-scale: "0"'
 check "a rendering applies nothing" test ! -s "$scratch/calls"
 
 run "${rollout[@]}"
 check "a roll-out succeeds" succeeds
-check "it is noted before anything is changed, and when it came to its end" order "create configmap rollouts .*unfinished=complete-task" "apply .*settings.yaml" "wait ksvc" "from-literal current=complete-task"
-check "settings, then migrations, then programs" order "apply .*settings.yaml" "delete .*jobs.yaml" "apply .*jobs.yaml" "get job.batch/migrate" "apply .*programs.yaml" "rollout status deployment.apps/gateway" "wait ksvc"
-check "a Service of Kubernetes is a setting" grep -q "kind: Service" "$scratch/state/applied-settings.yaml"
-check "a Service of Knative is a program" grep -q "serving.knative.dev/v1" "$scratch/state/applied-programs.yaml"
-check "the deployments of revisions are Knative's to wait for" sh -c "! grep -q 'rollout status deployment.apps/of-a-revision' '$scratch/calls'"
-check "a job is no program" sh -c "! grep -q 'kind: Job' '$scratch/state/applied-programs.yaml'"
-check "a function that is no more is removed" calls_have "delete ksvc old-function"
-check "a function that is there stays" sh -c "! grep -q 'delete ksvc complete-task' '$scratch/calls'"
-check "nothing is left beside the overlay" test "$(ls -A "$scratch/repo/knative/overlays")" = oke
+check "a roll-out is recorded before the first change and after its end" order "create configmap rollouts .*unfinished=complete-task" "apply .*settings.yaml" "wait ksvc" "from-literal current=complete-task"
+check "a roll-out applies settings, then migrations, then programs" order "apply .*settings.yaml" "delete .*jobs.yaml" "apply .*jobs.yaml" "get job.batch/migrate" "apply .*programs.yaml" "rollout status deployment.apps/gateway" "wait ksvc"
+check "a Kubernetes Service is applied with the settings" grep -q "kind: Service" "$scratch/state/applied-settings.yaml"
+check "a Knative Service is applied with the programs" grep -q "serving.knative.dev/v1" "$scratch/state/applied-programs.yaml"
+check "a roll-out does not wait for revisions' Deployments" sh -c "! grep -q 'rollout status deployment.apps/of-a-revision' '$scratch/calls'"
+check "a Job is not applied with the programs" sh -c "! grep -q 'kind: Job' '$scratch/state/applied-programs.yaml'"
+check "a roll-out deletes a function that the release no longer has" calls_have "delete ksvc old-function"
+check "a roll-out keeps the release's functions" sh -c "! grep -q 'delete ksvc complete-task' '$scratch/calls'"
+check "a roll-out leaves no file beside the overlay" test "$(ls -A "$scratch/repo/knative/overlays")" = oke
 
 echo Failed >"$scratch/state/job"
 run "${rollout[@]}"
 check "a failed migration fails the roll-out" fails
-check "and says so" output_has "did not complete"
-check "and leaves the programs as they are" sh -c "! grep -q programs.yaml '$scratch/calls'"
+check "a failed migration is reported" output_has "did not complete"
+check "a failed migration changes no program" sh -c "! grep -q programs.yaml '$scratch/calls'"
 echo Complete >"$scratch/state/job"
 
 touch "$scratch/state/not-ready"
 run "${rollout[@]}"
 check "a function that does not start fails the roll-out" fails
-check "and says how to go back" output_has "rollout.sh --back"
+check "a failed roll-out names the command to roll back" output_has "rollout.sh --back"
 rm "$scratch/state/not-ready"
 
 run env OVERLAY="$overlay" IMAGES="$(tail -n 2 <<<"$images")" "$here/terraform/scripts/rollout.sh"
 check "a function without an image is refused" fails
-check "by name" output_has "IMAGES has no image for complete-task"
+check "a function without an image is named" output_has "IMAGES has no image for complete-task"
 run env OVERLAY="$overlay" IMAGES="${images//@$digest/:0123abc}" "$here/terraform/scripts/rollout.sh" --render
 check "an image may be named by its tag" output_has "image: ghcr.io/x/complete-task:0123abc"
 run env OVERLAY="$overlay" IMAGES="${images//@$digest/}" "$here/terraform/scripts/rollout.sh" --render
-check "but not by neither" fails
+check "an image with neither digest nor tag is refused" fails
 
 # Releases 1, 2, 3 differ in their digests.
 release() { # NUMBER [ARGUMENT…]
@@ -181,44 +181,44 @@ runs() { grep -q "complete-task@sha256:$1$1$1" "$scratch/state/applied-programs.
 
 rm -rf "$scratch/state/rollouts"
 back
-check "without a release before there is no way back" output_has "there is no release to roll back to"
+check "a roll-back without an earlier release fails" output_has "there is no release to roll back to"
 release 1
 back
-check "nor with one alone" fails
+check "a roll-back after a single release fails" fails
 release 2
 back
-check "the way back succeeds" succeeds
-check "with the images of before" runs 1
-check "without its migrations" sh -c "! grep -q jobs.yaml '$scratch/calls'"
+check "a roll-back succeeds" succeeds
+check "a roll-back uses the previous release's images" runs 1
+check "a roll-back runs no migrations" sh -c "! grep -q jobs.yaml '$scratch/calls'"
 back
-check "and once more brings back where it began" runs 2
+check "a second roll-back returns to the newer release" runs 2
 release 2
 back
-check "the same images again are no new release" runs 1
+check "a roll-out of the same images is not a new release" runs 1
 release 2
 touch "$scratch/state/not-ready"
 release 3
-check "a release whose programs do not start fails" fails
-check "with some of them there" runs 3
+check "a release fails if its programs do not start" fails
+check "a failed release may already have changed programs" runs 3
 back
-check "a way back that fails can be gone once more" fails
+check "a failed roll-back can be repeated" fails
 rm "$scratch/state/not-ready"
 back
-check "from there the way back leads to the last that came to its end, not to the one before" runs 2
+check "after a failed roll-out, a roll-back returns to the last one that finished" runs 2
 back
-check "and from that one to the one before" runs 1
+check "the next roll-back returns to the release before" runs 1
 release 2
 echo Failed >"$scratch/state/job"
 release 3
 echo Complete >"$scratch/state/job"
 back
-check "and so it does from a migration that failed" runs 2
+check "after a failed migration, a roll-back returns to the last finished release" runs 2
 run env OVERLAY="$overlay" IMAGES="$(tail -n 2 <<<"$images")" "$here/terraform/scripts/rollout.sh"
 back
-check "and from a release that lacks an image" runs 2
+check "after a missing image, a roll-back returns to the last finished release" runs 2
 release 3 --render
 back
-check "a rendering is no release" runs 1
+check "a rendering is not recorded as a release" runs 1
 
 run env OVERLAY="$scratch/repo/nowhere" "$here/terraform/scripts/rollout.sh"
 check "a missing overlay is named" output_has "has no kustomization.yaml"
@@ -228,14 +228,14 @@ check "a missing overlay is named" output_has "has no kustomization.yaml"
 with_cluster=(env CLUSTER_KUBECONFIG="the kubeconfig" "$here/terraform/scripts/with-cluster.sh")
 # shellcheck disable=SC2016 # for the inner shell
 run "${with_cluster[@]}" bash -c 'cat "$KUBECONFIG"; stat -c %a "$KUBECONFIG"'
-check "the command has the kubeconfig" output_has "the kubeconfig"
-check "which nobody else reads" output_has "600"
+check "with-cluster.sh passes the kubeconfig to the command" output_has "the kubeconfig"
+check "only the owner can read the kubeconfig" output_has "600"
 echo "error: You must be logged in to the server (Unauthorized)" >"$scratch/state/version"
 run "${with_cluster[@]}" true
-check "an expired token is said to be one" output_has "oci session authenticate"
+check "an expired token is reported, with the remedy" output_has "oci session authenticate"
 echo "Unable to connect to the server: dial tcp 203.0.113.20:6443: i/o timeout" >"$scratch/state/version"
 run "${with_cluster[@]}" true
-check "an address that may not come in is pointed to" output_has "operator_cidrs"
+check "an unreachable API is reported, with operator_cidrs" output_has "operator_cidrs"
 rm "$scratch/state/version"
 
 # --- door.sh
@@ -247,13 +247,13 @@ STUB
 chmod +x "$scratch/bin/curl"
 door=(env API_SECURITY_GROUP=ocid1.nsg RUNNER_TEMP="$scratch" "$here/terraform/scripts/door.sh")
 run "${door[@]}" open
-check "a door opens" succeeds
-check "the door opens for one address and one port" calls_have 'rules add .*ocid1.nsg.*"source":"198.51.100.9/32".*"min":6443'
+check "door.sh open succeeds" succeeds
+check "door.sh open allows one address and one port" calls_have 'rules add .*ocid1.nsg.*"source":"198.51.100.9/32".*"min":6443'
 run "${door[@]}" close
-check "a door closes" succeeds
-check "by the rule that it was opened with" calls_have 'rules remove .*\["rule-1"\]'
+check "door.sh close succeeds" succeeds
+check "door.sh close removes the rule that it added" calls_have 'rules remove .*\["rule-1"\]'
 run "${door[@]}" close
-check "once" test ! -s "$scratch/calls"
+check "a second door.sh close does nothing" test ! -s "$scratch/calls"
 rm "$scratch/bin/curl"
 
 # --- prune-images.sh
@@ -265,25 +265,25 @@ jq --null-input '{data: {items: [
 prune=(env COMPARTMENT=ocid1.compartment "$here/terraform/scripts/prune-images.sh")
 run "${prune[@]}"
 check "old images are deleted" succeeds
-check "beyond the newest 30" test "$(grep -c 'image delete' "$scratch/calls")" = 10
-check "in our own repositories" sh -c "! grep -q 'image-id other' '$scratch/calls'"
+check "the newest 30 images stay" test "$(grep -c 'image delete' "$scratch/calls")" = 10
+check "images in other repositories stay" sh -c "! grep -q 'image-id other' '$scratch/calls'"
 jq '.data.items |= map(."time-created" = "2099-01-01T00:00:00Z")' "$scratch/state/images" >"$scratch/state/new-images" && mv "$scratch/state/new-images" "$scratch/state/images"
 run "${prune[@]}"
-check "a new image stays, however many there are" sh -c "! grep -q 'image delete' '$scratch/calls'"
+check "new images stay, regardless of their number" sh -c "! grep -q 'image delete' '$scratch/calls'"
 echo >"$scratch/state/images"
 run "${prune[@]}"
-check "without an image nothing is deleted" succeeds
+check "a registry without images is no error" succeeds
 
 # --- platform/
 
 chart() { printf 'kind: StatefulSet\nspec:\n  replicas: %s\n      args:\n        - "dapr-scheduler-server-0=https://a.b:2380,dapr-scheduler-server-1=https://c.d:2380%s"\n' "$1" "$2"; }
 one_scheduler() { chart "$@" | "$here/platform/one-scheduler.sh"; }
 run one_scheduler 3 ",dapr-scheduler-server-2=https://e.f:2380"
-check "one scheduler is left of three" output_has "  replicas: 1"
-check "which knows itself only" output_has '"dapr-scheduler-server-0=https://a.b:2380"'
+check "one-scheduler.sh reduces three schedulers to one" output_has "  replicas: 1"
+check "the scheduler's cluster contains only itself" output_has '"dapr-scheduler-server-0=https://a.b:2380"'
 run one_scheduler 5 ""
-check "a chart that renders something else fails" fails
-check "and says what was not found" output_has "Dapr's chart has changed"
+check "one-scheduler.sh fails if the chart has changed" fails
+check "one-scheduler.sh reports that the chart has changed" output_has "Dapr's chart has changed"
 
 cat >"$scratch/bin/helm" <<'STUB'
 #!/usr/bin/env bash
@@ -292,10 +292,10 @@ case $* in *knative-operator*) ;; *) echo "kind: CustomResourceDefinition" ;; es
 STUB
 chmod +x "$scratch/bin/helm"
 run "$here/platform/upgrade-crds.sh"
-check "the definitions of charts are upgraded" succeeds
-check "those of the version that is installed next" calls_have "helm show crds dapr --version $(jq -r .dapr.version platform/charts.json) "
-check "by the server" calls_have "apply --server-side --force-conflicts --filename .*/strimzi.yaml"
-check "a chart without any is named" output_has "knative-operator v1.23.0 has none"
+check "upgrade-crds.sh succeeds" succeeds
+check "upgrade-crds.sh uses the versions of charts.json" calls_have "helm show crds dapr --version $(jq -r .dapr.version platform/charts.json) "
+check "upgrade-crds.sh applies on the server" calls_have "apply --server-side --force-conflicts --filename .*/strimzi.yaml"
+check "upgrade-crds.sh names a chart without definitions" output_has "knative-operator v1.23.0 has none"
 
 # --- minikube-up.sh
 
@@ -310,18 +310,18 @@ for tool in minikube docker curl; do
 done
 chmod +x "$scratch/bin/"*
 run "$here/knative/scripts/minikube-up.sh"
-check "Minikube gets everything" succeeds
-check "and a URL" output_has "http://127.0.0.1:8080"
+check "minikube-up.sh succeeds" succeeds
+check "minikube-up.sh prints a URL" output_has "http://127.0.0.1:8080"
 # shellcheck disable=SC2046 # a pattern for each release
-check "the releases of charts.json in their order" order \
+check "minikube-up.sh installs the releases of charts.json in their order" order \
   $(jq -r 'to_entries[] | select(.key | IN("gateway-public", "backup") | not) | "--install.\(.key)."' platform/charts.json)
-check "in their versions" calls_have "install dapr dapr .*--version $(jq -r .dapr.version platform/charts.json) --values platform/values/dapr.yaml --post-renderer platform/one-scheduler.sh"
-check "from a registry of charts as well" calls_have "install strimzi oci://quay.io/strimzi-helm/strimzi-kafka-operator --namespace kafka .*--version"
-check "and from our own folders" calls_have "install postgres platform/postgres --namespace postgres"
-check "namespaces come first" order "apply --filename platform/namespaces.yaml" "helm .*install knative-operator"
-check "Taskflow comes last" order "wait kafka/taskflow" "apply .*programs.yaml"
+check "minikube-up.sh installs the versions of charts.json" calls_have "install dapr dapr .*--version $(jq -r .dapr.version platform/charts.json) --values platform/values/dapr.yaml --post-renderer platform/one-scheduler.sh"
+check "minikube-up.sh installs from an OCI registry" calls_have "install strimzi oci://quay.io/strimzi-helm/strimzi-kafka-operator --namespace kafka .*--version"
+check "minikube-up.sh installs from the folders of platform/" calls_have "install postgres platform/postgres --namespace postgres"
+check "minikube-up.sh creates namespaces first" order "apply --filename platform/namespaces.yaml" "helm .*install knative-operator"
+check "minikube-up.sh rolls out Taskflow last" order "wait kafka/taskflow" "apply .*programs.yaml"
 run env HELM_VERSION=v4.1.0 "$here/knative/scripts/minikube-up.sh"
-check "helm 4 is refused, by its name" output_has "helm is v4.1.0; 3 is needed"
+check "minikube-up.sh refuses helm 4, and names its version" output_has "helm is v4.1.0; 3 is needed"
 rm "$scratch/bin/"{helm,minikube,docker,curl}
 
 # --- session.sh
@@ -356,18 +356,18 @@ endpoint=http://127.0.0.1:$(cat "$scratch/port")
 session=(env OCI_DOMAIN_URL="$endpoint/" OCI_CLIENT_ID=client OCI_TENANCY=ocid1.tenancy OCI_REGION=eu-frankfurt-1 OCI_SESSION_DIR="$scratch/oci"
   ACTIONS_ID_TOKEN_REQUEST_URL="$endpoint/?x=1" ACTIONS_ID_TOKEN_REQUEST_TOKEN=job)
 run "${session[@]}" OCI_CLIENT_SECRET=secret "$here/.github/actions/cloud/session.sh"
-check "the exchange succeeds" succeeds
-check "the session is kept" grep -qx oracle-session "$scratch/oci/session.token"
-check "the profile points to it" grep -qx "security_token_file=$scratch/oci/session.token" "$scratch/oci/config"
-check "the fingerprint is that of the key" grep -q "^fingerprint=$(openssl pkey -in "$scratch/oci/session.pem" -pubout -outform DER | openssl md5 -c | sed 's/.*= *//')$" "$scratch/oci/config"
-check "nobody else reads the key" test "$(stat -c %a "$scratch/oci/session.pem")" = 600
-check "the tokens are masked" output_has "::add-mask::oracle-session"
-check "the client's secret is gone" sh -c "! grep -rq 'client:secret' '$scratch/oci'"
+check "session.sh exchanges the token" succeeds
+check "session.sh stores the session" grep -qx oracle-session "$scratch/oci/session.token"
+check "the profile names the session's file" grep -qx "security_token_file=$scratch/oci/session.token" "$scratch/oci/config"
+check "the profile has the key's fingerprint" grep -q "^fingerprint=$(openssl pkey -in "$scratch/oci/session.pem" -pubout -outform DER | openssl md5 -c | sed 's/.*= *//')$" "$scratch/oci/config"
+check "only the owner can read the key" test "$(stat -c %a "$scratch/oci/session.pem")" = 600
+check "the log masks the tokens" output_has "::add-mask::oracle-session"
+check "no file contains the client's secret" sh -c "! grep -rq 'client:secret' '$scratch/oci'"
 run "${session[@]}" OCI_CLIENT_SECRET=wrong "$here/.github/actions/cloud/session.sh"
-check "a refusal fails" fails
-check "with Oracle's reason" output_has "who are you?"
+check "session.sh fails if Oracle refuses" fails
+check "session.sh prints Oracle's reason" output_has "who are you?"
 run env -u OCI_CLIENT_SECRET "${session[@]:1}" "$here/.github/actions/cloud/session.sh"
-check "a setting that is missing is named" output_has "OCI_CLIENT_SECRET is not set"
+check "session.sh names a missing variable" output_has "OCI_CLIENT_SECRET is not set"
 
 # --- fetch.sh
 
@@ -385,17 +385,17 @@ tar --create --gzip --file "$kafka" --directory "$scratch" kafka_2.13-4.1.2
 printf '%s: %s\n' "${kafka##*/}" "$(sha512sum "$kafka" | cut -c 1-128 | tr a-f A-F | sed -E 's/(.{8})/\1 /g; s/(.{36}) /\1\n                      /g')" >"$kafka.sha512"
 fetch=(env DAPR_RELEASES="file://$releases" KAFKA_RELEASES="file://$releases" "$here/.github/actions/stack/fetch.sh" "$scratch/stack")
 run "${fetch[@]}"
-check "released parts are fetched" succeeds
-check "and named" output_has "KAFKA_LIBS=$scratch/stack/kafka_2.13-4.1.2/libs"
+check "fetch.sh succeeds" succeeds
+check "fetch.sh prints the parts' paths" output_has "KAFKA_LIBS=$scratch/stack/kafka_2.13-4.1.2/libs"
 # shellcheck disable=SC2016 # for the inner shell
-check "where they are" sh -c '. "$1" && [ -x "$DAPRD" ] && [ -x "$DAPR_SCHEDULER" ] && [ -d "$KAFKA_LIBS" ]' sh "$scratch/out"
+check "the printed paths exist" sh -c '. "$1" && [ -x "$DAPRD" ] && [ -x "$DAPR_SCHEDULER" ] && [ -d "$KAFKA_LIBS" ]' sh "$scratch/out"
 echo changed >>"$kafka"
 run "${fetch[@]}"
-check "what was changed is refused" fails
-check "by name" output_has "kafka_2.13-4.1.2.tgz is not what its publisher's checksum says"
+check "fetch.sh refuses a changed file" fails
+check "fetch.sh names the changed file" output_has "kafka_2.13-4.1.2.tgz is not what its publisher's checksum says"
 echo "<html>not found</html>" >"$kafka.sha512"
 run "${fetch[@]}"
-check "and so is what has no checksum" output_has "no checksum of 128 digits"
+check "fetch.sh refuses a file without a checksum" output_has "no checksum of 128 digits"
 
 # --- all of them
 
