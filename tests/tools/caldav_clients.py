@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Tests CalDAV with other implementations: the package caldav with its server tester, vdirsyncer, todoman. Called by `just caldav`; TASKFLOW_URL names
-a Taskflow with an empty database, and WORK a temporary folder."""
+"""Tests CalDAV with other implementations: the package caldav with its server tester, vdirsyncer, todoman. Called by `just caldav`; TASKFLOW_URL
+names a Taskflow with an empty database, and WORK a temporary folder."""
 
 import datetime, json, os, pathlib, re, subprocess, sys, time, urllib.error, urllib.request
 
