@@ -281,7 +281,7 @@ fn success(types: &Types, schemas: &mut Schemas) -> Value {
     let mut response = json!({ "description": if types.answer.is_some() { "The answer." } else { "Done." } });
     if let Some((media_types, make)) = types.answer {
         let schema = make(schemas);
-        // Of several types, only those other than JSON are texts.
+        // If there are several types, the schema describes the text types, and JSON gets an empty schema.
         let content = |media_type: &str| {
             let schema = if media_types.len() > 1 && media_type == "application/json" { json!({}) } else { schema.clone() };
             (media_type.to_owned(), json!({ "schema": schema }))

@@ -28,7 +28,7 @@ type Make = fn(&mut Schemas) -> Value;
 pub(crate) enum Kind {
     /// Reads or writes the database.
     Stored,
-    /// Answers without data: a page, a document, its health.
+    /// Answers without the database: a page, a document, the service's health.
     Fixed,
     /// Becomes a WebSocket.
     Socket,

@@ -32,7 +32,7 @@ pub const PATIENCE: Duration = Duration::from_millis(500);
 const PARALLEL: usize = 8;
 /// Rows that one statement loads.
 const BATCH: usize = 500;
-/// When the table is read again after the start: the previous program may have written to it until it ended.
+/// Delays after the start at which the table is read again, because the previous program may have written to it until it ended.
 const REREADS: [Duration; 3] = [Duration::from_mins(1), Duration::from_mins(3), Duration::from_mins(10)];
 /// Dead letters that one statement reads for the broker.
 const LETTERS: i64 = 50;
@@ -59,7 +59,8 @@ pub struct Start {
     pub publisher: Arc<dyn Publisher>,
     /// Receives the dead letters, if there is a broker.
     pub broker: Option<Arc<dyn Broker>>,
-    /// For this long after the start, the age of a delivery is ignored: it may be old because no program ran, and not every consumer may be back yet.
+    /// How long after the start the age of a delivery is ignored. It may be old because no program ran, and a consumer may still be
+    /// unavailable.
     pub return_max: Duration,
     /// Stops the dispatcher.
     pub stopping: CancellationToken,
@@ -90,7 +91,7 @@ enum Outcome {
     Failed,
 }
 
-/// Why a consumer has not taken an event in time.
+/// Why a consumer has not accepted an event in time.
 enum Late {
     /// It was not called, because earlier deliveries of the same task wait, or because it is failing.
     Uncalled,
@@ -133,11 +134,10 @@ impl Dispatcher {
         &self.start.table
     }
 
-    /// Calls all consumers of an event. Returns when each of them has taken it or has a row for it. The future must not be dropped: a caller that may
-    /// be cancelled must run it in a task of its own.
+    /// Calls all consumers of an event. Returns when each of them has accepted it or has a row for it. The future must not be dropped: a
+    /// caller that may be cancelled must run it in a task of its own.
     ///
-    /// # Errors
-    /// The database is unavailable, or the program stops, and some consumer has not taken the event.
+    /// # Errors The database is unavailable, or the program stops, and some consumer has not accepted the event.
     pub async fn hand_over(self: &Arc<Self>, arrival: Arrival) -> Result<(), sqlx::Error> {
         if arrival.topic == Topic::TaskUpdates {
             self.show(&arrival).await;
@@ -164,7 +164,7 @@ impl Dispatcher {
                 Ok(())
             }
             Err(error) => {
-                // The record will be delivered again, so calls in flight may end.
+                // The record is not acknowledged, so it is delivered again. Calls in flight finish in the background.
                 for (consumer, late) in late {
                     match late {
                         Late::Uncalled => {}
@@ -177,7 +177,7 @@ impl Dispatcher {
         }
     }
 
-    /// Stores an event that no consumer can take as a dead letter. Returns when it is stored.
+    /// Stores an event that no consumer can process as a dead letter. Returns when it is stored.
     ///
     /// # Errors
     /// The database is unavailable, or the program stops.
@@ -217,7 +217,7 @@ impl Dispatcher {
         }
     }
 
-    /// Calls one consumer, unless it must wait. Returns `None` if the consumer took the event in time.
+    /// Calls one consumer, unless it must wait. Returns `None` if the consumer accepted the event in time.
     async fn call(self: &Arc<Self>, consumer: usize, arrival: &Arrival, deadline: Instant) -> Option<(usize, Late)> {
         if !self.begin(consumer, arrival.key) {
             return Some((consumer, Late::Uncalled));
@@ -437,7 +437,7 @@ impl Dispatcher {
         };
         let names: Vec<_> = wanted.iter().map(|consumer| self.name(*consumer)).collect();
         let rows = self.start.table.load(after, &names, i64::try_from(BATCH).unwrap_or(i64::MAX)).await?;
-        // Rows with the same id may have several consumers, and the page may end among them.
+        // An id has one row for each consumer, and the page may end between these rows.
         let last = rows.last().filter(|_| rows.len() == BATCH).map(|last| last.id - 1);
         for (item, wait) in self.items(rows) {
             self.put(item, wait);
@@ -484,7 +484,7 @@ impl Dispatcher {
         for letter in &letters {
             match broker.send(Topic::DeadLetters, &letter.key.to_string(), &to_publish(letter)?).await {
                 Ok(()) => self.start.table.published(letter).await?,
-                // It must not hold up the others.
+                // One failing letter must not delay the others.
                 Err(error) => result = Err(error),
             }
         }
@@ -524,7 +524,7 @@ impl Dispatcher {
         idle && self.taken().is_empty()
     }
 
-    /// Deletes the rows of taken deliveries. Retries until it succeeds; the rows stay in memory meanwhile. Cancel-safe.
+    /// Deletes the rows of accepted deliveries. Retries until it succeeds; the rows stay in memory meanwhile. Cancel-safe.
     async fn flush(self: &Arc<Self>) {
         let mut marks = self.taken().clone();
         let mut failures = 0;
@@ -648,7 +648,7 @@ impl Dispatcher {
             lane.release(key);
             is_taken && was_failing
         });
-        // One worker was enough until now.
+        // A failing consumer has one worker. Now that it is healthy again, it gets more.
         if is_well_again == Some(true) {
             self.employ_one(consumer);
         }
@@ -735,7 +735,7 @@ impl Dispatcher {
         let next = Tries { attempts: item.tries.attempts.saturating_add(1), ..item.tries };
         let not_before = self.start.clock.now().after(next.pause());
         let attempts = self.start.table.count(item.mark.id, self.name(item.mark.consumer), not_before).await?;
-        // The row is gone: somebody deleted it, or it is in the outbox again. There is nothing to deliver.
+        // The row was deleted, or it is in the outbox again, so there is nothing to deliver.
         let Some(attempts) = attempts else { return Ok(Outcome::Gone) };
         item.tries.attempts = attempts.unsigned_abs();
         Ok(Outcome::Failed)

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 /// Maximum number of deliveries of one consumer in memory, which take some MB. The others stay in the table.
 const MEMORY_MAX: usize = 2_000;
-/// After this many tasks in a row whose deliveries failed or are late, the consumer counts as failing.
+/// Number of tasks in a row with a failed or late delivery after which a consumer counts as failing.
 const FAILING: usize = 3;
 /// A failing consumer rests for this fraction of the time since it began to fail, so its return is noticed at most a sixteenth late.
 const REST_SHARE: u32 = 16;

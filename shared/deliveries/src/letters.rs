@@ -7,7 +7,7 @@ use store::{DeadLetter, Deliveries};
 
 /// Maximum number of bytes of a letter that a broker accepts.
 const LETTER_MAX: usize = 768 * 1024;
-/// Of the data of a larger letter, this many characters are published. The table keeps all of it.
+/// Number of characters of a larger letter's data that are published. The table keeps the complete data.
 const BEGINNING_MAX: usize = 64 * 1024;
 /// Characters of an error that are shown.
 const ERROR_MAX: usize = 500;

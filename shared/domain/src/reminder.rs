@@ -166,7 +166,7 @@ pub struct StoredReminder {
     pub of_task: bool,
     /// True if it was cancelled because its task was completed, deleted or moved into the past, so that it returns with the task.
     pub cancelled_with_task: bool,
-    /// For a snoozed reminder, when its task would have it fire.
+    /// For a snoozed reminder, the time at which it would fire without the snooze.
     pub snoozed_from: Option<Timestamp>,
 }
 
@@ -217,7 +217,7 @@ pub fn steps(task: Option<&Task>, reminders: &[StoredReminder], day_start: DaySt
     let follow = |stored: &StoredReminder| {
         let own = stored.reminder.reminder_offset;
         let wanted = if stored.of_task { task.reminder_offset } else { Some(own) };
-        // A snooze holds until the task would have it fire at another time, also while the task is overdue.
+        // A snooze holds until a change of the task moves the reminder's original time, even if the task is overdue.
         let is_snoozed =
             stored.snoozed_from.is_some_and(|from| wanted.and_then(|offset| task.reminder_at(offset, day_start)) == Some(from));
         if is_snoozed && stored.reminder.is_waiting() { None } else { step(stored, at(wanted), task.due_date.is_some()) }
@@ -226,7 +226,8 @@ pub fn steps(task: Option<&Task>, reminders: &[StoredReminder], day_start: DaySt
     reminders.iter().filter_map(follow).chain(missing.map(|(at, offset)| Step::Create { at, offset })).collect()
 }
 
-/// Returns the step for one reminder of a pending task that should fire at this moment, or not at all. Without the due date, it does not return.
+/// Returns the step for one reminder of a pending task. `wanted` is the time at which it should fire, or `None` for never. A reminder that
+/// is cancelled because its task lost the due date does not come back with the task.
 fn step(stored: &StoredReminder, wanted: Option<(Timestamp, ReminderOffset)>, has_due: bool) -> Option<Step> {
     let reminder = &stored.reminder;
     match wanted {
@@ -247,14 +248,14 @@ impl StoredReminder {
         (!self.of_task && !is_cancelled).then_some(self.reminder.reminder_offset)
     }
 
-    /// True if the task needs no other reminder for this moment: this one is pending, will be restored, or was settled for this very moment.
+    /// True if the task needs no other reminder for this moment: this one is pending, will be restored, or was settled for the same time.
     fn stands_for(&self, at: Timestamp, offset: ReminderOffset) -> bool {
         let reminder = &self.reminder;
         let is_same = self.slot() == at && reminder.reminder_offset == offset;
         self.of_task && (reminder.is_waiting() || self.cancelled_with_task || is_same)
     }
 
-    /// Returns when its task would have it fire.
+    /// Returns the time at which it fires without a snooze.
     fn slot(&self) -> Timestamp {
         self.snoozed_from.unwrap_or(self.reminder.scheduled_at)
     }

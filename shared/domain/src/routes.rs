@@ -345,7 +345,7 @@ impl Route {
         self.wants(topic, ty).is_some_and(|subscription| subscription.concern.is_met(ty, data, audience))
     }
 
-    /// Returns how late a reminder fired, if the delivery of this event to notify tells.
+    /// Returns how late a reminder fired, if this event announces its firing to notify.
     #[must_use]
     pub fn lateness(&self, event: &[u8]) -> Option<Duration> {
         if self.name != NOTIFY.name {
@@ -452,7 +452,7 @@ routes! {
             patch("patchTask", "/api/tasks/{task_id}").obeys(CommandType::TaskUpdate),
         ])
         .scale(2, 2);
-    /// Moves a task to the trash, and creates an occurrence that it owes.
+    /// Moves a task to the trash, and creates its next occurrence if that is still missing.
     DELETE_TASK = Route::new("delete-task")
         .operations(&[delete("deleteTask", "/api/tasks/{task_id}").success(204).obeys(CommandType::TaskDelete)])
         .announces(&[EventType::TaskCreated, EventType::ReminderScheduled]);

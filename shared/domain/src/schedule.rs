@@ -241,7 +241,7 @@ impl Task {
         };
         let first = local(start, &self.time_zone).date().checked_add(to.date() - from.date()).ok()?;
         let start = Day::new(first)?.at_time(to.time(), &changed.time_zone)?;
-        // A time that occurs twice on the day of the slot stays the same one of the two.
+        // If a clock change repeats the time on the slot's day, the slot keeps the same one of the two times.
         let slot = if keeps_instant { slot } else { Day::new(to.date())?.at_time(to.time(), &changed.time_zone)? };
         Some((start, slot))
     }

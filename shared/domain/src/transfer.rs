@@ -245,7 +245,7 @@ pub struct ExportedReminder {
     pub of_task: bool,
     /// True if it was cancelled because its task was completed or deleted.
     pub cancelled_with_task: bool,
-    /// If it was snoozed, the time at which its task would have it fire.
+    /// For a snoozed reminder, the time at which it would fire without the snooze.
     pub snoozed_from: Option<Timestamp>,
 }
 

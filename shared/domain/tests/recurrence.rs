@@ -264,7 +264,7 @@ fn any_zone() -> impl Strategy<Value = TimeZone> {
     prop::sample::select(zones.collect::<Vec<_>>())
 }
 
-/// Any instant, with more of our time and of the ends of the calendar.
+/// Any instant. The present and the ends of the calendar are more frequent.
 fn any_instant() -> impl Strategy<Value = Timestamp> {
     let (first, last, day) = (Timestamp::MIN.as_second(), Timestamp::MAX.as_second(), 86_400);
     let second = prop_oneof![first..=last, first..=first + 1_000 * day, last - 1_000 * day..=last, 0..=30_000 * day, 0..=30_000 * day,];

@@ -37,8 +37,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 const LOOK_AROUND: Duration = Duration::from_secs(10);
 /// Pause before rows that another session has locked are moved again.
 const LOCKED: Duration = Duration::from_secs(1);
-/// Maximum tasks whose events are handed over from memory at the same time, which is also the number of parallel calls of a consumer. More are moved
-/// in batches.
+/// Maximum tasks whose events are handed over from memory at the same time, which is also the number of parallel calls of a consumer. Rows
+/// of further tasks are moved in batches.
 const IN_HAND_MAX: usize = 8;
 /// Maximum events of a unit that is handed over from memory, one after the other.
 const EVENTS_MAX: usize = 8;
@@ -47,8 +47,9 @@ const MOVED_MAX: usize = 2_000;
 /// How long a stop waits for units in hand. Rows that are still in the outbox then are delivered again.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
-/// `first` is materialised, so that it is evaluated once whatever the plan. Of several rows about a job the last one counts. Each row is a [`Moved`]
-/// about the whole, with one [`Delivery`] if there is any.
+/// Moves outbox rows to the tables of deliveries and jobs, in one statement. `first` is materialised, so that every plan evaluates it once.
+/// If several rows concern a job, the last one counts. Each returned row is a [`Moved`] about the whole move, with one [`Delivery`] if
+/// there is any.
 macro_rules! move_rows {
     ($which:literal) => {
         concat!(
@@ -83,7 +84,7 @@ const KEYS: &str = "SELECT key FROM outbox GROUP BY key ORDER BY min(id) LIMIT $
 /// Uses the index, whose first column is the key. The table's rows are all short-lived, and a scan would read every row that was moved since the last
 /// vacuum.
 const MOVE_KEYS: &str = move_rows!("WHERE NOT id = ANY($5) AND NOT key = ANY($6) AND key = ANY($8)");
-/// The planner sometimes sees an empty table, and keeps that plan.
+/// Forces the index, because the planner may plan for an empty table and keep that plan.
 const BEGIN_BY_INDEX: &str = begin_quick!("; SET LOCAL enable_seqscan = off");
 const IS_EMPTY: &str = "SELECT NOT EXISTS (SELECT FROM outbox)";
 const DEPTHS: &str = "SELECT (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM deliveries) AS deliveries, \
@@ -133,7 +134,7 @@ pub struct Bus {
 struct InHand {
     /// Tasks of units in hand. Their other rows wait until the unit is done, which keeps the order.
     keys: HashSet<i64>,
-    /// Those of these tasks that have other rows.
+    /// Tasks in hand that have other rows.
     waiting: HashSet<i64>,
     /// Rows (their keys and ids) that were accepted and have to be deleted.
     taken: Vec<(i64, i64)>,
@@ -178,7 +179,7 @@ struct Moved {
     /// Number of rows that left the outbox.
     taken: i64,
     ids: Vec<i64>,
-    /// Earliest time, before or after, of a job that was changed.
+    /// Earliest time of a changed job, old or new.
     earliest: Option<Time>,
     /// The functions of these jobs.
     functions: Vec<String>,
@@ -389,7 +390,8 @@ impl Bus {
         Ok(is_full)
     }
 
-    /// Moves the rows of each task separately, if another session has locked something that some of them need. Only those wait then.
+    /// Moves the rows of each task separately, after another session has locked something that some of them need. Only those tasks then
+    /// wait.
     async fn move_each(self: &Arc<Self>, scope: Scope, dispatcher: &Arc<Dispatcher>) -> Result<bool, sqlx::Error> {
         let keys = match scope {
             Scope::Keys(keys) => keys,
@@ -412,7 +414,7 @@ impl Bus {
         Ok(false)
     }
 
-    /// Moves rows, of these keys if given. Returns true if there may be more than one statement moves.
+    /// Moves the rows of these keys, or of all. Returns true if rows may be left, because one statement moves a limited number.
     async fn move_rows(&self, keys: Option<Vec<i64>>, dispatcher: &Arc<Dispatcher>) -> Result<bool, sqlx::Error> {
         let Wanted { consumers, topics, types, channels } = &self.wanted;
         let (how, sql) = if keys.is_some() { (BEGIN_BY_INDEX, MOVE_KEYS) } else { (BEGIN_QUICK, MOVE_ALL) };

@@ -43,7 +43,7 @@ const AWAY: Duration = Duration::from_millis(50);
 /// $3 are functions. If $4 is true, selects their jobs; if false, the jobs of all others.
 const LOAD: &str = "SELECT name, due_at, next_at, attempts FROM embedded.jobs WHERE name <> ALL($1) \
      AND (regexp_replace(name, '-[0-9]+$', '') = ANY($3)) = $4 ORDER BY next_at, name LIMIT $2";
-/// Due at the start, and again after its period.
+/// Makes the repeating jobs due at the start. Each is due again after its period.
 const AT_ONCE: &str = "INSERT INTO embedded.jobs (name, due_at, next_at) SELECT name, $2, $2 FROM unnest($1::text[]) AS name \
      ON CONFLICT (name) DO UPDATE SET due_at = EXCLUDED.due_at, next_at = EXCLUDED.next_at, attempts = 0";
 const DONE: &str = "DELETE FROM embedded.jobs j USING unnest($1::text[], $2::timestamptz[]) AS r (name, due_at) \

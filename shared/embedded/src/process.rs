@@ -41,7 +41,7 @@ pub struct Mounted {
 
 impl Functions for Mounted {
     fn call(&self, function: &Route, mut request: Request) -> BoxFuture<'_, Response> {
-        // A caller inside this process has passed the guard, or is no outside caller.
+        // A call from inside this process has either passed the guard already or does not come from outside.
         request.extensions_mut().get_or_insert(Trust::Checked);
         let service = self.services.get().and_then(|services| services.get(function.name)).cloned();
         let name = function.name;
@@ -72,7 +72,7 @@ impl Process {
         Self::start_by(Arc::new(SystemClock), settings, store, gateway, functions).await
     }
 
-    /// Does the same with another clock.
+    /// Like [`Process::start`], but with another clock.
     ///
     /// # Errors
     /// Those of [`Process::start`].

@@ -3,8 +3,8 @@
 use sqlx::PgPool;
 pub(crate) use store::begin;
 
-/// A schema of its own, because the database of a cluster has none of this. The queues are small and their rows short-lived, so they are vacuumed by
-/// count, not by share. The lock is for two processes that start at the same time.
+/// Has its own schema, because the database of a cluster has none of these tables. The queues are small and their rows short-lived, so they
+/// are vacuumed by count, not by share. The lock serialises two processes that start at the same time.
 const SCHEMA: &str = "
 SELECT pg_advisory_xact_lock(7203145229);
 SET LOCAL client_min_messages = warning;
@@ -39,7 +39,8 @@ pub(crate) use begin_quick;
 
 pub(crate) const BEGIN_QUICK: &str = begin_quick!("");
 
-/// Changes the tables of an earlier version. JSON was validated at each write, by a database that never reads it.
+/// Changes the tables of an earlier version. A column of the type `json` becomes text, because the database validated each value but never
+/// read it.
 const CHANGES: &str = "
 DO $$ BEGIN
     IF (SELECT atttypid FROM pg_attribute WHERE attrelid = 'embedded.state'::regclass AND attname = 'value') = 'json'::regtype THEN

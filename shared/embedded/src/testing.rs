@@ -1,8 +1,8 @@
 //! A fresh database for each test, in a few milliseconds.
 //!
-//! Each test process runs one server, on a copy of a folder that was initialised once for this user. It starts with the first database. It is stopped
-//! and its folder removed when the process ends, however it ends, because the server depends on a pipe that closes with the process. With
-//! `DATABASE_URL` set, the databases are created on that server instead.
+//! Each test process runs one server, on a copy of a folder that was initialised once for this user. The server starts with the first
+//! database. When the process ends in any way, the server stops and its folder is removed, because the server depends on a pipe that closes
+//! with the process. With `DATABASE_URL` set, the databases are created on that server instead.
 //!
 //! ```text
 //! async fn database() -> TestDatabase {
@@ -10,7 +10,7 @@
 //! }
 //! ```
 //!
-//! No part depends on a runtime, so tests with a runtime each can share the server.
+//! No part depends on a runtime, so tests with separate runtimes can share the server.
 
 use std::{
     any::TypeId,

@@ -139,7 +139,7 @@ impl App {
         self.change_on(None, origin, if_match).await
     }
 
-    /// Begins a change for a caller. However many callers change the same thing, they use one connection.
+    /// Begins a change for a caller. Callers that change the same thing share one connection.
     ///
     /// # Errors
     /// The database is unavailable, or other changes take too long.

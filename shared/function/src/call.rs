@@ -25,7 +25,7 @@ pub const TIMEOUT: Duration = Duration::from_mins(1);
 const COLD_START_MAX: Duration = Duration::from_secs(25);
 // An early call of fire-reminder includes its cold start and its wait, within one timeout.
 const _: () = assert!(WAKE_LEAD_MAX.as_secs() + COLD_START_MAX.as_secs() < TIMEOUT.as_secs());
-/// Time limit of any answer, when a function is probed.
+/// Time limit of the answer to a probe.
 const SIGN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum characters stored of an error: enough for a problem's title and detail.
 const TEXT_MAX: usize = 500;
@@ -37,7 +37,7 @@ pub const PAUSE_MAX: Duration = Duration::from_secs(30);
 pub const ATTEMPTS_MAX: u32 = 10;
 /// How long a delivery waits for an unavailable consumer before it becomes a dead letter.
 pub const UNAVAILABLE_MAX: Duration = Duration::from_hours(24);
-/// Minimum number of tries in a row, also for an old delivery, which may be old because nothing ran.
+/// Minimum number of tries in a row. It applies to old deliveries too, because a delivery may be old only because no process ran.
 const TRIES_MIN: u32 = 5;
 
 /// Returns the pause after this many failures in a row: `first`, doubled each time, up to 30 s.

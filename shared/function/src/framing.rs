@@ -1,9 +1,9 @@
 //! Enforces the line endings of RFC 9112 for HTTP/1.1 callers: a line that ends with LF alone is refused.
 //!
-//! hyper's parser accepts LF for CR LF, as section 2.2 allows. An intermediary that does not sees another end of the head, and so another request,
-//! which enables request smuggling. hyper has no setting for this, so [`Strict`] inspects the bytes. It follows the heads and the lengths of the
-//! messages, and replaces such an LF by a NUL, which hyper answers with 400 before it closes the connection. hyper refuses everything else that is
-//! wrong with a message.
+//! hyper's parser accepts LF for CR LF, as section 2.2 allows. An intermediary that accepts only CR LF sees the head end elsewhere, and so
+//! reads another request. This enables request smuggling. hyper has no setting for this, so [`Strict`] inspects the bytes. It follows the
+//! heads and the lengths of the messages, and replaces such an LF by a NUL, which hyper answers with 400 before it closes the connection.
+//! hyper refuses everything else that is wrong with a message.
 
 use std::io;
 use std::pin::Pin;
@@ -136,7 +136,7 @@ impl Framing {
         false
     }
 
-    /// After a change of the protocol, the bytes are no messages.
+    /// Inspects the response. After a switch to another protocol, the connection carries no more messages.
     fn written(&mut self, bytes: &[u8]) {
         if bytes.starts_with(SWITCHED) {
             self.part = Part::Opaque;

@@ -112,7 +112,7 @@ pub(crate) fn read<T: DeserializeOwned>(value: Value, base: &str) -> Result<T, E
 
 /// Converts 5.0 to 5: to JSON Schema, and to callers whose language has one number type, they are the same integer.
 fn with_integers(value: Value) -> Value {
-    /// Up to here every integer has its own floating-point number.
+    /// 2^53: up to here, every integer has its own floating-point number.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     match value {
         Value::Number(number) => match number.as_f64() {
@@ -145,7 +145,7 @@ pub(crate) fn query<T: DeserializeOwned>(query: Option<&str>, params: &Params) -
     serde_path_to_error::deserialize(pairs).map_err(|error| field_error("", error.path(), &error.inner().to_string()).into())
 }
 
-/// A value of a type, from the query string: for a handler that has the request to itself.
+/// Reads a value of a type from the query string, for a raw handler.
 ///
 /// # Errors
 /// [`Error::Invalid`].
@@ -194,8 +194,7 @@ pub fn no_query(uri: &http::Uri) -> Result<(), Error> {
 
 /// Reads a JSON body as a type, for a raw handler; returns the rest of the request too.
 ///
-/// # Errors
-/// What is wrong with the body.
+/// # Errors The request has a query string, or its body is not JSON of this type.
 pub async fn question<T: DeserializeOwned>(request: Request) -> Result<(Parts, T), Error> {
     let (parts, body) = request.into_parts();
     no_query(&parts.uri)?;

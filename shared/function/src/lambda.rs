@@ -14,7 +14,7 @@ use crate::guard::Trust;
 use crate::service::Service;
 use crate::{Request, full};
 
-/// Suffix of the name of a queue that keeps an order.
+/// Suffix of the name of an ordered queue (SQS FIFO).
 const FIFO: &str = ".fifo";
 
 /// Serves until the runtime ends. Needs the variables of the Lambda runtime, which the platform sets.
@@ -61,8 +61,8 @@ async fn called(service: &Service, mut request: lambda_http::Request) -> Answer 
 async fn invoked(service: &Service, payload: Value) -> Answer {
     let Some(messages) = messages(&payload) else {
         let (parts, text) = take(service, payload).await?;
-        // As an answer it would be a success, and the event lost. As an error, the invoker retries it by its settings, and finally stores it as a
-        // dead letter.
+        // The invoker would count an answer as a success, and the event would be lost. After an error, the invoker retries as configured,
+        // and finally stores the event as a dead letter.
         if !parts.status.is_success() {
             return Err(lambda_http::Error::from(format!("{} {text}", parts.status)));
         }

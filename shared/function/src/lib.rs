@@ -132,7 +132,7 @@ use bytes::Bytes;
 
 /// Any error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
-/// The body of requests and responses inside Taskflow: known at once, or streamed.
+/// The body of requests and responses inside Taskflow: complete or streamed.
 pub type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
 /// A request as it travels between gateway, hosts and handlers.
 pub type Request = http::Request<Body>;

@@ -302,7 +302,7 @@ fn as_wanted(wants: Vec<HeaderValue>, response: Response) -> Result<Response, Er
     if is_taken { Ok(response) } else { Err(Error::NotAcceptable("another type")) }
 }
 
-/// Does for a raw response what [`Answer::telling`] does.
+/// Like [`Answer::telling`], for a raw response.
 #[must_use]
 pub fn telling(mut response: Response, published: Published) -> Response {
     if published == Published::Pending {

@@ -112,7 +112,7 @@ impl About {
         let correlation_id = text(CORRELATION).filter(|id| cloud_event::is_correlation_id(id)).map(str::to_owned);
         let mut about = Self { correlation_id, ..Self::new(app, SpanKind::Server, text(TRACEPARENT).and_then(read)) };
         if about.is_collected {
-            // An unknown method would be a name of its own each time.
+            // All unknown methods share one name, because each new name would be a new kind of span.
             let method = if is_known(method) { method.as_str() } else { "_OTHER" };
             method.clone_into(&mut about.name);
             about.tell("http.request.method", method.to_owned());
@@ -208,7 +208,7 @@ impl Span {
             // A trace that begins here supplies the correlation id.
             None => Uuid::from_bytes(context.trace_id().to_bytes()).to_string(),
         });
-        // An error-level span exists whatever lines RUST_LOG selects.
+        // A span of the error level exists with every filter of RUST_LOG.
         let log = tracing::error_span!(parent: None, "request", function, correlation_id, trace_id = %context.trace_id());
         let state = Mutex::new(State { about, context, correlation_id, status: Status::Unset });
         Self(Arc::new(Work { app: app.clone(), function, log, state }))
@@ -358,7 +358,7 @@ fn written(context: &SpanContext) -> String {
     format!("00-{}-{}-{:02x}", context.trace_id(), context.span_id(), context.trace_flags())
 }
 
-/// Parses the same; lower case, ids not zero.
+/// Parses the same form: lower case, and no id of zeros.
 fn read(text: &str) -> Option<SpanContext> {
     let mut parts = text.split('-');
     let mut hex = |length: usize| {

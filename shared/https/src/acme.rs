@@ -189,9 +189,9 @@ pub(crate) async fn finish(order: &mut Order, names: &[String], key: &str) -> Re
     Ok(order.poll_certificate(&POLLING).await?)
 }
 
-/// Minimum and maximum pause before the authority is asked again.
+/// Minimum and maximum pause between two queries for renewal information.
 const ASK: (Duration, Duration) = (Duration::from_hours(1), Duration::from_hours(24));
-/// Pause before an authority that did not answer is asked again.
+/// Pause before a retry of such a query, if the authority did not answer.
 const ASK_AGAIN: Duration = Duration::from_hours(6);
 
 /// Returns when to renew a certificate: a time in the window that the authority suggests. `chance` is the position in it, from 0 to 1.

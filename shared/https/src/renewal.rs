@@ -399,7 +399,7 @@ fn next(kept: &Kept, had: &[String], own: &Own<'_>, now: Timestamp) -> Step {
     if now < plan.at {
         return Step::Plan;
     }
-    // Names that the authority refuses must not end those that it has confirmed.
+    // A name that the authority refuses must not stop the renewal of the names that it has confirmed.
     let confirmed: Vec<String> = own.names.iter().filter(|name| had.contains(name)).cloned().collect();
     if lacks && !confirmed.is_empty() { order(&confirmed) } else { order(own.names) }
 }

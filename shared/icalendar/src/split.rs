@@ -31,7 +31,7 @@ impl Splitter {
         }
         self.rest.drain(..begin);
         if self.rest.len() > DOCUMENT_MAX {
-            // A line without an end is not kept.
+            // Discards an endless line, so that memory stays limited.
             self.rest.clear();
             self.is_too_large = true;
         }

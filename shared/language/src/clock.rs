@@ -131,7 +131,7 @@ fn shifted(view: View<'_>, at: usize) -> Option<Phrase> {
 
 const ONE_TIME: &str = "A task has one time: the first is taken.";
 
-/// A time in numbers, and what belongs to it.
+/// A time in numbers, with the words that belong to it.
 fn timed(view: View<'_>, at: usize, lead: Lead, follows_day: bool) -> Option<Phrase> {
     if let Some((clock, end, note)) = joined_range(view, at) {
         return Some(Phrase::new(end, Meaning::Clock(clock)).with_note(Some(note)));
@@ -204,7 +204,7 @@ fn face(view: View<'_>, at: usize, lead: Lead) -> Option<Face> {
     if let Some(face) = spoken(view, at, lead) {
         return Some(face);
     }
-    // "5ish" is near enough.
+    // "5ish" is read as 5.
     let near = view.word(at).strip_suffix("ish").map(|text| text.trim_end_matches('-'));
     let (text, meridiem) = split_meridiem(near.unwrap_or_else(|| view.word(at)));
     let (text, meridiem) = match meridiem.or(lettered(text).filter(|_| matches!(lead, Lead::At | Lead::Day))) {
@@ -221,7 +221,7 @@ fn face(view: View<'_>, at: usize, lead: Lead) -> Option<Face> {
         (None, Some(meridiem)) => (Some(meridiem), at + 2),
         (meridiem, _) => (meridiem, at + 1),
     };
-    // "1.30" is a time only where something says so.
+    // "1.30" is a time only if another word indicates one.
     let is_dotted = text.contains('.');
     let is_clock = is_clock && (!is_dotted || lead != Lead::None || meridiem.is_some());
     let is_exact = is_clock && meridiem.is_none() && (text.starts_with('0') || hour == 0 || hour > 12);
@@ -239,7 +239,7 @@ fn face(view: View<'_>, at: usize, lead: Lead) -> Option<Face> {
     Some(Face { hour, minute, meridiem, is_exact, is_time: is_clock || says_oclock || is_near || meridiem.is_some(), end })
 }
 
-/// Whether a zone stands here, as after "14h CET".
+/// True if a zone begins here, as after "14h CET".
 fn has_zone(view: View<'_>, at: usize) -> bool {
     view.known(at).is_some_and(|next| matches!(next.meaning, Meaning::Zone(_)))
 }
@@ -271,7 +271,7 @@ fn spoken(view: View<'_>, at: usize, lead: Lead) -> Option<Face> {
         _ if minute == 30 && lead == Lead::At => (1, after),
         _ => return None,
     };
-    // "10 to 5" is as well a range or a score; "ten to five" and "5 to 9" need to be led to.
+    // "10 to 5" may be a range or a score, so these count as times only after a word such as "at".
     if direction < 0 && view.word(at) != "quarter" && lead != Lead::At {
         return None;
     }
@@ -375,7 +375,7 @@ fn joined_range(view: View<'_>, at: usize) -> Option<(Clock, usize, String)> {
     Some((face.clock(None).filter(|_| is_time)?, end, ONE_TIME.to_owned()))
 }
 
-/// "in the evening", "at night", "tonight" behind a time only says which half of the day it is.
+/// "in the evening", "at night", "tonight" after a time only gives the half of the day.
 fn trailing_part(view: View<'_>, at: usize) -> (Option<DayPart>, usize) {
     if view.is_phrase(at, &["in", "the"])
         && let Some(part) = DayPart::named(view.word(at + 2)).filter(|_| view.is_free(at + 3))

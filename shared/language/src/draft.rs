@@ -143,8 +143,8 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    /// Assigns each phrase to a field. Of two phrases for a field the first counts, except that "by Friday" takes precedence over a day without such
-    /// a word.
+    /// Assigns each phrase to a field. If two phrases are for the same field, the first counts, except that "by Friday" takes precedence
+    /// over a day without such a word.
     fn of(found: &[Found], repeat: Option<&Repeat>, remind_at: Range<usize>) -> Self {
         let mut said = Self { remind_at: remind_at.clone().collect(), ..Self::default() };
         let repeats = repeat.is_some();
@@ -243,7 +243,7 @@ impl Said {
     }
 }
 
-/// True if a phrase names the same date whatever day it is today.
+/// True if a phrase names a date that does not depend on today.
 fn says_date(meaning: &Meaning) -> bool {
     matches!(meaning, Meaning::Day { day: Day::On(_), .. } | Meaning::Local(_) | Meaning::Instant(_))
 }

@@ -69,7 +69,7 @@ impl Locale {
             let weight = parameters.trim().strip_prefix("q=").map_or(Some(1.0), |weight| weight.trim().parse::<f32>().ok())?;
             Some((tag.trim().parse::<Self>().ok()?, weight)).filter(|_| weight > 0.0)
         });
-        // Of equally weighted ones the first.
+        // If two have the same weight, the first one wins.
         weighed.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(locale, _)| locale)
     }
 

@@ -245,7 +245,7 @@ fn reminder(view: View<'_>, at: usize) -> Option<Phrase> {
     if is_alone && (is_order || is_timed) { Some(Phrase::new(lead, Meaning::Reminder(at_due_time()?))) } else { None }
 }
 
-/// Returns the place after "don't remind me", "no reminder", "without a reminder".
+/// Returns the position after "don't remind me", "no reminder", "without a reminder".
 fn no_reminder(view: View<'_>, at: usize) -> Option<usize> {
     let start = view.skip(at, &["and", "but"]);
     let all = [
@@ -261,7 +261,7 @@ fn no_reminder(view: View<'_>, at: usize) -> Option<usize> {
     all.iter().find(|words| view.is_phrase(start, words)).map(|words| start + words.len()).filter(|end| at > 0 && view.is_free(*end))
 }
 
-/// Returns the place after "the day before", "the week before".
+/// Returns the position after "the day before", "the week before".
 fn before_it(view: View<'_>, at: usize) -> Option<usize> {
     let is_before = view.is(at, "the") && view.is_any(at + 1, &["day", "week"]) && view.is(at + 2, "before");
     is_before.then(|| before_end(view, at + 3))

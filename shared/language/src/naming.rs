@@ -1,8 +1,8 @@
 //! The tasks that a message names by number, which a model may change without confirmation.
 //!
-//! A model reads messages of any kind and language, and the text of tasks can talk it into anything. Therefore only numbers count that cannot mean
-//! something else: `#12`, or a number beside a verb at the beginning of an order ("delete 12", "complete 3 and 4"). A time, date, amount or place
-//! ("move the meeting to 3 pm", "the last 3 tasks", "room 3") names no task, and neither does a negation, an exception or a question.
+//! A model reads messages of any kind and language, and text in a task may manipulate it. Therefore, only numbers that cannot mean anything
+//! else count: `#12`, or a number beside a verb at the beginning of an order ("delete 12", "complete 3 and 4"). A time, date, amount or
+//! place ("move the meeting to 3 pm", "the last 3 tasks", "room 3") names no task, and neither does a negation, an exception or a question.
 
 use std::collections::BTreeSet;
 

@@ -18,12 +18,12 @@ pub(crate) fn phrases(words: &[Word], context: &Context) -> Vec<Option<Phrase>> 
     known
 }
 
-/// Returns the longest phrase that begins at this word; of equally long ones, that of the first kind.
+/// Returns the longest phrase that begins at this word; if two are equally long, that of the first kind.
 fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
     view.words.get(at).filter(|word| word.kind != WordKind::Quoted)?;
     let kinds = [marks::phrase, recur::phrase, calendar::phrase, clock::phrase, zones::phrase];
     let found = kinds.iter().filter_map(|kind| kind(view, at)).filter(|phrase| phrase.end > at);
-    // A word to one kind may be a phrase to another.
+    // If one kind reads a title word and another a phrase, the phrase wins.
     let is_better = |next: &Phrase, best: &Phrase| next.end > best.end || next.end == best.end && best.meaning == Meaning::Word;
     found.reduce(|best, next| if is_better(&next, &best) { next } else { best }).map(|phrase| unless_named(view, at, phrase))
 }

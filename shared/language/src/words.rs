@@ -103,7 +103,7 @@ pub(crate) fn words(sentence: &str) -> Vec<Word> {
     words
 }
 
-/// Where the quotation that begins here ends, if one does.
+/// Returns where the quotation that begins here ends; `None` if there is none.
 fn quoted(sentence: &str, at: usize) -> Option<usize> {
     let opening = sentence[at..].chars().next()?;
     let closing = closing_quote(opening)?;
@@ -122,7 +122,7 @@ fn closing_quote(opening: char) -> Option<char> {
     }
 }
 
-/// The end of what stands between spaces, or before a quotation.
+/// Returns the end of a chunk: the next space, or the next quotation.
 fn chunk_end(sentence: &str, at: usize) -> usize {
     let ends = |(index, character): (usize, char)| {
         let is_quotation = index > 0 && quoted(sentence, at + index).is_some();
@@ -131,7 +131,7 @@ fn chunk_end(sentence: &str, at: usize) -> usize {
     sentence[at..].char_indices().find_map(ends).unwrap_or(sentence.len())
 }
 
-/// A chunk without spaces as a word and the punctuation at its edges.
+/// Splits a chunk without spaces into a word and the punctuation at its edges.
 fn split(sentence: &str, chunk: Range<usize>, words: &mut Vec<Word>) {
     let mut range = chunk.clone();
     while let Some(mark) = sentence[range.clone()].chars().next().filter(|c| opens(*c, &sentence[range.clone()])) {
@@ -176,14 +176,14 @@ fn split(sentence: &str, chunk: Range<usize>, words: &mut Vec<Word>) {
 const KEYS: [&str; 14] =
     ["due", "deadline", "date", "when", "on", "by", "at", "time", "start", "starting", "until", "every", "remind", "repeat"];
 
-/// The length of the key of "due:tomorrow".
+/// Returns the length of the key of "due:tomorrow".
 fn key_end(chunk: &str) -> Option<usize> {
     let (key, value) = chunk.split_once(':')?;
     let is_key = KEYS.iter().any(|known| known.eq_ignore_ascii_case(key));
     (is_key && value.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '+' | '@'))).then_some(key.len())
 }
 
-/// Where the offset of "17:00+02:00" or "17:00Z" begins, so that it is a word of its own; a full date keeps it.
+/// Returns where the offset of "17:00+02:00" or "17:00Z" begins, so that it becomes a separate word. A full date keeps its offset.
 fn offset_start(chunk: &str) -> Option<usize> {
     let at = chunk.find(['+', 'Z', 'z'])?;
     let (time, offset) = chunk.split_at(at);

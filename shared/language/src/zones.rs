@@ -7,9 +7,8 @@ use crate::grammar::{Meaning, Phrase, Place, View};
 use crate::numbers::figures;
 use crate::words::Case;
 
-/// Abbreviations of zones, by what they are in the database. "EST" is always five hours behind, whatever New York's clocks show; "ET"
-/// is New York.
-/// Source: IANA time zone database, and for the general ones US usage.
+/// Abbreviations of zones, with their names in the database. "EST" is always five hours behind, whatever New York's clocks show; "ET" is
+/// New York. Source: IANA time zone database, and US usage for those that change with the season.
 const ABBREVIATIONS: [(&str, &str); 51] = [
     ("utc", "UTC"),
     ("gmt", "UTC"),
@@ -64,13 +63,13 @@ const ABBREVIATIONS: [(&str, &str); 51] = [
     ("nzdt", "Etc/GMT-13"),
 ];
 
-/// Abbreviations that are words as well: they count in capital letters, or before "time".
+/// Abbreviations that are also everyday words. They count in capital letters, or before "time".
 const ALSO_WORDS: [&str; 12] = ["et", "ct", "mt", "pt", "ist", "wet", "eastern", "central", "mountain", "pacific", "mez", "hst"];
 
-/// The words of the longest name of a place: "Port of Spain".
+/// Number of words of the longest place name: "Port of Spain".
 const NAME_MAX: usize = 3;
 
-/// The phrase that begins at `at`, if it is the zone of the time before it.
+/// Returns the phrase that begins at `at`, if it is the zone of the time before it.
 pub(crate) fn phrase(view: View<'_>, at: usize) -> Option<Phrase> {
     let start = view.skip(at, &["(", "["]);
     if !is_after_time(view, at) {
@@ -124,7 +123,7 @@ fn abbreviation(view: View<'_>, at: usize) -> Option<(Place, Option<String>, usi
         _ => word.to_uppercase(),
     };
     let note = (zone != Zone::utc()).then(|| match zone.name().strip_prefix("Etc/GMT") {
-        // The names of the database count from the other side.
+        // `Etc/GMT+5` in the database is UTC−5: the sign is inverted.
         Some(offset) => {
             format!("{name} is taken as UTC{}.", offset.replace(['+', '-'], if offset.starts_with('+') { "\u{2212}" } else { "+" }))
         }
@@ -142,7 +141,7 @@ fn city(view: View<'_>, at: usize) -> Option<(Place, Option<String>, usize)> {
 
 /// Parts of the world, whose zones have the names of cities.
 const CONTINENTS: [&str; 8] = ["Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"];
-/// Names of zones that are words as well.
+/// Names of zones that are also everyday words.
 const NO_CITIES: [&str; 8] = ["center", "easter", "midway", "north", "reunion", "south", "wake", "west"];
 
 /// "9am in New York": a city of the database. In the user's own zone it says where, not when, and stays in the title.
@@ -160,7 +159,7 @@ fn in_city(view: View<'_>, at: usize) -> Option<(Place, Option<String>, usize)> 
     Some((named(zone.name().to_owned(), zone), Some(note), end))
 }
 
-/// The zone that has the name of so many words.
+/// Returns the zone whose name consists of these words.
 fn zone_of(view: View<'_>, at: usize, length: usize) -> Option<Zone> {
     let city = (at..at + length).map(|at| view.word(at)).collect::<Vec<_>>().join("_");
     let is_city = |name: &str| name.rsplit_once('/').is_some_and(|(_, last)| last.eq_ignore_ascii_case(&city));
@@ -171,7 +170,7 @@ fn named(name: String, zone: Zone) -> Place {
     Place { name, tz: zone.get().clone(), zone: Some(zone) }
 }
 
-/// The hours of the farthest zones from Greenwich.
+/// Maximum hours of an offset from UTC.
 const HOURS_MAX: u32 = 14;
 
 /// "+02:00", "-0530", "+2": seconds east of Greenwich.
@@ -194,7 +193,7 @@ fn fixed(seconds: i32) -> Option<Place> {
     let tz = TimeZone::fixed(Offset::from_seconds(seconds).ok()?);
     let sign = if seconds < 0 { '\u{2212}' } else { '+' };
     let name = format!("UTC{sign}{:02}:{:02}", seconds.abs() / 3_600, seconds.abs() % 3_600 / 60);
-    // The names of the database count from the other side, in whole hours.
+    // The database has zones for whole hours only, with an inverted sign.
     let zone = if seconds == 0 {
         Some(Zone::utc())
     } else {

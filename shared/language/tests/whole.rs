@@ -133,7 +133,8 @@ fn drafted(sentence: &str) -> Draft {
     draft(sentence, &Scene::new("2026-11-25T14:00:00Z".parse().expect("a time"), &zone))
 }
 
-/// True if these words were read completely, or stay in the title with a note. Of a range of days or times the first is used, with a note.
+/// True if these words were read completely, or stay in the title with a note. For a range of days or times, the first is used, with a
+/// note.
 fn is_whole(sentence: &str, words: &str) -> bool {
     let draft = drafted(sentence);
     let start = sentence.rfind(words).expect("the words are in the sentence");

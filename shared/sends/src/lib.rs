@@ -92,7 +92,7 @@ impl Message {
     }
 }
 
-/// Returns the reminder of this event, if it has fired, is not over, and uses this channel. The row decides, whatever the event says.
+/// Returns the reminder of this event, if it has fired, is not over, and uses this channel. The row decides, not the event.
 ///
 /// # Errors
 /// The database is unavailable, or the event cannot be read.

@@ -62,7 +62,7 @@ pub struct FunctionsByUrl {
 struct Socket(Arc<AtomicUsize>);
 
 impl Socket {
-    /// `None` if there are too many already.
+    /// Counts a new WebSocket. Returns `None` at the limit of [`SOCKETS_MAX`].
     fn open(count: &Arc<AtomicUsize>) -> Option<Self> {
         let before = count.fetch_add(1, Ordering::Relaxed);
         // A value that is dropped at once is not counted.

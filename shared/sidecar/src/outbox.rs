@@ -139,7 +139,8 @@ impl Courier {
             return self.carry(committed.keys()).await;
         }
         let (sent, stay) = self.send_rows(committed.rows).await;
-        // Before the caller gets its answer. If the process ends earlier, its call fails, and the gateway starts emptying the outbox.
+        // The rows are deleted before the caller gets its answer. If the process ends earlier, the call fails, and the gateway starts
+        // emptying the outbox.
         if !sent.is_empty() {
             self.store.delete_published(&sent).await?;
         }

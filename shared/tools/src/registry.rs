@@ -27,7 +27,7 @@ pub struct Tool {
     pub name: &'static str,
     /// Its name for users.
     pub title: &'static str,
-    /// For models: what it does, and what they would otherwise get wrong.
+    /// Description for models: its effect, and mistakes to avoid.
     pub description: &'static str,
     /// What calling it does.
     pub effect: Effect,

@@ -349,7 +349,7 @@ mod tests {
 
     #[test]
     fn rare_dates_are_found() -> Result<(), RuleError> {
-        // Of the years 2100, 2200, 2300 and 2400 only the last has the day: the widest gap of this rule.
+        // 2400 has the day, but 2100, 2200 and 2300 do not: the widest gap of this rule.
         assert_eq!(first_dates("FREQ=YEARLY;INTERVAL=100", date(2000, 2, 29), 2)?, "02-29 02-29");
         // February 29 on a Friday, in a year that is the seventh, fourteenth, ...
         let rule = "FREQ=YEARLY;INTERVAL=7;BYMONTH=2;BYMONTHDAY=29;BYDAY=FR";

@@ -10,7 +10,7 @@
 //! <data folder>/postgresql/                      data, password, server.log, the socket
 //! ```
 //!
-//! To change a setting of the server, see `SETTINGS` in server.rs; to bring a newer PostgreSQL, `VERSION` in programs.rs.
+//! To change a setting of the server, see `SETTINGS` in server.rs; to upgrade PostgreSQL, change `VERSION` in programs.rs.
 
 mod cluster;
 mod error;
@@ -45,7 +45,7 @@ pub struct Postgres {
     programs: Programs,
     cluster: Cluster,
     server: Server,
-    _lock: FileLock, // let go last, when the server is stopped
+    _lock: FileLock, // released last, after the server has stopped
 }
 
 impl Postgres {

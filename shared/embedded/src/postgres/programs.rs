@@ -188,7 +188,7 @@ pub(super) fn private_folder(parent: &Path, prefix: &str) -> Result<TempDir, Pos
         .map_err(file_error("create a folder in", parent))
 }
 
-/// Removes what killed processes left unfinished. The caller holds the lock.
+/// Removes the unfinished folders of killed processes. The caller holds the lock.
 pub(super) fn remove_leftovers(folder: &Path, prefix: &str) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix)) {

@@ -205,7 +205,7 @@ fn signed(view: View<'_>, at: usize) -> Option<(Length, usize)> {
     }
 }
 
-/// Whether a length alone is a date: "call back 1w", but neither "1w rent" nor "for 1w".
+/// True if a length alone is a date: "call back 1w", but neither "1w rent" nor "for 1w".
 fn stands_out(view: View<'_>, at: usize, end: usize) -> bool {
     at > 0
         && !view.known(end).is_some_and(|next| matches!(next.meaning, Meaning::Zone(_)))

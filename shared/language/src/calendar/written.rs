@@ -54,7 +54,7 @@ pub(crate) fn month_day(view: View<'_>, at: usize) -> Option<MonthDay> {
 /// Words between the first and the last day of a range.
 const STRETCHING: [&str; 6] = ["to", "-", "\u{2013}", "until", "till", "through"];
 
-/// Returns the place after "to 7" behind a day of a month.
+/// Returns the position after "to 7" that follows a day of a month.
 fn stretch_end(view: View<'_>, at: usize, first: u32) -> Option<usize> {
     let last_at = view.skip(at + 1, &["the"]);
     let word = view.word(last_at);

@@ -70,7 +70,7 @@ impl Reader<'_> {
         whole.or_else(|| self.several()).map(Reading::of)
     }
 
-    /// "Hello Taskflow, how are you? What can you do?": only small talk, of which a request counts most.
+    /// "Hello Taskflow, how are you? What can you do?": only small talk. A request takes precedence over thanks and greetings.
     fn several(&self) -> Option<Intent> {
         let (mut at, mut helps, mut thanks, mut greets) = (0, false, false, false);
         while at < self.words.len() {
