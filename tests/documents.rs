@@ -131,7 +131,7 @@ fn every_file_that_a_document_names_exists() {
     assert!(missing.is_empty(), "these files are named and do not exist: {missing:#?}");
 }
 
-/// Whether a path is one that Taskflow or a build writes.
+/// True if Taskflow or a build writes this path.
 fn is_built(path: &str) -> bool {
     ["target/", "https/", ".vscode/", ".cursor/", "/"].iter().any(|folder| path.starts_with(folder))
 }

@@ -300,8 +300,8 @@ fn the_load_balancer_leads_to_the_gateway() {
     assert_eq!(listens, open.into_iter().map(|port| port.as_u64().unwrap()).collect());
 }
 
-/// The gateway gets its certificate itself, so nothing may stand before it: an ingress that redirected answered the first challenge with a redirect,
-/// and one that rewrote the Host made every page one of another origin.
+/// The gateway gets its certificate itself, so no ingress may stand before it. An ingress that redirects would answer the first challenge
+/// with a redirect. One that rewrites the Host would make every page one of another origin.
 #[test]
 fn nothing_stands_before_the_gateway() {
     let serving = documents("platform/knative-serving/templates/serving.yaml").remove(0);

@@ -251,7 +251,7 @@ async fn what_is_no_answer_is_a_clear_problem() {
         assert!(answer.problem(502).is_empty());
         assert!(answer.json()["detail"].as_str().unwrap().contains(word), "{answer:?}");
     }
-    // Once is not always.
+    // After one unusable answer, the next attempt succeeds.
     gemini.then([Said::Text("{"), Said::text("Sorry.")]);
     assert_eq!(say(&app, "no-answer", "hello").await["response"], "Sorry.");
     // A stream that is cut before any text is retried; later it cannot be.

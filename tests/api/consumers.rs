@@ -89,7 +89,7 @@ async fn a_reminder_is_written_as_the_task_is_now() {
         let reminders = functions.reminders(&task).await;
         assert_eq!((reminders.len(), &reminders[0]["scheduled_at"]), (1, &json!(functions.after(HOUR * 5))));
     }
-    // Over, or nothing left to remind of, whatever an old event says.
+    // No reminder is written for a completed task, or for a due date in the past, even if an old event contradicts that.
     let (over, created) = recurring(&functions).await;
     act(&functions, "complete", &over).await;
     functions.deliver("schedule-reminder", &created).await;

@@ -46,7 +46,7 @@ async fn what_was_given_up_is_shown_and_taken_once_the_fault_is_mended() {
     assert_eq!(letters(&app).await.len(), 1);
 
     app.sql(MEND).await;
-    // Only stored letters are delivered, however a caller changes them.
+    // The stored letter is delivered, even if the caller changes its copy.
     let mut forged = letter.clone();
     forged["data"]["task_id"] = json!(77);
     let _ = app.call("POST", "/dead-letters", LETTER, forged.to_string()).await.is(204);

@@ -425,7 +425,7 @@ async fn a_reminder_that_fired_and_was_never_shown_is_announced_again() {
 
 #[tokio::test]
 async fn a_firing_that_is_announced_again_is_shown_and_sent_once() {
-    // Nothing listens there.
+    // No server listens on this port.
     let functions = Functions::with(&[("TASKFLOW_WEBHOOK_URL", "http://127.0.0.1:9/")]).await;
     let task = reminded(&functions, 1).await;
     deliver(&functions).await;

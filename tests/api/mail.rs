@@ -63,7 +63,7 @@ async fn a_reminder_is_mailed_as_text_and_html_with_links_that_answer_it() {
 async fn a_title_says_nothing_to_the_mail_server() {
     let server = MailServer::start().await;
     let app = app(&server).await;
-    // Controls are refused, and other text that looks like a line or a header is text.
+    // Control characters are refused. Other text that looks like a line or a header stays text.
     for title in ["Rent\r\nBcc: eve@example.org", "Rent\nBcc: eve@example.org", "Rent\u{0}", "Rent\r\n\r\nHello"] {
         let refused = app.post("/api/tasks", &json!({ "title": title, "due_date": in_seconds(600), "reminder_offset": "1 hour" })).await;
         assert_eq!(refused.problem(422), ["/title"], "{title:?}");

@@ -119,7 +119,7 @@ async fn answers_are_json_and_nothing_is_kept_between_requests() {
     let _ = app.delete("/mcp").await.is(405);
     let unknown = by_hand(&app, &[], r#"{"jsonrpc":"2.0","id":7,"method":"tools/unknown","params":{}}"#).await;
     assert_eq!((&unknown.json()["id"], &unknown.json()["error"]["code"]), (&json!(7), &json!(-32601)));
-    // What is no JSON, and what is JSON and no message, have their codes; a body of another kind is refused as such.
+    // Invalid JSON and JSON that is no message have their own error codes. A body of another type is refused with 415.
     for (body, code, id) in [
         ("{", -32_700, Value::Null),
         ("", -32_700, Value::Null),

@@ -1,4 +1,4 @@
-//! Single occurrences and series: what moves which, what is excluded, and what is inherited.
+//! Single occurrences and series: moves, exclusions, and inherited fields.
 
 use serde_json::{Value, json};
 use tests::{App, eventually};

@@ -205,7 +205,7 @@ async fn each_change_is_undone_and_the_undo_as_well() {
             let _ = app.get(&one).await.problem(404);
             restore(&app, &task).await;
         }
-        // As before, for the next one.
+        // Restores the task for the next round.
         let now = app.task(&task["id"]).await;
         let fields = ["title", "description", "due_date", "time_zone", "recurrence_from", "priority", "tags", "reminder_offset"];
         let mut back: serde_json::Map<String, Value> = fields.iter().map(|name| ((*name).to_owned(), task[name].clone())).collect();
@@ -595,7 +595,7 @@ async fn a_day_that_became_a_time_is_a_day_again_after_an_undo() {
 #[tokio::test]
 async fn all_day_tasks_are_filtered_by_their_day_in_the_users_own_zone() {
     let app = App::with(&[("TASKFLOW_TIME_ZONE", "UTC")]).await;
-    // A day ahead of what is west of it.
+    // This zone is a day ahead of the zones to its west.
     let _ = app.send("PUT", "/api/preferences", &[], &json!({ "time_zone": "Pacific/Kiritimati" })).await.is(200);
     let today = now().to_zoned(jiff::tz::TimeZone::get("Pacific/Kiritimati").unwrap()).date();
     let day = |days: i32| today.checked_add(days.days()).unwrap();

@@ -54,7 +54,7 @@ fn others(now: &[Value], before: &Value) -> Vec<Value> {
         for (name, value) in item.as_object().unwrap() {
             let value = match name.as_str() {
                 "tags" => tests::composed(value),
-                // One channel was all that existed for most; now it means every configured one.
+                // The previous release stored `websocket` for most reminders. This release reads it as every configured channel.
                 "reminder_type" if value == "websocket" => Value::Null,
                 _ => value.clone(),
             };

@@ -132,7 +132,7 @@ async fn after_a_day_it_is_given_up_and_what_holds_a_secret_is_told_to_nobody() 
     assert!(failed["error"].as_str().unwrap().starts_with("given up after "), "{failed}");
     assert!(!failed.to_string().contains("hook-secret"), "{failed}");
     functions.stop().await;
-    // Nothing listens there.
+    // No server listens on this port.
     let (functions, task) = fired("http://127.0.0.1:9/hook?key=hook-secret").await;
     functions.call_due("post-webhook").await;
     let waiting = delivered(&functions, &task).await;

@@ -10,7 +10,7 @@ import { Stage, eventually, openTask, row } from './story.js';
 const TASKS = 10_000;
 /** Maximum number of rows in the document, whatever the list's length. */
 const ROWS_MAX = 80;
-/** Milliseconds after a key that everybody would call lag. docs/figures.md has measurements of `just bench-page`. */
+/** Milliseconds after a key press that any user would notice as lag. docs/figures.md has measurements of `just bench-page`. */
 const LAG = 1_000;
 
 describe('ten thousand tasks', { timeout: 600_000 }, () => {

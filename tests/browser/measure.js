@@ -2,7 +2,7 @@
 
 /** @typedef {import('playwright-core').Page} Page */
 
-/** Milliseconds after which a key counts as one that changed nothing: so many, or so many after the answer to its search. */
+/** Milliseconds after which a key counts as one that changed nothing: from the key press, or from the answer to its search. */
 const NOTHING_AFTER = 3_000;
 const NOTHING_AFTER_ANSWER = 500;
 

@@ -17,7 +17,7 @@ const CHROMIUMS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/g
 const START_MAX = 180_000;
 /** Milliseconds that a graceful stop may take. */
 const STOP_MAX = 30_000;
-/** How often a call is repeated that a busy machine refuses. */
+/** Maximum attempts of a call that a busy machine refuses. */
 const TRIES_MAX = 20;
 /** Lines of the server's log that are kept, to show them after a failure. */
 const LOG_MAX = 200;
@@ -130,7 +130,7 @@ export class Taskflow {
   }
 
   /**
-   * Calls its API. A busy machine may refuse a call with 503; it is repeated with the same key, so that it is executed once.
+   * Calls its API. A busy machine may refuse a call with 503. Retries have the same key, so the call is executed once.
    *
    * @param {string} method
    * @param {string} path

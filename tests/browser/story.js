@@ -83,7 +83,8 @@ export class Stage {
   task = (task) => this.taskflow.call('POST', '/api/tasks', { time_zone: 'Europe/Berlin', ...task });
 
   /**
-   * Closes its windows. What they have sent is answered first, because the service goes on without them: a task could be created in the next story.
+   * Closes its windows. Waits for the answers to their changes first, because the service continues to process them and could create a task
+   * in the next story.
    */
   async end() {
     const end = Date.now() + ANSWER_MAX;

@@ -146,8 +146,8 @@ async fn reminders(cluster: &Cluster, figures: &mut Figures) {
     figures.row("reminder from zero, how late its notification is, median / most", figure, "500 ms");
 }
 
-/// From zero to the push service, which runs next to the cluster. New pods read its address, which is exempt from the check, from the deployment's
-/// settings.
+/// Measures pushes from zero to the push service, which runs next to the cluster. New pods read its address, which is exempt from the
+/// check, from the deployment's settings.
 async fn pushes(cluster: &Cluster, figures: &mut Figures) {
     let push = PushService::start_at(node()).await;
     all_gone().await;

@@ -7,7 +7,7 @@ use tests::{Api, Socket, eventually, eventually_within, in_seconds, moment};
 
 use crate::cluster::{API_TOKEN, Cluster, at_zero, awake, host_of, url_of};
 
-/// How long nothing may wake a function.
+/// Time in which no function may wake.
 const QUIET: Duration = Duration::from_secs(30);
 /// Number of tasks of the imported file.
 const IMPORTED: i64 = 1_000;

@@ -21,7 +21,7 @@ use crate::reach::Reach;
 const PEOPLE: usize = 4;
 /// Pause of each user after every task.
 const PAUSE: Duration = Duration::from_millis(120);
-/// How long a call is repeated: longer than any part is down.
+/// How long a user retries a call: longer than any part is down.
 const INSIST: Duration = Duration::from_mins(3);
 /// Maximum time for all work after the fault; the scheduler alone needs half a minute.
 const SETTLE: Duration = Duration::from_mins(4);
@@ -37,7 +37,7 @@ pub(crate) struct Sent {
     completed: Vec<i64>,
     /// Tasks with a reminder.
     reminded: Vec<i64>,
-    /// Calls that failed and were repeated.
+    /// Number of retries.
     again: usize,
     /// Prefix of the titles.
     label: String,
@@ -82,7 +82,7 @@ async fn person(address: SocketAddr, label: String, count: Arc<AtomicUsize>, sto
         let body = if recurs {
             json!({ "title": title, "due_date": in_seconds(86_400), "recurrence": "daily" })
         } else {
-            // Due in the middle of it all.
+            // Due while the load is running.
             json!({ "title": title, "due_date": in_seconds(3 + i64::try_from(n % 8).unwrap()), "reminder_offset": "0 minutes" })
         };
         let key = format!("{label}-{n}");
@@ -101,7 +101,7 @@ async fn person(address: SocketAddr, label: String, count: Arc<AtomicUsize>, sto
     sent
 }
 
-/// Repeats the call until it succeeds, or until the due date of the reminder has passed, which is refused.
+/// Retries the call until it succeeds, or until it is refused because the reminder's time has passed.
 async fn insist(api: &Api, path: &str, headers: &[(&str, &str)], body: &str, again: &mut usize) -> Option<Value> {
     let begin = Instant::now();
     loop {

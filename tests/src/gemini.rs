@@ -307,7 +307,7 @@ fn check_signatures(state: &State, parts: &[Value]) -> Result<(), String> {
             }
         }
     }
-    // Of parallel calls, the first has the signature.
+    // The first of parallel calls has the signature.
     if let Some(first) = parts.iter().find(|part| part.get("functionCall").is_some())
         && first.get("thoughtSignature").is_none()
     {

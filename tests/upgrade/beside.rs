@@ -244,7 +244,7 @@ async fn both_at_once(old: &Api, new: &Api) {
     }
 }
 
-/// Checks that only the database allows.
+/// Checks in the database that nothing is doubled, because the API does not show it.
 async fn nothing_is_doubled(pool: &PgPool) {
     for (what, sql) in BTreeMap::from([
         ("notifications of an event", "SELECT count(*) - count(DISTINCT (task_id, body, created_at)) FROM notifications"),

@@ -124,7 +124,7 @@ fn is_during(task: &Task, start: Option<Timestamp>, end: Option<Timestamp>, now:
     };
     let Some(from) = due.instant(&task.time_zone) else { return false };
     let to = if matches!(due, Moment::On(_)) { task.overdue_from().unwrap_or(from) } else { from };
-    // An all-day task takes its day; its end is the beginning of the next.
+    // An all-day task lasts one day and ends when the next day begins.
     let is_due = if to > from { start.is_none_or(|start| to > start) && end.is_none_or(|end| from < end) } else { is_in(from, to) };
     is_due || task.occurrences(now.min(from), OCCURRENCES_MAX).iter().any(|occurrence| is_in(occurrence.due_date, occurrence.due_date))
 }

@@ -290,7 +290,7 @@ impl Writer<'_> {
         let Some(mut now) = self.unit.resource(&self.name).await? else { return Err(missing(&self.name)) };
         let (written, text) = (self.object.to_string(), crate::resource::text(&now));
         let is_unchanged = before.is_some_and(|before| before.task == now.task);
-        // What a client reads or wrote already is not written again.
+        // Writes nothing if the text is the one that clients read, or the one that was written before.
         if is_unchanged && (text == written || before.is_some_and(|before| before.written == written)) {
             return Ok((text == written).then(|| etag(&now)));
         }
@@ -299,7 +299,8 @@ impl Writer<'_> {
         }
         let stamp = Stamp { uid: self.object.uid(), changes: 0, reminders: &now.reminders };
         let is_same = self.object.with(&now.task, stamp) == written;
-        // Where Taskflow differs from the client, it changes the client's text.
+        // If the text means something else than the task, the stored version is older than the task, so that reads apply Taskflow's changes
+        // to the text.
         self.write(&now.task, now.task.version - i64::from(!is_same)).await?;
         Ok(is_same.then(|| etag(&now)))
     }

@@ -1,4 +1,4 @@
-//! What a model may do without confirmation. Code decides this, whatever a model says or was made to say.
+//! Decides which changes a model may make without confirmation. Code decides this, so a manipulated model cannot.
 //!
 //! In one turn a model may delete one task, whose number the user's message must name. It may change or complete one task that the message does not
 //! name, and any that it does ([`language::naming`]). Anything more becomes a question in the conversation, which only the user's next message can
@@ -40,7 +40,7 @@ impl Consent {
         self.deleted == 0 && tasks.len() == 1 && tasks.is_subset(&self.named.delete)
     }
 
-    /// True if this one of the tasks that one reply wants to change may be changed without confirmation.
+    /// True if a reply that wants to change these tasks may change this one without confirmation.
     pub(crate) fn allows_changing(&self, task: i64, tasks: &BTreeSet<i64>) -> bool {
         let unnamed = tasks.iter().filter(|task| !self.is_named(**task)).chain(&self.changed).collect::<BTreeSet<_>>().len();
         self.is_named(task) || self.changed.contains(&task) || unnamed <= 1

@@ -21,7 +21,7 @@ use crate::content::Content;
 const TTL: Duration = Duration::from_hours(30 * 24);
 /// Maximum turns of a conversation.
 pub(crate) const TURNS_MAX: usize = 50;
-/// Maximum bytes of all turns as JSON, because a model reads them with each message. The newest turn is kept whatever its size, which has its own
+/// Maximum bytes of all turns as JSON, because a model reads them with each message. The newest turn is always kept; its size has its own
 /// limit.
 pub(crate) const BYTES_MAX: usize = 256 * 1024;
 /// Maximum attempts to change a value that others change too.

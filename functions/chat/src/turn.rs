@@ -404,7 +404,7 @@ impl Turn {
         told.result
     }
 
-    /// True if this model names the tasks of its text ([`Reply::told`]). Of its reads, only these are shown with the text.
+    /// True if this model names the tasks of its text ([`Reply::told`]). Only these tasks of its reads are shown with the text.
     fn knows_what_it_tells(&self) -> bool {
         self.model.assistant() == Assistant::Offline
     }
@@ -424,7 +424,7 @@ impl Turn {
             contents = vec![content::of_user(&self.asked.text), content::of_model(&self.response)];
         }
         if let Some(error) = error {
-            // The message had no effect, so the model need not see it again; otherwise it must know.
+            // Without actions, the message had no effect, so the model need not see it again. With actions, it must.
             if self.actions.is_empty() {
                 contents.clear();
             } else {

@@ -184,7 +184,7 @@ async fn line(log: &mut mpsc::UnboundedReceiver<Value>, message: &str, passed: &
 #[tokio::test]
 async fn a_log_line_of_a_request_says_whose_it_is() {
     const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
-    // Nothing listens there. Even with few log lines, each names its function.
+    // No database listens on this port. Even with few log lines, each names its function.
     let mut child = Command::new(env!("CARGO_BIN_EXE_complete-task"));
     let child = child.env_clear().env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none").env("RUST_LOG", "warn,function::host=info");
     let mut child = child.env("PORT", "0").env("TASKFLOW_BIND", "127.0.0.1").kill_on_drop(true).stderr(Stdio::piped()).spawn().unwrap();

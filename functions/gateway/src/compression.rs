@@ -20,7 +20,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 const WORTH: u16 = 1024;
 /// Maximum answers that are compressed in parallel. Each uses some megabytes; further ones are sent uncompressed.
 const AT_ONCE: usize = 8;
-/// Saves most of what higher levels save.
+/// Saves nearly as many bytes as higher levels.
 const LEVEL: CompressionLevel = CompressionLevel::Precise(4);
 
 /// Compresses answers, a few in parallel.

@@ -95,7 +95,8 @@ pub(crate) struct Gateway {
     pub(crate) compressor: Compressor,
 }
 
-/// Functions that run in the gateway, because anyone may call them. Forwarded, each anonymous caller would wake a function.
+/// Functions that run in the gateway, because anyone may call them. If the gateway forwarded these calls, each anonymous caller would wake
+/// a function.
 struct Own {
     web: Service,
     health: Health,

@@ -29,8 +29,7 @@ impl header::Header for AutoSubmitted {
 
 /// Writes the mail of a reminder. Without a base URL (`TASKFLOW_URL`), it has no links.
 ///
-/// # Errors
-/// Only those that the settings report first.
+/// # Errors The mail cannot be built. The check of the settings refuses the addresses that could cause this.
 pub(crate) fn write(app: &App, server: &Server, message: &Message) -> Result<Letter, lettre::error::Error> {
     let title = message.title();
     let (links, own) = match &app.settings.url {

@@ -151,7 +151,7 @@ impl Session {
         let mut heard = Instant::now();
         loop {
             tokio::select! {
-                // One page at a time, so that a client far behind is still read from, and can be closed.
+                // One page at a time, so that frames of a client that is far behind are read meanwhile, and its socket can be closed.
                 () = std::future::ready(()), if self.is_behind => self.catch_up().await?,
                 told = news.recv(), if !self.is_behind => match told {
                     Ok(News::Notification(notification)) => self.notification(&notification).await?,

@@ -354,7 +354,7 @@ impl Worker {
         create(&self.client, &self.book, number).await
     }
 
-    /// What was never answered, or was.
+    /// Repeats any earlier creation, answered or not.
     async fn create_again(&mut self) -> Result<StatusCode, reqwest::Error> {
         let count = self.book.lock().unwrap().creates.len();
         if count == 0 { Ok(StatusCode::OK) } else { create(&self.client, &self.book, self.dice.below(count)).await }

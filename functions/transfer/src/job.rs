@@ -220,7 +220,7 @@ impl Sorted {
     /// Stores the batch. Returns the number of created tasks. The history of another Taskflow is not added to this one's.
     async fn keep(&mut self, change: &mut Change, import: &Import) -> Result<i64, Error> {
         let mut tasks = std::mem::take(&mut self.tasks);
-        // Rows are locked in the common order; nobody else has the new ones yet.
+        // Rows are locked in the common order; no other session has the new ones yet.
         if import.restores {
             change.unit.restore_reminders(&self.reminders).await?;
             change.unit.restore_audit(&self.audit).await?;

@@ -36,7 +36,7 @@ pub(crate) async fn create(app: Arc<App>, request: Request) -> Result<Response, 
 async fn receive(app: &Arc<App>, asked: CreateImport, body: Body) -> Result<Response, Error> {
     let mut file = Arriving { body, rest: Bytes::new(), read: 0 };
     let first = file.part().await?;
-    // An empty file has no format, whatever the caller calls it.
+    // An empty file has no format, even if the caller names one.
     let Some(format) = asked.format.filter(|_| !first.is_empty()).or_else(|| format_of(&first)) else {
         file.pass_over().await?;
         return Err(unknown_format());

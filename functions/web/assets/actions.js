@@ -9,7 +9,7 @@ import { queryOf, view, viewKey } from './view.js';
 /** @typedef {import('./api.js').Task} Task */
 /** @typedef {import('./api.js').TaskChange} TaskChange */
 /** @typedef {import('./outbox.js').Change} Change */
-/** @typedef {{ change: Change, answer: Promise<import('./outbox.js').Answer | null>, failed?: number }} Made a change, what becomes of it, and how many of its tasks were refused */
+/** @typedef {{ change: Change, answer: Promise<import('./outbox.js').Answer | null>, failed?: number }} Made a change, its answer, and the number of its tasks that the service refused */
 
 /** Maximum undo steps. */
 const STEPS_MAX = 20;
@@ -195,7 +195,7 @@ export function move(some, pick) {
   return undefined;
 }
 
-/** What a date picker does with the tasks that are selected then. @param {() => Task[] | Promise<Task[]>} some */
+/** Returns the options of a date picker that moves the tasks that are selected when a date is chosen. @param {() => Task[] | Promise<Task[]>} some */
 export const dating = (some) => ({
   choose: async (/** @type {import('./time.js').Picked} */ pick) => move(await some(), pick),
   read: async (/** @type {TaskChange} */ fields) => bulk((await some()).map(({ id }) => id), 'update', fields, 'Moved'),

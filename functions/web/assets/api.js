@@ -6,7 +6,7 @@ import { Key, keep, kept } from './kept.js';
 /** @typedef {import('../api.d.ts').Task} Task */
 /** @typedef {Task['priority']} Priority */
 /** @typedef {Task['status']} Status */
-/** @typedef {import('../api.d.ts').UpdateTaskBody} TaskChange what a PUT can change */
+/** @typedef {import('../api.d.ts').UpdateTaskBody} TaskChange the fields that a PUT can change */
 /** @typedef {import('../api.d.ts').CreateTask} NewTask */
 /** @typedef {import('../api.d.ts').SearchTasks} SearchTasks */
 /** @typedef {import('../api.d.ts').TaskFilter} Filters */
@@ -16,19 +16,19 @@ import { Key, keep, kept } from './kept.js';
 /** @typedef {import('../api.d.ts').Preferences} Preferences */
 /** @typedef {import('../api.d.ts').Notification} Notice */
 /** @typedef {import('../api.d.ts').Reminder} Reminder */
-/** @typedef {import('../api.d.ts').PushSubscription} Device a browser that gets pushes */
+/** @typedef {import('../api.d.ts').PushSubscription} Device a browser that receives pushes */
 /**
  * @typedef {import('../api.d.ts').AuditLogEntry & { event_data: { data?: { task_data?: Task, scheduled_at?: string, reminder_offset?: string } } }}
  *   AuditLogEntry
  */
-/** @typedef {import('../api.d.ts').TaskCard} TaskCard what a person knows a task by */
-/** @typedef {import('../api.d.ts').Action} Action one thing that the assistant did, or tried to */
-/** @typedef {import('../api.d.ts').Question} Question what a person is asked before it is done */
+/** @typedef {import('../api.d.ts').TaskCard} TaskCard the fields that identify a task for the user */
+/** @typedef {import('../api.d.ts').Action} Action one tool call of the assistant, successful or not */
+/** @typedef {import('../api.d.ts').Question} Question actions that the user must confirm */
 /** @typedef {ChatAnswer['assistant']} Assistant */
 /** @typedef {import('../api.d.ts').ChatAnswer} ChatAnswer */
-/** @typedef {import('../api.d.ts').Exchange} Exchange a message and what came of it */
+/** @typedef {import('../api.d.ts').Exchange} Exchange a message and its outcome */
 /** @typedef {import('../api.d.ts').Conversation} Conversation */
-/** @typedef {import('../api.d.ts').Draft} Draft what a line was read as */
+/** @typedef {import('../api.d.ts').Draft} Draft the parsed form of a line */
 
 /** Time limit of a call, in milliseconds: includes a cold start, and detects a lost connection. */
 const CALL_MAX = 20_000;
@@ -140,7 +140,7 @@ export async function call(path, options = {}) {
  */
 export const first = /** @type {First} */ (Reflect.get(window, 'first'));
 
-/** Takes the answer that first.js has requested, if it is this one. Only once, because it is stale after that. @param {string} path @param {string} used the token */
+/** Returns the answer that first.js has requested, if it is for this path and token. Works once, because the answer is stale after that. @param {string} path @param {string} used the token */
 function takeFirst(path, used) {
   const { response } = first;
   if (first.path !== path || first.token !== used) return null;

@@ -1,5 +1,5 @@
-// Changes that the service has not received yet, in order. Each is on disk before it is sent, and stays there until the service has it, so that a
-// closed window, a lost answer or a day without a network loses nothing. Of all windows of this browser, one sends at a time.
+// Changes that the service has not received yet, in order. Each is on disk before it is sent, and stays there until the service has it, so
+// that a closed window, a lost answer or a day without a network loses nothing. Only one window of this browser sends at a time.
 //
 // A change carries the previous values of its fields. If the task has changed elsewhere, only the same field is a conflict.
 
@@ -26,7 +26,7 @@ import { erase, inStore, readAll, write } from './store.js';
  * @property {string} [line] as typed
  * @property {Refusal} [refused]
  */
-/** @typedef {{ status: number, text: string, now?: Task | undefined, fields?: (keyof Task)[] | undefined }} Refusal why the service does not take it, and in a conflict the task as it is */
+/** @typedef {{ status: number, text: string, now?: Task | undefined, fields?: (keyof Task)[] | undefined }} Refusal why the service refused the change, and in a conflict the current task */
 /** @typedef {{ task: Task | null, change: string | null, isMerged: boolean, sent?: number, results?: import('../api.d.ts').BulkResult[] }} Answer */
 
 /** Statuses that leave the change in the queue. */
@@ -167,7 +167,7 @@ export class Outbox extends EventTarget {
     }
   }
 
-  /** Sends a refused change again, on top of the version that caused the refusal. @param {Change} change @param {Partial<Change>} [parts] that are others */
+  /** Sends a refused change again, on top of the version that caused the refusal. @param {Change} change @param {Partial<Change>} [parts] replacements for parts of the change */
   async retry(change, parts = {}) {
     const { refused, ...entry } = { ...change, ...parts };
     await write('changes', entry).catch(() => {});
@@ -229,7 +229,7 @@ export class Outbox extends EventTarget {
     return stored ?? this.all;
   }
 
-  /** @param {string} reason empty if the service is reachable @param {string} reason empty if the service is there */
+  /** @param {string} reason empty if the service is reachable */
   #setAway(reason) {
     if (this.reason === reason) return;
     this.reason = reason;
@@ -255,7 +255,7 @@ export class Outbox extends EventTarget {
         if (error.status === 404 && (kind === 'delete' || kind === 'undo')) return { task: null, change: null, isMerged: false };
         if (error.status !== 412 || !before) throw error;
         const now = await getTask(id);
-        // The beginning of a day adds nothing to the day itself.
+        // The `due_date` of an all-day task follows from its `due_day`, so it is not compared.
         const fields = /** @type {(keyof Task)[]} */ (Object.keys(before)).filter((field) => field !== 'completed_at' && !(field === 'due_date' && entry.patch?.due_day));
         // The answer was lost: the service has the change.
         if (fields.every((field) => isSame(field, now[field], entry.patch?.[field]))) return { task: now, change: null, isMerged: false };

@@ -28,7 +28,7 @@ const PLACES = [
   ['Upcoming', 'calendar', { place: 'upcoming' }],
   ['All tasks', 'list', {}],
 ];
-/** What the badge counts. @type {Goal} */
+/** The tasks that the badge counts. @type {Goal} */
 const OVERDUE = { due: 'overdue' };
 /** @type {readonly (readonly [string, string, Goal])[]} */
 const PAST = [
@@ -59,7 +59,7 @@ export class PlaceList extends HTMLElement {
   #counts = new Map();
   /** @type {Saved[]} */
   #saved = [];
-  /** What the rail shows. */
+  /** The rail's content as JSON, to rebuild it only if it differs. */
   #content = '';
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;

@@ -19,7 +19,7 @@ const LINE_MAX = 1_000;
 const LINES_MAX = 200;
 /** Milliseconds without a key press after which a line is parsed. */
 const PAUSE = 120;
-/** What a line is not parsed for without the service. */
+/** Notice that the line cannot be parsed completely without the service. */
 const UNREAD = 'Dates and times cannot be read now. They stay in the title.';
 /** Key of the line's draft. */
 const DRAFT = 'new';
@@ -53,9 +53,9 @@ export function readLine(line) {
 }
 
 /** @typedef {import('./api.js').Draft} Draft */
-/** @typedef {{ name: string, words: string, sign?: string, from: string[] }} Chip what was understood: what it is for a screen reader, its words, a symbol, and the words of the line */
+/** @typedef {{ name: string, words: string, sign?: string, from: string[] }} Chip an understood part: its kind for screen readers, its meaning, a symbol, and its words in the line */
 
-/** @param {Draft} draft @param {string} line as the service got it @returns {Chip[]} */
+/** @param {Draft} draft @param {string} line the line that the service has parsed @returns {Chip[]} */
 function chipsOf({ task, parts }, line) {
   if (!task) return [];
   const from = (/** @type {Draft['parts'][number]['kind'][]} */ ...kinds) => parts.filter(({ kind }) => kinds.includes(kind)).map(({ start, end }) => line.slice(start, end));
@@ -240,7 +240,7 @@ export class QuickAdd extends HTMLElement {
     find(this.#understood, 'button', HTMLElement).focus();
   }
 
-  /** @param {boolean} open whether the task is opened then */
+  /** @param {boolean} open whether to open the new task */
   #submit(open) {
     const whole = this.#title.value;
     const masked = this.#masked(whole);

@@ -37,7 +37,7 @@ const select = (options, value, label) =>
 /** @param {string} label @param {number} value @param {number} max */
 const numberInput = (label, value, max) => h('input', { type: 'number', 'aria-label': label, min: '1', max: String(max), value: String(value), className: 'narrow' });
 
-/** Returns the whole number of an input, from 1; null if invalid. @param {HTMLInputElement} input the whole number in it, from 1; null if there is none */
+/** Returns the whole number of an input, from 1; null if invalid. @param {HTMLInputElement} input */
 const numberOf = (input) => (input.validity.valid && /^\d+$/.test(input.value) ? Number(input.value) : null);
 
 export class RecurrenceEditor extends HTMLElement {

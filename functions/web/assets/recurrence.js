@@ -5,7 +5,7 @@
 /** @typedef {{ ordinal: number, weekday: string }} NthWeekday ordinal 1 to 4, or -1 for the last */
 
 /**
- * What the form can express.
+ * A rule that the form can express.
  *
  * @typedef {object} Rule
  * @property {Freq} freq

@@ -17,7 +17,7 @@ class SelectionBar extends HTMLElement {
   #priority = this.#button('flag', 'Priority', () => this.#choose());
   #tags = this.#button('tag', 'Tags', () => this.#tag());
   #restore = this.#button('repeat', 'Restore', () => this.#apply('restore'));
-  /** What the trash does not have. */
+  /** Buttons that the trash does not have. */
   #others = [this.#date, this.#priority, this.#tags, this.#button('check', 'Done', () => this.#done()), this.#button('trash', 'Delete', () => this.#apply('delete'))];
 
   connectedCallback() {

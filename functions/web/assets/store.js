@@ -97,7 +97,7 @@ export async function empty() {
   }
 }
 
-/** @typedef {{ key: string, text: string, at: number, base?: any }} Draft what was typed and is not saved: its text, when, and what it was typed over */
+/** @typedef {{ key: string, text: string, at: number, base?: any }} Draft unsaved text: the text, its time, and the value that it replaces */
 
 /** @param {string} key @returns {Promise<Draft | undefined>} */
 export const draftOf = (key) => read('drafts', key).catch(() => undefined);
@@ -106,6 +106,6 @@ export const draftOf = (key) => read('drafts', key).catch(() => undefined);
 export function keepDraft(key, text, base) {
   const kept = text ? write('drafts', { key, text, at: Date.now(), base }) : erase('drafts', key);
   kept.catch(() => {
-    // Then for this page only.
+    // If it cannot be stored, the text is lost when the page closes.
   });
 }

@@ -11,7 +11,7 @@ const worker = /** @type {any} */ (globalThis);
 
 worker.importScripts('/assets/sw-push.js');
 
-/** True if a file belongs to this release, whatever answered it. @param {Response} response @param {string} digest */
+/** True if a response is the file of this release, and not one of a proxy or of another release. @param {Response} response @param {string} digest */
 async function isOf(response, digest) {
   const bytes = new Uint8Array(await crypto.subtle.digest('SHA-256', await response.clone().arrayBuffer()));
   return response.ok && btoa(String.fromCharCode(...bytes)).startsWith(digest);

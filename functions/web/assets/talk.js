@@ -81,7 +81,7 @@ export class Talk extends EventTarget {
     try {
       sessionStorage.setItem(STORE, JSON.stringify({ id: this.#id, messages: this.messages }));
     } catch {
-      // Then for this page only.
+      // If it cannot be stored, the conversation is lost at a reload.
     }
     this.dispatchEvent(new Event('change'));
   }
@@ -163,7 +163,7 @@ export class Talk extends EventTarget {
     if (old !== null) forgetConversation(old).catch(() => {});
   }
 
-  /** @param {string} text @param {string} [confirms] the question that it confirms @param {string} text @param {string} [confirms] the question that it says yes to */
+  /** @param {string} text @param {string} [confirms] the question that it confirms */
   async say(text, confirms) {
     if (this.isWaiting) return;
     /** @type {Message} */

@@ -48,7 +48,7 @@ function weekdayOf(task) {
   return WEEKDAYS.find(([, own]) => own === name)?.[0] ?? 'MO';
 }
 
-/** The options of a reminder. @param {string} none the words of no offset @param {string[]} offsets */
+/** The options of a reminder. @param {string} none the text of the option without an offset @param {string[]} offsets */
 const offsetOptions = (none, offsets) => [h('option', { value: '', textContent: none }), ...offsets.map((value) => h('option', { value, textContent: capital(beforeDue(value)) }))];
 
 /** @param {string} words @param {HTMLElement} control @param {...(Node | null)} more */
@@ -169,7 +169,7 @@ export class TaskDetail extends HTMLElement {
     this.#show(this.#task);
   }
 
-  /** The task created here has got its id. @param {{ from: number, to: number }} ids */
+  /** Replaces the id of a task created here by the one that the service has assigned. @param {{ from: number, to: number }} ids */
   #rename({ from, to }) {
     if (this.#task?.id !== from) return;
     this.#task = { ...this.#task, id: to };
@@ -320,7 +320,7 @@ export class TaskDetail extends HTMLElement {
         fieldError(select, textOf(error));
       }
     });
-    // Instead of an unused one.
+    // Replaces an earlier, unused one.
     this.#more.replaceChildren(item);
     select.focus();
   }
@@ -374,7 +374,7 @@ export class TaskDetail extends HTMLElement {
     } else this.leave();
   }
 
-  // ---- what the fields say
+  // ---- values of the fields
 
   #titleChange() {
     const title = this.#title.value.replace(/\s+/g, ' ').trim();

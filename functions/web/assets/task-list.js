@@ -669,7 +669,7 @@ export class TaskList extends HTMLElement {
     if (!isText && (this.#move(event) || this.#act(event.key, row))) event.preventDefault();
   }
 
-  /** @param {KeyboardEvent} event whether it led somewhere */
+  /** Moves the focus. Returns true if the key moves it. @param {KeyboardEvent} event */
   #move({ key, shiftKey }) {
     const last = (tasks.total ?? 0) - 1;
     const letters = hasShortcuts();
@@ -684,7 +684,7 @@ export class TaskList extends HTMLElement {
     return true;
   }
 
-  /** @param {string} key @param {Row} row whether it did something */
+  /** Acts on a row. Returns true if the key has an action. @param {string} key @param {Row} row */
   #act(key, row) {
     const { task } = row;
     if (!task) return false;

@@ -533,7 +533,7 @@ export class Tasks extends EventTarget {
 
   // ---- changes
 
-  /** The waiting changes have changed. */
+  /** Applies a change of the waiting changes to the list. */
   #follow() {
     this.#patches.clear();
     const before = this.#made;
@@ -547,7 +547,7 @@ export class Tasks extends EventTarget {
     }
     if (this.total !== null) this.#arrange();
     for (const id of this.#leaving) this.dispatchEvent(new CustomEvent('gone', { detail: id }));
-    // A task is not deleted after all.
+    // A deletion was refused or undone.
     if (wereLeaving.some((id) => !this.#leaving.has(id))) this.refreshSoon();
     this.#tell();
   }

@@ -195,7 +195,7 @@ export function readTime(text) {
 /** The text for a time of day such as 15:30. @param {string} time */
 export const timeOfDay = (time) => clock(new Date(`2027-01-04T${time}`));
 
-/** @typedef {{ day?: string | null | undefined, time?: string | undefined, all?: boolean }} Picked a day, a time if it is to be another one ("" for none), and whether the whole series moves */
+/** @typedef {{ day?: string | null | undefined, time?: string | undefined, all?: boolean }} Picked a new day, a new time ("" for none), and whether the whole series moves */
 
 /**
  * The change that moves a task to a day. Its day and its time stay, unless others were picked; a time alone means today if there is no day.

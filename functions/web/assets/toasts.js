@@ -1,4 +1,5 @@
-// Short messages: what was done, with an undo button; errors; reminders. Parts of the page are loaded here, because a failure is told by a message.
+// Short messages: what was done, with an undo button; errors; reminders. Parts of the page are loaded here, because a toast reports a
+// failure.
 
 import { byId, h, icon, setText } from './dom.js';
 

@@ -18,7 +18,7 @@ import { dayAhead } from './time.js';
  * @property {string[]} tags
  * @property {'all' | 'any'} match of the tags
  * @property {SortBy | ''} sort empty: the smart order
- * @property {'asc' | 'desc' | ''} order empty: what fits the sort
+ * @property {'asc' | 'desc' | ''} order empty: the default of the sort
  * @property {number | null} task that is open
  */
 

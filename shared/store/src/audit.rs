@@ -18,8 +18,8 @@ const INSERT: &str = "INSERT INTO audit_log (event_id, event_type, task_id, pare
      WITH ORDINALITY AS e (event_id, event_type, task_id, parent_task_id, event, created_at, place) ORDER BY e.place \
      ON CONFLICT (event_id) DO NOTHING";
 
-/// The tasks of a chain: up to the first one, then down from all of these. The log itself knows the parent of each task, so deleted tasks are found
-/// as well. UNION drops what was seen before, so the recursion ends.
+/// The tasks of a chain: up to the first one, then down from all of these. The log itself knows the parent of each task, so deleted tasks
+/// are found as well. UNION drops rows that were seen before, so the recursion ends.
 const CHAIN_FROM: &str = "up AS (SELECT ";
 const CHAIN_REST: &str = "::bigint AS task_id \
      UNION SELECT a.parent_task_id FROM up JOIN audit_log a ON a.task_id = up.task_id WHERE a.parent_task_id IS NOT NULL), \

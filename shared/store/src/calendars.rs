@@ -34,7 +34,7 @@ const NAMED: &str = "id = ANY (ARRAY (SELECT task_id FROM calendar_objects WHERE
 const UID_TAKEN: &str = "SELECT coalesce(\
      (SELECT name FROM calendar_objects JOIN tasks ON id = task_id WHERE calendar_objects.uid = $1 LIMIT 1), \
      (SELECT tasks.uid || '.ics' FROM tasks WHERE tasks.uid = $2 AND NOT EXISTS (SELECT FROM calendar_objects WHERE task_id = id)))";
-/// A task in the trash gives up its name.
+/// Frees the name, which a task in the trash may still have.
 const TAKE_NAME: &str = "DELETE FROM calendar_objects WHERE name = $2 AND task_id <> $1";
 const WRITE: &str = "INSERT INTO calendar_objects (task_id, name, uid, written, written_version) VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT (task_id) DO UPDATE SET name = excluded.name, uid = excluded.uid, written = excluded.written, written_version = excluded.written_version";

@@ -1,4 +1,4 @@
-//! The tables of events that consumers have not taken yet: `deliveries`, and `dead_letters` for those that were given up.
+//! The tables of events that consumers have not accepted yet: `deliveries`, and `dead_letters` for those that were given up.
 //!
 //! One program at a time delivers from them: the single process, or the gateway. During a roll-out, two gateways may; the inbox of each consumer
 //! makes that harmless.
@@ -36,7 +36,7 @@ macro_rules! letters {
     };
 }
 const LETTERS: &str = letters!("(id, consumer) > ($1, $2) ORDER BY id, consumer LIMIT $3");
-/// `->>` fails for a document that contains NUL, which no consumer takes.
+/// `->>` fails for a document that contains NUL, which no consumer accepts.
 macro_rules! one_letter {
     ($before:literal, $after:literal) => {
         concat!(
@@ -82,7 +82,7 @@ pub struct Delivery {
 pub struct DeadLetter {
     /// The id of the delivery.
     pub id: i64,
-    /// The function that did not take it.
+    /// The function that did not accept it.
     pub consumer: String,
     /// Its topic.
     pub topic: String,
@@ -156,7 +156,7 @@ impl Deliveries {
         Ok(rows)
     }
 
-    /// Deletes deliveries that were taken. A loss of this change is harmless: they are delivered again.
+    /// Deletes accepted deliveries. A loss of this change is harmless: they are delivered again.
     ///
     /// # Errors
     /// Those of the database; another session has locked one of the rows.

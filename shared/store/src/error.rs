@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// Why the store could not do what it was asked for.
+/// Why an operation of the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The row does not exist.

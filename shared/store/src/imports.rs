@@ -494,7 +494,7 @@ fn reminder_row(own: &ExportedReminder, task_id: i64, correlation_id: &str) -> V
     })
 }
 
-/// The outcome of a firing on each channel, as rows of `sends`. A delivery in progress has no row: housekeeping sends it again.
+/// Returns the outcome of a firing on each channel, as rows of `sends`. A delivery in progress has no row: housekeeping sends it again.
 fn sends_of(reminder: &Reminder, correlation_id: &str) -> Vec<Value> {
     let Some(fired_at) = reminder.triggered_at else { return Vec::new() };
     let settled = reminder.deliveries.iter().filter(|delivery| delivery.status != ReminderStatus::Pending);
@@ -517,7 +517,8 @@ fn sends_of(reminder: &Reminder, correlation_id: &str) -> Vec<Value> {
     settled.map(send).collect()
 }
 
-/// A completed task from another application owes no occurrence, because its successor is in the file.
+/// Returns whether a task from another application owes its next occurrence. A completed task owes none, because its successor is in the
+/// file.
 #[must_use]
 pub fn owed_of(task: &Task) -> Option<bool> {
     (task.status == Status::Completed && task.recurrence != Recurrence::None).then_some(false)

@@ -24,7 +24,7 @@ impl Store {
 }
 
 impl Unit {
-    /// Returns the outcome of a link, if it was used. The caller has locked the reminder, so nobody uses the link meanwhile.
+    /// Returns the outcome of a link, if it was used. The caller has locked the reminder, so no other call uses the link meanwhile.
     ///
     /// # Errors
     /// [`Error::Unavailable`].

@@ -1,7 +1,7 @@
 //! The outbox: events and jobs that a unit writes in its transaction, and how a publisher takes them.
 //!
-//! The rows of one task (its key) are taken in the order in which they were written. A publisher locks them from the oldest on. If two publish for
-//! the same task, one of them waits or gives up; it never overtakes.
+//! A publisher takes the rows of one task (its key) in the order in which they were written, and locks them from the oldest on. If two
+//! publish for the same task, one of them waits or gives up; it never overtakes.
 
 use cloudevents::Event;
 use domain::event::{EventType, Topic};

@@ -30,7 +30,7 @@ impl Store {
         self.refold_batches(BATCHES_MAX).await
     }
 
-    /// Does the part of a migration.
+    /// Folds as many tasks as one migration may fold.
     pub(crate) async fn refold_first(&self) -> Result<(), Error> {
         match self.refold_batches(MIGRATION_BATCHES).await {
             // Another process is folding.

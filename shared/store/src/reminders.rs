@@ -49,15 +49,15 @@ const SELECT_DUE: &str = concat!(
     "FROM reminders WHERE id = ANY($1) ORDER BY id FOR UPDATE"
 );
 const SELECT_OF_TASK: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE task_id = $1 ORDER BY id FOR UPDATE");
-/// Locks in the order of ids, like everybody who locks reminders, and takes no lock on a task afterwards, so there is no deadlock. Not `SKIP LOCKED`:
-/// the holder of a row may leave it unchanged or be rolled back, and then its job would not be registered.
+/// Locks in the order of ids, like every statement that locks reminders, and takes no lock on a task afterwards, so there is no deadlock.
+/// Not `SKIP LOCKED`: the holder of a row may leave it unchanged or be rolled back, and then its job would not be registered.
 const LOCK_WAITING: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM reminders WHERE status = 'pending' AND triggered_at IS NULL AND id > $1 ORDER BY id LIMIT $2 FOR UPDATE"
 );
-/// `SKIP LOCKED`, because whoever holds a fired reminder is settling it. What is still in the outbox is not lost, and a channel with a send has
-/// received the firing.
+/// `SKIP LOCKED`, because a session that holds a fired reminder is settling it. Rows in the outbox are not lost, and a channel with a send
+/// has received the firing.
 const LOCK_UNSETTLED: &str = concat!(
     "SELECT ",
     columns!(),
@@ -70,7 +70,7 @@ const LOCK_UNSETTLED: &str = concat!(
 const REMINDED: &str = "(SELECT id FROM tasks WHERE status = 'pending' AND reminder_offset IS NOT NULL AND id > $1 ORDER BY id LIMIT $2) \
      UNION (SELECT DISTINCT task_id FROM reminders WHERE ((status = 'pending' AND triggered_at IS NULL) OR (cancelled_with_task AND NOT of_task)) \
      AND task_id > $1 ORDER BY task_id LIMIT $2) ORDER BY 1 LIMIT $2";
-/// Not locked: whoever adds or cancels a reminder locks the task, which the unit holds.
+/// Not locked, because adding or cancelling a reminder locks the task, which the unit holds.
 const SELECT_BY_HAND: &str = concat!("SELECT ", columns!(), " FROM reminders WHERE task_id = $1 AND NOT of_task ORDER BY id");
 /// All-day tasks whose reminders follow the start of the day.
 const FOLLOWING_DAY: &str = "SELECT id FROM tasks t WHERE status = 'pending' AND due_day IS NOT NULL AND id > $1 AND (reminder_offset IS NOT NULL \
@@ -94,7 +94,7 @@ const RESCHEDULE: &str = changed!(
      cancelled_with_task = false, correlation_id = $4, traceparent = $5, snoozed_from = $6"
 );
 const CANCEL: &str = changed!("status = 'cancelled', cancelled_with_task = $2, sent_at = NULL");
-/// The channels that a reminder uses, of those configured as `$2`. Web Push is one while a browser is subscribed.
+/// Selects the channels that a reminder uses from the configured ones (`$2`). Web Push counts while a browser is subscribed.
 macro_rules! channels {
     () => {
         "CASE WHEN channel IS NULL THEN open.channels WHEN channel = ANY(open.channels) THEN ARRAY[channel] ELSE '{}' END"
@@ -351,7 +351,7 @@ impl Unit {
         self.scheduled(reminder)
     }
 
-    /// Makes a reminder fire again at another time. This lasts until its task demands another time than it does now.
+    /// Makes a reminder fire again at another time. The new time holds until a change of the task moves the reminder.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`].

@@ -248,7 +248,7 @@ impl Unit {
         let status = |reminder: &Reminder| reminder.delivery(channel).map(|delivery: &Delivery| delivery.status);
         let event_type = match status(&reminder) {
             now if now == status(before) => None,
-            // A notification that waits on the page has not reached anybody yet, and other channels say more.
+            // A stored notification may be unread, so it is announced as sent only if the page is the only channel.
             Some(ReminderStatus::Sent) if channel == ReminderType::Websocket && !is_sole => None,
             Some(ReminderStatus::Sent) => Some(EventType::ReminderSent),
             Some(ReminderStatus::Failed) => Some(EventType::ReminderFailed),

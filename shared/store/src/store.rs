@@ -152,9 +152,9 @@ pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::E
     Ok(connection)
 }
 
-/// Changes the schema of this pool's database, on a connection with a long statement timeout. Retries while another session holds a lock that it
-/// needs, including that of another migration, for at most ten minutes. Each attempt waits for a lock only as long as any other statement, because a
-/// waiting lock on a whole table blocks everybody who comes later.
+/// Changes the schema of this pool's database, on a connection with a long statement timeout. Retries while another session holds a lock
+/// that it needs, including that of another migration, for at most ten minutes. Each attempt waits for a lock only as long as any other
+/// statement, because a waiting lock on a whole table blocks all later statements on it.
 ///
 /// # Errors
 /// Those of the change.

@@ -242,7 +242,7 @@ impl Unit {
         self.spawn(SELECT_ANNOUNCED, id).await
     }
 
-    /// Does the same without an event: only if the row itself says that it owes the occurrence.
+    /// Does the same without an event: creates the occurrence only if the row records that it is owed.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -378,7 +378,7 @@ impl Unit {
         self.take_back_completion(&task, reopened).await
     }
 
-    /// Saves a change that makes a completed task pending again. Its next occurrence is deleted permanently if nobody has touched it.
+    /// Saves a change that makes a completed task pending again. Its next occurrence is deleted permanently if it was not changed.
     ///
     /// # Errors
     /// [`Error::Unavailable`].

@@ -32,7 +32,7 @@ const CPU_RATE: u32 = 300;
 const CPU_LASTING: Duration = Duration::from_secs(30);
 const OVERLOAD: u32 = 1_000;
 const OVERLOAD_LASTING: Duration = Duration::from_mins(1);
-/// The consumer that does not work in [`lag`], and how long.
+/// The consumer that fails in [`lag`], and for how long.
 const SLOW: &str = "spawn-recurrence";
 const SLOW_LASTING: Duration = Duration::from_secs(30);
 /// Characters of a process's name that the kernel keeps.
@@ -105,7 +105,7 @@ pub(crate) async fn cpu() -> Result<(), BoxError> {
     let root = root_of(&taskflow)?;
     let postgres = std::process::id();
     report::setting(&format!("CPU at {CPU_RATE} calls a second of the mixed work, a fifth of them changes; {}", world.setting().await?));
-    // Connections and plans.
+    // Opens the connections and prepares the plans.
     let _ = paced(&taskflow, CPU_RATE, LASTING, false).await?;
     let before = used(&[root, postgres])?;
     let figures = paced(&taskflow, CPU_RATE, CPU_LASTING, false).await?;

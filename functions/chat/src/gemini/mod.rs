@@ -112,7 +112,7 @@ impl Gemini {
             };
             tries += 1;
             match trouble {
-                // The caller has received a part of it already, which cannot be sent again.
+                // There is no retry after the caller has received a part of the answer, because a retry would send another text.
                 Trouble::Passing(error, _) if told || tries >= TRIES_MAX => return Err(error),
                 Trouble::Passing(error, Some(wait)) if wait > PAUSE_MAX => return Err(error),
                 Trouble::Passing(error, wait) => {

@@ -1,4 +1,4 @@
-//! Parses Gemini's answers: only what is needed, and the content itself not at all.
+//! Parses the needed fields of Gemini's answers. The content itself stays unparsed.
 
 use std::time::Duration;
 
@@ -146,7 +146,7 @@ impl Gathered {
             None if self.parts.is_empty() => return Err(Unusable::Empty),
             None => return Err(Unusable::CutOff),
         }
-        // An answer without parts is none. A part that is only a signature has to be sent back.
+        // Without parts, there is no content. A part with only a signature counts, because it must be sent back.
         let content = (!self.parts.is_empty()).then(|| content::of_parts(&self.parts));
         Ok(Reply { content, text: self.text + cut.unwrap_or_default(), calls: self.calls, told: None })
     }

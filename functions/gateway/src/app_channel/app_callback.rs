@@ -1,9 +1,9 @@
 //! The app channel of the sidecar: Dapr's gRPC service `AppCallback` (`dapr/proto/runtime/v1/appcallback.proto`). Its calls become requests to the
 //! service behind it, and the statuses of the answers become gRPC statuses.
 //!
-//! The channel is not HTTP, because daprd 1.18 loses records over HTTP. All its calls of the app share the handler of a pipeline, so the failure of
-//! one call may be reported to another, and if no failure reaches a call, daprd treats it as a 200. When the app was killed under load, daprd
-//! acknowledged records and jobs that the app never received.
+//! The channel is not HTTP, because daprd 1.18 loses records over HTTP. All its calls to the app share the handler of a pipeline, so daprd
+//! may report the failure of one call to another. If no failure reaches a call, daprd treats it as a 200. When the app was killed under
+//! load, daprd acknowledged records and jobs that the app never received.
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;

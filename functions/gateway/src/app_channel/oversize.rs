@@ -282,7 +282,7 @@ mod tests {
                 assert_eq!(BindingEventRequest::decode(&passed[..]).unwrap(), record(kept), "{data} bytes in pieces of {piece}");
             }
         }
-        // No other value is too large for memory either.
+        // Values of other fields are limited too.
         let mut other = record(10);
         other.metadata.insert("__key".to_owned(), "k".repeat(2 * MESSAGE_MAX));
         let passed = passed(&other, Records::One { data: 2 }, 16 * 1024).await.unwrap();

@@ -84,7 +84,7 @@ async fn an_event_that_came_late_is_shown_by_its_version() {
         ("b", EventType::TaskUpdated, 1, Some(2)),
         ("a", EventType::TaskCreated, 1, Some(1)),
         ("x", EventType::TaskCreated, 2, Some(1)),
-        // Restored (5) before the deletion was recorded, which creates version 4 of 3.
+        // The restore (version 5) is recorded before the deletion, which created version 4 but names version 3.
         ("f", EventType::TaskRestored, 1, Some(5)),
         ("g", EventType::ReminderScheduled, 1, None),
         ("e", EventType::TaskDeleted, 1, Some(3)),

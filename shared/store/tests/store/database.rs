@@ -86,7 +86,7 @@ async fn a_beginning_that_is_broken_off_leaves_no_transaction_open() {
     let store = fresh().await;
     let one = Store::connect_lazy(store.url(), 1).unwrap();
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
-    // The caller leaves a little later each time.
+    // Each round cancels the caller a little later.
     for patience in 0..40 {
         one.ping().await.unwrap();
         let caller_leaves = async {

@@ -158,7 +158,7 @@ async fn a_read_that_is_dropped_gives_its_connection_back() {
     let store = fresh().await;
     let (first, second) = (create(&store, draft("first")).await, create(&store, draft("second")).await);
     let one = Store::connect_lazy(store.url(), 1).unwrap();
-    // While a connection is opened, a statement is prepared, or an answer is read; a little later each time.
+    // Each round cancels the read a little later: while a connection is opened, a statement is prepared, or an answer is read.
     for patience in 0..60 {
         let caller_leaves = async {
             for _ in 0..patience {

@@ -90,7 +90,7 @@ async fn after_the_migration_what_was_completed_before_owes_nothing_but_an_event
     unit.delete_task(&next).await.unwrap();
     unit.commit().await.unwrap();
     assert!(owing(&store).await.is_empty());
-    // A completed task from before, which is then deleted, leaves no occurrence.
+    // A task that was completed before the migration and is then deleted leaves no occurrence.
     let mut unit = store.begin(work()).await.unwrap();
     let task = unit.task(deleted).await.unwrap();
     unit.delete_task(&task).await.unwrap();

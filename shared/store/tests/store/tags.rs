@@ -30,7 +30,7 @@ async fn changes_of_the_same_tag_do_not_wait_for_each_other() {
         unit.create_task(tagged(&["home", "work"])).await.unwrap();
         units.push(unit);
     }
-    // Even while one of them adds up.
+    // The counts are exact even if they are added up while changes are open.
     sqlx::query("SELECT add_up_tags()").execute(store.pool()).await.unwrap();
     for unit in units {
         unit.commit().await.unwrap();

@@ -51,7 +51,7 @@ async fn what_the_release_before_writes_is_folded_anew() {
     sqlx::query(UPDATE).bind(ours.id).bind(["garden"]).execute(store.pool()).await.unwrap();
     assert_eq!((noted(&store).await, found(&store, "#garden").await), (1, vec![]));
     assert_eq!((store.refold().await.unwrap(), found(&store, "#garden").await), (1, vec!["Gdańsk".to_owned()]));
-    // A change of neither needs no folding.
+    // A change of other fields needs no folding.
     sqlx::query(UPDATE).bind(ours.id).bind(["garden"]).execute(store.pool()).await.unwrap();
     assert_eq!(noted(&store).await, 0);
 }
