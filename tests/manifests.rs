@@ -320,7 +320,7 @@ fn nothing_stands_before_the_gateway() {
 
 /// Terraform and `minikube-up.sh` create each namespace, `Secret` and `ConfigMap` that a manifest names; manifests create each `ServiceAccount`.
 #[test]
-fn something_makes_everything_that_a_manifest_names() {
+fn every_resource_that_a_manifest_names_is_created() {
     let namespaces: BTreeSet<String> =
         documents("platform/namespaces.yaml").iter().map(|document| document["metadata"]["name"].as_str().unwrap().to_owned()).collect();
     let wanted: BTreeSet<String> =
@@ -576,7 +576,7 @@ fn matched(expression: &str) -> Vec<String> {
 }
 
 #[test]
-fn dashboard_and_alerts_ask_for_metrics_that_there_are() {
+fn dashboard_and_alerts_use_existing_metrics() {
     let (names, labels) = exposed();
     let (dashboard, alerts) = (yaml("docs/monitoring/dashboard.json"), yaml("docs/monitoring/alerts.yaml"));
     let (mut shown, mut watched) = (Vec::new(), Vec::new());

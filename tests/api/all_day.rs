@@ -71,7 +71,7 @@ async fn a_day_and_a_time_change_places_and_the_series_follows() {
 }
 
 #[tokio::test]
-async fn preferences_say_what_callers_leave_out() {
+async fn preferences_are_the_defaults_of_callers() {
     let app = App::with(&[("TASKFLOW_TIME_ZONE", "Europe/Berlin")]).await;
     let service = json!({ "time_zone": "Europe/Berlin", "locale": null, "day_start": "09:00", "updated_at": null });
     assert_eq!(app.read("/api/preferences").await, service);

@@ -171,7 +171,7 @@ async fn a_client_finds_the_calendar_from_the_host_alone() {
 }
 
 #[tokio::test]
-async fn what_a_client_writes_is_a_task_and_comes_back_byte_for_byte() {
+async fn a_clients_text_becomes_a_task_and_is_returned_byte_for_byte() {
     let app = App::start().await;
     let client = Client::new(&app).await;
     let text = todo(
@@ -330,7 +330,7 @@ async fn reminders_that_were_added_in_taskflow_are_alarms() {
 }
 
 #[tokio::test]
-async fn alarms_stay_with_a_series_and_with_what_is_overdue() {
+async fn alarms_stay_with_a_series_and_with_overdue_tasks() {
     let app = App::start().await;
     let client = Client::new(&app).await;
     let (first, second) = (alarm(";RELATED=END:-PT15M"), alarm(";RELATED=END:-P1D"));
@@ -386,7 +386,7 @@ async fn an_alarm_at_a_fixed_time_moves_with_its_task() {
 }
 
 #[tokio::test]
-async fn reports_find_what_they_ask_for() {
+async fn reports_return_the_requested_resources() {
     let app = App::start().await;
     let client = Client::new(&app).await;
     let own = app.create(&json!({ "title": "From the page <1>", "due_date": "2099-03-01" })).await;
@@ -424,7 +424,7 @@ async fn reports_find_what_they_ask_for() {
 }
 
 #[tokio::test]
-async fn a_token_tells_what_has_changed_and_what_is_gone() {
+async fn a_sync_token_lists_changes_and_deletions() {
     let app = App::start().await;
     let client = Client::new(&app).await;
     let (names, token) = client.sync("").await;
@@ -530,7 +530,7 @@ async fn an_exception_that_is_completed_completes_its_occurrence_once() {
 }
 
 #[tokio::test]
-async fn a_completed_master_goes_on_with_its_series() {
+async fn a_completed_master_continues_its_series() {
     let app = App::start().await;
     let client = with_series(&app).await;
     // Nextcloud Tasks: STATUS of the whole series.
@@ -579,7 +579,7 @@ async fn a_client_that_creates_the_next_occurrence_itself_makes_no_second_one() 
 }
 
 #[tokio::test]
-async fn a_completion_taken_back_gives_the_resource_back() {
+async fn a_reopened_task_gets_its_resource_back() {
     let app = App::start().await;
     let client = with_series(&app).await;
     let task = tasks(&app).await.remove(0);
@@ -598,7 +598,7 @@ async fn a_completion_taken_back_gives_the_resource_back() {
 }
 
 #[tokio::test]
-async fn what_is_no_task_or_too_much_is_refused() {
+async fn invalid_or_too_large_calendar_objects_are_refused() {
     let app = App::start().await;
     let client = Client::new(&app).await;
     for (text, condition) in [
@@ -628,7 +628,7 @@ async fn what_is_no_task_or_too_much_is_refused() {
 }
 
 #[tokio::test]
-async fn the_feed_has_what_is_due_as_events() {
+async fn the_feed_has_due_tasks_as_events() {
     let app = App::with(&[("TASKFLOW_TIME_ZONE", "Europe/Berlin")]).await;
     let timed = app.create(&json!({ "title": "Call, with; marks", "due_date": "2099-03-01T09:00:00Z", "recurrence": "weekly", "description": "äöü".repeat(60) })).await;
     let _ = app.create(&json!({ "title": "Day", "due_date": "2099-03-02", "tags": ["home"] })).await;

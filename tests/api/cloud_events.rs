@@ -146,7 +146,7 @@ async fn base64_is_json_only_if_it_says_so() {
 }
 
 #[tokio::test]
-async fn codings_and_formats_that_nobody_reads_are_415_and_an_attribute_comes_once() {
+async fn unknown_codings_and_formats_are_415_and_a_repeated_attribute_is_refused() {
     let app = App::start().await;
     for content_type in
         ["application/cloudevents+avro", "application/cloudevents+xml", "application/cloudevents-batch+protobuf", "application/cloudevents"]

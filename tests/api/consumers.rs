@@ -157,7 +157,7 @@ async fn the_log_keeps_each_event_once_and_shows_those_of_a_task_by_its_versions
 }
 
 #[tokio::test]
-async fn an_outage_never_ends_a_reminder_and_its_own_failures_do() {
+async fn an_outage_never_fails_a_reminder_but_its_own_failures_do() {
     let functions = Functions::start().await;
     let (task, created) = recurring(&functions).await;
     functions.deliver("schedule-reminder", &created).await;

@@ -34,7 +34,7 @@ async fn occurrences(app: &App, parent: &Value) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_given_up_is_shown_and_taken_once_the_fault_is_mended() {
+async fn a_dead_letter_is_listed_and_replayed_after_the_fault() {
     let app = App::start().await;
     let (task, letter) = given_up(&app).await;
     assert_eq!((&letter["consumer"], &letter["attempts"]), (&json!("spawn-recurrence"), &json!(10)));
@@ -58,7 +58,7 @@ async fn what_was_given_up_is_shown_and_taken_once_the_fault_is_mended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_goes_to_its_own_consumer_or_to_nobody() {
+async fn a_letter_goes_only_to_its_own_consumer() {
     let app = App::start().await;
     let task = app.create(&json!({ "title": "rent" })).await;
     let completed = json!({
@@ -94,7 +94,7 @@ async fn a_letter_goes_to_its_own_consumer_or_to_nobody() {
 }
 
 #[tokio::test]
-async fn they_are_for_those_who_bring_the_token() {
+async fn only_callers_with_the_token_get_them() {
     let app = App::with(&[("TASKFLOW_API_TOKEN", "letters-token")]).await;
     let _ = app.call("GET", "/dead-letters", &[("authorization", "Bearer guess")], "").await.problem(401);
     let _ = app.call("POST", "/dead-letters", &[("authorization", "Bearer guess")], "{}").await.problem(401);

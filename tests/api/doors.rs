@@ -285,7 +285,7 @@ impl Own {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_door_asks_for_name_page_token_and_body_in_that_order() {
+async fn every_entry_point_checks_name_page_token_and_body_in_that_order() {
     const NAMES: [(&str, &str); 3] = [
         ("TASKFLOW_HOSTS", "tasks.example.org"),
         ("TASKFLOW_DOMAIN", "public.example.org"),
@@ -427,7 +427,7 @@ async fn pages_that_the_settings_name_may_call_and_read() {
 }
 
 #[tokio::test]
-async fn every_answer_says_that_nobody_may_keep_it_or_guess_what_it_is() {
+async fn every_answer_forbids_caching_and_sniffing() {
     let app = App::start().await;
     let task = app.create(&json!({ "title": "x" })).await;
     for (method, path) in [
@@ -501,7 +501,7 @@ fn fact(ty: &str, task: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn only_the_gateway_with_its_secret_brings_facts_and_jobs_to_a_function() {
+async fn a_function_accepts_facts_and_jobs_only_with_the_gateways_secret() {
     let app = App::start().await;
     let task = app.create(&json!({ "title": "x" })).await;
     app.settled().await;
@@ -541,7 +541,7 @@ async fn only_the_gateway_with_its_secret_brings_facts_and_jobs_to_a_function() 
 }
 
 #[tokio::test]
-async fn no_fact_comes_in_from_outside_and_the_problem_says_so() {
+async fn facts_from_outside_are_refused_with_a_problem() {
     let app = App::with(&[("APP_API_TOKEN", SECRET)]).await;
     let task =
         app.create(&json!({ "title": "x", "due_date": "2199-01-05T09:00:00Z", "recurrence": "daily", "reminder_offset": "1 hour" })).await;
@@ -638,7 +638,7 @@ async fn ask(gateway: &Service, method: &str, path: &str, headers: &[(&str, &str
 }
 
 #[tokio::test]
-async fn a_stranger_wakes_nobody_but_health_and_that_once_a_minute() {
+async fn an_anonymous_caller_wakes_only_health_once_a_minute() {
     let clock = Arc::new(Hands::default());
     let (gateway, woken) = gateway(&[("TASKFLOW_API_TOKEN", TOKEN)], clock.clone());
     let paths = |path: &str| {
@@ -668,7 +668,7 @@ async fn a_stranger_wakes_nobody_but_health_and_that_once_a_minute() {
 }
 
 #[tokio::test]
-async fn a_caller_with_the_token_has_health_asked_anew_and_callers_who_come_together_ask_once() {
+async fn a_caller_with_the_token_gets_an_uncached_report_and_parallel_callers_cause_one_call() {
     let bearer = format!("Bearer {TOKEN}");
     let (gateway, woken) = gateway(&[("TASKFLOW_API_TOKEN", TOKEN)], Arc::default());
     futures_util::future::join_all((0..50).map(|_| ask(&gateway, "GET", "/health", &[]))).await;

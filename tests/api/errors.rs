@@ -183,7 +183,7 @@ async fn another_method_is_405_with_allow() {
 }
 
 #[tokio::test]
-async fn a_call_with_the_key_of_one_under_way_is_409() {
+async fn a_call_with_the_key_of_a_call_in_progress_is_409() {
     let app = App::start().await;
     let task = app.create(&json!({ "title": "Pay rent" })).await;
     let one = format!("/api/tasks/{}", task["id"]);
@@ -632,7 +632,7 @@ async fn calls_are_503(app: &App) {
 }
 
 #[tokio::test]
-async fn while_the_database_is_away_it_is_503_and_then_it_goes_on() {
+async fn an_unavailable_database_is_503_until_it_returns() {
     let app = App::behind_a_proxy().await;
     let task = app.create(&json!({ "title": "Pay rent" })).await;
     assert_eq!(

@@ -24,7 +24,7 @@ async fn obeyed(app: &App, id: &str, ty: &str, data: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn every_command_is_obeyed_and_answered_by_what_happened() {
+async fn every_command_is_executed_and_answered_by_its_event() {
     let app = App::start().await;
     let answer = obeyed(&app, "1", "task.create", &json!({ "title": "Pay rent", "due_date": AHEAD, "tags": ["Home"] })).await;
     for (member, value) in [
@@ -79,7 +79,7 @@ async fn every_command_is_obeyed_and_answered_by_what_happened() {
 }
 
 #[tokio::test]
-async fn a_command_comes_structured_or_binary_as_its_content_type_says() {
+async fn a_command_is_structured_or_binary_by_its_content_type() {
     let app = App::start().await;
     let data = json!({ "title": "Bezahle die Miete – €" });
     let binary = [

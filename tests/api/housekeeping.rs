@@ -109,7 +109,7 @@ async fn a_reminder_that_is_moved_meanwhile_has_its_job_at_the_new_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn housekeeping_among_changes_waits_for_nobody_in_a_circle_and_loses_no_time() {
+async fn housekeeping_does_not_deadlock_with_changes_and_keeps_their_times() {
     let functions = Functions::start().await;
     let mut tasks = Vec::new();
     for _ in 0..6 {
@@ -181,7 +181,7 @@ async fn a_scheduler_that_lost_its_data_gets_every_job_again() {
 }
 
 #[tokio::test]
-async fn a_reminder_whose_news_was_lost_becomes_what_it_should_be() {
+async fn a_reminder_is_repaired_after_lost_events() {
     let functions = Functions::start().await;
     let later = functions.after(HOUR * 9);
     // Lost events of a task after its creation, and the resulting status of its reminder.
@@ -318,7 +318,7 @@ async fn a_reminder_that_is_over_does_not_come_back() {
 }
 
 #[tokio::test]
-async fn a_missing_reminder_is_written_late_but_not_when_nobody_wants_it_any_more() {
+async fn a_missing_reminder_is_written_late_but_not_if_it_is_useless() {
     let functions = Functions::start().await;
     let (old, recent) = (reminded(&functions, 1).await, reminded(&functions, 7 * 24).await);
     functions.lose_events().await;
@@ -362,7 +362,7 @@ async fn a_completed_task_whose_occurrence_was_never_made_gets_it_once() {
 }
 
 #[tokio::test]
-async fn an_occurrence_that_somebody_deleted_does_not_come_back() {
+async fn a_deleted_occurrence_is_not_created_again() {
     let functions = Functions::start().await;
     let recurring = async || functions.create(&json!({ "title": "Water", "due_date": functions.after(HOUR), "recurrence": "daily" })).await;
     let task = recurring().await;

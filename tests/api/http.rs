@@ -16,7 +16,7 @@ fn links(answer: &Answer) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn who_has_a_task_already_does_not_get_it_again() {
+async fn a_caller_with_a_current_copy_gets_304() {
     let app = App::start().await;
     let task = app.create(&json!({ "title": "Pay rent" })).await;
     let one = format!("/api/tasks/{}", task["id"]);
@@ -93,7 +93,7 @@ async fn every_answer_names_its_correlation() {
 }
 
 #[tokio::test]
-async fn what_is_unavailable_says_when_to_try_again() {
+async fn an_unavailable_dependency_sends_retry_after() {
     let app = App::behind_a_proxy().await;
     app.create(&json!({ "title": "Pay rent" })).await;
     app.settled().await;
@@ -242,7 +242,7 @@ async fn long_answers_are_compressed_for_those_who_take_that() {
 }
 
 #[tokio::test]
-async fn a_zone_is_a_place_and_one_that_nobody_knows_breaks_no_list() {
+async fn a_zone_is_a_place_and_an_unknown_one_breaks_no_list() {
     let app = App::start().await;
     for zone in ["localtime", "posixrules", "Factory", "Etc/Unknown", "posix/UTC", "EST5EDT4,M3.2.0,M11.1.0"] {
         assert_eq!(app.post("/api/tasks", &json!({ "title": "x", "time_zone": zone })).await.problem(422), ["/time_zone"], "{zone}");

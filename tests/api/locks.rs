@@ -114,7 +114,7 @@ async fn a_locked_task_is_503_and_nothing_else_is_with_as_many_connections_as_by
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_locked_row_of_any_table_is_503_to_those_who_want_it_and_nothing_to_others() {
+async fn a_locked_row_of_any_table_is_503_for_its_callers_only() {
     let app = App::with(&[("TASKFLOW_DB_POOL", "4")]).await;
     let task = app.create(&json!({ "title": "rent", "due_date": in_seconds(1), "reminder_offset": "0 minutes" })).await["id"].clone();
     let notification = eventually("the notification", async || app.list("/api/notifications").await.pop()).await["id"].clone();
@@ -146,7 +146,7 @@ async fn a_locked_row_of_any_table_is_503_to_those_who_want_it_and_nothing_to_ot
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_locked_table_is_503_to_those_who_read_it_and_one_that_hangs_up_keeps_no_connection() {
+async fn a_locked_table_is_503_for_its_readers_and_disconnected_callers_hold_no_connection() {
     let app = App::with(&[("TASKFLOW_DB_POOL", "1")]).await;
     let task = app.create(&json!({ "title": "rent" })).await["id"].clone();
     app.settled().await;
@@ -167,7 +167,7 @@ async fn a_locked_table_is_503_to_those_who_read_it_and_one_that_hangs_up_keeps_
 }
 
 #[tokio::test]
-async fn of_many_tasks_that_are_changed_a_locked_one_alone_is_not() {
+async fn a_bulk_change_skips_only_the_locked_task() {
     let app = App::start().await;
     let mut ids = Vec::new();
     for number in 0..3 {

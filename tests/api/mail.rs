@@ -60,7 +60,7 @@ async fn a_reminder_is_mailed_as_text_and_html_with_links_that_answer_it() {
 }
 
 #[tokio::test]
-async fn a_title_says_nothing_to_the_mail_server() {
+async fn a_title_cannot_inject_headers_or_commands() {
     let server = MailServer::start().await;
     let app = app(&server).await;
     // Control characters are refused. Other text that looks like a line or a header stays text.
@@ -97,7 +97,7 @@ async fn a_title_says_nothing_to_the_mail_server() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_busy_gets_the_same_mail_again_and_one_that_refuses_gets_it_once() {
+async fn a_busy_server_gets_the_same_mail_again_and_a_refusing_one_gets_it_once() {
     let server = MailServer::start().await;
     let settings = settings(&server);
     let functions = Functions::with(&settings.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>()).await;

@@ -242,7 +242,7 @@ async fn a_page_of_another_site_cannot_call() {
 }
 
 #[tokio::test]
-async fn the_token_is_asked_for_and_enough() {
+async fn the_token_is_required_and_sufficient() {
     let app = App::with(&[("TASKFLOW_API_TOKEN", TOKEN)]).await;
     assert!(by_hand(&app, &[], LIST).await.problem(401).is_empty());
     let token = ("authorization", "Bearer token-0123456789");

@@ -28,7 +28,7 @@ async fn calls_deliveries_dead_letters_and_lateness_are_counted() {
 }
 
 #[tokio::test]
-async fn they_are_for_those_who_bring_the_token() {
+async fn only_callers_with_the_token_get_them() {
     let app = App::with(&[("TASKFLOW_API_TOKEN", "metrics-token")]).await;
     let _ = app.get("/metrics").await.problem(401);
     let _ = app.call("GET", "/metrics", &[("authorization", "Bearer metrics-token")], "").await.is(200);

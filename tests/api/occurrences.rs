@@ -44,7 +44,7 @@ async fn a_new_due_date_moves_this_occurrence_alone() {
 }
 
 #[tokio::test]
-async fn a_start_moves_the_series_and_count_keeps_what_was_left() {
+async fn a_new_start_moves_the_series_and_count_keeps_the_remaining_number() {
     let app = App::start().await;
     let first =
         app.create(&json!({ "title": "Course", "due_date": "2197-01-02T09:00:00Z", "recurrence_rule": "FREQ=DAILY;COUNT=4" })).await;
@@ -139,7 +139,7 @@ async fn an_interval_counts_from_the_completion_alone() {
 }
 
 #[tokio::test]
-async fn a_series_leaves_out_what_it_is_told_to() {
+async fn a_series_omits_its_exclusions() {
     let app = App::start().await;
     let fields = json!({
         "title": "Course", "due_date": "2197-01-02T09:00:00Z", "recurrence_rule": "FREQ=DAILY;COUNT=6",

@@ -51,7 +51,7 @@ async fn everyday_sentences_are_done() {
 }
 
 #[tokio::test]
-async fn as_many_are_listed_and_changed_as_were_asked_for() {
+async fn the_requested_number_of_tasks_is_listed_and_changed() {
     let app = App::with(&[ZONE]).await;
     for number in 1..=25 {
         app.create(&json!({ "title": format!("Task {number}"), "due_date": format!("2199-01-{number:02}T09:00:00Z") })).await;
@@ -101,7 +101,7 @@ async fn titles(app: &App) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_order_that_it_cannot_carry_out_becomes_no_task() {
+async fn an_unsupported_order_becomes_no_task() {
     let app = App::with(&[ZONE]).await;
     for order in [
         "snooze dentist 1 day",
@@ -196,7 +196,7 @@ async fn a_to_do_that_begins_like_an_order_is_added() {
 }
 
 #[tokio::test]
-async fn an_order_that_it_can_carry_out_is_carried_out() {
+async fn a_supported_order_is_executed() {
     let app = App::with(&[ZONE]).await;
     for title in ["Dentist", "Pay rent"] {
         app.create(&json!({ "title": title, "due_date": "2020-01-01T09:00:00Z", "time_zone": "Europe/Berlin" })).await;
@@ -248,7 +248,7 @@ async fn an_order_with_a_question_mark_is_asked_first() {
 }
 
 #[tokio::test]
-async fn many_at_once_are_asked_first_with_their_number() {
+async fn changing_many_tasks_needs_confirmation_of_their_number() {
     let app = App::with(&[ZONE]).await;
     for number in 1..=7 {
         app.create(&json!({ "title": format!("Task {number}"), "tags": ["home"] })).await;
@@ -282,7 +282,7 @@ async fn many_at_once_are_asked_first_with_their_number() {
 }
 
 #[tokio::test]
-async fn an_answer_and_its_cards_tell_the_same() {
+async fn an_answer_and_its_cards_agree() {
     let app = App::with(&[ZONE]).await;
     for title in ["Pay rent", "Pay rent for the garage", "Water the lawn"] {
         app.create(&json!({ "title": title })).await;
@@ -332,7 +332,7 @@ async fn a_title_in_an_answer_is_text() {
 }
 
 #[tokio::test]
-async fn a_title_that_fits_several_is_asked_back() {
+async fn an_ambiguous_title_needs_a_choice() {
     let app = App::with(&[ZONE]).await;
     for title in ["Water the plants", "Water the lawn"] {
         app.create(&json!({ "title": title })).await;
@@ -384,7 +384,7 @@ async fn deleting_more_than_one_is_asked_first() {
 }
 
 #[tokio::test]
-async fn a_line_is_read_as_a_draft_and_makes_nothing() {
+async fn a_line_is_parsed_as_a_draft_and_creates_nothing() {
     let app = App::with(&[ZONE]).await;
     let text = "😀 call mum on July 3rd 2199 at 5pm #family";
     let draft = app.post("/api/chat/draft", &json!({ "text": text, "time_zone": "America/New_York" })).await.is(200).json();

@@ -98,7 +98,7 @@ async fn browsers_are_kept_tested_and_removed() {
 }
 
 #[tokio::test]
-async fn what_no_push_could_reach_is_refused() {
+async fn an_unreachable_subscription_is_refused() {
     let push = PushService::start().await;
     // No address is exempt.
     let app = App::with(&[("TASKFLOW_VAPID_KEY", tests::VAPID_KEY)]).await;
@@ -223,7 +223,7 @@ async fn a_browser_that_is_gone_is_removed_and_the_others_get_theirs() {
 }
 
 #[tokio::test]
-async fn a_push_service_is_tried_again_when_it_asks_for_it() {
+async fn a_push_is_retried_when_the_push_service_requests_it() {
     let push = PushService::start().await;
     let (functions, task) = fired(&push).await;
     push.answer(429, Some("120"));
@@ -378,7 +378,7 @@ async fn an_attempt_that_was_killed_is_made_again_and_lost_jobs_are_registered_a
 }
 
 #[tokio::test]
-async fn a_push_service_that_hangs_holds_up_no_reminder() {
+async fn a_hanging_push_service_delays_no_reminder() {
     let push = PushService::start().await;
     let app = App::with(&PushService::settings()).await;
     subscribe(&app, &push, "laptop").await;

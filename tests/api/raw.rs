@@ -24,7 +24,7 @@ fn status(answer: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn a_message_ends_where_everybody_sees_it_end() {
+async fn a_message_with_an_ambiguous_end_is_refused() {
     const END: &str = "Host: localhost\r\nConnection: close\r\n";
     let app = App::start().await;
     for (name, head) in [
@@ -115,7 +115,7 @@ async fn the_headers_of_a_connection_have_a_limit() {
 }
 
 #[tokio::test]
-async fn callers_who_say_nothing_shut_nobody_out() {
+async fn silent_callers_do_not_block_others() {
     let app = App::start().await;
     let mut silent = Vec::new();
     for _ in 0..200 {

@@ -182,7 +182,7 @@ async fn the_child_inherits_and_its_reminder_follows() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn there_is_one_child_however_often_completion_is_asked_for_or_told() {
+async fn repeated_completions_create_one_next_occurrence() {
     let app = App::start().await;
     let task = app.create(&json!({ "title": "Pay rent", "due_date": "2197-01-31T09:00:00Z", "recurrence": "monthly" })).await;
     let path = format!("/api/tasks/{}/complete", task["id"]);

@@ -131,7 +131,7 @@ async fn a_link_shows_a_button_does_its_work_once_and_says_what_it_did() {
 }
 
 #[tokio::test]
-async fn two_who_press_a_link_at_once_do_it_once() {
+async fn a_link_that_is_pressed_in_parallel_works_once() {
     let push = PushService::start().await;
     let app = App::with(&PushService::settings()).await;
     let _ = app.post("/api/push/subscriptions", &push.browser("laptop")).await.is(201);

@@ -78,7 +78,7 @@ async fn a_goodbye_is_answered() {
 }
 
 #[tokio::test]
-async fn who_may_not_come_in_is_told_so() {
+async fn a_refused_caller_gets_the_reason() {
     let app = App::start().await;
     let own = format!("http://{}", app.address);
     Socket::handshake(&app, "", &[("origin", &own)]).await.unwrap().ping().await;
@@ -128,7 +128,7 @@ async fn a_notification_is_shown_as_it_is_kept() {
 }
 
 #[tokio::test]
-async fn what_was_missed_comes_after_the_last_id_and_without_it_only_what_is_new() {
+async fn missed_notifications_follow_the_last_id_and_without_it_only_new_ones_arrive() {
     let app = App::start().await;
     for title in ["one", "two", "three"] {
         remind(&app, title).await;
@@ -196,7 +196,7 @@ async fn each_notification_comes_once_and_in_order_while_many_fire_and_clients_c
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_never_reads_holds_nobody_up() {
+async fn a_client_that_never_reads_does_not_delay_others() {
     /// Far more than the buffers between server and client hold.
     const TASKS: usize = 400;
     let app = App::start().await;
@@ -224,7 +224,7 @@ async fn a_client_that_never_reads_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn a_stop_says_goodbye_to_open_sockets() {
+async fn a_stop_closes_open_sockets_with_a_close_frame() {
     let app = App::start().await;
     let mut socket = Socket::open(&app, None).await;
     let goodbye = async { socket.frame_within(Duration::from_secs(20)).await };

@@ -152,7 +152,7 @@ async fn priority_tags_completion_and_deletion() {
 }
 
 #[tokio::test]
-async fn a_call_with_a_key_is_done_once_and_answered_again() {
+async fn a_call_with_a_key_is_executed_once_and_replayed() {
     let app = App::start().await;
     let key = [("idempotency-key", "3f0c")];
     let body = json!({ "title": "Pay rent" });
@@ -178,7 +178,7 @@ async fn a_call_with_a_key_is_done_once_and_answered_again() {
 }
 
 #[tokio::test]
-async fn reopening_takes_back_an_occurrence_that_nobody_has_touched() {
+async fn reopening_deletes_an_unchanged_next_occurrence() {
     let app = App::start().await;
     let child = async |task: &Value| -> Option<Value> {
         let tasks = app.list("/api/tasks").await;

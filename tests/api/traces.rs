@@ -163,7 +163,7 @@ fn event(id: &str, data: &Value, traceparent: Option<String>) -> Value {
 }
 
 #[tokio::test]
-async fn a_call_is_told_with_its_method_route_and_status() {
+async fn a_span_has_its_method_route_and_status() {
     let collector = Collector::start().await;
     let service = alone(&collector, audit());
     let headers = [("traceparent", &*parent(TRACE, CALLER))];
@@ -260,7 +260,7 @@ async fn each_event_of_a_batch_has_a_span_of_its_own() {
 }
 
 #[tokio::test]
-async fn what_a_handler_announces_belongs_to_its_request() {
+async fn announced_events_belong_to_the_request() {
     let collector = Collector::start().await;
     // The handler of a job learns about its request only through its scope.
     let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
@@ -293,7 +293,7 @@ impl Functions for Other {
 }
 
 #[tokio::test]
-async fn a_function_that_is_called_hears_whose_work_it_is() {
+async fn a_called_function_gets_the_trace_of_its_caller() {
     let collector = Collector::start().await;
     let (other, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let pass_on = |app: Arc<function::App>, _: JobCall| async move {
@@ -313,7 +313,7 @@ async fn a_function_that_is_called_hears_whose_work_it_is() {
 }
 
 #[tokio::test]
-async fn work_that_fails_is_told_as_an_error() {
+async fn failed_work_has_an_error_span() {
     let collector = Collector::start().await;
     // There is no database, so it is unavailable.
     let find_task = |app: Arc<function::App>, _: Value| async move { app.store().map(|_| Answer::empty(StatusCode::OK)) };

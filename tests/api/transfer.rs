@@ -246,7 +246,7 @@ async fn reminders_and_the_audit_log_are_written_with_the_tasks() {
 }
 
 #[tokio::test]
-async fn an_import_goes_on_where_it_was() {
+async fn an_import_resumes_where_it_stopped() {
     const COUNT: usize = 4_000;
     let app = App::start().await;
     let started = app.call("POST", "/api/imports", &[], todoist(COUNT)).await.is(202).json();
@@ -319,7 +319,7 @@ async fn an_export_arrives_whole_when_it_is_compressed() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_imported_is_refused_or_says_why() {
+async fn unreadable_files_are_refused_with_the_reason() {
     let app = App::start().await;
     assert_eq!(app.call("POST", "/api/imports", &[], "a,b\n1,2\n").await.problem(422), ["/format"]);
     assert_eq!(app.call("POST", "/api/imports", &[], "").await.problem(422), ["/format"]);

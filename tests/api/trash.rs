@@ -251,7 +251,7 @@ async fn undoing_does_what_people_expect_of_it() {
 }
 
 #[tokio::test]
-async fn a_later_change_of_the_same_fields_is_in_the_way() {
+async fn a_later_change_of_the_same_fields_prevents_an_undo() {
     let app = App::start().await;
     let made = app.post("/api/tasks", &json!({ "title": "a" })).await.is(201);
     let one = made.header("location").to_owned();
@@ -288,7 +288,7 @@ async fn a_later_change_of_the_same_fields_is_in_the_way() {
 }
 
 #[tokio::test]
-async fn an_undo_as_an_event_is_answered_by_what_happened() {
+async fn an_undo_event_is_answered_by_the_resulting_event() {
     let app = App::start().await;
     let made = app.post("/api/tasks", &json!({ "title": "by mistake" })).await.is(201);
     let command = |id: &str, change: &str| json!({ "specversion": "1.0", "id": id, "source": "/test", "type": "task.undo", "data": { "change_id": change } });
@@ -544,7 +544,7 @@ async fn a_search_folds_accents_and_finds_tags() {
 }
 
 #[tokio::test]
-async fn the_same_letters_are_the_same_tag_and_what_nobody_sees_is_no_title() {
+async fn the_same_letters_are_the_same_tag_and_an_invisible_title_is_refused() {
     let app = App::start().await;
     let task = app.create(&json!({ "title": "a", "tags": ["Cafe\u{301}", "café", "CAFÉ"] })).await;
     assert_eq!(task["tags"], json!(["café"]));

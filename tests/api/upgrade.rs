@@ -78,7 +78,7 @@ fn has_all(now: &Value, before: &Value) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_release_before_wrote_is_there_and_what_it_left_undone_is_done_once() {
+async fn data_of_the_previous_release_is_kept_and_its_unfinished_work_is_done_once() {
     let (database, left) = left_behind().await;
     let (before, now) = (&left["answers"], left["answers"]["taken_at"].as_str().unwrap());
     let app = App::on_database(database, now, &[]).await;

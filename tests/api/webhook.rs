@@ -58,7 +58,7 @@ async fn posts_are_signed_and_carry_the_token() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_away_gets_the_same_event_when_it_is_back() {
+async fn a_receiver_that_was_unavailable_gets_the_same_event_later() {
     let webhook = Webhook::start(500).await;
     let (functions, task) = fired(&webhook.url).await;
     assert_eq!(functions.call_due("post-webhook").await.0, [200]);
@@ -96,7 +96,7 @@ async fn a_redirect_is_a_failure_and_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_receiver_may_ask_for_a_pause_or_for_no_more() {
+async fn a_receiver_can_request_a_pause_or_unsubscribe() {
     let webhook = Webhook::start(200).await;
     webhook.answer_with(429, "retry-after", "300");
     let (functions, task) = fired(&webhook.url).await;
@@ -120,7 +120,7 @@ async fn a_receiver_may_ask_for_a_pause_or_for_no_more() {
 }
 
 #[tokio::test]
-async fn after_a_day_it_is_given_up_and_what_holds_a_secret_is_told_to_nobody() {
+async fn a_send_expires_after_a_day_and_no_error_shows_a_secret() {
     let webhook = Webhook::start(503).await;
     let (functions, task) = fired(&webhook.url).await;
     for _ in 0..60 {

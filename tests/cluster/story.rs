@@ -28,7 +28,7 @@ pub(crate) async fn tell(cluster: &Cluster) {
     eprintln!("a recurring task comes again");
     a_recurring_task_comes_again(cluster).await;
     eprintln!("a command comes from Kafka");
-    a_command_from_kafka_is_obeyed(cluster).await;
+    a_command_from_kafka_is_executed(cluster).await;
     eprintln!("a file is imported");
     a_file_is_imported_once(cluster).await;
     eprintln!("a function is called at its own URL");
@@ -100,7 +100,7 @@ async fn a_recurring_task_comes_again(cluster: &Cluster) {
     assert_eq!(moment(&child["due_date"]), "2030-02-28T09:00:00Z".parse().unwrap());
 }
 
-async fn a_command_from_kafka_is_obeyed(cluster: &Cluster) {
+async fn a_command_from_kafka_is_executed(cluster: &Cluster) {
     at_zero().await;
     let command =
         json!({ "specversion": "1.0", "id": "1", "source": "/cluster", "type": "task.create", "data": { "title": "from Kafka" } });

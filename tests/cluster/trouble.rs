@@ -20,16 +20,16 @@ pub(crate) async fn is_told(cluster: &Cluster) {
     assert!(said.contains("no problems found"), "{said}");
     let _ = cluster.api.get("/api/unknown").await.problem(404);
     eprintln!("a function is missing");
-    a_function_that_is_not_there(cluster).await;
+    a_deleted_function(cluster).await;
     eprintln!("an image is missing, a program exits at its start");
-    an_image_that_is_missing_and_a_program_that_ends(cluster).await;
+    a_missing_image_and_a_program_that_exits(cluster).await;
     eprintln!("a database refuses the login");
-    a_database_that_does_not_let_in(cluster).await;
+    a_database_that_refuses_the_login(cluster).await;
     eprintln!("the database address is invalid");
-    an_address_that_is_none(cluster).await;
+    an_invalid_database_url(cluster).await;
 }
 
-async fn a_function_that_is_not_there(cluster: &Cluster) {
+async fn a_deleted_function(cluster: &Cluster) {
     let mut service = ksvc("list-tags");
     kubectl(&["delete", "ksvc", "list-tags"]);
     // Knative holds a call that arrives while it removes the function.
@@ -45,7 +45,7 @@ async fn a_function_that_is_not_there(cluster: &Cluster) {
 }
 
 /// The previous release keeps working in both cases.
-async fn an_image_that_is_missing_and_a_program_that_ends(cluster: &Cluster) {
+async fn a_missing_image_and_a_program_that_exits(cluster: &Cluster) {
     for (name, change) in [
         ("list-tags", json!([{ "op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "dev.local/nothing:none" }])),
         (
@@ -70,7 +70,7 @@ async fn an_image_that_is_missing_and_a_program_that_ends(cluster: &Cluster) {
     }
 }
 
-async fn a_database_that_does_not_let_in(cluster: &Cluster) {
+async fn a_database_that_refuses_the_login(cluster: &Cluster) {
     at_zero().await;
     let (before, at) = cluster.database_url.split_once('@').unwrap();
     let user = before.rsplit_once(':').unwrap().0;
@@ -87,7 +87,7 @@ async fn a_database_that_does_not_let_in(cluster: &Cluster) {
 }
 
 /// Every function ends at its start, so a call waits as long as Knative holds it, and then fails.
-async fn an_address_that_is_none(cluster: &Cluster) {
+async fn an_invalid_database_url(cluster: &Cluster) {
     at_zero().await;
     secret(&cluster.kafka.address, "no URL at all", API_TOKEN);
     let (answer, said) = tokio::join!(cluster.api.try_call("GET", "/health", &[NEW], ""), tokio::task::spawn_blocking(doctor));

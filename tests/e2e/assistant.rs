@@ -6,7 +6,7 @@ use tests::stack::Options;
 use tests::{Gemini, Said};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_uses_the_functions_and_keeps_what_was_said() {
+async fn it_calls_the_functions_and_stores_the_conversation() {
     let gemini = Gemini::answering(|request| {
         let last = request["contents"].as_array().unwrap().last().unwrap();
         match last["parts"][0]["text"].as_str() {

@@ -13,20 +13,20 @@ use tests::stack::{API_TOKEN, APP_TOKEN, Options, Stack};
 use tonic::Code;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_does_not_belong_is_refused_or_set_aside() {
+async fn unknown_records_are_refused_or_become_dead_letters() {
     let (_folder, stack) = crate::stack(Options { tokens: true, ..Options::default() }).await;
     strangers_deliver_nothing(&stack).await;
-    unknown_jobs_and_deliveries_are_told(&stack).await;
-    poison_is_set_aside_and_the_partition_goes_on(&stack).await;
-    metrics_tell_of_it(&stack).await;
-    a_record_that_fits_no_call_is_set_aside(&stack).await;
+    unknown_jobs_and_deliveries_are_reported(&stack).await;
+    invalid_records_become_dead_letters_and_the_partition_continues(&stack).await;
+    metrics_show_the_failures(&stack).await;
+    a_record_that_fits_no_call_becomes_a_dead_letter(&stack).await;
     stack.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn poison_over_pubsub_is_set_aside_as_well() {
+async fn invalid_records_over_pubsub_become_dead_letters() {
     let (_folder, stack) = crate::stack(Options { tokens: true, pubsub: true, ..Options::default() }).await;
-    poison_is_set_aside_and_the_partition_goes_on(&stack).await;
+    invalid_records_become_dead_letters_and_the_partition_continues(&stack).await;
     each_record_of_a_bulk_has_its_status(&stack).await;
     stack.stop().await;
 }
@@ -55,7 +55,7 @@ async fn strangers_deliver_nothing(stack: &Stack) {
     assert_eq!(refusals, 1, "one word says it all");
 }
 
-async fn unknown_jobs_and_deliveries_are_told(stack: &Stack) {
+async fn unknown_jobs_and_deliveries_are_reported(stack: &Stack) {
     let sidecar = Some(("dapr-api-token", APP_TOKEN));
     // 404 ends a job.
     for name in ["make-coffee", "make coffee", "", "../job/housekeeping"] {
@@ -88,7 +88,7 @@ fn with<T>(metadata: Option<(&'static str, &str)>, message: T) -> tonic::Request
     request
 }
 
-async fn poison_is_set_aside_and_the_partition_goes_on(stack: &Stack) {
+async fn invalid_records_become_dead_letters_and_the_partition_continues(stack: &Stack) {
     let command =
         |id: &str, ty: &str, data: Value| json!({ "specversion": "1.0", "id": id, "source": "/e2e", "type": ty, "data": data }).to_string();
     let large = command("large", "task.create", json!({ "title": "large", "description": "x".repeat(600_000) }));
@@ -130,7 +130,7 @@ async fn poison_is_set_aside_and_the_partition_goes_on(stack: &Stack) {
     assert_eq!(told, letters.len(), "each is logged once");
 }
 
-async fn a_record_that_fits_no_call_is_set_aside(stack: &Stack) {
+async fn a_record_that_fits_no_call_becomes_a_dead_letter(stack: &Stack) {
     let sidecar = Some(("dapr-api-token", APP_TOKEN));
     let large = "x".repeat(20 * 1024 * 1024);
     assert_eq!(deliver(stack, sidecar, "gateway-task-commands", &large).await, Code::Ok, "else daprd brings it again");
@@ -175,7 +175,7 @@ async fn each_record_of_a_bulk_has_its_status(stack: &Stack) {
     .await;
 }
 
-async fn metrics_tell_of_it(stack: &Stack) {
+async fn metrics_show_the_failures(stack: &Stack) {
     let bearer = format!("Bearer {API_TOKEN}");
     tokio::time::timeout(Duration::from_secs(10), async {
         let text = stack.api.call("GET", "/metrics", &[("authorization", &bearer)], "").await.is(200).text;

@@ -21,7 +21,7 @@ spec:
 const TOKEN: &str = "token-of-the-store";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_environment_does_not_say_the_secret_store_does() {
+async fn the_secret_store_fills_missing_settings() {
     let resources = tempfile::tempdir().unwrap();
     let write = |name: &str, content: &str| std::fs::write(resources.path().join(name), content).unwrap();
     for (name, file) in [("full", "full.json"), ("empty", "empty.json")] {

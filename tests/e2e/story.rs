@@ -21,19 +21,19 @@ async fn the_story_over_pubsub_and_service_invocation() {
 
 async fn tell(options: Options) {
     let (_folder, stack) = crate::stack(options).await;
-    nobody_is_woken_for_what_nobody_watches(&stack).await;
+    live_updates_wake_nothing_without_an_open_page(&stack).await;
     let mut socket = Socket::open(&stack.api, None).await;
     a_reminder_is_on_the_page_at_its_time(&stack, &mut socket).await;
     a_monthly_task_on_the_31st_comes_again(&stack).await;
     completing_cancels_the_reminder_and_its_job(&stack).await;
-    a_command_from_kafka_is_obeyed_once(&stack).await;
+    a_command_from_kafka_is_executed_once(&stack).await;
     a_change_is_shown_live(&stack, &mut socket).await;
-    what_was_missed_comes_after_reconnecting(&stack).await;
+    missed_notifications_arrive_after_a_reconnect(&stack).await;
     stack.stop().await;
 }
 
 /// Live changes wake notify only while a WebSocket is open.
-async fn nobody_is_woken_for_what_nobody_watches(stack: &Stack) {
+async fn live_updates_wake_nothing_without_an_open_page(stack: &Stack) {
     for n in 0..5 {
         let task = stack.api.create(&json!({ "title": format!("unwatched {n}") })).await;
         let path = format!("/api/audit?task_id={}", task["id"]);
@@ -95,7 +95,7 @@ async fn completing_cancels_the_reminder_and_its_job(stack: &Stack) {
     eventually("no job", async || (!jobs.has_job(&job).await.unwrap()).then_some(())).await;
 }
 
-async fn a_command_from_kafka_is_obeyed_once(stack: &Stack) {
+async fn a_command_from_kafka_is_executed_once(stack: &Stack) {
     let command = json!({
         "specversion": "1.0", "id": "from-kafka-1", "source": "/e2e", "type": "task.create", "datacontenttype": "application/json",
         "data": { "title": "from Kafka", "tags": ["Kafka"] },
@@ -128,7 +128,7 @@ async fn a_change_is_shown_live(stack: &Stack, socket: &mut Socket) {
     assert_eq!(frame["update_data"]["title"], "final");
 }
 
-async fn what_was_missed_comes_after_reconnecting(stack: &Stack) {
+async fn missed_notifications_arrive_after_a_reconnect(stack: &Stack) {
     let last = stack.api.list("/api/notifications").await.iter().filter_map(|notification| notification["id"].as_i64()).max().unwrap_or(0);
     let task = stack.api.create(&json!({ "title": "missed", "due_date": in_seconds(2), "reminder_offset": "0 minutes" })).await;
     stack.api.reminder(&task["id"], "sent").await;

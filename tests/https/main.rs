@@ -142,7 +142,7 @@ async fn a_stop_during_an_order_leaves_it_to_the_next_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_failed_while_nobody_ran_is_made_again_at_once() {
+async fn an_order_that_failed_during_downtime_is_retried_immediately() {
     let folder = tempfile::tempdir().unwrap();
     let mut authority = Authority::start(folder.path(), &authority::Options { held: true, ..Default::default() }).await;
     let mut served = serve("gateway", folder.path(), &authority, &[]);
@@ -176,7 +176,7 @@ async fn a_certificate_is_renewed_in_time_and_calls_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_authority_refuses_callers_are_told_why_and_the_authority_is_left_in_peace() {
+async fn callers_see_the_authoritys_refusal_and_retries_are_rare() {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::start(folder.path(), &authority::Options::default()).await;
     let mut served = serve("gateway", folder.path(), &authority, &[("TASKFLOW_DOMAIN", authority::BLOCKED)]);

@@ -27,12 +27,12 @@ async fn both_releases_work_side_by_side_and_nothing_is_lost_or_done_twice() {
         holds(after, before);
     }
     for (writer, other) in [(&old.api, &new.api), (&new.api, &old.api)] {
-        a_task_of_one_is_a_task_of_the_other(writer, other).await;
-        a_series_of_one_goes_on_in_the_other(writer, other).await;
+        a_task_of_one_release_is_a_task_of_the_other(writer, other).await;
+        a_series_of_one_release_continues_in_the_other(writer, other).await;
         a_reminder_of_one_fires_once(writer, other).await;
     }
     the_next_release_alone_knows_days_and_hours(&old.api, &new.api).await;
-    what_was_refused_is_taken_when_it_is_replayed(&new.api).await;
+    refused_events_are_accepted_when_they_are_replayed(&new.api).await;
     both_at_once(&old.api, &new.api).await;
 
     // The end of the roll-out, in the middle of work.
@@ -85,7 +85,7 @@ async fn heard(api: &Api, task: &Value, types: &[&str]) {
     assert_eq!(heard, expected);
 }
 
-async fn a_task_of_one_is_a_task_of_the_other(writer: &Api, other: &Api) {
+async fn a_task_of_one_release_is_a_task_of_the_other(writer: &Api, other: &Api) {
     let task =
         writer.create(&json!({ "title": "Parcel for Zoë", "tags": ["post"], "due_date": in_seconds(86_400), "priority": "low" })).await;
     let (id, path) = (&task["id"], format!("/api/tasks/{}", task["id"]));
@@ -112,7 +112,7 @@ async fn a_task_of_one_is_a_task_of_the_other(writer: &Api, other: &Api) {
     heard(writer, &task, &changes).await;
 }
 
-async fn a_series_of_one_goes_on_in_the_other(writer: &Api, other: &Api) {
+async fn a_series_of_one_release_continues_in_the_other(writer: &Api, other: &Api) {
     let fields = json!({
         "title": "Feed the cat", "due_date": in_seconds(3_600), "time_zone": "Europe/Berlin", "recurrence_rule": "FREQ=DAILY;COUNT=3",
         "reminder_offset": "10 minutes",
@@ -203,7 +203,7 @@ async fn the_next_release_alone_knows_days_and_hours(old: &Api, new: &Api) {
 }
 
 /// The previous release refuses events of unknown types. They are stored, and the new release accepts them.
-async fn what_was_refused_is_taken_when_it_is_replayed(new: &Api) {
+async fn refused_events_are_accepted_when_they_are_replayed(new: &Api) {
     let unknown = json!({ "id": 999 });
     assert!(history(new, &unknown).await.is_empty());
     let letters = new.list("/dead-letters").await;

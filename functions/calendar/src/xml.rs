@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_xml_cannot_have_is_left_out() {
+    fn characters_that_xml_cannot_have_are_omitted() {
         assert_eq!(text("a<b>&\u{1}\r\n"), "a&lt;b&gt;&amp;&#13;\n");
     }
 }

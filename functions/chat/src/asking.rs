@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_says_what_is_to_be_done_to_how_many() {
+    fn a_question_names_the_actions_and_the_numbers_of_tasks() {
         let none = json!({});
         assert_eq!(asking(Vec::new(), String::new()), None);
         assert_eq!(text(vec![held("delete_task", 1, &none)]), ("Delete “Task 1” (#1)?".to_owned(), 1, 1));

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_model_wrote_is_kept_to_the_letter() {
+    fn a_models_text_is_stored_unchanged() {
         let content = r#"{ "role":"model", "parts":[
             {"text":"", "thoughtSignature":"Q2lRQmFiYw=="},
             {"functionCall":{"id":"a1","name":"get_task","args":{"task_id":1.0,"x":null,"a":123456789012345678901234567890}},

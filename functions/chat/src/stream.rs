@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_that_is_gone_stops_nothing() {
+    async fn a_disconnected_caller_stops_nothing() {
         let (mut sink, response) = open(&"conversation".parse().unwrap());
         drop(response);
         sink.text("a").await;
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn silence_is_kept_open_by_lines_that_say_nothing() {
+    async fn comment_lines_keep_an_idle_stream_open() {
         let (mut sink, response) = open(&"conversation".parse().unwrap());
         let reading = tokio::spawn(text(response));
         tokio::time::sleep(KEEP_ALIVE * 2 + Duration::from_secs(1)).await;

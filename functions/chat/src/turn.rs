@@ -613,7 +613,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn calls_that_look_are_made_together_and_those_that_change_something_on_their_own() {
+    async fn reads_run_in_parallel_and_changes_one_by_one() {
         for (calls, together) in [
             (&["list_tags", "list_reminders", "list_tags", "list_reminders", "list_tags"][..], TOGETHER_MAX),
             (&["list_tags", "complete_task", "complete_task", "list_tags"][..], 1),
@@ -639,7 +639,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_conversation_that_cannot_be_read_is_begun_anew() {
+    async fn an_unreadable_conversation_is_replaced() {
         let app = app();
         app.state.set("chat-conversation", r#"{"history":"of another time"}"#, None, None).await.unwrap();
         let answer = turn_of(&app, Arc::new(Calls(&[]))).answer(&mut Sink::none()).await.unwrap();
@@ -648,7 +648,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_model_that_does_not_answer_is_given_up_in_time() {
+    async fn a_model_that_does_not_answer_times_out() {
         let app = app();
         let began = Instant::now();
         let error = turn(&app).answer(&mut Sink::none()).await.unwrap_err();

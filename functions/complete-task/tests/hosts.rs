@@ -182,7 +182,7 @@ async fn line(log: &mut mpsc::UnboundedReceiver<Value>, message: &str, passed: &
 }
 
 #[tokio::test]
-async fn a_log_line_of_a_request_says_whose_it_is() {
+async fn a_log_line_of_a_request_names_its_function_and_trace() {
     const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
     // No database listens on this port. Even with few log lines, each names its function.
     let mut child = Command::new(env!("CARGO_BIN_EXE_complete-task"));
@@ -220,7 +220,7 @@ async fn spans_are_sent_before_the_process_ends() {
 }
 
 #[tokio::test]
-async fn a_collector_that_is_away_is_told_once_and_holds_up_nobody() {
+async fn an_unavailable_collector_is_logged_once_and_delays_nothing() {
     let (database, store) = database().await;
     let mut collector = Collector::start(503).await;
     let child = &mut program(&database);

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn those_are_woken_who_sleep_and_will_have_something_to_do() {
+    fn only_sleeping_consumers_with_work_are_woken() {
         let (ahead, now) = (Ahead::default(), Instant::now());
         let asleep = |_: &Route| false;
         assert_eq!(names(ahead.choose(&LIST_TASKS, now, asleep)), [""; 0], "it announces nothing");
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn who_had_nothing_to_do_the_last_time_sleeps_on() {
+    fn a_consumer_without_work_the_last_time_is_not_woken() {
         let ahead = Ahead::default();
         let asleep = |_: &Route| false;
         let complete = |recurrence: &str| json!({ "task_data": { "recurrence": recurrence, "due_date": null } });

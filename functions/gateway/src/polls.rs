@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_question_is_answered_again_until_something_changes_or_an_hour_has_passed() {
+    async fn a_response_is_cached_until_a_change_or_for_an_hour() {
         let function = Function::new(true);
         assert_eq!(function.ask("Basic a", "1").await.1, 1);
         assert_eq!(function.ask("Basic a", "1").await.1, 1, "the same again");
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_kept_where_no_events_come_by() {
+    async fn nothing_is_cached_without_events() {
         let function = Function::new(false);
         function.ask("Basic a", "1").await;
         assert_eq!(function.ask("Basic a", "1").await.1, 2);

@@ -639,7 +639,7 @@ fn the_one_process_links_no_dapr() {
 }
 
 #[tokio::test]
-async fn callers_who_say_nothing_use_up_no_descriptors() {
+async fn silent_callers_do_not_use_up_the_descriptors() {
     let data = folder();
     let own = program(data.path());
     let mut command = Command::new("sh");
@@ -723,7 +723,7 @@ async fn stop_and_start_keeps_everything() {
 // Started wrongly.
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_told_before_anything_is_started() {
+async fn a_port_in_use_is_reported_before_anything_starts() {
     let folder = folder();
     let data = folder.path().join("data");
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_takes_it_compressed_gets_the_same_in_fewer_bytes() -> Result<(), BoxError> {
+    async fn callers_that_accept_it_get_compressed_files() -> Result<(), BoxError> {
         let service = service(None)?;
         for path in ["/", "/assets/app.js", "/assets/style.css", "/assets/icon.svg", "/assets/manifest.webmanifest"] {
             let (_, plain_headers, plain) = ask(&service, path, &[]).await?;
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_there_is_a_problem() -> Result<(), BoxError> {
+    async fn a_missing_resource_is_a_problem() -> Result<(), BoxError> {
         let service = service(None)?;
         for path in
             ["/assets/index.html", "/assets/sw.js", "/assets/first.js", "/assets/nothing.js", "/assets/..%2Fapp.js", "/assets/app.js/"]
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_page_asks_for_is_served() -> Result<(), BoxError> {
+    async fn every_file_of_the_page_is_served() -> Result<(), BoxError> {
         let service = service(None)?;
         let mut paths = linked();
         for (_, script) in scripts() {
@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_page_needs_at_once_is_asked_for_at_once() {
+    fn the_page_preloads_its_first_modules() {
         let scripts: HashMap<_, _> = scripts().into_iter().collect();
         let mut needed = vec!["app.js"];
         let mut at = 0;

@@ -253,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_event_is_announced_by_somebody() {
+    fn every_event_is_announced_by_a_function() {
         for event in EventType::ALL {
             assert!(
                 routes::ALL.iter().any(|route| route.announced().any(|announced| announced == *event)),
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_consumed_is_on_the_topic() {
+    fn every_consumed_event_is_on_its_topic() {
         let document = document();
         for subscription in routes::ALL.iter().flat_map(|route| route.consumes) {
             for ty in subscription.types {

@@ -205,7 +205,7 @@ async fn an_event_that_all_consumers_take_leaves_no_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_consumer_holds_up_nobody_and_its_call_goes_on() {
+async fn a_slow_consumer_delays_no_other_and_its_call_continues() {
     let database = database().await;
     let (fake, gate) = gated(|call| call.function == SCHEDULE);
     let running = Running::start(&database, &fake).await;
@@ -223,7 +223,7 @@ async fn a_slow_consumer_holds_up_nobody_and_its_call_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consumer_that_hangs_is_called_for_three_tasks_and_then_left_alone_until_it_answers() {
+async fn a_hanging_consumer_gets_three_tasks_and_then_none_until_it_answers() {
     let database = database().await;
     let (fake, gate) = gated(|call| call.function == SCHEDULE);
     let running = Running::start(&database, &fake).await;
@@ -246,7 +246,7 @@ async fn a_consumer_that_hangs_is_called_for_three_tasks_and_then_left_alone_unt
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failing_consumer_gets_one_call_at_a_time_and_everything_once_it_is_well() {
+async fn a_failing_consumer_gets_one_call_at_a_time_and_everything_after_it_recovers() {
     let database = database().await;
     let is_well = Arc::new(AtomicBool::new(false));
     let (now, most) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
@@ -286,7 +286,7 @@ async fn a_failing_consumer_gets_one_call_at_a_time_and_everything_once_it_is_we
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_poisoned_event_stops_nothing_else() {
+async fn one_invalid_event_stops_no_other() {
     let database = database().await;
     let fake = Fake::new(|call| async move { if call.n == 7 { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK } });
     let running = Running::start(&database, &fake).await;
@@ -299,7 +299,7 @@ async fn one_poisoned_event_stops_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waited_when_the_program_was_killed_is_delivered_in_order_by_the_next() {
+async fn the_next_program_delivers_the_backlog_of_a_killed_one_in_order() {
     let database = database().await;
     let crashing = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let url = database.url().to_owned();
@@ -366,7 +366,7 @@ async fn more_than_memory_holds_waits_in_the_table_and_nothing_overtakes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consumer_whose_backlog_fills_memory_keeps_nobody_else_from_being_called_at_once() {
+async fn a_backlog_that_fills_memory_does_not_delay_other_consumers() {
     let database = database().await;
     let pool = Store::connect_lazy(database.url(), 1).unwrap().pool().clone();
     let sql = "INSERT INTO deliveries (id, consumer, key, topic, event, created_at) \

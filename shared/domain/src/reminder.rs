@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reminder_follows_the_channels_that_leave_the_page() {
+    fn a_reminders_outcome_follows_the_channels_other_than_the_page() {
         use ReminderStatus::{Cancelled, Failed, Pending, Sent};
         use ReminderType::{Email, Push, Websocket};
         for (deliveries, status) in [

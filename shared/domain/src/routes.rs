@@ -741,7 +741,7 @@ mod tests {
     }
 
     #[test]
-    fn a_consumer_is_not_woken_for_what_makes_no_difference_to_it() {
+    fn a_consumer_is_not_woken_for_events_that_do_not_concern_it() {
         let task = |fields: Value| serde_json::json!({ "task_data": fields });
         let plain = task(serde_json::json!({ "reminder_offset": null, "recurrence": "none", "due_date": null }));
         let both = task(serde_json::json!({ "reminder_offset": "1 hour", "recurrence": "daily", "due_date": "2027-01-31T08:00:00Z" }));

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_rfc3339_is_refused() {
+    fn text_that_is_not_rfc3339_is_refused() {
         for text in [
             "",
             "tomorrow",

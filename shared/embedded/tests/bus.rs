@@ -261,7 +261,7 @@ async fn events_of_one_key_come_in_order_and_one_at_a_time_while_keys_go_in_para
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consumer_that_fails_holds_up_neither_other_keys_nor_other_consumers() {
+async fn a_failing_consumer_delays_neither_other_keys_nor_other_consumers() {
     let (_database, pool) = database().await;
     let well = Arc::new(AtomicBool::new(false));
     let fake = Fake::new({
@@ -287,7 +287,7 @@ async fn a_consumer_that_fails_holds_up_neither_other_keys_nor_other_consumers()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_just_committed_is_delivered_without_another_table() {
+async fn a_fresh_commit_is_delivered_without_another_table() {
     let (database, pool) = database().await;
     let store = Store::connect_lazy(database.url(), 4).unwrap();
     let fake = Fake::willing();
@@ -308,7 +308,7 @@ async fn what_was_just_committed_is_delivered_without_another_table() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consumer_that_fails_gets_what_was_just_committed_later_and_in_order() {
+async fn a_failing_consumer_gets_fresh_commits_later_and_in_order() {
     let (database, pool) = database().await;
     let store = Store::connect_lazy(database.url(), 4).unwrap();
     let well = Arc::new(AtomicBool::new(false));
@@ -337,7 +337,7 @@ async fn a_consumer_that_fails_gets_what_was_just_committed_later_and_in_order()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn changes_of_one_task_in_a_row_are_delivered_in_order_whichever_way_they_go() {
+async fn consecutive_changes_of_a_task_are_delivered_in_order_on_every_path() {
     let (database, pool) = database().await;
     let store = Store::connect_lazy(database.url(), 8).unwrap();
     let fake = Fake::new(|call: Call| async move {
@@ -366,7 +366,7 @@ async fn changes_of_one_task_in_a_row_are_delivered_in_order_whichever_way_they_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_waits_for_what_is_in_hand_and_another_start_delivers_the_rest() {
+async fn a_stop_waits_for_units_in_hand_and_the_next_start_delivers_the_rest() {
     let (database, pool) = database().await;
     let store = Store::connect_lazy(database.url(), 4).unwrap();
     let fake = Fake::new(|call: Call| async move {
@@ -393,7 +393,7 @@ async fn a_stop_waits_for_what_is_in_hand_and_another_start_delivers_the_rest() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_taken_becomes_a_dead_letter_and_the_key_goes_on() {
+async fn a_refused_event_becomes_a_dead_letter_and_its_key_continues() {
     let (_database, pool) = database().await;
     // Left by an earlier process, with one attempt remaining.
     let sql = "INSERT INTO deliveries VALUES (-1, $1, 7, 'task-events', '{\"key\": 7, \"n\": 1}', 9, NULL, now())";
@@ -452,7 +452,7 @@ async fn unavailability_is_no_attempt_and_a_day_of_it_ends_in_a_dead_letter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_another_session_has_locked_holds_up_only_its_own_task() {
+async fn a_locked_row_delays_only_its_own_task() {
     let (_database, pool) = database().await;
     let gate = CancellationToken::new();
     let fake = Fake::new({
@@ -532,7 +532,7 @@ async fn a_crash_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_lets_what_is_in_flight_finish_and_leaves_the_rest_for_the_next_start() {
+async fn a_stop_finishes_calls_in_flight_and_leaves_the_rest_for_the_next_start() {
     let (_database, pool) = database().await;
     let (told, mut begun) = watch::channel(0);
     let gate = CancellationToken::new();
@@ -618,7 +618,7 @@ async fn a_job_is_called_at_its_time_at_its_new_time_if_moved_and_never_if_cance
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_due_while_nothing_ran_is_called_at_the_start_all_of_it_and_housekeeping_once_a_day() {
+async fn overdue_jobs_are_called_at_the_start_and_housekeeping_once_a_day() {
     let (_database, pool) = database().await;
     let sql = "INSERT INTO embedded.jobs (name, due_at, next_at) \
         SELECT 'fire-reminder-' || n, now() - n * interval '1 second', now() - n * interval '1 second' FROM generate_series(1, 300) n";
@@ -657,7 +657,7 @@ async fn what_was_due_while_nothing_ran_is_called_at_the_start_all_of_it_and_hou
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_locked_row_of_housekeeping_holds_up_no_reminder_at_the_start() {
+async fn a_locked_housekeeping_row_delays_no_reminder_at_the_start() {
     let (_database, pool) = database().await;
     let sql = "INSERT INTO embedded.jobs (name, due_at, next_at) VALUES ('housekeeping', now(), now()), ('fire-reminder-1', now(), now())";
     sqlx::query(sql).execute(&pool).await.unwrap();
@@ -740,7 +740,7 @@ async fn state_that_an_earlier_version_kept_is_there_still() {
 }
 
 #[tokio::test]
-async fn state_is_written_only_over_what_was_read_and_expires() {
+async fn state_is_written_only_over_the_version_read_and_expires() {
     let (_database, pool) = database().await;
     let clock = Arc::new(Hands(Mutex::new(in_millis(0))));
     let table = StateTable::new(pool, clock.clone());

@@ -191,7 +191,7 @@ async fn is_durable_and_keeps_its_data_between_runs() {
 }
 
 #[tokio::test]
-async fn lets_nobody_else_in() {
+async fn only_the_owner_can_connect() {
     let folder = folder();
     let postgres = Postgres::start(folder.path()).await.unwrap();
     assert_eq!(text(postgres.url(), "SHOW listen_addresses").await, "");
@@ -348,7 +348,7 @@ async fn starts_after_the_server_itself_was_killed() {
 }
 
 #[tokio::test]
-async fn waits_for_what_a_killed_server_leaves_running() {
+async fn waits_for_the_remaining_processes_of_a_killed_server() {
     let folder = folder();
     let mut taskflow = start(child("serve", folder.path()));
     told(folder.path());
@@ -449,7 +449,7 @@ fn a_failed_download_names_the_alternative() {
 }
 
 #[test]
-fn root_without_user_namespaces_is_told_what_to_do() {
+fn root_without_user_namespaces_gets_instructions() {
     if ps("uid=", std::process::id()).as_deref() != Some("0") {
         return; // only root needs a namespace
     }
@@ -483,7 +483,7 @@ async fn each_test_has_a_fresh_database() {
 }
 
 #[tokio::test]
-async fn a_test_database_goes_with_its_value_even_if_somebody_is_connected() {
+async fn a_test_database_is_dropped_with_its_value_despite_open_connections() {
     let database = TestDatabase::new(migrate).await.unwrap();
     let other = TestDatabase::new(migrate).await.unwrap();
     let url = database.url().to_owned();

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_hosts_compare_equal_and_what_is_none_is_not_read() {
+    fn equal_hosts_compare_equal_and_other_text_is_no_host() {
         for (text, read) in [
             ("Tasks.Example.org", "tasks.example.org"),
             ("tasks.example.org.", "tasks.example.org"),

@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_comes_meanwhile_goes_with_the_next_batch() {
+    async fn items_that_arrive_meanwhile_join_the_next_batch() {
         let sizes: Arc<Mutex<Vec<usize>>> = Arc::default();
         let batches = Batches::new(4);
         let work: Arc<Work<usize, usize>> = Arc::new({

@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_function_that_hangs_is_at_fault_only_if_it_is_there() {
+    async fn a_timeout_counts_as_an_attempt_only_if_the_function_answers_the_probe() {
         for delivered in [|| Box::pin(std::future::pending()) as _, || Box::pin(async { answer(StatusCode::GATEWAY_TIMEOUT) }) as _] {
             assert!(!failure(delivered, true).await.is_unavailability());
             assert!(failure(delivered, false).await.is_unavailability());

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_says_what_was_signed_and_nothing_else() {
+    fn a_link_has_its_signed_content_and_no_other() {
         let (own, other) = (settings(Some("a key")), settings(Some("another key")));
         let link = Link::new(7, Action::OneHour, Timestamp::from_microsecond(1_800_000_000_500_000).unwrap());
         let path = link.path(&own).unwrap();

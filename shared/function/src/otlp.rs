@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_queue_has_no_room_for_is_dropped() {
+    async fn spans_beyond_the_queues_limit_are_dropped() {
         let traces = Traces::to(Some("http://127.0.0.1:1/"));
         // The task that empties the queue runs only when this one waits.
         for _ in 0..QUEUE_MAX + 3 {
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_started_where_nobody_collects_or_nothing_runs() {
+    fn nothing_starts_without_a_collector_or_a_runtime() {
         for traces in [Traces::to(None), Traces::to(Some("http://127.0.0.1:1"))] {
             traces.put("function", span());
             assert!(traces.queue.get().is_none());

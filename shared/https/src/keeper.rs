@@ -262,7 +262,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_folder_returns_what_it_was_given_and_only_its_owner_can_read_it() {
+    async fn a_folder_returns_the_saved_state_and_only_its_owner_can_read_it() {
         let folder = tempfile::tempdir().unwrap();
         let keeper = Keeper::Folder(Arc::new(Folder::new(folder.path().join("https"))));
         let (mut kept, version) = keeper.load().await.unwrap();

@@ -484,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_next_follows_from_what_is_kept() {
+    fn the_next_step_follows_from_the_stored_state() {
         let planned = || certificate(Some(Renewal { at: at(10), ask_at: at(5) }));
         let order = |text: &str| Step::Order(names(text));
         for (what, kept, had, now, expected) in [

@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_calendar_is_refused() {
+    fn text_that_is_no_calendar_is_refused() {
         for text in ["", "BEGIN:VTODO\nEND:VTODO", "BEGIN:VCALENDAR", "BEGIN:VCALENDAR\nEND:VTODO", "X:1\nBEGIN:VCALENDAR\nEND:VCALENDAR"] {
             assert_eq!(Document::parse(text), Err(Refused::Malformed), "{text}");
         }

@@ -76,7 +76,7 @@ fn stamp(object: &Object, changes: i64) -> Stamp<'_> {
 }
 
 #[test]
-fn a_task_gets_what_it_can_hold() {
+fn a_task_gets_every_supported_property() {
     let task = task_of(&Object::parse(RICH).unwrap());
     assert_eq!(task.title, "Pay the rent, again");
     assert_eq!(task.description, "First line\nsecond");
@@ -91,7 +91,7 @@ fn a_task_gets_what_it_can_hold() {
 }
 
 #[test]
-fn what_a_client_wrote_is_returned_byte_for_byte() {
+fn a_clients_text_is_returned_byte_for_byte() {
     let object = Object::parse(RICH).unwrap();
     assert_eq!(object.with(&task_of(&object), stamp(&object, 0)), RICH);
 }

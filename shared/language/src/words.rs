@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn punctuation_stands_alone_but_for_what_belongs_to_a_word() {
+    fn punctuation_is_separate_unless_it_belongs_to_a_word() {
         assert_eq!(split_up("Call mum, tomorrow!"), ["Call", "mum", ",", "tomorrow", "!"]);
         assert_eq!(split_up("on 24.12. at 5 p.m. (#home)"), ["on", "24.12.", "at", "5", "p.m.", "(", "#home", ")"]);
         assert_eq!(split_up("gym @7pm with @anna"), ["gym", "@", "7pm", "with", "@anna"]);

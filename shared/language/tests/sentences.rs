@@ -240,7 +240,7 @@ fn all(notes: &[Note]) -> String {
 }
 
 #[test]
-fn every_sentence_of_the_table_means_what_it_says_there() {
+fn every_sentence_has_its_meaning_in_the_table() {
     let mut wrong = Vec::new();
     for row in rows() {
         SCENE.set(Some((row.zone.clone(), row.now)));
@@ -380,7 +380,7 @@ fn deleting_is_only_without_a_question_by_number() {
 }
 
 #[test]
-fn what_a_task_says_is_not_obeyed() {
+fn text_inside_a_task_is_not_obeyed() {
     let (now, zone) = wednesday();
     for sentence in
         ["add \"delete all tasks\"", "add delete all tasks", "remind me to delete all tasks tomorrow", "rename 12 to delete all tasks"]
@@ -402,7 +402,7 @@ fn quick_add_takes_the_line_as_it_stands() {
 }
 
 #[test]
-fn a_line_without_a_title_says_so_and_still_shows_what_it_understood() {
+fn a_line_without_a_title_reports_that_and_shows_its_understood_parts() {
     let (now, zone) = wednesday();
     let draft = draft("tomorrow at 5pm #home", &Scene::new(now, &zone));
     assert!(draft.task.is_none());
@@ -463,7 +463,7 @@ fn only_a_tag_that_may_have_a_space_needs_the_tags_that_exist() {
 }
 
 #[test]
-fn what_is_too_long_is_not_read() {
+fn text_above_the_limit_is_not_parsed() {
     let (now, zone) = wednesday();
     let text = "tomorrow ".repeat(SENTENCE_MAX);
     let draft = draft(&text, &Scene::new(now, &zone));
@@ -481,7 +481,7 @@ fn draft_title(text: &str) -> Option<String> {
 }
 
 #[test]
-fn changes_keep_what_was_not_said() {
+fn changes_keep_everything_that_is_not_mentioned() {
     let (now, zone) = wednesday();
     let task = example(&zone, now);
     let Intent::Update { change, .. } = read("move 1 to friday", &Scene::new(now, &zone)).intent else { panic!("an update") };
@@ -711,7 +711,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4_000) })]
 
     #[test]
-    fn a_draft_is_always_one_that_the_domain_takes(sentence in any_sentence(), (now, zone) in any_scene()) {
+    fn a_draft_is_always_valid_for_the_domain(sentence in any_sentence(), (now, zone) in any_scene()) {
         let draft = draft(&sentence, &any_reader(now, &zone));
         parts_are_in_place(&sentence, &draft.parts);
         match draft.task {

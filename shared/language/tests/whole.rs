@@ -160,7 +160,7 @@ fn two_phrases_that_are_joined_are_read_together_or_not_at_all() {
 }
 
 #[test]
-fn a_phrase_and_what_stands_before_it_are_read_together_or_not_at_all() {
+fn a_phrase_is_read_with_the_words_before_it_or_not_at_all() {
     let denied = BEFORE.iter().flat_map(|before| PHRASES.iter().map(move |phrase| format!("{before} {phrase}")));
     let counted = COUNTING.iter().flat_map(|before| COUNTED.iter().map(move |phrase| format!("{before} {phrase}")));
     let led = denied
@@ -175,7 +175,7 @@ fn a_phrase_and_what_stands_before_it_are_read_together_or_not_at_all() {
 }
 
 #[test]
-fn a_phrase_and_what_stands_after_it_are_read_together_or_not_at_all() {
+fn a_phrase_is_read_with_the_words_after_it_or_not_at_all() {
     let is_repeat =
         |phrase: &&&str| drafted(&format!("call mum {phrase}")).parts.iter().any(|part| part.kind == language::Kind::Recurrence);
     let moved = AFTER.iter().flat_map(|after| PHRASES.iter().map(move |phrase| format!("{phrase} {after}")));

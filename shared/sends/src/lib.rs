@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_may_ask_for_a_longer_pause_and_the_end_is_the_end() {
+    fn a_receiver_can_request_a_longer_pause_until_the_send_expires() {
         let retry = |after: Option<u64>| Outcome::Retry { error: "429".to_owned(), after: after.map(Duration::from_secs) };
         let again = |seconds| Settled::Again { at: at(seconds), error: "429".to_owned() };
         assert_eq!(settled(&send(1), retry(None), at(0)), again(1));

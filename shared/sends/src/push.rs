@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_public_https_endpoint_is_refused() {
+    fn only_public_https_endpoints_are_accepted() {
         let exempt = PublicOnly { exempt: Some("127.0.0.1".parse().unwrap()) };
         for (endpoint, alone, in_tests) in [
             ("https://push.example.net/x", true, true),

@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_on_the_way_says_becomes_a_problem() {
+    fn an_intermediarys_answer_becomes_a_problem() {
         const DIRECT: &str = "http://list-tags.taskflow";
         const INVOKED: &str = "http://127.0.0.1:3500/v1.0/invoke/http://list-tags.taskflow/method";
         let headers = |name: HeaderName, value| std::iter::once((name, HeaderValue::from_static(value))).collect::<HeaderMap>();
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_is_too_long_is_none() {
+    async fn an_answer_above_the_limit_is_a_problem() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/{{function}}", listener.local_addr().unwrap());
         let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", ANSWER_MAX + 1);
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_meant_for_the_function_reaches_it() {
+    fn only_end_to_end_headers_reach_the_function() {
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("host", "taskflow.example"),

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn changes_leave_connections_to_reads_where_there_are_any_to_leave() {
+    async fn changes_leave_connections_to_reads_in_larger_pools() {
         for (connections, places) in [(1, 1), (2, 1), (3, 2), (4, 3), (8, 6), (16, 12)] {
             let changes = Changes::of(connections, Duration::from_secs(3));
             let mut held = Vec::new();

@@ -244,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_and_punctuation_are_set_apart() {
+    fn words_and_punctuation_are_separated() {
         assert_eq!(fold("Pay-rent (C++)"), " pay - rent ( c ++) ");
         assert_eq!(fold("  a\t\nb  "), " a b ");
         assert_eq!(fold(""), " ");

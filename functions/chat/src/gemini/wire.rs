@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reply_is_told_apart() {
+    fn unusable_replies_are_distinguished() {
         let text = json!([{ "text": "Hello" }]);
         let why = |chunks: &[Value]| gathered(chunks).unwrap_err().to_string();
         assert_eq!(why(&[chunk(&text, None)]), "the answer ended before its finish reason");
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_when_to_try_again_and_what_is_wrong() {
+    fn an_error_names_the_time_of_a_retry_and_the_reason() {
         let body = json!({ "error": { "code": 429, "message": "Quota exceeded.", "status": "RESOURCE_EXHAUSTED", "details": [
             { "@type": "type.googleapis.com/google.rpc.Help", "links": [] },
             { "@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.5s" },

@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bulk_that_is_too_large_keeps_what_fits_and_the_ids_of_the_others() {
+    async fn a_bulk_that_is_too_large_keeps_the_fitting_entries_and_the_ids_of_the_others() {
         let entry = |(at, size): (usize, &usize)| TopicEventBulkRequestEntry {
             entry_id: at.to_string(),
             event: Some(Event::Bytes(vec![b'x'; *size])),
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_read_is_an_error() {
+    async fn unreadable_input_is_an_error() {
         let mut bytes = vec![0];
         bytes.extend_from_slice(&u32::MAX.to_be_bytes());
         // A field that is longer than the message.

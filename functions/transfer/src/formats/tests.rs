@@ -86,7 +86,7 @@ fn todoist_is_read_as_its_users_mean_it() {
 }
 
 #[test]
-fn what_cannot_be_kept_is_told_by_line() {
+fn losses_are_reported_by_line() {
     let notes = notes(ImportFormat::Todoist, TODOIST.as_bytes());
     let told =
         |line: i64, word: &str| notes.iter().any(|(own, kind, text)| *own == line && *kind == NoteKind::Changed && text.contains(word));
@@ -237,7 +237,7 @@ fn a_file_tells_what_wrote_it() {
 }
 
 #[test]
-fn a_file_that_is_not_what_it_should_be_ends_the_import_and_says_why() {
+fn a_malformed_file_ends_the_import_with_the_reason() {
     let read = |format, file: &[u8]| super::read(format, Cursor::new(file.to_vec()), &scene(), &mut |_| Ok(())).unwrap_err().to_string();
     for (format, file) in [
         (ImportFormat::Taskflow, b"{\"taskflow\":2,\"tasks\":[]}".as_slice()),
@@ -255,7 +255,7 @@ fn a_file_that_is_not_what_it_should_be_ends_the_import_and_says_why() {
 }
 
 #[test]
-fn what_breaks_a_rule_is_cut_or_passed_over_and_told() {
+fn invalid_values_are_cut_or_skipped_and_reported() {
     let long = "x".repeat(300);
     let tags = (0..25).map(|number| format!("@tag{number}")).collect::<Vec<_>>().join(" ");
     let file = format!("TYPE,CONTENT,DESCRIPTION,PRIORITY,INDENT,DATE,DATE_LANG\ntask,{long} {tags},{},1,1,,\n", "y".repeat(11_000));

@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_say_what_would_be_right() {
+    fn messages_name_the_accepted_values() {
         let message = |text: &str| canonical(text).map_err(|error| error.to_string());
         assert_eq!(message("FREQ=DAILY;COUNT=x"), Err("COUNT cannot be \"X\": it takes a whole number from 1 to 9999".to_owned()));
         assert_eq!(message("FREQ=DAILY;BYSECOND=1"), Err("BYSECOND is not supported".to_owned()));

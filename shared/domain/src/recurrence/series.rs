@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_excluded_is_left_out_and_counts() -> Result<(), Failure> {
+    fn excluded_slots_are_omitted_but_count() -> Result<(), Failure> {
         let mut five = ruled("2025-06-01T09:00", "Asia/Tokyo", "FREQ=DAILY;COUNT=5")?;
         five.excluded = vec!["2025-06-02".parse()?, "2025-06-04T00:00:00Z".parse()?, "2025-06-03T00:00:01Z".parse()?];
         assert_eq!(following(&five, 9), ["2025-06-03T09:00+09:00", "2025-06-05T09:00+09:00"]);

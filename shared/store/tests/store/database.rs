@@ -53,7 +53,7 @@ async fn a_schema_of_a_later_release_is_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_none_is_refused_and_one_that_nobody_answers_is_unavailable() {
+async fn an_invalid_address_is_refused_and_an_unreachable_one_is_unavailable() {
     assert!(matches!(Store::connect_lazy("nonsense", 1), Err(Error::Address)));
     let store = Store::connect_lazy("postgres://user:secret@127.0.0.1:1/none", 1).unwrap();
     let error = store.ping().await.unwrap_err();
@@ -82,7 +82,7 @@ async fn connections_that_the_server_closed_are_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_beginning_that_is_broken_off_leaves_no_transaction_open() {
+async fn a_cancelled_begin_leaves_no_transaction_open() {
     let store = fresh().await;
     let one = Store::connect_lazy(store.url(), 1).unwrap();
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
@@ -115,7 +115,7 @@ async fn futures_of(store: &Store) -> Vec<store::Unit> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_unit_whose_connection_is_gone_is_unavailable() {
+async fn a_unit_with_a_broken_connection_is_unavailable() {
     let store = fresh().await;
     let mut unit = store.begin(work()).await.unwrap();
     unit.create_task(draft("lost")).await.unwrap();

@@ -19,7 +19,7 @@ async fn remember(store: &Store, seconds: i64) {
 }
 
 #[tokio::test]
-async fn only_what_is_old_enough_is_forgotten() {
+async fn only_old_rows_are_deleted() {
     let store = fresh().await;
     for seconds in [0, 14 * DAY, 15 * DAY - 1, 15 * DAY] {
         remember(&store, seconds).await;
@@ -56,7 +56,7 @@ async fn many_rows_are_forgotten_in_batches() {
 }
 
 #[tokio::test]
-async fn a_notification_is_kept_for_90_days_and_the_audit_log_as_long_as_it_is_told() {
+async fn a_notification_is_kept_for_90_days_and_the_audit_log_as_configured() {
     let store = fresh().await;
     sqlx::raw_sql(
         "INSERT INTO notifications (event_type, task_id, title, body, created_at) VALUES \

@@ -171,7 +171,7 @@ async fn every_list_and_search_uses_the_index_that_is_meant_for_it() {
 }
 
 #[tokio::test]
-async fn the_one_statement_answers_what_a_plain_count_and_a_plain_page_would() {
+async fn one_statement_returns_the_same_page_and_count_as_two() {
     let store = many().await;
     let page = store.tasks(&list(|list| list.filter.status = Some(Status::Pending))).await.unwrap();
     assert_eq!((page.items.len(), page.total_count), (50, 1_000));

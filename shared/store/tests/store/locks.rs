@@ -63,7 +63,7 @@ async fn a_migration_has_the_limits_that_it_needs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_migration_tries_for_its_locks_without_standing_in_line_for_long() {
+async fn a_migration_retries_its_locks_without_blocking_others_for_long() {
     let store = fresh().await;
     let before = "DELETE FROM _sqlx_migrations WHERE version = 2; ALTER TABLE reminders DROP correlation_id, DROP traceparent";
     sqlx::raw_sql(before).execute(store.pool()).await.unwrap();
@@ -85,7 +85,7 @@ async fn a_migration_tries_for_its_locks_without_standing_in_line_for_long() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_takes_too_long_is_unavailable_and_the_pool_goes_on() {
+async fn timeouts_are_unavailable_and_the_pool_keeps_working() {
     let store = fresh().await;
     let task = create(&store, draft("locked")).await;
     let one = Store::connect_lazy(store.url(), 1).unwrap();

@@ -13,7 +13,7 @@ async fn made(store: &Store, title: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn a_client_resumes_after_what_it_saw() {
+async fn a_client_resumes_after_its_last_notification() {
     let store = fresh().await;
     assert_eq!(store.last_notification_id().await.unwrap(), 0);
     let (one, two, three) = (made(&store, "one").await, made(&store, "two").await, made(&store, "three").await);

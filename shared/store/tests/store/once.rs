@@ -91,7 +91,7 @@ async fn a_key_is_new_then_in_flight_then_replayed_for_a_day() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_calls_with_one_key_at_once_one_is_done() {
+async fn only_one_of_parallel_calls_with_the_same_key_is_executed() {
     let store = fresh().await;
     let calls: Vec<_> = (0..12)
         .map(|_| {

@@ -41,7 +41,7 @@ async fn a_new_task_is_announced_to_consumers_and_pages() {
 }
 
 #[tokio::test]
-async fn a_change_tells_pages_only_what_changed_and_a_deletion_what_was() {
+async fn pages_get_changed_fields_and_the_last_state_of_a_deleted_task() {
     let store = fresh().await;
     let task = create(&store, draft("before")).await;
     let mut unit = store.begin(work_at(at(1))).await.unwrap();
@@ -80,7 +80,7 @@ fn word(entry: &Entry) -> String {
 }
 
 #[tokio::test]
-async fn rows_of_a_task_are_taken_in_the_order_they_were_said() {
+async fn rows_of_a_task_are_taken_in_the_order_in_which_they_were_written() {
     let store = fresh().await;
     let mut unit = store.begin(work()).await.unwrap();
     unit.schedule_job("job-1", 7, at(0));
@@ -97,7 +97,7 @@ async fn rows_of_a_task_are_taken_in_the_order_they_were_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_publisher_at_a_time_for_a_task_and_what_it_left_goes_to_the_next() {
+async fn one_publisher_at_a_time_for_a_task_and_the_next_gets_its_remaining_rows() {
     let store = fresh().await;
     let mut unit = store.begin(work()).await.unwrap();
     for name in ["a", "b", "c"] {

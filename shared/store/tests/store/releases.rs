@@ -108,7 +108,7 @@ async fn save(store: &Store, id: i64, change: impl FnOnce(&Task) -> Task) -> Tas
 }
 
 #[tokio::test]
-async fn what_the_release_before_wrote_means_the_same_after_the_migration() {
+async fn rows_of_the_previous_release_mean_the_same_after_the_migration() {
     let old = |url: String| async move { sqlx::migrate!("./migrations").run_to(4, &mut PgConnection::connect(&url).await?).await };
     let database = TestDatabase::new(old).await.unwrap();
     let store = Store::connect_lazy(database.url(), 4).unwrap();
@@ -137,7 +137,7 @@ async fn what_the_release_before_wrote_means_the_same_after_the_migration() {
 }
 
 #[tokio::test]
-async fn a_row_of_the_release_before_is_a_whole_task() {
+async fn a_row_of_the_previous_release_is_a_complete_task() {
     let store = fresh().await;
     let daily = [
         ("due_date", "'2027-01-01T08:00:00Z'"),
@@ -160,7 +160,7 @@ async fn a_row_of_the_release_before_is_a_whole_task() {
 }
 
 #[tokio::test]
-async fn a_change_of_the_release_before_keeps_what_it_does_not_know() {
+async fn a_change_by_the_previous_release_keeps_fields_that_it_does_not_know() {
     let store = fresh().await;
     let task = create(&store, mondays()).await;
     // This release moves the occurrence; then the previous one renames it.
@@ -195,7 +195,7 @@ async fn a_change_of_the_release_before_keeps_what_it_does_not_know() {
 }
 
 #[tokio::test]
-async fn a_due_date_that_the_release_before_sets_is_a_time_and_a_zone_leaves_the_day() {
+async fn a_due_date_that_the_previous_release_sets_is_a_time_and_its_zone_change_keeps_the_day() {
     let store = fresh().await;
     let task = create(&store, mondays()).await;
     update(&store, task.id, &[("time_zone", "'America/New_York'"), ("recurrence_start", "due_date")]).await;
@@ -213,7 +213,7 @@ async fn a_due_date_that_the_release_before_sets_is_a_time_and_a_zone_leaves_the
 }
 
 #[tokio::test]
-async fn the_release_before_reads_no_rule_that_it_does_not_know() {
+async fn the_previous_release_reads_no_rule_that_it_does_not_support() {
     let store = fresh().await;
     let due = moment("2027-01-01T08:00:00Z");
     let hourly = Task {

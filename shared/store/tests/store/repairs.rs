@@ -64,7 +64,7 @@ async fn an_ended_chain_owes_nothing_once_that_is_known() {
 }
 
 #[tokio::test]
-async fn after_the_migration_what_was_completed_before_owes_nothing_but_an_event_may_still_come() {
+async fn a_task_completed_before_the_migration_owes_an_occurrence_only_by_its_event() {
     let old = |url: String| async move { sqlx::migrate!("./migrations").run_to(2, &mut PgConnection::connect(&url).await?).await };
     let database = TestDatabase::new(old).await.unwrap();
     let store = Store::connect_lazy(database.url(), 4).unwrap();
@@ -122,7 +122,7 @@ async fn whole_reads(store: &Store) -> i64 {
 }
 
 #[tokio::test]
-async fn what_housekeeping_looks_for_is_found_by_an_index() {
+async fn housekeeping_finds_its_rows_by_an_index() {
     let database = fresh().await;
     let store = Store::connect_lazy(database.url(), 1).unwrap();
     for statement in MANY.iter().copied() {

@@ -39,7 +39,7 @@ async fn changes_of_the_same_tag_do_not_wait_for_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn counts_are_exact_through_every_change_and_however_often_they_are_added_up() {
+async fn counts_are_exact_after_every_change_and_every_sum() {
     let store = fresh().await;
     let names = ["a", "b", "c", "d", "e"];
     let workers: Vec<_> = (0..6_usize)

@@ -131,7 +131,7 @@ async fn a_unit_that_is_dropped_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_occurrences_made_at_once_there_is_one() {
+async fn parallel_creations_of_an_occurrence_create_one() {
     let store = fresh().await;
     let parent = create(&store, draft("parent")).await;
     let child = || Draft(Task { parent_task_id: Some(parent.id), ..draft("child").0 });

@@ -31,7 +31,7 @@ async fn noted(store: &Store) -> i64 {
 }
 
 #[tokio::test]
-async fn what_the_release_before_writes_is_folded_anew() {
+async fn texts_that_the_previous_release_writes_are_folded_again() {
     let store = fresh().await;
     let id = made_before(&store, "Exupéry", &["café", "cafe\u{301}"], " exupAKOTry ").await;
     let gone = made_before(&store, "gone", &[], " gone ").await;
@@ -57,7 +57,7 @@ async fn what_the_release_before_writes_is_folded_anew() {
 }
 
 #[tokio::test]
-async fn what_this_release_writes_needs_no_folding() {
+async fn texts_that_this_release_writes_need_no_folding() {
     let store = fresh().await;
     let task = create(&store, Draft(Task { tags: vec!["home".to_owned()], ..draft("Exupéry").0 })).await;
     for change in [
@@ -79,7 +79,7 @@ async fn what_this_release_writes_needs_no_folding() {
 }
 
 #[tokio::test]
-async fn more_than_a_batch_is_folded_anew_and_a_locked_task_is_left() {
+async fn more_than_a_batch_is_folded_again_and_a_locked_task_is_skipped() {
     let store = fresh().await;
     sqlx::query(
         "WITH created AS (INSERT INTO tasks (title, title_key, description, time_zone, recurrence, recurrence_from, recurrence_number, priority, \
@@ -99,7 +99,7 @@ async fn more_than_a_batch_is_folded_anew_and_a_locked_task_is_left() {
 }
 
 #[tokio::test]
-async fn tasks_of_the_release_before_are_in_the_trash_and_back_as_any_other() {
+async fn tasks_of_the_previous_release_can_be_deleted_and_restored() {
     let store = fresh().await;
     let id = made_before(&store, "Exupéry", &["home"], " exupAKOTry ").await;
     let task = store.task(id).await.unwrap();
