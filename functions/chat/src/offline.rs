@@ -243,7 +243,7 @@ impl Plan<'_> {
         Ok(outcomes)
     }
 
-    // --- Which tasks ------------------------------------------------------------------------------------------------------
+    // --- Selection --------------------------------------------------------------------------------------------------------
 
     /// Returns the numbers of the selected tasks; `status` restricts tasks selected by title.
     fn select(&mut self, which: &Selection, status: Option<&str>) -> Result<Vec<i64>, Stop> {
@@ -355,7 +355,7 @@ impl Plan<'_> {
         Ok(Found { tasks, total, is_whole })
     }
 
-    // --- What is done -----------------------------------------------------------------------------------------------------
+    // --- Actions ----------------------------------------------------------------------------------------------------------
 
     fn list(&mut self, listing: &Listing) -> Result<String, Stop> {
         let Found { tasks, total, .. } = self.find(listing)?;
@@ -489,7 +489,7 @@ impl Plan<'_> {
         Ok(format!("Tags:\n\n{}", tags.iter().map(line).collect::<Vec<_>>().join("\n")))
     }
 
-    // --- How it is told ---------------------------------------------------------------------------------------------------
+    // --- Answers ----------------------------------------------------------------------------------------------------------
 
     /// Returns a task in one line.
     fn told(&self, task: &Seen) -> String {
