@@ -129,7 +129,7 @@ async fn a_send_expires_after_a_day_and_no_error_shows_a_secret() {
     }
     let failed = delivered(&functions, &task).await;
     assert_eq!(failed["status"], "failed");
-    assert!(failed["error"].as_str().unwrap().starts_with("given up after "), "{failed}");
+    assert!(failed["error"].as_str().unwrap().starts_with("gave up after "), "{failed}");
     assert!(!failed.to_string().contains("hook-secret"), "{failed}");
     functions.stop().await;
     // No server listens on this port.

@@ -126,7 +126,7 @@ async fn invalid_records_become_dead_letters_and_the_partition_continues(stack: 
         assert!(texts.iter().any(|found| found.replace(' ', "") == text.replace(' ', "")), "{text}: {texts:?}");
     }
     assert!(unreadable.iter().all(|letter| letter["consumer"] == "gateway"), "{unreadable:?}");
-    let told = stack.own.gateway.said().lines().filter(|line| line.contains("an event was given up")).count();
+    let told = stack.own.gateway.said().lines().filter(|line| line.contains("an event became a dead letter")).count();
     assert_eq!(told, letters.len(), "each is logged once");
 }
 
@@ -166,7 +166,7 @@ async fn each_record_of_a_bulk_has_its_status(stack: &Stack) {
     };
     let each = |status: TopicEventResponseStatus| ["0", "1", "2"].map(|id| (id.to_owned(), status)).to_vec();
     assert_eq!(statuses("guess").await, each(TopicEventResponseStatus::Retry));
-    assert_eq!(statuses(APP_TOKEN).await, each(TopicEventResponseStatus::Success), "what cannot be read is set aside");
+    assert_eq!(statuses(APP_TOKEN).await, each(TopicEventResponseStatus::Success), "an unreadable record becomes a dead letter");
     let bearer = format!("Bearer {API_TOKEN}");
     eventually("the task of the bulk", async || {
         let answer = stack.api.call("GET", "/api/tasks?tags=bulk", &[("authorization", &bearer)], "").await.is(200);

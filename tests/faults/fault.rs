@@ -207,7 +207,7 @@ async fn row(stack: &mut Stack) -> BTreeSet<i64> {
     let taken = "SELECT count(*) FROM inbox WHERE consumer = 'schedule-reminder' AND event_id = 'again'";
     let is_taken = async || (sqlx::query_scalar::<_, i64>(taken).fetch_one(&mut session).await.unwrap() == 1).then_some(());
     eventually("the consumer to take its event", is_taken).await;
-    assert_eq!(stack.kafka.records("dead-letters").len(), letters, "no event is given up");
+    assert_eq!(stack.kafka.records("dead-letters").len(), letters, "no event becomes a dead letter");
     BTreeSet::new()
 }
 
@@ -272,12 +272,14 @@ async fn consumer(stack: &mut Stack) -> BTreeSet<i64> {
             .gateway
             .said()
             .lines()
-            .filter(|line| line.contains("an event was given up") && line.contains("spawn-recurrence") && line.contains("10"))
+            .filter(|line| line.contains("an event became a dead letter") && line.contains("spawn-recurrence") && line.contains("10"))
             .count()
     };
     let before = given_up(stack);
-    tests::eventually_within(Duration::from_mins(3), "an event to be given up", async || (given_up(stack) >= before + 2).then_some(()))
-        .await;
+    tests::eventually_within(Duration::from_mins(3), "an event to become a dead letter", async || {
+        (given_up(stack) >= before + 2).then_some(())
+    })
+    .await;
     end(stack, SLOW, impostor).await;
     let records = stack.kafka.records("dead-letters");
     let letters = records.iter().map(|record| &record.value);

@@ -211,7 +211,7 @@ async fn found(app: &App, key: &str) -> Result<(Option<Kept>, Option<String>), E
     let kept = serde_json::from_str(&value);
     // Logs the position, not the text, which is the user's.
     let told = |error: &serde_json::Error| {
-        tracing::warn!(key, column = error.column(), "a stored conversation cannot be parsed and is started anew");
+        tracing::warn!(key, column = error.column(), "a stored conversation cannot be parsed; a new one replaces it");
     };
     let kept = kept.inspect_err(told);
     Ok((kept.ok(), Some(etag)))

@@ -118,7 +118,7 @@ async fn give_up(app: &Arc<App>, id: i64) -> Result<Option<Published>, Error> {
             change.resume(&Current::get(), cause);
             change.unit.finish_reminder(&reminder, ReminderStatus::Failed).await?;
         }
-        tracing::error!(reminder = id, attempts, "a reminder was given up");
+        tracing::error!(reminder = id, attempts, "a reminder failed: no attempts are left");
     }
     let published = change.commit().await?;
     Ok(is_last.then_some(published))

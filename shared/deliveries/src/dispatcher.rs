@@ -184,7 +184,7 @@ impl Dispatcher {
     pub async fn set_aside(&self, consumer: &'static str, key: i64, topic: Topic, event: &str, error: &str) -> Result<(), sqlx::Error> {
         self.start.caller.metrics().dead_letter(consumer);
         let correlation_id = correlation_id(event.as_bytes());
-        tracing::error!(consumer, key, correlation_id, error, "an event was given up: it is a dead letter");
+        tracing::error!(consumer, key, correlation_id, error, "an event became a dead letter");
         // PostgreSQL cannot store NUL in a text.
         let error = &error.replace('\0', "");
         let now = self.start.clock.now();
@@ -204,7 +204,7 @@ impl Dispatcher {
                 Err(error) => error,
             };
             if failures == 0 {
-                tracing::warn!(%error, "the database is unavailable: an event that a consumer has not taken is held until it is back");
+                tracing::warn!(%error, "the database is unavailable; undelivered events wait in memory until it returns");
             }
             failures += 1;
             if begin.elapsed() > HOLD_MAX {
@@ -261,7 +261,7 @@ impl Dispatcher {
                 continue;
             };
             if let Ok(Ok(Err(failure))) = tokio::time::timeout(PATIENCE, self.post(consumer, arrival.event.clone())).await {
-                tracing::debug!(consumer = self.name(consumer), error = %failure.text, "a live update was not taken");
+                tracing::debug!(consumer = self.name(consumer), error = %failure.text, "a consumer did not accept a live update");
             }
         }
     }
@@ -392,7 +392,7 @@ impl Dispatcher {
                 }
                 Err(error) => {
                     if failures == 0 {
-                        tracing::warn!(%error, "the database is unavailable: its waiting deliveries are delayed");
+                        tracing::warn!(%error, "the database is unavailable; deliveries that wait in it are delayed");
                     }
                     failures += 1;
                     Some(pause(failures - 1, PAUSE))
@@ -505,7 +505,7 @@ impl Dispatcher {
             }
         }
         if tokio::time::timeout(STOP_MAX, self.drain()).await.is_err() {
-            tracing::warn!("deliveries were in flight for too long; they will be made again");
+            tracing::warn!("the stop did not wait for all deliveries; the unfinished ones are retried");
         }
     }
 
@@ -752,7 +752,7 @@ impl Dispatcher {
         self.start.caller.metrics().dead_letter(consumer);
         let status = failure.status.map(|status| status.as_u16());
         let (id, key, correlation_id, error) = (item.mark.id, item.key, correlation_id(&item.event), &failure.text);
-        tracing::error!(consumer, id, key, correlation_id, attempts, status, %error, "an event was given up: it is a dead letter");
+        tracing::error!(consumer, id, key, correlation_id, attempts, status, %error, "an event became a dead letter");
         Ok(Outcome::GivenUp)
     }
 

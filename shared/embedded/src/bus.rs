@@ -286,7 +286,7 @@ impl Bus {
             }
         }
         if tokio::time::timeout(STOP_MAX, self.let_go()).await.is_err() {
-            tracing::warn!("some events were still being delivered at the stop; they are delivered again");
+            tracing::warn!("the stop did not wait for all events; the unfinished ones are delivered again at the next start");
         }
     }
 

@@ -167,7 +167,9 @@ async fn run(mut settings: Settings, gateway: Function, functions: Vec<Function>
     let process = process.map_err(|error| if postgres.is_none() { NamedDatabase(error).into() } else { error })?;
     guard::warn_of_weak_token(process.gateway.app());
     if process.gateway.app().settings.api_token.is_none() {
-        tracing::info!("no token is set, so only this machine may call; to let others in, set TASKFLOW_API_TOKEN and TASKFLOW_BIND");
+        tracing::info!(
+            "TASKFLOW_API_TOKEN is not set, so only this machine can call; set TASKFLOW_API_TOKEN and TASKFLOW_BIND to allow other machines"
+        );
     }
     host::open(&process.gateway).await?;
     tracing::info!("Taskflow is at http://{}", listener.local_addr()?);

@@ -181,7 +181,7 @@ pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Ou
         app.traces.flush().await;
     };
     if tokio::time::timeout(DRAIN, drained).await.is_err() {
-        tracing::warn!("stopped before all work was finished");
+        tracing::warn!("stopped after {} s although work was in progress", DRAIN.as_secs());
     }
 }
 

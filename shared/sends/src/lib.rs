@@ -207,7 +207,7 @@ fn settled(send: &Sending, outcome: Outcome, now: Timestamp) -> Settled {
             if at < send.expires_at {
                 Settled::Again { at, error }
             } else {
-                Settled::Failed(format!("given up after {} attempts: {error}", send.attempts))
+                Settled::Failed(format!("gave up after {} attempts: {error}", send.attempts))
             }
         }
     }
@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(settled(&send(1), retry(None), at(0)), again(1));
         assert_eq!(settled(&send(1), retry(Some(120)), at(0)), again(120));
         assert_eq!(settled(&send(4), retry(Some(2)), at(0)), again(64));
-        let given_up = Settled::Failed("given up after 9 attempts: 429".to_owned());
+        let given_up = Settled::Failed("gave up after 9 attempts: 429".to_owned());
         assert_eq!(settled(&send(9), retry(None), at(83_000)), given_up);
         assert_eq!(settled(&send(1), Outcome::Failed("410".to_owned()), at(0)), Settled::Failed("410".to_owned()));
     }

@@ -24,10 +24,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The store has no such secret or does not answer, or a value is invalid.
 pub(crate) async fn fill(settings: &mut Settings, sidecar: &Sidecar, route: &Route) -> Result<(), BoxError> {
     let Some(store) = settings.secret_store.clone() else { return Ok(()) };
-    let missing = |settings: &Settings| settings.database_url.is_none() || settings.api_token.is_none();
+    let missing = |settings: &Settings| -> Vec<&str> {
+        let keys = [("neon-connection-string", settings.database_url.is_none()), ("api-token", settings.api_token.is_none())];
+        keys.into_iter().filter_map(|(key, is_missing)| is_missing.then_some(key)).collect()
+    };
     let own = route.settings.iter().filter_map(|setting| Some((setting.name, setting.secret?)));
     let own: Vec<_> = own.filter(|(name, _)| settings.own(name).is_none()).collect();
-    if !missing(settings) && own.is_empty() {
+    if missing(settings).is_empty() && own.is_empty() {
         return Ok(());
     }
     let secrets = ask(sidecar, &store).await.map_err(|error| format!("TASKFLOW_SECRET_STORE: {store} has no {SECRET}: {error}"))?;
@@ -35,8 +38,9 @@ pub(crate) async fn fill(settings: &mut Settings, sidecar: &Sidecar, route: &Rou
     let secret = |name: &str| secrets.get(name).filter(|value| !value.is_empty()).map(|value| Secret::from(value.clone()));
     let own = own.into_iter().filter_map(|(name, key)| Some((name, secret(key)?)));
     settings.fill(secret("neon-connection-string"), secret("api-token"), own)?;
-    if missing(settings) {
-        tracing::info!(store, "neither the environment nor {SECRET} has all of neon-connection-string and api-token");
+    let missing = missing(settings);
+    if !missing.is_empty() {
+        tracing::info!(store, "the environment and {SECRET} lack {}", missing.join(" and "));
     }
     Ok(())
 }

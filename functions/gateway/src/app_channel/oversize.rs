@@ -59,7 +59,7 @@ where
         reader.read.advance(PREFIX);
         tracing::warn!(
             bytes = length,
-            "a call of the sidecar is larger than {MESSAGE_MAX} bytes: the records in it that are too large are set aside"
+            "a call of the sidecar is larger than {MESSAGE_MAX} bytes; its records above the limit become dead letters"
         );
         Either::Left(Full::new(framed(&reader.cut(length, records).await?)))
     } else {
