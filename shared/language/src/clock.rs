@@ -108,7 +108,7 @@ fn same_time(view: View<'_>, at: usize) -> Option<Phrase> {
     let is_before_day = view.known(end).is_some_and(|next| matches!(next.meaning, Meaning::Day { .. } | Meaning::Ahead(_)));
     let is_beside_day = is_before_day || view.is_free(end) && (follows_day(view, at) || calendar::ends_date(view, at));
     let (hour, minute) = (view.context.local.hour(), view.context.local.minute());
-    let note = format!("The time that it is now is meant, {hour:02}:{minute:02}.");
+    let note = format!("This means the current time, {hour:02}:{minute:02}.");
     is_beside_day.then(|| Phrase::new(end, Meaning::Clock(Clock { hour, minute, is_sure: true })).with_note(Some(note)))
 }
 
@@ -129,7 +129,7 @@ fn shifted(view: View<'_>, at: usize) -> Option<Phrase> {
     Some(Phrase::new(*end, Meaning::Clock(clock)).with_note(note.clone().filter(|_| !is_midnight)))
 }
 
-const ONE_TIME: &str = "A task has one time: the first is taken.";
+const ONE_TIME: &str = "A task has one time: the first is used.";
 
 /// A time in numbers, with the words that belong to it.
 fn timed(view: View<'_>, at: usize, lead: Lead, follows_day: bool) -> Option<Phrase> {
@@ -156,7 +156,7 @@ fn timed(view: View<'_>, at: usize, lead: Lead, follows_day: bool) -> Option<Phr
         return None;
     }
     let clock = face.clock(part)?;
-    let note = if is_bare && lead == Lead::Day { Some(format!("{} is taken as the time of that day.", view.word(at))) } else { note };
+    let note = if is_bare && lead == Lead::Day { Some(format!("{} is read as the time of that day.", view.word(at))) } else { note };
     Some(Phrase::new(view.skip(end, &["sharp"]), Meaning::Clock(clock)).with_note(note))
 }
 
@@ -398,7 +398,7 @@ fn named(view: View<'_>, at: usize, lead: Lead) -> Option<Phrase> {
         }
         "lunchtime" if lead != Lead::None && view.is_free(at + 1) => Phrase::new(at + 1, time(12, 0)),
         "midnight" if lead != Lead::None || view.is_end(at + 1) || view.known(at + 1).is_some() => {
-            Phrase::new(at + 1, time(23, 59)).with_note(Some("Midnight is taken as the end of the day, 23:59.".to_owned()))
+            Phrase::new(at + 1, time(23, 59)).with_note(Some("Midnight is read as the end of the day, 23:59.".to_owned()))
         }
         "eod" | "cob" | "eob" | "cop" => Phrase::new(at + 1, time(23, 59)),
         "end" | "close" if view.is(at + 1, "of") && view.is_any(at + 2, &["business", "play", "work"]) => Phrase::new(at + 3, time(23, 59)),

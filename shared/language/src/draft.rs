@@ -502,7 +502,7 @@ impl<'a> Heard<'a> {
             _ => None,
         };
         let unread = whole::unread(self.words, self.from, &self.found)
-            .map(|word| Note::assumed(format!("\u{201c}{word}\u{201d} is taken as a word of the title.")));
+            .map(|word| Note::assumed(format!("\u{201c}{word}\u{201d} is read as part of the title.")));
         self.found.iter().enumerate().filter_map(note).chain(self.loosely_due()).chain(unread).collect()
     }
 
@@ -510,7 +510,7 @@ impl<'a> Heard<'a> {
     fn loosely_due(&self) -> Option<Note> {
         let found = self.found.get(self.said.day?)?;
         let is_loose = matches!(found.phrase.role, Role::Until | Role::Before | Role::After | Role::From) && self.repeat().is_none();
-        is_loose.then(|| Note::assumed(format!("\u{201c}{}\u{201d} is taken as the day it is due.", self.text(found))))
+        is_loose.then(|| Note::assumed(format!("\u{201c}{}\u{201d} is read as the due date.", self.text(found))))
     }
 
     /// Returns the used parts of the sentence with their meanings.
@@ -586,7 +586,7 @@ pub(crate) fn draft_of(sentence: &str, words: &[Word], scope: &Scope, context: &
         parts.insert(0, Part { range: bytes(words, range), kind: Kind::Priority, meaning: tell::priority(*priority).to_owned() });
     }
     if when.due.is_some_and(|due| due.get() < context.now) {
-        all.push(Note::assumed("That has passed: the task is overdue from the start."));
+        all.push(Note::assumed("That has passed: the task is already overdue."));
     }
     let title = title(sentence, &heard, scope);
     let task = title.and_then(|title| {
@@ -605,7 +605,7 @@ pub(crate) fn draft_of(sentence: &str, words: &[Word], scope: &Scope, context: &
         checked(task, context, &mut all)
     });
     if task.is_none() && !all.iter().any(|note| note.kind == crate::NoteKind::Missed) {
-        all.push(Note::missed("What is to be done? A task needs words of its own."));
+        all.push(Note::missed("The title is missing: say what to do."));
     }
     Draft { task, parts, notes: all }
 }
@@ -638,7 +638,7 @@ fn reminder(heard: &mut Heard<'_>, scope: &Scope, when: &When, notes: &mut Vec<N
     }?;
     let reason = match when.due {
         None => "A reminder needs a date: say when it is due.",
-        Some(due) if due.get() <= heard.context.now => "The date has passed: there is nothing to remind of.",
+        Some(due) if due.get() <= heard.context.now => "The date has passed: no reminder is set.",
         Some(_) => return Some(offset),
     };
     notes.push(Note::missed(reason));
@@ -650,11 +650,11 @@ fn reminder(heard: &mut Heard<'_>, scope: &Scope, when: &When, notes: &mut Vec<N
 
 fn surplus(heard: &Heard<'_>, sentence: &str) -> Vec<Note> {
     let is_stretch = heard.said.dropped.iter().any(|index| heard.found[*index].phrase.role == Role::Until);
-    let stretch = is_stretch.then(|| Note::assumed("A task has one date: the first is taken."));
+    let stretch = is_stretch.then(|| Note::assumed("A task has one date: the first is used."));
     let note = |index: &usize| {
         let found = &heard.found[*index];
         let text = sentence.get(heard.bytes(&found.words)).unwrap_or_default();
-        Note::missed(format!("\u{201c}{text}\u{201d} is one more than a task has room for: it stays in the title."))
+        Note::missed(format!("A task cannot also have \u{201c}{text}\u{201d}: it stays in the title."))
     };
     stretch.into_iter().chain(heard.said.surplus.iter().map(note)).collect()
 }

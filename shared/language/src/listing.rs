@@ -279,7 +279,7 @@ impl Reader<'_> {
             (&["repeating"], "recurring tasks"),
         ] {
             if self.is_phrase(at, phrase) {
-                self.notes.push(Note::missed(format!("A list cannot be of {what} only.")));
+                self.notes.push(Note::missed(format!("A list cannot show only {what}.")));
                 return Some(at + phrase.len());
             }
         }
@@ -293,7 +293,7 @@ impl Reader<'_> {
         }
         let day = self.known.get(at + 1)?.as_ref().filter(|phrase| matches!(phrase.meaning, Meaning::Day { .. }))?;
         let end = day.end;
-        self.notes.push(Note::missed("A list cannot be limited to when tasks were made or changed: the newest come first."));
+        self.notes.push(Note::missed("A list cannot be filtered by when tasks were created or changed: the newest come first."));
         self.listing.query.sort_by = Some(SortBy::CreatedAt);
         Some(end)
     }
@@ -361,8 +361,9 @@ impl Reader<'_> {
 
     fn add_tag(&mut self, at: usize, end: usize, name: String) {
         if let Err(invalid) = domain::task::tags(std::slice::from_ref(&name), "/tags") {
-            self.notes
-                .extend(invalid.errors().iter().map(|error| Note::missed(format!("\u{201c}{name}\u{201d} is no tag: {}.", error.detail))));
+            self.notes.extend(
+                invalid.errors().iter().map(|error| Note::missed(format!("\u{201c}{name}\u{201d} is not a tag: {}.", error.detail))),
+            );
             return;
         }
         if !self.filter().tags.contains(&name) && self.filter().tags.len() < TAGS_MAX {

@@ -181,7 +181,7 @@ pub(crate) fn at_due_time() -> Option<ReminderOffset> {
     ReminderOffset::new(0, OffsetUnit::Minute).ok()
 }
 
-const NO_OFFSET: &str = "A reminder comes so many minutes, hours, days or weeks before: this one stays in the title.";
+const NO_OFFSET: &str = "A reminder needs a number of minutes, hours, days or weeks before the due date: this one stays in the title.";
 
 /// "remind me 1 hour before", "with a reminder 15 min before", "30 minutes before", "remind me the day before".
 fn reminder(view: View<'_>, at: usize) -> Option<Phrase> {

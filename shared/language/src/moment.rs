@@ -51,7 +51,7 @@ impl TimeSaid {
         }
         let time = Time::new(clock.hour + 12, clock.minute, 0, 0).ok()?;
         if self.part.is_none() {
-            notes.push(Note::assumed(format!("{}:{:02} is taken as {}.", clock.hour, clock.minute, tell::time(time, context.hours))));
+            notes.push(Note::assumed(format!("{}:{:02} is read as {}.", clock.hour, clock.minute, tell::time(time, context.hours))));
         }
         Some(time)
     }
@@ -70,7 +70,7 @@ impl TimeSaid {
         let later = open.and_then(|clock| Time::new(clock.hour + 12, clock.minute, 0, 0).ok()).filter(|later| *later > now.time());
         if let Some(later) = later {
             notes.push(Note::assumed(format!(
-                "{} has passed today: {} is meant.",
+                "{} has passed today: this means {}.",
                 tell::time(time, context.hours),
                 tell::time(later, context.hours)
             )));
@@ -108,7 +108,7 @@ fn next_time(time: Time, context: &Context, notes: &mut Vec<Note>) -> Option<Dat
     if today.to_datetime(time) > context.local {
         return Some(today.to_datetime(time));
     }
-    notes.push(Note::assumed(format!("{} has passed today: tomorrow is meant.", tell::time(time, context.hours))));
+    notes.push(Note::assumed(format!("{} has passed today: this means tomorrow.", tell::time(time, context.hours))));
     Some(today.tomorrow().ok()?.to_datetime(time))
 }
 
@@ -125,11 +125,11 @@ fn next_weekday(weekday: Weekday, said: TimeSaid, context: &Context, notes: &mut
     }
     let time = said.time(context, notes);
     if let Some(time) = time.filter(|time| today.to_datetime(*time) > context.local) {
-        notes.push(Note::assumed(format!("Today is {}: today is meant.", tell::weekday(weekday))));
+        notes.push(Note::assumed(format!("Today is {}: this means today.", tell::weekday(weekday))));
         return Some(today.to_datetime(time));
     }
     let date = today.checked_add(Span::new().days(7)).ok()?;
-    notes.push(Note::assumed(format!("Today is {}: {} is meant.", tell::weekday(weekday), tell::date(date))));
+    notes.push(Note::assumed(format!("Today is {}: this means {}.", tell::weekday(weekday), tell::date(date))));
     Some(date.to_datetime(time.unwrap_or(MORNING)))
 }
 
@@ -191,7 +191,7 @@ pub(crate) fn before(
         _ => Length { minutes, ..Length::default() },
     };
     offset(length).ok_or_else(|| {
-        Note::missed("A reminder comes so many minutes, hours, days or weeks before, 999 at most: this one stays in the title.")
+        Note::missed("A reminder is at most 999 minutes, hours, days or weeks before the due date: this one stays in the title.")
     })
 }
 
@@ -209,12 +209,12 @@ pub(crate) fn instant(local: DateTime, context: &Context, notes: &mut Vec<Note>)
             let is_same_day = meant.date() == local.date();
             let then = if is_same_day { String::new() } else { format!(" on {}", tell::date(meant.date())) };
             let (left_out, meant) = (tell::time(local.time(), context.hours), tell::time(meant.time(), context.hours));
-            let text = format!("The clocks of {place} leave out {left_out} on {date}: {meant}{then} is meant.");
+            let text = format!("The clocks of {place} skip {left_out} on {date}: this means {meant}{then}.");
             notes.push(Note::assumed(text));
         }
         AmbiguousOffset::Fold { .. } => {
             notes.push(Note::assumed(format!(
-                "The clocks of {place} show {} twice on {date}: the first is meant.",
+                "The clocks of {place} show {} twice on {date}: this means the first.",
                 tell::time(local.time(), context.hours)
             )));
         }

@@ -16,7 +16,7 @@ pub(crate) fn unless_named(view: View<'_>, at: usize, phrase: Phrase) -> Phrase 
         return phrase;
     }
     let words = view.words[at..phrase.end].iter().map(|word| word.lower.as_str()).collect::<Vec<_>>().join(" ");
-    let note = format!("\u{201c}{words}\u{201d} is taken as a name, because of its capitals: it stays in the title.");
+    let note = format!("\u{201c}{words}\u{201d} is read as a name, because of its capitals: it stays in the title.");
     Phrase::new(phrase.end, Meaning::Name).with_note(Some(note))
 }
 

@@ -53,11 +53,12 @@ fn impossible(end: usize, note: impl Into<String>) -> Phrase {
     Phrase::new(end, Meaning::Impossible).with_note(Some(note.into()))
 }
 
-const TOO_OFTEN: &str = "A task comes back after an hour at the earliest: this stays in the title.";
-const HOW_OFTEN: &str = "How often that is is not clear: give a number, such as \u{201c}every 3 days\u{201d}.";
+const TOO_OFTEN: &str = "A task recurs hourly at most: this stays in the title.";
+const HOW_OFTEN: &str = "The interval is unclear: give a number, such as \u{201c}every 3 days\u{201d}.";
 const WHICH_DAYS: &str =
-    "Which days or times are those? Say them, such as \u{201c}every Monday and Thursday\u{201d}: this stays in the title.";
-const WORKDAYS_ONLY: &str = "Working days are not counted: \u{201c}every weekday\u{201d} is each of them. This stays in the title.";
+    "The days or times are unclear: name them, such as \u{201c}every Monday and Thursday\u{201d}. This stays in the title.";
+const WORKDAYS_ONLY: &str =
+    "An interval cannot count working days; \u{201c}every weekday\u{201d} is each of them. This stays in the title.";
 
 /// Skips "repeat", "repeats", "recurring".
 fn lead(view: View<'_>, at: usize) -> usize {
@@ -244,13 +245,13 @@ fn every_nth(view: View<'_>, at: usize) -> Option<Phrase> {
         By::Nth(days) if matches!(days[..], [(2, _)]) => {
             let weekday = days[0].1;
             let note = format!(
-                "Every second {name} is taken as every other {name}; for a month's second write \u{201c}every 2nd {name} of the \
+                "Every second {name} is read as every other {name}; for a month's second write \u{201c}every 2nd {name} of the \
                     month\u{201d}.",
                 name = tell::weekday(weekday)
             );
             return Some(found(view, set.end, Repeat { note: Some(note), ..repeat(Unit::Week, 2, By::Weekdays(vec![weekday])) }));
         }
-        _ => (!view.is(at, "last") && !set.is_list).then(|| "That is taken as once a month.".to_owned()),
+        _ => (!view.is(at, "last") && !set.is_list).then(|| "That is read as once a month.".to_owned()),
     };
     Some(found(view, set.end, Repeat { note, ..repeat(Unit::Month, 1, set.by) }))
 }
@@ -300,7 +301,7 @@ fn thirteenth(view: View<'_>, at: usize) -> Option<(i8, usize)> {
 }
 
 fn weekend(view: View<'_>, end: usize, interval: u16) -> Phrase {
-    let note = "A weekend is taken as its Saturday.".to_owned();
+    let note = "A weekend is read as its Saturday.".to_owned();
     found(view, end, Repeat { note: Some(note), ..repeat(Unit::Week, interval, By::Weekdays(vec![Weekday::Saturday])) })
 }
 
@@ -319,7 +320,7 @@ fn every_date(view: View<'_>, at: usize) -> Option<Phrase> {
         return Some(found(view, set.end, Repeat { months, ..repeat(Unit::Year, 1, set.by) }));
     }
     let names = months.iter().map(|month| tell::month(*month).to_owned()).collect::<Vec<_>>();
-    let each = if names.len() == 1 { "is taken as its" } else { "are taken as their" };
+    let each = if names.len() == 1 { "is read as its" } else { "are read as their" };
     let note = format!("{} {each} first day.", joined(&names));
     Some(found(view, end, Repeat { note: Some(note), ..yearly(months, vec![1]) }))
 }
@@ -334,7 +335,7 @@ fn adverb(view: View<'_>, at: usize) -> Option<Phrase> {
     let (unit, interval) = adverb_period(word)?;
     if start == at && !view.is_free(start + 1) && !on_days_directly(view, start + 1, unit) {
         let every = if interval == 1 { unit.singular().to_owned() } else { format!("{interval} {}s", unit.singular()) };
-        let note = format!("\u{201c}{word}\u{201d} is taken as a word of the title; \u{201c}every {every}\u{201d} repeats the task.");
+        let note = format!("\u{201c}{word}\u{201d} is read as part of the title; \u{201c}every {every}\u{201d} repeats the task.");
         return Some(Phrase::new(start + 1, Meaning::Word).with_note(Some(note)));
     }
     Some(on_days(view, start + 1, repeat(unit, interval, By::Start)))
@@ -496,7 +497,7 @@ fn end(view: View<'_>, at: usize) -> Option<Phrase> {
     let start = if view.is_phrase(at, &["ending", "in"]) { at + 2 } else { view.skip(at, &["for"]) };
     let word = view.word(start);
     let joined = word.strip_suffix('x').and_then(figures);
-    let note = joined.map(|count| format!("\u{201c}{word}\u{201d} is taken as {count} times in all."));
+    let note = joined.map(|count| format!("\u{201c}{word}\u{201d} is read as {count} times in all."));
     let is_counted = view.is_any(start + 1, &["times", "occurrences", "repetitions"]);
     let spaced = || cardinal(word).filter(|_| is_counted).map(|count| (count, start + 2));
     if let Some((count, end)) = joined.map(|count| (count, start + 1)).or_else(spaced) {

@@ -110,10 +110,10 @@ pub(crate) fn recurrence(repeat: &Repeat, first: Date, end: End, notes: &mut Vec
     }
     let rule = rule(repeat, first, end);
     if rule.is_none() {
-        notes.push(Note::missed("That recurrence is more than a rule can say: it is left out."));
+        notes.push(Note::missed("A rule cannot express that recurrence: it is left out."));
     }
     if repeat.unit == Unit::Year && repeat.by == By::Start && first.month() == 2 && first.day() == 29 {
-        notes.push(Note::assumed("29 February comes in leap years only."));
+        notes.push(Note::assumed("29 February exists in leap years only."));
     }
     Recurrence { frequency: Frequency::None, rule }
 }

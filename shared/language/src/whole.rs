@@ -46,7 +46,7 @@ pub(crate) fn leave(words: &[Word], from: usize, found: &mut [Found]) {
     let stretch = Sentence { words, found, from }.qualified();
     let Some(stretch) = stretch else { return };
     let text = words[stretch].iter().map(|word| word.lower.as_str()).collect::<Vec<_>>().join(" ");
-    let mut note = Some(format!("\u{201c}{text}\u{201d} was not understood as a whole: it stays in the title."));
+    let mut note = Some(format!("\u{201c}{text}\u{201d} was not fully understood: it stays in the title."));
     for found in found.iter_mut().filter(|found| found.phrase.meaning.says_when()) {
         found.phrase.meaning = Meaning::Impossible;
         found.phrase.note = note.take();

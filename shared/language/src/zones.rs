@@ -125,9 +125,9 @@ fn abbreviation(view: View<'_>, at: usize) -> Option<(Place, Option<String>, usi
     let note = (zone != Zone::utc()).then(|| match zone.name().strip_prefix("Etc/GMT") {
         // `Etc/GMT+5` in the database is UTC−5: the sign is inverted.
         Some(offset) => {
-            format!("{name} is taken as UTC{}.", offset.replace(['+', '-'], if offset.starts_with('+') { "\u{2212}" } else { "+" }))
+            format!("{name} is read as UTC{}.", offset.replace(['+', '-'], if offset.starts_with('+') { "\u{2212}" } else { "+" }))
         }
-        None => format!("{name} is taken as the time of {zone}."),
+        None => format!("{name} is read as the time of {zone}."),
     });
     Some((named(name, zone), note.filter(|_| !is_time), if is_time { at + 2 } else { at + 1 }))
 }
@@ -155,7 +155,7 @@ fn in_city(view: View<'_>, at: usize) -> Option<(Place, Option<String>, usize)> 
         zone.name().split_once('/').is_some_and(|(part, _)| CONTINENTS.contains(&part)).then_some((zone, start + length))
     };
     let (zone, end) = (1..=NAME_MAX).rev().find_map(named_city).filter(|(zone, _)| *zone != view.context.zone)?;
-    let note = format!("That is taken as the time of {zone}.");
+    let note = format!("That is read as the time of {zone}.");
     Some((named(zone.name().to_owned(), zone), Some(note), end))
 }
 

@@ -407,7 +407,7 @@ fn a_line_without_a_title_reports_that_and_shows_its_understood_parts() {
     let draft = draft("tomorrow at 5pm #home", &Scene::new(now, &zone));
     assert!(draft.task.is_none());
     assert_eq!(draft.parts.len(), 3);
-    assert!(all(&draft.notes).contains("A task needs words of its own"));
+    assert!(all(&draft.notes).contains("The title is missing"));
 }
 
 #[test]

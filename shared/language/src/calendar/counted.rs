@@ -222,7 +222,7 @@ fn named_month(view: View<'_>, name: &str, end: usize) -> Option<(Date, usize)> 
 /// Friday, or Sunday on a weekend.
 fn end_of_week(end: usize, from: Date) -> Option<Phrase> {
     let last = if from.weekday().to_monday_zero_offset() <= 4 { Weekday::Friday } else { Weekday::Sunday };
-    Some(on(end, on_or_after(from, last)?).with_note(Some(format!("The end of the week is taken as {}.", tell::weekday(last)))))
+    Some(on(end, on_or_after(from, last)?).with_note(Some(format!("The end of the week is read as {}.", tell::weekday(last)))))
 }
 
 /// Named days.

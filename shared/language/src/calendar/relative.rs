@@ -68,14 +68,19 @@ fn this(view: View<'_>, at: usize) -> Option<Phrase> {
         "week" if view.is_free(at + 2) => {
             let last = if today.weekday().to_monday_zero_offset() <= 4 { Weekday::Friday } else { Weekday::Sunday };
             let date = on_or_after(today, last)?;
-            Some(on(at + 2, date).with_note(Some(format!("This week is taken as until its {}.", tell::weekday(last)))))
+            Some(
+                on(at + 2, date)
+                    .with_note(Some(format!("\u{201c}This week\u{201d} is read as \u{201c}by {}\u{201d}.", tell::weekday(last)))),
+            )
         }
-        "month" if view.is_free(at + 2) => {
-            Some(on(at + 2, today.last_of_month()).with_note(Some("This month is taken as until its last day.".to_owned())))
-        }
-        "year" if view.is_free(at + 2) => {
-            Some(on(at + 2, today.last_of_year()).with_note(Some("This year is taken as until its last day.".to_owned())))
-        }
+        "month" if view.is_free(at + 2) => Some(
+            on(at + 2, today.last_of_month())
+                .with_note(Some("\u{201c}This month\u{201d} is read as \u{201c}by its last day\u{201d}.".to_owned())),
+        ),
+        "year" if view.is_free(at + 2) => Some(
+            on(at + 2, today.last_of_year())
+                .with_note(Some("\u{201c}This year\u{201d} is read as \u{201c}by its last day\u{201d}.".to_owned())),
+        ),
         _ => None,
     }
 }
@@ -171,7 +176,7 @@ pub(super) fn ahead(view: View<'_>, at: usize, start: usize) -> Option<Phrase> {
         if view.is(after, "time") { after + 1 } else { end }
     } else if start == at && !is_in && end == begin + 1 && length.minutes != 0 && stands_out(view, begin, end) {
         let text = view.word(begin);
-        return Some(word(end, format!("\u{201c}{text}\u{201d} is taken as a word of the title; \u{201c}in {text}\u{201d} is a time.")));
+        return Some(word(end, format!("\u{201c}{text}\u{201d} is read as part of the title; \u{201c}in {text}\u{201d} is a time.")));
     } else if is_plus && view.is_free(end) || end == begin + 1 && length.minutes == 0 && stands_out(view, begin, end) {
         end
     } else {
@@ -251,7 +256,7 @@ fn vague(view: View<'_>, at: usize, is_in: bool) -> Option<Phrase> {
         _ => view.vague_number(at)?,
     };
     Unit::named(view.word(unit)).filter(|_| is_in || view.is_phrase(unit + 1, &["from", "now"]))?;
-    let note = "How long that is is not clear: say a number, such as \u{201c}in 3 days\u{201d}.".to_owned();
+    let note = "The length is unclear: give a number, such as \u{201c}in 3 days\u{201d}.".to_owned();
     Some(Phrase::new(unit + 1, Meaning::Impossible).with_note(Some(note)))
 }
 
@@ -319,7 +324,7 @@ pub(super) fn weekday_phrase(view: View<'_>, at: usize, is_led: bool) -> Option<
     }
     if is_adjective(view, at, end) && modifier.is_empty() && !is_led {
         let name = tell::weekday(weekday);
-        return Some(word(end, format!("{name} is taken as a word of the title; \u{201c}on {name}\u{201d} is a date.")));
+        return Some(word(end, format!("{name} is read as part of the title; \u{201c}on {name}\u{201d} is a date.")));
     }
     if modifier != "next" {
         return Some(with_part(view, Phrase::new(end, Meaning::Day { day: Day::Weekday(weekday), part: None })));
@@ -330,7 +335,7 @@ pub(super) fn weekday_phrase(view: View<'_>, at: usize, is_led: bool) -> Option<
     let name = tell::weekday(weekday);
     let note = (nearest != date).then(|| {
         let (date, nearest) = (tell::date(date), tell::date(nearest));
-        format!("Next {name} is taken as that of next week, {date}; \u{201c}{name}\u{201d} alone is {nearest}.")
+        format!("Next {name} is read as the one of next week, {date}; \u{201c}{name}\u{201d} alone is {nearest}.")
     });
     Some(with_part(view, on(end, date).with_note(note)))
 }

@@ -45,7 +45,7 @@ pub(crate) fn month_day(view: View<'_>, at: usize) -> Option<MonthDay> {
     let (month, day, end) = day_month(view, at).or_else(|| month_then_day(view, at))?;
     // "5 to 7 December", "December 5 to 7".
     let is_stretch = is_stretch || (at + 1..end).any(|at| view.is_any(at, &STRETCHING));
-    let stretch = is_stretch.then(|| "A task has one date: the first is taken.".to_owned());
+    let stretch = is_stretch.then(|| "A task has one date: the first is used.".to_owned());
     let (year, end) = year(view, end);
     let phrase = dated(view, (year, month, day), end);
     Some(MonthDay { month, day, phrase: if phrase.note.is_some() { phrase } else { phrase.with_note(stretch) } })
@@ -124,7 +124,7 @@ pub(super) fn whole_month(view: View<'_>, at: usize, start: usize) -> Option<Phr
     };
     let day = if date.day() == 1 { Day::Month { first: date, is_dated: year.is_some() } } else { Day::On(date) };
     Some(Phrase::new(end, Meaning::Day { day, part: None }).with_note(Some(format!(
-        "{} is taken as its {}.",
+        "{} is read as its {}.",
         tell::month(month),
         if date.day() == 1 { "first day" } else { "last day" }
     ))))

@@ -19,19 +19,20 @@ struct Order {
     instead: &'static str,
 }
 
-const MOVE: &str = "A task is moved by \u{201c}move 12 to Friday\u{201d} or \u{201c}postpone 12 by 2 days\u{201d}.";
-const SHOW: &str = "A part of the list is shown by \u{201c}show overdue tasks\u{201d} or \u{201c}show my tasks by priority\u{201d}.";
-const DELETE: &str = "Tasks are deleted by \u{201c}delete 12\u{201d} or \u{201c}delete all completed tasks\u{201d}.";
+const MOVE: &str = "To move a task, say \u{201c}move 12 to Friday\u{201d} or \u{201c}postpone 12 by 2 days\u{201d}.";
+const SHOW: &str = "To show a part of the list, say \u{201c}show overdue tasks\u{201d} or \u{201c}show my tasks by priority\u{201d}.";
+const DELETE: &str = "To delete tasks, say \u{201c}delete 12\u{201d} or \u{201c}delete all completed tasks\u{201d}.";
 const CHANGE: &str =
-    "A task is changed by \u{201c}complete 12\u{201d}, \u{201c}set 12 to high\u{201d} or \u{201c}move 12 to Friday\u{201d}.";
-const SILENCE: &str = "Reminders end with \u{201c}cancel the reminder of 12\u{201d}, a recurrence with \u{201c}stop repeating 12\u{201d}.";
-const ELSE: &str = "Say \u{201c}help\u{201d} for what it understands.";
+    "To change a task, say \u{201c}complete 12\u{201d}, \u{201c}set 12 to high\u{201d} or \u{201c}move 12 to Friday\u{201d}.";
+const SILENCE: &str =
+    "To end a reminder, say \u{201c}cancel the reminder of 12\u{201d}; to end a recurrence, \u{201c}stop repeating 12\u{201d}.";
+const ELSE: &str = "Say \u{201c}help\u{201d} to see what it understands.";
 
 const ORDERS: &[Order] = &[
     Order {
         verbs: "undo|redo|revert",
         is_everyday: false,
-        instead: "What was done stays done. A completed task is opened again by \u{201c}reopen 12\u{201d}.",
+        instead: "It cannot undo a change. To reopen a completed task, say \u{201c}reopen 12\u{201d}.",
     },
     Order { verbs: "snooze|unsnooze|postpone|put off|defer|delay|reschedule|skip", is_everyday: false, instead: MOVE },
     Order { verbs: "push back|push|move|bring forward|bring|shift|advance|bump", is_everyday: true, instead: MOVE },
@@ -43,9 +44,9 @@ const ORDERS: &[Order] = &[
     Order {
         verbs: "tag|untag|unlabel",
         is_everyday: false,
-        instead: "Tags are added by \u{201c}tag 12 with home\u{201d} and removed by \u{201c}untag 12 home\u{201d}.",
+        instead: "To add tags, say \u{201c}tag 12 with home\u{201d}; to remove them, \u{201c}untag 12 home\u{201d}.",
     },
-    Order { verbs: "rename|retitle", is_everyday: false, instead: "A task is renamed by \u{201c}rename 12 to Pay the rent\u{201d}." },
+    Order { verbs: "rename|retitle", is_everyday: false, instead: "To rename a task, say \u{201c}rename 12 to Pay the rent\u{201d}." },
     Order { verbs: "unmark|reopen|uncomplete|uncheck|untick", is_everyday: false, instead: CHANGE },
     Order {
         verbs: "mark|set|change|update|edit|make|give|raise|lower|label|flag|complete|finish|close|check off|check|tick off|tick|resolve",
@@ -108,7 +109,7 @@ impl Reader<'_> {
         let is_limit = |at: usize| found.iter().any(|found| matches!(found.phrase.meaning, Meaning::Limit(_)) && found.words.contains(&at));
         let is_exception = |at: usize| !is_limit(at) && self.is_exception(at);
         (all + 1..self.end()).any(is_exception).then(|| {
-            let instead = "Exceptions are not understood: say which tasks are meant, such as \u{201c}all tasks tagged home\u{201d}.";
+            let instead = "Exceptions are not understood: name the tasks, such as \u{201c}all tasks tagged home\u{201d}.";
             if order.is_everyday { self.asked(from, instead) } else { Reading::unclear(instead) }
         })
     }
@@ -128,7 +129,7 @@ impl Reader<'_> {
         let joints = (from + 1..self.end()).filter(|at| self.is_one(*at, "and|then|but") || self.skip(*at, ",|;") > *at).take(ORDERS_MAX);
         let first = |joint: usize| Reader { words: self.words.get(..joint).unwrap_or(self.words), ..self };
         let joint = joints.into_iter().find(|joint| first(*joint).command_at(from).is_some_and(|reading| reading.intent.changes()))?;
-        Some(Reading::unclear(format!("One order at a time: say \u{201c}{}\u{201d} first.", self.text(from..joint))))
+        Some(Reading::unclear(format!("One command at a time: say \u{201c}{}\u{201d} first.", self.text(from..joint))))
     }
 
     /// "every overdue task to Bob".
@@ -145,7 +146,7 @@ impl Reader<'_> {
             !order.is_everyday && self.as_task(from).is_none_or(|task| task.title.eq_ignore_ascii_case(self.text(from..start)));
         if is_verb_only || self.is_about_a_task(start) {
             return Some(Reading::unclear(format!(
-                "That is beyond the offline assistant. {} If it is to be a task, say \u{201c}add\u{201d} before it.",
+                "That is beyond the offline assistant. {} To add it as a task, say \u{201c}add\u{201d} before it.",
                 order.instead
             )));
         }

@@ -278,7 +278,7 @@ impl Reader<'_> {
                 }
                 Ok(_) => notes.push(Note::missed(format!("A task has at most {TAGS_MAX} tags."))),
                 Err(invalid) => notes.extend(
-                    invalid.errors().iter().map(|error| Note::missed(format!("\u{201c}{text}\u{201d} is no tag: {}.", error.detail))),
+                    invalid.errors().iter().map(|error| Note::missed(format!("\u{201c}{text}\u{201d} is not a tag: {}.", error.detail))),
                 ),
             }
         }

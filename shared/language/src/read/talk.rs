@@ -102,6 +102,6 @@ impl Reader<'_> {
         if self.words.iter().any(|word| word.is("?")) {
             return Reading::of(Intent::Help);
         }
-        Reading::unclear("That says nothing. Try \u{201c}what is due today?\u{201d} or \u{201c}help\u{201d}.")
+        Reading::unclear("There is nothing to read. Try \u{201c}what is due today?\u{201d} or \u{201c}help\u{201d}.")
     }
 }
