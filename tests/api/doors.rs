@@ -523,7 +523,7 @@ async fn a_function_accepts_facts_and_jobs_only_with_the_gateways_secret() {
         let (answered, problem) = deliver(&audit, &headers, None, &completed).await;
         assert_eq!(answered, status, "{headers:?}: {problem}");
         if status == 403 {
-            assert!(problem["detail"].as_str().unwrap().contains("task.completed is a fact"), "{problem}");
+            assert!(problem["detail"].as_str().unwrap().contains("task.completed is an event that only Taskflow announces"), "{problem}");
         }
         let job = headers.iter().fold(http::Request::post("/job/fire-reminder-7"), |job, (name, value)| job.header(*name, value));
         let job = job.header("host", "localhost").body(full("")).unwrap();
@@ -556,7 +556,7 @@ async fn facts_from_outside_are_refused_with_a_problem() {
         {
             let answer = app.call("POST", "/", &headers, fact.to_string()).await;
             assert!(answer.problem(403).is_empty());
-            assert!(answer.json()["detail"].as_str().unwrap().contains("is a fact"), "{answer:?}");
+            assert!(answer.json()["detail"].as_str().unwrap().contains("only Taskflow announces"), "{answer:?}");
         }
         let answer = app.call("POST", "/", &[("content-type", BATCH)], json!([fact]).to_string()).await.is(200).json();
         assert_eq!((&answer[0]["type"], &answer[0]["data"]["status"]), (&json!(format!("{ty}.failed")), &json!(403)));

@@ -53,6 +53,6 @@ stories('transfer', {}, (story) => {
     await page.getByRole('button', { name: 'Settings and keys' }).click();
     const settings = page.getByRole('dialog', { name: 'Settings' });
     await settings.getByLabel(/^Import a file/).setInputFiles({ name: 'x.csv', mimeType: 'text/csv', buffer: Buffer.from('a,b\n1,2\n') });
-    await settings.getByText(/the file does not tell what wrote it/i).waitFor();
+    await settings.getByText(/format cannot be recognised/i).waitFor();
   });
 });

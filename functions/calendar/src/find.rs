@@ -81,7 +81,8 @@ pub(crate) async fn proppatch(app: Arc<App>, request: Request) -> Result<Respons
 pub(crate) async fn report(app: Arc<App>, request: Request) -> Result<Response, Error> {
     access::check(&app, request.headers()).await?;
     let (parts, root) = read(request).await?;
-    let root = root.ok_or_else(|| Error::Malformed("the body is empty: which report?".to_owned()))?;
+    let root =
+        root.ok_or_else(|| Error::Malformed("the body is empty; send a calendar-query, calendar-multiget or sync-collection".to_owned()))?;
     let wanted = Wanted::read(Some(&root));
     let is_calendar = parts.uri.path().trim_end_matches('/') == CALENDAR.trim_end_matches('/');
     match (root.namespace.as_str(), root.name.as_str()) {
@@ -89,7 +90,7 @@ pub(crate) async fn report(app: Arc<App>, request: Request) -> Result<Response, 
         (CALDAV, "calendar-query") if is_calendar => {
             let filter = match root.child(CALDAV, "filter").map(Filter::read) {
                 Some(None) => {
-                    return Ok(refusal(StatusCode::FORBIDDEN, CALDAV, "supported-filter", "", "the filter has a part that is not known"));
+                    return Ok(refusal(StatusCode::FORBIDDEN, CALDAV, "supported-filter", "", "the filter has an unsupported part"));
                 }
                 filter => filter.flatten(),
             };
@@ -101,7 +102,7 @@ pub(crate) async fn report(app: Arc<App>, request: Request) -> Result<Response, 
             DAV,
             "supported-report",
             "",
-            "the reports are calendar-query, calendar-multiget and sync-collection, of the calendar",
+            "the supported reports are calendar-query, calendar-multiget and sync-collection, on the calendar",
         )),
     }
 }

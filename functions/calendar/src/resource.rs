@@ -44,7 +44,7 @@ pub(crate) fn name(path: &str) -> Option<String> {
 }
 
 pub(crate) fn missing(path: &str) -> Error {
-    Error::NotFound(format!("there is no resource at {path}"))
+    Error::NotFound(format!("no resource has the path {path}"))
 }
 
 /// Checks `If-Match` and `If-None-Match` against the existing resource.

@@ -34,9 +34,9 @@ pub(crate) struct Element {
 pub(crate) enum XmlError {
     #[error("not well-formed XML")]
     Malformed,
-    #[error("a document type or an entity of its own: neither is read")]
+    #[error("document types and custom entities are not allowed")]
     Entities,
-    #[error("more than {DEPTH_MAX} elements inside each other, or more than {ELEMENTS_MAX} elements")]
+    #[error("more than {DEPTH_MAX} nested elements, or more than {ELEMENTS_MAX} elements")]
     TooComplex,
 }
 

@@ -209,7 +209,7 @@ impl Turn {
     async fn task(&self, id: i64) -> Result<Task, Failed> {
         let get = tools::of("get_task").ok_or_else(|| Failed::new(StatusCode::NOT_FOUND, "there is no get_task"))?;
         let done = self.tools.call(get, Map::from_iter([("task_id".to_owned(), id.into())])).await?;
-        done.tasks.into_iter().next().ok_or_else(|| Failed::new(StatusCode::BAD_GATEWAY, "get_task answered no task"))
+        done.tasks.into_iter().next().ok_or_else(|| Failed::new(StatusCode::BAD_GATEWAY, "get_task returned no task"))
     }
 
     /// Calls the model and the tools that it requests, until it requests none.
@@ -382,7 +382,7 @@ impl Turn {
         let is_known = self.held.iter().any(|known| known.tool.name == tool.name && known.arguments == held.arguments);
         if !is_known {
             if !asking::has_room(&self.held, &held) {
-                return Self::not_called(call, &format!("at most {ASKED_MAX} changes are asked about at once"));
+                return Self::not_called(call, &format!("at most {ASKED_MAX} changes can be confirmed at once"));
             }
             self.held.push(held);
         }

@@ -86,7 +86,7 @@ async fn said_here(response: Response) -> Result<Response, Error> {
 /// Returns the consumer that could not process it, which must consume such events.
 fn consumer(event: &Event) -> Result<&'static Route, Invalid> {
     if event.ty() == UNREADABLE {
-        return Err(Invalid::field("/type", "a record that was no event has no consumer; send the intended event instead"));
+        return Err(Invalid::field("/type", "the record was not an event, so it has no consumer; send the intended event instead"));
     }
     let name = cloud_event::extension(event, CONSUMER).ok_or_else(|| Invalid::field("/consumer", "missing; name the consumer"))?;
     let takes = |route: &&Route| match (event.ty().parse::<CommandType>(), event.ty().parse::<EventType>()) {

@@ -40,7 +40,7 @@ async fn create(app: Arc<App>, command: CreateAppPassword) -> Result<Answer, Err
 /// Revokes one. Does nothing if it does not exist.
 async fn delete(app: Arc<App>, command: AppPasswordRef) -> Result<Answer, Error> {
     if command.app_password_id < 1 {
-        return Err(Error::NotFound("there is no app password of this id".to_owned()));
+        return Err(Error::NotFound("no app password has this id".to_owned()));
     }
     let mut change = app.change(app.origin(routes::PREFERENCES.name), None).await?;
     change.unit.delete_app_password(command.app_password_id).await?;

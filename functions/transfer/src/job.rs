@@ -44,8 +44,7 @@ pub(crate) async fn work(app: Arc<App>, call: JobCall) -> Result<Published, Erro
         // The scheduler calls again after any error. A permanent error would occur each time.
         Err(error) if error.status().is_server_error() && !error.is_unavailable() => {
             error.log(&format!("/job/{}", job_of(id)));
-            give_up(&app, id, "something went wrong here; what was imported until then stays, and importing the file again does the rest")
-                .await
+            give_up(&app, id, "an internal error ended the import; imported tasks stay, and importing the file again adds the rest").await
         }
         result => result,
     }

@@ -59,7 +59,7 @@ async fn run(app: Arc<App>, command: ImportRef) -> Result<Answer, Error> {
         }
         ImportStatus::Importing | ImportStatus::Done => {}
         ImportStatus::Receiving | ImportStatus::Checking | ImportStatus::Failed => {
-            return Err(Error::Conflict("only a file that is checked can be imported".to_owned()));
+            return Err(Error::Conflict("only an import with the status checked can be run".to_owned()));
         }
     }
     let published = change.commit().await?;

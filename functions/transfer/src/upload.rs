@@ -43,7 +43,7 @@ async fn receive(app: &Arc<App>, asked: CreateImport, body: Body) -> Result<Resp
     };
     let Some(mut import) = app.store()?.create_import(format, app.now()).await? else {
         file.pass_over().await?;
-        return Err(Error::Conflict(format!("{IMPORTS_MAX} imports are not over; wait for one of them, or run its preview")));
+        return Err(Error::Conflict(format!("{IMPORTS_MAX} imports are unfinished; wait for one, or confirm its preview")));
     };
     match keep(app, &mut import, asked.dry_run, first, &mut file).await {
         Ok(response) => Ok(response),
@@ -74,7 +74,7 @@ async fn keep(app: &Arc<App>, import: &mut Import, dry_run: bool, first: Vec<u8>
 }
 
 fn unknown_format() -> Error {
-    Invalid::field("/format", format_args!("the file does not tell what wrote it: say {}", ImportFormat::NAMES)).into()
+    Invalid::field("/format", format_args!("the file's format cannot be recognised; set format to {}", ImportFormat::NAMES)).into()
 }
 
 /// A file that is being received.
@@ -112,7 +112,7 @@ impl Arriving {
         loop {
             let frame = tokio::time::timeout(SILENCE_MAX, self.body.frame()).await.map_err(|_| Error::Timeout)?;
             let Some(frame) = frame else { return Ok(None) };
-            let frame = frame.map_err(|_| Error::Malformed("the body broke off".to_owned()))?;
+            let frame = frame.map_err(|_| Error::Malformed("the body is incomplete".to_owned()))?;
             if let Ok(bytes) = frame.into_data() {
                 self.read += bytes.len();
                 if self.read > UPLOAD_MAX {

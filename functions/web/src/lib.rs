@@ -155,7 +155,7 @@ fn find(name: &str, request: &Request) -> Result<Response, Error> {
     {
         return Ok(document.answer(request.headers()));
     }
-    let document = ASSETS.get(name).ok_or_else(|| Error::NotFound(format!("no file at {}", request.uri().path())))?;
+    let document = ASSETS.get(name).ok_or_else(|| Error::NotFound(format!("no file has the path {}", request.uri().path())))?;
     Ok(document.answer(request.headers()))
 }
 

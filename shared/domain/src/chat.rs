@@ -112,7 +112,7 @@ impl DraftTask {
 fn line(text: &str, pointer: &str, max: usize) -> Result<String, Invalid> {
     let mut checks = Checks::new();
     let trimmed = text.trim();
-    checks.require(!trimmed.is_empty(), pointer, "says nothing");
+    checks.require(!trimmed.is_empty(), pointer, "not empty");
     checks.require(text.chars().count() <= max, pointer, format_args!("at most {max} characters"));
     checks.require(!text.contains('\0'), pointer, "no NUL character");
     checks.finish(trimmed.to_owned())

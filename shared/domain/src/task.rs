@@ -233,7 +233,7 @@ pub fn title(text: &str) -> Result<String, Invalid> {
         return Err(Invalid::field("/title", format_args!("1 to {TITLE_MAX} characters, without spaces at the ends")));
     }
     if title.chars().all(is_invisible) {
-        return Err(Invalid::field("/title", "something that can be seen"));
+        return Err(Invalid::field("/title", "at least one visible character"));
     }
     if title.chars().any(char::is_control) {
         return Err(Invalid::field("/title", "no control characters"));
@@ -263,7 +263,7 @@ pub fn tags(list: &[String], pointer: &str) -> Result<Vec<String>, Invalid> {
         let length = tag.chars().count();
         let pointer = format!("{pointer}/{index}");
         checks.require((1..=TAG_MAX).contains(&length), &pointer, format_args!("1 to {TAG_MAX} characters"));
-        checks.require(length == 0 || !tag.chars().all(is_invisible), &pointer, "something that can be seen");
+        checks.require(length == 0 || !tag.chars().all(is_invisible), &pointer, "at least one visible character");
         // A comma separates tags in a query string.
         checks.require(!tag.contains(|c: char| c == ',' || c.is_control()), &pointer, "no comma and no control characters");
         if tags.len() <= TAGS_MAX && !tags.contains(&tag) {

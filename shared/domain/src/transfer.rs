@@ -281,13 +281,17 @@ impl ExportedReminder {
         checks.require(reminder.task_id >= 1, "/task_id", "1 or more");
         checks.require(reminder.retry_count >= 0, "/retry_count", "0 or more");
         let is_sent = reminder.status == ReminderStatus::Sent;
-        checks.require(is_sent == reminder.sent_at.is_some(), "/sent_at", "there if the status is sent");
+        checks.require(is_sent == reminder.sent_at.is_some(), "/sent_at", "required if the status is sent, otherwise not allowed");
         let is_cancelled = reminder.status == ReminderStatus::Cancelled;
         checks.require(is_cancelled || !cancelled_with_task, "/cancelled_with_task", "false unless the status is cancelled");
         let is_plain = reminder.deliveries.iter().all(|delivery| delivery.error.as_deref().is_none_or(is_plain));
         checks.require(is_plain, "/deliveries", "no NUL character");
         let is_told = |delivery: &crate::reminder::Delivery| (delivery.status == ReminderStatus::Sent) == delivery.sent_at.is_some();
-        checks.require(reminder.deliveries.iter().all(is_told), "/deliveries", "sent_at if the status is sent");
+        checks.require(
+            reminder.deliveries.iter().all(is_told),
+            "/deliveries",
+            "sent_at is required if the status is sent, otherwise not allowed",
+        );
         checks.finish(())?;
         Ok(self)
     }
@@ -372,14 +376,22 @@ impl ExportedTask {
         checks.require(task.recurrence_number >= 1, "/recurrence_number", "1 or more");
         checks.require(task.recurrence_exdates.len() <= EXDATES_MAX, "/recurrence_exdates", format_args!("at most {EXDATES_MAX}"));
         let is_custom = task.recurrence == Recurrence::Custom;
-        checks.require(is_custom == task.recurrence_rule.is_some(), "/recurrence_rule", "there if recurrence is custom");
+        checks.require(
+            is_custom == task.recurrence_rule.is_some(),
+            "/recurrence_rule",
+            "required if recurrence is custom, otherwise not allowed",
+        );
         task.check_recurrence(&mut checks);
         let has_due = task.due_date.is_some();
         checks.require(has_due || task.reminder_offset.is_none(), "/reminder_offset", "a reminder needs a due_date");
         checks.require(has_due || task.due_day.is_none(), "/due_day", "an all-day task needs a due_date");
-        checks.require(task.all_day == task.due_day.is_some(), "/all_day", "true if there is a due_day");
+        checks.require(task.all_day == task.due_day.is_some(), "/all_day", "true if due_day is set, otherwise false");
         let is_completed = task.status == Status::Completed;
-        checks.require(is_completed == task.completed_at.is_some(), "/completed_at", "there if the status is completed");
+        checks.require(
+            is_completed == task.completed_at.is_some(),
+            "/completed_at",
+            "required if the status is completed, otherwise not allowed",
+        );
         checks.finish(())?;
         let reminders = self.reminders.into_iter().map(ExportedReminder::checked).collect::<Result<_, _>>()?;
         Ok(Self { reminders, ..self })

@@ -120,7 +120,7 @@ pub fn feed_key(uri: &Uri) -> Option<String> {
 /// [`Error::Forbidden`] over a connection that others can read; [`Error::NoAppPassword`], after a pause if a secret was wrong.
 pub(crate) async fn admit(app: &App, is_private: bool, secret: Option<String>) -> Result<(), Error> {
     if !is_private {
-        return Err(Error::Forbidden("app passwords and feed keys need https, except on this machine itself".to_owned()));
+        return Err(Error::Forbidden("app passwords and feed keys require HTTPS, except from this machine".to_owned()));
     }
     match secret {
         None => Err(Error::NoAppPassword),

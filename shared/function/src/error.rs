@@ -101,8 +101,8 @@ impl Error {
     #[must_use]
     pub fn fact(ty: EventType) -> Self {
         let command = CommandType::ALL.iter().find(|command| command.answer() == ty);
-        let instead = command.map_or_else(String::new, |command| format!("; the command is {command}"));
-        Self::Forbidden(format!("{ty} is a fact, and only Taskflow announces facts{instead}"))
+        let instead = command.map_or_else(String::new, |command| format!("; send the command {command} instead"));
+        Self::Forbidden(format!("{ty} is an event that only Taskflow announces{instead}"))
     }
 
     /// Creates the error for a defect.

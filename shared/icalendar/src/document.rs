@@ -18,7 +18,7 @@ pub enum Refused {
     #[error("larger than {DOCUMENT_MAX} bytes")]
     TooLarge,
     /// Components are nested too deeply, or there are too many lines.
-    #[error("more than {DEPTH_MAX} components inside each other, or more than {ITEMS_MAX} lines")]
+    #[error("more than {DEPTH_MAX} nested components, or more than {ITEMS_MAX} lines")]
     TooComplex,
     /// BEGIN and END do not match, there is no VCALENDAR, or a NUL character, which cannot be stored.
     #[error("not one VCALENDAR whose BEGIN and END match, or with a NUL character")]

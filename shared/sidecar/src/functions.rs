@@ -223,7 +223,7 @@ fn not_of_a_function(name: &str, status: StatusCode) -> Error {
     let asks_for_patience = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
     Error::Elsewhere {
         status: if asks_for_patience { status } else { StatusCode::BAD_GATEWAY },
-        detail: format!("the function {name} does not start, or broke off the answer"),
+        detail: format!("the function {name} did not start, or its answer is incomplete"),
         retry_after: None,
         source: None,
     }

@@ -214,7 +214,7 @@ impl Unit {
                 return Ok(Some(Resource { task, ..again }));
             }
         }
-        Err(Error::InTheWay("the series moves on at this moment; try again"))
+        Err(Error::InTheWay("the series is changing; retry"))
     }
 
     /// Returns the name of the resource with this UID, if there is one.

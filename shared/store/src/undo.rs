@@ -53,7 +53,7 @@ impl Unit {
             _ if noted.is_touched || !is_gapless => Err(Error::InTheWay("the same fields were changed since")),
             _ => match task.with_previous(noted.previous) {
                 Ok(before) => self.save_as_before(&task, before).await,
-                Err(_) => Err(Error::InTheWay("a later change needs what this one set")),
+                Err(_) => Err(Error::InTheWay("a later change depends on this one")),
             },
         }
     }

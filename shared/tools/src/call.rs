@@ -235,7 +235,7 @@ impl Failed {
 
 async fn collect(body: Body) -> Result<Bytes, Failed> {
     collect_within(ANSWER_MAX, body).await.map_err(|error| {
-        let why = if matches!(error, Error::TooLarge(_)) { "it is too long" } else { "it broke off" };
+        let why = if matches!(error, Error::TooLarge(_)) { "it is too long" } else { "it is incomplete" };
         Failed::new(StatusCode::BAD_GATEWAY, &format!("the answer could not be read: {why}"))
     })
 }

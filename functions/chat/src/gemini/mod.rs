@@ -269,7 +269,7 @@ fn declarations() -> &'static RawValue {
 /// Why an answer could not be read to its end.
 #[derive(Debug, thiserror::Error)]
 enum ReadError {
-    #[error("the answer broke off")]
+    #[error("the answer is incomplete")]
     Broken(#[source] reqwest::Error),
     #[error("the answer is longer than {ANSWER_MAX} bytes")]
     TooLong,

@@ -81,7 +81,7 @@ pub(crate) enum Unusable {
     CutOff,
     #[error("the answer ended with {0}")]
     Ended(String),
-    #[error("a call of a function has no name, or arguments that are no object")]
+    #[error("a call of a function has no name, or its arguments are not an object")]
     BadCall,
 }
 
@@ -181,7 +181,7 @@ impl Failure {
     /// Returns its message.
     pub(crate) fn said(&self) -> String {
         match (self.error.status.as_str(), self.error.message.as_str()) {
-            ("", "") => "nothing that could be read".to_owned(),
+            ("", "") => "no readable message".to_owned(),
             (status, message) => shortened(format!("{status} {message}").trim()),
         }
     }
@@ -269,11 +269,11 @@ mod tests {
         );
         assert_eq!(
             why(&[chunk(&json!([{ "functionCall": { "args": {} } }]), Some("STOP"))]),
-            "a call of a function has no name, or arguments that are no object"
+            "a call of a function has no name, or its arguments are not an object"
         );
         assert_eq!(
             why(&[chunk(&json!([{ "functionCall": { "name": "a", "args": [] } }]), Some("STOP"))]),
-            "a call of a function has no name, or arguments that are no object"
+            "a call of a function has no name, or its arguments are not an object"
         );
         assert!(gathered(&[chunk(&text, Some("MAX_TOKENS"))]).unwrap().text.ends_with(CUT));
         assert_eq!(why(&[chunk(&json!([]), Some("MAX_TOKENS"))]), "the answer ended with MAX_TOKENS");
@@ -294,7 +294,7 @@ mod tests {
         }
         for body in ["", "<html>", "[]", "{}", r#"{"error": 7}"#] {
             let failure = Failure::read(body.as_bytes());
-            assert_eq!((failure.retry_delay(), failure.said().as_str()), (None, "nothing that could be read"), "{body}");
+            assert_eq!((failure.retry_delay(), failure.said().as_str()), (None, "no readable message"), "{body}");
         }
     }
 }

@@ -52,7 +52,7 @@ fn task(line: i64, list: &str, item: &Value) -> Foreign {
         task.cannot(format!("its date “{}” is not understood", text("due")));
     }
     if !text("parent").is_empty() {
-        task.cannot("it is a sub-task, which Taskflow does not have: it is a task of its own");
+        task.cannot("it is a sub-task; it is imported as a separate task");
     }
     for link in item["links"].as_array().into_iter().flatten() {
         let address = link["link"].as_str().unwrap_or_default();

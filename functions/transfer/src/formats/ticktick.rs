@@ -64,10 +64,10 @@ fn task<'c>(line: i64, cell: impl Fn(&str) -> &'c str, namesakes: &mut Namesakes
         ..Foreign::default()
     };
     if status == "-1" {
-        task.cannot("it was given up, which Taskflow does not tell from completed");
+        task.cannot("it was marked “won't do”; it is imported as completed");
     }
     if !cell("parentId").is_empty() {
-        task.cannot("it is a sub-task, which Taskflow does not have: it is a task of its own");
+        task.cannot("it is a sub-task; it is imported as a separate task");
     }
     let zone = zone.unwrap_or_else(|| scene.zone.clone());
     let is_all_day = cell("Is All Day").eq_ignore_ascii_case("true");
@@ -81,7 +81,7 @@ fn task<'c>(line: i64, cell: impl Fn(&str) -> &'c str, namesakes: &mut Namesakes
         task.cannot(format!("its date “{start}{due}” is not understood"));
     }
     if !start.is_empty() && !due.is_empty() && start != due {
-        task.cannot(format!("it has a start date ({start}) beside its due date, which is left out"));
+        task.cannot(format!("its start date {start} is left out"));
     }
     repeat(&mut task, cell("Repeat"));
     reminders(&mut task, cell("Reminder"), is_all_day, scene);
@@ -125,7 +125,7 @@ fn repeat(task: &mut Foreign, text: &str) {
         Ok(rule) => {
             task.rule = Some(rule);
             if !own.is_empty() {
-                task.cannot(format!("of its repetition, {} is left out", own.join(", ")));
+                task.cannot(format!("{} of its repetition is left out", own.join(", ")));
             }
         }
         Err(error) => task.cannot(format!("its repetition {text} is left out: {error}")),

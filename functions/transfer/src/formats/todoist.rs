@@ -81,7 +81,7 @@ impl Project {
         };
         if let Some(parent) = self.above.last() {
             task.more.push(format!("Part of: {parent}"));
-            task.cannot("it is a sub-task, which Taskflow does not have: its description names the task above it");
+            task.cannot("it is a sub-task; it is imported as a separate task, and its description names its parent");
         }
         self.above.push(title);
         date(&mut task, cell("DATE"), cell("DATE_LANG"), &zone.unwrap_or_else(|| scene.zone.clone()), scene);
@@ -92,7 +92,7 @@ impl Project {
         }
         let responsible = cell("RESPONSIBLE");
         if !responsible.is_empty() {
-            task.cannot(format!("it is assigned to {responsible}, which is left out"));
+            task.cannot(format!("its assignee {responsible} is left out"));
         }
         task
     }
@@ -135,7 +135,7 @@ fn date(task: &mut Foreign, text: &str, language: &str, zone: &Zone, scene: &Sce
     } else {
         task.from_completion = false;
         task.more.push(format!("Date: {text}"));
-        task.cannot(format!("its date “{text}” is not understood: its description has it"));
+        task.cannot(format!("its date “{text}” is not understood; it is added to the description"));
     }
 }
 
@@ -158,6 +158,6 @@ fn deadline(task: &mut Foreign, text: &str) {
         task.due = Some(Moment::On(day));
     } else {
         task.more.push(format!("Deadline: {text}"));
-        task.cannot(format!("its deadline {text} is left out beside its date: its description has it"));
+        task.cannot(format!("its deadline {text} is added to the description"));
     }
 }

@@ -69,7 +69,7 @@ fn task(line: i64, project: &str, item: &Value) -> Foreign {
         ..Foreign::default()
     };
     if item["priority"].as_i64().is_some_and(|priority| priority > 3) {
-        task.cannot("its priority is above high, and is high here");
+        task.cannot("its priority is above high; it is imported as high");
     }
     repeat(&mut task, item);
     reminders(&mut task, item);
@@ -118,7 +118,7 @@ fn reminders(task: &mut Foreign, item: &Value) {
     for reminder in item["reminders"].as_array().into_iter().flatten() {
         let at = instant(&reminder["reminder"]).or_else(|| instant(reminder));
         let (Some(at), Some(Moment::At(due))) = (at, task.due) else {
-            task.cannot("it has a reminder, but no due date to remind of: the reminder is left out");
+            task.cannot("it has a reminder but no due date: the reminder is left out");
             continue;
         };
         let seconds = (due.as_microsecond() - at.as_microsecond()).div_euclid(1_000_000);

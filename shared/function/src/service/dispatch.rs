@@ -106,7 +106,7 @@ impl Paths {
             _ => Err(missing),
         });
         let missing = match at {
-            Err(_) => Error::NotFound(format!("there is nothing at {path}")),
+            Err(_) => Error::NotFound(format!("no operation has the path {path}")),
             Ok(at) => {
                 let (route, list) = at.value;
                 match list.iter().find(|(own, _)| own == method) {
