@@ -525,7 +525,7 @@ async fn changing_more_than_one_task_is_asked_first_unless_the_message_names_the
         Said::text("Shall I?"),
     ]);
     let answer = say(&app, "changing", "do something about the late ones").await;
-    let expected = "Reopen “Task 1” (#1), and set a reminder of “Task 5” (#5), 1 hour before, and take home off “Task 5” (#5)?";
+    let expected = "Reopen “Task 1” (#1), and set a reminder of “Task 5” (#5), 1 hour before, and remove home from “Task 5” (#5)?";
     assert_eq!((&answer["question"]["text"], &answer["question"]["count"]), (&json!(expected), &json!(2)));
     let four = app.task(&json!(4)).await;
     assert_eq!(

@@ -77,7 +77,7 @@ impl Deed {
             "undo_change" => Self::new("undo a change of", ""),
             "set_priority" => Self::new("set the priority of", format!(" to {}", text("priority"))),
             "add_tags" => Self::new("tag", format!(" with {}", text("tags"))),
-            "remove_tags" => Self::new(format!("take {} off", text("tags")), ""),
+            "remove_tags" => Self::new(format!("remove {} from", text("tags")), ""),
             "schedule_reminder" => Self::new("set a reminder of", format!(", {} before", text("reminder_offset"))),
             "cancel_reminder" => Self::new("cancel a reminder of", ""),
             "update_task" => {
@@ -143,8 +143,8 @@ fn detail(tool: &Tool, arguments: &Map<String, Value>, done: &Done, task: Option
         "undo_change" => format!("Undid a change of {subject}."),
         "set_priority" => format!("Set the priority of {subject} to {}.", text("priority")),
         "add_tags" => format!("Tagged {subject} with {}.", text("tags")),
-        "remove_tags" => format!("Took {} off {subject}.", text("tags")),
-        "schedule_reminder" => format!("Reminds of {subject} {} before it is due.", text("reminder_offset")),
+        "remove_tags" => format!("Removed {} from {subject}.", text("tags")),
+        "schedule_reminder" => format!("Set a reminder for {subject}, {} before it is due.", text("reminder_offset")),
         "cancel_reminder" => format!("Cancelled reminder {}.", text("reminder_id")),
         "list_tasks" | "search_tasks" | "list_trash" => match done.output["total_count"].as_i64() {
             Some(1) => "Found 1 task.".to_owned(),

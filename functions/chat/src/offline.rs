@@ -187,12 +187,12 @@ impl Plan<'_> {
             Intent::CancelReminders(which) => self.cancel(which)?,
             Intent::ListTags => self.tags()?,
             Intent::Help => HELP.to_owned(),
-            Intent::Greeting => format!("Hello! I am here and keep your tasks. {HELP}"),
-            Intent::Thanks => "You are welcome. Say “help” for what else I understand.".to_owned(),
+            Intent::Greeting => format!("Hello! I manage your tasks. {HELP}"),
+            Intent::Thanks => "You are welcome. Say “help” to see what else I understand.".to_owned(),
             Intent::Yes => "There is no open question to confirm.".to_owned(),
             Intent::No => "Fine, I leave it.".to_owned(),
             Intent::Unclear if reading.or_task.is_some() => return Err(Stop::Missing(with_notes(String::new(), &reading.notes))),
-            Intent::Unclear => "I did not understand that. Say “help” for what I understand.".to_owned(),
+            Intent::Unclear => "I did not understand that. Say “help” to see what I understand.".to_owned(),
         };
         Ok(with_notes(text, &reading.notes))
     }
@@ -205,7 +205,7 @@ impl Plan<'_> {
         };
         if let Some(rival) = rival {
             self.told.push(rival.id);
-            return self.offer(&format!("There is a task {}, and I did not understand what to do to it.", self.told(&rival)), task);
+            return self.offer(&format!("There is a task {}, but I did not understand what to do with it.", self.told(&rival)), task);
         }
         self.leave = Leave::Given;
         let made = self.call("create_task", json!(task))?;
@@ -216,7 +216,7 @@ impl Plan<'_> {
     fn offer(&mut self, why: &str, task: &CreateTask) -> Result<String, Stop> {
         self.leave = Leave::Asked;
         self.call("create_task", json!(task))?;
-        Ok(format!("{why}\n\nAdd “{}” as a task? Say **yes**, and it is added.", markdown::text(&task.title)))
+        Ok(format!("{why}\n\nAdd “{}” as a task? Say **yes** to add it.", markdown::text(&task.title)))
     }
 
     // --- Calls ------------------------------------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ impl Plan<'_> {
         }
         let outcomes = there.iter().take(calls.len()).map(|result| match result.get("output") {
             Some(output) => Ok(output.clone()),
-            None => Err(result["error"]["detail"].as_str().unwrap_or("it did not work").to_owned()),
+            None => Err(result["error"]["detail"].as_str().unwrap_or("the change failed").to_owned()),
         });
         let outcomes = outcomes.collect();
         self.next += calls.len();
@@ -577,14 +577,14 @@ fn told(tool: &str, ids: &[i64], outcomes: Vec<Result<Value, String>>, done: imp
         };
         let noun = if tool == "cancel_reminder" { "reminder" } else { "task" };
         let what = if asked == 1 { format!("this {noun}") } else { format!("these {asked} {noun}s") };
-        lines.push(format!("Shall I {deed} {what}? Say **yes**, and it is done; nothing is changed yet."));
+        lines.push(format!("Shall I {deed} {what}? Nothing has changed yet; say **yes** to do it."));
     }
     lines.join("\n")
 }
 
 /// Returns the answer for more tasks than are changed at once.
 fn too_many(total: usize, about: &str) -> Stop {
-    Stop::say(format!("There are {total} {about}: more than I change at once. Say which, so that it is fewer."))
+    Stop::say(format!("There are {total} {about}. That is more than I can change at once. Name fewer tasks."))
 }
 
 /// Returns a count such as "There is 1 open task due today." or "You completed 3 tasks yesterday."
