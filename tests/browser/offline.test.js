@@ -155,7 +155,7 @@ stories('offline', {}, (story) => {
     await page.context().setOffline(true);
     await page.reload();
     await row(page, 'Kept').waitFor();
-    await page.locator('away-banner').getByText(/You are offline\. You see the tasks of Today \d\d:\d\d\./).waitFor();
+    await page.locator('away-banner').getByText(/You are offline\. Last loaded: Today \d\d:\d\d\./).waitFor();
     await page.getByRole('link', { name: /^home/ }).waitFor();
     await page.getByRole('textbox', { name: 'New task' }).fill('Call Mira tomorrow at 9');
     await page.getByText('Dates and times cannot be read now. They stay in the title.').waitFor();

@@ -84,7 +84,7 @@ async fn batch(server: &Transport, parts: &Parts, messages: Vec<Value>) -> Resul
     let mut answers: Vec<Value> = Vec::new();
     for message in messages {
         let response = if message["method"] == "initialize" {
-            let error = ErrorData::invalid_request("Invalid Request: initialize is no part of a batch", None);
+            let error = ErrorData::invalid_request("Invalid Request: initialize cannot be part of a batch", None);
             failed(StatusCode::BAD_REQUEST, &id(&message), &error)
         } else {
             one(server, parts.clone(), message.to_string().into()).await?

@@ -208,7 +208,7 @@ export function dragged({ dataTransfer }) {
 }
 
 /** Moves a recurring task to its next occurrence. @param {Task} task */
-export const skip = (task) => void did('Skipped', tasks.skip(task), { more: 'It is now at its next date.' });
+export const skip = (task) => void did('Skipped', tasks.skip(task), { more: 'It moved to its next date.' });
 
 /** Changes many tasks, in as few calls as the API permits. @param {number[]} ids @param {Parameters<Tasks['bulk']>[1]} action @param {TaskChange} [fields] @param {string} [verb] */
 export function bulk(ids, action, fields, verb) {

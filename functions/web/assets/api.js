@@ -172,7 +172,7 @@ async function once(path, { method = 'GET', body, headers = {}, signal, within =
     text = await (response.ok ? read(response) : response.text());
   } catch (error) {
     if (error instanceof Problem) throw error;
-    if (signal?.aborted) throw new DOMException('A newer call took its place.', 'AbortError');
+    if (signal?.aborted) throw new DOMException('A newer request replaced this one.', 'AbortError');
     throw new Problem(0, { detail: late.aborted ? 'The service did not answer in time.' : 'The service cannot be reached.' });
   }
   const { status } = response;

@@ -60,7 +60,7 @@ export function pickDate(anchor, { label, task, choose, read }) {
   const all = h('input', { type: 'radio', name: 'date-picker-scope', value: 'all' });
   const one = h('input', { type: 'radio', name: 'date-picker-scope', value: 'one', checked: true });
   const repeats = task !== null && task.recurrence !== 'none';
-  const scope = repeats ? h('fieldset', { className: 'scope' }, h('legend', { className: 'sr', textContent: 'What moves' }), h('label', { className: 'choice' }, one, 'Only this one'), h('label', { className: 'choice' }, all, 'This and all after')) : null;
+  const scope = repeats ? h('fieldset', { className: 'scope' }, h('legend', { className: 'sr', textContent: 'Which occurrences move' }), h('label', { className: 'choice' }, one, 'Only this one'), h('label', { className: 'choice' }, all, 'This and all after')) : null;
 
   const element = h('div', { className: 'menu date-picker', popover: 'auto', role: 'dialog', 'aria-label': label });
 
@@ -146,7 +146,7 @@ export function pickDate(anchor, { label, task, choose, read }) {
       said = { due_date, ...(recurrence_rule ? { recurrence_rule } : recurrence !== 'none' ? { recurrence } : {}), ...(reminder_offset ? { reminder_offset } : {}) };
       return setText(reading, `${saidInWords(due_date)}${recurrence_rule || recurrence !== 'none' ? ', repeating' : ''}`);
     } catch {
-      return line.value.trim() === text ? setText(reading, 'Sentences need the service, which cannot be reached. Choose a day below.') : undefined;
+      return line.value.trim() === text ? setText(reading, 'The service cannot be reached, so it cannot read this. Choose a day below.') : undefined;
     }
   }
 

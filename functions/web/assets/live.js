@@ -211,7 +211,7 @@ export class AwayBanner extends HTMLElement {
     const waits = waiting && (outbox.isAway || this.#isLong) ? `${waiting === 1 ? '1 change waits' : `${waiting} changes wait`} on this device.` : '';
     const isCut = failure instanceof Problem && failure.status === 0 && !navigator.onLine;
     const why = failure === null || total === null ? '' : isCut ? 'You are offline.' : textOf(failure);
-    const seen = why && answeredAt ? `You see the tasks of ${inWords(answeredAt.toISOString())}.` : '';
+    const seen = why && answeredAt ? `Last loaded: ${inWords(answeredAt.toISOString())}.` : '';
     const text = [why, seen, waits].filter(Boolean).join(' ');
     this.hidden = !text;
     setText(this.#words, text);

@@ -139,7 +139,7 @@ export class NotificationList extends HTMLElement {
       if (error instanceof Problem && error.status === 404) return;
       this.#all.set(id, notice);
       this.#draw();
-      toast(textOf(error), { title: 'It could not be marked as read', kind: 'bad' });
+      toast(textOf(error), { title: 'The notification was not marked as read', kind: 'bad' });
     }
   }
 
@@ -162,7 +162,7 @@ export class NotificationList extends HTMLElement {
     document.title = `${unread ? `(${unread}) ` : ''}${document.title.replace(/^\(\d+\) /, '')}`;
     this.#readAll.hidden = unread === 0;
     this.#none.hidden = sorted.length > 0;
-    setText(this.#none, this.#failure ? `The notifications could not be loaded. ${this.#failure}` : 'Nothing yet. Reminders show up here.');
+    setText(this.#none, this.#failure ? `The notifications could not be loaded. ${this.#failure}` : 'No notifications yet. Reminders appear here.');
     const focused = this.#list.contains(document.activeElement) ? document.activeElement?.closest('li')?.dataset.id : undefined;
     this.#list.replaceChildren(...sorted.slice(0, SHOWN_MAX).map((notice) => this.#item(notice)));
     if (focused !== undefined) find(this.#list, `[data-id="${focused}"] .notice-open`, HTMLElement).focus();

@@ -91,7 +91,7 @@ export class TaskHistory extends HTMLElement {
     const chain = new Map();
     for (const entry of this.#entries) chain.set(entry.task_id, [...(chain.get(entry.task_id) ?? []), entry]);
     const sections = [...chain].map(([id, entries]) => this.#occurrence(id, entries, chain.size > 1));
-    const state = problem ? `The history could not be loaded. ${problem}` : this.#isLoading ? 'Loading…' : sections.length ? '' : 'Nothing is recorded yet.';
+    const state = problem ? `The history could not be loaded. ${problem}` : this.#isLoading ? 'Loading…' : sections.length ? '' : 'No history yet.';
     const more = !this.#isLoading && (problem || this.#entries.length < this.#total);
     this.replaceChildren(
       ...sections,

@@ -740,7 +740,7 @@ export class TaskList extends HTMLElement {
   #empty(filtered) {
     const { place, tags } = view();
     if (filtered && !(tags.length === 1 && !view().text)) this.#say('empty', 'Nothing matches', 'No task meets these conditions.', ['Clear search and filters', clearFilters]);
-    else if (place === 'trash') this.#say('empty', 'The trash is empty', 'What you delete stays here for 30 days.');
+    else if (place === 'trash') this.#say('empty', 'The trash is empty', 'Deleted tasks stay here for 30 days.');
     else {
       const use = (/** @type {string} */ line) => {
         find(document, 'quick-add', QuickAdd).edit(line);

@@ -63,7 +63,7 @@ export function transfer() {
     `${verb} ${counted(now.created, 'task', 'tasks')}.` +
     (now.existing ? ` ${counted(now.existing, 'is', 'are')} here already.` : '') +
     (now.skipped ? ` ${counted(now.skipped, 'item', 'items')} cannot be imported.` : '') +
-    (now.error ? ` The file ends early: ${now.error}.` : '');
+    (now.error ? ` The file was not read to its end: ${now.error}.` : '');
 
   /** @param {File} file */
   const check = (file) => attempt(async () => {

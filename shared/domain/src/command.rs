@@ -493,7 +493,7 @@ impl SnoozeReminder {
             (None, Some(until)) => ("/until", Some(until)),
             _ => return Err(Invalid::field("", "give either for, such as \"10 minutes\", or until, such as \"2027-01-05T09:00:00Z\"")),
         };
-        at.filter(|at| *at > now).ok_or_else(|| Invalid::field(field, "not after now"))
+        at.filter(|at| *at > now).ok_or_else(|| Invalid::field(field, "not in the future"))
     }
 }
 

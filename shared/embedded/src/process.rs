@@ -145,7 +145,7 @@ fn check_bind(settings: &Settings) -> Result<(), BoxError> {
     }
     let bind = settings.bind;
     Err(format!(
-        "TASKFLOW_BIND is {bind} but TASKFLOW_API_TOKEN is not set; set a token, such as of `openssl rand -hex 32`, or bind to 127.0.0.1"
+        "TASKFLOW_BIND is {bind} but TASKFLOW_API_TOKEN is not set; set a token, such as the output of `openssl rand -hex 32`, or bind to 127.0.0.1"
     )
     .into())
 }

@@ -180,7 +180,7 @@ fn binary(mut fields: Map<String, Value>, content_type: &str, body: &[u8]) -> Re
 
 fn event(value: Value) -> Result<Event, Error> {
     let Value::Object(mut fields) = value else {
-        return Err(Error::Malformed("the body is not a JSON object, which a CloudEvent is".to_owned()));
+        return Err(Error::Malformed("the body is not a JSON object, so it is not a CloudEvent".to_owned()));
     };
     let mut checks = Checks::new();
     for name in REQUIRED {

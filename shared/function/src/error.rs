@@ -31,7 +31,7 @@ pub enum Error {
     #[error("{0}")]
     NotFound(String),
     /// 405: the path does not have this method; lists its methods.
-    #[error("this path does not have this method; use {0}")]
+    #[error("this path does not support this method; use {0}")]
     MethodNotAllowed(String),
     /// 406: the caller accepts no type that the response can have; names it.
     #[error("the response is {0}, which Accept excludes")]

@@ -282,7 +282,7 @@ pub fn is_same(given: &[u8], secret: &[u8]) -> bool {
 pub fn warn_of_weak_token(app: &App) {
     if app.settings.api_token.as_ref().is_some_and(|token| token.expose().len() < TOKEN_GOOD) {
         tracing::warn!(
-            "TASKFLOW_API_TOKEN is shorter than {TOKEN_GOOD} characters and can be guessed; set a longer one, such as of `openssl rand -hex 32`"
+            "TASKFLOW_API_TOKEN is shorter than {TOKEN_GOOD} characters and can be guessed; set a longer one, such as the output of `openssl rand -hex 32`"
         );
     }
 }

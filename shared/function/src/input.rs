@@ -82,7 +82,8 @@ fn body_object(method: &Method, headers: &HeaderMap, body: &[u8]) -> Result<Map<
 
 /// Parses a body as JSON.
 pub(crate) fn json(body: &[u8]) -> Result<Value, Error> {
-    let place = |error: serde_json::Error| format!("the body is not JSON, from line {}, column {} on", error.line(), error.column());
+    let place =
+        |error: serde_json::Error| format!("the body is not JSON; the first error is at line {}, column {}", error.line(), error.column());
     serde_json::from_slice(body).map_err(|error| Error::Malformed(place(error)))
 }
 

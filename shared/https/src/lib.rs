@@ -112,7 +112,7 @@ fn check_token(settings: &Settings) -> Result<(), BoxError> {
     if settings.api_token.is_some() || is_loopback(settings.https.bind) {
         return Ok(());
     }
-    Err("TASKFLOW_DOMAIN is set but TASKFLOW_API_TOKEN is not; set a token, such as of `openssl rand -hex 32`".into())
+    Err("TASKFLOW_DOMAIN is set but TASKFLOW_API_TOKEN is not; set a token, such as the output of `openssl rand -hex 32`".into())
 }
 
 fn keeper(settings: &Settings) -> Result<Keeper, BoxError> {

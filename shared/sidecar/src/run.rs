@@ -44,7 +44,7 @@ fn check_app_token(settings: &Settings) -> Result<(), BoxError> {
     if settings.app_api_token.is_some() {
         return Ok(());
     }
-    Err("APP_API_TOKEN is not set; set the same secret, such as of `openssl rand -hex 32`, for daprd, the gateway and every function"
+    Err("APP_API_TOKEN is not set; set the same secret, such as the output of `openssl rand -hex 32`, for daprd, the gateway and every function"
         .into())
 }
 
