@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The store has no such secret or does not answer, or a value is invalid.
 pub(crate) async fn fill(settings: &mut Settings, sidecar: &Sidecar, route: &Route) -> Result<(), BoxError> {
     let Some(store) = settings.secret_store.clone() else { return Ok(()) };
-    let missing = |settings: &Settings| -> Vec<&str> {
+    let missing = |settings: &Settings| -> Vec<&'static str> {
         let keys = [("neon-connection-string", settings.database_url.is_none()), ("api-token", settings.api_token.is_none())];
         keys.into_iter().filter_map(|(key, is_missing)| is_missing.then_some(key)).collect()
     };
