@@ -43,9 +43,9 @@ async fn a_command_that_came_too_early_is_done_once_its_task_is_there() {
     std::fs::write(&file, &letters).unwrap();
 
     // The task is still missing, and a record that is no event never becomes one.
-    let (all_taken, said) = replay(&stack, &file);
+    let (all_accepted, said) = replay(&stack, &file);
     assert!(
-        !all_taken && said.contains("not accepted: tag-task task.add-tags early: 404") && said.contains("0 accepted, 2 not accepted"),
+        !all_accepted && said.contains("not accepted: tag-task task.add-tags early: 404") && said.contains("0 accepted, 2 not accepted"),
         "{said}"
     );
     let kept = stack.api.call("GET", "/dead-letters", &caller, "").await.is(200).json();
@@ -58,15 +58,15 @@ async fn a_command_that_came_too_early_is_done_once_its_task_is_there() {
     assert_eq!(task["id"], 1);
     std::fs::write(&file, letter.to_string() + "\n").unwrap();
     for _ in 0..2 {
-        let (all_taken, said) = replay(&stack, &file);
+        let (all_accepted, said) = replay(&stack, &file);
         assert!(
-            all_taken && said.contains("accepted: tag-task task.add-tags early") && said.contains("1 accepted, 0 not accepted"),
+            all_accepted && said.contains("accepted: tag-task task.add-tags early") && said.contains("1 accepted, 0 not accepted"),
             "{said}"
         );
     }
     let task = stack.api.call("GET", "/api/tasks/1", &caller, "").await.is(200).json();
-    assert_eq!((&task["tags"], &task["version"]), (&json!(["early"]), &json!(2)), "taken twice, done once");
+    assert_eq!((&task["tags"], &task["version"]), (&json!(["early"]), &json!(2)), "accepted twice, handled once");
     let kept = stack.api.call("GET", "/dead-letters", &caller, "").await.is(200).json();
-    assert_eq!(kept.as_array().unwrap().len(), 1, "the one that was taken is forgotten: {kept}");
+    assert_eq!(kept.as_array().unwrap().len(), 1, "the accepted one is deleted: {kept}");
     stack.stop().await;
 }

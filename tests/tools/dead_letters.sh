@@ -73,20 +73,20 @@ replay() { # URL FILE
   [ -r "$2" ] || fail "$2 cannot be read"
   while IFS= read -r letter; do
     [ -n "$letter" ] || continue
-    what=$(jq --raw-output '"\(.consumer) \(.type) \(.id)"' <<<"$letter" 2>/dev/null) || { left=$((left + 1)); echo "not accepted: this line is not JSON: ${letter:0:80}"; continue; }
+    what=$(jq --raw-output '"\(.consumer) \(.type) \(.id)"' <<<"$letter" 2>/dev/null) || { refused=$((refused + 1)); echo "not accepted: this line is not JSON: ${letter:0:80}"; continue; }
     printf '%s' "$letter" >"$scratch/letter"
     status=$(call --output "$scratch/answer" --write-out '%{http_code}' --header 'content-type: application/cloudevents+json' \
       --data-binary "@$scratch/letter" "${1%/}/dead-letters") || fail "$1 does not answer; $accepted were accepted before"
     if [ "$status" = 204 ]; then
-      taken=$((taken + 1))
+      accepted=$((accepted + 1))
       echo "accepted: $what"
     else
-      left=$((left + 1))
+      refused=$((refused + 1))
       echo "not accepted: $what: $status $(jq --raw-output '[.detail // .title] + [.errors[]? | "\(.pointer) \(.detail)"] | join("; ")' "$scratch/answer" 2>/dev/null || true)"
     fi
   done <"$2"
-  echo "dead-letters: $taken accepted, $left not accepted"
-  [ "$left" = 0 ]
+  echo "dead-letters: $accepted accepted, $refused not accepted"
+  [ "$refused" = 0 ]
 }
 
 case $#:${1:-} in
