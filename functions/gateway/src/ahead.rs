@@ -68,10 +68,10 @@ impl Ahead {
     }
 }
 
-/// True if such an event wakes this consumer ahead. Live updates wake none, because open pages have woken it. Webhooks are not woken, because no user
-/// waits for them.
+/// True if such an event wakes this consumer ahead. Live updates wake none, because open pages have woken it. Webhooks and the audit log, which consumes
+/// every event, are not woken: no user waits for them, and their cold start would slow down the others.
 fn is_woken(route: &Route, topic: Topic, ty: EventType) -> bool {
-    route.wants(topic, ty).is_some_and(|subscription| !matches!(subscription.concern, Concern::Watched | Concern::Posted))
+    route.wants(topic, ty).is_some_and(|subscription| !matches!(subscription.concern, Concern::Watched | Concern::Posted | Concern::All))
 }
 
 #[cfg(test)]
@@ -91,9 +91,9 @@ mod tests {
         let asleep = |_: &Route| false;
         assert_eq!(names(ahead.choose(&LIST_TASKS, now, asleep)), [""; 0], "it announces nothing");
         assert_eq!(names(ahead.choose(&COMPLETE_TASK, now, |route| *route == COMPLETE_TASK)), [""; 0], "the call itself is quick");
-        assert_eq!(names(ahead.choose(&COMPLETE_TASK, now, |route| route.name == "record-audit")), ["cancel-reminder", "spawn-recurrence"]);
-        assert_eq!(names(ahead.choose(&COMPLETE_TASK, now, asleep)), ["record-audit"], "the others are being woken");
-        assert_eq!(names(ahead.choose(&COMPLETE_TASK, now + AWAKE, asleep)), ["cancel-reminder", "spawn-recurrence", "record-audit"]);
+        assert_eq!(names(ahead.choose(&COMPLETE_TASK, now, |route| route.name == "cancel-reminder")), ["spawn-recurrence"]);
+        assert_eq!(names(ahead.choose(&COMPLETE_TASK, now, asleep)), ["cancel-reminder"], "the other one is being woken");
+        assert_eq!(names(ahead.choose(&COMPLETE_TASK, now + AWAKE, asleep)), ["cancel-reminder", "spawn-recurrence"]);
     }
 
     #[test]
@@ -102,7 +102,7 @@ mod tests {
         let asleep = |_: &Route| false;
         let complete = |recurrence: &str| json!({ "task_data": { "recurrence": recurrence, "due_date": null } });
         let mut now = Instant::now();
-        for (recurrence, woken) in [("none", vec!["record-audit"]), ("daily", vec!["spawn-recurrence", "record-audit"])] {
+        for (recurrence, woken) in [("none", vec![]), ("daily", vec!["spawn-recurrence"])] {
             ahead.learn(Topic::TaskEvents, EventType::TaskCompleted, &complete(recurrence), &[]);
             now += AWAKE;
             assert_eq!(names(ahead.choose(&COMPLETE_TASK, now, asleep)), woken, "{recurrence}");
