@@ -13,10 +13,8 @@ use crate::cluster::{
 };
 use crate::story::eventually_sent;
 
-/// Number of measurements of each cold start, unless `CLUSTER_ROUNDS` is set.
+/// Number of measurements of each figure, unless `CLUSTER_ROUNDS` is set.
 const ROUNDS: usize = 5;
-/// Number of measurements of a recurrence with each setting. They take longer.
-const RECURRENCES: usize = 4;
 /// Seconds between reminders, in which everything scales to zero again.
 const APART: i64 = 45;
 /// Seconds until the first one.
@@ -173,7 +171,7 @@ async fn pushes(cluster: &Cluster, figures: &mut Figures) {
 /// Compares waking the consumers of a call ahead with not doing so, in turn.
 async fn recurrences(cluster: &Cluster, figures: &mut Figures) {
     let mut times = [Vec::new(), Vec::new()];
-    for _ in 0..RECURRENCES {
+    for _ in 0..rounds() {
         for (index, is_ahead) in [false, true].into_iter().enumerate() {
             kubectl(&["set", "env", "deployment/gateway", &format!("TASKFLOW_WAKE_AHEAD={is_ahead}")]);
             kubectl(&["rollout", "status", "deployment/gateway", "--timeout", "2m"]);

@@ -68,10 +68,11 @@ impl Ahead {
     }
 }
 
-/// True if such an event wakes this consumer ahead. Live updates wake none, because open pages have woken it. Webhooks and the audit log, which consumes
-/// every event, are not woken: no user waits for them, and their cold start would slow down the others.
+/// True if such an event wakes this consumer ahead. Live updates wake none, because open pages have woken it. No user waits for webhooks, for the audit
+/// log, which consumes every event, or for the cancellation of reminders. Their cold starts would slow down the awaited ones.
 fn is_woken(route: &Route, topic: Topic, ty: EventType) -> bool {
-    route.wants(topic, ty).is_some_and(|subscription| !matches!(subscription.concern, Concern::Watched | Concern::Posted | Concern::All))
+    let is_awaited = |concern| matches!(concern, Concern::Reminders | Concern::Recurring | Concern::Channel(_));
+    route.wants(topic, ty).is_some_and(|subscription| is_awaited(subscription.concern))
 }
 
 #[cfg(test)]
@@ -91,9 +92,14 @@ mod tests {
         let asleep = |_: &Route| false;
         assert_eq!(names(ahead.choose(&LIST_TASKS, now, asleep)), [""; 0], "it announces nothing");
         assert_eq!(names(ahead.choose(&COMPLETE_TASK, now, |route| *route == COMPLETE_TASK)), [""; 0], "the call itself is quick");
-        assert_eq!(names(ahead.choose(&COMPLETE_TASK, now, |route| route.name == "cancel-reminder")), ["spawn-recurrence"]);
-        assert_eq!(names(ahead.choose(&COMPLETE_TASK, now, asleep)), ["cancel-reminder"], "the other one is being woken");
-        assert_eq!(names(ahead.choose(&COMPLETE_TASK, now + AWAKE, asleep)), ["cancel-reminder", "spawn-recurrence"]);
+        assert_eq!(
+            names(ahead.choose(&COMPLETE_TASK, now, asleep)),
+            ["spawn-recurrence"],
+            "no user waits for record-audit and cancel-reminder"
+        );
+        assert_eq!(names(ahead.choose(&COMPLETE_TASK, now, asleep)), [""; 0], "it is being woken");
+        assert_eq!(names(ahead.choose(&COMPLETE_TASK, now + AWAKE, |route| route.name == "spawn-recurrence")), [""; 0], "it is awake");
+        assert_eq!(names(ahead.choose(&COMPLETE_TASK, now + AWAKE, asleep)), ["spawn-recurrence"]);
     }
 
     #[test]

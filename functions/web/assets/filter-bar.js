@@ -53,8 +53,13 @@ export class FilterBar extends HTMLElement {
     });
     viewChanges.addEventListener('change', () => this.#follow());
     tasks.addEventListener('touched', () => this.#lookSoon());
-    // The list is loaded first.
-    tasks.addEventListener('change', () => this.#lookSoon(), { once: true });
+    // The list comes first: a second function's cold start would slow down that of the list's. Without the service, the stored tags are shown.
+    const begin = () => {
+      if (tasks.failure === null && (tasks.isLoading || tasks.isKept)) return;
+      tasks.removeEventListener('change', begin);
+      this.#lookSoon();
+    };
+    tasks.addEventListener('change', begin);
     this.#follow();
   }
 
