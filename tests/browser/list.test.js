@@ -480,4 +480,31 @@ stories('the list', {}, (story) => {
     await row(page, 'Pay the rent').getByRole('checkbox').tap();
     await showsTitles(page, ['Buy bread']);
   });
+
+  story('a first visit calls one function, and the others after the list', async ({ task, open, taskflow }) => {
+    await task({ title: 'Pay the rent' });
+    const page = await open({ ready: false, path: '/openapi.json' });
+    /** @type {Set<string>} */
+    const called = new Set();
+    page.on('request', (request) => {
+      const { pathname } = new URL(request.url());
+      if (pathname.startsWith('/api/') || pathname.startsWith('/ws/')) called.add(pathname);
+    });
+    page.on('websocket', () => called.add('/ws/notifications'));
+    let answer = () => {};
+    const isAwake = new Promise((resolve) => {
+      answer = () => resolve(null);
+    });
+    await page.route('**/api/tasks?limit=50*', (route) => isAwake.then(() => route.continue()));
+    await page.clock.install();
+    await page.goto(taskflow.url);
+    await page.waitForFunction(() => customElements.get('filter-bar') && customElements.get('quick-add'));
+    // Longer than a cold start.
+    await page.clock.runFor(5_000);
+    assert.deepEqual([...called], ['/api/tasks']);
+    answer();
+    await page.clock.resume();
+    await showsTitles(page, ['Pay the rent']);
+    await eventually(async () => assert.ok(called.has('/api/tags') && called.has('/ws/notifications')));
+  });
 });

@@ -139,7 +139,7 @@ stories('offline', {}, (story) => {
       await page.setViewportSize({ width, height: 900 });
       await page.goto('about:blank');
       await page.goto(taskflow.url + path, { waitUntil: 'commit' });
-      await page.waitForFunction(() => document.readyState === 'interactive');
+      await page.waitForFunction(() => document.readyState !== 'loading');
       await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
       assert.deepEqual(await looks(), []);
     }
