@@ -143,6 +143,21 @@ async fn on_hyper_at_its_port() {
     assert!(status.success(), "a stop is graceful: {status}");
 }
 
+#[tokio::test]
+async fn without_a_token_it_does_not_listen_for_other_machines() {
+    let (database, _) = database().await;
+    for bind in [None, Some("0.0.0.0")] {
+        let mut command = program(&database);
+        command.env("PORT", "0").envs(bind.map(|bind| ("TASKFLOW_BIND", bind)));
+        let ended = tokio::time::timeout(Duration::from_secs(20), command.output()).await.unwrap().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(!ended.status.success() && said.contains("neither TASKFLOW_API_TOKEN nor APP_API_TOKEN is set"), "{said}");
+    }
+    let mut child = program(&database).env("PORT", "0").env("APP_API_TOKEN", "of-the-gateway").spawn().unwrap();
+    let (address, _log) = listening(&mut child).await;
+    assert!(address.ip().is_unspecified());
+}
+
 async fn terminate(child: &Child) {
     let pid = child.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
