@@ -38,10 +38,10 @@ function valueOf(task, field) {
   return String(value ?? '') || 'none';
 }
 
-/** Describes the differences. @param {Task} before @param {Task} after */
+/** Describes the differences. Entries of earlier releases lack newer fields. @param {Task} before @param {Task} after */
 function differences(before, after) {
   const fields = /** @type {(keyof Task)[]} */ (Object.keys(after));
-  const changed = fields.filter((field) => !SILENT.has(field) && JSON.stringify(before[field]) !== JSON.stringify(after[field]));
+  const changed = fields.filter((field) => !SILENT.has(field) && field in before && JSON.stringify(before[field]) !== JSON.stringify(after[field]));
   if (!changed.includes('recurrence') && recurrenceOf(before) !== recurrenceOf(after)) changed.push('recurrence');
   return changed.map((field) => {
     if (field === 'description') return fieldNames([field]);
