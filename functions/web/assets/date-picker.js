@@ -146,7 +146,7 @@ export function pickDate(anchor, { label, task, choose, read }) {
       said = { due_date, ...(recurrence_rule ? { recurrence_rule } : recurrence !== 'none' ? { recurrence } : {}), ...(reminder_offset ? { reminder_offset } : {}) };
       return setText(reading, `${saidInWords(due_date)}${recurrence_rule || recurrence !== 'none' ? ', repeating' : ''}`);
     } catch {
-      return line.value.trim() === text ? setText(reading, 'The service cannot be reached, so it cannot read this. Choose a day below.') : undefined;
+      return line.value.trim() === text ? setText(reading, 'The service cannot be reached. Choose a day below.') : undefined;
     }
   }
 

@@ -33,7 +33,7 @@ const SHORTCUTS = Object.freeze([
   ['g i · g a · g d', 'Go to Inbox, All tasks, Done'],
   ['Ctrl+P', 'Print the whole list'],
   ['?', 'Keyboard shortcuts and settings'],
-  ['Esc', 'Close the open pane or dialog'],
+  ['Esc', 'Close the pane or dialog'],
 ]);
 
 /**

@@ -55,7 +55,7 @@
   });
   const begin = async () => {
     await painted;
-    document.head.append(/** @type {HTMLTemplateElement} */ (document.querySelector('#modules')).content);
+    document.head.append(/** @type {HTMLTemplateElement} */ (document.querySelector('template')).content);
     // A browser's first formatter takes tens of milliseconds, for which the list would wait. Nothing else needs the time yet.
     setTimeout(() => Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' }).format());
     if (document.readyState === 'loading') await new Promise((resolve) => document.addEventListener('DOMContentLoaded', resolve));
