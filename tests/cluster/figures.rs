@@ -139,9 +139,7 @@ async fn reminders(cluster: &Cluster, figures: &mut Figures) {
         let microseconds = query.fetch_one(cluster.store.pool()).await.unwrap();
         late.push(Duration::from_micros(u64::try_from(microseconds).unwrap_or_else(|_| panic!("{microseconds} µs: too early"))));
     }
-    let (median, last) = (median(&mut late), late[late.len() - 1]);
-    let figure = format!("{} / {} of {}", milliseconds(median), milliseconds(last), late.len());
-    figures.row("reminder from zero, how late its notification is, median / most", figure, "500 ms");
+    figures.row("reminder from zero, how late its notification is, median / most", spread(&mut late), "500 ms");
 }
 
 /// Measures pushes from zero to the push service, which runs next to the cluster. New pods read its address, which is exempt from the
@@ -163,9 +161,7 @@ async fn pushes(cluster: &Cluster, figures: &mut Figures) {
     let _ = cluster.api.delete(&format!("/api/push/subscriptions/{}", subscription["id"])).await.is(204);
     kubectl(&["delete", "configmap", "taskflow-settings"]);
     assert_eq!(push.refusals(), Vec::<String>::new());
-    let (median, last) = (median(&mut late), late[late.len() - 1]);
-    let figure = format!("{} / {} of {}", milliseconds(median), milliseconds(last), late.len());
-    figures.row("reminder from zero, how late its push is at the push service, median / most", figure, "1 s");
+    figures.row("reminder from zero, how late its push is at the push service, median / most", spread(&mut late), "1 s");
 }
 
 /// Compares waking the consumers of a call ahead with not doing so, in turn.
@@ -173,8 +169,7 @@ async fn recurrences(cluster: &Cluster, figures: &mut Figures) {
     let mut times = [Vec::new(), Vec::new()];
     for _ in 0..rounds() {
         for (index, is_ahead) in [false, true].into_iter().enumerate() {
-            kubectl(&["set", "env", "deployment/gateway", &format!("TASKFLOW_WAKE_AHEAD={is_ahead}")]);
-            kubectl(&["rollout", "status", "deployment/gateway", "--timeout", "2m"]);
+            set_of_gateway(&format!("TASKFLOW_WAKE_AHEAD={is_ahead}"));
             at_zero().await;
             let task = json!({ "title": "again", "due_date": "2030-01-31T09:00:00Z", "recurrence": "daily" });
             let task = cluster.api.create(&task).await;
@@ -189,15 +184,17 @@ async fn recurrences(cluster: &Cluster, figures: &mut Figures) {
             times[index].push(begin.elapsed());
         }
     }
-    kubectl(&["set", "env", "deployment/gateway", "TASKFLOW_WAKE_AHEAD-"]);
-    kubectl(&["rollout", "status", "deployment/gateway", "--timeout", "2m"]);
+    set_of_gateway("TASKFLOW_WAKE_AHEAD-");
     let [mut without, mut ahead] = times;
-    let (floor, median, last) = (median(&mut without), median(&mut ahead), ahead[ahead.len() - 1]);
     let what = "recurrence from zero, from the call that completes to the next occurrence, median";
-    figures.row(format!("{what}, TASKFLOW_WAKE_AHEAD=false"), format!("{} of {}", milliseconds(floor), without.len()), "");
-    let ratio = median.as_secs_f64() / floor.as_secs_f64();
-    let figure = format!("{} / {} of {}, {ratio:.2} ×", milliseconds(median), milliseconds(last), ahead.len());
-    figures.row(format!("{what} / most, woken ahead"), figure, "0.55 ×");
+    figures.row(format!("{what} / most, TASKFLOW_WAKE_AHEAD=false"), spread(&mut without), "");
+    figures.row(format!("{what} / most, woken ahead"), against(&mut ahead, &mut without), "0.55 ×");
+}
+
+/// Sets or removes (`NAME-`) a variable of the gateway, and waits until the new gateway is ready.
+fn set_of_gateway(variable: &str) {
+    kubectl(&["set", "env", "deployment/gateway", variable]);
+    kubectl(&["rollout", "status", "deployment/gateway", "--timeout", "2m"]);
 }
 
 /// Compares a first visit in a browser with the cold start of the one function that it needs, in turn.
@@ -211,10 +208,8 @@ async fn page(cluster: &Cluster, figures: &mut Figures) {
         starts.push(begin.elapsed());
         visits.push(visit(&format!("http://{}/", cluster.api.address)).await);
     }
-    let (start, visit, last) = (median(&mut starts), median(&mut visits), visits[visits.len() - 1]);
-    figures.row("cold start of list-tasks through the gateway, median", milliseconds(start), "");
-    let ratio = visit.as_secs_f64() / start.as_secs_f64();
-    let figure = format!("{} / {} of {}, {ratio:.2} ×", milliseconds(visit), milliseconds(last), visits.len());
+    figures.row("cold start of list-tasks through the gateway, median / most", spread(&mut starts), "");
+    let figure = against(&mut visits, &mut starts);
     figures.row("the page from zero, from the start of a first visit to tasks painted, median / most", figure, "1.2 ×");
 }
 
@@ -247,6 +242,18 @@ async fn idle(figures: &mut Figures) {
 fn median(times: &mut [Duration]) -> Duration {
     times.sort_unstable();
     times[times.len() / 2]
+}
+
+/// Returns the median, the maximum and the number of the times.
+fn spread(times: &mut [Duration]) -> String {
+    let median = median(times);
+    format!("{} / {} of {}", milliseconds(median), milliseconds(times[times.len() - 1]), times.len())
+}
+
+/// Returns the same, with the ratio of the median to that of others.
+fn against(times: &mut [Duration], others: &mut [Duration]) -> String {
+    let ratio = median(times).as_secs_f64() / median(others).as_secs_f64();
+    format!("{}, {ratio:.2} ×", spread(times))
 }
 
 fn milliseconds(time: Duration) -> String {

@@ -220,9 +220,12 @@ export class Tasks extends EventTarget {
     const answered = this.#fetch([0], true);
     const kept = begins ? await first.kept : null;
     if (begins) this.outbox.resume(kept?.changes ?? []);
-    const isFirst = begins && key === first.key;
-    if (!isFirst) await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, STORED_AFTER))]);
-    const list = isFirst ? kept?.list : this.isLoading && this.#key() === key ? await read('lists', key).catch(() => null) : null;
+    let list = kept?.list;
+    if (!begins || key !== first.key) {
+      await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, STORED_AFTER))]);
+      if (!this.isLoading || this.#key() !== key) return answered;
+      list = await read('lists', key).catch(() => null);
+    }
     if (list && this.isLoading && this.#key() === key) this.#show(list);
     await answered;
   }

@@ -140,7 +140,7 @@ pub fn main(gateway: Function, functions: Vec<Function>) -> ExitCode {
 
 /// Refuses to listen for other machines without a token, because they could read and change everything.
 fn check_bind(settings: &Settings) -> Result<(), BoxError> {
-    if settings.bind.to_canonical().is_loopback() || settings.api_token.is_some() {
+    if settings.is_local() || settings.api_token.is_some() {
         return Ok(());
     }
     let bind = settings.bind;

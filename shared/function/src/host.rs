@@ -107,10 +107,10 @@ fn raise_file_limit() {
 
 /// Refuses to listen for other machines if no token is set, because they could read and change everything.
 fn check_bind(settings: &Settings) -> Result<(), BoxError> {
-    let bind = settings.bind;
-    if bind.to_canonical().is_loopback() || settings.api_token.is_some() || settings.app_api_token.is_some() {
+    if settings.is_local() || settings.api_token.is_some() || settings.app_api_token.is_some() {
         return Ok(());
     }
+    let bind = settings.bind;
     Err(format!(
         "neither TASKFLOW_API_TOKEN nor APP_API_TOKEN is set, and TASKFLOW_BIND is {bind}; set a token, or TASKFLOW_BIND=127.0.0.1"
     )

@@ -290,6 +290,12 @@ impl Settings {
         routes::ALL.iter().find(|route| has_names && route.name == name && route.has_callers())
     }
 
+    /// True if only this machine can connect to the address.
+    #[must_use]
+    pub const fn is_local(&self) -> bool {
+        self.bind.to_canonical().is_loopback()
+    }
+
     /// Fills in settings that the environment lacks, from a secret store; `own` are settings of single functions.
     ///
     /// # Errors
