@@ -223,6 +223,7 @@ stories('the list', {}, (story) => {
     await page.locator('filter-bar').getByLabel('Priority').selectOption('Low');
     await page.getByLabel('Search tasks').fill('secret');
     await showsTitles(page, ['Secret plan']);
+    await page.waitForURL(/text=secret/);
     /** @type {string[]} */
     const pages = [];
     page.on('request', (request) => request.isNavigationRequest() && pages.push(new URL(request.url()).search));
@@ -231,6 +232,33 @@ stories('the list', {}, (story) => {
     await showsTitles(page, ['Secret plan']);
     assert.equal(await page.getByLabel('Search tasks').inputValue(), 'secret');
     assert.deepEqual(pages, ['']);
+  });
+
+  story('quick keys of a search are one address, and the way back from a task leads to it', async ({ task, open }) => {
+    await task({ title: 'Water the roses' });
+    await task({ title: 'Pay the rent' });
+    const page = await open();
+    /** @type {string[]} */
+    const addresses = [];
+    page.on('framenavigated', (frame) => addresses.push(new URL(frame.url()).hash));
+    // All keys in one task, because a busy machine may pause between two.
+    await page.getByLabel('Search tasks').evaluate((/** @type {HTMLInputElement} */ field) => {
+      for (const key of 'water') {
+        field.value += key;
+        field.dispatchEvent(new Event('input', { bubbles: true }));
+      }
+    });
+    await showsTitles(page, ['Water the roses']);
+    await page.waitForURL(/#text=water$/);
+    assert.deepEqual(addresses, ['#text=water']);
+
+    await page.getByLabel('Search tasks').fill('rent');
+    await showsTitles(page, ['Pay the rent']);
+    // The address may be behind the list when the task is opened.
+    await openTask(page, 'Pay the rent');
+    await page.goBack();
+    await page.waitForURL(/#text=rent$/);
+    await showsTitles(page, ['Pay the rent']);
   });
 
   story('a tag in a row filters by it', async ({ task, open }) => {

@@ -43,15 +43,14 @@
   const frameMax = 200;
   const painted = picture?.key !== lookOf(key) ? null : new Promise((resolve) => {
     setTimeout(resolve, frameMax);
-    requestAnimationFrame(function show() {
-      const rows = /** @type {HTMLElement | null} */ (document.querySelector('[data-first] .rows'));
-      if (!rows && document.readyState === 'loading') return void requestAnimationFrame(show);
-      setTimeout(resolve);
-      if (!rows) return;
+    // Before the first frame, so that styles and layout are computed once.
+    document.addEventListener('readystatechange', () => {
+      requestAnimationFrame(() => setTimeout(resolve));
+      const rows = /** @type {HTMLElement} */ (document.querySelector('[data-first] .rows'));
       rows.inert = true;
       rows.append(...picture.rows.map(draw));
       rows.closest('[data-first]')?.removeAttribute('data-first');
-    });
+    }, { once: true });
   });
   const begin = async () => {
     await painted;

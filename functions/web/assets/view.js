@@ -64,7 +64,18 @@ function write(view) {
 /** Dispatches `change` when any part has changed. */
 export const viewChanges = new EventTarget();
 
+/** Milliseconds from a key of the search to its address: browsers draw the icon again for each address, and some refuse more than 100 in 10 s. */
+const ADDRESS_AFTER = 100;
+
 let current = read();
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let typing;
+
+/** Writes the view into the address. */
+function settle() {
+  clearTimeout(typing);
+  history.replaceState(history.state, '', write(current));
+}
 
 /** @returns {Readonly<View>} */
 export const view = () => current;
@@ -79,6 +90,7 @@ export function viewKey() {
 export function go(parts) {
   const next = { ...START, ...parts };
   if (write(next) === write({ ...current, task: null })) return;
+  settle();
   current = next;
   history.pushState(null, '', write(current));
   viewChanges.dispatchEvent(new Event('change'));
@@ -96,11 +108,13 @@ export const viewOf = (address) => read(address);
  * @param {Partial<View>} parts
  */
 export function show(parts) {
-  const before = current;
-  current = { ...before, ...parts };
-  const address = write(current);
-  if (current.task !== null && before.task === null) history.pushState({ isOurs: true }, '', address);
-  else history.replaceState(history.state, '', address);
+  const isOpening = Boolean(parts.task) && current.task === null;
+  if (isOpening) settle();
+  current = { ...current, ...parts };
+  clearTimeout(typing);
+  if (isOpening) history.pushState({ isOurs: true }, '', write(current));
+  else if (Object.keys(parts).join() === 'text') typing = setTimeout(settle, ADDRESS_AFTER);
+  else settle();
   viewChanges.dispatchEvent(new Event('change'));
 }
 
