@@ -4,8 +4,8 @@ import { tasks } from './actions.js';
 import { emptyTrash, getPreferences, setPreferences, setToken, textOf, token } from './api.js';
 import { fieldError, find, h, newId, setText } from './dom.js';
 import { Key, hasShortcuts, keep, kept } from './kept.js';
-import { desktopState, setDesktop } from './desktop.js';
 import { devices } from './devices.js';
+import { desktopState, setDesktop } from './notices.js';
 import { empty } from './store.js';
 import { placeToasts, toast } from './toasts.js';
 

@@ -54,15 +54,18 @@
   });
   const begin = async () => {
     await painted;
-    document.head.append(/** @type {HTMLTemplateElement} */ (document.querySelector('template')).content);
+    const { content } = /** @type {HTMLTemplateElement} */ (document.querySelector('template'));
+    const app = /** @type {Element} */ (content.querySelector('script'));
+    app.remove();
+    document.head.append(content);
     // A browser's first formatter takes tens of milliseconds, for which the list would wait. Nothing else needs the time yet.
-    setTimeout(() => Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' }).format());
+    setTimeout(() => Intl.DateTimeFormat().format());
     if (document.readyState === 'loading') await new Promise((resolve) => document.addEventListener('DOMContentLoaded', resolve));
     // Without the style, the list would measure wrong heights.
     const style = /** @type {HTMLLinkElement} */ (document.querySelector('[rel=stylesheet]'));
     if (!style.sheet) await new Promise((resolve) => Object.assign(style, { onload: resolve, onerror: resolve }));
-    const app = '/assets/app.js';
-    await import(app);
+    // Unlike import(), it delays the load event, after which a browser draws the icon, until the list has begun.
+    document.head.append(app);
   };
   void begin();
   const keeps = new Promise((resolve) => {

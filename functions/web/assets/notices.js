@@ -3,8 +3,8 @@
 
 import { setDone, tasks } from './actions.js';
 import { Problem, listNotices, readNotice, snoozeReminder, textOf } from './api.js';
-import { tellDesktop } from './desktop.js';
 import { byId, find, h, icon, setText } from './dom.js';
+import { Key, keep, kept } from './kept.js';
 import { inFull, inWords, timeInWords } from './time.js';
 import { toast } from './toasts.js';
 import { show } from './view.js';
@@ -186,5 +186,42 @@ export class NotificationList extends HTMLElement {
       read,
       isUnread && h('div', { className: 'answers' }, ...this.#answers(notice).map(({ label, about, run }) => h('button', { className: 'quiet', 'aria-label': about, textContent: label, onclick: run }))),
     );
+  }
+}
+
+/** Whether reminders are shown on the desktop while a window is open. @returns {'on' | 'off' | 'denied' | 'none'} */
+export function desktopState() {
+  if (!('Notification' in window)) return 'none';
+  if (Notification.permission === 'denied') return 'denied';
+  return Notification.permission === 'granted' && kept(Key.desktop) === 'on' ? 'on' : 'off';
+}
+
+/**
+ * Enables notifications on the desktop, for which the browser may ask the user, or disables them.
+ *
+ * @param {boolean} isOn
+ */
+export async function setDesktop(isOn) {
+  keep(Key.desktop, isOn && (await Notification.requestPermission()) === 'granted' ? 'on' : null);
+}
+
+/**
+ * Shows a notification, unless the page is visible or the service worker shows it, because this browser is subscribed to pushes. Several windows show
+ * the same one once.
+ *
+ * @param {Notice} notice
+ * @param {() => void} open
+ */
+function tellDesktop(notice, open) {
+  if (desktopState() !== 'on' || kept(Key.device) || (document.visibilityState === 'visible' && document.hasFocus())) return;
+  try {
+    const shown = new Notification(notice.title, { body: notice.body, tag: `taskflow-${notice.id}`, icon: '/assets/icon-192.png' });
+    shown.onclick = () => {
+      focus();
+      shown.close();
+      open();
+    };
+  } catch {
+    // Some phones grant the permission, but need a service worker to show anything; the toast is shown anyway.
   }
 }

@@ -2,7 +2,6 @@
 
 import { DRAGGED, bulk, dragged, move, tasks } from './actions.js';
 import { findTasks, getPreferences, setPreferences, textOf } from './api.js';
-import { showBadge } from './desktop.js';
 import { byId, fieldError, h, icon, newId, openAt, setText } from './dom.js';
 import { knownTags, tagChanges } from './filter-bar.js';
 import { Key, keep, kept } from './kept.js';
@@ -101,7 +100,8 @@ export class PlaceList extends HTMLElement {
           const { total } = await findTasks(queryOf(viewOf(addressOf(goal))), 0, 1, { quiet: true });
           this.#counts.set(addressOf(goal), total);
         }
-        showBadge(this.#counts.get(addressOf(OVERDUE)) ?? 0);
+        // On the application's icon.
+        navigator.setAppBadge?.(this.#counts.get(addressOf(OVERDUE)) ?? 0).catch(() => {});
         this.#draw();
       } catch {
         // The banner reports the error; the counts stay as they were.

@@ -468,8 +468,10 @@ mod tests {
         for inline in ["<style", " style=", " onclick=", " onload=", " onsubmit=", "javascript:", "http://", "https://"] {
             assert!(!INDEX.contains(inline), "{inline}");
         }
-        assert_eq!(INDEX.matches("<script").count(), 1);
-        assert!(INDEX.contains("<script>(() => {\n") && INDEX.contains("'/assets/app.js'"));
+        assert_eq!(INDEX.matches("<script").count(), 2);
+        assert!(
+            INDEX.contains("<script>(() => {\n") && INDEX.contains("<script type=\"module\" src=\"/assets/app.js\"></script>\n</template>")
+        );
         for (name, script) in scripts() {
             for unsafe_call in
                 ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "setHTML", "parseHTML"]
