@@ -152,6 +152,7 @@ stories('offline', {}, (story) => {
     const page = await open({ serviceWorkers: 'allow' });
     await isKept(page);
     await hasList(page, 'Kept');
+    await page.getByRole('link', { name: /^home/ }).waitFor();
     await page.context().setOffline(true);
     await page.reload();
     await row(page, 'Kept').waitFor();
@@ -195,6 +196,40 @@ stories('offline', {}, (story) => {
       assert.deepEqual((await taskflow.call('GET', '/api/tasks?status=pending&sort_by=title&order=asc')).map((/** @type {any} */ own) => own.title), ['Second', 'Third']);
     });
     await page.locator('away-banner').waitFor({ state: 'hidden' });
+  });
+
+  story('a change counts as kept on this device when it is on disk', async ({ open, expectErrors }) => {
+    expectErrors(...AWAY);
+    const page = await open({ serviceWorkers: 'allow' });
+    await isKept(page);
+    await page.context().setOffline(true);
+    const line = page.getByRole('textbox', { name: 'New task' });
+    const banner = page.locator('away-banner');
+    await line.fill('On disk');
+    await line.press('Enter');
+    await banner.getByText('1 change waits').waitFor();
+
+    // A transaction that does not end makes others wait, as a slow disk does.
+    await page.evaluate(() => new Promise((resolve) => {
+      const opening = indexedDB.open('taskflow');
+      opening.onsuccess = () => {
+        const store = opening.result.transaction('changes', 'readwrite').objectStore('changes');
+        const hold = () => {
+          if (Reflect.get(window, 'isReleased')) opening.result.close();
+          else store.count().onsuccess = hold;
+          resolve(null);
+        };
+        hold();
+      };
+    }));
+    await line.fill('On its way');
+    await line.press('Enter');
+    await row(page, 'On its way').waitFor();
+    assert.match(await banner.innerText(), /1 change waits/);
+    await page.evaluate(() => Reflect.set(window, 'isReleased', true));
+    await banner.getByText('2 changes wait').waitFor();
+    await page.reload();
+    await banner.getByText('2 changes wait').waitFor();
   });
 
   story('a change that was not sent is simply taken back', async ({ task, taskflow, open, expectErrors }) => {

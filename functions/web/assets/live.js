@@ -197,7 +197,7 @@ export class AwayBanner extends HTMLElement {
 
   #draw() {
     const { failure, outbox, total, answeredAt } = tasks;
-    const waiting = outbox.waiting.length;
+    const waiting = outbox.kept;
     if (!waiting) {
       clearTimeout(this.#timer);
       this.#timer = undefined;

@@ -81,6 +81,8 @@ export class Outbox extends EventTarget {
   #channel = new BroadcastChannel('taskflow.changes');
   /** Callers in this window that wait for the answer. @type {Map<number, { resolve: (answer: Answer | null) => void, reject: ((error: Refused) => void) | null }>} */
   #callers = new Map();
+  /** Keys of changes that are not on disk yet. @type {Set<number>} */
+  #writing = new Set();
   /** Version of each task after this browser's last change. @type {Map<number, number>} */
   #versions = new Map();
   /** Ids that the service assigned to tasks created here. @type {Map<number, number>} */
@@ -114,6 +116,11 @@ export class Outbox extends EventTarget {
     return this.all.filter(({ refused }) => !refused);
   }
 
+  /** Number of waiting changes that survive the end of this window. */
+  get kept() {
+    return this.waiting.filter(({ key }) => !this.#writing.has(key)).length;
+  }
+
   /** Changes that need a decision of the user. */
   get refused() {
     return this.all.filter(({ refused }) => refused);
@@ -140,11 +147,14 @@ export class Outbox extends EventTarget {
     const key = Math.max(Date.now() * 1_000, (this.all.at(-1)?.key ?? 0) + 1);
     const entry = { once: newKey(), ...[...this.#ids].reduce((own, [from, to]) => renamed(own, from, to), { ...change, key }) };
     this.all.push(entry);
+    this.#writing.add(key);
     this.#tell();
     /** @type {Promise<Answer | null>} */
     const answer = new Promise((resolve, reject) => this.#callers.set(key, { resolve, reject: isOwn ? reject : null }));
     // Sent even if the browser stores nothing.
     write('changes', entry).catch(() => {}).finally(() => {
+      this.#writing.delete(key);
+      this.#tell();
       this.#channel.postMessage(['added', entry]);
       this.flush();
     });
