@@ -191,7 +191,7 @@ stories('reminders', {}, (story) => {
     await reminding(task, 'Not asked for');
     await page.locator('.toast.reminder', { hasText: 'Not asked for' }).waitFor();
     await page.getByRole('button', { name: 'Settings and keys' }).click();
-    await page.getByRole('button', { name: 'Turn on…' }).click();
+    await page.getByRole('group', { name: 'Reminders on the desktop' }).getByRole('button', { name: 'Turn on…' }).click();
     await page.getByText('On, while a window of this page is open.').waitFor();
     await page.getByRole('button', { name: 'Done', exact: true }).click();
     await away(false);

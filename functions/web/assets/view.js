@@ -65,7 +65,7 @@ function write(view) {
 export const viewChanges = new EventTarget();
 
 /** Milliseconds from a key of the search to its address: browsers draw the icon again for each address, and some refuse more than 100 in 10 s. */
-const ADDRESS_AFTER = 100;
+const ADDRESS_AFTER = 250;
 
 let current = read();
 /** @type {ReturnType<typeof setTimeout> | undefined} */
