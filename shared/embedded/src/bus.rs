@@ -426,7 +426,7 @@ impl Bus {
         let rows = query.fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
         let Moved { taken, ids, earliest, functions } = Moved::from_row(rows.first().ok_or(sqlx::Error::RowNotFound)?)?;
-        moving.end(ids);
+        moving.remember(ids);
         if let Some(earliest) = earliest {
             self.jobs.iter().for_each(|jobs| jobs.changed(&functions, earliest.0));
         }
@@ -500,8 +500,8 @@ impl<'a> Moving<'a> {
         Self { bus, taken: in_hand.taken.iter().map(|(_, id)| *id).collect(), keys }
     }
 
-    /// Remembers the moved rows.
-    fn end(self, ids: Vec<i64>) {
+    /// Remembers the moved rows. The move lasts until they are with the dispatcher, because a later unit must not get there before them.
+    fn remember(&self, ids: Vec<i64>) {
         let mut in_hand = self.bus.in_hand();
         in_hand.moved.extend(ids);
         while in_hand.moved.len() > MOVED_MAX {
