@@ -292,6 +292,9 @@ async fn a_fresh_commit_is_delivered_without_another_table() {
     let store = Store::connect_lazy(database.url(), 4).unwrap();
     let fake = Fake::willing();
     let running = Running::start(&pool, fake.clone());
+    // The mover's first pass has ended when it has moved this row. A pass that waits for the lock would send fresh commits through the table.
+    commit(&store, 7, -1).await;
+    running.publish(&[(7, -1)]).await;
     running.until_done().await;
     let mut locked = pool.begin().await.unwrap();
     sqlx::query("LOCK TABLE deliveries IN EXCLUSIVE MODE").execute(&mut *locked).await.unwrap();
@@ -302,7 +305,7 @@ async fn a_fresh_commit_is_delivered_without_another_table() {
     }
     locked.rollback().await.unwrap();
     for function in [AUDIT, SCHEDULE] {
-        assert_eq!(fake.of(function).iter().map(|call| call.n).collect::<Vec<_>>(), (0..20).collect::<Vec<_>>(), "{function}");
+        assert_eq!(fake.of(function).iter().map(|call| call.n).collect::<Vec<_>>(), (-1..20).collect::<Vec<_>>(), "{function}");
     }
     running.stop().await;
 }
