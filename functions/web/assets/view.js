@@ -74,6 +74,7 @@ let typing;
 /** Writes the view into the address. */
 function settle() {
   clearTimeout(typing);
+  typing = undefined;
   history.replaceState(history.state, '', write(current));
 }
 
@@ -90,7 +91,7 @@ export function viewKey() {
 export function go(parts) {
   const next = { ...START, ...parts };
   if (write(next) === write({ ...current, task: null })) return;
-  settle();
+  if (typing) settle();
   current = next;
   history.pushState(null, '', write(current));
   viewChanges.dispatchEvent(new Event('change'));
@@ -109,7 +110,7 @@ export const viewOf = (address) => read(address);
  */
 export function show(parts) {
   const isOpening = Boolean(parts.task) && current.task === null;
-  if (isOpening) settle();
+  if (isOpening && typing) settle();
   current = { ...current, ...parts };
   clearTimeout(typing);
   if (isOpening) history.pushState({ isOurs: true }, '', write(current));
