@@ -37,6 +37,8 @@ pub(crate) struct Sent {
     completed: Vec<i64>,
     /// Tasks with a reminder.
     reminded: Vec<i64>,
+    /// Titles of tasks that were refused, because the reminder's time passed before a call was answered: none of them may exist.
+    refused: Vec<String>,
     /// Number of retries.
     again: usize,
     /// Prefix of the titles.
@@ -66,6 +68,7 @@ impl Load {
             all.tasks.extend(sent.tasks);
             all.completed.extend(sent.completed);
             all.reminded.extend(sent.reminded);
+            all.refused.extend(sent.refused);
             all.again += sent.again;
         }
         all
@@ -87,7 +90,10 @@ async fn person(address: SocketAddr, label: String, count: Arc<AtomicUsize>, sto
         };
         let key = format!("{label}-{n}");
         let headers = [("content-type", "application/json"), ("idempotency-key", key.as_str())];
-        let Some(task) = insist(&api, "/api/tasks", &headers, &body.to_string(), &mut sent.again).await else { continue };
+        let Some(task) = insist(&api, "/api/tasks", &headers, &body.to_string(), &mut sent.again).await else {
+            sent.refused.push(title);
+            continue;
+        };
         let id = task["id"].as_i64().unwrap();
         sent.tasks.push(id);
         if recurs {
@@ -101,15 +107,17 @@ async fn person(address: SocketAddr, label: String, count: Arc<AtomicUsize>, sto
     sent
 }
 
-/// Retries the call until it succeeds, or until it is refused because the reminder's time has passed.
+/// Retries the call until it succeeds, or until a retry is refused because the reminder's time passed while no call was answered.
 async fn insist(api: &Api, path: &str, headers: &[(&str, &str)], body: &str, again: &mut usize) -> Option<Value> {
     let begin = Instant::now();
+    let mut is_retry = false;
     loop {
         match api.try_call("POST", path, headers, body.to_owned()).await {
             Ok(answer) if answer.status < 300 => return Some(answer.json()),
-            Ok(answer) if answer.status == 422 && *again > 0 && answer.text.contains("has passed") => return None,
+            Ok(answer) if is_retry && answer.status == 422 && answer.problem(422) == ["/reminder_offset"] => return None,
             answer => assert!(begin.elapsed() < INSIST, "{path}: {answer:?}"),
         }
+        is_retry = true;
         *again += 1;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
@@ -204,6 +212,9 @@ impl Account {
         .await
         .unwrap();
         account.doubled.extend(titles.into_iter().map(|(title, count)| format!("{title:?}: {count}")));
+        let existing: Vec<String> =
+            sqlx::query_scalar("SELECT title FROM tasks WHERE title = ANY($1)").bind(&sent.refused).fetch_all(pool).await.unwrap();
+        account.doubled.extend(existing.into_iter().map(|title| format!("{title:?}: refused, but created")));
         for table in ["outbox", "deliveries"] {
             let waiting: i64 = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table}"))).fetch_one(pool).await.unwrap();
             if waiting > 0 {
