@@ -232,6 +232,35 @@ stories('offline', {}, (story) => {
     await banner.getByText('2 changes wait').waitFor();
   });
 
+  story('what was added before the first list came is shown after a reload', async ({ task, taskflow, open, expectErrors }) => {
+    expectErrors(...AWAY);
+    await task({ title: 'Never loaded' });
+    const page = await open({ serviceWorkers: 'allow' });
+    await isKept(page);
+    await page.context().setOffline(true);
+    await page.evaluate(() => new Promise((resolve) => {
+      const opening = indexedDB.open('taskflow');
+      opening.onsuccess = () => {
+        const clearing = opening.result.transaction('lists', 'readwrite');
+        clearing.objectStore('lists').clear();
+        clearing.oncomplete = () => resolve(opening.result.close());
+      };
+    }));
+    await page.reload();
+    const line = page.getByRole('textbox', { name: 'New task' });
+    await line.fill('Before any list');
+    await line.press('Enter');
+    await row(page, 'Before any list').waitFor();
+    const banner = page.locator('away-banner');
+    await banner.getByText('1 change waits').waitFor();
+    await page.reload();
+    await row(page, 'Before any list').waitFor();
+    assert.doesNotMatch(await banner.innerText(), /Last loaded/, 'no list was loaded');
+    await page.context().setOffline(false);
+    await showsTitles(page, ['Never loaded', 'Before any list']);
+    await eventually(async () => assert.equal((await taskflow.call('GET', '/api/tasks')).length, 2));
+  });
+
   story('a change that was not sent is simply taken back', async ({ task, taskflow, open, expectErrors }) => {
     expectErrors(...AWAY);
     await task({ title: 'Buy bread' });

@@ -254,15 +254,17 @@ export class Tasks extends EventTarget {
   /** Collects from all stored lists the tasks of this one, if it was not stored itself. */
   async #gather() {
     const key = this.#key();
+    // The waiting changes come with it, and are tasks of this list as well.
+    await first.kept;
     const lists = /** @type {KeptList[]} */ (await readAll('lists').catch(() => []));
     const own = lists.find((list) => list.key === key);
     if (key !== this.#key() || (this.total !== null && !this.isLoading)) return;
     if (own) return this.#show(own);
     for (const task of lists.flatMap(({ tasks }) => tasks)) this.#learn(task);
-    if (lists.length === 0 && this.#known.size === 0) return;
+    if (lists.length + this.#known.size + this.#made.size === 0) return;
     const query = this.#query();
     const found = [...this.#known.values()].filter((task) => matches(task, query)).sort(orderOf(query));
-    this.answeredAt = new Date(Math.min(Date.now(), ...lists.map(({ at }) => at)));
+    if (lists.length) this.answeredAt = new Date(Math.min(...lists.map(({ at }) => at)));
     this.isKept = true;
     this.#lay(found.map(({ id }) => id), found.length);
   }
@@ -549,6 +551,7 @@ export class Tasks extends EventTarget {
       else if (patch) for (const one of ids ?? [id]) this.#patches.set(one, [...(this.#patches.get(one) ?? []), body?.action?.endsWith('_tags') ? this.#tagged(one, body) : patch]);
     }
     if (this.total !== null) this.#arrange();
+    else if (this.failure !== null) void this.#gather();
     for (const id of this.#leaving) this.dispatchEvent(new CustomEvent('gone', { detail: id }));
     // A deletion was refused or undone.
     if (wereLeaving.some((id) => !this.#leaving.has(id))) this.refreshSoon();
