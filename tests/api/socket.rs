@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tests::{App, PATIENCE, Socket, in_seconds};
+use sqlx::{Connection, PgConnection};
+use tests::{App, PATIENCE, Socket, eventually, in_seconds};
 use tokio_tungstenite::tungstenite::Error;
 
 const TOKEN: &str = "hunter2-hunter2";
@@ -124,6 +125,35 @@ async fn a_notification_is_shown_as_it_is_kept() {
     });
     assert_eq!(notification, expected);
     assert_eq!(kept["reminder_id"], app.reminders(&task["id"]).await[0]["id"]);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_socket_is_open_once_it_is_known_where_it_begins() {
+    const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let app = App::start().await;
+    let mut session = PgConnection::connect(app.database_url()).await.unwrap();
+    let mut held = session.begin().await.unwrap();
+    sqlx::query("LOCK TABLE notifications").execute(&mut *held).await.unwrap();
+    let mut opening = Box::pin(Socket::open(&app, None));
+    // A client that is told that its socket is open reads the list next. What fires after that must come by the socket.
+    let others = async {
+        eventually("a wait for the table", async || {
+            let waiting: i64 = sqlx::query_scalar(WAITING).fetch_one(&mut *held).await.unwrap();
+            (waiting > 0).then_some(())
+        })
+        .await;
+        app.list("/api/tasks").await;
+    };
+    tokio::select! {
+        biased;
+        _ = &mut opening => panic!("the socket is open too early"),
+        () = others => {}
+    }
+    held.rollback().await.unwrap();
+    let mut socket = opening.await;
+    remind(&app, "Pay rent").await;
+    assert_eq!(socket.frame_of("notification").await["title"], "Pay rent");
     app.stop().await;
 }
 

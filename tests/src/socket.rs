@@ -21,15 +21,10 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Opens a socket. The server has subscribed it when this returns, because it has answered a ping.
+    /// Opens a socket, which gets everything that comes after this returns.
     pub async fn open(api: &Api, after: Option<i64>) -> Self {
         let query = after.map_or_else(String::new, |after| format!("?after={after}"));
-        let mut socket = Self::handshake(api, &query, &[]).await.unwrap();
-        if after.is_none() {
-            // Frames before the answer would have to be stored; without `after` there are none, unless they are new.
-            socket.ping().await;
-        }
-        socket
+        Self::handshake(api, &query, &[]).await.unwrap()
     }
 
     /// Makes a handshake with these headers.

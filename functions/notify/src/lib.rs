@@ -25,7 +25,7 @@ pub fn function() -> Function {
     let hub = Arc::new(Hub::new());
     let watched = hub.clone();
     Function::new(routes::NOTIFY)
-        .raw("watchNotifications", move |app, request| std::future::ready(socket::watch(app, &watched, request)))
+        .raw("watchNotifications", move |app, request| socket::watch(app, watched.clone(), request))
         .endpoint("listNotifications", list)
         .endpoint("readNotification", read)
         .deliver(move |app, delivery| take(app, hub.clone(), delivery))

@@ -13,6 +13,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::io::AsyncReadExt;
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::WebSocketStream;
@@ -40,8 +41,9 @@ const PROTOCOL: &str = "taskflow";
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-/// Answers a handshake and serves the socket until it closes.
-pub(crate) fn watch(app: Arc<App>, hub: &Arc<Hub>, mut request: Request) -> Result<Response, Error> {
+/// Answers a handshake and serves the socket until it closes. The socket shows what comes after the answer: a client that then reads the list
+/// misses nothing.
+pub(crate) async fn watch(app: Arc<App>, hub: Arc<Hub>, mut request: Request) -> Result<Response, Error> {
     let after = after(request.uri().query().unwrap_or_default())?;
     let Some(response) = handshake(request.headers())? else { return Ok(upgrade_required(request.uri().path())) };
     // A host without connections of its own, such as AWS Lambda, cannot upgrade one.
@@ -50,14 +52,20 @@ pub(crate) fn watch(app: Arc<App>, hub: &Arc<Hub>, mut request: Request) -> Resu
     }
     let place = hub.place().ok_or_else(|| Error::unavailable("a WebSocket", "too many are open"))?;
     let upgrade = hyper::upgrade::on(&mut request);
-    let (background, hub) = (app.background.clone(), hub.clone());
+    // Subscribed before the table is read, so that nothing falls in between.
+    let news = hub.subscribe();
+    let last = match after {
+        Some(last) => last,
+        None => app.store()?.last_notification_id().await?,
+    };
+    let background = app.background.clone();
     background.spawn(async move {
         let _place = place;
         let Ok(upgraded) = upgrade.await else { return };
         let config = WebSocketConfig::default().max_message_size(Some(FRAME_MAX)).max_frame_size(Some(FRAME_MAX));
         let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-        let mut session = Session { app, socket, last: after, is_behind: after.is_some() };
-        if let Err(Ended::Failed(error)) = session.run(&hub).await {
+        let mut session = Session { app, socket, last, is_behind: after.is_some() };
+        if let Err(Ended::Failed(error)) = session.run(news).await {
             tracing::warn!(%error, "a socket was closed");
         }
     });
@@ -132,19 +140,14 @@ impl From<Error> for Ended {
 struct Session {
     app: Arc<App>,
     socket: Socket,
-    /// The last notification sent; `None` until the start is known.
-    last: Option<i64>,
+    /// The last notification sent.
+    last: i64,
     /// True if the table may have notifications that were not sent.
     is_behind: bool,
 }
 
 impl Session {
-    async fn run(&mut self, hub: &Hub) -> Result<(), Ended> {
-        // Subscribed before the table is read, so that nothing is missed.
-        let mut news = hub.subscribe();
-        if self.last.is_none() {
-            self.last = Some(self.app.store()?.last_notification_id().await.map_err(Error::from)?);
-        }
+    async fn run(&mut self, mut news: Receiver<News>) -> Result<(), Ended> {
         let stopping = self.app.stopping.clone();
         let mut ping = tokio::time::interval_at(Instant::now() + PING, PING);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -185,10 +188,9 @@ impl Session {
 
     /// Sends a notification, after those missed before it. Ids follow the order of commits, so a gap means that the table must be read.
     async fn notification(&mut self, notification: &Notification) -> Result<(), Ended> {
-        let last = self.last.unwrap_or_default();
         match notification.id {
-            id if id <= last => Ok(()),
-            id if id == last + 1 => self.show(notification).await,
+            id if id <= self.last => Ok(()),
+            id if id == self.last + 1 => self.show(notification).await,
             _ => {
                 self.is_behind = true;
                 Ok(())
@@ -198,7 +200,7 @@ impl Session {
 
     /// Sends the next page of missed notifications.
     async fn catch_up(&mut self) -> Result<(), Ended> {
-        let missed = self.app.store()?.notifications(self.last, PAGE).await.map_err(Error::from)?;
+        let missed = self.app.store()?.notifications(Some(self.last), PAGE).await.map_err(Error::from)?;
         self.is_behind = !missed.is_empty();
         for notification in &missed {
             self.show(notification).await?;
@@ -218,7 +220,7 @@ impl Session {
             "created_at": notification.created_at,
         });
         self.send(Message::text(frame.to_string())).await?;
-        self.last = Some(notification.id);
+        self.last = notification.id;
         Ok(())
     }
 
