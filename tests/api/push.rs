@@ -75,6 +75,27 @@ async fn every_subscribed_browser_gets_a_reminder() {
 }
 
 #[tokio::test]
+async fn a_reminder_tells_the_time_in_the_users_zone_or_else_in_the_tasks() {
+    let push = PushService::start().await;
+    let app = App::with(&PushService::settings()).await;
+    subscribe(&app, &push, "laptop").await;
+    for (own, short) in [(json!(null), "JST"), (json!("Africa/Nairobi"), "EAT")] {
+        drop(app.put("/api/preferences", &json!({ "time_zone": own })).await.is(200));
+        let reminding = json!({ "title": "Call Mum", "due_date": in_seconds(600), "reminder_offset": "1 hour", "time_zone": "Asia/Tokyo" });
+        let task = app.create(&reminding).await;
+        app.reminder(&task["id"], "sent").await;
+        let pushed = push.pushed().await.payload["body"].clone();
+        assert!(pushed.as_str().unwrap().ends_with(short), "{pushed}");
+        let shown = eventually("the notification", async || {
+            app.list("/api/notifications").await.into_iter().find(|shown| shown["task_id"] == task["id"])
+        })
+        .await;
+        assert_eq!(shown["body"], pushed, "the page and a push say the same");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn browsers_are_kept_tested_and_removed() {
     let push = PushService::start().await;
     let app = App::with(&PushService::settings()).await;

@@ -45,8 +45,7 @@ pub(crate) fn write(app: &App, server: &Server, message: &Message) -> Result<Let
     for to in server.to.iter() {
         letter = letter.to(to.clone());
     }
-    letter
-        .multipart(MultiPart::alternative_plain_html(text(title, &message.body(), &links, own), html(title, &message.body(), &links, own)))
+    letter.multipart(MultiPart::alternative_plain_html(text(title, &message.body, &links, own), html(title, &message.body, &links, own)))
 }
 
 fn links(app: &App, message: &Message, url: &str) -> Vec<(Action, String)> {
@@ -75,7 +74,7 @@ fn html(title: &str, body: &str, links: &[(Action, String)], own: Option<&str>) 
     let note = if links.is_empty() { "" } else { "<p><small>The links work for one day.</small></p>" };
     let own = own.map_or_else(String::new, |url| format!("<p><a href=\"{}/\">Open Taskflow</a></p>", escaped(url)));
     format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title><h2>{title}</h2><p>{body}</p>{links}{own}{note}</html>"
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title><h2 dir=\"auto\">{title}</h2><p>{body}</p>{links}{own}{note}</html>"
     )
 }
 

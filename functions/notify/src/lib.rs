@@ -8,8 +8,7 @@ use std::sync::Arc;
 use domain::event::{EventType, ReminderEvent};
 use domain::query::ListNotifications;
 use domain::reminder::ReminderType;
-use domain::zone::Zone;
-use domain::{Notification, Reminder, Task, routes};
+use domain::{Notification, Reminder, routes};
 use function::{Answer, App, Change, Delivery, Error, Function, Published};
 use http::{StatusCode, header};
 use store::{Settled, found};
@@ -83,31 +82,7 @@ async fn remind(app: &Arc<App>, hub: &Hub, delivery: &Delivery) -> Result<Publis
 async fn keep(change: &mut Change, reminder: &Reminder) -> Result<Notification, Error> {
     let task = found(change.unit.task_or_trashed(reminder.task_id).await)?;
     let title = task.as_ref().map_or_else(|| format!("Task {}", reminder.task_id), |task| task.title.clone());
-    let zone = change.preferences().await?.time_zone;
-    let body = task.as_ref().and_then(|task| due_text(task, &zone)).unwrap_or_default();
+    let own = change.unit.own_preferences().await?;
+    let body = task.as_ref().and_then(|task| task.due_text(own.zone_for(task))).unwrap_or_default();
     Ok(change.unit.create_notification(reminder.task_id, reminder.id, &title, &body).await?)
-}
-
-/// Returns when a task is due in the user's zone; an all-day task has no time.
-fn due_text(task: &Task, zone: &Zone) -> Option<String> {
-    if let Some(day) = task.due_day {
-        return Some(format!("Due {}", day.get().strftime("%A, %-d %B %Y")));
-    }
-    let due = task.due_date?.get().to_zoned(zone.get().clone());
-    Some(format!("Due {}", due.strftime("%A, %-d %B %Y, %H:%M %Z")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_due_date_is_told_in_the_users_zone() {
-        let zone: Zone = "Asia/Tokyo".parse().unwrap();
-        let timed = Task { due_date: Some("2027-01-31T20:30:00Z".parse().unwrap()), ..Task::default() };
-        assert_eq!(due_text(&timed, &zone).unwrap(), "Due Monday, 1 February 2027, 05:30 JST");
-        let all_day = Task { due_day: Some("2027-01-31".parse().unwrap()), ..timed };
-        assert_eq!(due_text(&all_day, &zone).unwrap(), "Due Sunday, 31 January 2027");
-        assert_eq!(due_text(&Task::default(), &zone), None);
-    }
 }

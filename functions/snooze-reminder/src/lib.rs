@@ -91,7 +91,7 @@ async fn give(app: Arc<App>, request: Request) -> Result<Response, Error> {
             let command = SnoozeReminder { reminder_id: link.reminder_id, pause: Some(pause), until: None };
             let at = command.at(change.now(), &task.time_zone)?;
             change.unit.snooze_reminder(&stored, at).await?;
-            let at = at.get().to_zoned(task.time_zone.get().clone());
+            let at = at.get().to_zoned(change.unit.own_preferences().await?.zone_for(&task).get().clone());
             format!("You will be reminded of “{}” at {}.", task.title, at.strftime("%H:%M %Z"))
         }
     };

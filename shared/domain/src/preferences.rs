@@ -7,6 +7,7 @@ use jiff::civil::Time;
 use serde::{Deserialize, Serialize};
 
 use crate::command::Field;
+use crate::task::Task;
 use crate::time::Timestamp;
 use crate::zone::Zone;
 
@@ -210,6 +211,12 @@ pub struct OwnPreferences {
 }
 
 impl OwnPreferences {
+    /// Returns the zone in which the user is told a task's times: their own, else the task's.
+    #[must_use]
+    pub fn zone_for<'a>(&'a self, task: &'a Task) -> &'a Zone {
+        self.time_zone.as_ref().unwrap_or(&task.time_zone)
+    }
+
     /// Returns the effective preferences, with this default zone.
     #[must_use]
     pub fn or(self, service_zone: &Zone) -> Preferences {

@@ -61,13 +61,14 @@ impl Task {
         }
     }
 
-    /// Returns the due date as text for the user, in the task's zone; an all-day task has no time.
+    /// Returns the due date as text for the user, in this zone, which [`OwnPreferences`](crate::preferences::OwnPreferences) tells; an all-day
+    /// task has no time.
     #[must_use]
-    pub fn due_text(&self) -> Option<String> {
+    pub fn due_text(&self, zone: &Zone) -> Option<String> {
         if let Some(day) = self.due_day {
             return Some(format!("Due {}", day.get().strftime("%A, %-d %B %Y")));
         }
-        let due = self.due_date?.get().to_zoned(self.time_zone.get().clone());
+        let due = self.due_date?.get().to_zoned(zone.get().clone());
         Some(format!("Due {}", due.strftime("%A, %-d %B %Y, %H:%M %Z")))
     }
 
