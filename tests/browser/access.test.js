@@ -240,6 +240,74 @@ stories('everybody', {}, (story) => {
     assert.equal(await list.locator('[tabindex="0"]').count(), 2, 'the Tab key passes through the list in two steps');
   });
 
+  story('words of a right-to-left script run from the right, wherever they are shown or typed', async ({ taskflow, task, open }) => {
+    const [milk, other, home, note] = ['לקנות חלב', 'לשלם', 'בית', 'הערה'];
+    await taskflow.call('PUT', '/api/preferences', { filters: [{ name: other, query: `tags=${home}` }] });
+    const page = await open();
+    const { id } = await task({ title: milk, tags: [home], due_date: new Date(Date.now() + 1_800_000).toISOString(), reminder_offset: '1 hour', description: `English\n\n${note}\n\n- [ ] ${note}\n- ${note}` });
+    await taskflow.call('PUT', `/api/tasks/${id}`, { title: other });
+    await taskflow.call('PUT', `/api/tasks/${id}`, { title: milk });
+    await page.locator('.toast.reminder').waitFor();
+    /** Fails if such words, or a field with them, run from the left. @param {string} view @param {number} least */
+    const check = async (view, least) => {
+      const [all, wrong] = await page.evaluate(() => {
+        const first = /^\P{L}*\p{Script=Hebrew}/u;
+        const found = [...document.querySelectorAll('input:not([type=checkbox]), textarea')].filter((field) => first.test(Reflect.get(field, 'value')));
+        const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        for (let node = walker.nextNode(); node; node = walker.nextNode()) if (node.parentElement && first.test(node.textContent ?? '')) found.push(node.parentElement);
+        const seen = found.filter((element) => element.checkVisibility() && !element.closest('.sr, option'));
+        const isRight = (/** @type {Element} */ element) => {
+          const { direction, unicodeBidi } = getComputedStyle(element);
+          return direction === 'rtl' || unicodeBidi === 'plaintext';
+        };
+        return [seen.map(({ outerHTML }) => outerHTML), seen.filter((element) => !isRight(element)).map(({ outerHTML }) => outerHTML)];
+      });
+      assert.deepEqual(wrong, [], view);
+      assert.ok(all.length >= least, `${view}: only ${all.length} of ${least} texts: ${all.join(' ')}`);
+    };
+    const list = page.getByRole('list', { name: 'Tasks' });
+    await list.getByText(milk).waitFor();
+    for (const name of [home, other]) await page.getByRole('link', { name }).waitFor();
+    // The row's title and tag, the rail's tag and saved list, and the reminder.
+    await check('the list', 5);
+    const line = page.getByRole('textbox', { name: 'New task' });
+    await line.fill(`${other} #${home}`);
+    await page.locator('.understood .of-tag').waitFor();
+    await check('a line and its chips', 7);
+    await line.fill('');
+    await page.getByRole('link', { name: home }).first().click();
+    await page.getByRole('heading', { level: 2, name: home }).waitFor();
+    await check('a tag’s list', 6);
+    await page.getByRole('button', { name: /Filter by tags/ }).click();
+    await page.getByRole('checkbox', { name: home }).waitFor();
+    await check('the tags', 7);
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: /^Notifications/ }).click();
+    await page.getByRole('dialog', { name: 'Notifications' }).getByText(milk).waitFor();
+    await check('the notifications', 7);
+    await page.getByRole('button', { name: 'Close the notifications' }).click();
+    const detail = await openTask(page, milk);
+    await detail.getByText('History').click();
+    await detail.getByText(`title: ${milk} → ${other}`).waitFor();
+    await detail.getByPlaceholder('Add a tag').fill(home);
+    // The title, three lines of notes, the tag, the field for another one, and two changes with two values each.
+    await check('the open task', 15);
+    await detail.getByPlaceholder('Add a tag').fill('');
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: milk, exact: true }).click({ modifiers: ['ControlOrMeta'] });
+    await page.getByRole('toolbar', { name: 'Selected tasks' }).getByRole('button', { name: 'Tags' }).click();
+    await page.getByLabel('Add a tag').last().fill(home);
+    await check('the tags of selected tasks', 8);
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
+    if (!(await page.locator('#chat').isVisible())) await page.getByRole('button', { name: 'Assistant', exact: true }).click();
+    await page.getByLabel('Message to the assistant').fill(`find ${milk}`);
+    await page.getByLabel('Message to the assistant').press('Enter');
+    await page.locator('#chat .message.assistant[aria-busy="false"]').waitFor();
+    await page.getByLabel('Message to the assistant').fill(milk);
+    await check('the assistant', 8);
+  });
+
   story('the theme is as the system until a person chooses one, which a reload keeps', async ({ open }) => {
     const page = await open({ colorScheme: 'dark' });
     const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);

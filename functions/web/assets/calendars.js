@@ -11,7 +11,7 @@ const PATH = '/api/app-passwords';
 /** @returns {Node[]} */
 export function calendars() {
   const words = h('p', { role: 'status', className: 'muted', textContent: `Calendar apps sign in at ${location.origin}/dav/ with any name and an app password.` });
-  const name = h('input', { id: newId(), maxLength: 100, placeholder: 'Phone', autocomplete: 'off' });
+  const name = h('input', { id: newId(), dir: 'auto', maxLength: 100, placeholder: 'Phone', autocomplete: 'off' });
   const shown = h('input', { readOnly: true, hidden: true, 'aria-label': 'The new secret, shown once', onfocus: () => shown.select() });
   const list = h('ul', { className: 'devices' });
 
@@ -28,7 +28,7 @@ export function calendars() {
   function item(own) {
     const used = own.used_at ? `used ${inWords(own.used_at)}` : 'not used yet';
     const revoke = h('button', { textContent: 'Revoke', 'aria-label': `Revoke ${own.name}`, onclick: () => void call(`${PATH}/${own.id}`, { method: 'DELETE' }).then(draw, fail) });
-    return h('li', {}, h('span', { textContent: `${own.name} (${own.kind === 'feed' ? 'feed' : 'app password'}, ${used})` }), h('div', { className: 'choices' }, revoke));
+    return h('li', {}, h('span', { dir: 'auto', textContent: `${own.name} (${own.kind === 'feed' ? 'feed' : 'app password'}, ${used})` }), h('div', { className: 'choices' }, revoke));
   }
 
   /** @param {unknown} error */

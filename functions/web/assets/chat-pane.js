@@ -33,9 +33,9 @@ function cardOf(card, isGone) {
   const { title, status, priority, due_date, due_day } = known;
   const due = due_date && h('time', { className: isOverdue(known) ? 'late' : 'muted', dateTime: due_day ?? due_date, title: dueInFull(known), textContent: dueInWords(known) });
   const rest = [priority === 'high' && h('span', { className: 'priority', textContent: 'High' }), due];
-  if (isGone) return h('li', {}, h('span', { className: 'card gone' }, h('span', { className: 'grow', textContent: title }), ...rest));
+  if (isGone) return h('li', {}, h('span', { className: 'card gone' }, h('span', { className: 'grow', dir: 'auto', textContent: title }), ...rest));
   const isDone = status === 'completed';
-  const words = h('span', { className: 'grow' }, h('span', { className: 'sr', textContent: 'Open ' }), title, isDone && h('span', { className: 'sr', textContent: ', completed' }));
+  const words = h('span', { className: 'grow' }, h('span', { className: 'sr', textContent: 'Open ' }), h('span', { dir: 'auto', textContent: title }), isDone && h('span', { className: 'sr', textContent: ', completed' }));
   return h('li', {}, h('button', { className: isDone ? 'card done' : 'card', onclick: () => show({ task: card.id }) }, words, ...rest));
 }
 

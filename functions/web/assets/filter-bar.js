@@ -124,7 +124,7 @@ export class FilterBar extends HTMLElement {
     const { tags, match } = view();
     const chosen = tags.filter((tag) => !known.some((one) => one.tag === tag)).map((tag) => ({ tag, count: 0 }));
     const boxes = [...chosen, ...known].slice(0, TAGS_MAX).map(({ tag, count }) =>
-      h('label', { className: 'menu-item' }, h('input', { type: 'checkbox', name: 'tag', value: tag, checked: tags.includes(tag) }), h('span', { className: 'grow', textContent: tag }), h('span', { className: 'muted', textContent: String(count) })),
+      h('label', { className: 'menu-item' }, h('input', { type: 'checkbox', name: 'tag', value: tag, checked: tags.includes(tag) }), h('span', { className: 'grow', dir: 'auto', textContent: tag }), h('span', { className: 'muted', textContent: String(count) })),
     );
     const ways = /** @type {const} */ ([
       ['all', 'all of these'],

@@ -49,7 +49,8 @@ function piece({ groups = {} }, depth) {
   if (target || address) return h('a', { href: target ?? address, target: '_blank', rel: 'noopener noreferrer', textContent: words ?? address });
   const { escaped, quoted, code = '', strong = groups.strong2, em = groups.em2, struck } = groups;
   if (escaped) return escaped;
-  if (quoted) return quoted.replace(/\\([!-/:-@[-`{-~])/g, '$1');
+  // Isolated, because a number after a title of another direction would move before it.
+  if (quoted) return h('bdi', { textContent: quoted.replace(/\\([!-/:-@[-`{-~])/g, '$1') });
   if (strong) return h('strong', {}, ...inline(strong, depth + 1));
   if (em) return h('em', {}, ...inline(em, depth + 1));
   if (struck) return h('s', {}, ...inline(struck, depth + 1));

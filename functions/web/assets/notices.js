@@ -43,6 +43,8 @@ export class NotificationList extends HTMLElement {
       for (const notice of [...this.#all.values()]) void this.read(notice.id);
     });
     channel.addEventListener('message', ({ data }) => this.#markRead(Number(data)));
+    // A task may have another title since, and "today" may be yesterday.
+    this.addEventListener('beforetoggle', () => this.#draw());
     this.#draw();
   }
 
@@ -71,7 +73,10 @@ export class NotificationList extends HTMLElement {
 
   /** Handles a new notification. @param {Omit<Notice, 'read_at'>} notice */
   came(notice) {
-    if (this.#add({ ...notice, read_at: null })) this.#tellAll([{ ...notice, read_at: null }]);
+    this.#add({ ...notice, read_at: null });
+    const now = this.#all.get(notice.id);
+    // The first list, which tells nothing, may have brought it a moment before.
+    if (now && !this.#toasts.has(notice.id)) this.#tellAll([now]);
     this.#draw();
   }
 
@@ -179,7 +184,7 @@ export class NotificationList extends HTMLElement {
         'button',
         { className: 'notice-open', onclick: () => this.#open(notice) },
         isUnread && h('span', { className: 'sr', textContent: 'Unread: ' }),
-        h('span', { className: 'notice-title', textContent: tasks.get(notice.task_id)?.title ?? notice.title }),
+        h('span', { className: 'notice-title', dir: 'auto', textContent: tasks.get(notice.task_id)?.title ?? notice.title }),
         h('span', { className: 'muted', textContent: notice.body }),
         h('time', { className: 'muted', dateTime: notice.created_at, title: inFull(notice.created_at), textContent: `Reminded ${inWords(notice.created_at)}` }),
       ),

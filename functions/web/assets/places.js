@@ -180,7 +180,7 @@ export class PlaceList extends HTMLElement {
   // ---- saved lists
 
   #askName() {
-    const input = h('input', { id: newId(), maxLength: 50, autocomplete: 'off' });
+    const input = h('input', { id: newId(), dir: 'auto', maxLength: 50, autocomplete: 'off' });
     const form = h('form', { className: 'menu at save-list', popover: 'auto', role: 'dialog', 'aria-label': 'Save this list', noValidate: true }, h('div', { className: 'field' }, h('label', { for: input.id, textContent: 'Name of the list' }), input), h('button', { type: 'submit', className: 'primary', textContent: 'Save' }));
     form.addEventListener('submit', (event) => {
       event.preventDefault();

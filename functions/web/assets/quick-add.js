@@ -198,7 +198,7 @@ export class QuickAdd extends HTMLElement {
       { className: `chip of-${name}`, title: `Keep “${said}” in the title`, onclick: back },
       sign ? icon(sign) : null,
       h('span', { className: 'sr', textContent: `${name} ` }),
-      words,
+      h('bdi', { textContent: words }),
       h('span', { className: 'sr', textContent: `: keep “${said}” in the title` }),
       icon('close'),
     );

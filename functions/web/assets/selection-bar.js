@@ -111,7 +111,7 @@ class SelectionBar extends HTMLElement {
 
   #tag() {
     const options = h('datalist', { id: newId() }, ...knownTags().map(({ tag }) => h('option', { value: tag })));
-    const input = h('input', { 'aria-label': 'Add a tag', placeholder: 'Add a tag', autocapitalize: 'off', autocomplete: 'off', list: options.id, enterKeyHint: 'done' });
+    const input = h('input', { 'aria-label': 'Add a tag', dir: 'auto', placeholder: 'Add a tag', autocapitalize: 'off', autocomplete: 'off', list: options.id, enterKeyHint: 'done' });
     const there = [...new Set(this.#selected.flatMap(({ tags }) => tags))].sort();
     const remove = (/** @type {string} */ tag) =>
       h('button', {
@@ -120,7 +120,7 @@ class SelectionBar extends HTMLElement {
           menu.hidePopover();
           this.#apply('remove_tags', { tags: [tag] });
         },
-      }, h('span', { className: 'grow', textContent: `Remove #${tag}` }));
+      }, h('span', { className: 'grow' }, 'Remove #', h('bdi', { textContent: tag })));
     input.addEventListener('keydown', (event) => {
       const tags = input.value.split(',').map((text) => text.trim().replace(/^#/, '').toLowerCase()).filter(Boolean);
       if (event.key !== 'Enter' || event.isComposing || !tags.length) return;

@@ -13,7 +13,7 @@ export class TagEditor extends HTMLElement {
   #tags = [];
   #chips = h('ul', { className: 'chips' });
   #options = h('datalist', { id: newId() });
-  #input = h('input', { id: newId(), placeholder: 'Add a tag', autocapitalize: 'off', autocomplete: 'off', list: this.#options.id, enterKeyHint: 'done' });
+  #input = h('input', { id: newId(), dir: 'auto', placeholder: 'Add a tag', autocapitalize: 'off', autocomplete: 'off', list: this.#options.id, enterKeyHint: 'done' });
 
   connectedCallback() {
     if (this.contains(this.#input)) return;
@@ -83,7 +83,7 @@ export class TagEditor extends HTMLElement {
       this.#input.focus();
     };
     this.#chips.replaceChildren(
-      ...this.#tags.map((tag) => h('li', { className: 'chip' }, tag, h('button', { className: 'icon-button small', 'aria-label': `Remove tag ${tag}`, onclick: () => remove(tag) }, icon('close')))),
+      ...this.#tags.map((tag) => h('li', { className: 'chip' }, h('span', { dir: 'auto', textContent: tag }), h('button', { className: 'icon-button small', 'aria-label': `Remove tag ${tag}`, onclick: () => remove(tag) }, icon('close')))),
     );
     this.#chips.hidden = this.#tags.length === 0;
   }

@@ -38,7 +38,7 @@ function valueOf(task, field) {
   return String(value ?? '') || 'none';
 }
 
-/** Describes the differences. Entries of earlier releases lack newer fields. @param {Task} before @param {Task} after */
+/** Describes the differences. Entries of earlier releases lack newer fields. @param {Task} before @param {Task} after @returns {(string | Node)[]} */
 function differences(before, after) {
   const fields = /** @type {(keyof Task)[]} */ (Object.keys(after));
   const changed = fields.filter((field) => !SILENT.has(field) && field in before && JSON.stringify(before[field]) !== JSON.stringify(after[field]));
@@ -46,7 +46,9 @@ function differences(before, after) {
   return changed.map((field) => {
     if (field === 'description') return fieldNames([field]);
     if (field === 'status') return after.status === 'pending' ? 'reopened' : 'completed';
-    return `${fieldNames([field])}: ${valueOf(before, field)} → ${valueOf(after, field)}`;
+    // Isolated, because two right-to-left values would change places.
+    const [was, is] = [before, after].map((task) => h('bdi', { textContent: valueOf(task, field) }));
+    return h('span', {}, `${fieldNames([field])}: `, was, ' → ', is);
   });
 }
 
@@ -125,7 +127,7 @@ export class TaskHistory extends HTMLElement {
       'li',
       {},
       h('p', {}, h('strong', { textContent: word }), ' ', h('time', { className: 'muted', dateTime: created_at, title: inFull(created_at), textContent: inWords(created_at) })),
-      ...rest.map((detail) => h('p', { className: 'detail', textContent: detail })),
+      ...rest.map((detail) => h('p', { className: 'detail' }, detail)),
     );
   }
 }

@@ -177,7 +177,7 @@ let picker;
 function tagButton(tag) {
   const add = () => show({ tags: view().tags.includes(tag) ? view().tags : [...view().tags, tag] });
   // A shortcut for pointers; by keyboard, use the tag filter above the list.
-  return h('button', { className: 'tag', tabIndex: -1, textContent: tag, title: `Show tasks tagged ${tag}`, onclick: add });
+  return h('button', { className: 'tag', tabIndex: -1, dir: 'auto', textContent: tag, title: `Show tasks tagged ${tag}`, onclick: add });
 }
 
 export class TaskList extends HTMLElement {

@@ -78,7 +78,7 @@ export function transfer() {
     checked = now;
     setText(status, summary(now, 'It would add'));
     const titles = now.preview.map(({ title, due_day, due_date }) => `${title}${due_date ? ` (${dueInWords({ due_date, due_day: due_day ?? null })})` : ''}`);
-    if (titles.length) report.prepend(h('li', { className: 'muted', textContent: `The first: ${titles.join(' · ')}` }));
+    if (titles.length) report.prepend(h('li', { className: 'muted', dir: 'auto', textContent: `The first: ${titles.join(' · ')}` }));
     run.textContent = `Import ${counted(now.created, 'task', 'tasks')}`;
     run.hidden = now.created === 0 && !now.restores;
   });
