@@ -239,7 +239,7 @@ stories('what an assistant writes', {}, (story) => {
         '<div class="table" tabindex="0"><table><thead><tr><th>a</th><th>b</th></tr></thead><tbody><tr><td>1 | 2</td><td><strong>3</strong></td></tr></tbody></table></div>',
       ],
       ['a | b', '<p>a | b</p>'],
-      ['“**a** \\*b\\* `c` [d](https://e.example)” **f**', '<p>“**a** *b* `c` [d](https://e.example)” <strong>f</strong></p>'],
+      ['“**a** \\*b\\* `c` [d](https://e.example)” **f**', '<p><bdi>“**a** *b* `c` [d](https://e.example)”</bdi> <strong>f</strong></p>'],
       ['“**a** and **b**', '<p>“<strong>a</strong> and <strong>b</strong></p>'],
       ['[a](https://example.org/x_(y) "t")', '<p>[a](https://example.org/x_(y) "t")</p>'],
       ['see https://example.org/a_b.', '<p>see https://example.org/a_b.</p>'],

@@ -30,6 +30,26 @@ stories('two windows', {}, (story) => {
     await showsTitles(two, []);
   });
 
+  story('what changes before the connection is there is shown once it is', async ({ task, open, taskflow }) => {
+    await task({ title: 'There', tags: ['home'] });
+    const page = await open({ ready: false, path: '/openapi.json' });
+    let connect = () => {};
+    const isChanged = new Promise((resolve) => {
+      connect = () => resolve(null);
+    });
+    await page.routeWebSocket('**/ws/notifications*', async (socket) => {
+      await isChanged;
+      socket.connectToServer();
+    });
+    await page.goto(taskflow.url);
+    await row(page, 'There').waitFor();
+    await page.getByRole('link', { name: /^home/ }).waitFor();
+    await task({ title: 'Meanwhile', tags: ['garden'] });
+    connect();
+    await row(page, 'Meanwhile').waitFor();
+    await page.getByRole('link', { name: /^garden/ }).waitFor();
+  });
+
   story('a field that is not being edited follows the other window while one that is stays', async ({ task, taskflow, open }) => {
     const { id } = await task({ title: 'Draft' });
     const page = await open();

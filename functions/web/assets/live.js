@@ -30,7 +30,6 @@ export class ConnectionState extends HTMLElement {
   /** @type {WebSocket | null} */
   #socket = null;
   #tries = 0;
-  #wasLive = false;
   /** @type {State} */
   #state = 'connecting';
   /** @type {Set<ReturnType<typeof setTimeout>>} */
@@ -106,13 +105,12 @@ export class ConnectionState extends HTMLElement {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     this.#show('live', 'Live');
-    // Subscribed first, then loaded, so that nothing is missed. Changes made while there was no connection have to be requested.
+    // Subscribed first, then loaded, so that nothing is missed. The list came before the connection, which takes seconds if functions start for it.
     this.#notices().load().catch(() => {
       // The list of notifications reports the error.
     });
     tasks.outbox.flush();
-    if (this.#wasLive || tasks.failure !== null || tasks.isKept) void tasks.refresh();
-    this.#wasLive = true;
+    tasks.refreshSoon();
     this.#in(() => this.#ping(), PING_EVERY);
   }
 
