@@ -243,6 +243,25 @@ stories('a connection that comes and goes', {}, (story) => {
     assert.equal(await toast.count(), 1, 'what was missed is told once');
   });
 
+  story('an open task follows what happened meanwhile, in the list or not', async ({ task, taskflow, open, expectErrors }) => {
+    expectErrors(...AWAY, /status of 404/);
+    const { id } = await task({ title: 'Before' });
+    const page = await open({ path: `/#tags=other&task=${id}` });
+    const title = pane(page).getByRole('textbox', { name: 'Title' });
+    const meanwhile = async (/** @type {() => Promise<unknown>} */ change) => {
+      await page.context().setOffline(true);
+      await page.locator('connection-state[data-state="offline"]').waitFor();
+      await change();
+      await page.context().setOffline(false);
+      await isReady(page);
+    };
+    await eventually(async () => assert.equal(await title.inputValue(), 'Before'));
+    await meanwhile(() => taskflow.call('PUT', `/api/tasks/${id}`, { title: 'After' }));
+    await eventually(async () => assert.equal(await title.inputValue(), 'After'));
+    await meanwhile(() => taskflow.call('DELETE', `/api/tasks/${id}`));
+    await page.getByText('The task that was open was deleted elsewhere.').waitFor();
+  });
+
   story('a part of the page that does not come is tried again until it does', async ({ task, open, expectErrors }) => {
     expectErrors(...AWAY);
     await task({ title: 'Before' });

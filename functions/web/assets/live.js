@@ -7,6 +7,7 @@ import { byId, find, h, setText } from './dom.js';
 import { Key, changes } from './kept.js';
 import { NotificationList } from './notices.js';
 import { inWords } from './time.js';
+import { view } from './view.js';
 
 /** Milliseconds between two pings, and time limit of the answer, which detects a dead connection. */
 const PING_EVERY = 25_000;
@@ -110,7 +111,10 @@ export class ConnectionState extends HTMLElement {
       // The list of notifications reports the error.
     });
     tasks.outbox.flush();
-    tasks.refreshSoon();
+    const { task } = view();
+    // The open task need not be in the list.
+    if (task === null) tasks.refreshSoon();
+    else tasks.heard('task.updated', task, {});
     this.#in(() => this.#ping(), PING_EVERY);
   }
 

@@ -521,7 +521,7 @@ export class Tasks extends EventTarget {
     } else if (known && (fields.version ?? Infinity) <= known.version) {
       // Our own change, whose answer came first. Only its position may differ.
     } else if (known) {
-      this.fetch(id).catch(() => this.refreshSoon());
+      this.fetch(id).catch((error) => error.status === 404 && this.#drop(id));
     }
     this.refreshSoon();
   }

@@ -125,7 +125,7 @@ fn socket(messages: &mut Map<String, Value>, schemas: &mut Schemas) -> Value {
     json!({
         "address": "/ws/notifications",
         "title": "Notifications and changes for pages",
-        "description": "JSON text frames. The server sends a protocol-level ping every 30 s, and closes a connection that is silent for 75 s.",
+        "description": "JSON text frames: everything that comes after the answer to the handshake, so open the socket, then list. The server sends a protocol-level ping every 30 s, and closes a connection that is silent for 75 s.",
         "servers": [{ "$ref": "#/servers/web" }],
         "messages": of_channel,
         "bindings": {
