@@ -246,7 +246,7 @@ stories('fast editing', {}, (story) => {
     await row(page, 'Report').getByText('2/2 done').waitFor({ state: 'attached' });
   });
 
-  story('printing gives the whole list', async ({ taskflow, open }) => {
+  story('printing gives the whole list, even while it changes', async ({ taskflow, open }) => {
     await Promise.all(Array.from({ length: 120 }, (_, at) => taskflow.call('POST', '/api/tasks', { title: `Task ${at}` })));
     const page = await open({
       init: () => {
@@ -258,8 +258,13 @@ stories('fast editing', {}, (story) => {
       },
     });
     await row(page, 'Task 0').waitFor();
+    await page.route(/offset=50/, async (route) => {
+      await taskflow.call('POST', '/api/tasks', { title: 'Meanwhile' });
+      await page.getByText('121 tasks').waitFor();
+      await route.continue();
+    }, { times: 1 });
     await page.keyboard.press('ControlOrMeta+p');
-    await page.waitForFunction(() => Reflect.get(window, 'printed') === 120);
+    await page.waitForFunction(() => Reflect.get(window, 'printed') === 121);
     await eventually(async () => assert.ok((await page.locator('.task').count()) < 60, 'and then it is light again'));
   });
 

@@ -37,6 +37,8 @@ const KEPT_LISTS_THEN = 20;
 const STORED_AFTER = 100;
 /** Milliseconds before a failed list is requested again. */
 const RETRY = 5_000;
+/** Maximum attempts to load a range, because a refresh meanwhile makes it stale. */
+const RANGE_ATTEMPTS = 5;
 
 /**
  * Returns the visible effect of a change before the service has confirmed it.
@@ -297,9 +299,12 @@ export class Tasks extends EventTarget {
 
   /** Loads these positions, which need not be visible. Does nothing without the service. @param {number} first @param {number} last */
   async loadRange(first, last) {
-    const pages = [];
-    for (let page = Math.floor(first / PAGE); page * PAGE <= Math.min(last, this.#served - 1); page += 1) if (!this.#pages.has(page)) pages.push(page);
-    if (pages.length && this.failure === null && !this.isKept) await this.#fetch(pages, false);
+    for (let attempt = 0; attempt < RANGE_ATTEMPTS; attempt += 1) {
+      const pages = [];
+      for (let page = Math.floor(first / PAGE); page * PAGE <= Math.min(last, this.#served - 1); page += 1) if (!this.#pages.has(page)) pages.push(page);
+      if (!pages.length || this.failure !== null || this.isKept) return;
+      await this.#fetch(pages, false);
+    }
   }
 
   /** Returns the tasks of the list that also meet these filters, loaded or not. Without the service, the loaded ones. @param {Query['filters']} filters */
