@@ -11,6 +11,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use store::{Store, Work};
 use tests::{Functions, eventually};
 
+use crate::locks::waiting;
+
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// Creates a task that is due in this many hours, with a reminder at that time.
@@ -64,12 +66,6 @@ async fn hold_the_outbox(functions: &Functions, reminder: &Value) -> PgConnectio
     let mut session = PgConnection::connect(functions.database_url()).await.unwrap();
     sqlx::query("SELECT pg_advisory_lock(7)").execute(&mut session).await.unwrap();
     session
-}
-
-/// Number of sessions of this database that wait for a lock.
-async fn waiting(session: &mut PgConnection) -> i64 {
-    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    sqlx::query_scalar(sql).fetch_one(session).await.unwrap()
 }
 
 /// Moves a reminder, as schedule-reminder does.

@@ -17,6 +17,12 @@ async fn lock(app: &App, sql: String) -> PgConnection {
     other
 }
 
+/// Number of sessions of this database that wait for a lock.
+pub(crate) async fn waiting(session: &mut PgConnection) -> i64 {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    sqlx::query_scalar(sql).fetch_one(session).await.unwrap()
+}
+
 /// Requests this change until it is stopped. Each answer is that of a locked row.
 async fn insist(app: &App, stopping: &CancellationToken, method: &str, path: &str, body: &Value) {
     while !stopping.is_cancelled() {

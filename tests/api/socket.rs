@@ -8,6 +8,8 @@ use sqlx::{Connection, PgConnection};
 use tests::{App, PATIENCE, Socket, eventually, in_seconds};
 use tokio_tungstenite::tungstenite::Error;
 
+use crate::locks::waiting;
+
 const TOKEN: &str = "hunter2-hunter2";
 /// The same as base64url.
 const BEARER: &str = "bearer.aHVudGVyMi1odW50ZXIy";
@@ -130,7 +132,6 @@ async fn a_notification_is_shown_as_it_is_kept() {
 
 #[tokio::test]
 async fn a_socket_is_open_once_it_is_known_where_it_begins() {
-    const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let app = App::start().await;
     let mut session = PgConnection::connect(app.database_url()).await.unwrap();
     let mut held = session.begin().await.unwrap();
@@ -138,11 +139,7 @@ async fn a_socket_is_open_once_it_is_known_where_it_begins() {
     let mut opening = Box::pin(Socket::open(&app, None));
     // A client that is told that its socket is open reads the list next. What fires after that must come by the socket.
     let others = async {
-        eventually("a wait for the table", async || {
-            let waiting: i64 = sqlx::query_scalar(WAITING).fetch_one(&mut *held).await.unwrap();
-            (waiting > 0).then_some(())
-        })
-        .await;
+        eventually("a wait for the table", async || (waiting(&mut held).await > 0).then_some(())).await;
         app.list("/api/tasks").await;
     };
     tokio::select! {

@@ -30,7 +30,7 @@ impl header::Header for AutoSubmitted {
 /// Writes the mail of a reminder. Without a base URL (`TASKFLOW_URL`), it has no links.
 ///
 /// # Errors The mail cannot be built. The check of the settings refuses the addresses that could cause this.
-pub(crate) fn write(app: &App, server: &Server, message: &Message) -> Result<Letter, lettre::error::Error> {
+pub(crate) fn write(app: &App, server: &Server, message: &Message, body: &str) -> Result<Letter, lettre::error::Error> {
     let title = message.title();
     let (links, own) = match &app.settings.url {
         Some(url) => (links(app, message, url), Some(url.as_str())),
@@ -45,7 +45,7 @@ pub(crate) fn write(app: &App, server: &Server, message: &Message) -> Result<Let
     for to in server.to.iter() {
         letter = letter.to(to.clone());
     }
-    letter.multipart(MultiPart::alternative_plain_html(text(title, &message.body, &links, own), html(title, &message.body, &links, own)))
+    letter.multipart(MultiPart::alternative_plain_html(text(title, body, &links, own), html(title, body, &links, own)))
 }
 
 fn links(app: &App, message: &Message, url: &str) -> Vec<(Action, String)> {

@@ -41,7 +41,7 @@ async fn take(change: &mut Change, delivery: Delivery) -> Result<(), Error> {
 async fn mail(app: Arc<App>, own: Arc<OnceCell<Option<Server>>>, message: Message) -> Result<Outcome, Error> {
     let own = own.get_or_try_init(async || server(&app.settings)).await.map_err(Error::internal)?;
     let Some(server) = own else { return Ok(Outcome::Failed("TASKFLOW_SMTP_URL is not set".to_owned())) };
-    let letter = letter::write(&app, server, &message).map_err(Error::internal)?;
+    let letter = letter::write(&app, server, &message, &message.body(&app).await?).map_err(Error::internal)?;
     Ok(match server.transport.send(letter).await {
         Ok(_) => Outcome::Sent,
         Err(error) if error.is_permanent() => Outcome::Failed(error.to_string()),

@@ -98,7 +98,7 @@ async fn payload(app: &App, message: &Message) -> Result<Value, Error> {
     let actions: Vec<Value> = actions.collect();
     let mut payload = short(message);
     payload["title"] = message.title().into();
-    payload["body"] = message.body.as_str().into();
+    payload["body"] = message.body(app).await?.into();
     payload["actions"] = actions.into();
     payload["overdue"] = overdue(app).await?.into();
     Ok(payload)

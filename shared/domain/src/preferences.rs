@@ -266,6 +266,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_due_date_is_told_in_the_users_zone_or_else_in_the_tasks() {
+        let own = OwnPreferences { time_zone: Some("Asia/Tokyo".parse().unwrap()), ..OwnPreferences::default() };
+        let timed = Task { due_date: Some("2027-01-31T20:30:00Z".parse().unwrap()), ..Task::default() };
+        assert_eq!(timed.due_text(own.zone_for(&timed)).unwrap(), "Due Monday, 1 February 2027, 05:30 JST");
+        let unset = OwnPreferences::default();
+        let elsewhere = Task { time_zone: "Africa/Nairobi".parse().unwrap(), ..timed.clone() };
+        assert_eq!(elsewhere.due_text(unset.zone_for(&elsewhere)).unwrap(), "Due Sunday, 31 January 2027, 23:30 EAT");
+        let all_day = Task { due_day: Some("2027-01-31".parse().unwrap()), ..timed };
+        assert_eq!(all_day.due_text(own.zone_for(&all_day)).unwrap(), "Due Sunday, 31 January 2027");
+        let task = Task::default();
+        assert_eq!(task.due_text(own.zone_for(&task)), None);
+    }
+
+    #[test]
     fn a_day_starts_at_a_minute() {
         assert_eq!(DayStart::default().to_string(), "09:00");
         assert_eq!("23:59".parse::<DayStart>().unwrap().to_string(), "23:59");

@@ -65,8 +65,6 @@ pub struct Message {
     pub send: Sending,
     /// The reminder and its task; `None` for an event or a test.
     pub about: Option<(Reminder, Task)>,
-    /// When the task is due, as text for the user.
-    pub body: String,
 }
 
 impl Message {
@@ -74,6 +72,16 @@ impl Message {
     #[must_use]
     pub fn title(&self) -> &str {
         self.about.as_ref().map_or("This is a test", |(_, task)| &task.title)
+    }
+
+    /// Returns the due date as text for the user.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn body(&self, app: &App) -> Result<String, Error> {
+        let Some((_, task)) = &self.about else { return Ok("Reminders reach this browser.".to_owned()) };
+        let own = app.store()?.own_preferences().await?;
+        Ok(task.due_text(own.zone_for(task)).unwrap_or_default())
     }
 
     /// Returns the paths of the links that answer the reminder; none for a test, or without `TASKFLOW_LINK_KEY`.
@@ -163,15 +171,11 @@ impl Sender {
 
     /// Returns the message; `None` if the task is over, or the reminder was snoozed or moved.
     async fn message(&self, app: &App, send: &Sending) -> Result<Option<Message>, Error> {
-        let Some((reminder_id, fired_at)) = send.firing else {
-            return Ok(Some(Message { send: send.clone(), about: None, body: "Reminders reach this browser.".to_owned() }));
-        };
+        let Some((reminder_id, fired_at)) = send.firing else { return Ok(Some(Message { send: send.clone(), about: None })) };
         let reminder = found(app.store()?.reminder(reminder_id).await)?;
         let reminder = reminder.filter(|reminder| reminder.triggered_at == Some(fired_at) && reminder.status != ReminderStatus::Cancelled);
         let task = found(app.store()?.task(send.key).await)?.filter(|task| task.status == Status::Pending);
-        let Some((reminder, task)) = reminder.zip(task) else { return Ok(None) };
-        let body = task.due_text(app.store()?.own_preferences().await?.zone_for(&task)).unwrap_or_default();
-        Ok(Some(Message { send: send.clone(), about: Some((reminder, task)), body }))
+        Ok(reminder.zip(task).map(|about| Message { send: send.clone(), about: Some(about) }))
     }
 
     async fn settle(&self, app: &Arc<App>, send: &Sending, outcome: &Settled) -> Result<Published, Error> {
